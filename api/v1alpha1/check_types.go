@@ -1,0 +1,504 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// CheckType says what a check looks at.
+// +kubebuilder:validation:Enum=Workload;Nodes;Lease;Endpoint;Object;AccessReview
+type CheckType string
+
+const (
+	// CheckWorkload looks at Deployments, DaemonSets or StatefulSets.
+	CheckWorkload CheckType = "Workload"
+	// CheckNodes looks at the Node objects and their conditions.
+	CheckNodes CheckType = "Nodes"
+	// CheckLease looks at leader-election and identity Leases.
+	CheckLease CheckType = "Lease"
+	// CheckEndpoint asks a path of the API server, such as /readyz.
+	CheckEndpoint CheckType = "Endpoint"
+	// CheckObject looks at objects of any other kind.
+	CheckObject CheckType = "Object"
+	// CheckAccessReview asks what the cluster's authorizers say to a request that must be refused.
+	CheckAccessReview CheckType = "AccessReview"
+)
+
+// Expectation says what the presence of a check's object means.
+// +kubebuilder:validation:Enum=Present;Optional;Absent;Precondition
+type Expectation string
+
+const (
+	// ExpectPresent is the default: the object belongs to the component and must be there.
+	ExpectPresent Expectation = "Present"
+	// ExpectOptional: the object may be missing; when it is there, its health counts.
+	ExpectOptional Expectation = "Optional"
+	// ExpectAbsent: the object must not be there.
+	ExpectAbsent Expectation = "Absent"
+	// ExpectPrecondition: the object must be there, but it proves nothing of the component itself
+	// ("this is an AKS cluster"). Its health does not count.
+	ExpectPrecondition Expectation = "Precondition"
+)
+
+// Evidence says how directly something was seen.
+// +kubebuilder:validation:Enum=Direct;Indirect;None
+type Evidence string
+
+const (
+	// EvidenceDirect: the object itself was seen.
+	EvidenceDirect Evidence = "Direct"
+	// EvidenceIndirect: only a trace was seen, such as the leader lease of a hidden controller.
+	EvidenceIndirect Evidence = "Indirect"
+	// EvidenceNone: nothing was seen.
+	EvidenceNone Evidence = "None"
+)
+
+// Check is one thing to look at, and what it should look like. Exactly the member that type names is set.
+//
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Workload') == has(self.workload)",message="workload must be set when type is Workload, and only then",fieldPath=".workload"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Nodes') == has(self.nodes)",message="nodes must be set when type is Nodes, and only then",fieldPath=".nodes"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Lease') == has(self.lease)",message="lease must be set when type is Lease, and only then",fieldPath=".lease"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Endpoint') == has(self.endpoint)",message="endpoint must be set when type is Endpoint, and only then",fieldPath=".endpoint"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Object') == has(self.object)",message="object must be set when type is Object, and only then",fieldPath=".object"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'AccessReview') == has(self.accessReview)",message="accessReview must be set when type is AccessReview, and only then",fieldPath=".accessReview"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Workload' || has(self.method) || (has(self.expect) && self.expect in ['Absent', 'Precondition'])",message="method must be set: it follows from the workload's kind only when type is Workload; use None for an object that is not itself an implementation, such as an API registration",fieldPath=".method"
+// +kubebuilder:validation:XValidation:rule="!has(self.intervalSeconds) || self.type in ['Lease', 'Endpoint', 'AccessReview'] || (self.type == 'Object' && has(self.object) && has(self.object.observe) && self.object.observe == 'Poll')",message="intervalSeconds may only be set for what is polled: Lease, Endpoint, AccessReview, and Object with observe: Poll; everything else is watched",fieldPath=".intervalSeconds"
+type Check struct {
+	// name identifies the check within its list; status.checks and messages use it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and '-', such as node-plugin"
+	Name string `json:"name,omitempty"`
+
+	// type says what the check looks at, and which of the members below is set.
+	// +required
+	Type CheckType `json:"type,omitempty"`
+
+	// expect says what finding the object means. Present, the default: it must be there. Optional: it may
+	// be missing, and its health counts when it is there. Absent: it must not be there. Precondition: it
+	// must be there, but is no evidence of the component and has no vote on health, like the node label
+	// that tells an AKS cluster.
+	// +optional
+	// +default="Present"
+	Expect Expectation `json:"expect,omitempty"`
+
+	// method is the implementation method that this check proves when it finds something. A Workload
+	// check's default is its workload's kind; for every other type it must be given. None: the object is
+	// part of the component but no implementation of it, such as a CSIDriver.
+	// +optional
+	Method CheckMethod `json:"method,omitempty"`
+
+	// evidence is Direct (the default) when the component itself is seen, Indirect when only a trace of it
+	// is, such as the lease of a hidden controller.
+	// +optional
+	// +default="Direct"
+	// +kubebuilder:validation:Enum=Direct;Indirect
+	Evidence Evidence `json:"evidence,omitempty"`
+
+	// intervalSeconds is the time between two looks at what cannot be watched cheaply (Lease, Endpoint,
+	// AccessReview, polled Object), in seconds, with some jitter. Default 30.
+	// +optional
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=3600
+	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
+
+	// workload names Deployments, DaemonSets or StatefulSets that must be rolled out.
+	// +optional
+	Workload *WorkloadCheck `json:"workload,omitempty"`
+
+	// nodes says which nodes run the component and what each of them must show.
+	// +optional
+	Nodes *NodesCheck `json:"nodes,omitempty"`
+
+	// lease names a Lease that its holder keeps renewing.
+	// +optional
+	Lease *LeaseCheck `json:"lease,omitempty"`
+
+	// endpoint names a path of the API server that must answer 200.
+	// +optional
+	Endpoint *EndpointCheck `json:"endpoint,omitempty"`
+
+	// object names objects of any other kind, judged by CEL expressions.
+	// +optional
+	Object *ObjectCheck `json:"object,omitempty"`
+
+	// accessReview asks the API server for a permission that the operator surely lacks, and reads who
+	// refused: the text of the refusal tells which authorizers are at work.
+	// +optional
+	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
+}
+
+// WorkloadKind is a kind of the apps/v1 API that rolls out pods.
+// +kubebuilder:validation:Enum=Deployment;DaemonSet;StatefulSet
+type WorkloadKind string
+
+const (
+	// WorkloadDeployment is apps/v1 Deployment.
+	WorkloadDeployment WorkloadKind = "Deployment"
+	// WorkloadDaemonSet is apps/v1 DaemonSet.
+	WorkloadDaemonSet WorkloadKind = "DaemonSet"
+	// WorkloadStatefulSet is apps/v1 StatefulSet.
+	WorkloadStatefulSet WorkloadKind = "StatefulSet"
+)
+
+// WorkloadCheck finds workloads. Present when at least one matches; healthy when every match is rolled out:
+// its controller has seen the newest generation, and no more pods are unavailable than its own
+// maxUnavailable allows. A workload that wants no pods is idle: present, without a vote on health. Several
+// matches are one family, such as a DaemonSet split by node size.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.names) || has(self.namePrefix) || has(self.selector)",message="one of names, namePrefix or selector must be set: it says which workloads of the namespace are meant"
+// +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
+type WorkloadCheck struct {
+	// kind is Deployment, DaemonSet or StatefulSet.
+	// +required
+	Kind WorkloadKind `json:"kind,omitempty"`
+
+	// namespace holds the workloads.
+	// +required
+	Namespace NamespaceName `json:"namespace,omitempty"`
+
+	// names lists the workloads; finding any one of them is enough to be present.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Names []ObjectName `json:"names,omitempty"`
+
+	// namePrefix matches every workload whose name begins with it, such as istiod-asm- for the revisions
+	// of a service mesh.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	NamePrefix string `json:"namePrefix,omitempty"`
+
+	// selector matches by the labels of the workload object (not of its pods), alone or on top of names
+	// or namePrefix.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// container is the container whose image is reported as status.image and, by its tag, as
+	// status.version. Without it the check reports neither.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container,omitempty"`
+
+	// imagePath narrows the match to workloads that run an image with this end of its path, registry and
+	// tag apart: "pause" and "kubernetes/pause" both match registry.example/oss/kubernetes/pause:3.6.
+	// Only the named container is looked at, or each of them when none is named.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule="!self.contains(':') && !self.contains('@') && !self.startsWith('/')",message="must be the end of an image path without tag or digest, such as kubernetes/pause"
+	ImagePath string `json:"imagePath,omitempty"`
+}
+
+// NodesCheck finds nodes. Present when at least one selected node meets present; healthy when enough of
+// those also meet healthy. Without healthy it has no vote on health.
+type NodesCheck struct {
+	// selector picks nodes by label. Default: all of them.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// present says by what else than labels a node is known to run the component. Default: nothing else.
+	// +optional
+	Present *NodeCriteria `json:"present,omitempty"`
+
+	// healthy says what each such node must show.
+	// +optional
+	Healthy *NodeCriteria `json:"healthy,omitempty"`
+
+	// minHealthyPercent is the part of the nodes, in percent, that must be healthy. Default 100.
+	// +optional
+	// +default=100
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MinHealthyPercent int32 `json:"minHealthyPercent,omitempty"`
+
+	// ignoreTaints leaves out nodes that carry a taint with one of these keys: machines that are switched
+	// off on purpose, such as node.cloudprovider.kubernetes.io/shutdown.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	IgnoreTaints []QualifiedName `json:"ignoreTaints,omitempty"`
+
+	// version names the field of status.nodeInfo that is the component's version: Kubelet or
+	// ContainerRuntime. Default: the check reports no version.
+	// +optional
+	Version NodeVersion `json:"version,omitempty"`
+}
+
+// NodeVersion is a version that every node reports of itself.
+// +kubebuilder:validation:Enum=Kubelet;ContainerRuntime
+type NodeVersion string
+
+const (
+	// NodeVersionKubelet is status.nodeInfo.kubeletVersion.
+	NodeVersionKubelet NodeVersion = "Kubelet"
+	// NodeVersionContainerRuntime is status.nodeInfo.containerRuntimeVersion.
+	NodeVersionContainerRuntime NodeVersion = "ContainerRuntime"
+)
+
+// Assignment says whether a field has a value.
+// +kubebuilder:validation:Enum=Set;Unset
+type Assignment string
+
+const (
+	// Set: the field has a value.
+	Set Assignment = "Set"
+	// Unset: the field has none.
+	Unset Assignment = "Unset"
+)
+
+// NodeCriteria is met by a node that meets every part that is given.
+// +kubebuilder:validation:MinProperties=1
+type NodeCriteria struct {
+	// conditions must all be on the node.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []NodeConditionMatch `json:"conditions,omitempty"`
+
+	// forbiddenConditions must none of them be on the node. One that the node does not report, or
+	// whose heartbeat is too old, does not count.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	ForbiddenConditions []NodeConditionMatch `json:"forbiddenConditions,omitempty"`
+
+	// forbiddenTaints are taint keys that the node must not carry.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	ForbiddenTaints []QualifiedName `json:"forbiddenTaints,omitempty"`
+
+	// runtimePrefix begins status.nodeInfo.containerRuntimeVersion, such as containerd://.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	RuntimePrefix string `json:"runtimePrefix,omitempty"`
+
+	// providerIDPrefix begins spec.providerID, such as azure://.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	ProviderIDPrefix string `json:"providerIDPrefix,omitempty"`
+
+	// podCIDR says whether spec.podCIDR has a value: Set or Unset.
+	// +optional
+	PodCIDR Assignment `json:"podCIDR,omitempty"`
+}
+
+// NodeConditionMatch describes one condition of a node.
+type NodeConditionMatch struct {
+	// type of the condition, such as Ready or KubeletProblem.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Type string `json:"type,omitempty"`
+
+	// status of the condition: "True", "False" or "Unknown" (in quotes: YAML takes a bare True for a
+	// boolean).
+	// +required
+	// +kubebuilder:validation:Enum="True";"False";Unknown
+	Status string `json:"status,omitempty"`
+
+	// reason of the condition. Default: any.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in seconds, before the
+	// condition is no longer believed. Default: it is believed at any age, as some are written only once.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	MaxHeartbeatAgeSeconds int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
+}
+
+// LeaseCheck finds Leases. Present when one with a holder exists; healthy while its renewTime keeps moving,
+// judged by what archmap sees move and not by comparing clocks. Of several, any fresh one is enough. A
+// change of holder is normal.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.name) != has(self.selector)",message="one of name and selector must be set, and not both"
+type LeaseCheck struct {
+	// namespace holds the leases.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self != 'kube-node-lease'",message="must not be kube-node-lease: the heartbeat of a node is its Ready condition, use a Nodes check"
+	Namespace NamespaceName `json:"namespace,omitempty"`
+
+	// name of one lease.
+	// +optional
+	Name ObjectName `json:"name,omitempty"`
+
+	// selector picks several leases by label.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the lease is stale.
+	// Default: four times the lease's own leaseDurationSeconds, and at least 60.
+	// +optional
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=86400
+	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
+}
+
+// EndpointCheck asks the API server for a path with GET. Present when the path answers (404 is absent);
+// healthy when the answer is 200. Expressions see status (int), body (string) and json (the decoded body,
+// or null).
+type EndpointCheck struct {
+	// path of the API server with an optional query: /readyz?verbose, /readyz/etcd, /version. The API's own
+	// objects are not read this way: use another check type.
+	// +required
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9._-]+)+([?][A-Za-z0-9=&._-]*)?$') && !self.contains('/.' + '.') && !self.contains('/.' + '/')",message="must be a plain path with an optional query, such as /readyz?verbose"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^/(api|apis|logs|debug|metrics|configz|flagz|statusz)([/?]|$)')",message="must not be below /api, /apis, /logs, /debug, /metrics, /configz, /flagz or /statusz: read objects with a Workload, Nodes, Lease or Object check"
+	Path string `json:"path,omitempty"`
+
+	// present is a CEL expression: does this answer show the component? Default: any answer does.
+	// +optional
+	Present Expression `json:"present,omitempty"`
+
+	// healthy is a CEL expression: is the component healthy? The status must be 200 besides. Default:
+	// 200 is enough.
+	// +optional
+	Healthy Expression `json:"healthy,omitempty"`
+
+	// version is a CEL expression that yields the version in use, a string.
+	// +optional
+	Version Expression `json:"version,omitempty"`
+}
+
+// ObserveMode says how objects are followed.
+// +kubebuilder:validation:Enum=Watch;Poll
+type ObserveMode string
+
+const (
+	// ObserveWatch is the default: changes are seen at once.
+	ObserveWatch ObserveMode = "Watch"
+	// ObservePoll: read every intervalSeconds, for objects that are rewritten all the time.
+	ObservePoll ObserveMode = "Poll"
+)
+
+// ObjectCheck finds objects of any kind that no other check type is for. Present when one exists for which
+// present holds; healthy when healthy holds for each of those. Expressions see object (the whole object)
+// and now (a timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
+//
+// +kubebuilder:validation:XValidation:rule="!(self.kind in ['Secret', 'Pod', 'Event'])",message="must not be Secret, Pod or Event: archmap never reads them through a mapping",fieldPath=".kind"
+// +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('apps/') && self.kind in ['Deployment', 'DaemonSet', 'StatefulSet'])",message="must not be a workload: use a check of type Workload",fieldPath=".kind"
+// +kubebuilder:validation:XValidation:rule="!(self.apiVersion == 'v1' && self.kind == 'Node')",message="must not be Node: use a check of type Nodes",fieldPath=".kind"
+// +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('coordination.k8s.io/') && self.kind == 'Lease')",message="must not be Lease: use a check of type Lease",fieldPath=".kind"
+// +kubebuilder:validation:XValidation:rule="!(has(self.name) && has(self.selector))",message="name and selector may not both be set",fieldPath=".selector"
+// +kubebuilder:validation:XValidation:rule="!(self.apiVersion == 'v1' && self.kind == 'ConfigMap') || (has(self.name) && has(self.namespace))",message="a ConfigMap must be given by namespace and name: archmap reads no others"
+type ObjectCheck struct {
+	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1 for the core group.
+	// +required
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*$')",message="must be group/version such as storage.k8s.io/v1, or v1 for the core group"
+	APIVersion string `json:"apiVersion,omitempty"`
+
+	// kind of the objects, such as CSIDriver.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a kind in CamelCase, such as CSIDriver"
+	Kind string `json:"kind,omitempty"`
+
+	// namespace holds the objects. Leave it out for cluster-scoped kinds, and to look in all namespaces.
+	// +optional
+	Namespace NamespaceName `json:"namespace,omitempty"`
+
+	// name of one object.
+	// +optional
+	Name ObjectName `json:"name,omitempty"`
+
+	// selector picks objects by label. Without name and selector every object of the kind is looked at.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// observe is Watch (the default), or Poll for objects that are rewritten every few seconds.
+	// +optional
+	// +default="Watch"
+	Observe ObserveMode `json:"observe,omitempty"`
+
+	// present is a CEL expression: is this object evidence of the component? Default: it is.
+	// +optional
+	Present Expression `json:"present,omitempty"`
+
+	// healthy is a CEL expression: is the component healthy, as this object shows it? Without it the
+	// check has no vote on health.
+	// +optional
+	Healthy Expression `json:"healthy,omitempty"`
+
+	// version is a CEL expression that yields the version in use, a string.
+	// +optional
+	Version Expression `json:"version,omitempty"`
+
+	// message is a CEL expression that yields what to say of an unhealthy object, a string.
+	// +optional
+	Message Expression `json:"message,omitempty"`
+}
+
+// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that the operator is surely not
+// allowed to do. Present when the reason of the refusal contains one of the texts. It never has a vote on
+// health: an authorizer's health does not show in it.
+type AccessReviewCheck struct {
+	// verb asked for, such as delete.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Verb string `json:"verb,omitempty"`
+
+	// group of the resource; empty for the core group.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
+
+	// resource asked for, such as nodes.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Resource string `json:"resource,omitempty"`
+
+	// reasonContains lists texts; the reason must contain one of them, upper and lower case alike.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	ReasonContains []string `json:"reasonContains,omitempty"`
+}
+
+// Expression is a CEL expression, compiled once per generation and run under a cost limit.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=1024
+type Expression string
+
+// NamespaceName is the name of a namespace.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a namespace's name: lower case letters, digits and '-', such as kube-system"
+type NamespaceName string
+
+// ObjectName is the name of an object.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be an object's name: lower case letters, digits, '-' and '.', such as csi-azuredisk-node"
+type ObjectName string
+
+// QualifiedName is a key of a label or taint, with an optional domain, such as
+// node.cloudprovider.kubernetes.io/shutdown.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=316
+type QualifiedName string

@@ -1,0 +1,462 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ClusterArchitecture is the whole picture of one platform: the roll-up of its ComponentMappings, the rules
+// between them, and the node pools.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=carch,categories=archmap
+// +kubebuilder:printcolumn:name="Platform",type=string,JSONPath=`.spec.platform`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.kubernetesVersion`
+// +kubebuilder:printcolumn:name="Components",type=string,JSONPath=`.status.summary.text`
+// +kubebuilder:printcolumn:name="Complete",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].status`
+// +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
+// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="How long Healthy has been what it is"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
+// +kubebuilder:printcolumn:name="Detected",type=string,JSONPath=`.status.conditions[?(@.type=="PlatformDetected")].status`,priority=1
+// +kubebuilder:printcolumn:name="As-Documented",type=string,JSONPath=`.status.conditions[?(@.type=="AsDocumented")].status`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].message`,priority=1
+type ClusterArchitecture struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says which platform it is, how to know it, and what must hold between its components.
+	// +required
+	Spec ClusterArchitectureSpec `json:"spec,omitzero"`
+
+	// status is the whole picture.
+	// +optional
+	Status ClusterArchitectureStatus `json:"status,omitzero"`
+}
+
+// ClusterArchitectureList is a list of ClusterArchitectures.
+// +kubebuilder:object:root=true
+type ClusterArchitectureList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []ClusterArchitecture `json:"items"`
+}
+
+// ClusterArchitectureSpec says which platform it is, how to know it, and what must hold between its
+// components.
+type ClusterArchitectureSpec struct {
+	// platform is its name, for people.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Platform string `json:"platform,omitempty"`
+
+	// nodeSelector proves the platform: at least one node must match, or nothing is claimed. Default: no
+	// proof is asked for.
+	// +optional
+	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
+
+	// componentSelector picks the ComponentMappings that belong to the platform.
+	// +required
+	ComponentSelector metav1.LabelSelector `json:"componentSelector,omitzero"`
+
+	// nodePoolLabel is the label of a node that names its pool. Default: no pools are listed.
+	// +optional
+	NodePoolLabel QualifiedName `json:"nodePoolLabel,omitempty"`
+
+	// nodeModeLabel is the label of a node that says what its pool is for, such as system or user.
+	// +optional
+	NodeModeLabel QualifiedName `json:"nodeModeLabel,omitempty"`
+
+	// nodeImageLabel is the label of a node that names its operating system image. Default: status.nodeInfo.osImage is
+	// reported.
+	// +optional
+	NodeImageLabel QualifiedName `json:"nodeImageLabel,omitempty"`
+
+	// rules say how many of some components may be present.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Rules []Rule `json:"rules,omitempty"`
+}
+
+// RuleType says how many of a rule's components must be present.
+// +kubebuilder:validation:Enum=ExactlyOne;AtMostOne;AtLeastOne
+type RuleType string
+
+const (
+	// ExactlyOne of the components must be present.
+	ExactlyOne RuleType = "ExactlyOne"
+	// AtMostOne of the components may be present.
+	AtMostOne RuleType = "AtMostOne"
+	// AtLeastOne of the components must be present.
+	AtLeastOne RuleType = "AtLeastOne"
+)
+
+// Rule says how many of some components may be present at once.
+type Rule struct {
+	// name of the rule, such as one-cni.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and '-', such as one-cni"
+	Name string `json:"name,omitempty"`
+
+	// type is ExactlyOne, AtMostOne or AtLeastOne.
+	// +required
+	Type RuleType `json:"type,omitempty"`
+
+	// components are names of ComponentMappings, or mapping/variant to mean one variant of it.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Components []ComponentName `json:"components,omitempty"`
+}
+
+// ComponentName names a ComponentMapping, or one variant of it as mapping/variant.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=317
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$')",message="must be the name of a ComponentMapping, or mapping/variant"
+type ComponentName string
+
+// ClusterArchitectureStatus is the whole picture. kubectl describe prints fields in alphabetical order.
+// +kubebuilder:validation:MinProperties=1
+type ClusterArchitectureStatus struct {
+	// conditions are Ready (evaluated), PlatformDetected, Complete (every required component is present,
+	// every rule holds), Healthy (nothing present is unhealthy) and AsDocumented.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that this status is about.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// advisories that apply to what is present.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Advisories []ComponentAdvisory `json:"advisories,omitempty"`
+
+	// categories count the components by category.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Categories []CategorySummary `json:"categories,omitempty"`
+
+	// causes are what is wrong, one entry per cause with every component that it hurts.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Causes []Cause `json:"causes,omitempty"`
+
+	// components are the rows of the table.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=512
+	Components []ComponentSummary `json:"components,omitempty"`
+
+	// kubernetesVersion is the version of the API server.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+
+	// methods count the components by implementation method, as documented and as observed.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=6
+	Methods []MethodSummary `json:"methods,omitempty"`
+
+	// nodePools are the node pools.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	NodePools []NodePool `json:"nodePools,omitempty"`
+
+	// observedAt is when archmap last looked; refreshed at least every five minutes while it is alive.
+	// +optional
+	ObservedAt metav1.Time `json:"observedAt,omitzero"`
+
+	// summary counts the components.
+	// +optional
+	Summary ComponentCounts `json:"summary,omitzero"`
+
+	// violations are the rules that do not hold.
+	// +optional
+	// +listType=map
+	// +listMapKey=rule
+	// +kubebuilder:validation:MaxItems=32
+	Violations []Violation `json:"violations,omitempty"`
+}
+
+// ComponentCounts counts components.
+type ComponentCounts struct {
+	// text is the count in words, such as 15/22 present.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Text string `json:"text,omitempty"`
+
+	// total number of components.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Total *int32 `json:"total,omitempty"`
+
+	// present: found in the cluster.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Present *int32 `json:"present,omitempty"`
+
+	// healthy: found, and well.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Healthy *int32 `json:"healthy,omitempty"`
+
+	// degraded: found, and not well.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Degraded *int32 `json:"degraded,omitempty"`
+
+	// absent: not in the cluster.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Absent *int32 `json:"absent,omitempty"`
+
+	// unknown: presence cannot be told.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Unknown *int32 `json:"unknown,omitempty"`
+}
+
+// CategorySummary counts the components of one category.
+type CategorySummary struct {
+	// name of the category.
+	// +required
+	Name Category `json:"name,omitempty"`
+
+	// total number of components.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Total *int32 `json:"total,omitempty"`
+
+	// present: found in the cluster.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Present *int32 `json:"present,omitempty"`
+
+	// healthy: found, and well.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Healthy *int32 `json:"healthy,omitempty"`
+}
+
+// MethodSummary counts the components of one implementation method.
+type MethodSummary struct {
+	// name of the method.
+	// +required
+	Name ImplementationMethod `json:"name,omitempty"`
+
+	// documented: so many components are documented to run this way.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Documented *int32 `json:"documented,omitempty"`
+
+	// observed: so many present components do.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Observed *int32 `json:"observed,omitempty"`
+}
+
+// ComponentSummary is a row of the table.
+type ComponentSummary struct {
+	// name of the ComponentMapping.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// component is the OSS Kubernetes component.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Component string `json:"component,omitempty"`
+
+	// implementation that was found, or the documented one.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Implementation string `json:"implementation,omitempty"`
+
+	// category of the component.
+	// +required
+	Category Category `json:"category,omitempty"`
+
+	// placement of the component.
+	// +required
+	Placement Placement `json:"placement,omitempty"`
+
+	// operatedBy says whom to call.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// methods that were seen.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=6
+	Methods []ImplementationMethod `json:"methods,omitempty"`
+
+	// present is the status of the mapping's condition Present.
+	// +required
+	Present metav1.ConditionStatus `json:"present,omitempty"`
+
+	// healthy is the status of the mapping's condition Healthy.
+	// +required
+	Healthy metav1.ConditionStatus `json:"healthy,omitempty"`
+
+	// reason of Healthy, or of Present when the component is not present.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// version in use.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Version string `json:"version,omitempty"`
+
+	// since is when healthy last changed.
+	// +optional
+	Since metav1.Time `json:"since,omitzero"`
+}
+
+// Cause is one thing that is wrong.
+type Cause struct {
+	// reason in one CamelCase word.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message explains it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// components are the names of the ComponentMappings that it hurts.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Components []string `json:"components,omitempty"`
+
+	// since is when it began.
+	// +optional
+	Since metav1.Time `json:"since,omitzero"`
+}
+
+// NodePool is a group of like nodes.
+type NodePool struct {
+	// name of the pool.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// mode of the pool, such as system or user.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Mode string `json:"mode,omitempty"`
+
+	// os is the operating system: linux or windows.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	OS string `json:"os,omitempty"`
+
+	// nodes is how many the pool has.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Nodes *int32 `json:"nodes,omitempty"`
+
+	// ready is how many of them are Ready.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Ready *int32 `json:"ready,omitempty"`
+
+	// kubeletVersions in use, with counts when there are several.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	KubeletVersions string `json:"kubeletVersions,omitempty"`
+
+	// containerRuntimes in use, with counts when there are several.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	ContainerRuntimes string `json:"containerRuntimes,omitempty"`
+
+	// nodeImages in use, with counts when there are several.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	NodeImages string `json:"nodeImages,omitempty"`
+}
+
+// Violation is a rule that does not hold.
+type Violation struct {
+	// rule that does not hold.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Rule string `json:"rule,omitempty"`
+
+	// message says what was found instead.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// ComponentAdvisory is an advisory of a component that is present.
+type ComponentAdvisory struct {
+	// component is the name of the ComponentMapping.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Component string `json:"component,omitempty"`
+
+	// type of the advisory.
+	// +required
+	Type AdvisoryType `json:"type,omitempty"`
+
+	// date on which it takes or took effect, as YYYY-MM-DD.
+	// +optional
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=10
+	Date string `json:"date,omitempty"`
+
+	// message is the fact.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}

@@ -1,0 +1,598 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Category groups components as an architecture document does. The order of the values is the order of
+// listings.
+// +kubebuilder:validation:Enum=ControlPlane;Node;Storage;Networking;Observability;Identity;ServiceMesh;Addon
+type Category string
+
+const (
+	// CategoryControlPlane: the API server and what runs beside it.
+	CategoryControlPlane Category = "ControlPlane"
+	// CategoryNode: what every node runs.
+	CategoryNode Category = "Node"
+	// CategoryStorage: storage drivers.
+	CategoryStorage Category = "Storage"
+	// CategoryNetworking: pod networking, policy and DNS.
+	CategoryNetworking Category = "Networking"
+	// CategoryObservability: metrics and logs.
+	CategoryObservability Category = "Observability"
+	// CategoryIdentity: authentication and authorization.
+	CategoryIdentity Category = "Identity"
+	// CategoryServiceMesh: service meshes.
+	CategoryServiceMesh Category = "ServiceMesh"
+	// CategoryAddon: everything that is added on top.
+	CategoryAddon Category = "Addon"
+)
+
+// Categories lists every Category in the order of listings.
+var Categories = []Category{
+	CategoryControlPlane, CategoryNode, CategoryStorage, CategoryNetworking,
+	CategoryObservability, CategoryIdentity, CategoryServiceMesh, CategoryAddon,
+}
+
+// Placement says where a drawing of the architecture puts a component.
+// +kubebuilder:validation:Enum=ControlPlane;Node;Cluster
+type Placement string
+
+const (
+	// PlacementControlPlane: beside the API server.
+	PlacementControlPlane Placement = "ControlPlane"
+	// PlacementNode: on every node.
+	PlacementNode Placement = "Node"
+	// PlacementCluster: somewhere on the nodes.
+	PlacementCluster Placement = "Cluster"
+)
+
+// Operator says who runs a component: whom to call.
+// +kubebuilder:validation:Enum=Provider;Customer;Shared
+type Operator string
+
+const (
+	// OperatedByProvider: the platform's provider.
+	OperatedByProvider Operator = "Provider"
+	// OperatedByCustomer: the owner of the cluster.
+	OperatedByCustomer Operator = "Customer"
+	// OperatedByShared: the provider ships it, the owner configures it.
+	OperatedByShared Operator = "Shared"
+)
+
+// Presence says whether a cluster of the platform must have the component.
+// +kubebuilder:validation:Enum=Required;Optional
+type Presence string
+
+const (
+	// PresenceRequired: the cluster is incomplete without it.
+	PresenceRequired Presence = "Required"
+	// PresenceOptional: a cluster may do without.
+	PresenceOptional Presence = "Optional"
+)
+
+// ImplementationMethod is a way to run a component.
+// +kubebuilder:validation:Enum=PlatformService;SystemdService;DaemonSet;Deployment;StatefulSet;HostBinary
+type ImplementationMethod string
+
+const (
+	// MethodPlatformService: run by the provider, out of the customer's sight.
+	MethodPlatformService ImplementationMethod = "PlatformService"
+	// MethodSystemdService: a service of the node's operating system.
+	MethodSystemdService ImplementationMethod = "SystemdService"
+	// MethodDaemonSet: a pod on every node.
+	MethodDaemonSet ImplementationMethod = "DaemonSet"
+	// MethodDeployment: some replicas somewhere on the nodes.
+	MethodDeployment ImplementationMethod = "Deployment"
+	// MethodStatefulSet: replicas with an identity each.
+	MethodStatefulSet ImplementationMethod = "StatefulSet"
+	// MethodHostBinary: a program on the node's disk, such as a CNI plugin in /opt/cni/bin.
+	MethodHostBinary ImplementationMethod = "HostBinary"
+)
+
+// CheckMethod is the implementation method that a check proves, or None.
+// +kubebuilder:validation:Enum=PlatformService;SystemdService;DaemonSet;Deployment;StatefulSet;HostBinary;None
+type CheckMethod string
+
+// CheckMethodNone: the object is part of the component but no implementation of it.
+const CheckMethodNone CheckMethod = "None"
+
+// ComponentMapping is one row of an architecture table made live: a component of Kubernetes, how the
+// platform implements it according to its documentation, and the checks that prove it from inside the
+// cluster.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=cmap,categories=archmap
+// +kubebuilder:selectablefield:JSONPath=`.spec.category`
+// +kubebuilder:selectablefield:JSONPath=`.spec.operatedBy`
+// +kubebuilder:printcolumn:name="Component",type=string,JSONPath=`.spec.component`
+// +kubebuilder:printcolumn:name="Implementation",type=string,JSONPath=`.status.implementation`
+// +kubebuilder:printcolumn:name="Method",type=string,JSONPath=`.status.methodSummary`
+// +kubebuilder:printcolumn:name="Present",type=string,JSONPath=`.status.conditions[?(@.type=="Present")].status`
+// +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="How long Healthy has been what it is"
+// +kubebuilder:printcolumn:name="Category",type=string,JSONPath=`.spec.category`,priority=1
+// +kubebuilder:printcolumn:name="Variant",type=string,JSONPath=`.status.variant`,priority=1
+// +kubebuilder:printcolumn:name="Evidence",type=string,JSONPath=`.status.evidence`,priority=1
+// +kubebuilder:printcolumn:name="As-Documented",type=string,JSONPath=`.status.conditions[?(@.type=="AsDocumented")].status`,priority=1
+// +kubebuilder:printcolumn:name="Operated-By",type=string,JSONPath=`.status.operatedBy`,priority=1
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
+type ComponentMapping struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata. The label architecture.archmap.dev/platform names the platform
+	// whose ClusterArchitecture takes the mapping in.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the documented truth and the checks that prove it.
+	// +required
+	Spec ComponentMappingSpec `json:"spec,omitzero"`
+
+	// status is what archmap sees.
+	// +optional
+	Status ComponentMappingStatus `json:"status,omitzero"`
+}
+
+// ComponentMappingList is a list of ComponentMappings.
+// +kubebuilder:object:root=true
+type ComponentMappingList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []ComponentMapping `json:"items"`
+}
+
+// ComponentMappingSpec says what a component is, how it is documented to be implemented, and how to see
+// that it is.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.checks) ? size(self.checks) : 0) + (has(self.variants) ? self.variants.map(v, size(v.checks)).sum() : 0) <= 64",message="checks and the checks of all variants together may not be more than 64"
+type ComponentMappingSpec struct {
+	// component is the OSS Kubernetes component, as the architecture table names it: "kube-scheduler",
+	// "CSI Driver (Azure Disk)".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Component string `json:"component,omitempty"`
+
+	// category is the section of the table.
+	// +required
+	Category Category `json:"category,omitempty"`
+
+	// order is the row within the category; rows with the same number are ordered by name. Default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9999
+	Order *int32 `json:"order,omitempty"`
+
+	// placement says where a drawing puts the component: ControlPlane, Node (on every node) or Cluster
+	// (somewhere on the nodes).
+	// +required
+	Placement Placement `json:"placement,omitempty"`
+
+	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A variant may differ.
+	// +required
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// presence is Required (the default) when the platform's clusters are incomplete without the
+	// component, Optional when they may do without.
+	// +optional
+	// +default="Required"
+	Presence Presence `json:"presence,omitempty"`
+
+	// implementation is the documentation's claim. It is compared with what is seen (condition
+	// AsDocumented) and never decides health.
+	// +required
+	Implementation Implementation `json:"implementation,omitzero"`
+
+	// gracePeriodSeconds is how long a check may be bad before Healthy turns False, in seconds. Default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
+
+	// checks hold for every variant. A mapping without checks and variants says that nothing of the
+	// component can be seen: Present is Unknown, NotObservable.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Checks []Check `json:"checks,omitempty"`
+
+	// variants are the ways in which the component is really found. A variant is complete when its checks
+	// and the shared ones are as expected; several may be complete at once. The first complete one names
+	// status.variant.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Variants []Variant `json:"variants,omitempty"`
+}
+
+// Variant is one way in which a component is found.
+type Variant struct {
+	// name identifies the variant within the mapping, such as hosted-controller.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and '-', such as hosted-controller"
+	Name string `json:"name,omitempty"`
+
+	// implementation is what kubectl shows as IMPLEMENTATION when this variant is found, such as
+	// "Cilium". Default: spec.implementation.name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Implementation string `json:"implementation,omitempty"`
+
+	// description explains the variant in a sentence.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Description string `json:"description,omitempty"`
+
+	// operatedBy says who runs this variant. Default: spec.operatedBy.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// checks must be as expected, besides the shared ones, for the variant to be complete.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Checks []Check `json:"checks,omitempty"`
+}
+
+// Implementation is how the platform's documentation says that the component is implemented.
+type Implementation struct {
+	// name of the implementation, such as "Azure Disk CSI Driver".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// methods by which it is said to run. The observed ones are in status.methods.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=6
+	Methods []ImplementationMethod `json:"methods,omitempty"`
+
+	// source is where the implementation comes from.
+	// +required
+	Source Source `json:"source,omitzero"`
+
+	// image is the documented container image, without tag. It is compared by the last part of its path,
+	// as registries and folders change.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-zA-Z0-9._-]+)*$') && !self.matches(':[^/]*$')",message="must be an image without tag or digest, such as mcr.microsoft.com/oss/kubernetes/coredns"
+	Image string `json:"image,omitempty"`
+
+	// minVersion is the lowest version that the documentation names; older ones show in AsDocumented as
+	// VersionBelowDocumented. Build suffixes after '-' are ignored.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^v?[0-9]+([.][0-9]+){0,3}([-+][0-9A-Za-z.+-]*)?$')",message="must be a version such as v1.33.5"
+	MinVersion string `json:"minVersion,omitempty"`
+
+	// details are the statements of the documentation about the implementation, one each.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Details []string `json:"details,omitempty"`
+
+	// artifacts are binaries, files and objects that the documentation names.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Artifacts []Artifact `json:"artifacts,omitempty"`
+
+	// advisories are facts with a date about the life of the implementation or of its documentation.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Advisories []Advisory `json:"advisories,omitempty"`
+
+	// references are links for further reading.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	References []Reference `json:"references,omitempty"`
+}
+
+// Source is where an implementation comes from.
+type Source struct {
+	// name of the source: a repository such as kubernetes-sigs/azuredisk-csi-driver, or "Azure Platform".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name,omitempty"`
+
+	// url of the source, if it is public.
+	// +optional
+	URL WebAddress `json:"url,omitempty"`
+}
+
+// WebAddress is an absolute https or http URL.
+// +kubebuilder:validation:MinLength=10
+// +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http']",message="must be an absolute https or http URL"
+type WebAddress string
+
+// ArtifactType says what an artifact is.
+// +kubebuilder:validation:Enum=Binary;Image;SourceFile;ConfigFile;Package
+type ArtifactType string
+
+// Artifact is a thing that the documentation names: a binary, an image, a file.
+type Artifact struct {
+	// name of the artifact: its path, image or import path.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name,omitempty"`
+
+	// type is Binary, Image, SourceFile, ConfigFile or Package.
+	// +required
+	Type ArtifactType `json:"type,omitempty"`
+
+	// description says what it is for.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Description string `json:"description,omitempty"`
+}
+
+// AdvisoryType says what an advisory is about.
+// +kubebuilder:validation:Enum=Retirement;Deprecation;Rename;GeneralAvailability;Correction;Note
+type AdvisoryType string
+
+const (
+	// AdvisoryRetirement: support ends on the date.
+	AdvisoryRetirement AdvisoryType = "Retirement"
+	// AdvisoryDeprecation: no longer recommended since the date.
+	AdvisoryDeprecation AdvisoryType = "Deprecation"
+	// AdvisoryRename: it has another name since the date.
+	AdvisoryRename AdvisoryType = "Rename"
+	// AdvisoryGeneralAvailability: no longer a preview since the date.
+	AdvisoryGeneralAvailability AdvisoryType = "GeneralAvailability"
+	// AdvisoryCorrection: the documentation is wrong or incomplete.
+	AdvisoryCorrection AdvisoryType = "Correction"
+	// AdvisoryNote: anything else.
+	AdvisoryNote AdvisoryType = "Note"
+)
+
+// Advisory is a fact about the life of an implementation.
+type Advisory struct {
+	// type is Retirement, Deprecation, Rename, GeneralAvailability, Correction (the documentation is wrong)
+	// or Note.
+	// +required
+	Type AdvisoryType `json:"type,omitempty"`
+
+	// date on which it takes or took effect, as YYYY-MM-DD.
+	// +optional
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=10
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}$')",message="must be a date as YYYY-MM-DD, such as 2028-03-31"
+	Date string `json:"date,omitempty"`
+
+	// message is the fact, in a sentence.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+
+	// variants limits the advisory to these variants of the mapping. Default: it concerns all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Variants []string `json:"variants,omitempty"`
+
+	// url with more about it.
+	// +optional
+	URL WebAddress `json:"url,omitempty"`
+}
+
+// Reference is a link.
+type Reference struct {
+	// name of the link, unique in its list.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name,omitempty"`
+
+	// url it leads to.
+	// +required
+	URL WebAddress `json:"url,omitempty"`
+}
+
+// ComponentMappingStatus is what archmap sees of the component.
+// +kubebuilder:validation:MinProperties=1
+type ComponentMappingStatus struct {
+	// conditions are Ready (the mapping is accepted and its verdicts are current), Present and Healthy
+	// (the component is there, and well), AsDocumented (it is what the documentation says) and, only when
+	// the spec cannot be used, Stalled.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that this status is about.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// implementation is what is really found: the name that the complete variants give it, or the
+	// documented name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Implementation string `json:"implementation,omitempty"`
+
+	// methodSummary is methods in short, for kubectl: hosted (PlatformService), systemd (SystemdService),
+	// ds (DaemonSet), deploy (Deployment), sts (StatefulSet), binary (HostBinary).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	MethodSummary string `json:"methodSummary,omitempty"`
+
+	// methods are the implementation methods that were seen.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=6
+	Methods []ImplementationMethod `json:"methods,omitempty"`
+
+	// variant is the first complete variant.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Variant string `json:"variant,omitempty"`
+
+	// variants are all complete variants.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Variants []string `json:"variants,omitempty"`
+
+	// operatedBy says whom to call about what was found.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// evidence says how far the verdict can be trusted: Direct, Indirect (only traces were seen) or None.
+	// +optional
+	Evidence Evidence `json:"evidence,omitempty"`
+
+	// version in use; with counts when several are, such as "v1.32.3 (412), v1.33.1 (88)".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Version string `json:"version,omitempty"`
+
+	// image in use, without tag.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+
+	// message is the most important sentence about the component now: why it is unhealthy, absent or
+	// unknown, else how it is found.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// checks are the verdicts of the single checks, named check or variant/check.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Checks []CheckStatus `json:"checks,omitempty"`
+}
+
+// Verdict is the answer to a yes-or-no question.
+// +kubebuilder:validation:Enum="True";"False";Unknown;NotAssessed
+type Verdict string
+
+const (
+	// VerdictTrue: yes.
+	VerdictTrue Verdict = "True"
+	// VerdictFalse: no.
+	VerdictFalse Verdict = "False"
+	// VerdictUnknown: it cannot be told.
+	VerdictUnknown Verdict = "Unknown"
+	// VerdictNotAssessed: the question does not arise.
+	VerdictNotAssessed Verdict = "NotAssessed"
+)
+
+// CheckStatus is the verdict of one check.
+type CheckStatus struct {
+	// name of the check; variant/name for a check of a variant.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=127
+	Name string `json:"name,omitempty"`
+
+	// present: was it found?
+	// +required
+	Present Verdict `json:"present,omitempty"`
+
+	// healthy: is it well? NotAssessed when the check has no vote.
+	// +required
+	Healthy Verdict `json:"healthy,omitempty"`
+
+	// reason of the verdict, in one CamelCase word.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message explains the verdict.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+
+	// version that this check saw.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Version string `json:"version,omitempty"`
+
+	// image that this check saw.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+
+	// objects behind the verdict, at most eight; the unhealthy ones first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Objects []ObservedObject `json:"objects,omitempty"`
+
+	// objectCount is how many objects are behind the verdict in all.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObjectCount *int32 `json:"objectCount,omitempty"`
+
+	// lastTransitionTime is when present or healthy last changed.
+	// +required
+	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
+}
+
+// ObservedObject names a live object.
+type ObservedObject struct {
+	// kind of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// namespace of the object; empty when it has none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}

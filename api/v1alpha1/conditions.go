@@ -1,0 +1,148 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// PlatformLabel is the label of a ComponentMapping that names its platform, such as aks.
+const PlatformLabel = "architecture.archmap.dev/platform"
+
+// Conditions of both kinds.
+const (
+	// ConditionReady says whether the object is accepted and its verdicts are current. It says nothing
+	// about the component.
+	//
+	// Possible reasons for True: Evaluated.
+	// Possible reasons for False: InvalidSpec.
+	// Possible reasons for Unknown: Observing.
+	ConditionReady = "Ready"
+
+	// ConditionStalled is True, with reason InvalidSpec, when the spec must change before anything can
+	// be evaluated; it is absent otherwise.
+	ConditionStalled = "Stalled"
+
+	// ConditionHealthy says whether what is present is well.
+	//
+	// Possible reasons for True: AllChecksPass, Progressing, WithinGracePeriod.
+	// Possible reasons for False: the reason of the worst check, such as WorkloadUnavailable or
+	// LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
+	// Possible reasons for Unknown: NotPresent, HealthNotObservable, NotPermitted, NotYetObserved,
+	// ObservationFailed, PlatformNotDetected.
+	ConditionHealthy = "Healthy"
+
+	// ConditionAsDocumented says whether what is present is what the documentation says. It is a statement
+	// about the documentation and lowers nothing.
+	//
+	// Possible reasons for True: MatchesDocumentation.
+	// Possible reasons for False: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew;
+	// ComponentsDiffer on a ClusterArchitecture.
+	// Possible reasons for Unknown: NotPresent, NothingToCompare, PlatformNotDetected.
+	ConditionAsDocumented = "AsDocumented"
+)
+
+// Conditions of a ComponentMapping.
+const (
+	// ConditionPresent says whether the component is in the cluster.
+	//
+	// Possible reasons for True: Observed, ObservedIndirectly.
+	// Possible reasons for False: NotFound, Partial.
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotObservable.
+	ConditionPresent = "Present"
+)
+
+// Conditions of a ClusterArchitecture.
+const (
+	// ConditionPlatformDetected says whether the cluster is one of the platform.
+	//
+	// Possible reasons for True: NodesMatch, NoSelector.
+	// Possible reasons for False: NoNodeMatches.
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed.
+	ConditionPlatformDetected = "PlatformDetected"
+
+	// ConditionComplete says whether every required component is present and every rule holds.
+	//
+	// Possible reasons for True: AllRequiredPresent.
+	// Possible reasons for False: ComponentsMissing, ComponentsPartial, RulesViolated.
+	// Possible reasons for Unknown: ComponentsUnknown, NoComponents, PlatformNotDetected.
+	ConditionComplete = "Complete"
+)
+
+// Reasons of the conditions.
+const (
+	ReasonEvaluated   = "Evaluated"
+	ReasonObserving   = "Observing"
+	ReasonInvalidSpec = "InvalidSpec"
+
+	ReasonObserved           = "Observed"
+	ReasonObservedIndirectly = "ObservedIndirectly"
+	ReasonNotFound           = "NotFound"
+	ReasonPartial            = "Partial"
+	ReasonNotObservable      = "NotObservable"
+
+	ReasonAllChecksPass       = "AllChecksPass"
+	ReasonProgressing         = "Progressing"
+	ReasonWithinGracePeriod   = "WithinGracePeriod"
+	ReasonNotPresent          = "NotPresent"
+	ReasonHealthNotObservable = "HealthNotObservable"
+
+	ReasonMatchesDocumentation   = "MatchesDocumentation"
+	ReasonMethodDiffers          = "MethodDiffers"
+	ReasonImageDiffers           = "ImageDiffers"
+	ReasonVersionBelowDocumented = "VersionBelowDocumented"
+	ReasonVersionSkew            = "VersionSkew"
+	ReasonNothingToCompare       = "NothingToCompare"
+
+	ReasonNodesMatch          = "NodesMatch"
+	ReasonNoSelector          = "NoSelector"
+	ReasonNoNodeMatches       = "NoNodeMatches"
+	ReasonPlatformNotDetected = "PlatformNotDetected"
+	ReasonAllRequiredPresent  = "AllRequiredPresent"
+	ReasonComponentsMissing   = "ComponentsMissing"
+	ReasonComponentsPartial   = "ComponentsPartial"
+	ReasonRulesViolated       = "RulesViolated"
+	ReasonComponentsUnknown   = "ComponentsUnknown"
+	ReasonNoComponents        = "NoComponents"
+	ReasonComponentsUnhealthy = "ComponentsUnhealthy"
+	ReasonComponentsDiffer    = "ComponentsDiffer"
+)
+
+// Reasons of single checks; those of a failing check become the reason of Healthy.
+const (
+	// ReasonNotPermitted: archmap's service account lacks the right to look.
+	ReasonNotPermitted = "NotPermitted"
+	// ReasonNotYetObserved: the first complete read is still under way.
+	ReasonNotYetObserved = "NotYetObserved"
+	// ReasonObservationFailed: looking failed; the message says how.
+	ReasonObservationFailed = "ObservationFailed"
+	// ReasonKindNotServed: the API server does not know the kind; no such object can exist.
+	ReasonKindNotServed = "KindNotServed"
+
+	// ReasonHealthy: the check passes.
+	ReasonHealthy = "Healthy"
+	// ReasonIdle: the workload wants no pods.
+	ReasonIdle = "Idle"
+	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows.
+	ReasonWorkloadUnavailable = "WorkloadUnavailable"
+	// ReasonRolloutStuck: a roll-out has exceeded its progress deadline.
+	ReasonRolloutStuck = "RolloutStuck"
+
+	// ReasonNodesUnhealthy: too many nodes do not meet the criteria.
+	ReasonNodesUnhealthy = "NodesUnhealthy"
+
+	// ReasonLeaseStale: renewTime has stopped moving.
+	ReasonLeaseStale = "LeaseStale"
+	// ReasonNoHolder: the lease exists but nobody holds it.
+	ReasonNoHolder = "NoHolder"
+
+	// ReasonEndpointFailing: the path answers with another status than 200.
+	ReasonEndpointFailing = "EndpointFailing"
+
+	// ReasonExpressionFalse: the CEL expression for health is false.
+	ReasonExpressionFalse = "ExpressionFalse"
+	// ReasonExpressionError: a CEL expression failed when it ran.
+	ReasonExpressionError = "ExpressionError"
+
+	// ReasonReasonMatches: the access review's reason contains one of the texts.
+	ReasonReasonMatches = "ReasonMatches"
+	// ReasonReasonDiffers: it contains none of them.
+	ReasonReasonDiffers = "ReasonDiffers"
+)
