@@ -1,0 +1,45 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+func accessReviewNeeds(c *Check) []Need {
+	r := c.Spec.AccessReview
+	return []Need{{Review: Review{Verb: r.Verb, Group: r.Group, Resource: r.Resource}, Interval: c.interval()}}
+}
+
+func accessReviewSubject(c *Check) string {
+	r := c.Spec.AccessReview
+	resource := r.Resource
+	if r.Group != "" {
+		resource += "." + r.Group
+	}
+	return fmt.Sprintf("refusal to %s %s", r.Verb, resource)
+}
+
+func evaluateAccessReview(c *Check, facts Facts) Finding {
+	answer := facts.Answers[accessReviewNeeds(c)[0]]
+	subject := accessReviewSubject(c)
+	if f, ok := answer.unseen(subject); ok {
+		return f
+	}
+	if answer.Allowed {
+		return unknown(v1alpha1.ReasonObservationFailed, "no "+subject+": archmap's service account is allowed to; take that right away")
+	}
+	reason := strings.ToLower(answer.Reason)
+	for _, text := range c.Spec.AccessReview.ReasonContains {
+		if strings.Contains(reason, strings.ToLower(text)) {
+			return Finding{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictNotAssessed,
+				Reason: v1alpha1.ReasonReasonMatches, Message: fmt.Sprintf("the %s says %q", subject, text)}
+		}
+	}
+	return absent(v1alpha1.ReasonReasonDiffers, fmt.Sprintf("the %s names none of: %s",
+		subject, strings.Join(c.Spec.AccessReview.ReasonContains, "; ")))
+}

@@ -1,0 +1,157 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/environment"
+	"k8s.io/apiserver/pkg/cel/library"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// expression is a CEL expression of a check's spec.
+type expression struct {
+	field   string
+	text    v1alpha1.Expression
+	env     *cel.Env
+	boolean bool // else it yields a string
+}
+
+// program is a compiled expression.
+type program struct {
+	run     cel.Program
+	usesNow bool
+}
+
+// The environments are that of Kubernetes' own CEL, with the variables of the check type.
+var (
+	objectEnv   = newEnv(cel.Variable("object", cel.DynType), cel.Variable("now", cel.TimestampType))
+	endpointEnv = newEnv(cel.Variable("status", cel.IntType), cel.Variable("body", cel.StringType), cel.Variable("json", cel.DynType))
+)
+
+func newEnv(variables ...cel.EnvOption) *cel.Env {
+	version := environment.DefaultCompatibilityVersion()
+	set, err := environment.MustBaseEnvSet(version).Extend(environment.VersionedOptions{
+		IntroducedVersion: version,
+		EnvOptions:        append(variables, parseYAML),
+	})
+	if err != nil {
+		panic(err) // the options above are constant
+	}
+	return set.StoredExpressionsEnv()
+}
+
+// parseYAML is the CEL function parseYAML(string) for text in a field, such as the status of the cluster
+// autoscaler.
+var parseYAML = cel.Function("parseYAML", cel.Overload("parseYAML_string", []*cel.Type{cel.StringType}, cel.DynType,
+	cel.UnaryBinding(func(arg ref.Val) ref.Val {
+		text, ok := arg.Value().(string)
+		if !ok {
+			return types.MaybeNoSuchOverloadErr(arg)
+		}
+		var decoded any
+		if err := yaml.Unmarshal([]byte(text), &decoded); err != nil {
+			return types.NewErr("parseYAML: not YAML: %s", firstLine(err.Error()))
+		}
+		return types.DefaultTypeAdapter.NativeToValue(decoded)
+	})))
+
+// compileAll compiles the expressions that are set, by their field.
+func compileAll(expressions []expression) (map[string]*program, error) {
+	programs := map[string]*program{}
+	var errs []error
+	for _, e := range expressions {
+		if e.text == "" {
+			continue
+		}
+		p, err := compile(e)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", e.field, err))
+			continue
+		}
+		programs[e.field] = p
+	}
+	return programs, errors.Join(errs...)
+}
+
+func compile(e expression) (*program, error) {
+	ast, issues := e.env.Compile(string(e.text))
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("%q does not compile: %s", e.text, compileErrors(issues))
+	}
+	if want := outputType(e.boolean); !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.DynType) {
+		return nil, fmt.Errorf("%q must yield a %s, it yields a %s", e.text, want, ast.OutputType())
+	}
+	run, err := e.env.Program(ast,
+		cel.CostLimit(celconfig.PerCallLimit),
+		cel.CostTracking(&library.CostEstimator{}),
+		cel.InterruptCheckFrequency(celconfig.CheckFrequency))
+	if err != nil {
+		return nil, fmt.Errorf("%q cannot be run: %w", e.text, err)
+	}
+	return &program{run: run, usesNow: refersTo(ast, "now")}, nil
+}
+
+// compileErrors puts the messages of the compiler, without its drawings, in one line.
+func compileErrors(issues *cel.Issues) string {
+	var messages []string
+	for _, e := range issues.Errors() {
+		messages = append(messages, fmt.Sprintf("%s (column %d)", e.Message, e.Location.Column()+1))
+	}
+	return strings.Join(messages, "; ")
+}
+
+func outputType(boolean bool) *cel.Type {
+	if boolean {
+		return cel.BoolType
+	}
+	return cel.StringType
+}
+
+func refersTo(ast *cel.Ast, variable string) bool {
+	for _, r := range ast.NativeRep().ReferenceMap() {
+		if r.Name == variable {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) evalBool(vars map[string]any) (bool, error) {
+	out, _, err := p.run.Eval(vars)
+	if err != nil {
+		return false, errors.New(firstLine(err.Error()))
+	}
+	b, ok := out.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("yields a %s, it must yield a bool", out.Type().TypeName())
+	}
+	return b, nil
+}
+
+func (p *program) evalString(vars map[string]any) (string, error) {
+	out, _, err := p.run.Eval(vars)
+	if err != nil {
+		return "", errors.New(firstLine(err.Error()))
+	}
+	s, ok := out.Value().(string)
+	if !ok {
+		return "", fmt.Errorf("yields a %s, it must yield a string", out.Type().TypeName())
+	}
+	return s, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,85 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+func endpointNeeds(c *Check) []Need {
+	return []Need{{Path: c.Spec.Endpoint.Path, Interval: c.interval()}}
+}
+
+func endpointSubject(c *Check) string { return "GET " + c.Spec.Endpoint.Path }
+
+func endpointExpressions(spec *v1alpha1.Check) []expression {
+	e := spec.Endpoint
+	return []expression{
+		{field: "endpoint.present", text: e.Present, env: endpointEnv, boolean: true},
+		{field: "endpoint.healthy", text: e.Healthy, env: endpointEnv, boolean: true},
+		{field: "endpoint.version", text: e.Version, env: endpointEnv},
+	}
+}
+
+func evaluateEndpoint(c *Check, facts Facts) Finding {
+	answer := facts.Answers[endpointNeeds(c)[0]]
+	subject := endpointSubject(c)
+	if f, ok := answer.unseen(subject); ok {
+		return f
+	}
+	response := answer.Response
+	if response.Status == http.StatusNotFound {
+		return absent(v1alpha1.ReasonNotFound, subject+" answers 404")
+	}
+	vars := endpointVars(response)
+	if p := c.programs["endpoint.present"]; p != nil {
+		present, err := p.evalBool(vars)
+		if err != nil {
+			return unknown(v1alpha1.ReasonExpressionError, subject+": present: "+err.Error())
+		}
+		if !present {
+			return absent(v1alpha1.ReasonNotFound, subject+" answers, but not as the component would")
+		}
+	}
+	f := judgeEndpoint(c, response, vars)
+	if p := c.programs["endpoint.version"]; p != nil {
+		if v, err := p.evalString(vars); err == nil {
+			f.Versions = CountVersions(map[string]int{v: 1})
+		}
+	}
+	return f
+}
+
+func judgeEndpoint(c *Check, response Response, vars map[string]any) Finding {
+	subject := endpointSubject(c)
+	f := Finding{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
+		Message: fmt.Sprintf("%s answers %d", subject, response.Status)}
+	if p := c.programs["endpoint.healthy"]; p != nil {
+		healthy, err := p.evalBool(vars)
+		switch {
+		case err != nil:
+			f.Healthy, f.Reason, f.Message = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError, subject+": healthy: "+err.Error()
+		case !healthy:
+			f.Healthy, f.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
+			f.Message += ", but does not meet " + string(c.Spec.Endpoint.Healthy)
+		}
+	}
+	if response.Status != http.StatusOK {
+		f.Healthy, f.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonEndpointFailing
+		f.Message = fmt.Sprintf("%s answers %d %s", subject, response.Status, http.StatusText(response.Status))
+	}
+	return f
+}
+
+func endpointVars(response Response) map[string]any {
+	var decoded any
+	if err := json.Unmarshal([]byte(response.Body), &decoded); err != nil {
+		decoded = nil
+	}
+	return map[string]any{"status": response.Status, "body": response.Body, "json": decoded}
+}

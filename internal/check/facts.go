@@ -1,0 +1,120 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Need is one thing that a check must see: objects (Kind is set), an answer of the API server (Path is set)
+// or an access review (Review is set). It is comparable, so that equal needs of many checks are met once.
+type Need struct {
+	// Kind of the objects.
+	Kind schema.GroupVersionKind
+	// Namespace of the objects; empty for all namespaces and for cluster-scoped kinds.
+	Namespace string
+	// Name narrows the need to one object. It is set only where reading more is not wanted: what is
+	// polled by name, and ConfigMaps.
+	Name string
+	// Selector narrows the need by label, in the string form of a label selector.
+	Selector string
+
+	// Path to GET from the API server.
+	Path string
+
+	// Review to ask.
+	Review Review
+
+	// Interval between two reads; 0 means that the objects are watched.
+	Interval time.Duration
+}
+
+// Review is a request whose refusal is to be read.
+type Review struct {
+	Verb, Group, Resource string
+}
+
+// State says what came of a need.
+type State int
+
+const (
+	// Pending: the first complete read is under way. The zero value.
+	Pending State = iota
+	// Known: the answer is complete.
+	Known
+	// NotServed: the API server does not serve the kind.
+	NotServed
+	// NotPermitted: the reader lacks the right; Message names the missing rule.
+	NotPermitted
+	// Failed: reading fails; Message says how.
+	Failed
+)
+
+// Answer is what was seen of a need.
+type Answer struct {
+	// State says what came of the need; the other fields but Message are set only when it is Known.
+	State State
+	// Message explains a State other than Known.
+	Message string
+	// ReadAt is when a polled answer was read.
+	ReadAt time.Time
+
+	// Objects of the kind: *corev1.Node, *appsv1.Deployment, *appsv1.DaemonSet, *appsv1.StatefulSet and
+	// *coordinationv1.Lease, else *unstructured.Unstructured; sorted by namespace and name. Read-only.
+	Objects []client.Object
+	// Renewals says since when each Lease has had its renewTime. It is nil where nobody watched the time
+	// pass, as in a dump: then renewTime is compared with ReadAt.
+	Renewals map[types.NamespacedName]Renewal
+
+	// Response to the GET of a path.
+	Response Response
+
+	// Allowed and Reason are the verdict of an access review.
+	Allowed bool
+	Reason  string
+}
+
+// Renewal is what was seen of a Lease's renewTime, by the reader's own clock.
+type Renewal struct {
+	// Since is when this renewTime was first seen.
+	Since time.Time
+	// Moved says whether another renewTime was seen before.
+	Moved bool
+}
+
+// Response of the API server to a GET.
+type Response struct {
+	Status int
+	Body   string
+}
+
+// Facts are the answers to all needs at one time.
+type Facts struct {
+	// Now is the time of the evaluation.
+	Now time.Time
+	// Answers by need; one that is missing is Pending.
+	Answers map[Need]Answer
+}
+
+// unseen is the finding when a need has no answer to judge; ok is false when there is one.
+func (a Answer) unseen(subject string) (f Finding, ok bool) {
+	switch a.State {
+	case Known:
+		return Finding{}, false
+	case NotServed:
+		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
+	case NotPermitted:
+		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
+	case Failed:
+		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
+	default:
+		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true
+	}
+}

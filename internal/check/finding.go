@@ -1,0 +1,133 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// MaxObjects is how many objects a finding names.
+const MaxObjects = 8
+
+// Finding is the verdict of one check.
+type Finding struct {
+	Check *Check
+
+	Present v1alpha1.Verdict
+	Healthy v1alpha1.Verdict
+	Reason  string
+	Message string
+
+	// Versions in use, by number of pods or nodes.
+	Versions []VersionCount
+	// Images in use, without tag and digest.
+	Images []string
+
+	// Objects behind the verdict, at most MaxObjects, the unhealthy ones first; ObjectCount counts all.
+	Objects     []v1alpha1.ObservedObject
+	ObjectCount int
+
+	// RecheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
+	RecheckAfter time.Duration
+}
+
+// Pending says that nothing may be concluded from the finding yet.
+func (f *Finding) Pending() bool { return f.Reason == v1alpha1.ReasonNotYetObserved }
+
+// AsExpected says whether the finding is what the check's author expects: True, False or Unknown.
+func (f *Finding) AsExpected() v1alpha1.Verdict {
+	switch f.Check.Expect() {
+	case v1alpha1.ExpectOptional:
+		return v1alpha1.VerdictTrue
+	case v1alpha1.ExpectAbsent:
+		return negate(f.Present)
+	default:
+		return f.Present
+	}
+}
+
+// Votes says whether the finding's health counts: its object belongs to the component and is there.
+func (f *Finding) Votes() bool { return f.Evident() && f.Healthy != v1alpha1.VerdictNotAssessed }
+
+// Evident says whether the finding is evidence of the component.
+func (f *Finding) Evident() bool {
+	expect := f.Check.Expect()
+	return f.Present == v1alpha1.VerdictTrue && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional)
+}
+
+func negate(v v1alpha1.Verdict) v1alpha1.Verdict {
+	switch v {
+	case v1alpha1.VerdictTrue:
+		return v1alpha1.VerdictFalse
+	case v1alpha1.VerdictFalse:
+		return v1alpha1.VerdictTrue
+	}
+	return v
+}
+
+func unknown(reason, message string) Finding {
+	return Finding{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
+}
+
+func absent(reason, message string) Finding {
+	return Finding{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
+}
+
+// judged is one object of a finding with its own verdict.
+type judged struct {
+	object  client.Object
+	kind    string
+	healthy v1alpha1.Verdict
+	reason  string
+	detail  string
+}
+
+// healthRank orders verdicts by how much they matter: the worst first.
+var healthRank = map[v1alpha1.Verdict]int{
+	v1alpha1.VerdictFalse: 0, v1alpha1.VerdictUnknown: 1, v1alpha1.VerdictTrue: 2, v1alpha1.VerdictNotAssessed: 3,
+}
+
+// worstFirst sorts objects by verdict, then progressing before settled ones, then by name.
+func worstFirst(js []judged) {
+	slices.SortFunc(js, func(a, b judged) int {
+		return cmp.Or(
+			cmp.Compare(healthRank[a.healthy], healthRank[b.healthy]),
+			-cmp.Compare(boolToInt(a.reason == v1alpha1.ReasonProgressing), boolToInt(b.reason == v1alpha1.ReasonProgressing)),
+			cmp.Compare(a.object.GetNamespace(), b.object.GetNamespace()),
+			cmp.Compare(a.object.GetName(), b.object.GetName()))
+	})
+}
+
+// found sums up the objects that a check found: the worst verdict, what the first three of that verdict
+// show, and the objects themselves.
+func found(js []judged) Finding {
+	worstFirst(js)
+	worst := js[0]
+	f := Finding{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: len(js)}
+	var details []string
+	for _, j := range js {
+		if j.healthy == worst.healthy && j.reason == worst.reason {
+			details = append(details, j.detail)
+		}
+	}
+	f.Message = Shorten(details, "; ")
+	for _, j := range js[:min(len(js), MaxObjects)] {
+		f.Objects = append(f.Objects, v1alpha1.ObservedObject{
+			Kind: j.kind, Namespace: j.object.GetNamespace(), Name: j.object.GetName()})
+	}
+	return f
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

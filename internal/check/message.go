@@ -1,0 +1,48 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// MaxNames is how many objects a message names before it says "and N more".
+	MaxNames = 3
+	// MaxMessage is the length of a condition's message, in bytes.
+	MaxMessage = 1024
+	// MaxCheckMessage is the length of a single check's message, in bytes.
+	MaxCheckMessage = 512
+)
+
+// Shorten joins at most MaxNames items and says how many it left out.
+func Shorten(items []string, sep string) string {
+	if len(items) <= MaxNames {
+		return strings.Join(items, sep)
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(items[:MaxNames], sep), len(items)-MaxNames)
+}
+
+// Truncate cuts a message to a number of bytes at the border of a character, and shows that it did.
+func Truncate(s string, limit int) string {
+	const ellipsis = "…"
+	if len(s) <= limit {
+		return s
+	}
+	cut := limit - len(ellipsis)
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + ellipsis
+}
+
+// named is kind, namespace and name of an object in a message.
+func named(kind, namespace, name string) string {
+	if namespace == "" {
+		return kind + " " + name
+	}
+	return kind + " " + namespace + "/" + name
+}

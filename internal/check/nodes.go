@@ -1,0 +1,228 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// NodesNeed is the need for all nodes: every check of nodes shares it.
+var NodesNeed = Need{Kind: corev1.SchemeGroupVersion.WithKind("Node")}
+
+func nodesNeeds(*Check) []Need { return []Need{NodesNeed} }
+
+func nodesSubject(c *Check) string {
+	n, parts := c.Spec.Nodes, []string{}
+	if !c.selector.Empty() {
+		parts = append(parts, "labels "+c.selector.String())
+	}
+	if n.Present != nil {
+		parts = append(parts, describeCriteria(n.Present)...)
+	}
+	if len(parts) == 0 {
+		return "Nodes"
+	}
+	return "Nodes with " + strings.Join(parts, " and ")
+}
+
+func describeCriteria(n *v1alpha1.NodeCriteria) []string {
+	var parts []string
+	for _, m := range n.Conditions {
+		parts = append(parts, describeCondition(m))
+	}
+	for _, m := range n.ForbiddenConditions {
+		parts = append(parts, "not "+describeCondition(m))
+	}
+	for _, t := range n.ForbiddenTaints {
+		parts = append(parts, "no taint "+string(t))
+	}
+	if n.RuntimePrefix != "" {
+		parts = append(parts, "container runtime "+n.RuntimePrefix)
+	}
+	if n.ProviderIDPrefix != "" {
+		parts = append(parts, "provider ID "+n.ProviderIDPrefix)
+	}
+	if n.PodCIDR != "" {
+		parts = append(parts, "pod CIDR "+strings.ToLower(string(n.PodCIDR)))
+	}
+	return parts
+}
+
+func describeCondition(m v1alpha1.NodeConditionMatch) string {
+	if m.Reason == "" {
+		return fmt.Sprintf("condition %s=%s", m.Type, m.Status)
+	}
+	return fmt.Sprintf("condition %s=%s (%s)", m.Type, m.Status, m.Reason)
+}
+
+func evaluateNodes(c *Check, facts Facts) Finding {
+	answer := facts.Answers[NodesNeed]
+	if f, ok := answer.unseen(nodesSubject(c)); ok {
+		return f
+	}
+	spec := c.Spec.Nodes
+	h := heartbeats{now: facts.Now}
+	var js []judged
+	versions := map[string]int{}
+	for _, o := range answer.Objects {
+		node, ok := o.(*corev1.Node)
+		if !ok || !c.selectsNode(node) || h.firstUnmet(spec.Present, node) != "" {
+			continue
+		}
+		js = append(js, judgeNode(spec.Healthy, node, &h))
+		versions[nodeVersion(node, spec.Version)]++
+	}
+	if len(js) == 0 {
+		return absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", len(answer.Objects), nodesSubject(c)))
+	}
+	f := sumUpNodes(spec, js)
+	f.Versions = CountVersions(versions)
+	f.RecheckAfter = h.recheckAfter
+	return f
+}
+
+func (c *Check) selectsNode(node *corev1.Node) bool {
+	return c.matchesLabels(node) && !slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool {
+		return slices.Contains(c.Spec.Nodes.IgnoreTaints, v1alpha1.QualifiedName(t.Key))
+	})
+}
+
+func judgeNode(healthy *v1alpha1.NodeCriteria, node *corev1.Node, h *heartbeats) judged {
+	j := judged{object: node, kind: "Node", healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
+	if healthy == nil {
+		return j
+	}
+	j.healthy, j.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
+	if unmet := h.firstUnmet(healthy, node); unmet != "" {
+		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy
+		j.detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
+	}
+	return j
+}
+
+// sumUpNodes holds the number of healthy nodes to minHealthyPercent.
+func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
+	f := found(js)
+	var unhealthy []string
+	for _, j := range js {
+		if j.healthy == v1alpha1.VerdictFalse {
+			unhealthy = append(unhealthy, j.detail)
+		}
+	}
+	need := int(spec.MinHealthyPercent)
+	if need == 0 {
+		need = 100
+	}
+	good := len(js) - len(unhealthy)
+	switch {
+	case spec.Healthy == nil:
+		f.Message = fmt.Sprintf("%d nodes", len(js))
+	case len(unhealthy) == 0:
+		f.Message = fmt.Sprintf("%d/%d nodes healthy", good, len(js))
+	case good*100 >= need*len(js):
+		f.Healthy, f.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
+		f.Message = fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, len(js), need, Shorten(unhealthy, ", "))
+	default:
+		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), len(js), Shorten(unhealthy, ", "))
+	}
+	return f
+}
+
+func nodeVersion(node *corev1.Node, field v1alpha1.NodeVersion) string {
+	switch field {
+	case v1alpha1.NodeVersionKubelet:
+		return node.Status.NodeInfo.KubeletVersion
+	case v1alpha1.NodeVersionContainerRuntime:
+		_, version, _ := strings.Cut(node.Status.NodeInfo.ContainerRuntimeVersion, "://")
+		return version
+	}
+	return ""
+}
+
+// heartbeats judges nodes by criteria, and keeps when the first believed heartbeat will be too old.
+type heartbeats struct {
+	now          time.Time
+	recheckAfter time.Duration
+}
+
+// firstUnmet says which part of the criteria the node does not meet; it is empty when all are met.
+func (h *heartbeats) firstUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
+	if criteria == nil {
+		return ""
+	}
+	for _, m := range criteria.Conditions {
+		if unmet := h.requiredUnmet(m, node); unmet != "" {
+			return unmet
+		}
+	}
+	for _, m := range criteria.ForbiddenConditions {
+		if cond := findCondition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m, cond) {
+			return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
+		}
+	}
+	for _, key := range criteria.ForbiddenTaints {
+		if slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == string(key) }) {
+			return "has taint " + string(key)
+		}
+	}
+	switch {
+	case !strings.HasPrefix(node.Status.NodeInfo.ContainerRuntimeVersion, criteria.RuntimePrefix):
+		return "container runtime is " + node.Status.NodeInfo.ContainerRuntimeVersion
+	case !strings.HasPrefix(node.Spec.ProviderID, criteria.ProviderIDPrefix):
+		return fmt.Sprintf("provider ID is %q", node.Spec.ProviderID)
+	case criteria.PodCIDR == v1alpha1.Set && node.Spec.PodCIDR == "":
+		return "has no pod CIDR"
+	case criteria.PodCIDR == v1alpha1.Unset && node.Spec.PodCIDR != "":
+		return "has pod CIDR " + node.Spec.PodCIDR
+	}
+	return ""
+}
+
+func (h *heartbeats) requiredUnmet(m v1alpha1.NodeConditionMatch, node *corev1.Node) string {
+	cond := findCondition(node, m.Type)
+	switch {
+	case cond == nil:
+		return "has no condition " + m.Type
+	case !matchesCondition(m, cond):
+		return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
+	case h.tooOld(m, cond):
+		return fmt.Sprintf("heartbeat of %s stopped at %s", cond.Type, cond.LastHeartbeatTime.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// tooOld says whether the condition's heartbeat is older than the match believes.
+func (h *heartbeats) tooOld(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCondition) bool {
+	if m.MaxHeartbeatAgeSeconds == 0 {
+		return false
+	}
+	left := time.Duration(m.MaxHeartbeatAgeSeconds)*time.Second - h.now.Sub(cond.LastHeartbeatTime.Time)
+	if left < 0 {
+		return true
+	}
+	if h.recheckAfter == 0 || left < h.recheckAfter {
+		h.recheckAfter = left + time.Second
+	}
+	return false
+}
+
+func findCondition(node *corev1.Node, conditionType string) *corev1.NodeCondition {
+	for i := range node.Status.Conditions {
+		if string(node.Status.Conditions[i].Type) == conditionType {
+			return &node.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func matchesCondition(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCondition) bool {
+	return string(cond.Status) == m.Status && (m.Reason == "" || m.Reason == cond.Reason)
+}

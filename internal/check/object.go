@@ -1,0 +1,163 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// timedRecheck is how soon an expression that uses now is evaluated again, in case time alone turns it.
+const timedRecheck = DefaultInterval
+
+// configMaps are granted and read one by one, by name.
+var configMaps = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+
+func objectNeeds(c *Check) []Need {
+	o := c.Spec.Object
+	need := Need{Kind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: string(o.Namespace)}
+	if !c.selector.Empty() {
+		need.Selector = c.selector.String()
+	}
+	if o.Observe == v1alpha1.ObservePoll {
+		need.Interval = c.interval()
+	}
+	if need.Kind == configMaps || need.Interval > 0 {
+		need.Name = string(o.Name)
+	}
+	return []Need{need}
+}
+
+func objectSubject(c *Check) string {
+	o := c.Spec.Object
+	subject := named(o.Kind, string(o.Namespace), string(o.Name))
+	switch {
+	case o.Name == "" && o.Namespace == "":
+		subject = o.Kind
+	case o.Name == "":
+		subject = fmt.Sprintf("%s in %s", o.Kind, o.Namespace)
+	}
+	if !c.selector.Empty() {
+		subject += " with labels " + c.selector.String()
+	}
+	return subject
+}
+
+func objectExpressions(spec *v1alpha1.Check) []expression {
+	o := spec.Object
+	return []expression{
+		{field: "object.present", text: o.Present, env: objectEnv, boolean: true},
+		{field: "object.healthy", text: o.Healthy, env: objectEnv, boolean: true},
+		{field: "object.version", text: o.Version, env: objectEnv},
+		{field: "object.message", text: o.Message, env: objectEnv},
+	}
+}
+
+func evaluateObject(c *Check, facts Facts) Finding {
+	answer := facts.Answers[objectNeeds(c)[0]]
+	subject := objectSubject(c)
+	if f, ok := answer.unseen(subject); ok {
+		return f
+	}
+	var js []judged
+	seen, versions := 0, map[string]int{}
+	for _, o := range answer.Objects {
+		u, ok := o.(*unstructured.Unstructured)
+		if !ok || (c.Spec.Object.Name != "" && o.GetName() != string(c.Spec.Object.Name)) || !c.matchesLabels(o) {
+			continue
+		}
+		seen++
+		vars := map[string]any{"object": u.Object, "now": facts.Now}
+		present, err := c.presentObject(vars)
+		if err != nil {
+			return unknown(v1alpha1.ReasonExpressionError, fmt.Sprintf("%s: present: %s", c.objectName(o), err))
+		}
+		if present {
+			js = append(js, c.judgeObject(o, vars))
+			versions[c.objectVersion(vars)]++
+		}
+	}
+	f := absent(v1alpha1.ReasonNotFound, "no "+subject)
+	switch {
+	case len(js) > 0:
+		f = found(js)
+		f.Versions = CountVersions(versions)
+	case seen > 0:
+		f.Message = fmt.Sprintf("%s: none of %d meets %s", subject, seen, c.Spec.Object.Present)
+	}
+	if c.usesTime() {
+		f.RecheckAfter = timedRecheck
+	}
+	return f
+}
+
+func (c *Check) presentObject(vars map[string]any) (bool, error) {
+	p := c.programs["object.present"]
+	if p == nil {
+		return true, nil
+	}
+	return p.evalBool(vars)
+}
+
+func (c *Check) judgeObject(o client.Object, vars map[string]any) judged {
+	j := judged{object: o, kind: c.Spec.Object.Kind, healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved,
+		detail: c.objectName(o) + " exists"}
+	p := c.programs["object.healthy"]
+	if p == nil {
+		return j
+	}
+	healthy, err := p.evalBool(vars)
+	switch {
+	case err != nil:
+		j.healthy, j.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError
+		j.detail = fmt.Sprintf("%s: healthy: %s", c.objectName(o), err)
+	case healthy:
+		j.healthy, j.reason, j.detail = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy, c.objectName(o)+" is healthy"
+	default:
+		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
+		j.detail = c.objectName(o) + ": " + c.unhealthyText(vars)
+	}
+	return j
+}
+
+// unhealthyText is what the author wants said of an unhealthy object.
+func (c *Check) unhealthyText(vars map[string]any) string {
+	if p := c.programs["object.message"]; p != nil {
+		if text, err := p.evalString(vars); err == nil && text != "" {
+			return text
+		}
+	}
+	return "does not meet " + string(c.Spec.Object.Healthy)
+}
+
+func (c *Check) objectVersion(vars map[string]any) string {
+	p := c.programs["object.version"]
+	if p == nil {
+		return ""
+	}
+	version, err := p.evalString(vars)
+	if err != nil {
+		return "" // an object without the field has no version to report
+	}
+	return version
+}
+
+func (c *Check) objectName(o client.Object) string {
+	return named(c.Spec.Object.Kind, o.GetNamespace(), o.GetName())
+}
+
+// usesTime says whether time alone can turn the verdict.
+func (c *Check) usesTime() bool {
+	for _, p := range c.programs {
+		if p.usesNow {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,79 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// VersionCount is a version and the number of pods or nodes that run it.
+type VersionCount struct {
+	Version string
+	Count   int
+}
+
+// CountVersions counts versions; the most frequent first, then the lowest.
+func CountVersions(counts map[string]int) []VersionCount {
+	var out []VersionCount
+	for v, n := range counts {
+		if v != "" {
+			out = append(out, VersionCount{Version: v, Count: n})
+		}
+	}
+	slices.SortFunc(out, func(a, b VersionCount) int {
+		return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Version, b.Version))
+	})
+	return out
+}
+
+// FormatVersions writes one version as it is, several with their counts: "v1.32.3 (412), v1.33.1 (88)".
+func FormatVersions(versions []VersionCount) string {
+	if len(versions) == 1 {
+		return versions[0].Version
+	}
+	var parts []string
+	for _, v := range versions {
+		parts = append(parts, fmt.Sprintf("%s (%d)", v.Version, v.Count))
+	}
+	return Shorten(parts, ", ")
+}
+
+// ParseVersion reads the leading numbers of a version and ignores the rest, as providers append build
+// numbers: v1.13.1-20, v1.30.100, 1.28.103-akslts, v1.24.9.2. It returns nil for what is no version.
+func ParseVersion(s string) *version.Version {
+	v, err := version.ParseGeneric(s)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+// SplitImage parts an image into its repository and its tag; the tag is empty when there is none, as in an
+// image given by digest.
+func SplitImage(image string) (repository, tag string) {
+	ref, err := reference.Parse(image)
+	if err != nil {
+		return image, ""
+	}
+	if n, ok := ref.(reference.Named); ok {
+		repository = n.Name()
+	}
+	if t, ok := ref.(reference.Tagged); ok {
+		tag = t.Tag()
+	}
+	return repository, tag
+}
+
+// ImageHasPath says whether the repository of an image ends with the given path, whole parts only:
+// registries and folders change, the end of the path stays.
+func ImageHasPath(image, path string) bool {
+	repository, _ := SplitImage(image)
+	return repository == path || strings.HasSuffix(repository, "/"+path)
+}

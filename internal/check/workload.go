@@ -1,0 +1,272 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+func workloadNeeds(c *Check) []Need {
+	w := c.Spec.Workload
+	return []Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
+}
+
+func workloadSubject(c *Check) string {
+	w := c.Spec.Workload
+	var names []string
+	for _, n := range w.Names {
+		names = append(names, string(n))
+	}
+	name := strings.Join(names, "|")
+	if w.NamePrefix != "" {
+		name = w.NamePrefix + "*"
+	}
+	subject := named(string(w.Kind), string(w.Namespace), name)
+	if w.Selector != nil {
+		subject = strings.TrimSuffix(subject, "/") + " with labels " + c.selector.String()
+	}
+	if w.ImagePath != "" {
+		subject += " with image " + w.ImagePath
+	}
+	return subject
+}
+
+func evaluateWorkload(c *Check, facts Facts) Finding {
+	answer := facts.Answers[workloadNeeds(c)[0]]
+	if f, ok := answer.unseen(workloadSubject(c)); ok {
+		return f
+	}
+	var rollouts []rollout
+	for _, o := range answer.Objects {
+		if r, ok := newRollout(o); ok && c.matchesWorkload(r) {
+			rollouts = append(rollouts, r)
+		}
+	}
+	if len(rollouts) == 0 {
+		return absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))
+	}
+	js := make([]judged, len(rollouts))
+	for i, r := range rollouts {
+		js[i] = r.judge()
+	}
+	f := found(js)
+	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
+	return f
+}
+
+func (c *Check) matchesWorkload(r rollout) bool {
+	w, name := c.Spec.Workload, r.object.GetName()
+	switch {
+	case len(w.Names) > 0 && !slices.Contains(w.Names, v1alpha1.ObjectName(name)):
+		return false
+	case !strings.HasPrefix(name, w.NamePrefix):
+		return false
+	case !c.matchesLabels(r.object):
+		return false
+	}
+	return w.ImagePath == "" || slices.ContainsFunc(r.containers, func(ct corev1.Container) bool {
+		return (w.Container == "" || ct.Name == w.Container) && ImageHasPath(ct.Image, w.ImagePath)
+	})
+}
+
+// imagesInUse reports the images and versions of the named container; an idle workload counts only when all
+// are idle.
+func imagesInUse(rollouts []rollout, container string) ([]VersionCount, []string) {
+	idle := !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.desired > 0 })
+	counts := map[string]int{}
+	var images []string
+	for _, r := range rollouts {
+		if r.desired == 0 && !idle {
+			continue
+		}
+		for _, ct := range r.containers {
+			if ct.Name != container {
+				continue
+			}
+			image, tag := SplitImage(ct.Image)
+			images = append(images, image)
+			counts[tag] += max(int(r.desired), 1)
+		}
+	}
+	slices.Sort(images)
+	return CountVersions(counts), slices.Compact(images)
+}
+
+// rollout is what the three kinds of workload have in common.
+type rollout struct {
+	object     client.Object
+	kind       v1alpha1.WorkloadKind
+	containers []corev1.Container
+
+	desired, available int32
+	// tolerated is how many pods may be unavailable.
+	tolerated int32
+	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
+	rolling       bool
+	rollingDetail string
+	// stuck says why a roll-out will not finish by itself.
+	stuck string
+	// failure is the workload's own word on why it cannot make pods.
+	failure string
+}
+
+func newRollout(o client.Object) (rollout, bool) {
+	switch w := o.(type) {
+	case *appsv1.Deployment:
+		return deploymentRollout(w), true
+	case *appsv1.DaemonSet:
+		return daemonSetRollout(w), true
+	case *appsv1.StatefulSet:
+		return statefulSetRollout(w), true
+	}
+	return rollout{}, false
+}
+
+func deploymentRollout(d *appsv1.Deployment) rollout {
+	r := rollout{
+		object: d, kind: v1alpha1.WorkloadDeployment, containers: d.Spec.Template.Spec.Containers,
+		desired: replicas(d.Spec.Replicas), available: d.Status.AvailableReplicas,
+	}
+	r.observe(d.Generation, d.Status.ObservedGeneration, d.Status.UpdatedReplicas)
+	r.tolerated = deploymentTolerance(d, r.desired)
+	if d.Spec.Paused {
+		r.rolling = false
+	}
+	for _, cond := range d.Status.Conditions {
+		if cond.Type == appsv1.DeploymentProgressing && cond.Status == corev1.ConditionFalse && cond.Reason == "ProgressDeadlineExceeded" {
+			r.stuck = cond.Message
+		}
+		if cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue {
+			r.failure = cond.Message
+		}
+	}
+	return r
+}
+
+// deploymentTolerance is the Deployment's own maxUnavailable, resolved as its controller does: percentages
+// are rounded down, and when maxSurge is 0 as well it is 1.
+func deploymentTolerance(d *appsv1.Deployment, desired int32) int32 {
+	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+		return 0
+	}
+	maxUnavailable, maxSurge := intstr.FromString("25%"), intstr.FromString("25%")
+	if ru := d.Spec.Strategy.RollingUpdate; ru != nil {
+		if ru.MaxUnavailable != nil {
+			maxUnavailable = *ru.MaxUnavailable
+		}
+		if ru.MaxSurge != nil {
+			maxSurge = *ru.MaxSurge
+		}
+	}
+	unavailable := scaled(maxUnavailable, desired, false)
+	if unavailable == 0 && scaled(maxSurge, desired, true) == 0 {
+		return 1
+	}
+	return unavailable
+}
+
+func daemonSetRollout(d *appsv1.DaemonSet) rollout {
+	r := rollout{
+		object: d, kind: v1alpha1.WorkloadDaemonSet, containers: d.Spec.Template.Spec.Containers,
+		desired: d.Status.DesiredNumberScheduled, available: d.Status.NumberAvailable,
+	}
+	updated := d.Status.UpdatedNumberScheduled
+	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
+		updated = r.desired // the pods change when somebody deletes them; nothing is under way
+	}
+	r.observe(d.Generation, d.Status.ObservedGeneration, updated)
+	if r.rolling {
+		r.tolerated = 1
+		if ru := d.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
+			r.tolerated = scaled(*ru.MaxUnavailable, r.desired, true)
+		}
+	}
+	return r
+}
+
+func statefulSetRollout(s *appsv1.StatefulSet) rollout {
+	r := rollout{
+		object: s, kind: v1alpha1.WorkloadStatefulSet, containers: s.Spec.Template.Spec.Containers,
+		desired: replicas(s.Spec.Replicas), available: s.Status.AvailableReplicas,
+	}
+	updated := r.desired
+	if ru := s.Spec.UpdateStrategy; ru.Type != appsv1.OnDeleteStatefulSetStrategyType && s.Status.UpdateRevision != s.Status.CurrentRevision {
+		updated = s.Status.UpdatedReplicas
+		if ru.RollingUpdate != nil && ru.RollingUpdate.Partition != nil {
+			updated += min(*ru.RollingUpdate.Partition, r.desired)
+		}
+	}
+	r.observe(s.Generation, s.Status.ObservedGeneration, updated)
+	if r.rolling {
+		r.tolerated = 1
+		if ru := s.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
+			r.tolerated = max(1, scaled(*ru.MaxUnavailable, r.desired, false))
+		}
+	}
+	return r
+}
+
+// observe tells whether a roll-out is under way: the controller has not seen the newest generation, or not
+// all pods are of it.
+func (r *rollout) observe(generation, observed int64, updated int32) {
+	switch {
+	case observed < generation:
+		r.rolling = true
+		r.rollingDetail = fmt.Sprintf("its controller has not seen generation %d yet", generation)
+	case updated < r.desired:
+		r.rolling = true
+		r.rollingDetail = fmt.Sprintf("%d/%d updated", updated, r.desired)
+	}
+}
+
+func (r *rollout) judge() judged {
+	j := judged{object: r.object, kind: string(r.kind), healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
+	j.detail = fmt.Sprintf("%s: %d/%d available",
+		named(string(r.kind), r.object.GetNamespace(), r.object.GetName()), r.available, r.desired)
+	if r.rolling {
+		j.detail += ", " + r.rollingDetail
+	}
+	switch {
+	case r.desired == 0 && r.rolling:
+		j.reason = v1alpha1.ReasonProgressing
+	case r.desired == 0:
+		j.healthy, j.reason = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle
+		j.detail = strings.TrimSuffix(j.detail, "0/0 available") + "idle, it wants no pods"
+	case r.available <= 0 || r.available < r.desired-r.tolerated:
+		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonWorkloadUnavailable
+		if r.failure != "" {
+			j.detail += ": " + r.failure
+		}
+	case r.stuck != "":
+		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck
+		j.detail += ": " + r.stuck
+	case r.rolling:
+		j.reason = v1alpha1.ReasonProgressing
+	}
+	return j
+}
+
+func replicas(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
+func scaled(v intstr.IntOrString, total int32, roundUp bool) int32 {
+	n, err := intstr.GetScaledValueFromIntOrPercent(&v, int(total), roundUp)
+	if err != nil {
+		return 0 // the API server does not let such a value pass
+	}
+	return int32(n)
+}
