@@ -41,7 +41,6 @@ const (
 )
 
 // Evidence says how directly something was seen.
-// +kubebuilder:validation:Enum=Direct;Indirect;None
 type Evidence string
 
 const (

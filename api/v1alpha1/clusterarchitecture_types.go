@@ -60,9 +60,9 @@ type ClusterArchitectureSpec struct {
 	// +optional
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 
-	// componentSelector picks the ComponentMappings that belong to the platform.
+	// componentSelector picks the ComponentMappings that belong to the platform; {} picks all of them.
 	// +required
-	ComponentSelector metav1.LabelSelector `json:"componentSelector,omitzero"`
+	ComponentSelector metav1.LabelSelector `json:"componentSelector"`
 
 	// nodePoolLabel is the label of a node that names its pool. Default: no pools are listed.
 	// +optional
@@ -216,27 +216,27 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Total *int32 `json:"total,omitempty"`
 
-	// present: found in the cluster.
+	// present counts those that are in the cluster.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Present *int32 `json:"present,omitempty"`
 
-	// healthy: found, and well.
+	// healthy counts those that are in the cluster and well.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
 
-	// degraded: found, and not well.
+	// degraded counts those that are in the cluster and not well.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Degraded *int32 `json:"degraded,omitempty"`
 
-	// absent: not in the cluster.
+	// absent counts those that are not in the cluster.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Absent *int32 `json:"absent,omitempty"`
 
-	// unknown: presence cannot be told.
+	// unknown counts those of which it cannot be told.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Unknown *int32 `json:"unknown,omitempty"`
@@ -253,12 +253,12 @@ type CategorySummary struct {
 	// +kubebuilder:validation:Minimum=0
 	Total *int32 `json:"total,omitempty"`
 
-	// present: found in the cluster.
+	// present counts those that are in the cluster.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Present *int32 `json:"present,omitempty"`
 
-	// healthy: found, and well.
+	// healthy counts those that are in the cluster and well.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
@@ -270,12 +270,12 @@ type MethodSummary struct {
 	// +required
 	Name ImplementationMethod `json:"name,omitempty"`
 
-	// documented: so many components are documented to run this way.
+	// documented counts the components that are documented to run this way.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Documented *int32 `json:"documented,omitempty"`
 
-	// observed: so many present components do.
+	// observed counts the components that are seen to run this way.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Observed *int32 `json:"observed,omitempty"`
@@ -321,10 +321,12 @@ type ComponentSummary struct {
 
 	// present is the status of the mapping's condition Present.
 	// +required
+	// +kubebuilder:validation:Enum="True";"False";Unknown
 	Present metav1.ConditionStatus `json:"present,omitempty"`
 
 	// healthy is the status of the mapping's condition Healthy.
 	// +required
+	// +kubebuilder:validation:Enum="True";"False";Unknown
 	Healthy metav1.ConditionStatus `json:"healthy,omitempty"`
 
 	// reason of Healthy, or of Present when the component is not present.

@@ -476,6 +476,7 @@ type ComponentMappingStatus struct {
 
 	// evidence says how far the verdict can be trusted: Direct, Indirect (only traces were seen) or None.
 	// +optional
+	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
 	// version in use; with counts when several are, such as "v1.32.3 (412), v1.33.1 (88)".
@@ -528,11 +529,11 @@ type CheckStatus struct {
 	// +kubebuilder:validation:MaxLength=127
 	Name string `json:"name,omitempty"`
 
-	// present: was it found?
+	// present says whether it was found.
 	// +required
 	Present Verdict `json:"present,omitempty"`
 
-	// healthy: is it well? NotAssessed when the check has no vote.
+	// healthy says whether it is well; NotAssessed when the check has no vote.
 	// +required
 	Healthy Verdict `json:"healthy,omitempty"`
 

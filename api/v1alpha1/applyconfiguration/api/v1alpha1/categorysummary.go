@@ -18,9 +18,9 @@ type CategorySummaryApplyConfiguration struct {
 	Name *apiv1alpha1.Category `json:"name,omitempty"`
 	// total number of components.
 	Total *int32 `json:"total,omitempty"`
-	// present: found in the cluster.
+	// present counts those that are in the cluster.
 	Present *int32 `json:"present,omitempty"`
-	// healthy: found, and well.
+	// healthy counts those that are in the cluster and well.
 	Healthy *int32 `json:"healthy,omitempty"`
 }
 

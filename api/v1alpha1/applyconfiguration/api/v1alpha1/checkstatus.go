@@ -17,9 +17,9 @@ import (
 type CheckStatusApplyConfiguration struct {
 	// name of the check; variant/name for a check of a variant.
 	Name *string `json:"name,omitempty"`
-	// present: was it found?
+	// present says whether it was found.
 	Present *apiv1alpha1.Verdict `json:"present,omitempty"`
-	// healthy: is it well? NotAssessed when the check has no vote.
+	// healthy says whether it is well; NotAssessed when the check has no vote.
 	Healthy *apiv1alpha1.Verdict `json:"healthy,omitempty"`
 	// reason of the verdict, in one CamelCase word.
 	Reason *string `json:"reason,omitempty"`

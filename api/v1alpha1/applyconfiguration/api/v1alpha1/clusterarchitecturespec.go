@@ -21,7 +21,7 @@ type ClusterArchitectureSpecApplyConfiguration struct {
 	// nodeSelector proves the platform: at least one node must match, or nothing is claimed. Default: no
 	// proof is asked for.
 	NodeSelector *v1.LabelSelectorApplyConfiguration `json:"nodeSelector,omitempty"`
-	// componentSelector picks the ComponentMappings that belong to the platform.
+	// componentSelector picks the ComponentMappings that belong to the platform; {} picks all of them.
 	ComponentSelector *v1.LabelSelectorApplyConfiguration `json:"componentSelector,omitempty"`
 	// nodePoolLabel is the label of a node that names its pool. Default: no pools are listed.
 	NodePoolLabel *apiv1alpha1.QualifiedName `json:"nodePoolLabel,omitempty"`

@@ -14,15 +14,15 @@ type ComponentCountsApplyConfiguration struct {
 	Text *string `json:"text,omitempty"`
 	// total number of components.
 	Total *int32 `json:"total,omitempty"`
-	// present: found in the cluster.
+	// present counts those that are in the cluster.
 	Present *int32 `json:"present,omitempty"`
-	// healthy: found, and well.
+	// healthy counts those that are in the cluster and well.
 	Healthy *int32 `json:"healthy,omitempty"`
-	// degraded: found, and not well.
+	// degraded counts those that are in the cluster and not well.
 	Degraded *int32 `json:"degraded,omitempty"`
-	// absent: not in the cluster.
+	// absent counts those that are not in the cluster.
 	Absent *int32 `json:"absent,omitempty"`
-	// unknown: presence cannot be told.
+	// unknown counts those of which it cannot be told.
 	Unknown *int32 `json:"unknown,omitempty"`
 }
 

@@ -16,9 +16,9 @@ import (
 type MethodSummaryApplyConfiguration struct {
 	// name of the method.
 	Name *apiv1alpha1.ImplementationMethod `json:"name,omitempty"`
-	// documented: so many components are documented to run this way.
+	// documented counts the components that are documented to run this way.
 	Documented *int32 `json:"documented,omitempty"`
-	// observed: so many present components do.
+	// observed counts the components that are seen to run this way.
 	Observed *int32 `json:"observed,omitempty"`
 }
 
