@@ -169,11 +169,13 @@ type WorkloadCheck struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9][-a-z0-9.]*$')",message="must be the beginning of an object's name: lower case letters, digits, '-' and '.', such as istiod-asm-"
 	NamePrefix string `json:"namePrefix,omitempty"`
 
 	// selector matches by the labels of the workload object (not of its pods), alone or on top of names
 	// or namePrefix.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
 	// container is the container whose image is reported as status.image and, by its tag, as
@@ -181,6 +183,7 @@ type WorkloadCheck struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a container's name: lower case letters, digits and '-', such as azuredisk"
 	Container string `json:"container,omitempty"`
 
 	// imagePath narrows the match to workloads that run an image with this end of its path, registry and
@@ -189,7 +192,7 @@ type WorkloadCheck struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
-	// +kubebuilder:validation:XValidation:rule="!self.contains(':') && !self.contains('@') && !self.startsWith('/')",message="must be the end of an image path without tag or digest, such as kubernetes/pause"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9._-]+(/[a-zA-Z0-9._-]+)*$')",message="must be the end of an image path without tag or digest, such as kubernetes/pause"
 	ImagePath string `json:"imagePath,omitempty"`
 }
 
@@ -198,6 +201,7 @@ type WorkloadCheck struct {
 type NodesCheck struct {
 	// selector picks nodes by label. Default: all of them.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
 	// present says by what else than labels a node is known to run the component. Default: nothing else.
@@ -251,7 +255,7 @@ const (
 )
 
 // NodeCriteria is met by a node that meets every part that is given.
-// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR
 type NodeCriteria struct {
 	// conditions must all be on the node.
 	// +optional
@@ -339,6 +343,7 @@ type LeaseCheck struct {
 
 	// selector picks several leases by label.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
 	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the lease is stale.
@@ -356,9 +361,9 @@ type EndpointCheck struct {
 	// path of the API server with an optional query: /readyz?verbose, /readyz/etcd, /version. The API's own
 	// objects are not read this way: use another check type.
 	// +required
-	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9._-]+)+([?][A-Za-z0-9=&._-]*)?$') && !self.contains('/.' + '.') && !self.contains('/.' + '/')",message="must be a plain path with an optional query, such as /readyz?verbose"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9._-]+)+([?][A-Za-z0-9=&._-]*)?$') && !self.contains('/..') && !self.contains('/./')",message="must be a plain path with an optional query, such as /readyz?verbose"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^/(api|apis|logs|debug|metrics|configz|flagz|statusz)([/?]|$)')",message="must not be below /api, /apis, /logs, /debug, /metrics, /configz, /flagz or /statusz: read objects with a Workload, Nodes, Lease or Object check"
 	Path string `json:"path,omitempty"`
 
@@ -422,6 +427,7 @@ type ObjectCheck struct {
 
 	// selector picks objects by label. Without name and selector every object of the kind is looked at.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
 	// observe is Watch (the default), or Poll for objects that are rewritten every few seconds.
@@ -455,18 +461,21 @@ type AccessReviewCheck struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z]+|[*])$')",message="must be a verb in lower case letters, such as delete, or '*' for any"
 	Verb string `json:"verb,omitempty"`
 
 	// group of the resource; empty for the core group.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?|[*])$')",message="must be an API group without version, such as rbac.authorization.k8s.io, or '*' for any"
 	Group string `json:"group,omitempty"`
 
 	// resource asked for, such as nodes.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?|[*])$')",message="must be the plural name of a resource without its group, such as nodes, or '*' for any"
 	Resource string `json:"resource,omitempty"`
 
 	// reasonContains lists texts; the reason must contain one of them, upper and lower case alike.
@@ -500,4 +509,5 @@ type ObjectName string
 // node.cloudprovider.kubernetes.io/shutdown.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=316
+// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",message="must be the key of a label or taint without its value, such as node.cloudprovider.kubernetes.io/shutdown"
 type QualifiedName string

@@ -58,10 +58,12 @@ type ClusterArchitectureSpec struct {
 	// nodeSelector proves the platform: at least one node must match, or nothing is claimed. Default: no
 	// proof is asked for.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 
 	// componentSelector picks the ComponentMappings that belong to the platform; {} picks all of them.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	ComponentSelector metav1.LabelSelector `json:"componentSelector"`
 
 	// nodePoolLabel is the label of a node that names its pool. Default: no pools are listed.

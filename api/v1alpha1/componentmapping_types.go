@@ -151,6 +151,7 @@ type ComponentMappingList struct {
 // that it is.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.checks) ? size(self.checks) : 0) + (has(self.variants) ? self.variants.map(v, size(v.checks)).sum() : 0) <= 64",message="checks and the checks of all variants together may not be more than 64"
+// +kubebuilder:validation:XValidation:rule="!has(self.implementation.advisories) || self.implementation.advisories.all(a, !has(a.variants) || a.variants.all(v, has(self.variants) && self.variants.exists(w, w.name == v)))",message="the variants of an advisory must be names of spec.variants",fieldPath=".implementation.advisories"
 type ComponentMappingSpec struct {
 	// component is the OSS Kubernetes component, as the architecture table names it: "kube-scheduler",
 	// "CSI Driver (Azure Disk)".
@@ -326,9 +327,9 @@ type Source struct {
 }
 
 // WebAddress is an absolute https or http URL.
-// +kubebuilder:validation:MinLength=10
+// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http']",message="must be an absolute https or http URL"
+// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http'] && url(self).getHostname() != ''",message="must be an absolute https or http URL"
 type WebAddress string
 
 // ArtifactType says what an artifact is.
@@ -382,9 +383,9 @@ type Advisory struct {
 
 	// date on which it takes or took effect, as YYYY-MM-DD.
 	// +optional
-	// +kubebuilder:validation:MinLength=10
-	// +kubebuilder:validation:MaxLength=10
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}$')",message="must be a date as YYYY-MM-DD, such as 2028-03-31"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.date().validate(self).hasValue()",message="must be a date as YYYY-MM-DD, such as 2028-03-31"
 	Date string `json:"date,omitempty"`
 
 	// message is the fact, in a sentence.
