@@ -1,0 +1,397 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+const (
+	// maxComponents, maxCauses and maxAdvisories are how many of each a status lists.
+	maxComponents = 512
+	maxCauses     = 64
+	maxAdvisories = 64
+
+	// observedAtRefresh is how old observedAt may get while nothing else changes, so that a dead operator
+	// can be told from a quiet one.
+	observedAtRefresh = 5 * time.Minute
+)
+
+// Architecture derives a ClusterArchitecture's status from its mappings, which its componentSelector picks,
+// and from the view of the cluster. The duration says when to look again although nothing changes.
+func Architecture(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, view ClusterView, now time.Time) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
+	r := newRollup(arch, mappings, now)
+	if view.Pending {
+		return r.observing(), 0
+	}
+	status := v1alpha1.ClusterArchitectureStatus{
+		ObservedGeneration: arch.Generation,
+		KubernetesVersion:  view.KubernetesVersion,
+	}
+	detected := platformDetected(&arch.Spec, view)
+	conditions := []metav1.Condition{r.ready(view), detected}
+	if detected.Status == metav1.ConditionTrue {
+		r.fill(&status)
+		status.NodePools = view.NodePools[:min(len(view.NodePools), maxNodePools)]
+		conditions = append(conditions, r.complete(status.Violations), r.healthy(), r.asDocumented())
+	} else {
+		for _, t := range rolledUp {
+			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "nothing is claimed: "+detected.Message))
+		}
+	}
+	status.Conditions = r.previousConditions()
+	for _, c := range conditions {
+		r.set(&status.Conditions, c)
+	}
+	return status, r.observe(&status)
+}
+
+// InvalidArchitecture is the status of a ClusterArchitecture whose spec cannot be used.
+func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now time.Time) v1alpha1.ClusterArchitectureStatus {
+	r := newRollup(arch, nil, now)
+	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: r.previousConditions()}
+	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, reason.Error()))
+	r.set(&status.Conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec, "change the spec: "+reason.Error()))
+	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
+		r.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonInvalidSpec, "the spec cannot be evaluated"))
+	}
+	r.observe(&status)
+	return status
+}
+
+// rolledUp are the conditions that sum up the mappings.
+var rolledUp = []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented}
+
+// rollup is the work on one ClusterArchitecture.
+type rollup struct {
+	arch *v1alpha1.ClusterArchitecture
+	// mappings in the order of the table: by category, order and name.
+	mappings []v1alpha1.ComponentMapping
+	now      metav1.Time
+}
+
+func newRollup(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, now time.Time) *rollup {
+	sorted := slices.Clone(mappings)
+	slices.SortFunc(sorted, func(a, b v1alpha1.ComponentMapping) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(v1alpha1.Categories, a.Spec.Category), slices.Index(v1alpha1.Categories, b.Spec.Category)),
+			cmp.Compare(ptr.Deref(a.Spec.Order, 0), ptr.Deref(b.Spec.Order, 0)),
+			cmp.Compare(a.Name, b.Name))
+	})
+	return &rollup{arch: arch, mappings: sorted, now: metav1.NewTime(now.Truncate(time.Second))}
+}
+
+// observing keeps the status, except that a first visit or a new generation shows in Ready.
+func (r *rollup) observing() v1alpha1.ClusterArchitectureStatus {
+	previous := r.arch.Status
+	status := *previous.DeepCopy()
+	if previous.ObservedGeneration == r.arch.Generation && meta.IsStatusConditionTrue(previous.Conditions, v1alpha1.ConditionReady) {
+		return status
+	}
+	status.ObservedGeneration = r.arch.Generation
+	status.Conditions = r.previousConditions()
+	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving, "the first read of the nodes is under way"))
+	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
+		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
+			r.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonNotYetObserved, "not everything has been read yet"))
+		}
+	}
+	return status
+}
+
+// ready says what had to be left out, if anything.
+func (r *rollup) ready(view ClusterView) metav1.Condition {
+	message := "the verdicts are current"
+	if n := len(r.mappings); n > maxComponents {
+		message += fmt.Sprintf("; only the first %d of %d components are listed", maxComponents, n)
+	}
+	if n := len(view.NodePools); n > maxNodePools {
+		message += fmt.Sprintf("; only the first %d of %d node pools are listed", maxNodePools, n)
+	}
+	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, message)
+}
+
+func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) metav1.Condition {
+	detected := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return condition(v1alpha1.ConditionPlatformDetected, status, reason, message)
+	}
+	switch {
+	case view.Problem != "":
+		return detected(metav1.ConditionUnknown, view.Problem, "could not look at the nodes: "+view.ProblemMessage)
+	case spec.NodeSelector == nil:
+		return detected(metav1.ConditionTrue, v1alpha1.ReasonNoSelector, "no proof of the platform is asked for")
+	case view.MatchingNodes == 0:
+		return detected(metav1.ConditionFalse, v1alpha1.ReasonNoNodeMatches,
+			fmt.Sprintf("none of %d nodes has %s", view.Nodes, metav1.FormatLabelSelector(spec.NodeSelector)))
+	}
+	// The number of nodes changes all the time and says nothing more.
+	return detected(metav1.ConditionTrue, v1alpha1.ReasonNodesMatch, "nodes have "+metav1.FormatLabelSelector(spec.NodeSelector))
+}
+
+// fill sets everything that sums up the mappings.
+func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) {
+	for i := range r.mappings[:min(len(r.mappings), maxComponents)] {
+		s.Components = append(s.Components, summarize(&r.mappings[i]))
+	}
+	s.Summary = r.counts()
+	s.Categories = r.categories()
+	s.Methods = r.methods()
+	s.Violations = r.violations()
+	s.Advisories = r.advisories()
+	s.Causes = r.causes()
+}
+
+func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
+	s := v1alpha1.ComponentSummary{
+		Name: m.Name, Component: m.Spec.Component, Category: m.Spec.Category, Placement: m.Spec.Placement,
+		Implementation: cmp.Or(m.Status.Implementation, m.Spec.Implementation.Name),
+		OperatedBy:     cmp.Or(m.Status.OperatedBy, m.Spec.OperatedBy),
+		Methods:        m.Status.Methods, Version: m.Status.Version,
+		Present: verdict(m, v1alpha1.ConditionPresent), Healthy: verdict(m, v1alpha1.ConditionHealthy),
+	}
+	decisive := v1alpha1.ConditionHealthy
+	if s.Present != metav1.ConditionTrue {
+		decisive = v1alpha1.ConditionPresent
+	}
+	if c := meta.FindStatusCondition(m.Status.Conditions, decisive); c != nil {
+		s.Reason, s.Since = c.Reason, c.LastTransitionTime
+	}
+	return s
+}
+
+// verdict is the status of a mapping's condition; Unknown when it has not been visited yet.
+func verdict(m *v1alpha1.ComponentMapping, conditionType string) metav1.ConditionStatus {
+	if c := meta.FindStatusCondition(m.Status.Conditions, conditionType); c != nil {
+		return c.Status
+	}
+	return metav1.ConditionUnknown
+}
+
+func isPresent(m *v1alpha1.ComponentMapping) bool {
+	return verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionTrue
+}
+
+// is says whether a present mapping's condition has a status.
+func is(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.ComponentMapping) bool {
+	return func(m *v1alpha1.ComponentMapping) bool { return isPresent(m) && verdict(m, conditionType) == status }
+}
+
+func (r *rollup) count(keep func(*v1alpha1.ComponentMapping) bool) *int32 {
+	return ptr.To(int32(len(r.filter(keep))))
+}
+
+func (r *rollup) filter(keep func(*v1alpha1.ComponentMapping) bool) []*v1alpha1.ComponentMapping {
+	var out []*v1alpha1.ComponentMapping
+	for i := range r.mappings {
+		if keep(&r.mappings[i]) {
+			out = append(out, &r.mappings[i])
+		}
+	}
+	return out
+}
+
+func (r *rollup) counts() v1alpha1.ComponentCounts {
+	present := func(status metav1.ConditionStatus) func(*v1alpha1.ComponentMapping) bool {
+		return func(m *v1alpha1.ComponentMapping) bool { return verdict(m, v1alpha1.ConditionPresent) == status }
+	}
+	c := v1alpha1.ComponentCounts{
+		Total:    ptr.To(int32(len(r.mappings))),
+		Present:  r.count(present(metav1.ConditionTrue)),
+		Healthy:  r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionTrue)),
+		Degraded: r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)),
+		Absent:   r.count(present(metav1.ConditionFalse)),
+		Unknown:  r.count(present(metav1.ConditionUnknown)),
+	}
+	c.Text = fmt.Sprintf("%d/%d present", *c.Present, *c.Total)
+	return c
+}
+
+func (r *rollup) categories() []v1alpha1.CategorySummary {
+	var out []v1alpha1.CategorySummary
+	for _, category := range v1alpha1.Categories {
+		in := &rollup{mappings: slices.DeleteFunc(slices.Clone(r.mappings), func(m v1alpha1.ComponentMapping) bool {
+			return m.Spec.Category != category
+		})}
+		if len(in.mappings) == 0 {
+			continue
+		}
+		c := in.counts()
+		out = append(out, v1alpha1.CategorySummary{Name: category, Total: c.Total, Present: c.Present, Healthy: c.Healthy})
+	}
+	return out
+}
+
+func (r *rollup) methods() []v1alpha1.MethodSummary {
+	var out []v1alpha1.MethodSummary
+	for _, n := range methodNames {
+		documented := r.count(func(m *v1alpha1.ComponentMapping) bool { return slices.Contains(m.Spec.Implementation.Methods, n.method) })
+		observed := r.count(func(m *v1alpha1.ComponentMapping) bool { return slices.Contains(m.Status.Methods, n.method) })
+		if *documented+*observed > 0 {
+			out = append(out, v1alpha1.MethodSummary{Name: n.method, Documented: documented, Observed: observed})
+		}
+	}
+	return out
+}
+
+// advisories that concern a variant which is present.
+func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
+	var out []v1alpha1.ComponentAdvisory
+	for _, m := range r.filter(isPresent) {
+		for _, a := range m.Spec.Implementation.Advisories {
+			if len(a.Variants) == 0 || slices.ContainsFunc(a.Variants, func(v string) bool { return slices.Contains(m.Status.Variants, v) }) {
+				out = append(out, v1alpha1.ComponentAdvisory{Component: m.Name, Type: a.Type, Date: a.Date, Message: a.Message})
+			}
+		}
+	}
+	return out[:min(len(out), maxAdvisories)]
+}
+
+// causes are the unhealthy components, those with the same explanation together, then what is missing.
+func (r *rollup) causes() []v1alpha1.Cause {
+	var out []v1alpha1.Cause
+	add := func(m *v1alpha1.ComponentMapping, conditionType string) {
+		c := meta.FindStatusCondition(m.Status.Conditions, conditionType)
+		i := slices.IndexFunc(out, func(x v1alpha1.Cause) bool { return x.Reason == c.Reason && x.Message == c.Message })
+		if i < 0 {
+			out = append(out, v1alpha1.Cause{Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime})
+			i = len(out) - 1
+		}
+		out[i].Components = append(out[i].Components, m.Name)
+	}
+	for _, m := range r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+		add(m, v1alpha1.ConditionHealthy)
+	}
+	for _, m := range append(r.filter(missing), r.filter(partial)...) {
+		add(m, v1alpha1.ConditionPresent)
+	}
+	for i := range out {
+		out[i].Components = out[i].Components[:min(len(out[i].Components), 64)]
+	}
+	return out[:min(len(out), maxCauses)]
+}
+
+// missing says that a required component is not there at all, partial that any is there only in part.
+func missing(m *v1alpha1.ComponentMapping) bool {
+	return m.Spec.Presence != v1alpha1.PresenceOptional && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionFalse && !partial(m)
+}
+
+func partial(m *v1alpha1.ComponentMapping) bool {
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
+	return c != nil && c.Reason == v1alpha1.ReasonPartial
+}
+
+func (r *rollup) complete(violations []v1alpha1.Violation) metav1.Condition {
+	complete := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return condition(v1alpha1.ConditionComplete, status, reason, message)
+	}
+	var reasons, parts []string
+	say := func(reason, what string, names []string) {
+		if len(names) > 0 {
+			reasons = append(reasons, reason)
+			parts = append(parts, what+check.Shorten(names, ", "))
+		}
+	}
+	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
+	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(r.filter(partial)))
+	var broken []string
+	for _, v := range violations {
+		broken = append(broken, v.Rule+" ("+v.Message+")")
+	}
+	say(v1alpha1.ReasonRulesViolated, "rules that do not hold: ", broken)
+	if len(reasons) > 0 {
+		return complete(metav1.ConditionFalse, reasons[0], strings.Join(parts, "; "))
+	}
+	if len(r.mappings) == 0 {
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonNoComponents,
+			"no ComponentMapping matches "+metav1.FormatLabelSelector(&r.arch.Spec.ComponentSelector)+"; apply a catalogue of mappings")
+	}
+	undecided := r.filter(func(m *v1alpha1.ComponentMapping) bool {
+		return m.Spec.Presence != v1alpha1.PresenceOptional && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
+	})
+	if len(undecided) > 0 {
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+check.Shorten(names(undecided), ", "))
+	}
+	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "every required component is present and every rule holds")
+}
+
+func (r *rollup) healthy() metav1.Condition {
+	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return condition(v1alpha1.ConditionHealthy, status, reason, message)
+	}
+	var bad []string
+	for _, m := range r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+		bad = append(bad, m.Name+" ("+meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy).Reason+")")
+	}
+	if len(bad) > 0 {
+		return healthy(metav1.ConditionFalse, v1alpha1.ReasonComponentsUnhealthy, fmt.Sprintf("%d unhealthy: %s", len(bad), check.Shorten(bad, ", ")))
+	}
+	// That a component's health can never be seen is no reason for doubt; that it could not be seen now is.
+	undecided := r.filter(func(m *v1alpha1.ComponentMapping) bool {
+		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+		return isPresent(m) && c != nil && c.Status == metav1.ConditionUnknown && c.Reason != v1alpha1.ReasonHealthNotObservable
+	})
+	switch {
+	case len(undecided) > 0:
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+check.Shorten(names(undecided), ", "))
+	case len(r.filter(isPresent)) == 0:
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
+	}
+	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
+}
+
+func (r *rollup) asDocumented() metav1.Condition {
+	different := names(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse)))
+	if len(different) > 0 {
+		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse, v1alpha1.ReasonComponentsDiffer,
+			fmt.Sprintf("%d differ from their documentation: %s", len(different), strings.Join(different, ", ")))
+	}
+	if len(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue))) == 0 {
+		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "no component can be compared with its documentation")
+	}
+	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "everything that can be compared is as documented")
+}
+
+func names(mappings []*v1alpha1.ComponentMapping) []string {
+	var out []string
+	for _, m := range mappings {
+		out = append(out, m.Name)
+	}
+	return out
+}
+
+// observe sets observedAt: anew when the status changes or the time is old, else as it was. It returns when
+// it must be refreshed.
+func (r *rollup) observe(status *v1alpha1.ClusterArchitectureStatus) time.Duration {
+	status.ObservedAt = r.arch.Status.ObservedAt
+	age := r.now.Sub(status.ObservedAt.Time)
+	if age >= observedAtRefresh || !equality.Semantic.DeepEqual(*status, r.arch.Status) {
+		status.ObservedAt = r.now
+		return observedAtRefresh
+	}
+	return observedAtRefresh - age
+}
+
+func (r *rollup) set(conditions *[]metav1.Condition, c metav1.Condition) {
+	c.ObservedGeneration = r.arch.Generation
+	c.LastTransitionTime = r.now
+	meta.SetStatusCondition(conditions, c)
+}
+
+func (r *rollup) previousConditions() []metav1.Condition {
+	conditions := r.arch.Status.DeepCopy().Conditions
+	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
+	return conditions
+}

@@ -1,0 +1,145 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// maxNodePools is how many node pools a status lists.
+const maxNodePools = 256
+
+// versionNeed is the need for the API server's version.
+var versionNeed = check.Need{Path: "/version", Interval: 5 * time.Minute}
+
+// ClusterNeeds is what a ClusterArchitecture must see of the cluster itself.
+func ClusterNeeds() []check.Need { return []check.Need{check.NodesNeed, versionNeed} }
+
+// ClusterView is what a ClusterArchitecture shows of the cluster itself.
+type ClusterView struct {
+	// Pending: not everything has been read yet.
+	Pending bool
+	// Problem is why the nodes cannot be seen: a reason and a message.
+	Problem, ProblemMessage string
+
+	Nodes, MatchingNodes int
+	KubernetesVersion    string
+	NodePools            []v1alpha1.NodePool
+}
+
+// ViewCluster sums up the facts about the cluster.
+func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, facts check.Facts) (ClusterView, error) {
+	selector, err := nodeSelector(spec)
+	if err != nil {
+		return ClusterView{}, err
+	}
+	nodes, version := facts.Answers[check.NodesNeed], facts.Answers[versionNeed]
+	view := ClusterView{
+		Pending:           nodes.State == check.Pending || version.State == check.Pending,
+		Nodes:             len(nodes.Objects),
+		KubernetesVersion: gitVersion(version.Response.Body),
+	}
+	switch nodes.State {
+	case check.NotPermitted:
+		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
+	case check.Failed, check.NotServed:
+		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
+	}
+	pools := poolCounter{spec: spec, pools: map[string]*pool{}}
+	for _, o := range nodes.Objects {
+		if node, ok := o.(*corev1.Node); ok && selector.Matches(labels.Set(node.Labels)) {
+			view.MatchingNodes++
+			pools.add(node)
+		}
+	}
+	view.NodePools = pools.list()
+	return view, nil
+}
+
+func nodeSelector(spec *v1alpha1.ClusterArchitectureSpec) (labels.Selector, error) {
+	if spec.NodeSelector == nil {
+		return labels.Everything(), nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(spec.NodeSelector)
+	if err != nil {
+		return nil, fmt.Errorf("spec.nodeSelector: %w", err)
+	}
+	return selector, nil
+}
+
+func gitVersion(body string) string {
+	var v struct{ GitVersion string }
+	if json.Unmarshal([]byte(body), &v) != nil {
+		return ""
+	}
+	return v.GitVersion
+}
+
+// pool counts the nodes of one pool.
+type pool struct {
+	mode, os                   string
+	nodes, ready               int32
+	kubelets, runtimes, images map[string]int
+}
+
+type poolCounter struct {
+	spec  *v1alpha1.ClusterArchitectureSpec
+	pools map[string]*pool
+}
+
+func (c *poolCounter) add(node *corev1.Node) {
+	name := node.Labels[string(c.spec.NodePoolLabel)]
+	if c.spec.NodePoolLabel == "" {
+		return
+	}
+	if name == "" {
+		name = "(none)" // as nodes that are provisioned one by one
+	}
+	p := c.pools[name]
+	if p == nil {
+		p = &pool{kubelets: map[string]int{}, runtimes: map[string]int{}, images: map[string]int{}}
+		c.pools[name] = p
+	}
+	p.mode = cmp.Or(p.mode, node.Labels[string(c.spec.NodeModeLabel)])
+	p.os = cmp.Or(p.os, node.Labels[corev1.LabelOSStable])
+	p.nodes++
+	if slices.ContainsFunc(node.Status.Conditions, func(nc corev1.NodeCondition) bool {
+		return nc.Type == corev1.NodeReady && nc.Status == corev1.ConditionTrue
+	}) {
+		p.ready++
+	}
+	info := node.Status.NodeInfo
+	p.kubelets[info.KubeletVersion]++
+	p.runtimes[info.ContainerRuntimeVersion]++
+	p.images[cmp.Or(node.Labels[string(c.spec.NodeImageLabel)], info.OSImage)]++
+}
+
+func (c *poolCounter) list() []v1alpha1.NodePool {
+	format := func(counts map[string]int) string {
+		return check.Truncate(check.FormatVersions(check.CountVersions(counts)), 256)
+	}
+	var out []v1alpha1.NodePool
+	for name, p := range c.pools {
+		out = append(out, v1alpha1.NodePool{
+			Name: name, Mode: p.mode, OS: p.os, Nodes: ptr.To(p.nodes), Ready: ptr.To(p.ready),
+			KubeletVersions: format(p.kubelets), ContainerRuntimes: format(p.runtimes), NodeImages: format(p.images),
+		})
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.NodePool) int {
+		return cmp.Or(cmp.Compare(a.Mode, b.Mode), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}

@@ -1,0 +1,147 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// severity orders the reasons of failing checks, the worst first; others come last.
+var severity = []string{
+	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
+	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck,
+}
+
+// health sums up the votes on health. The duration is when a grace period ends; 0 when none is running.
+func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Duration) {
+	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return condition(v1alpha1.ConditionHealthy, status, reason, message)
+	}
+	if present.Status != metav1.ConditionTrue {
+		reason := v1alpha1.ReasonNotPresent
+		if present.Status == metav1.ConditionUnknown {
+			reason = present.Reason
+		}
+		return healthy(metav1.ConditionUnknown, reason, "not assessed: "+present.Message), 0
+	}
+	votes := a.votes()
+	if failing := withHealth(votes, v1alpha1.VerdictFalse); len(failing) > 0 {
+		return a.unhealthy(failing)
+	}
+	if undecided := withHealth(votes, v1alpha1.VerdictUnknown); len(undecided) > 0 {
+		return healthy(metav1.ConditionUnknown, unknownReason(undecided[0]), messages(undecided)), 0
+	}
+	if len(votes) == 0 {
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonHealthNotObservable, a.noVoteMessage()), 0
+	}
+	progressing := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Reason != v1alpha1.ReasonProgressing })
+	if len(progressing) > 0 {
+		return healthy(metav1.ConditionTrue, v1alpha1.ReasonProgressing, messages(progressing)), 0
+	}
+	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
+		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.notSeen())), 0
+}
+
+// unhealthy is the verdict on failing checks: False, unless each is still within its grace period.
+func (a *assessment) unhealthy(failing []*check.Finding) (metav1.Condition, time.Duration) {
+	var graceEnds time.Duration
+	grace := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
+	for _, f := range failing {
+		left := grace - a.now.Sub(a.since(f).Time)
+		if left <= 0 {
+			slices.SortStableFunc(failing, func(x, y *check.Finding) int { return rank(x) - rank(y) })
+			return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
+		}
+		graceEnds = earliest(graceEnds, left)
+	}
+	until := a.now.Add(graceEnds).UTC().Format(time.RFC3339)
+	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,
+		fmt.Sprintf("unhealthy from %s on unless it recovers: %s", until, messages(failing))), graceEnds
+}
+
+func rank(f *check.Finding) int {
+	if i := slices.Index(severity, f.Reason); i >= 0 {
+		return i
+	}
+	return len(severity)
+}
+
+// votes are the findings whose health counts.
+func (a *assessment) votes() []*check.Finding {
+	return slices.DeleteFunc(a.evident(), func(f *check.Finding) bool { return !f.Votes() })
+}
+
+func withHealth(findings []*check.Finding, verdict v1alpha1.Verdict) []*check.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f *check.Finding) bool { return f.Healthy != verdict })
+}
+
+// messages names every finding with what it says.
+func messages(findings []*check.Finding) string {
+	var parts []string
+	for _, f := range findings {
+		parts = append(parts, f.Check.Name()+": "+f.Message)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (a *assessment) noVoteMessage() string {
+	for _, f := range a.evident() {
+		if f.Reason == v1alpha1.ReasonIdle {
+			return "nothing is wanted of it now: " + f.Message
+		}
+	}
+	return "its presence can be seen, its health cannot"
+}
+
+// notSeen names the optional parts that could not be looked at.
+func (a *assessment) notSeen() string {
+	var parts []string
+	for _, c := range a.observed {
+		for _, f := range c.findings {
+			if f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional {
+				parts = append(parts, f.Check.Name()+" ("+f.Reason+")")
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", not seen: " + check.Shorten(parts, ", ")
+}
+
+// checkStatuses is the verdict of every check, with the time at which it last turned.
+func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
+	var out []v1alpha1.CheckStatus
+	for i := range a.findings {
+		f := &a.findings[i]
+		out = append(out, v1alpha1.CheckStatus{
+			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: f.Reason, Message: f.Message,
+			Version:            check.Truncate(check.FormatVersions(f.Versions), 256),
+			Image:              check.Truncate(check.Shorten(f.Images, ", "), 512),
+			Objects:            f.Objects,
+			ObjectCount:        ptr.To(int32(f.ObjectCount)),
+			LastTransitionTime: a.since(f),
+		})
+	}
+	return out
+}
+
+// since is when the finding's verdict last turned.
+func (a *assessment) since(f *check.Finding) metav1.Time {
+	for _, previous := range a.mapping.Status.Checks {
+		if previous.Name == f.Check.Name() && previous.Present == f.Present && previous.Healthy == f.Healthy {
+			return previous.LastTransitionTime
+		}
+	}
+	return a.now
+}

@@ -1,0 +1,135 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package assess turns findings into statuses: those of one mapping into a ComponentMapping's status, those
+// of all mappings into a ClusterArchitecture's. It is pure: time is an argument.
+package assess
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// Mapping derives a mapping's status from its findings, which are in the order of check.Compile. The
+// previous status, in m, is where transition times and grace periods come from. The duration says when to
+// look again although nothing changes; 0 is never.
+//
+// While anything has not been read completely, the verdicts stay as they were: a restart turns nothing red.
+func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
+	for i := range findings {
+		if findings[i].Pending() {
+			return observing(m, findings[i], now), recheck(findings)
+		}
+	}
+	a := newAssessment(m, findings, now)
+	status := v1alpha1.ComponentMappingStatus{
+		ObservedGeneration: m.Generation,
+		Conditions:         a.withoutStalled(),
+		Implementation:     m.Spec.Implementation.Name,
+		OperatedBy:         m.Spec.OperatedBy,
+		Evidence:           v1alpha1.EvidenceNone,
+		Checks:             a.checkStatuses(),
+	}
+	present := a.presence()
+	healthy, wait := a.health(present)
+	if present.Status == metav1.ConditionTrue {
+		a.describe(&status)
+	}
+	documented := a.asDocumented(present)
+	for _, c := range []metav1.Condition{ready(), present, healthy, documented} {
+		a.set(&status.Conditions, c)
+	}
+	status.Message = check.Truncate(headline(present, healthy, documented), check.MaxMessage)
+	return status, earliest(wait, recheck(findings))
+}
+
+// InvalidMapping is the status of a mapping whose spec cannot be used: Ready=False and Stalled=True until
+// the spec changes. The other verdicts become Unknown, as they would be about another spec.
+func InvalidMapping(m *v1alpha1.ComponentMapping, reason error, now time.Time) v1alpha1.ComponentMappingStatus {
+	a := newAssessment(m, nil, now)
+	status := v1alpha1.ComponentMappingStatus{
+		ObservedGeneration: m.Generation,
+		Conditions:         m.Status.DeepCopy().Conditions,
+		Implementation:     m.Spec.Implementation.Name,
+		OperatedBy:         m.Spec.OperatedBy,
+		Evidence:           v1alpha1.EvidenceNone,
+		Message:            check.Truncate(reason.Error(), check.MaxMessage),
+	}
+	a.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, reason.Error()))
+	a.set(&status.Conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec, "change the spec: "+reason.Error()))
+	for _, t := range verdicts {
+		a.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonInvalidSpec, "the spec cannot be evaluated"))
+	}
+	return status
+}
+
+// verdicts are the conditions about the component.
+var verdicts = []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented}
+
+// observing keeps the status as it is, except that a first visit or a new generation shows in Ready.
+func observing(m *v1alpha1.ComponentMapping, pending check.Finding, now time.Time) v1alpha1.ComponentMappingStatus {
+	if m.Status.ObservedGeneration == m.Generation && meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady) {
+		return *m.Status.DeepCopy()
+	}
+	a := newAssessment(m, nil, now)
+	status := *m.Status.DeepCopy()
+	status.ObservedGeneration = m.Generation
+	status.Conditions = a.withoutStalled()
+	status.Implementation = m.Spec.Implementation.Name
+	a.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving,
+		fmt.Sprintf("check %s: %s", pending.Check.Name(), pending.Message)))
+	for _, t := range verdicts {
+		// What a rejected spec left behind says nothing either.
+		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
+			a.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonNotYetObserved, "not everything has been read yet"))
+		}
+	}
+	return status
+}
+
+func ready() metav1.Condition {
+	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, "the verdicts are current")
+}
+
+// headline is the sentence that a person wants first: why it is unhealthy, else why it is absent or
+// unknown, else where it differs from its documentation, else how it is found.
+func headline(present, healthy, documented metav1.Condition) string {
+	switch {
+	case present.Status != metav1.ConditionTrue:
+		return present.Message
+	case healthy.Status == metav1.ConditionFalse, healthy.Reason == v1alpha1.ReasonWithinGracePeriod,
+		healthy.Reason == v1alpha1.ReasonProgressing:
+		return healthy.Message
+	case documented.Status == metav1.ConditionFalse:
+		return documented.Message
+	}
+	return present.Message
+}
+
+func condition(conditionType string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: conditionType, Status: status, Reason: reason,
+		Message: check.Truncate(message, check.MaxMessage)}
+}
+
+// recheck is the earliest time at which a finding may turn by itself.
+func recheck(findings []check.Finding) time.Duration {
+	var wait time.Duration
+	for i := range findings {
+		wait = earliest(wait, findings[i].RecheckAfter)
+	}
+	return wait
+}
+
+// earliest of two waits, of which 0 is never.
+func earliest(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,304 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// assessment is the work on one mapping.
+type assessment struct {
+	mapping    *v1alpha1.ComponentMapping
+	findings   []check.Finding
+	candidates []candidate
+	// observed are the complete candidates.
+	observed []candidate
+	now      metav1.Time
+}
+
+// candidate is a variant with its findings, the shared ones included; a mapping without variants has one,
+// without a name.
+type candidate struct {
+	variant  v1alpha1.Variant
+	findings []*check.Finding
+}
+
+func newAssessment(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) *assessment {
+	// The API keeps whole seconds: what is written must read back the same.
+	a := &assessment{mapping: m, findings: findings, now: metav1.NewTime(now.Truncate(time.Second))}
+	variants := m.Spec.Variants
+	if len(variants) == 0 {
+		variants = []v1alpha1.Variant{{}}
+	}
+	for _, v := range variants {
+		c := candidate{variant: v}
+		for i := range findings {
+			if of := findings[i].Check.Variant; of == "" || of == v.Name {
+				c.findings = append(c.findings, &findings[i])
+			}
+		}
+		a.candidates = append(a.candidates, c)
+		if c.complete() == v1alpha1.VerdictTrue {
+			a.observed = append(a.observed, c)
+		}
+	}
+	return a
+}
+
+// complete says whether everything is as expected and something of it proves the component.
+func (c candidate) complete() v1alpha1.Verdict {
+	verdict, evident := v1alpha1.VerdictTrue, false
+	for _, f := range c.findings {
+		switch f.AsExpected() {
+		case v1alpha1.VerdictFalse:
+			return v1alpha1.VerdictFalse
+		case v1alpha1.VerdictUnknown:
+			verdict = v1alpha1.VerdictUnknown
+		}
+		evident = evident || f.Evident()
+	}
+	if verdict == v1alpha1.VerdictTrue && !evident {
+		return v1alpha1.VerdictFalse
+	}
+	return verdict
+}
+
+// ruledOut says that the cluster contradicts the variant: a precondition fails, or something is there that
+// must not be. What is seen of it then belongs to something else.
+func (c candidate) ruledOut() bool {
+	return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+		expect := f.Check.Expect()
+		return (expect == v1alpha1.ExpectPrecondition || expect == v1alpha1.ExpectAbsent) &&
+			f.AsExpected() == v1alpha1.VerdictFalse
+	})
+}
+
+// found and missing are the findings that the variant cannot do without.
+func (c candidate) found() []*check.Finding   { return c.required(v1alpha1.VerdictTrue) }
+func (c candidate) missing() []*check.Finding { return c.required(v1alpha1.VerdictFalse) }
+
+func (c candidate) required(present v1alpha1.Verdict) []*check.Finding {
+	var out []*check.Finding
+	for _, f := range c.findings {
+		if f.Check.Expect() == v1alpha1.ExpectPresent && f.Present == present {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// evident lists the findings that prove the observed variants, each once.
+func (a *assessment) evident() []*check.Finding {
+	var out []*check.Finding
+	for _, c := range a.observed {
+		for _, f := range c.findings {
+			if f.Evident() && !slices.Contains(out, f) {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+func (a *assessment) presence() metav1.Condition {
+	present := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return condition(v1alpha1.ConditionPresent, status, reason, message)
+	}
+	if len(a.findings) == 0 {
+		return present(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable, "nothing of this component can be seen from inside the cluster")
+	}
+	if len(a.observed) > 0 {
+		return a.observedPresence()
+	}
+	if f := a.blocking(); f != nil {
+		return present(metav1.ConditionUnknown, unknownReason(f), f.Check.Name()+": "+f.Message)
+	}
+	if c := a.closest(); c != nil {
+		return present(metav1.ConditionFalse, v1alpha1.ReasonPartial, partialMessage(c))
+	}
+	return present(metav1.ConditionFalse, v1alpha1.ReasonNotFound, a.notFoundMessage())
+}
+
+func (a *assessment) observedPresence() metav1.Condition {
+	reason := v1alpha1.ReasonObserved
+	if a.evidence() == v1alpha1.EvidenceIndirect {
+		reason = v1alpha1.ReasonObservedIndirectly
+	}
+	var subjects []string
+	for _, f := range a.evident() {
+		subjects = append(subjects, f.Check.Subject())
+	}
+	message := "found: " + strings.Join(subjects, "; ")
+	if names := a.variantNames(); len(names) > 0 {
+		message = "found as " + strings.Join(names, ", ") + ": " + strings.Join(subjects, "; ")
+	}
+	return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, message)
+}
+
+// blocking is the finding that keeps a variant from being decided either way: one that may not be looked at
+// before one where looking failed.
+func (a *assessment) blocking() *check.Finding {
+	var first *check.Finding
+	for _, c := range a.candidates {
+		if c.complete() != v1alpha1.VerdictUnknown {
+			continue
+		}
+		for _, f := range c.findings {
+			if f.AsExpected() != v1alpha1.VerdictUnknown {
+				continue
+			}
+			if f.Reason == v1alpha1.ReasonNotPermitted {
+				return f
+			}
+			if first == nil {
+				first = f
+			}
+		}
+	}
+	return first
+}
+
+// closest is the partly present variant that lacks least.
+func (a *assessment) closest() *candidate {
+	var best *candidate
+	for i := range a.candidates {
+		c := &a.candidates[i]
+		if c.ruledOut() || len(c.found()) == 0 || len(c.missing()) == 0 {
+			continue
+		}
+		if best == nil || len(c.missing()) < len(best.missing()) {
+			best = c
+		}
+	}
+	return best
+}
+
+func partialMessage(c *candidate) string {
+	var missing, found []string
+	for _, f := range c.missing() {
+		missing = append(missing, f.Message)
+	}
+	for _, f := range c.found() {
+		found = append(found, f.Check.Subject())
+	}
+	message := "only a part is there, missing: " + strings.Join(missing, "; ") + "; found: " + check.Shorten(found, ", ")
+	if c.variant.Name != "" {
+		return "variant " + c.variant.Name + ": " + message
+	}
+	return message
+}
+
+// notFoundMessage says of every variant why it is not there.
+func (a *assessment) notFoundMessage() string {
+	var parts []string
+	for _, c := range a.candidates {
+		why := "nothing of it is there"
+		for _, f := range c.findings {
+			if f.AsExpected() == v1alpha1.VerdictFalse {
+				why = f.Message
+				break
+			}
+		}
+		if c.variant.Name != "" {
+			why = c.variant.Name + ": " + why
+		}
+		parts = append(parts, why)
+	}
+	return "not found; " + strings.Join(parts, "; ")
+}
+
+// describe fills in what the observed variants say of themselves.
+func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
+	s.Variants = a.variantNames()
+	if len(s.Variants) > 0 {
+		s.Variant = s.Variants[0]
+	}
+	if names := a.implementations(); len(names) > 0 {
+		s.Implementation = strings.Join(names, ", ")
+	}
+	if o := a.observed[0].variant.OperatedBy; o != "" {
+		s.OperatedBy = o
+	}
+	s.Evidence = a.evidence()
+	s.Methods = a.methods()
+	s.MethodSummary = summarizeMethods(s.Methods)
+	versions, images := a.inUse()
+	s.Version = check.Truncate(check.FormatVersions(versions), 256)
+	s.Image = check.Truncate(check.Shorten(images, ", "), 512)
+}
+
+func (a *assessment) variantNames() []string {
+	var names []string
+	for _, c := range a.observed {
+		if c.variant.Name != "" {
+			names = append(names, c.variant.Name)
+		}
+	}
+	return names
+}
+
+func (a *assessment) implementations() []string {
+	var names []string
+	for _, c := range a.observed {
+		if n := c.variant.Implementation; n != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func (a *assessment) evidence() v1alpha1.Evidence {
+	evidence := v1alpha1.EvidenceNone
+	for _, f := range a.evident() {
+		if f.Check.Evidence() == v1alpha1.EvidenceDirect {
+			return v1alpha1.EvidenceDirect
+		}
+		evidence = v1alpha1.EvidenceIndirect
+	}
+	return evidence
+}
+
+// inUse adds up versions and images of all evidence.
+func (a *assessment) inUse() ([]check.VersionCount, []string) {
+	counts := map[string]int{}
+	var images []string
+	for _, f := range a.evident() {
+		for _, v := range f.Versions {
+			counts[v.Version] += v.Count
+		}
+		images = append(images, f.Images...)
+	}
+	slices.Sort(images)
+	return check.CountVersions(counts), slices.Compact(images)
+}
+
+// unknownReason is the reason of an undecided finding as a condition's reason.
+func unknownReason(f *check.Finding) string {
+	if f.Reason == v1alpha1.ReasonNotPermitted || f.Reason == v1alpha1.ReasonNotYetObserved {
+		return f.Reason
+	}
+	return v1alpha1.ReasonObservationFailed
+}
+
+// set puts a condition into the list; its transition time changes only with its status.
+func (a *assessment) set(conditions *[]metav1.Condition, c metav1.Condition) {
+	c.ObservedGeneration = a.mapping.Generation
+	c.LastTransitionTime = a.now
+	meta.SetStatusCondition(conditions, c)
+}
+
+// withoutStalled is the previous conditions, for a spec that can be used.
+func (a *assessment) withoutStalled() []metav1.Condition {
+	conditions := a.mapping.Status.DeepCopy().Conditions
+	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
+	return conditions
+}
