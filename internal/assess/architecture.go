@@ -237,7 +237,9 @@ func (r *rollup) categories() []v1alpha1.CategorySummary {
 func (r *rollup) methods() []v1alpha1.MethodSummary {
 	var out []v1alpha1.MethodSummary
 	for _, n := range methodNames {
-		documented := r.count(func(m *v1alpha1.ComponentMapping) bool { return slices.Contains(m.Spec.Implementation.Methods, n.method) })
+		documented := r.count(func(m *v1alpha1.ComponentMapping) bool {
+			return slices.Contains(m.Spec.Implementation.Methods, n.method)
+		})
 		observed := r.count(func(m *v1alpha1.ComponentMapping) bool { return slices.Contains(m.Status.Methods, n.method) })
 		if *documented+*observed > 0 {
 			out = append(out, v1alpha1.MethodSummary{Name: n.method, Documented: documented, Observed: observed})

@@ -1,0 +1,240 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package observe turns the needs of checks into facts. Live does so from a cluster: it watches or polls
+// just what somebody needs, as long as somebody needs it, and tells whom a change concerns.
+package observe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+		"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+// Options of a Live observer. The zero value of each field means its default.
+type Options struct {
+	// Clock measures time. Default: the real one.
+	Clock clock.WithTicker
+	// RetryInterval is the time between two attempts at a need that cannot be met: its kind is not served,
+	// or reading it is not permitted. Default: 30 s.
+	RetryInterval time.Duration
+	// SyncTimeout is how long a first read may take before it is said to fail; it goes on all the same.
+	// Default: 30 s.
+	SyncTimeout time.Duration
+	// NodeSettle is how long node events are collected before they are judged, as they come in bursts.
+	// Default: 200 ms.
+	NodeSettle time.Duration
+	// MaxSources caps watches and pollers together. Default: 256.
+	MaxSources int
+}
+
+func (o *Options) setDefaults() {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.RetryInterval == 0 {
+		o.RetryInterval = 30 * time.Second
+	}
+	if o.SyncTimeout == 0 {
+		o.SyncTimeout = 30 * time.Second
+	}
+	if o.NodeSettle == 0 {
+		o.NodeSettle = 200 * time.Millisecond
+	}
+	if o.MaxSources == 0 {
+		o.MaxSources = 256
+	}
+}
+
+// Key names a subscriber: the kind of object it is and its name.
+type Key struct {
+	Kind, Name string
+}
+
+// View is what a subscriber makes of facts. It must be pure, and comparable by reflect.DeepEqual: the
+// subscriber is notified when it changes, and only then.
+type View func(check.Facts) any
+
+// Live observes a cluster.
+type Live struct {
+	options Options
+	config  *rest.Config
+	http    *http.Client
+	mapper  meta.RESTMapper
+	reader  client.Reader
+	kube    kubernetes.Interface
+	notify  func(Key)
+	metrics *metrics
+
+	mu          sync.Mutex
+	ctx         context.Context // set by Start; sources live in it
+	sources     map[check.Need]*source
+	subscribers map[Key]*subscriber
+}
+
+// subscriber is somebody who needs facts.
+type subscriber struct {
+	needs sets.Set[check.Need]
+	view  View
+	// last is the view that the subscriber was given last.
+	last any
+}
+
+// NewLive makes an observer of the cluster behind config. notify is called, from any goroutine, with the
+// subscriber whose view has changed; it must not block for long.
+func NewLive(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, notify func(Key), options Options) (*Live, error) {
+	options.setDefaults()
+	reader, err := client.New(config, client.Options{HTTPClient: httpClient, Mapper: mapper})
+	if err != nil {
+		return nil, fmt.Errorf("client of the observer: %w", err)
+	}
+	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("client of the observer: %w", err)
+	}
+	return &Live{
+		options: options, config: config, http: httpClient, mapper: mapper, reader: reader, kube: kube, notify: notify,
+		metrics: newMetrics(),
+		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{},
+	}, nil
+}
+
+// Start begins to observe, and returns when the context ends and everything has stopped.
+func (l *Live) Start(ctx context.Context) error {
+	l.mu.Lock()
+	l.ctx = ctx
+	for _, s := range l.sources {
+		l.run(s)
+	}
+	l.mu.Unlock()
+	<-ctx.Done()
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for need, s := range l.sources {
+		l.stop(need, s)
+	}
+	return nil
+}
+
+// Observe says what a subscriber needs, in place of what it needed before, and returns its view of the facts
+// as they are now. Needs that nobody else has are looked at from now on; the subscriber is notified.
+func (l *Live) Observe(key Key, needs []check.Need, view View) any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wanted := sets.New(needs...)
+	if old := l.subscribers[key]; old != nil {
+		l.release(key, old.needs.Difference(wanted))
+	}
+	for need := range wanted {
+		l.acquire(key, need)
+	}
+	s := &subscriber{needs: wanted, view: view}
+	s.last = view(l.facts(wanted))
+	l.subscribers[key] = s
+	return s.last
+}
+
+// Forget ends a subscription; what nobody else needs is no longer looked at.
+func (l *Live) Forget(key Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.subscribers[key]; s != nil {
+		l.release(key, s.needs)
+		delete(l.subscribers, key)
+	}
+}
+
+func (l *Live) acquire(key Key, need check.Need) {
+	s := l.sources[need]
+	if s == nil {
+		s = newSource(l, need)
+		if len(l.sources) >= l.options.MaxSources {
+			s.answer = check.Answer{State: check.Failed, Message: fmt.Sprintf(
+				"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", l.options.MaxSources)}
+			s.refused = true
+		}
+		l.sources[need] = s
+		l.run(s)
+	}
+	s.subscribers.Insert(key)
+}
+
+func (l *Live) release(key Key, needs sets.Set[check.Need]) {
+	for need := range needs {
+		s := l.sources[need]
+		s.subscribers.Delete(key)
+		if s.subscribers.Len() == 0 {
+			l.stop(need, s)
+		}
+	}
+}
+
+// run starts a source once the observer itself is started.
+func (l *Live) run(s *source) {
+	if l.ctx == nil || l.ctx.Err() != nil || s.refused {
+		return
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	s.cancel = cancel
+	l.metrics.sources.Inc()
+	go s.judge(ctx)
+	go s.run(ctx)
+}
+
+func (l *Live) stop(need check.Need, s *source) {
+	if s.cancel != nil {
+		s.cancel()
+		l.metrics.sources.Dec()
+	}
+	delete(l.sources, need)
+}
+
+func (l *Live) facts(needs sets.Set[check.Need]) check.Facts {
+	facts := check.Facts{Now: l.options.Clock.Now(), Answers: make(map[check.Need]check.Answer, needs.Len())}
+	for need := range needs {
+		facts.Answers[need] = l.sources[need].current()
+	}
+	return facts
+}
+
+// changed lets the subscribers of a source look again, and notifies those who see something new.
+func (l *Live) changed(s *source) {
+	var affected []Key
+	l.mu.Lock()
+	for key := range s.subscribers {
+		sub := l.subscribers[key]
+		if sub != nil && !reflect.DeepEqual(sub.view(l.facts(sub.needs)), sub.last) {
+			affected = append(affected, key)
+		}
+	}
+	l.mu.Unlock()
+	for _, key := range affected {
+		l.notify(key)
+	}
+}
+
+// Sources is the number of watches and pollers that are running.
+func (l *Live) Sources() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sources)
+}
+
+func (l *Live) log(need check.Need) logr.Logger {
+	return log.Log.WithName("observer").WithValues("need", need)
+}

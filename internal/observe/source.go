@@ -1,0 +1,114 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/wait"
+	
+	"github.com/archmap/archmap/internal/check"
+)
+
+// source meets one need, for all who have it.
+type source struct {
+	live *Live
+	need check.Need
+
+	// subscribers and cancel are guarded by the observer's lock.
+	subscribers sets.Set[Key]
+	cancel      context.CancelFunc
+	// refused: the limit of sources was reached when it came; it never runs.
+	refused bool
+
+	// dirty has room for one signal that the answer has changed: changes that come faster than they are
+	// judged are judged together.
+	dirty chan struct{}
+
+	mu     sync.Mutex
+	answer check.Answer
+	// objects, when set, is asked for the objects of an answer that is Known.
+	objects objectStore
+}
+
+func newSource(live *Live, need check.Need) *source {
+	return &source{live: live, need: need, subscribers: sets.New[Key](), dirty: make(chan struct{}, 1)}
+}
+
+// run keeps the answer current until the context ends.
+func (s *source) run(ctx context.Context) {
+	if s.need.Interval > 0 {
+		s.poll(ctx)
+		return
+	}
+	s.watch(ctx)
+}
+
+// judge notifies the subscribers of changes until the context ends.
+func (s *source) judge(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.dirty:
+		}
+		if s.need == check.NodesNeed && !s.sleep(ctx, s.live.options.NodeSettle) {
+			return
+		}
+		s.live.changed(s)
+	}
+}
+
+func (s *source) markDirty() {
+	select {
+	case s.dirty <- struct{}{}:
+	default: // somebody is about to look anyway
+	}
+}
+
+// set replaces the answer.
+func (s *source) set(answer check.Answer) {
+	s.mu.Lock()
+	s.answer, s.objects = answer, nil
+	s.mu.Unlock()
+	s.markDirty()
+}
+
+// follow makes the answer Known, with whatever the store holds at the time of asking.
+func (s *source) follow(store objectStore) {
+	s.mu.Lock()
+	s.answer, s.objects = check.Answer{State: check.Known}, store
+	s.mu.Unlock()
+	s.markDirty()
+}
+
+func (s *source) current() check.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := s.answer
+	if s.objects != nil {
+		answer.Objects = s.objects.list()
+	}
+	return answer
+}
+
+// sleep waits, and says whether the context is still alive.
+func (s *source) sleep(ctx context.Context, d time.Duration) bool {
+	timer := s.live.options.Clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C():
+		return true
+	}
+}
+
+// pause waits for about d: not all sources knock at the same time.
+func (s *source) pause(ctx context.Context, d time.Duration) bool {
+	return s.sleep(ctx, wait.Jitter(d, 0.2))
+}

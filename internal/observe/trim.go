@@ -1,0 +1,140 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"reflect"
+	"slices"
+	"unique"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// trim is what an object loses on arrival: everything that no check reads.
+func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
+	return func(in any) (any, error) {
+		o, ok := in.(client.Object)
+		if !ok {
+			return in, nil
+		}
+		o.SetManagedFields(nil)
+		switch o := o.(type) {
+		case *corev1.Node:
+			return trimNode(o), nil
+		case *appsv1.Deployment:
+			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
+		case *appsv1.DaemonSet:
+			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
+		case *appsv1.StatefulSet:
+			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
+			o.Spec.VolumeClaimTemplates = nil
+		case *unstructured.Unstructured:
+			trimUnstructured(o, kind)
+		}
+		return o, nil
+	}
+}
+
+// trimNode keeps labels, taints, conditions and versions, and shares the strings that all nodes have.
+func trimNode(n *corev1.Node) *corev1.Node {
+	out := &corev1.Node{TypeMeta: n.TypeMeta}
+	out.Name, out.UID, out.ResourceVersion, out.CreationTimestamp = n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp
+	out.Labels = make(map[string]string, len(n.Labels))
+	for k, v := range n.Labels {
+		out.Labels[intern(k)] = intern(v)
+	}
+	out.Spec.ProviderID, out.Spec.PodCIDR, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.PodCIDR, n.Spec.Unschedulable
+	for _, t := range n.Spec.Taints {
+		out.Spec.Taints = append(out.Spec.Taints, corev1.Taint{Key: intern(t.Key), Effect: t.Effect})
+	}
+	out.Status.Conditions = make([]corev1.NodeCondition, 0, len(n.Status.Conditions))
+	for _, c := range n.Status.Conditions {
+		out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{
+			Type: corev1.NodeConditionType(intern(string(c.Type))), Status: corev1.ConditionStatus(intern(string(c.Status))),
+			Reason: intern(c.Reason), LastHeartbeatTime: c.LastHeartbeatTime,
+		})
+	}
+	info := n.Status.NodeInfo
+	out.Status.NodeInfo = corev1.NodeSystemInfo{
+		KubeletVersion: intern(info.KubeletVersion), ContainerRuntimeVersion: intern(info.ContainerRuntimeVersion),
+		OSImage: intern(info.OSImage), OperatingSystem: intern(info.OperatingSystem),
+	}
+	return out
+}
+
+// trimPod keeps names and images of the containers.
+func trimPod(spec corev1.PodSpec) corev1.PodSpec {
+	var out corev1.PodSpec
+	for _, c := range spec.Containers {
+		out.Containers = append(out.Containers, corev1.Container{Name: c.Name, Image: c.Image})
+	}
+	return out
+}
+
+var customResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+
+func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind) {
+	if annotations := u.GetAnnotations(); annotations != nil {
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+		u.SetAnnotations(annotations)
+	}
+	if kind.GroupKind() == customResourceDefinition {
+		unstructured.RemoveNestedField(u.Object, "spec", "versions") // the schemas, most of its size
+	}
+}
+
+func intern(s string) string { return unique.Make(s).Value() }
+
+// same says whether an update changes nothing that a check can see: the resourceVersion always moves, and
+// heartbeats do.
+func same(before, after any) bool {
+	switch b := before.(type) {
+	case *corev1.Node:
+		a, ok := after.(*corev1.Node)
+		return ok && sameNode(b, a)
+	case *unstructured.Unstructured:
+		a, ok := after.(*unstructured.Unstructured)
+		return ok && sameUnstructured(b, a)
+	case *appsv1.Deployment:
+		a, ok := after.(*appsv1.Deployment)
+		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
+	case *appsv1.DaemonSet:
+		a, ok := after.(*appsv1.DaemonSet)
+		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
+	case *appsv1.StatefulSet:
+		a, ok := after.(*appsv1.StatefulSet)
+		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
+	}
+	return false
+}
+
+func sameNode(a, b *corev1.Node) bool {
+	return a.Spec.ProviderID == b.Spec.ProviderID && a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
+		reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Spec.Taints, b.Spec.Taints) &&
+		a.Status.NodeInfo == b.Status.NodeInfo &&
+		slices.EqualFunc(a.Status.Conditions, b.Status.Conditions, func(x, y corev1.NodeCondition) bool {
+			return x.Type == y.Type && x.Status == y.Status && x.Reason == y.Reason
+		})
+}
+
+func sameUnstructured(a, b *unstructured.Unstructured) bool {
+	if len(a.Object) != len(b.Object) {
+		return false
+	}
+	for key, value := range a.Object {
+		if key == "metadata" {
+			continue
+		}
+		if !reflect.DeepEqual(value, b.Object[key]) {
+			return false
+		}
+	}
+	return reflect.DeepEqual(a.GetLabels(), b.GetLabels()) && reflect.DeepEqual(a.GetAnnotations(), b.GetAnnotations()) &&
+		a.GetGeneration() == b.GetGeneration() && a.GetUID() == b.GetUID()
+}
