@@ -40,12 +40,28 @@ type ClusterView struct {
 	NodePools            []v1alpha1.NodePool
 }
 
-// ViewCluster sums up the facts about the cluster.
-func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, facts check.Facts) (ClusterView, error) {
-	selector, err := nodeSelector(spec)
-	if err != nil {
-		return ClusterView{}, err
+// Selectors are the selectors of a ClusterArchitecture, parsed.
+type Selectors struct {
+	Nodes, Components labels.Selector
+}
+
+// ParseSelectors reads the selectors of a spec; the error says which of them cannot be used.
+func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
+	s := Selectors{Nodes: labels.Everything()}
+	var err error
+	if spec.NodeSelector != nil {
+		if s.Nodes, err = metav1.LabelSelectorAsSelector(spec.NodeSelector); err != nil {
+			return s, fmt.Errorf("spec.nodeSelector: %w", err)
+		}
 	}
+	if s.Components, err = metav1.LabelSelectorAsSelector(&spec.ComponentSelector); err != nil {
+		return s, fmt.Errorf("spec.componentSelector: %w", err)
+	}
+	return s, nil
+}
+
+// ViewCluster sums up the facts about the cluster; selector picks the nodes of the platform.
+func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, facts check.Facts) ClusterView {
 	nodes, version := facts.Answers[check.NodesNeed], facts.Answers[versionNeed]
 	view := ClusterView{
 		Pending:           nodes.State == check.Pending || version.State == check.Pending,
@@ -66,18 +82,7 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, facts check.Facts) (Clu
 		}
 	}
 	view.NodePools = pools.list()
-	return view, nil
-}
-
-func nodeSelector(spec *v1alpha1.ClusterArchitectureSpec) (labels.Selector, error) {
-	if spec.NodeSelector == nil {
-		return labels.Everything(), nil
-	}
-	selector, err := metav1.LabelSelectorAsSelector(spec.NodeSelector)
-	if err != nil {
-		return nil, fmt.Errorf("spec.nodeSelector: %w", err)
-	}
-	return selector, nil
+	return view
 }
 
 func gitVersion(body string) string {

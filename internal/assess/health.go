@@ -62,7 +62,7 @@ func (a *assessment) unhealthy(failing []*check.Finding) (metav1.Condition, time
 			slices.SortStableFunc(failing, func(x, y *check.Finding) int { return rank(x) - rank(y) })
 			return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
 		}
-		graceEnds = earliest(graceEnds, left)
+		graceEnds = check.Earliest(graceEnds, left)
 	}
 	until := a.now.Add(graceEnds).UTC().Format(time.RFC3339)
 	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,

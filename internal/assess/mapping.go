@@ -17,14 +17,14 @@ import (
 )
 
 // Mapping derives a mapping's status from its findings, which are in the order of check.Compile. The
-// previous status, in m, is where transition times and grace periods come from. The duration says when to
-// look again although nothing changes; 0 is never.
+// previous status, in m, is where transition times and grace periods come from. The duration says when a
+// grace period ends; 0 when none is running.
 //
 // While anything has not been read completely, the verdicts stay as they were: a restart turns nothing red.
 func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
 	for i := range findings {
 		if findings[i].Pending() {
-			return observing(m, findings[i], now), recheck(findings)
+			return observing(m, findings[i], now), 0
 		}
 	}
 	a := newAssessment(m, findings, now)
@@ -46,7 +46,7 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 		a.set(&status.Conditions, c)
 	}
 	status.Message = check.Truncate(headline(present, healthy, documented), check.MaxMessage)
-	return status, earliest(wait, recheck(findings))
+	return status, wait
 }
 
 // InvalidMapping is the status of a mapping whose spec cannot be used: Ready=False and Stalled=True until
@@ -115,21 +115,4 @@ func headline(present, healthy, documented metav1.Condition) string {
 func condition(conditionType string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason,
 		Message: check.Truncate(message, check.MaxMessage)}
-}
-
-// recheck is the earliest time at which a finding may turn by itself.
-func recheck(findings []check.Finding) time.Duration {
-	var wait time.Duration
-	for i := range findings {
-		wait = earliest(wait, findings[i].RecheckAfter)
-	}
-	return wait
-}
-
-// earliest of two waits, of which 0 is never.
-func earliest(a, b time.Duration) time.Duration {
-	if a == 0 || (b != 0 && b < a) {
-		return b
-	}
-	return a
 }

@@ -114,13 +114,34 @@ func (c *Check) Evaluate(facts Facts) Finding {
 	return f
 }
 
-// EvaluateAll judges all checks, in their order.
-func EvaluateAll(checks []*Check, facts Facts) []Finding {
+// EvaluateAll judges all checks, in their order. The duration says when a verdict may turn although nothing
+// that is observed changes; 0 is never.
+func EvaluateAll(checks []*Check, facts Facts) ([]Finding, time.Duration) {
 	findings := make([]Finding, len(checks))
+	var recheck time.Duration
 	for i, c := range checks {
 		findings[i] = c.Evaluate(facts)
+		recheck = Earliest(recheck, findings[i].recheckAfter)
+		findings[i].recheckAfter = 0 // it moves all the time; equal findings must compare equal
 	}
-	return findings
+	return findings, recheck
+}
+
+// Needs lists what the checks must see.
+func Needs(checks []*Check) []Need {
+	var needs []Need
+	for _, c := range checks {
+		needs = append(needs, c.Needs()...)
+	}
+	return needs
+}
+
+// Earliest of two waits, of which 0 is never.
+func Earliest(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
 }
 
 // Expect is spec.expect with its default.

@@ -34,8 +34,8 @@ type Finding struct {
 	Objects     []v1alpha1.ObservedObject
 	ObjectCount int
 
-	// RecheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
-	RecheckAfter time.Duration
+	// recheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
+	recheckAfter time.Duration
 }
 
 // Pending says that nothing may be concluded from the finding yet.

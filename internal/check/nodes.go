@@ -85,7 +85,7 @@ func evaluateNodes(c *Check, facts Facts) Finding {
 	}
 	f := sumUpNodes(spec, js)
 	f.Versions = CountVersions(versions)
-	f.RecheckAfter = h.recheckAfter
+	f.recheckAfter = h.recheckAfter
 	return f
 }
 

@@ -92,7 +92,7 @@ func evaluateObject(c *Check, facts Facts) Finding {
 		f.Message = fmt.Sprintf("%s: none of %d meets %s", subject, seen, c.Spec.Object.Present)
 	}
 	if c.usesTime() {
-		f.RecheckAfter = timedRecheck
+		f.recheckAfter = timedRecheck
 	}
 	return f
 }

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-		"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/internal/check"
@@ -65,9 +65,10 @@ type Key struct {
 	Kind, Name string
 }
 
-// View is what a subscriber makes of facts. It must be pure, and comparable by reflect.DeepEqual: the
-// subscriber is notified when it changes, and only then.
-type View func(check.Facts) any
+// View is what a subscriber makes of facts. It must be pure, and what it yields comparable by
+// reflect.DeepEqual: the subscriber is notified when that changes, and only then. The duration says when
+// the same facts may yield something else; 0 is never.
+type View func(check.Facts) (any, time.Duration)
 
 // Live observes a cluster.
 type Live struct {
@@ -132,8 +133,8 @@ func (l *Live) Start(ctx context.Context) error {
 }
 
 // Observe says what a subscriber needs, in place of what it needed before, and returns its view of the facts
-// as they are now. Needs that nobody else has are looked at from now on; the subscriber is notified.
-func (l *Live) Observe(key Key, needs []check.Need, view View) any {
+// as they are now. Needs that nobody else has are looked at from now on.
+func (l *Live) Observe(key Key, needs []check.Need, view View) (any, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wanted := sets.New(needs...)
@@ -144,9 +145,10 @@ func (l *Live) Observe(key Key, needs []check.Need, view View) any {
 		l.acquire(key, need)
 	}
 	s := &subscriber{needs: wanted, view: view}
-	s.last = view(l.facts(wanted))
+	var recheck time.Duration
+	s.last, recheck = view(l.facts(wanted))
 	l.subscribers[key] = s
-	return s.last
+	return s.last, recheck
 }
 
 // Forget ends a subscription; what nobody else needs is no longer looked at.
@@ -218,7 +220,10 @@ func (l *Live) changed(s *source) {
 	l.mu.Lock()
 	for key := range s.subscribers {
 		sub := l.subscribers[key]
-		if sub != nil && !reflect.DeepEqual(sub.view(l.facts(sub.needs)), sub.last) {
+		if sub == nil {
+			continue // it is being added just now, and sees the facts then
+		}
+		if view, _ := sub.view(l.facts(sub.needs)); !reflect.DeepEqual(view, sub.last) {
 			affected = append(affected, key)
 		}
 	}

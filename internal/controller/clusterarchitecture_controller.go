@@ -1,0 +1,84 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// ArchitectureReconciler keeps the status of every ClusterArchitecture.
+//
+// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=clusterarchitectures,verbs=get;list;watch
+// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=clusterarchitectures/status,verbs=patch
+type ArchitectureReconciler struct {
+	reader   client.Reader
+	observer *observe.Live
+	writer   *statusWriter
+	clock    clock.Clock
+}
+
+func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("clusterarchitecture").
+		For(&v1alpha1.ClusterArchitecture{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// Any of them may have gained or lost the mapping, by its labels: they are few.
+		Watches(&v1alpha1.ComponentMapping{}, handler.EnqueueRequestsFromMapFunc(r.all)).
+		WatchesRawSource(t.source()).
+		Complete(r)
+}
+
+func (r *ArchitectureReconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+	var list v1alpha1.ClusterArchitectureList
+	if err := r.reader.List(ctx, &list); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list ClusterArchitectures")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
+
+// Reconcile brings the status of one ClusterArchitecture up to its mappings and to the cluster.
+func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	key := observe.Key{Kind: architectureKind, Name: req.Name}
+	var arch v1alpha1.ClusterArchitecture
+	if err := r.reader.Get(ctx, req.NamespacedName, &arch); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.observer.Forget(key)
+			r.writer.forget(key)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	selectors, err := assess.ParseSelectors(&arch.Spec)
+	if err != nil {
+		r.observer.Forget(key)
+		return r.writer.writeArchitecture(ctx, &arch, assess.InvalidArchitecture(&arch, err, r.clock.Now()), 0)
+	}
+	var mappings v1alpha1.ComponentMappingList
+	if err := r.reader.List(ctx, &mappings, client.MatchingLabelsSelector{Selector: selectors.Components}); err != nil {
+		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
+	}
+	view, _ := r.observer.Observe(key, assess.ClusterNeeds(), func(facts check.Facts) (any, time.Duration) {
+		return assess.ViewCluster(&arch.Spec, selectors.Nodes, facts), 0
+	})
+	status, refresh := assess.Architecture(&arch, mappings.Items, view.(assess.ClusterView), r.clock.Now())
+	return r.writer.writeArchitecture(ctx, &arch, status, refresh)
+}

@@ -1,0 +1,109 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controller holds the two reconcilers. They are thin: read the object, ask the observer, let check
+// and assess judge, apply the status if it changed, tell of transitions.
+package controller
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// FieldOwner owns the statuses that archmap applies.
+const FieldOwner = client.FieldOwner("archmap")
+
+// Kinds of subscribers of the observer.
+const (
+	mappingKind      = "ComponentMapping"
+	architectureKind = "ClusterArchitecture"
+)
+
+// Options of the controllers. The zero value of each field means its default.
+type Options struct {
+	// Observe sets up the observer.
+	Observe observe.Options
+	// MaxConcurrentReconciles of ComponentMappings. Default: 4.
+	MaxConcurrentReconciles int
+}
+
+// Setup adds the observer and both controllers to the manager.
+func Setup(mgr ctrl.Manager, options Options) error {
+	if options.Observe.Clock == nil {
+		options.Observe.Clock = clock.RealClock{}
+	}
+	if options.MaxConcurrentReconciles == 0 {
+		options.MaxConcurrentReconciles = 4
+	}
+	c, err := newClient(mgr)
+	if err != nil {
+		return err
+	}
+	triggers := map[string]*trigger{mappingKind: {}, architectureKind: {}}
+	observer, err := observe.NewLive(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), func(key observe.Key) {
+		triggers[key.Kind].enqueue(key.Name)
+	}, options.Observe)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(observer); err != nil {
+		return fmt.Errorf("observer: %w", err)
+	}
+	writer := &statusWriter{client: c, recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock}
+	mappings := &MappingReconciler{reader: c, observer: observer, writer: writer, clock: options.Observe.Clock}
+	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
+		return fmt.Errorf("controller of ComponentMappings: %w", err)
+	}
+	architectures := &ArchitectureReconciler{reader: c, observer: observer, writer: writer, clock: options.Observe.Clock}
+	if err := architectures.setup(mgr, triggers[architectureKind]); err != nil {
+		return fmt.Errorf("controller of ClusterArchitectures: %w", err)
+	}
+	return nil
+}
+
+// newClient reads from the manager's cache, but never what is older than its own last write: a status that
+// was just applied would otherwise be applied once more, with newer transition times.
+func newClient(mgr ctrl.Manager) (client.Client, error) {
+	c, err := client.New(mgr.GetConfig(), client.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+		Cache: &client.CacheOptions{Reader: mgr.GetCache(), EnableReadYourWritesConsistency: ptr.To(true)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("client of the controllers: %w", err)
+	}
+	return c, nil
+}
+
+// trigger enqueues requests from outside of a controller.
+type trigger struct {
+	mu    sync.Mutex
+	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+}
+
+func (t *trigger) source() source.Source {
+	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.queue = queue
+		return nil
+	})
+}
+
+func (t *trigger) enqueue(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.queue != nil {
+		t.queue.Add(reconcile.Request{NamespacedName: client.ObjectKey{Name: name}})
+	}
+}

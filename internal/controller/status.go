@@ -1,0 +1,161 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	applyv1alpha1 "github.com/archmap/archmap/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// counterInterval is the least time between two writes that change nothing but counters.
+const counterInterval = 5 * time.Second
+
+// statusWriter applies statuses, only when they changed, and tells of transitions by events.
+//
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
+type statusWriter struct {
+	client   client.Client
+	recorder events.EventRecorder
+	clock    clock.Clock
+
+	mu      sync.Mutex
+	written map[observe.Key]time.Time
+}
+
+func (w *statusWriter) writeMapping(ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration) (ctrl.Result, error) {
+	key := observe.Key{Kind: mappingKind, Name: m.Name}
+	if equality.Semantic.DeepEqual(m.Status, status) {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	if equality.Semantic.DeepEqual(withoutCounters(m.Status), withoutCounters(status)) {
+		if left := w.counterDelay(key); left > 0 {
+			return ctrl.Result{RequeueAfter: check.Earliest(wait, left)}, nil
+		}
+	}
+	var fields applyv1alpha1.ComponentMappingStatusApplyConfiguration
+	if err := convert(status, &fields); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := w.apply(ctx, key, applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields)); err != nil {
+		return ctrl.Result{}, err
+	}
+	w.tell(m, m.Status.Conditions, status.Conditions)
+	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+func (w *statusWriter) writeArchitecture(ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration) (ctrl.Result, error) {
+	if equality.Semantic.DeepEqual(a.Status, status) {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	var fields applyv1alpha1.ClusterArchitectureStatusApplyConfiguration
+	if err := convert(status, &fields); err != nil {
+		return ctrl.Result{}, err
+	}
+	key := observe.Key{Kind: architectureKind, Name: a.Name}
+	if err := w.apply(ctx, key, applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields)); err != nil {
+		return ctrl.Result{}, err
+	}
+	w.tell(a, a.Status.Conditions, status.Conditions)
+	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// apply writes the status of an object that still exists; the UID keeps it from making up one that was
+// deleted meanwhile.
+func (w *statusWriter) apply(ctx context.Context, key observe.Key, object runtime.ApplyConfiguration) error {
+	if err := w.client.Status().Apply(ctx, object, FieldOwner, client.ForceOwnership); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.written == nil {
+		w.written = map[observe.Key]time.Time{}
+	}
+	w.written[key] = w.clock.Now()
+	return nil
+}
+
+// counterDelay is how long to wait before mere counters may be written again.
+func (w *statusWriter) counterDelay(key observe.Key) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, ok := w.written[key]
+	if !ok {
+		return 0
+	}
+	return counterInterval - w.clock.Since(last)
+}
+
+func (w *statusWriter) forget(key observe.Key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.written, key)
+}
+
+// withoutCounters is the status without the texts that count: messages and versions.
+func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.ComponentMappingStatus {
+	s := status.DeepCopy()
+	s.Message, s.Version = "", ""
+	for i := range s.Conditions {
+		s.Conditions[i].Message = ""
+	}
+	for i := range s.Checks {
+		s.Checks[i].Message, s.Checks[i].Version, s.Checks[i].ObjectCount = "", "", nil
+	}
+	return s
+}
+
+// convert goes through JSON: an apply configuration has the fields of its type.
+func convert(from, to any) error {
+	raw, err := json.Marshal(from)
+	if err != nil {
+		return fmt.Errorf("encode the status: %w", err)
+	}
+	if err := json.Unmarshal(raw, to); err != nil {
+		return fmt.Errorf("decode the status: %w", err)
+	}
+	return nil
+}
+
+// tell records an event for every condition that turned: from, to, why. First impressions are told only
+// when they are bad.
+func (w *statusWriter) tell(object client.Object, before, after []metav1.Condition) {
+	for _, now := range after {
+		if now.Type == v1alpha1.ConditionReady || now.Type == v1alpha1.ConditionStalled {
+			continue
+		}
+		was := metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotYetObserved}
+		if c := meta.FindStatusCondition(before, now.Type); c != nil {
+			was = *c
+		}
+		first := was.Reason == v1alpha1.ReasonNotYetObserved
+		bad := now.Type == v1alpha1.ConditionHealthy && now.Status == metav1.ConditionFalse
+		if was.Status == now.Status || (first && !bad) {
+			continue
+		}
+		kind := corev1.EventTypeNormal
+		if now.Status == metav1.ConditionFalse && now.Type != v1alpha1.ConditionAsDocumented {
+			kind = corev1.EventTypeWarning
+		}
+		w.recorder.Eventf(object, nil, kind, now.Reason, "Evaluate", "%s",
+			check.Truncate(fmt.Sprintf("%s turned from %s to %s: %s", now.Type, was.Status, now.Status, now.Message), check.MaxMessage))
+	}
+}
