@@ -36,12 +36,14 @@ var (
 	testScheme = newScheme()
 )
 
+// go test runs in the directory of the package.
 var (
-	crdDir     = filepath.Join("..", "..", "config", "crd", "bases")
-	builtByUs  = filepath.Join("..", "..", "bin", "controlplane")
-	assetsVar  = "KUBEBUILDER_ASSETS"
-	envBinarys = []string{"etcd", "kube-apiserver"}
+	crdDir          = filepath.Join("..", "..", "config", "crd", "bases")
+	controlPlaneBin = filepath.Join("..", "..", "bin", "controlplane")
 )
+
+// assetsVariable names another control plane than the one that this repository builds.
+const assetsVariable = "KUBEBUILDER_ASSETS"
 
 func TestIntegration(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -51,10 +53,6 @@ func TestIntegration(t *testing.T) {
 var _ = BeforeSuite(func() {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
 
-	var cancel context.CancelFunc
-	ctx, cancel = context.WithCancel(context.Background())
-	DeferCleanup(cancel)
-
 	testEnv := &envtest.Environment{
 		BinaryAssetsDirectory: controlPlaneDir(),
 		CRDDirectoryPaths:     []string{crdDir},
@@ -62,6 +60,10 @@ var _ = BeforeSuite(func() {
 		Scheme:                testScheme,
 	}
 	DeferCleanup(testEnv.Stop)
+	// What is cleaned up last is registered first: all that uses ctx ends before the API server does.
+	var cancel context.CancelFunc
+	ctx, cancel = context.WithCancel(context.Background())
+	DeferCleanup(cancel)
 
 	var err error
 	cfg, err = testEnv.Start()
@@ -77,18 +79,16 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-// controlPlaneDir is KUBEBUILDER_ASSETS, or the control plane that this repository builds.
+// controlPlaneDir holds etcd and kube-apiserver.
 func controlPlaneDir() string {
-	dir, given := os.LookupEnv(assetsVar)
+	dir, given := os.LookupEnv(assetsVariable)
 	if !given {
-		dir = builtByUs
+		dir = controlPlaneBin
 	}
-	for _, name := range envBinarys {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			Fail("The integration tests need a control plane, and there is none: " + err.Error() +
-				"\nBuild one with test/controlplane/build.sh bin/controlplane, or let " + assetsVar +
-				" name a directory with etcd and kube-apiserver.")
-		}
+	for _, program := range []string{"etcd", "kube-apiserver"} {
+		_, err := os.Stat(filepath.Join(dir, program))
+		Expect(err).NotTo(HaveOccurred(), "These tests need a control plane. Build one with "+
+			"test/controlplane/build.sh bin/controlplane, or let "+assetsVariable+" name a directory with etcd and kube-apiserver.")
 	}
 	return dir
 }
