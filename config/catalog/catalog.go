@@ -8,6 +8,7 @@ package catalog
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"path"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,19 +36,21 @@ type Catalog struct {
 
 // Load reads the catalogues of the given folders. Defaults of the API, which a server would fill in, are left
 // out.
-func Load(folders ...string) (*Catalog, error) {
+func Load(folders ...string) (*Catalog, error) { return load(files, folders...) }
+
+func load(fsys fs.FS, folders ...string) (*Catalog, error) {
 	decoder, err := newDecoder()
 	if err != nil {
 		return nil, err
 	}
 	var c Catalog
 	for _, folder := range folders {
-		names, err := resources(folder)
+		names, err := resources(fsys, folder)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			if err := c.add(path.Join(folder, name), decoder); err != nil {
+			if err := c.add(fsys, path.Join(folder, name), decoder); err != nil {
 				return nil, err
 			}
 		}
@@ -64,9 +67,9 @@ func newDecoder() (runtime.Decoder, error) {
 }
 
 // resources are the files that a folder's kustomization lists.
-func resources(folder string) ([]string, error) {
+func resources(fsys fs.FS, folder string) ([]string, error) {
 	file := path.Join(folder, "kustomization.yaml")
-	data, err := files.ReadFile(file)
+	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue %s: %w", folder, err)
 	}
@@ -79,8 +82,8 @@ func resources(folder string) ([]string, error) {
 	return kustomization.Resources, nil
 }
 
-func (c *Catalog) add(file string, decoder runtime.Decoder) error {
-	data, err := files.ReadFile(file)
+func (c *Catalog) add(fsys fs.FS, file string, decoder runtime.Decoder) error {
+	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return fmt.Errorf("%s is listed in its kustomization: %w", file, err)
 	}

@@ -1,0 +1,343 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// maxColumn is how wide a name or an implementation may be, for kubectl's listing to fit 120 columns.
+const maxColumn = 18
+
+// table is the architecture table, as testdata/architecture-table.yaml has it.
+type table struct {
+	Rows       []row                `json:"rows"`
+	Methods    []methodText         `json:"methods"`
+	KeyDetails []keyDetails         `json:"keyDetails"`
+	Insights   []insight            `json:"insights"`
+	References []v1alpha1.Reference `json:"references"`
+}
+
+type row struct {
+	Mapping        string          `json:"mapping"`
+	Section        string          `json:"section"`
+	Component      string          `json:"component"`
+	Implementation string          `json:"implementation"`
+	Source         v1alpha1.Source `json:"source"`
+	Method         string          `json:"method"`
+	Image          string          `json:"image"`
+	MinVersion     string          `json:"minVersion"`
+	Details        []string        `json:"details"`
+}
+
+type methodText struct {
+	Name        string `json:"name"`
+	Explanation string `json:"explanation"`
+}
+
+type keyDetails struct {
+	Mapping    string              `json:"mapping"`
+	Repository string              `json:"repository"`
+	Details    []string            `json:"details"`
+	Artifacts  []v1alpha1.Artifact `json:"artifacts"`
+}
+
+type insight struct {
+	Name     string            `json:"name"`
+	Text     string            `json:"text"`
+	Mappings map[string]string `json:"mappings"`
+}
+
+// categories and methods translate the table's words into those of the API.
+var (
+	categories = map[string]v1alpha1.Category{
+		"Control Plane Components":       v1alpha1.CategoryControlPlane,
+		"Node Components":                v1alpha1.CategoryNode,
+		"Storage Components":             v1alpha1.CategoryStorage,
+		"Networking Components":          v1alpha1.CategoryNetworking,
+		"Monitoring & Observability":     v1alpha1.CategoryObservability,
+		"Authentication & Authorization": v1alpha1.CategoryIdentity,
+		"Service Mesh":                   v1alpha1.CategoryServiceMesh,
+		"Add-ons & Extensions":           v1alpha1.CategoryAddon,
+	}
+	methods = map[string]v1alpha1.ImplementationMethod{
+		"Azure Platform Service": v1alpha1.MethodPlatformService,
+		"systemd service":        v1alpha1.MethodSystemdService,
+		"DaemonSet":              v1alpha1.MethodDaemonSet,
+		"Deployment":             v1alpha1.MethodDeployment,
+		"Host Binary":            v1alpha1.MethodHostBinary,
+	}
+)
+
+// methodsOf reads "DaemonSet + Deployment".
+func methodsOf(g *WithT, text string) []v1alpha1.ImplementationMethod {
+	var out []v1alpha1.ImplementationMethod
+	for _, name := range strings.Split(text, " + ") {
+		g.Expect(methods).To(HaveKey(name))
+		out = append(out, methods[name])
+	}
+	return out
+}
+
+func readTable(t *testing.T) table {
+	t.Helper()
+	data, err := os.ReadFile("testdata/architecture-table.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out table
+	if err := yaml.UnmarshalStrict(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func load(t *testing.T, folders ...string) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Load(folders...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func find(mappings []v1alpha1.ComponentMapping, name string) *v1alpha1.ComponentMapping {
+	i := slices.IndexFunc(mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &mappings[i]
+}
+
+// TestTableRows holds the catalogue to the table, row by row.
+func TestTableRows(t *testing.T) {
+	facts, c := readTable(t), load(t, catalog.AKS)
+	var names, documented []string
+	for _, m := range c.Mappings {
+		names = append(names, m.Name)
+	}
+	for _, r := range facts.Rows {
+		documented = append(documented, r.Mapping)
+	}
+	g := NewWithT(t)
+	g.Expect(documented).To(HaveLen(22))
+	g.Expect(names).To(Equal(documented), "one mapping for each row, in the table's order")
+
+	for i, r := range facts.Rows {
+		t.Run(r.Mapping, func(t *testing.T) {
+			g := NewWithT(t)
+			spec := c.Mappings[i].Spec
+			g.Expect(spec.Component).To(Equal(r.Component))
+			g.Expect(spec.Category).To(Equal(categories[r.Section]))
+			g.Expect(ptr.Deref(spec.Order, 0)).To(BeEquivalentTo(i + 1))
+			doc := spec.Implementation
+			g.Expect(doc.Name).To(Equal(r.Implementation))
+			g.Expect(doc.Source).To(Equal(r.Source))
+			g.Expect(doc.Methods).To(ConsistOf(methodsOf(g, r.Method)))
+			g.Expect(doc.MinVersion).To(Equal(r.MinVersion))
+			if r.Image != "" {
+				g.Expect(doc.Image).To(Equal(r.Image))
+			}
+			g.Expect(len(doc.Details)).To(BeNumerically(">=", len(r.Details)))
+			g.Expect(doc.Details[:len(r.Details)]).To(Equal(r.Details), "every bullet, in the table's order")
+		})
+	}
+}
+
+// TestKeyDetails holds the mappings to what the table's second part says of some of them.
+func TestKeyDetails(t *testing.T) {
+	c := load(t, catalog.AKS)
+	for _, k := range readTable(t).KeyDetails {
+		t.Run(k.Mapping, func(t *testing.T) {
+			g := NewWithT(t)
+			doc := find(c.Mappings, k.Mapping).Spec.Implementation
+			g.Expect(doc.Source.URL).To(BeEquivalentTo(k.Repository))
+			for _, detail := range k.Details {
+				g.Expect(doc.Details).To(ContainElement(detail))
+			}
+			for _, a := range k.Artifacts {
+				g.Expect(doc.Artifacts).To(ContainElement(SatisfyAll(
+					HaveField("Type", a.Type), HaveField("Name", a.Name),
+					HaveField("Description", HavePrefix(a.Description)))))
+			}
+		})
+	}
+}
+
+func TestInsights(t *testing.T) {
+	c, facts := load(t, catalog.AKS), readTable(t)
+	NewWithT(t).Expect(facts.Insights).To(HaveLen(6))
+	for _, i := range facts.Insights {
+		t.Run(i.Name, func(t *testing.T) {
+			g := NewWithT(t)
+			for name, method := range i.Mappings {
+				g.Expect(find(c.Mappings, name).Spec.Implementation.Methods).To(ConsistOf(methodsOf(g, method)), name)
+			}
+		})
+	}
+}
+
+func TestReferencesAndMethods(t *testing.T) {
+	g, c, facts := NewWithT(t), load(t, catalog.AKS), readTable(t)
+	var references []v1alpha1.Reference
+	used := map[v1alpha1.ImplementationMethod]bool{}
+	for _, m := range c.Mappings {
+		references = append(references, m.Spec.Implementation.References...)
+		for _, method := range m.Spec.Implementation.Methods {
+			used[method] = true
+		}
+	}
+	for _, r := range facts.References {
+		g.Expect(references).To(ContainElement(r))
+	}
+	g.Expect(facts.Methods).To(HaveLen(len(methods)))
+	for _, m := range facts.Methods {
+		g.Expect(used).To(HaveKey(methods[m.Name]), "no mapping is documented to run as "+m.Name)
+	}
+}
+
+// TestMappings holds every mapping, the extras included, to the rules of the catalogue.
+func TestMappings(t *testing.T) {
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		t.Run(m.Name, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(len(m.Name)).To(BeNumerically("<=", maxColumn))
+			g.Expect(m.Labels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"))
+			g.Expect(m.Spec.Presence).NotTo(BeEmpty(), "presence is a statement of its own, not a default")
+			g.Expect(m.Spec.Variants).NotTo(BeEmpty())
+
+			var variants []string
+			for _, v := range m.Spec.Variants {
+				variants = append(variants, v.Name)
+				g.Expect(v.Description).NotTo(BeEmpty(), v.Name)
+				shown := v.Implementation
+				if shown == "" {
+					shown = m.Spec.Implementation.Name
+				}
+				g.Expect(len(shown)).To(BeNumerically("<=", maxColumn), v.Name)
+			}
+			for _, a := range m.Spec.Implementation.Advisories {
+				g.Expect(variants).To(ContainElements(a.Variants), a.Message)
+			}
+
+			_, err := check.Compile(&m.Spec)
+			g.Expect(err).NotTo(HaveOccurred())
+		})
+	}
+}
+
+// TestHiddenParts: whatever is claimed to run outside of the cluster is claimed on AKS only.
+func TestHiddenParts(t *testing.T) {
+	gated := func(checks []v1alpha1.Check) bool {
+		return slices.ContainsFunc(checks, func(c v1alpha1.Check) bool {
+			return c.Expect == v1alpha1.ExpectPrecondition && c.Nodes != nil &&
+				slices.ContainsFunc(c.Nodes.Selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
+					return r.Key == "kubernetes.azure.com/cluster" && r.Operator == "Exists"
+				})
+		})
+	}
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		for _, v := range m.Spec.Variants {
+			hidden := slices.ContainsFunc(append(slices.Clone(m.Spec.Checks), v.Checks...), func(c v1alpha1.Check) bool {
+				return c.Method == v1alpha1.CheckMethod(v1alpha1.MethodPlatformService)
+			})
+			// The issuer's own name says that it is Azure's.
+			if !hidden || (m.Name == "entra-id" && v.Name == "oidc-issuer") {
+				continue
+			}
+			t.Run(m.Name+"/"+v.Name, func(t *testing.T) {
+				NewWithT(t).Expect(gated(v.Checks)).To(BeTrue(), "needs a precondition on the node label of AKS")
+			})
+		}
+	}
+}
+
+// TestOrder: rows of one category have different places, those of the table before the extras.
+func TestOrder(t *testing.T) {
+	g := NewWithT(t)
+	type place struct {
+		category v1alpha1.Category
+		order    int32
+	}
+	taken := map[place]string{}
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		p := place{m.Spec.Category, ptr.Deref(m.Spec.Order, 0)}
+		g.Expect(taken).NotTo(HaveKey(p), m.Name)
+		taken[p] = m.Name
+	}
+	for _, m := range load(t, catalog.AKSExtras).Mappings {
+		g.Expect(ptr.Deref(m.Spec.Order, 0)).To(BeNumerically(">", 100), m.Name)
+		g.Expect(m.Spec.Presence).To(Equal(v1alpha1.PresenceOptional), m.Name)
+	}
+}
+
+// TestArchitecture: the architecture finds its mappings, and its rules speak of mappings and variants that exist.
+func TestArchitecture(t *testing.T) {
+	g, c := NewWithT(t), load(t, catalog.AKS)
+	g.Expect(c.Architectures).To(HaveLen(1))
+	arch := c.Architectures[0]
+	g.Expect(arch.Name).To(Equal("aks"))
+	g.Expect(arch.Spec.ComponentSelector.MatchLabels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"))
+	g.Expect(arch.Spec.Rules).NotTo(BeEmpty())
+	for _, rule := range arch.Spec.Rules {
+		for _, member := range rule.Components {
+			name, variant, _ := strings.Cut(string(member), "/")
+			m := find(c.Mappings, name)
+			g.Expect(m).NotTo(BeNil(), "rule %s speaks of %s", rule.Name, member)
+			if variant != "" {
+				g.Expect(m.Spec.Variants).To(ContainElement(HaveField("Name", variant)), "rule %s", rule.Name)
+			}
+		}
+	}
+}
+
+// TestAdvisories: the status of an architecture lists 64; no cluster can have more.
+func TestAdvisories(t *testing.T) {
+	n := 0
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		n += len(m.Spec.Implementation.Advisories)
+	}
+	NewWithT(t).Expect(n).To(BeNumerically("<=", 64))
+}
+
+// TestFiles: every file of a folder is listed in its kustomization and named after what it holds.
+func TestFiles(t *testing.T) {
+	for _, folder := range []string{catalog.AKS, catalog.AKSExtras} {
+		t.Run(folder, func(t *testing.T) {
+			g, c := NewWithT(t), load(t, folder)
+			expected := []string{"kustomization.yaml"}
+			if len(c.Architectures) > 0 {
+				expected = append(expected, "clusterarchitecture.yaml")
+			}
+			for _, m := range c.Mappings {
+				expected = append(expected, m.Name+".yaml")
+			}
+			var found []string
+			paths, err := filepath.Glob(filepath.Join(folder, "*"))
+			g.Expect(err).NotTo(HaveOccurred())
+			for _, p := range paths {
+				found = append(found, filepath.Base(p))
+			}
+			g.Expect(found).To(ConsistOf(expected))
+		})
+	}
+}
+
+func TestUnknownFolder(t *testing.T) {
+	_, err := catalog.Load("no-such-platform")
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("no-such-platform")))
+}
