@@ -65,11 +65,11 @@ var _ = Describe("The status of a ComponentMapping", func() {
 
 	It("loses the checks and conditions that are no longer applied, and keeps what others applied", func() {
 		status := readYAML[applyv1alpha1.ComponentMappingApplyConfiguration](mappingFile).Status
-		ready := status.Conditions[0]
-		apply("another", applyv1alpha1.ComponentMappingStatus().WithConditions(&ready))
+		ready, attacher := status.Conditions[0], status.Checks[1]
+		apply("another", applyv1alpha1.ComponentMappingStatus().WithConditions(&ready).WithChecks(&attacher))
 
 		status.Conditions = status.Conditions[2:]
-		status.Checks = status.Checks[1:]
+		status.Checks = nil
 		apply(operator, status)
 
 		Expect(mapping.Status.Conditions).To(HaveExactElements(

@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -28,6 +29,8 @@ import (
 var (
 	// ctx lives as long as the suite.
 	ctx context.Context
+	// testEnv is the API server.
+	testEnv *envtest.Environment
 	// cfg reaches the API server as an administrator.
 	cfg *rest.Config
 	// k8sClient uses cfg and testScheme. It reads from the API server itself, not from a cache.
@@ -53,7 +56,7 @@ func TestIntegration(t *testing.T) {
 var _ = BeforeSuite(func() {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
 
-	testEnv := &envtest.Environment{
+	testEnv = &envtest.Environment{
 		BinaryAssetsDirectory: controlPlaneDir(),
 		CRDDirectoryPaths:     []string{crdDir},
 		ErrorIfCRDPathMissing: true,
@@ -75,6 +78,7 @@ var _ = BeforeSuite(func() {
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(apiextensionsv1.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	return scheme
 }
@@ -87,8 +91,8 @@ func controlPlaneDir() string {
 	}
 	for _, program := range []string{"etcd", "kube-apiserver"} {
 		_, err := os.Stat(filepath.Join(dir, program))
-		Expect(err).NotTo(HaveOccurred(), "These tests need a control plane. Build one with "+
-			"test/controlplane/build.sh bin/controlplane, or let "+assetsVariable+" name a directory with etcd and kube-apiserver.")
+		Expect(err).NotTo(HaveOccurred(), "These tests need a control plane. Build one with make control-plane, "+
+			"or let "+assetsVariable+" name a directory with etcd and kube-apiserver.")
 	}
 	return dir
 }
