@@ -85,6 +85,7 @@ type Live struct {
 	ctx         context.Context // set by Start; sources live in it
 	sources     map[check.Need]*source
 	subscribers map[Key]*subscriber
+	running     sync.WaitGroup
 }
 
 // subscriber is somebody who needs facts.
@@ -125,10 +126,11 @@ func (l *Live) Start(ctx context.Context) error {
 	<-ctx.Done()
 
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	for need, s := range l.sources {
-		l.stop(need, s)
+	for _, s := range l.sources {
+		l.stop(s)
 	}
+	l.mu.Unlock()
+	l.running.Wait()
 	return nil
 }
 
@@ -165,11 +167,6 @@ func (l *Live) acquire(key Key, need check.Need) {
 	s := l.sources[need]
 	if s == nil {
 		s = newSource(l, need)
-		if len(l.sources) >= l.options.MaxSources {
-			s.answer = check.Answer{State: check.Failed, Message: fmt.Sprintf(
-				"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", l.options.MaxSources)}
-			s.refused = true
-		}
 		l.sources[need] = s
 		l.run(s)
 	}
@@ -181,29 +178,54 @@ func (l *Live) release(key Key, needs sets.Set[check.Need]) {
 		s := l.sources[need]
 		s.subscribers.Delete(key)
 		if s.subscribers.Len() == 0 {
-			l.stop(need, s)
+			l.stop(s)
 		}
 	}
 }
 
-// run starts a source once the observer itself is started.
+// run starts a source, once the observer itself is started and while there is room for it.
 func (l *Live) run(s *source) {
-	if l.ctx == nil || l.ctx.Err() != nil || s.refused {
+	if l.ctx == nil || l.ctx.Err() != nil {
 		return
 	}
+	if l.started() >= l.options.MaxSources {
+		s.set(check.Answer{State: check.Failed, Message: fmt.Sprintf(
+			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", l.options.MaxSources)})
+		return
+	}
+	s.set(check.Answer{})
 	ctx, cancel := context.WithCancel(l.ctx)
 	s.cancel = cancel
 	l.metrics.sources.Inc()
-	go s.judge(ctx)
-	go s.run(ctx)
+	l.running.Go(func() { s.judge(ctx) })
+	l.running.Go(func() { s.run(ctx) })
 }
 
-func (l *Live) stop(need check.Need, s *source) {
-	if s.cancel != nil {
-		s.cancel()
-		l.metrics.sources.Dec()
+// stop ends a source and gives its room to one that waits for it.
+func (l *Live) stop(s *source) {
+	delete(l.sources, s.need)
+	if s.cancel == nil {
+		return
 	}
-	delete(l.sources, need)
+	s.cancel()
+	l.metrics.sources.Dec()
+	for _, waiting := range l.sources {
+		if waiting.cancel == nil {
+			l.run(waiting)
+			return
+		}
+	}
+}
+
+// started counts the sources that are running.
+func (l *Live) started() int {
+	n := 0
+	for _, s := range l.sources {
+		if s.cancel != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *Live) facts(needs sets.Set[check.Need]) check.Facts {
@@ -231,13 +253,6 @@ func (l *Live) changed(s *source) {
 	for _, key := range affected {
 		l.notify(key)
 	}
-}
-
-// Sources is the number of watches and pollers that are running.
-func (l *Live) Sources() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.sources)
 }
 
 func (l *Live) log(need check.Need) logr.Logger {

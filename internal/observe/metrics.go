@@ -12,6 +12,7 @@ import (
 // metrics of an observer. Labels are kinds that mappings name, never names of objects.
 type metrics struct {
 	sources prometheus.Gauge
+	objects *prometheus.GaugeVec
 	events  *prometheus.CounterVec
 }
 
@@ -20,6 +21,10 @@ var (
 		Name: "archmap_observer_sources",
 		Help: "Watches and pollers that are running.",
 	})
+	objectsMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "archmap_observer_objects",
+		Help: "Watched objects that are held in memory, by kind.",
+	}, []string{"group", "kind"})
 	eventsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_events_total",
 		Help: "Events of watched objects by kind, and by whether they changed anything that a check can see.",
@@ -27,12 +32,18 @@ var (
 )
 
 func init() {
-	ctrlmetrics.Registry.MustRegister(sourcesMetric, eventsMetric)
+	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, eventsMetric)
 }
 
-func newMetrics() *metrics { return &metrics{sources: sourcesMetric, events: eventsMetric} }
+func newMetrics() *metrics {
+	return &metrics{sources: sourcesMetric, objects: objectsMetric, events: eventsMetric}
+}
 
-func (m *metrics) event(kind schema.GroupVersionKind, changed bool) {
+func (m *metrics) countObjects(kind schema.GroupVersionKind, more int) {
+	m.objects.WithLabelValues(kind.Group, kind.Kind).Add(float64(more))
+}
+
+func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {
 	result := "dropped"
 	if changed {
 		result = "changed"

@@ -19,11 +19,9 @@ type source struct {
 	live *Live
 	need check.Need
 
-	// subscribers and cancel are guarded by the observer's lock.
+	// subscribers and cancel are guarded by the observer's lock; cancel is nil until the source runs.
 	subscribers sets.Set[Key]
 	cancel      context.CancelFunc
-	// refused: the limit of sources was reached when it came; it never runs.
-	refused bool
 
 	// dirty has room for one signal that the answer has changed: changes that come faster than they are
 	// judged are judged together.

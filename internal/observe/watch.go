@@ -76,6 +76,7 @@ func (s *source) runCache(ctx context.Context) error {
 	go func() { stopped <- c.Start(ctx) }()
 	go s.awaitSync(ctx, store, registration, watched)
 	err = <-stopped
+	s.live.metrics.countObjects(s.need.Kind, -store.count)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -128,22 +129,24 @@ func (s *source) fieldSelector() fields.Selector {
 
 // eventHandler drops what changes nothing that a check can see, such as heartbeats.
 func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHandler {
-	changed := func() {
-		s.live.metrics.event(s.need.Kind, true)
+	changed := func(more int) {
+		store.count += more
+		s.live.metrics.countObjects(s.need.Kind, more)
+		s.live.metrics.countEvent(s.need.Kind, true)
 		store.invalidate()
 		s.markDirty()
 	}
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { changed() },
-		DeleteFunc: func(any) { changed() },
+		AddFunc:    func(any) { changed(1) },
+		DeleteFunc: func(any) { changed(-1) },
 		UpdateFunc: func(before, after any) {
 			if same(before, after) {
-				s.live.metrics.event(s.need.Kind, false)
+				s.live.metrics.countEvent(s.need.Kind, false)
 				// The store holds newer heartbeats now, for whoever looks for another reason.
 				store.invalidate()
 				return
 			}
-			changed()
+			changed(0)
 		},
 	}
 }
@@ -199,6 +202,8 @@ type objectStore interface {
 // informerStore is the objects of an informer; the sorted list is kept until something changes.
 type informerStore struct {
 	informer toolscache.SharedIndexInformer
+	// count is how many objects there are; only the event handler changes it.
+	count int
 
 	mu     sync.Mutex
 	sorted []client.Object

@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/observe"
 )
 
 const statusWrite = "PATCH /apis/architecture.archmap.dev/v1alpha1/componentmappings/"
@@ -154,6 +155,31 @@ checks:
 		})
 		Eventually(watchesOf("poddisruptionbudgets")).WithTimeout(soon).Should(Equal(1))
 		Eventually(watchesOf("csinodes")).WithTimeout(soon).Should(Equal(0))
+	})
+
+	It("says when the limit of watches is reached, and uses the room that another mapping leaves", func() {
+		startOperator(cfg, nil, func(o *observe.Options) { o.MaxSources = 1 })
+		first := create(mapping("first", checkDeployment("nowhere")))
+		Eventually(get("first")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
+		create(mapping("second", `
+checks:
+- name: plugin
+  type: Workload
+  workload: {kind: DaemonSet, namespace: default, names: [nowhere]}
+`))
+		Eventually(get("second")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the limit of 1 watches and polls"))
+		Expect(k8sClient.Delete(ctx, first)).To(Succeed())
+		Eventually(get("second")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
+	})
+
+	It("says that a first read does not come to an end, until it does", func() {
+		net := &network{}
+		release := net.hold("GET /apis/apps/v1/namespaces/default/deployments")
+		startOperator(cfg, net, func(o *observe.Options) { o.SyncTimeout = time.Second })
+		create(mapping("slow", checkDeployment("nowhere")))
+		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the first read is not complete after 1s"))
+		release()
+		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
 	})
 
 	It("lets a kind that is not served hurt nothing else, and finds it when its CRD appears and goes", func() {

@@ -36,7 +36,7 @@ import (
 const soon = 20 * time.Second
 
 // startOperator runs the controllers as cmd/main.go does, with short intervals.
-func startOperator(as *rest.Config, through *network) (stop func()) {
+func startOperator(as *rest.Config, through *network, tune ...func(*observe.Options)) (stop func()) {
 	GinkgoHelper()
 	as = rest.CopyConfig(as)
 	if through != nil {
@@ -48,9 +48,11 @@ func startOperator(as *rest.Config, through *network) (stop func()) {
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // several operators in one process
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controller.Setup(manager, controller.Options{Observe: observe.Options{
-		RetryInterval: 300 * time.Millisecond, NodeSettle: 50 * time.Millisecond, SyncTimeout: time.Minute,
-	}})).To(Succeed())
+	options := observe.Options{RetryInterval: 300 * time.Millisecond, NodeSettle: 50 * time.Millisecond, SyncTimeout: time.Minute}
+	for _, change := range tune {
+		change(&options)
+	}
+	Expect(controller.Setup(manager, controller.Options{Observe: options})).To(Succeed())
 	running, cancel := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() { stopped <- manager.Start(running) }()
