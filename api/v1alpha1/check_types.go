@@ -20,7 +20,8 @@ const (
 	CheckEndpoint CheckType = "Endpoint"
 	// CheckObject looks at objects of any other kind.
 	CheckObject CheckType = "Object"
-	// CheckAccessReview asks what the cluster's authorizers say to a request that must be refused.
+	// CheckAccessReview asks what the cluster's authorizers say to a request that
+	// must be refused.
 	CheckAccessReview CheckType = "AccessReview"
 )
 
@@ -29,14 +30,16 @@ const (
 type Expectation string
 
 const (
-	// ExpectPresent is the default: the object belongs to the component and must be there.
+	// ExpectPresent is the default: the object belongs to the component and must
+	// be there.
 	ExpectPresent Expectation = "Present"
-	// ExpectOptional: the object may be missing; when it is there, its health counts.
+	// ExpectOptional: the object may be missing; when it is there, its health
+	// counts.
 	ExpectOptional Expectation = "Optional"
 	// ExpectAbsent: the object must not be there.
 	ExpectAbsent Expectation = "Absent"
-	// ExpectPrecondition: the object must be there, but it proves nothing of the component itself
-	// ("this is an AKS cluster"). Its health does not count.
+	// ExpectPrecondition: the object must be there, but it proves nothing of the
+	// component itself ("this is an AKS cluster"). Its health does not count.
 	ExpectPrecondition Expectation = "Precondition"
 )
 
@@ -46,13 +49,15 @@ type Evidence string
 const (
 	// EvidenceDirect: the object itself was seen.
 	EvidenceDirect Evidence = "Direct"
-	// EvidenceIndirect: only a trace was seen, such as the leader lease of a hidden controller.
+	// EvidenceIndirect: only a trace was seen, such as the leader lease of a
+	// hidden controller.
 	EvidenceIndirect Evidence = "Indirect"
 	// EvidenceNone: nothing was seen.
 	EvidenceNone Evidence = "None"
 )
 
-// Check is one thing to look at, and what it should look like. Exactly the member that type names is set.
+// Check is one thing to look at, and what it should look like. Exactly the
+// member that type names is set.
 //
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Workload') == has(self.workload)",message="workload must be set when type is Workload, and only then",fieldPath=".workload"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Nodes') == has(self.nodes)",message="nodes must be set when type is Nodes, and only then",fieldPath=".nodes"
@@ -63,7 +68,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'Workload' || has(self.method) || (has(self.expect) && self.expect in ['Absent', 'Precondition'])",message="method must be set: it follows from the workload's kind only when type is Workload; use None for an object that is not itself an implementation, such as an API registration",fieldPath=".method"
 // +kubebuilder:validation:XValidation:rule="!has(self.intervalSeconds) || self.type in ['Lease', 'Endpoint', 'AccessReview'] || (self.type == 'Object' && has(self.object) && has(self.object.observe) && self.object.observe == 'Poll')",message="intervalSeconds may only be set for what is polled: Lease, Endpoint, AccessReview, and Object with observe: Poll; everything else is watched",fieldPath=".intervalSeconds"
 type Check struct {
-	// name identifies the check within its list; status.checks and messages use it.
+	// name identifies the check within its list; status.checks and messages use
+	// it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -74,35 +80,39 @@ type Check struct {
 	// +required
 	Type CheckType `json:"type,omitempty"`
 
-	// expect says what finding the object means. Present, the default: it must be there. Optional: it may
-	// be missing, and its health counts when it is there. Absent: it must not be there. Precondition: it
-	// must be there, but is no evidence of the component and has no vote on health, like the node label
+	// expect says what finding the object means. Present, the default: it must be
+	// there. Optional: it may be missing, and its health counts when it is there.
+	// Absent: it must not be there. Precondition: it must be there, but is no
+	// evidence of the component and has no vote on health, like the node label
 	// that tells an AKS cluster.
 	// +optional
 	// +default="Present"
 	Expect Expectation `json:"expect,omitempty"`
 
-	// method is the implementation method that this check proves when it finds something. A Workload
-	// check's default is its workload's kind; for every other type it must be given. None: the object is
-	// part of the component but no implementation of it, such as a CSIDriver.
+	// method is the implementation method that this check proves when it finds
+	// something. A Workload check's default is its workload's kind; for every
+	// other type it must be given. None: the object is part of the component but
+	// no implementation of it, such as a CSIDriver.
 	// +optional
 	Method CheckMethod `json:"method,omitempty"`
 
-	// evidence is Direct (the default) when the component itself is seen, Indirect when only a trace of it
-	// is, such as the lease of a hidden controller.
+	// evidence is Direct (the default) when the component itself is seen, Indirect
+	// when only a trace of it is, such as the lease of a hidden controller.
 	// +optional
 	// +default="Direct"
 	// +kubebuilder:validation:Enum=Direct;Indirect
 	Evidence Evidence `json:"evidence,omitempty"`
 
-	// intervalSeconds is the time between two looks at what cannot be watched cheaply (Lease, Endpoint,
-	// AccessReview, polled Object), in seconds, with some jitter. Default 30.
+	// intervalSeconds is the time between two looks at what cannot be watched
+	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
+	// some jitter. Default 30.
 	// +optional
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=3600
 	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
 
-	// workload names Deployments, DaemonSets or StatefulSets that must be rolled out.
+	// workload names Deployments, DaemonSets or StatefulSets that must be rolled
+	// out.
 	// +optional
 	Workload *WorkloadCheck `json:"workload,omitempty"`
 
@@ -122,8 +132,9 @@ type Check struct {
 	// +optional
 	Object *ObjectCheck `json:"object,omitempty"`
 
-	// accessReview asks the API server for a permission that the operator surely lacks, and reads who
-	// refused: the text of the refusal tells which authorizers are at work.
+	// accessReview asks the API server for a permission that the operator surely
+	// lacks, and reads who refused: the text of the refusal tells which
+	// authorizers are at work.
 	// +optional
 	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
 }
@@ -141,10 +152,12 @@ const (
 	WorkloadStatefulSet WorkloadKind = "StatefulSet"
 )
 
-// WorkloadCheck finds workloads. Present when at least one matches; healthy when every match is rolled out:
-// its controller has seen the newest generation, and no more pods are unavailable than its own
-// maxUnavailable allows. A workload that wants no pods is idle: present, without a vote on health. Several
-// matches are one family, such as a DaemonSet split by node size.
+// WorkloadCheck finds workloads. Present when at least one matches; healthy
+// when every match is rolled out: its controller has seen the newest
+// generation, and no more pods are unavailable than its own maxUnavailable
+// allows. A workload that wants no pods is idle: present, without a vote on
+// health. Several matches are one family, such as a DaemonSet split by node
+// size.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.names) || has(self.namePrefix) || has(self.selector)",message="one of names, namePrefix or selector must be set: it says which workloads of the namespace are meant"
 // +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
@@ -164,31 +177,32 @@ type WorkloadCheck struct {
 	// +kubebuilder:validation:MaxItems=16
 	Names []ObjectName `json:"names,omitempty"`
 
-	// namePrefix matches every workload whose name begins with it, such as istiod-asm- for the revisions
-	// of a service mesh.
+	// namePrefix matches every workload whose name begins with it, such as
+	// istiod-asm- for the revisions of a service mesh.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9][-a-z0-9.]*$')",message="must be the beginning of an object's name: lower case letters, digits, '-' and '.', such as istiod-asm-"
 	NamePrefix string `json:"namePrefix,omitempty"`
 
-	// selector matches by the labels of the workload object (not of its pods), alone or on top of names
-	// or namePrefix.
+	// selector matches by the labels of the workload object (not of its pods),
+	// alone or on top of names or namePrefix.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// container is the container whose image is reported as status.image and, by its tag, as
-	// status.version. Without it the check reports neither.
+	// container is the container whose image is reported as status.image and, by
+	// its tag, as status.version. Without it the check reports neither.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a container's name: lower case letters, digits and '-', such as azuredisk"
 	Container string `json:"container,omitempty"`
 
-	// imagePath narrows the match to workloads that run an image with this end of its path, registry and
-	// tag apart: "pause" and "kubernetes/pause" both match registry.example/oss/kubernetes/pause:3.6.
-	// Only the named container is looked at, or each of them when none is named.
+	// imagePath narrows the match to workloads that run an image with this end of
+	// its path, registry and tag apart: "pause" and "kubernetes/pause" both match
+	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
+	// looked at, or each of them when none is named.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
@@ -196,15 +210,17 @@ type WorkloadCheck struct {
 	ImagePath string `json:"imagePath,omitempty"`
 }
 
-// NodesCheck finds nodes. Present when at least one selected node meets present; healthy when enough of
-// those also meet healthy. Without healthy it has no vote on health.
+// NodesCheck finds nodes. Present when at least one selected node meets
+// present; healthy when enough of those also meet healthy. Without healthy it
+// has no vote on health.
 type NodesCheck struct {
 	// selector picks nodes by label. Default: all of them.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// present says by what else than labels a node is known to run the component. Default: nothing else.
+	// present says by what else than labels a node is known to run the component.
+	// Default: nothing else.
 	// +optional
 	Present *NodeCriteria `json:"present,omitempty"`
 
@@ -212,22 +228,24 @@ type NodesCheck struct {
 	// +optional
 	Healthy *NodeCriteria `json:"healthy,omitempty"`
 
-	// minHealthyPercent is the part of the nodes, in percent, that must be healthy. Default 100.
+	// minHealthyPercent is the part of the nodes, in percent, that must be
+	// healthy. Default 100.
 	// +optional
 	// +default=100
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	MinHealthyPercent int32 `json:"minHealthyPercent,omitempty"`
 
-	// ignoreTaints leaves out nodes that carry a taint with one of these keys: machines that are switched
-	// off on purpose, such as node.cloudprovider.kubernetes.io/shutdown.
+	// ignoreTaints leaves out nodes that carry a taint with one of these keys:
+	// machines that are switched off on purpose, such as
+	// node.cloudprovider.kubernetes.io/shutdown.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreTaints []QualifiedName `json:"ignoreTaints,omitempty"`
 
-	// version names the field of status.nodeInfo that is the component's version: Kubelet or
-	// ContainerRuntime. Default: the check reports no version.
+	// version names the field of status.nodeInfo that is the component's version:
+	// Kubelet or ContainerRuntime. Default: the check reports no version.
 	// +optional
 	Version NodeVersion `json:"version,omitempty"`
 }
@@ -265,8 +283,8 @@ type NodeCriteria struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []NodeConditionMatch `json:"conditions,omitempty"`
 
-	// forbiddenConditions must none of them be on the node. One that the node does not report, or
-	// whose heartbeat is too old, does not count.
+	// forbiddenConditions must none of them be on the node. One that the node does
+	// not report, or whose heartbeat is too old, does not count.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -281,7 +299,8 @@ type NodeCriteria struct {
 	// +kubebuilder:validation:MaxItems=8
 	ForbiddenTaints []QualifiedName `json:"forbiddenTaints,omitempty"`
 
-	// runtimePrefix begins status.nodeInfo.containerRuntimeVersion, such as containerd://.
+	// runtimePrefix begins status.nodeInfo.containerRuntimeVersion, such as
+	// containerd://.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -306,8 +325,8 @@ type NodeConditionMatch struct {
 	// +kubebuilder:validation:MaxLength=63
 	Type string `json:"type,omitempty"`
 
-	// status of the condition: "True", "False" or "Unknown" (in quotes: YAML takes a bare True for a
-	// boolean).
+	// status of the condition: "True", "False" or "Unknown" (in quotes: YAML takes
+	// a bare True for a boolean).
 	// +required
 	// +kubebuilder:validation:Enum="True";"False";Unknown
 	Status string `json:"status,omitempty"`
@@ -318,17 +337,19 @@ type NodeConditionMatch struct {
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in seconds, before the
-	// condition is no longer believed. Default: it is believed at any age, as some are written only once.
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
+	// in seconds, before the condition is no longer believed. Default: it is
+	// believed at any age, as some are written only once.
 	// +optional
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=86400
 	MaxHeartbeatAgeSeconds int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 
-// LeaseCheck finds Leases. Present when one with a holder exists; healthy while its renewTime keeps moving,
-// judged by what archmap sees move and not by comparing clocks. Of several, any fresh one is enough. A
-// change of holder is normal.
+// LeaseCheck finds Leases. Present when one with a holder exists; healthy
+// while its renewTime keeps moving, judged by what archmap sees move and not
+// by comparing clocks. Of several, any fresh one is enough. A change of holder
+// is normal.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.name) != has(self.selector)",message="one of name and selector must be set, and not both"
 type LeaseCheck struct {
@@ -346,20 +367,22 @@ type LeaseCheck struct {
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the lease is stale.
-	// Default: four times the lease's own leaseDurationSeconds, and at least 60.
+	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the
+	// lease is stale. Default: four times the lease's own leaseDurationSeconds,
+	// and at least 60.
 	// +optional
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=86400
 	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
 }
 
-// EndpointCheck asks the API server for a path with GET. Present when the path answers (404 is absent);
-// healthy when the answer is 200. Expressions see status (int), body (string) and json (the decoded body,
-// or null).
+// EndpointCheck asks the API server for a path with GET. Present when the path
+// answers (404 is absent); healthy when the answer is 200. Expressions see
+// status (int), body (string) and json (the decoded body, or null).
 type EndpointCheck struct {
-	// path of the API server with an optional query: /readyz?verbose, /readyz/etcd, /version. The API's own
-	// objects are not read this way: use another check type.
+	// path of the API server with an optional query: /readyz?verbose,
+	// /readyz/etcd, /version. The API's own objects are not read this way: use
+	// another check type.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
@@ -367,12 +390,13 @@ type EndpointCheck struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^/(api|apis|logs|debug|metrics|configz|flagz|statusz)([/?]|$)')",message="must not be below /api, /apis, /logs, /debug, /metrics, /configz, /flagz or /statusz: read objects with a Workload, Nodes, Lease or Object check"
 	Path string `json:"path,omitempty"`
 
-	// present is a CEL expression: does this answer show the component? Default: any answer does.
+	// present is a CEL expression: does this answer show the component? Default:
+	// any answer does.
 	// +optional
 	Present Expression `json:"present,omitempty"`
 
-	// healthy is a CEL expression: is the component healthy? The status must be 200 besides. Default:
-	// 200 is enough.
+	// healthy is a CEL expression: is the component healthy? The status must be
+	// 200 besides. Default: 200 is enough.
 	// +optional
 	Healthy Expression `json:"healthy,omitempty"`
 
@@ -388,13 +412,15 @@ type ObserveMode string
 const (
 	// ObserveWatch is the default: changes are seen at once.
 	ObserveWatch ObserveMode = "Watch"
-	// ObservePoll: read every intervalSeconds, for objects that are rewritten all the time.
+	// ObservePoll: read every intervalSeconds, for objects that are rewritten all
+	// the time.
 	ObservePoll ObserveMode = "Poll"
 )
 
-// ObjectCheck finds objects of any kind that no other check type is for. Present when one exists for which
-// present holds; healthy when healthy holds for each of those. Expressions see object (the whole object)
-// and now (a timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
+// ObjectCheck finds objects of any kind that no other check type is for.
+// Present when one exists for which present holds; healthy when healthy holds
+// for each of those. Expressions see object (the whole object) and now (a
+// timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.kind in ['Secret', 'Pod', 'Event'])",message="must not be Secret, Pod or Event: archmap never reads them through a mapping",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('apps/') && self.kind in ['Deployment', 'DaemonSet', 'StatefulSet'])",message="must not be a workload: use a check of type Workload",fieldPath=".kind"
@@ -403,7 +429,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!(has(self.name) && has(self.selector))",message="name and selector may not both be set",fieldPath=".selector"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion == 'v1' && self.kind == 'ConfigMap') || (has(self.name) && has(self.namespace))",message="a ConfigMap must be given by namespace and name: archmap reads no others"
 type ObjectCheck struct {
-	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1 for the core group.
+	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1
+	// for the core group.
 	// +required
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=253
@@ -417,7 +444,8 @@ type ObjectCheck struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a kind in CamelCase, such as CSIDriver"
 	Kind string `json:"kind,omitempty"`
 
-	// namespace holds the objects. Leave it out for cluster-scoped kinds, and to look in all namespaces.
+	// namespace holds the objects. Leave it out for cluster-scoped kinds, and to
+	// look in all namespaces.
 	// +optional
 	Namespace NamespaceName `json:"namespace,omitempty"`
 
@@ -425,22 +453,25 @@ type ObjectCheck struct {
 	// +optional
 	Name ObjectName `json:"name,omitempty"`
 
-	// selector picks objects by label. Without name and selector every object of the kind is looked at.
+	// selector picks objects by label. Without name and selector every object of
+	// the kind is looked at.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// observe is Watch (the default), or Poll for objects that are rewritten every few seconds.
+	// observe is Watch (the default), or Poll for objects that are rewritten every
+	// few seconds.
 	// +optional
 	// +default="Watch"
 	Observe ObserveMode `json:"observe,omitempty"`
 
-	// present is a CEL expression: is this object evidence of the component? Default: it is.
+	// present is a CEL expression: is this object evidence of the component?
+	// Default: it is.
 	// +optional
 	Present Expression `json:"present,omitempty"`
 
-	// healthy is a CEL expression: is the component healthy, as this object shows it? Without it the
-	// check has no vote on health.
+	// healthy is a CEL expression: is the component healthy, as this object shows
+	// it? Without it the check has no vote on health.
 	// +optional
 	Healthy Expression `json:"healthy,omitempty"`
 
@@ -448,14 +479,16 @@ type ObjectCheck struct {
 	// +optional
 	Version Expression `json:"version,omitempty"`
 
-	// message is a CEL expression that yields what to say of an unhealthy object, a string.
+	// message is a CEL expression that yields what to say of an unhealthy object,
+	// a string.
 	// +optional
 	Message Expression `json:"message,omitempty"`
 }
 
-// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that the operator is surely not
-// allowed to do. Present when the reason of the refusal contains one of the texts. It never has a vote on
-// health: an authorizer's health does not show in it.
+// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that
+// the operator is surely not allowed to do. Present when the reason of the
+// refusal contains one of the texts. It never has a vote on health: an
+// authorizer's health does not show in it.
 type AccessReviewCheck struct {
 	// verb asked for, such as delete.
 	// +required
@@ -478,7 +511,8 @@ type AccessReviewCheck struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?|[*])$')",message="must be the plural name of a resource without its group, such as nodes, or '*' for any"
 	Resource string `json:"resource,omitempty"`
 
-	// reasonContains lists texts; the reason must contain one of them, upper and lower case alike.
+	// reasonContains lists texts; the reason must contain one of them, upper and
+	// lower case alike.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -488,7 +522,8 @@ type AccessReviewCheck struct {
 	ReasonContains []string `json:"reasonContains,omitempty"`
 }
 
-// Expression is a CEL expression, compiled once per generation and run under a cost limit.
+// Expression is a CEL expression, compiled once per generation and run under a
+// cost limit.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=1024
 type Expression string

@@ -5,8 +5,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ClusterArchitecture is the whole picture of one platform: the roll-up of its ComponentMappings, the rules
-// between them, and the node pools.
+// ClusterArchitecture is the whole picture of one platform: the roll-up of its
+// ComponentMappings, the rules between them, and the node pools.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -28,7 +28,8 @@ type ClusterArchitecture struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says which platform it is, how to know it, and what must hold between its components.
+	// spec says which platform it is, how to know it, and what must hold between
+	// its components.
 	// +required
 	Spec ClusterArchitectureSpec `json:"spec,omitzero"`
 
@@ -46,8 +47,8 @@ type ClusterArchitectureList struct {
 	Items []ClusterArchitecture `json:"items"`
 }
 
-// ClusterArchitectureSpec says which platform it is, how to know it, and what must hold between its
-// components.
+// ClusterArchitectureSpec says which platform it is, how to know it, and what
+// must hold between its components.
 type ClusterArchitectureSpec struct {
 	// platform is its name, for people.
 	// +required
@@ -55,27 +56,30 @@ type ClusterArchitectureSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	Platform string `json:"platform,omitempty"`
 
-	// nodeSelector proves the platform: at least one node must match, or nothing is claimed. Default: no
-	// proof is asked for.
+	// nodeSelector proves the platform: at least one node must match, or nothing
+	// is claimed. Default: no proof is asked for.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 
-	// componentSelector picks the ComponentMappings that belong to the platform; {} picks all of them.
+	// componentSelector picks the ComponentMappings that belong to the platform;
+	// {} picks all of them.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	ComponentSelector metav1.LabelSelector `json:"componentSelector"`
 
-	// nodePoolLabel is the label of a node that names its pool. Default: no pools are listed.
+	// nodePoolLabel is the label of a node that names its pool. Default: no pools
+	// are listed.
 	// +optional
 	NodePoolLabel QualifiedName `json:"nodePoolLabel,omitempty"`
 
-	// nodeModeLabel is the label of a node that says what its pool is for, such as system or user.
+	// nodeModeLabel is the label of a node that says what its pool is for, such as
+	// system or user.
 	// +optional
 	NodeModeLabel QualifiedName `json:"nodeModeLabel,omitempty"`
 
-	// nodeImageLabel is the label of a node that names its operating system image. Default: status.nodeInfo.osImage is
-	// reported.
+	// nodeImageLabel is the label of a node that names its operating system image.
+	// Default: status.nodeInfo.osImage is reported.
 	// +optional
 	NodeImageLabel QualifiedName `json:"nodeImageLabel,omitempty"`
 
@@ -113,7 +117,8 @@ type Rule struct {
 	// +required
 	Type RuleType `json:"type,omitempty"`
 
-	// components are names of ComponentMappings, or mapping/variant to mean one variant of it.
+	// components are names of ComponentMappings, or mapping/variant to mean one
+	// variant of it.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -121,17 +126,20 @@ type Rule struct {
 	Components []ComponentName `json:"components,omitempty"`
 }
 
-// ComponentName names a ComponentMapping, or one variant of it as mapping/variant.
+// ComponentName names a ComponentMapping, or one variant of it as
+// mapping/variant.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=317
 // +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$')",message="must be the name of a ComponentMapping, or mapping/variant"
 type ComponentName string
 
-// ClusterArchitectureStatus is the whole picture. kubectl describe prints fields in alphabetical order.
+// ClusterArchitectureStatus is the whole picture. kubectl describe prints
+// fields in alphabetical order.
 // +kubebuilder:validation:MinProperties=1
 type ClusterArchitectureStatus struct {
-	// conditions are Ready (evaluated), PlatformDetected, Complete (every required component is present,
-	// every rule holds), Healthy (nothing present is unhealthy) and AsDocumented.
+	// conditions are Ready (evaluated), PlatformDetected, Complete (every required
+	// component is present, every rule holds), Healthy (nothing present is
+	// unhealthy) and AsDocumented.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -156,7 +164,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=8
 	Categories []CategorySummary `json:"categories,omitempty"`
 
-	// causes are what is wrong, one entry per cause with every component that it hurts.
+	// causes are what is wrong, one entry per cause with every component that it
+	// hurts.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -175,7 +184,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 
-	// methods count the components by implementation method, as documented and as observed.
+	// methods count the components by implementation method, as documented and as
+	// observed.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -189,7 +199,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	NodePools []NodePool `json:"nodePools,omitempty"`
 
-	// observedAt is when archmap last looked; refreshed at least every five minutes while it is alive.
+	// observedAt is when archmap last looked; refreshed at least every five
+	// minutes while it is alive.
 	// +optional
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
 

@@ -5,8 +5,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Category groups components as an architecture document does. The order of the values is the order of
-// listings.
+// Category groups components as an architecture document does. The order of
+// the values is the order of listings.
 // +kubebuilder:validation:Enum=ControlPlane;Node;Storage;Networking;Observability;Identity;ServiceMesh;Addon
 type Category string
 
@@ -87,7 +87,8 @@ const (
 	MethodDeployment ImplementationMethod = "Deployment"
 	// MethodStatefulSet: replicas with an identity each.
 	MethodStatefulSet ImplementationMethod = "StatefulSet"
-	// MethodHostBinary: a program on the node's disk, such as a CNI plugin in /opt/cni/bin.
+	// MethodHostBinary: a program on the node's disk, such as a CNI plugin in
+	// /opt/cni/bin.
 	MethodHostBinary ImplementationMethod = "HostBinary"
 )
 
@@ -95,12 +96,13 @@ const (
 // +kubebuilder:validation:Enum=PlatformService;SystemdService;DaemonSet;Deployment;StatefulSet;HostBinary;None
 type CheckMethod string
 
-// CheckMethodNone: the object is part of the component but no implementation of it.
+// CheckMethodNone: the object is part of the component but no implementation
+// of it.
 const CheckMethodNone CheckMethod = "None"
 
-// ComponentMapping is one row of an architecture table made live: a component of Kubernetes, how the
-// platform implements it according to its documentation, and the checks that prove it from inside the
-// cluster.
+// ComponentMapping is one row of an architecture table made live: a component
+// of Kubernetes, how the platform implements it according to its
+// documentation, and the checks that prove it from inside the cluster.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -124,8 +126,9 @@ const CheckMethodNone CheckMethod = "None"
 type ComponentMapping struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// metadata is standard object metadata. The label architecture.archmap.dev/platform names the platform
-	// whose ClusterArchitecture takes the mapping in.
+	// metadata is standard object metadata. The label
+	// architecture.archmap.dev/platform names the platform whose
+	// ClusterArchitecture takes the mapping in.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
@@ -147,14 +150,14 @@ type ComponentMappingList struct {
 	Items []ComponentMapping `json:"items"`
 }
 
-// ComponentMappingSpec says what a component is, how it is documented to be implemented, and how to see
-// that it is.
+// ComponentMappingSpec says what a component is, how it is documented to be
+// implemented, and how to see that it is.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.checks) ? size(self.checks) : 0) + (has(self.variants) ? self.variants.map(v, size(v.checks)).sum() : 0) <= 64",message="checks and the checks of all variants together may not be more than 64"
 // +kubebuilder:validation:XValidation:rule="!has(self.implementation.advisories) || self.implementation.advisories.all(a, !has(a.variants) || a.variants.all(v, has(self.variants) && self.variants.exists(w, w.name == v)))",message="the variants of an advisory must be names of spec.variants",fieldPath=".implementation.advisories"
 type ComponentMappingSpec struct {
-	// component is the OSS Kubernetes component, as the architecture table names it: "kube-scheduler",
-	// "CSI Driver (Azure Disk)".
+	// component is the OSS Kubernetes component, as the architecture table names
+	// it: "kube-scheduler", "CSI Driver (Azure Disk)".
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -164,49 +167,53 @@ type ComponentMappingSpec struct {
 	// +required
 	Category Category `json:"category,omitempty"`
 
-	// order is the row within the category; rows with the same number are ordered by name. Default 0.
+	// order is the row within the category; rows with the same number are ordered
+	// by name. Default 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9999
 	Order *int32 `json:"order,omitempty"`
 
-	// placement says where a drawing puts the component: ControlPlane, Node (on every node) or Cluster
-	// (somewhere on the nodes).
+	// placement says where a drawing puts the component: ControlPlane, Node (on
+	// every node) or Cluster (somewhere on the nodes).
 	// +required
 	Placement Placement `json:"placement,omitempty"`
 
-	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A variant may differ.
+	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A
+	// variant may differ.
 	// +required
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// presence is Required (the default) when the platform's clusters are incomplete without the
-	// component, Optional when they may do without.
+	// presence is Required (the default) when the platform's clusters are
+	// incomplete without the component, Optional when they may do without.
 	// +optional
 	// +default="Required"
 	Presence Presence `json:"presence,omitempty"`
 
-	// implementation is the documentation's claim. It is compared with what is seen (condition
-	// AsDocumented) and never decides health.
+	// implementation is the documentation's claim. It is compared with what is
+	// seen (condition AsDocumented) and never decides health.
 	// +required
 	Implementation Implementation `json:"implementation,omitzero"`
 
-	// gracePeriodSeconds is how long a check may be bad before Healthy turns False, in seconds. Default 0.
+	// gracePeriodSeconds is how long a check may be bad before Healthy turns
+	// False, in seconds. Default 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
 
-	// checks hold for every variant. A mapping without checks and variants says that nothing of the
-	// component can be seen: Present is Unknown, NotObservable.
+	// checks hold for every variant. A mapping without checks and variants says
+	// that nothing of the component can be seen: Present is Unknown,
+	// NotObservable.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Checks []Check `json:"checks,omitempty"`
 
-	// variants are the ways in which the component is really found. A variant is complete when its checks
-	// and the shared ones are as expected; several may be complete at once. The first complete one names
-	// status.variant.
+	// variants are the ways in which the component is really found. A variant is
+	// complete when its checks and the shared ones are as expected; several may be
+	// complete at once. The first complete one names status.variant.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -223,8 +230,8 @@ type Variant struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and '-', such as hosted-controller"
 	Name string `json:"name,omitempty"`
 
-	// implementation is what kubectl shows as IMPLEMENTATION when this variant is found, such as
-	// "Cilium". Default: spec.implementation.name.
+	// implementation is what kubectl shows as IMPLEMENTATION when this variant is
+	// found, such as "Cilium". Default: spec.implementation.name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -240,7 +247,8 @@ type Variant struct {
 	// +optional
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// checks must be as expected, besides the shared ones, for the variant to be complete.
+	// checks must be as expected, besides the shared ones, for the variant to be
+	// complete.
 	// +required
 	// +listType=map
 	// +listMapKey=name
@@ -249,7 +257,8 @@ type Variant struct {
 	Checks []Check `json:"checks,omitempty"`
 }
 
-// Implementation is how the platform's documentation says that the component is implemented.
+// Implementation is how the platform's documentation says that the component
+// is implemented.
 type Implementation struct {
 	// name of the implementation, such as "Azure Disk CSI Driver".
 	// +required
@@ -268,23 +277,25 @@ type Implementation struct {
 	// +required
 	Source Source `json:"source,omitzero"`
 
-	// image is the documented container image, without tag. It is compared by the last part of its path,
-	// as registries and folders change.
+	// image is the documented container image, without tag. It is compared by the
+	// last part of its path, as registries and folders change.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-zA-Z0-9._-]+)*$') && !self.matches(':[^/]*$')",message="must be an image without tag or digest, such as mcr.microsoft.com/oss/kubernetes/coredns"
 	Image string `json:"image,omitempty"`
 
-	// minVersion is the lowest version that the documentation names; older ones show in AsDocumented as
-	// VersionBelowDocumented. Build suffixes after '-' are ignored.
+	// minVersion is the lowest version that the documentation names; older ones
+	// show in AsDocumented as VersionBelowDocumented. Build suffixes after '-' are
+	// ignored.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^v?[0-9]+([.][0-9]+){0,3}([-+][0-9A-Za-z.+-]*)?$')",message="must be a version such as v1.33.5"
 	MinVersion string `json:"minVersion,omitempty"`
 
-	// details are the statements of the documentation about the implementation, one each.
+	// details are the statements of the documentation about the implementation,
+	// one each.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
@@ -299,7 +310,8 @@ type Implementation struct {
 	// +kubebuilder:validation:MaxItems=32
 	Artifacts []Artifact `json:"artifacts,omitempty"`
 
-	// advisories are facts with a date about the life of the implementation or of its documentation.
+	// advisories are facts with a date about the life of the implementation or of
+	// its documentation.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
@@ -315,7 +327,8 @@ type Implementation struct {
 
 // Source is where an implementation comes from.
 type Source struct {
-	// name of the source: a repository such as kubernetes-sigs/azuredisk-csi-driver, or "Azure Platform".
+	// name of the source: a repository such as
+	// kubernetes-sigs/azuredisk-csi-driver, or "Azure Platform".
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -329,14 +342,15 @@ type Source struct {
 // WebAddress is an absolute https or http URL.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http'] && url(self).getHostname() != ''",message="must be an absolute https or http URL"
+// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http'] && size(url(self).getHostname()) > 0",message="must be an absolute https or http URL"
 type WebAddress string
 
 // ArtifactType says what an artifact is.
 // +kubebuilder:validation:Enum=Binary;Image;SourceFile;ConfigFile;Package
 type ArtifactType string
 
-// Artifact is a thing that the documentation names: a binary, an image, a file.
+// Artifact is a thing that the documentation names: a binary, an image, a
+// file.
 type Artifact struct {
 	// name of the artifact: its path, image or import path.
 	// +required
@@ -376,8 +390,8 @@ const (
 
 // Advisory is a fact about the life of an implementation.
 type Advisory struct {
-	// type is Retirement, Deprecation, Rename, GeneralAvailability, Correction (the documentation is wrong)
-	// or Note.
+	// type is Retirement, Deprecation, Rename, GeneralAvailability, Correction
+	// (the documentation is wrong) or Note.
 	// +required
 	Type AdvisoryType `json:"type,omitempty"`
 
@@ -394,7 +408,8 @@ type Advisory struct {
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`
 
-	// variants limits the advisory to these variants of the mapping. Default: it concerns all.
+	// variants limits the advisory to these variants of the mapping. Default: it
+	// concerns all.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -423,9 +438,10 @@ type Reference struct {
 // ComponentMappingStatus is what archmap sees of the component.
 // +kubebuilder:validation:MinProperties=1
 type ComponentMappingStatus struct {
-	// conditions are Ready (the mapping is accepted and its verdicts are current), Present and Healthy
-	// (the component is there, and well), AsDocumented (it is what the documentation says) and, only when
-	// the spec cannot be used, Stalled.
+	// conditions are Ready (the mapping is accepted and its verdicts are current),
+	// Present and Healthy (the component is there, and well), AsDocumented (it is
+	// what the documentation says) and, only when the spec cannot be used,
+	// Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -437,15 +453,16 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// implementation is what is really found: the name that the complete variants give it, or the
-	// documented name.
+	// implementation is what is really found: the name that the complete variants
+	// give it, or the documented name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Implementation string `json:"implementation,omitempty"`
 
-	// methodSummary is methods in short, for kubectl: hosted (PlatformService), systemd (SystemdService),
-	// ds (DaemonSet), deploy (Deployment), sts (StatefulSet), binary (HostBinary).
+	// methodSummary is methods in short, for kubectl: hosted (PlatformService),
+	// systemd (SystemdService), ds (DaemonSet), deploy (Deployment), sts
+	// (StatefulSet), binary (HostBinary).
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -475,12 +492,14 @@ type ComponentMappingStatus struct {
 	// +optional
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// evidence says how far the verdict can be trusted: Direct, Indirect (only traces were seen) or None.
+	// evidence says how far the verdict can be trusted: Direct, Indirect (only
+	// traces were seen) or None.
 	// +optional
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
-	// version in use; with counts when several are, such as "v1.32.3 (412), v1.33.1 (88)".
+	// version in use; with counts when several are, such as "v1.32.3 (412),
+	// v1.33.1 (88)".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
@@ -492,8 +511,8 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	Image string `json:"image,omitempty"`
 
-	// message is the most important sentence about the component now: why it is unhealthy, absent or
-	// unknown, else how it is found.
+	// message is the most important sentence about the component now: why it is
+	// unhealthy, absent or unknown, else how it is found.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

@@ -78,7 +78,7 @@ var _ = Describe("The status of a ComponentMapping", func() {
 	})
 
 	It("fills the columns of kubectl get", func() {
-		table := tableOf("componentmappings")
+		table := tableOf("componentmappings", mapping.Name)
 		Expect(columns(table, narrow)).To(Equal([]string{
 			"Name", "Component", "Implementation", "Method", "Present", "Healthy", "Version", "Since"}))
 		Expect(cells(table, narrow)).To(HaveExactElements(
@@ -87,7 +87,7 @@ var _ = Describe("The status of a ComponentMapping", func() {
 	})
 
 	It("fills the further columns of kubectl get -o wide", func() {
-		table := tableOf("componentmappings")
+		table := tableOf("componentmappings", mapping.Name)
 		Expect(columns(table, wide)).To(Equal([]string{
 			"Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message"}))
 		Expect(cells(table, wide)).To(HaveExactElements(
@@ -134,7 +134,7 @@ var _ = Describe("The status of a ClusterArchitecture", func() {
 	})
 
 	It("fills the columns of kubectl get", func() {
-		table := tableOf("clusterarchitectures")
+		table := tableOf("clusterarchitectures", architecture.Name)
 		Expect(columns(table, narrow)).To(Equal([]string{
 			"Name", "Platform", "Version", "Components", "Complete", "Healthy", "Since"}))
 		Expect(cells(table, narrow)).To(HaveExactElements(
@@ -142,7 +142,7 @@ var _ = Describe("The status of a ClusterArchitecture", func() {
 	})
 
 	It("fills the further columns of kubectl get -o wide", func() {
-		table := tableOf("clusterarchitectures")
+		table := tableOf("clusterarchitectures", architecture.Name)
 		Expect(columns(table, wide)).To(Equal([]string{"Ready", "Detected", "As-Documented", "Message"}))
 		Expect(cells(table, wide)).To(HaveExactElements("True", "True", "Unknown", "One component is unhealthy."))
 	})
@@ -160,13 +160,14 @@ func applied(owner client.FieldOwner, subresource string) gomegatypes.GomegaMatc
 func narrow(column metav1.TableColumnDefinition) bool { return column.Priority == 0 }
 func wide(column metav1.TableColumnDefinition) bool   { return column.Priority > 0 }
 
-// tableOf asks for the table that kubectl get prints.
-func tableOf(resource string) *metav1.Table {
+// tableOf asks for the table that kubectl get prints of one object.
+func tableOf(resource, name string) *metav1.Table {
 	GinkgoHelper()
 	clientset, err := kubernetes.NewForConfig(cfg)
 	Expect(err).NotTo(HaveOccurred())
 	answer, err := clientset.RESTClient().Get().
 		AbsPath("/apis", v1alpha1.GroupVersion.String(), resource).
+		Param("fieldSelector", "metadata.name="+name).
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").
 		DoRaw(ctx)
 	Expect(err).NotTo(HaveOccurred())

@@ -8,9 +8,10 @@ package v1alpha1
 // AccessReviewCheckApplyConfiguration represents a declarative configuration of the AccessReviewCheck type for use
 // with apply.
 //
-// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that the operator is surely not
-// allowed to do. Present when the reason of the refusal contains one of the texts. It never has a vote on
-// health: an authorizer's health does not show in it.
+// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that
+// the operator is surely not allowed to do. Present when the reason of the
+// refusal contains one of the texts. It never has a vote on health: an
+// authorizer's health does not show in it.
 type AccessReviewCheckApplyConfiguration struct {
 	// verb asked for, such as delete.
 	Verb *string `json:"verb,omitempty"`
@@ -18,7 +19,8 @@ type AccessReviewCheckApplyConfiguration struct {
 	Group *string `json:"group,omitempty"`
 	// resource asked for, such as nodes.
 	Resource *string `json:"resource,omitempty"`
-	// reasonContains lists texts; the reason must contain one of them, upper and lower case alike.
+	// reasonContains lists texts; the reason must contain one of them, upper and
+	// lower case alike.
 	ReasonContains []string `json:"reasonContains,omitempty"`
 }
 

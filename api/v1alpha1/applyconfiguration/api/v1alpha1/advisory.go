@@ -14,14 +14,15 @@ import (
 //
 // Advisory is a fact about the life of an implementation.
 type AdvisoryApplyConfiguration struct {
-	// type is Retirement, Deprecation, Rename, GeneralAvailability, Correction (the documentation is wrong)
-	// or Note.
+	// type is Retirement, Deprecation, Rename, GeneralAvailability, Correction
+	// (the documentation is wrong) or Note.
 	Type *apiv1alpha1.AdvisoryType `json:"type,omitempty"`
 	// date on which it takes or took effect, as YYYY-MM-DD.
 	Date *string `json:"date,omitempty"`
 	// message is the fact, in a sentence.
 	Message *string `json:"message,omitempty"`
-	// variants limits the advisory to these variants of the mapping. Default: it concerns all.
+	// variants limits the advisory to these variants of the mapping. Default: it
+	// concerns all.
 	Variants []string `json:"variants,omitempty"`
 	// url with more about it.
 	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`

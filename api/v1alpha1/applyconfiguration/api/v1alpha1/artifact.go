@@ -12,7 +12,8 @@ import (
 // ArtifactApplyConfiguration represents a declarative configuration of the Artifact type for use
 // with apply.
 //
-// Artifact is a thing that the documentation names: a binary, an image, a file.
+// Artifact is a thing that the documentation names: a binary, an image, a
+// file.
 type ArtifactApplyConfiguration struct {
 	// name of the artifact: its path, image or import path.
 	Name *string `json:"name,omitempty"`

@@ -12,28 +12,34 @@ import (
 // CheckApplyConfiguration represents a declarative configuration of the Check type for use
 // with apply.
 //
-// Check is one thing to look at, and what it should look like. Exactly the member that type names is set.
+// Check is one thing to look at, and what it should look like. Exactly the
+// member that type names is set.
 type CheckApplyConfiguration struct {
-	// name identifies the check within its list; status.checks and messages use it.
+	// name identifies the check within its list; status.checks and messages use
+	// it.
 	Name *string `json:"name,omitempty"`
 	// type says what the check looks at, and which of the members below is set.
 	Type *apiv1alpha1.CheckType `json:"type,omitempty"`
-	// expect says what finding the object means. Present, the default: it must be there. Optional: it may
-	// be missing, and its health counts when it is there. Absent: it must not be there. Precondition: it
-	// must be there, but is no evidence of the component and has no vote on health, like the node label
+	// expect says what finding the object means. Present, the default: it must be
+	// there. Optional: it may be missing, and its health counts when it is there.
+	// Absent: it must not be there. Precondition: it must be there, but is no
+	// evidence of the component and has no vote on health, like the node label
 	// that tells an AKS cluster.
 	Expect *apiv1alpha1.Expectation `json:"expect,omitempty"`
-	// method is the implementation method that this check proves when it finds something. A Workload
-	// check's default is its workload's kind; for every other type it must be given. None: the object is
-	// part of the component but no implementation of it, such as a CSIDriver.
+	// method is the implementation method that this check proves when it finds
+	// something. A Workload check's default is its workload's kind; for every
+	// other type it must be given. None: the object is part of the component but
+	// no implementation of it, such as a CSIDriver.
 	Method *apiv1alpha1.CheckMethod `json:"method,omitempty"`
-	// evidence is Direct (the default) when the component itself is seen, Indirect when only a trace of it
-	// is, such as the lease of a hidden controller.
+	// evidence is Direct (the default) when the component itself is seen, Indirect
+	// when only a trace of it is, such as the lease of a hidden controller.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
-	// intervalSeconds is the time between two looks at what cannot be watched cheaply (Lease, Endpoint,
-	// AccessReview, polled Object), in seconds, with some jitter. Default 30.
+	// intervalSeconds is the time between two looks at what cannot be watched
+	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
+	// some jitter. Default 30.
 	IntervalSeconds *int32 `json:"intervalSeconds,omitempty"`
-	// workload names Deployments, DaemonSets or StatefulSets that must be rolled out.
+	// workload names Deployments, DaemonSets or StatefulSets that must be rolled
+	// out.
 	Workload *WorkloadCheckApplyConfiguration `json:"workload,omitempty"`
 	// nodes says which nodes run the component and what each of them must show.
 	Nodes *NodesCheckApplyConfiguration `json:"nodes,omitempty"`
@@ -43,8 +49,9 @@ type CheckApplyConfiguration struct {
 	Endpoint *EndpointCheckApplyConfiguration `json:"endpoint,omitempty"`
 	// object names objects of any other kind, judged by CEL expressions.
 	Object *ObjectCheckApplyConfiguration `json:"object,omitempty"`
-	// accessReview asks the API server for a permission that the operator surely lacks, and reads who
-	// refused: the text of the refusal tells which authorizers are at work.
+	// accessReview asks the API server for a permission that the operator surely
+	// lacks, and reads who refused: the text of the refusal tells which
+	// authorizers are at work.
 	AccessReview *AccessReviewCheckApplyConfiguration `json:"accessReview,omitempty"`
 }
 

@@ -17,13 +17,14 @@ import (
 // ClusterArchitectureApplyConfiguration represents a declarative configuration of the ClusterArchitecture type for use
 // with apply.
 //
-// ClusterArchitecture is the whole picture of one platform: the roll-up of its ComponentMappings, the rules
-// between them, and the node pools.
+// ClusterArchitecture is the whole picture of one platform: the roll-up of its
+// ComponentMappings, the rules between them, and the node pools.
 type ClusterArchitectureApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is standard object metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec says which platform it is, how to know it, and what must hold between its components.
+	// spec says which platform it is, how to know it, and what must hold between
+	// its components.
 	Spec *ClusterArchitectureSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is the whole picture.
 	Status *ClusterArchitectureStatusApplyConfiguration `json:"status,omitempty"`

@@ -13,22 +13,25 @@ import (
 // ClusterArchitectureSpecApplyConfiguration represents a declarative configuration of the ClusterArchitectureSpec type for use
 // with apply.
 //
-// ClusterArchitectureSpec says which platform it is, how to know it, and what must hold between its
-// components.
+// ClusterArchitectureSpec says which platform it is, how to know it, and what
+// must hold between its components.
 type ClusterArchitectureSpecApplyConfiguration struct {
 	// platform is its name, for people.
 	Platform *string `json:"platform,omitempty"`
-	// nodeSelector proves the platform: at least one node must match, or nothing is claimed. Default: no
-	// proof is asked for.
+	// nodeSelector proves the platform: at least one node must match, or nothing
+	// is claimed. Default: no proof is asked for.
 	NodeSelector *v1.LabelSelectorApplyConfiguration `json:"nodeSelector,omitempty"`
-	// componentSelector picks the ComponentMappings that belong to the platform; {} picks all of them.
+	// componentSelector picks the ComponentMappings that belong to the platform;
+	// {} picks all of them.
 	ComponentSelector *v1.LabelSelectorApplyConfiguration `json:"componentSelector,omitempty"`
-	// nodePoolLabel is the label of a node that names its pool. Default: no pools are listed.
+	// nodePoolLabel is the label of a node that names its pool. Default: no pools
+	// are listed.
 	NodePoolLabel *apiv1alpha1.QualifiedName `json:"nodePoolLabel,omitempty"`
-	// nodeModeLabel is the label of a node that says what its pool is for, such as system or user.
+	// nodeModeLabel is the label of a node that says what its pool is for, such as
+	// system or user.
 	NodeModeLabel *apiv1alpha1.QualifiedName `json:"nodeModeLabel,omitempty"`
-	// nodeImageLabel is the label of a node that names its operating system image. Default: status.nodeInfo.osImage is
-	// reported.
+	// nodeImageLabel is the label of a node that names its operating system image.
+	// Default: status.nodeInfo.osImage is reported.
 	NodeImageLabel *apiv1alpha1.QualifiedName `json:"nodeImageLabel,omitempty"`
 	// rules say how many of some components may be present.
 	Rules []RuleApplyConfiguration `json:"rules,omitempty"`

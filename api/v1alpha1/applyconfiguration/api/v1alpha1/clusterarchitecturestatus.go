@@ -13,10 +13,12 @@ import (
 // ClusterArchitectureStatusApplyConfiguration represents a declarative configuration of the ClusterArchitectureStatus type for use
 // with apply.
 //
-// ClusterArchitectureStatus is the whole picture. kubectl describe prints fields in alphabetical order.
+// ClusterArchitectureStatus is the whole picture. kubectl describe prints
+// fields in alphabetical order.
 type ClusterArchitectureStatusApplyConfiguration struct {
-	// conditions are Ready (evaluated), PlatformDetected, Complete (every required component is present,
-	// every rule holds), Healthy (nothing present is unhealthy) and AsDocumented.
+	// conditions are Ready (evaluated), PlatformDetected, Complete (every required
+	// component is present, every rule holds), Healthy (nothing present is
+	// unhealthy) and AsDocumented.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
@@ -24,17 +26,20 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	Advisories []ComponentAdvisoryApplyConfiguration `json:"advisories,omitempty"`
 	// categories count the components by category.
 	Categories []CategorySummaryApplyConfiguration `json:"categories,omitempty"`
-	// causes are what is wrong, one entry per cause with every component that it hurts.
+	// causes are what is wrong, one entry per cause with every component that it
+	// hurts.
 	Causes []CauseApplyConfiguration `json:"causes,omitempty"`
 	// components are the rows of the table.
 	Components []ComponentSummaryApplyConfiguration `json:"components,omitempty"`
 	// kubernetesVersion is the version of the API server.
 	KubernetesVersion *string `json:"kubernetesVersion,omitempty"`
-	// methods count the components by implementation method, as documented and as observed.
+	// methods count the components by implementation method, as documented and as
+	// observed.
 	Methods []MethodSummaryApplyConfiguration `json:"methods,omitempty"`
 	// nodePools are the node pools.
 	NodePools []NodePoolApplyConfiguration `json:"nodePools,omitempty"`
-	// observedAt is when archmap last looked; refreshed at least every five minutes while it is alive.
+	// observedAt is when archmap last looked; refreshed at least every five
+	// minutes while it is alive.
 	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
 	// summary counts the components.
 	Summary *ComponentCountsApplyConfiguration `json:"summary,omitempty"`

@@ -17,13 +17,14 @@ import (
 // ComponentMappingApplyConfiguration represents a declarative configuration of the ComponentMapping type for use
 // with apply.
 //
-// ComponentMapping is one row of an architecture table made live: a component of Kubernetes, how the
-// platform implements it according to its documentation, and the checks that prove it from inside the
-// cluster.
+// ComponentMapping is one row of an architecture table made live: a component
+// of Kubernetes, how the platform implements it according to its
+// documentation, and the checks that prove it from inside the cluster.
 type ComponentMappingApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
-	// metadata is standard object metadata. The label architecture.archmap.dev/platform names the platform
-	// whose ClusterArchitecture takes the mapping in.
+	// metadata is standard object metadata. The label
+	// architecture.archmap.dev/platform names the platform whose
+	// ClusterArchitecture takes the mapping in.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is the documented truth and the checks that prove it.
 	Spec *ComponentMappingSpecApplyConfiguration `json:"spec,omitempty"`

@@ -12,35 +12,39 @@ import (
 // ComponentMappingSpecApplyConfiguration represents a declarative configuration of the ComponentMappingSpec type for use
 // with apply.
 //
-// ComponentMappingSpec says what a component is, how it is documented to be implemented, and how to see
-// that it is.
+// ComponentMappingSpec says what a component is, how it is documented to be
+// implemented, and how to see that it is.
 type ComponentMappingSpecApplyConfiguration struct {
-	// component is the OSS Kubernetes component, as the architecture table names it: "kube-scheduler",
-	// "CSI Driver (Azure Disk)".
+	// component is the OSS Kubernetes component, as the architecture table names
+	// it: "kube-scheduler", "CSI Driver (Azure Disk)".
 	Component *string `json:"component,omitempty"`
 	// category is the section of the table.
 	Category *apiv1alpha1.Category `json:"category,omitempty"`
-	// order is the row within the category; rows with the same number are ordered by name. Default 0.
+	// order is the row within the category; rows with the same number are ordered
+	// by name. Default 0.
 	Order *int32 `json:"order,omitempty"`
-	// placement says where a drawing puts the component: ControlPlane, Node (on every node) or Cluster
-	// (somewhere on the nodes).
+	// placement says where a drawing puts the component: ControlPlane, Node (on
+	// every node) or Cluster (somewhere on the nodes).
 	Placement *apiv1alpha1.Placement `json:"placement,omitempty"`
-	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A variant may differ.
+	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A
+	// variant may differ.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// presence is Required (the default) when the platform's clusters are incomplete without the
-	// component, Optional when they may do without.
+	// presence is Required (the default) when the platform's clusters are
+	// incomplete without the component, Optional when they may do without.
 	Presence *apiv1alpha1.Presence `json:"presence,omitempty"`
-	// implementation is the documentation's claim. It is compared with what is seen (condition
-	// AsDocumented) and never decides health.
+	// implementation is the documentation's claim. It is compared with what is
+	// seen (condition AsDocumented) and never decides health.
 	Implementation *ImplementationApplyConfiguration `json:"implementation,omitempty"`
-	// gracePeriodSeconds is how long a check may be bad before Healthy turns False, in seconds. Default 0.
+	// gracePeriodSeconds is how long a check may be bad before Healthy turns
+	// False, in seconds. Default 0.
 	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
-	// checks hold for every variant. A mapping without checks and variants says that nothing of the
-	// component can be seen: Present is Unknown, NotObservable.
+	// checks hold for every variant. A mapping without checks and variants says
+	// that nothing of the component can be seen: Present is Unknown,
+	// NotObservable.
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
-	// variants are the ways in which the component is really found. A variant is complete when its checks
-	// and the shared ones are as expected; several may be complete at once. The first complete one names
-	// status.variant.
+	// variants are the ways in which the component is really found. A variant is
+	// complete when its checks and the shared ones are as expected; several may be
+	// complete at once. The first complete one names status.variant.
 	Variants []VariantApplyConfiguration `json:"variants,omitempty"`
 }
 

@@ -15,17 +15,19 @@ import (
 //
 // ComponentMappingStatus is what archmap sees of the component.
 type ComponentMappingStatusApplyConfiguration struct {
-	// conditions are Ready (the mapping is accepted and its verdicts are current), Present and Healthy
-	// (the component is there, and well), AsDocumented (it is what the documentation says) and, only when
-	// the spec cannot be used, Stalled.
+	// conditions are Ready (the mapping is accepted and its verdicts are current),
+	// Present and Healthy (the component is there, and well), AsDocumented (it is
+	// what the documentation says) and, only when the spec cannot be used,
+	// Stalled.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// implementation is what is really found: the name that the complete variants give it, or the
-	// documented name.
+	// implementation is what is really found: the name that the complete variants
+	// give it, or the documented name.
 	Implementation *string `json:"implementation,omitempty"`
-	// methodSummary is methods in short, for kubectl: hosted (PlatformService), systemd (SystemdService),
-	// ds (DaemonSet), deploy (Deployment), sts (StatefulSet), binary (HostBinary).
+	// methodSummary is methods in short, for kubectl: hosted (PlatformService),
+	// systemd (SystemdService), ds (DaemonSet), deploy (Deployment), sts
+	// (StatefulSet), binary (HostBinary).
 	MethodSummary *string `json:"methodSummary,omitempty"`
 	// methods are the implementation methods that were seen.
 	Methods []apiv1alpha1.ImplementationMethod `json:"methods,omitempty"`
@@ -35,14 +37,16 @@ type ComponentMappingStatusApplyConfiguration struct {
 	Variants []string `json:"variants,omitempty"`
 	// operatedBy says whom to call about what was found.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// evidence says how far the verdict can be trusted: Direct, Indirect (only traces were seen) or None.
+	// evidence says how far the verdict can be trusted: Direct, Indirect (only
+	// traces were seen) or None.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
-	// version in use; with counts when several are, such as "v1.32.3 (412), v1.33.1 (88)".
+	// version in use; with counts when several are, such as "v1.32.3 (412),
+	// v1.33.1 (88)".
 	Version *string `json:"version,omitempty"`
 	// image in use, without tag.
 	Image *string `json:"image,omitempty"`
-	// message is the most important sentence about the component now: why it is unhealthy, absent or
-	// unknown, else how it is found.
+	// message is the most important sentence about the component now: why it is
+	// unhealthy, absent or unknown, else how it is found.
 	Message *string `json:"message,omitempty"`
 	// checks are the verdicts of the single checks, named check or variant/check.
 	Checks []CheckStatusApplyConfiguration `json:"checks,omitempty"`

@@ -12,17 +12,19 @@ import (
 // EndpointCheckApplyConfiguration represents a declarative configuration of the EndpointCheck type for use
 // with apply.
 //
-// EndpointCheck asks the API server for a path with GET. Present when the path answers (404 is absent);
-// healthy when the answer is 200. Expressions see status (int), body (string) and json (the decoded body,
-// or null).
+// EndpointCheck asks the API server for a path with GET. Present when the path
+// answers (404 is absent); healthy when the answer is 200. Expressions see
+// status (int), body (string) and json (the decoded body, or null).
 type EndpointCheckApplyConfiguration struct {
-	// path of the API server with an optional query: /readyz?verbose, /readyz/etcd, /version. The API's own
-	// objects are not read this way: use another check type.
+	// path of the API server with an optional query: /readyz?verbose,
+	// /readyz/etcd, /version. The API's own objects are not read this way: use
+	// another check type.
 	Path *string `json:"path,omitempty"`
-	// present is a CEL expression: does this answer show the component? Default: any answer does.
+	// present is a CEL expression: does this answer show the component? Default:
+	// any answer does.
 	Present *apiv1alpha1.Expression `json:"present,omitempty"`
-	// healthy is a CEL expression: is the component healthy? The status must be 200 besides. Default:
-	// 200 is enough.
+	// healthy is a CEL expression: is the component healthy? The status must be
+	// 200 besides. Default: 200 is enough.
 	Healthy *apiv1alpha1.Expression `json:"healthy,omitempty"`
 	// version is a CEL expression that yields the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`

@@ -12,7 +12,8 @@ import (
 // ImplementationApplyConfiguration represents a declarative configuration of the Implementation type for use
 // with apply.
 //
-// Implementation is how the platform's documentation says that the component is implemented.
+// Implementation is how the platform's documentation says that the component
+// is implemented.
 type ImplementationApplyConfiguration struct {
 	// name of the implementation, such as "Azure Disk CSI Driver".
 	Name *string `json:"name,omitempty"`
@@ -20,17 +21,20 @@ type ImplementationApplyConfiguration struct {
 	Methods []apiv1alpha1.ImplementationMethod `json:"methods,omitempty"`
 	// source is where the implementation comes from.
 	Source *SourceApplyConfiguration `json:"source,omitempty"`
-	// image is the documented container image, without tag. It is compared by the last part of its path,
-	// as registries and folders change.
+	// image is the documented container image, without tag. It is compared by the
+	// last part of its path, as registries and folders change.
 	Image *string `json:"image,omitempty"`
-	// minVersion is the lowest version that the documentation names; older ones show in AsDocumented as
-	// VersionBelowDocumented. Build suffixes after '-' are ignored.
+	// minVersion is the lowest version that the documentation names; older ones
+	// show in AsDocumented as VersionBelowDocumented. Build suffixes after '-' are
+	// ignored.
 	MinVersion *string `json:"minVersion,omitempty"`
-	// details are the statements of the documentation about the implementation, one each.
+	// details are the statements of the documentation about the implementation,
+	// one each.
 	Details []string `json:"details,omitempty"`
 	// artifacts are binaries, files and objects that the documentation names.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
-	// advisories are facts with a date about the life of the implementation or of its documentation.
+	// advisories are facts with a date about the life of the implementation or of
+	// its documentation.
 	Advisories []AdvisoryApplyConfiguration `json:"advisories,omitempty"`
 	// references are links for further reading.
 	References []ReferenceApplyConfiguration `json:"references,omitempty"`

@@ -13,9 +13,10 @@ import (
 // LeaseCheckApplyConfiguration represents a declarative configuration of the LeaseCheck type for use
 // with apply.
 //
-// LeaseCheck finds Leases. Present when one with a holder exists; healthy while its renewTime keeps moving,
-// judged by what archmap sees move and not by comparing clocks. Of several, any fresh one is enough. A
-// change of holder is normal.
+// LeaseCheck finds Leases. Present when one with a holder exists; healthy
+// while its renewTime keeps moving, judged by what archmap sees move and not
+// by comparing clocks. Of several, any fresh one is enough. A change of holder
+// is normal.
 type LeaseCheckApplyConfiguration struct {
 	// namespace holds the leases.
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`
@@ -23,8 +24,9 @@ type LeaseCheckApplyConfiguration struct {
 	Name *apiv1alpha1.ObjectName `json:"name,omitempty"`
 	// selector picks several leases by label.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the lease is stale.
-	// Default: four times the lease's own leaseDurationSeconds, and at least 60.
+	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the
+	// lease is stale. Default: four times the lease's own leaseDurationSeconds,
+	// and at least 60.
 	MaxAgeSeconds *int32 `json:"maxAgeSeconds,omitempty"`
 }
 

@@ -12,13 +12,14 @@ package v1alpha1
 type NodeConditionMatchApplyConfiguration struct {
 	// type of the condition, such as Ready or KubeletProblem.
 	Type *string `json:"type,omitempty"`
-	// status of the condition: "True", "False" or "Unknown" (in quotes: YAML takes a bare True for a
-	// boolean).
+	// status of the condition: "True", "False" or "Unknown" (in quotes: YAML takes
+	// a bare True for a boolean).
 	Status *string `json:"status,omitempty"`
 	// reason of the condition. Default: any.
 	Reason *string `json:"reason,omitempty"`
-	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in seconds, before the
-	// condition is no longer believed. Default: it is believed at any age, as some are written only once.
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
+	// in seconds, before the condition is no longer believed. Default: it is
+	// believed at any age, as some are written only once.
 	MaxHeartbeatAgeSeconds *int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 

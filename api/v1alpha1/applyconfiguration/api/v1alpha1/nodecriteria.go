@@ -16,12 +16,13 @@ import (
 type NodeCriteriaApplyConfiguration struct {
 	// conditions must all be on the node.
 	Conditions []NodeConditionMatchApplyConfiguration `json:"conditions,omitempty"`
-	// forbiddenConditions must none of them be on the node. One that the node does not report, or
-	// whose heartbeat is too old, does not count.
+	// forbiddenConditions must none of them be on the node. One that the node does
+	// not report, or whose heartbeat is too old, does not count.
 	ForbiddenConditions []NodeConditionMatchApplyConfiguration `json:"forbiddenConditions,omitempty"`
 	// forbiddenTaints are taint keys that the node must not carry.
 	ForbiddenTaints []apiv1alpha1.QualifiedName `json:"forbiddenTaints,omitempty"`
-	// runtimePrefix begins status.nodeInfo.containerRuntimeVersion, such as containerd://.
+	// runtimePrefix begins status.nodeInfo.containerRuntimeVersion, such as
+	// containerd://.
 	RuntimePrefix *string `json:"runtimePrefix,omitempty"`
 	// providerIDPrefix begins spec.providerID, such as azure://.
 	ProviderIDPrefix *string `json:"providerIDPrefix,omitempty"`

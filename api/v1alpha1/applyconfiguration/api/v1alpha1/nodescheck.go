@@ -13,22 +13,26 @@ import (
 // NodesCheckApplyConfiguration represents a declarative configuration of the NodesCheck type for use
 // with apply.
 //
-// NodesCheck finds nodes. Present when at least one selected node meets present; healthy when enough of
-// those also meet healthy. Without healthy it has no vote on health.
+// NodesCheck finds nodes. Present when at least one selected node meets
+// present; healthy when enough of those also meet healthy. Without healthy it
+// has no vote on health.
 type NodesCheckApplyConfiguration struct {
 	// selector picks nodes by label. Default: all of them.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// present says by what else than labels a node is known to run the component. Default: nothing else.
+	// present says by what else than labels a node is known to run the component.
+	// Default: nothing else.
 	Present *NodeCriteriaApplyConfiguration `json:"present,omitempty"`
 	// healthy says what each such node must show.
 	Healthy *NodeCriteriaApplyConfiguration `json:"healthy,omitempty"`
-	// minHealthyPercent is the part of the nodes, in percent, that must be healthy. Default 100.
+	// minHealthyPercent is the part of the nodes, in percent, that must be
+	// healthy. Default 100.
 	MinHealthyPercent *int32 `json:"minHealthyPercent,omitempty"`
-	// ignoreTaints leaves out nodes that carry a taint with one of these keys: machines that are switched
-	// off on purpose, such as node.cloudprovider.kubernetes.io/shutdown.
+	// ignoreTaints leaves out nodes that carry a taint with one of these keys:
+	// machines that are switched off on purpose, such as
+	// node.cloudprovider.kubernetes.io/shutdown.
 	IgnoreTaints []apiv1alpha1.QualifiedName `json:"ignoreTaints,omitempty"`
-	// version names the field of status.nodeInfo that is the component's version: Kubelet or
-	// ContainerRuntime. Default: the check reports no version.
+	// version names the field of status.nodeInfo that is the component's version:
+	// Kubelet or ContainerRuntime. Default: the check reports no version.
 	Version *apiv1alpha1.NodeVersion `json:"version,omitempty"`
 }
 

@@ -13,30 +13,37 @@ import (
 // ObjectCheckApplyConfiguration represents a declarative configuration of the ObjectCheck type for use
 // with apply.
 //
-// ObjectCheck finds objects of any kind that no other check type is for. Present when one exists for which
-// present holds; healthy when healthy holds for each of those. Expressions see object (the whole object)
-// and now (a timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
+// ObjectCheck finds objects of any kind that no other check type is for.
+// Present when one exists for which present holds; healthy when healthy holds
+// for each of those. Expressions see object (the whole object) and now (a
+// timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
 type ObjectCheckApplyConfiguration struct {
-	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1 for the core group.
+	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1
+	// for the core group.
 	APIVersion *string `json:"apiVersion,omitempty"`
 	// kind of the objects, such as CSIDriver.
 	Kind *string `json:"kind,omitempty"`
-	// namespace holds the objects. Leave it out for cluster-scoped kinds, and to look in all namespaces.
+	// namespace holds the objects. Leave it out for cluster-scoped kinds, and to
+	// look in all namespaces.
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`
 	// name of one object.
 	Name *apiv1alpha1.ObjectName `json:"name,omitempty"`
-	// selector picks objects by label. Without name and selector every object of the kind is looked at.
+	// selector picks objects by label. Without name and selector every object of
+	// the kind is looked at.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// observe is Watch (the default), or Poll for objects that are rewritten every few seconds.
+	// observe is Watch (the default), or Poll for objects that are rewritten every
+	// few seconds.
 	Observe *apiv1alpha1.ObserveMode `json:"observe,omitempty"`
-	// present is a CEL expression: is this object evidence of the component? Default: it is.
+	// present is a CEL expression: is this object evidence of the component?
+	// Default: it is.
 	Present *apiv1alpha1.Expression `json:"present,omitempty"`
-	// healthy is a CEL expression: is the component healthy, as this object shows it? Without it the
-	// check has no vote on health.
+	// healthy is a CEL expression: is the component healthy, as this object shows
+	// it? Without it the check has no vote on health.
 	Healthy *apiv1alpha1.Expression `json:"healthy,omitempty"`
 	// version is a CEL expression that yields the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`
-	// message is a CEL expression that yields what to say of an unhealthy object, a string.
+	// message is a CEL expression that yields what to say of an unhealthy object,
+	// a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
 }
 

@@ -18,7 +18,8 @@ type RuleApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// type is ExactlyOne, AtMostOne or AtLeastOne.
 	Type *apiv1alpha1.RuleType `json:"type,omitempty"`
-	// components are names of ComponentMappings, or mapping/variant to mean one variant of it.
+	// components are names of ComponentMappings, or mapping/variant to mean one
+	// variant of it.
 	Components []apiv1alpha1.ComponentName `json:"components,omitempty"`
 }
 

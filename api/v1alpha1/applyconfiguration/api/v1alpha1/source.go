@@ -14,7 +14,8 @@ import (
 //
 // Source is where an implementation comes from.
 type SourceApplyConfiguration struct {
-	// name of the source: a repository such as kubernetes-sigs/azuredisk-csi-driver, or "Azure Platform".
+	// name of the source: a repository such as
+	// kubernetes-sigs/azuredisk-csi-driver, or "Azure Platform".
 	Name *string `json:"name,omitempty"`
 	// url of the source, if it is public.
 	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`

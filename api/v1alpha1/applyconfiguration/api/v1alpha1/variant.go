@@ -16,14 +16,15 @@ import (
 type VariantApplyConfiguration struct {
 	// name identifies the variant within the mapping, such as hosted-controller.
 	Name *string `json:"name,omitempty"`
-	// implementation is what kubectl shows as IMPLEMENTATION when this variant is found, such as
-	// "Cilium". Default: spec.implementation.name.
+	// implementation is what kubectl shows as IMPLEMENTATION when this variant is
+	// found, such as "Cilium". Default: spec.implementation.name.
 	Implementation *string `json:"implementation,omitempty"`
 	// description explains the variant in a sentence.
 	Description *string `json:"description,omitempty"`
 	// operatedBy says who runs this variant. Default: spec.operatedBy.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// checks must be as expected, besides the shared ones, for the variant to be complete.
+	// checks must be as expected, besides the shared ones, for the variant to be
+	// complete.
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
 }
 

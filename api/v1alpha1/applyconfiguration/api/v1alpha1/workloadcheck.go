@@ -13,10 +13,12 @@ import (
 // WorkloadCheckApplyConfiguration represents a declarative configuration of the WorkloadCheck type for use
 // with apply.
 //
-// WorkloadCheck finds workloads. Present when at least one matches; healthy when every match is rolled out:
-// its controller has seen the newest generation, and no more pods are unavailable than its own
-// maxUnavailable allows. A workload that wants no pods is idle: present, without a vote on health. Several
-// matches are one family, such as a DaemonSet split by node size.
+// WorkloadCheck finds workloads. Present when at least one matches; healthy
+// when every match is rolled out: its controller has seen the newest
+// generation, and no more pods are unavailable than its own maxUnavailable
+// allows. A workload that wants no pods is idle: present, without a vote on
+// health. Several matches are one family, such as a DaemonSet split by node
+// size.
 type WorkloadCheckApplyConfiguration struct {
 	// kind is Deployment, DaemonSet or StatefulSet.
 	Kind *apiv1alpha1.WorkloadKind `json:"kind,omitempty"`
@@ -24,18 +26,19 @@ type WorkloadCheckApplyConfiguration struct {
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`
 	// names lists the workloads; finding any one of them is enough to be present.
 	Names []apiv1alpha1.ObjectName `json:"names,omitempty"`
-	// namePrefix matches every workload whose name begins with it, such as istiod-asm- for the revisions
-	// of a service mesh.
+	// namePrefix matches every workload whose name begins with it, such as
+	// istiod-asm- for the revisions of a service mesh.
 	NamePrefix *string `json:"namePrefix,omitempty"`
-	// selector matches by the labels of the workload object (not of its pods), alone or on top of names
-	// or namePrefix.
+	// selector matches by the labels of the workload object (not of its pods),
+	// alone or on top of names or namePrefix.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// container is the container whose image is reported as status.image and, by its tag, as
-	// status.version. Without it the check reports neither.
+	// container is the container whose image is reported as status.image and, by
+	// its tag, as status.version. Without it the check reports neither.
 	Container *string `json:"container,omitempty"`
-	// imagePath narrows the match to workloads that run an image with this end of its path, registry and
-	// tag apart: "pause" and "kubernetes/pause" both match registry.example/oss/kubernetes/pause:3.6.
-	// Only the named container is looked at, or each of them when none is named.
+	// imagePath narrows the match to workloads that run an image with this end of
+	// its path, registry and tag apart: "pause" and "kubernetes/pause" both match
+	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
+	// looked at, or each of them when none is named.
 	ImagePath *string `json:"imagePath,omitempty"`
 }
 
