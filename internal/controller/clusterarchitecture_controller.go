@@ -23,9 +23,6 @@ import (
 )
 
 // ArchitectureReconciler keeps the status of every ClusterArchitecture.
-//
-// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=clusterarchitectures,verbs=get;list;watch
-// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=clusterarchitectures/status,verbs=patch
 type ArchitectureReconciler struct {
 	reader   client.Reader
 	observer *observe.Live
@@ -55,6 +52,11 @@ func (r *ArchitectureReconciler) all(ctx context.Context, _ client.Object) []rec
 	}
 	return requests
 }
+
+// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=clusterarchitectures,verbs=get;list;watch
+// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=clusterarchitectures/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
+// +kubebuilder:rbac:urls=/version,verbs=get
 
 // Reconcile brings the status of one ClusterArchitecture up to its mappings and to the cluster.
 func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

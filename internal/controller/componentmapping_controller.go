@@ -23,10 +23,6 @@ import (
 )
 
 // MappingReconciler keeps the status of every ComponentMapping.
-//
-// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings,verbs=get;list;watch
-// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings/status,verbs=patch
-// +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create
 type MappingReconciler struct {
 	reader   client.Reader
 	observer *observe.Live
@@ -44,6 +40,10 @@ func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) err
 		WithOptions(ctrlcontroller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
 }
+
+// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings/status,verbs=patch
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create
 
 // Reconcile brings the status of one ComponentMapping up to what is observed.
 func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

@@ -30,8 +30,6 @@ import (
 const counterInterval = 5 * time.Second
 
 // statusWriter applies statuses, only when they changed, and tells of transitions by events.
-//
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
 type statusWriter struct {
 	client   client.Client
 	recorder events.EventRecorder
@@ -134,6 +132,8 @@ func convert(from, to any) error {
 	}
 	return nil
 }
+
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
 
 // tell records an event for every condition that turned: from, to, why. First impressions are told only
 // when they are bad.

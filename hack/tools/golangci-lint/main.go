@@ -7,7 +7,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"runtime/debug"
 
@@ -19,8 +18,7 @@ import (
 )
 
 func main() {
-	if err := commands.Execute(buildInfo()); err != nil {
-		fmt.Fprintln(os.Stderr, "golangci-lint:", err)
+	if err := commands.Execute(buildInfo()); err != nil { // it has printed the error
 		os.Exit(exitcodes.Failure)
 	}
 }

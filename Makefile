@@ -1,0 +1,167 @@
+# make help lists the targets. All that is needed is Go, make and git: every tool is built from modules
+# pinned under hack/tools and test/controlplane. Only docker-* and (un)install, (un)deploy need more.
+
+# The image of the operator.
+IMG ?= controller:latest
+# The version that the operator reports.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+KUBECTL ?= kubectl
+CONTAINER_TOOL ?= docker
+# What `make test` and `make bench` run.
+PKG ?= ./...
+
+SHELL := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+
+BIN := $(CURDIR)/bin
+CONTROLLER_GEN := $(BIN)/controller-gen
+KUSTOMIZE := $(BIN)/kustomize
+GOLANGCI_LINT := $(BIN)/golangci-lint
+GOTESTSUM := $(BIN)/gotestsum
+
+# The operator, its tests and the control plane are all built with these, so that they share Go's build
+# cache. The version is told by VERSION, not by what go finds in .git.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip -trimpath -buildvcs=false $(filter-out -trimpath -buildvcs=%,$(GOFLAGS)))
+
+# A control plane that is already on the machine is used instead of building one.
+ifeq ($(KUBEBUILDER_ASSETS),)
+export KUBEBUILDER_ASSETS := $(BIN)/controlplane
+API_SERVER := $(KUBEBUILDER_ASSETS)/.api-server-built
+CONTROL_PLANE := $(KUBEBUILDER_ASSETS)/.built
+else
+export KUBEBUILDER_ASSETS
+endif
+
+.PHONY: all
+all: build
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*## "; print "Usage: make \033[36m<target>\033[0m"} \
+		/^[a-z0-9-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2} \
+		/^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build $(CONTROL_PLANE) ## See archmap at work on a real control plane (SHAPE=documented|overlay-cilium, KEEP=1).
+	go run ./test/demo
+
+##@ Development
+
+.PHONY: manifests
+manifests: $(CONTROLLER_GEN) ## Generate the CRDs and the operator's ClusterRole.
+	$(CONTROLLER_GEN) crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	$(CONTROLLER_GEN) rbac:roleName=manager-role paths="./cmd/...;./internal/..." output:rbac:artifacts:config=config/rbac
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Generate the DeepCopy methods and the apply configurations.
+	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt \
+		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: fmt
+fmt: ## Format the code.
+	go fmt ./...
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+	go vet -tags e2e ./test/...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Lint the code, and the API types by the Kubernetes API conventions.
+	$(GOLANGCI_LINT) run
+	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/...
+
+.PHONY: lint-fix
+lint-fix: $(GOLANGCI_LINT) ## Lint, and mend what can be mended automatically.
+	$(GOLANGCI_LINT) run --fix
+
+.PHONY: verify
+verify: $(CONTROLLER_GEN) ## Fail when generated files, go.mod files or the formatting are out of date.
+	hack/verify.sh
+
+.PHONY: test
+test: $(GOTESTSUM) $(API_SERVER) ## Run all tests but test-e2e, against a real API server (PKG=./internal/... for some).
+	$(GOTESTSUM) --format standard-quiet -- -timeout 20m $(PKG)
+
+.PHONY: test-e2e
+test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole control plane with simulated nodes.
+	$(GOTESTSUM) --format standard-quiet -- -timeout 30m -count 1 -tags e2e ./test/e2e/...
+
+.PHONY: bench
+bench: $(API_SERVER) ## Run the benchmarks (PKG=./internal/... for some).
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+##@ Build
+
+.PHONY: build
+build: ## Build the operator into bin/manager.
+	go build -ldflags "-X main.version=$(VERSION)" -o $(BIN)/manager ./cmd
+
+.PHONY: run
+run: manifests generate ## Run the operator here, against the cluster of the current kubeconfig.
+	go run ./cmd
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG.
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
+
+.PHONY: docker-push
+docker-push: ## Push the image IMG.
+	$(CONTAINER_TOOL) push $(IMG)
+
+.PHONY: build-installer
+build-installer: manifests generate $(KUSTOMIZE) ## Write all that has to be applied to a cluster to dist/install.yaml.
+	mkdir -p dist
+	cd config/manager && $(KUSTOMIZE) edit set image controller=$(IMG)
+	$(KUSTOMIZE) build config/default >dist/install.yaml
+
+##@ Deployment
+
+# With --ignore-not-found, uninstall and undeploy do not mind what is gone already.
+ignore-not-found ?= false
+
+.PHONY: install
+install: manifests $(KUSTOMIZE) ## Install the CRDs into the cluster of the current kubeconfig.
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
+
+.PHONY: uninstall
+uninstall: manifests $(KUSTOMIZE) ## Remove the CRDs, and with them every mapping (ignore-not-found=true).
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found=$(ignore-not-found) -f -
+
+.PHONY: deploy
+deploy: manifests $(KUSTOMIZE) ## Deploy the operator with the image IMG.
+	cd config/manager && $(KUSTOMIZE) edit set image controller=$(IMG)
+	$(KUSTOMIZE) build config/default | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: $(KUSTOMIZE) ## Remove the operator, the CRDs and every mapping (ignore-not-found=true).
+	$(KUSTOMIZE) build config/default | $(KUBECTL) delete --ignore-not-found=$(ignore-not-found) -f -
+
+##@ Tools
+
+.PHONY: tools
+tools: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) $(GOTESTSUM) ## Build the pinned tools into bin/.
+
+.PHONY: control-plane
+control-plane: $(CONTROL_PLANE) ## Build the Kubernetes control plane of the tests and the demo into bin/controlplane.
+
+$(CONTROLLER_GEN): tool = sigs.k8s.io/controller-tools/cmd/controller-gen
+$(KUSTOMIZE): tool = sigs.k8s.io/kustomize/kustomize/v5
+$(GOTESTSUM): tool = gotest.tools/gotestsum
+$(CONTROLLER_GEN) $(KUSTOMIZE) $(GOTESTSUM): hack/tools/go.mod hack/tools/go.sum
+	go -C hack/tools build -o $@ $(tool)
+
+$(GOLANGCI_LINT): $(addprefix hack/tools/golangci-lint/,go.mod go.sum main.go)
+	go -C hack/tools/golangci-lint build -o $@ .
+
+# Envtest needs only etcd and kube-apiserver, which spares the tests half of the build.
+control_plane_sources := $(addprefix test/controlplane/,build.sh go.mod go.sum)
+$(API_SERVER): $(control_plane_sources)
+	test/controlplane/build.sh $(@D) etcd kube-apiserver
+	touch $@
+$(CONTROL_PLANE): $(control_plane_sources)
+	test/controlplane/build.sh $(@D)
+	touch $@ $(API_SERVER)

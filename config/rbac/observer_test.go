@@ -1,0 +1,145 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rbac_test holds the shipped roles to what the catalogues need: not less, so that nothing is
+// NotPermitted, and not more.
+package rbac_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// right is one verb on one resource, or on one object of it, or on one path.
+type right struct {
+	Verb, Group, Resource, Name string
+	Path                        string
+}
+
+func TestObserverRolesAreExactlyWhatTheCataloguesNeed(t *testing.T) {
+	own := granted(t, "role.yaml")
+	for folder, file := range map[string]string{
+		catalog.AKS:       "observer_aks_role.yaml",
+		catalog.AKSExtras: "observer_aks_extras_role.yaml",
+	} {
+		t.Run(folder, func(t *testing.T) {
+			g := NewWithT(t)
+			needed := rightsTo(catalogNeeds(t, folder)).Difference(own)
+			shipped := granted(t, file)
+			g.Expect(needed.Difference(shipped)).To(BeEmpty(), "%s must grant these, for config/catalog/%s", file, folder)
+			g.Expect(shipped.Difference(needed)).To(BeEmpty(), "%s grants these, which config/catalog/%s does not need", file, folder)
+		})
+	}
+}
+
+func TestManagerRoleAllowsWhatEveryArchitectureNeeds(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(rightsTo(assess.ClusterNeeds()).Difference(granted(t, "role.yaml"))).To(BeEmpty())
+}
+
+func TestObserverAggregatesTheRolesOfTheCatalogues(t *testing.T) {
+	g := NewWithT(t)
+	selectors := readRole(t, "observer_role.yaml").AggregationRule.ClusterRoleSelectors
+	g.Expect(selectors).To(HaveLen(1))
+	for _, file := range []string{"observer_aks_role.yaml", "observer_aks_extras_role.yaml"} {
+		for key, value := range selectors[0].MatchLabels {
+			g.Expect(readRole(t, file).Labels).To(HaveKeyWithValue(key, value), file)
+		}
+	}
+}
+
+func catalogNeeds(t *testing.T, folder string) []check.Need {
+	g := NewWithT(t)
+	c, err := catalog.Load(folder)
+	g.Expect(err).NotTo(HaveOccurred())
+	var needs []check.Need
+	for _, m := range c.Mappings {
+		checks, err := check.Compile(&m.Spec)
+		g.Expect(err).NotTo(HaveOccurred(), m.Name)
+		needs = append(needs, check.Needs(checks)...)
+	}
+	g.Expect(needs).NotTo(BeEmpty())
+	return needs
+}
+
+// rightsTo are the rights without which the observer cannot meet the needs.
+func rightsTo(needs []check.Need) sets.Set[right] {
+	rights := sets.New[right]()
+	for _, need := range needs {
+		if need.Path != "" {
+			path, _, _ := strings.Cut(need.Path, "?")
+			rights.Insert(right{Verb: "get", Path: path})
+			continue
+		}
+		if need.Review != (check.Review{}) {
+			rights.Insert(right{Verb: "create", Group: "authorization.k8s.io", Resource: "selfsubjectaccessreviews"})
+			continue
+		}
+		resource, _ := meta.UnsafeGuessKindToResource(need.Kind)
+		for _, verb := range verbs(need) {
+			rights.Insert(right{Verb: verb, Group: resource.Group, Resource: resource.Resource, Name: need.Name})
+		}
+	}
+	return rights
+}
+
+func verbs(need check.Need) []string {
+	switch {
+	case need.Interval == 0:
+		return []string{"list", "watch"}
+	case need.Name != "":
+		return []string{"get"}
+	default:
+		return []string{"list"}
+	}
+}
+
+// granted are the rights of the ClusterRole in a file.
+func granted(t *testing.T, file string) sets.Set[right] {
+	rights := sets.New[right]()
+	for _, rule := range readRole(t, file).Rules {
+		for _, verb := range rule.Verbs {
+			for _, path := range rule.NonResourceURLs {
+				rights.Insert(right{Verb: verb, Path: path})
+			}
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					for _, name := range namesOf(rule) {
+						rights.Insert(right{Verb: verb, Group: group, Resource: resource, Name: name})
+					}
+				}
+			}
+		}
+	}
+	return rights
+}
+
+func namesOf(rule rbacv1.PolicyRule) []string {
+	if len(rule.ResourceNames) == 0 {
+		return []string{""}
+	}
+	return rule.ResourceNames
+}
+
+// readRole reads the ClusterRole that a file begins with.
+func readRole(t *testing.T, file string) rbacv1.ClusterRole {
+	g := NewWithT(t)
+	data, err := os.ReadFile(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	first, _, _ := strings.Cut(strings.TrimPrefix(string(data), "---\n"), "\n---\n")
+	var role rbacv1.ClusterRole
+	g.Expect(yaml.UnmarshalStrict([]byte(first), &role)).To(Succeed(), file)
+	g.Expect(role.Kind).To(Equal("ClusterRole"), file)
+	return role
+}
