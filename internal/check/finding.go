@@ -94,26 +94,31 @@ var healthRank = map[v1alpha1.Verdict]int{
 	v1alpha1.VerdictFalse: 0, v1alpha1.VerdictUnknown: 1, v1alpha1.VerdictTrue: 2, v1alpha1.VerdictNotAssessed: 3,
 }
 
-// worstFirst sorts objects by verdict, then progressing before settled ones, then by name.
+// reasonRank orders objects of the same verdict: below 0 come before the others, above 0 after them.
+var reasonRank = map[string]int{
+	v1alpha1.ReasonProgressing: -1, v1alpha1.ReasonNoHolder: -1, v1alpha1.ReasonRolloutStuck: 1,
+}
+
+// worstFirst sorts objects by verdict, then by reason, then by name.
 func worstFirst(js []judged) {
 	slices.SortFunc(js, func(a, b judged) int {
 		return cmp.Or(
 			cmp.Compare(healthRank[a.healthy], healthRank[b.healthy]),
-			-cmp.Compare(boolToInt(a.reason == v1alpha1.ReasonProgressing), boolToInt(b.reason == v1alpha1.ReasonProgressing)),
+			cmp.Compare(reasonRank[a.reason], reasonRank[b.reason]),
 			cmp.Compare(a.object.GetNamespace(), b.object.GetNamespace()),
 			cmp.Compare(a.object.GetName(), b.object.GetName()))
 	})
 }
 
 // found sums up the objects that a check found: the worst verdict, what the first three of that verdict
-// show, and the objects themselves.
+// show, and the objects themselves. Of the healthy ones only those like the first are told.
 func found(js []judged) Finding {
 	worstFirst(js)
 	worst := js[0]
 	f := Finding{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: len(js)}
 	var details []string
 	for _, j := range js {
-		if j.healthy == worst.healthy && j.reason == worst.reason {
+		if j.healthy == worst.healthy && (j.reason == worst.reason || j.healthy == v1alpha1.VerdictFalse) {
 			details = append(details, j.detail)
 		}
 	}
@@ -123,11 +128,4 @@ func found(js []judged) Finding {
 			Kind: j.kind, Namespace: j.object.GetNamespace(), Name: j.object.GetName()})
 	}
 	return f
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -32,8 +32,11 @@ func workloadSubject(c *Check) string {
 		name = w.NamePrefix + "*"
 	}
 	subject := named(string(w.Kind), string(w.Namespace), name)
+	if name == "" {
+		subject = fmt.Sprintf("%s in %s", w.Kind, w.Namespace)
+	}
 	if w.Selector != nil {
-		subject = strings.TrimSuffix(subject, "/") + " with labels " + c.selector.String()
+		subject += " with labels " + c.selector.String()
 	}
 	if w.ImagePath != "" {
 		subject += " with image " + w.ImagePath
@@ -231,8 +234,8 @@ func (r *rollout) observe(generation, observed int64, updated int32) {
 
 func (r *rollout) judge() judged {
 	j := judged{object: r.object, kind: string(r.kind), healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
-	j.detail = fmt.Sprintf("%s: %d/%d available",
-		named(string(r.kind), r.object.GetNamespace(), r.object.GetName()), r.available, r.desired)
+	name := named(string(r.kind), r.object.GetNamespace(), r.object.GetName())
+	j.detail = fmt.Sprintf("%s: %d/%d available", name, r.available, r.desired)
 	if r.rolling {
 		j.detail += ", " + r.rollingDetail
 	}
@@ -241,7 +244,7 @@ func (r *rollout) judge() judged {
 		j.reason = v1alpha1.ReasonProgressing
 	case r.desired == 0:
 		j.healthy, j.reason = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle
-		j.detail = strings.TrimSuffix(j.detail, "0/0 available") + "idle, it wants no pods"
+		j.detail = name + ": idle, it wants no pods"
 	case r.available <= 0 || r.available < r.desired-r.tolerated:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonWorkloadUnavailable
 		if r.failure != "" {
