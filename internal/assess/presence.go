@@ -56,20 +56,52 @@ func newAssessment(m *v1alpha1.ComponentMapping, findings []check.Finding, now t
 
 // complete says whether everything is as expected and something of it proves the component.
 func (c candidate) complete() v1alpha1.Verdict {
-	verdict, evident := v1alpha1.VerdictTrue, false
+	expected := v1alpha1.VerdictTrue
 	for _, f := range c.findings {
 		switch f.AsExpected() {
 		case v1alpha1.VerdictFalse:
 			return v1alpha1.VerdictFalse
 		case v1alpha1.VerdictUnknown:
-			verdict = v1alpha1.VerdictUnknown
+			expected = v1alpha1.VerdictUnknown
 		}
-		evident = evident || f.Evident()
 	}
-	if verdict == v1alpha1.VerdictTrue && !evident {
-		return v1alpha1.VerdictFalse
+	if proven := c.proven(); proven != v1alpha1.VerdictTrue {
+		return proven
 	}
-	return verdict
+	return expected
+}
+
+// proven says whether something proves the component; Unknown when something might, could it be seen.
+func (c candidate) proven() v1alpha1.Verdict {
+	proven := v1alpha1.VerdictFalse
+	for _, f := range c.findings {
+		expect := f.Check.Expect()
+		switch {
+		case f.Evident():
+			return v1alpha1.VerdictTrue
+		case f.Present == v1alpha1.VerdictUnknown && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional):
+			proven = v1alpha1.VerdictUnknown
+		}
+	}
+	return proven
+}
+
+// undecided are the findings that keep the candidate from being decided: what must be as expected, else what
+// might prove it.
+func (c candidate) undecided() []*check.Finding {
+	var expected, unseen []*check.Finding
+	for _, f := range c.findings {
+		if f.AsExpected() == v1alpha1.VerdictUnknown {
+			expected = append(expected, f)
+		}
+		if f.Present == v1alpha1.VerdictUnknown {
+			unseen = append(unseen, f)
+		}
+	}
+	if len(expected) > 0 {
+		return expected
+	}
+	return unseen
 }
 
 // ruledOut says that the cluster contradicts the variant: a precondition fails, or something is there that
@@ -152,10 +184,7 @@ func (a *assessment) blocking() *check.Finding {
 		if c.complete() != v1alpha1.VerdictUnknown {
 			continue
 		}
-		for _, f := range c.findings {
-			if f.AsExpected() != v1alpha1.VerdictUnknown {
-				continue
-			}
+		for _, f := range c.undecided() {
 			if f.Reason == v1alpha1.ReasonNotPermitted {
 				return f
 			}
@@ -204,7 +233,7 @@ func (a *assessment) notFoundMessage() string {
 		why := "nothing of it is there"
 		for _, f := range c.findings {
 			if f.AsExpected() == v1alpha1.VerdictFalse {
-				why = f.Message
+				why = contradiction(f)
 				break
 			}
 		}
@@ -214,6 +243,14 @@ func (a *assessment) notFoundMessage() string {
 		parts = append(parts, why)
 	}
 	return "not found; " + strings.Join(parts, "; ")
+}
+
+// contradiction is what a finding says that is not as expected.
+func contradiction(f *check.Finding) string {
+	if f.Check.Expect() == v1alpha1.ExpectAbsent {
+		return "it goes without " + f.Check.Subject() + ", which is there"
+	}
+	return f.Message
 }
 
 // describe fills in what the observed variants say of themselves.

@@ -1,0 +1,381 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// start is when the first visit of every case takes place.
+var start = time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
+
+// at is the time of day, so long after the start, as the API writes it.
+func at(after time.Duration) metav1.Time { return metav1.NewTime(start.Add(after)) }
+
+// decode reads YAML into what is there already. A field that does not exist is a mistake of the test.
+func decode(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+		t.Fatalf("%s in:\n%s", err, text)
+	}
+}
+
+// object is a live object.
+type object interface {
+	metav1.Object
+	runtime.Object
+}
+
+// cluster is what can be seen of one. What is not mentioned is known not to be there.
+type cluster struct {
+	objects []object
+	// unseen says of a kind, a "kind namespace" or a path what came of looking, when nothing was seen.
+	unseen    map[string]check.State
+	responses map[string]check.Response
+	// refusal is the answer to every access review.
+	refusal string
+}
+
+func with(objects ...object) cluster { return cluster{objects: objects} }
+
+// hidden is the cluster where looking at this came to nothing.
+func (c cluster) hidden(state check.State, what ...string) cluster {
+	unseen := map[string]check.State{}
+	for k, v := range c.unseen {
+		unseen[k] = v
+	}
+	for _, w := range what {
+		unseen[w] = state
+	}
+	c.unseen = unseen
+	return c
+}
+
+func (c cluster) facts(needs []check.Need, now time.Time) check.Facts {
+	facts := check.Facts{Now: now, Answers: map[check.Need]check.Answer{}}
+	for _, n := range needs {
+		facts.Answers[n] = c.answer(n, now)
+	}
+	return facts
+}
+
+func (c cluster) answer(need check.Need, now time.Time) check.Answer {
+	for _, what := range []string{need.Kind.Kind, need.Kind.Kind + " " + need.Namespace, need.Path} {
+		if state, unseen := c.unseen[what]; unseen {
+			return check.Answer{State: state, Message: "as the test has it"}
+		}
+	}
+	a := check.Answer{State: check.Known, ReadAt: now, Reason: c.refusal, Response: check.Response{Status: 404}}
+	if r, ok := c.responses[need.Path]; ok {
+		a.Response = r
+	}
+	for _, o := range c.objects {
+		if o.GetObjectKind().GroupVersionKind().Kind == need.Kind.Kind && o.GetNamespace() == need.Namespace {
+			a.Objects = append(a.Objects, o)
+		}
+	}
+	return a
+}
+
+// inKubeSystem is the metadata of an object that its controller has seen the newest generation of.
+func inKubeSystem(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: "kube-system", Name: name, Generation: 1}
+}
+
+// running are containers, named main, of these images.
+func running(images []string) corev1.PodTemplateSpec {
+	var template corev1.PodTemplateSpec
+	for _, image := range images {
+		template.Spec.Containers = append(template.Spec.Containers, corev1.Container{Name: "main", Image: image})
+	}
+	return template
+}
+
+func deployment(name string, available, desired int32, images ...string) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		TypeMeta: metav1.TypeMeta{Kind: "Deployment"}, ObjectMeta: inKubeSystem(name),
+		Spec:   appsv1.DeploymentSpec{Replicas: ptr.To(desired), Template: running(images)},
+		Status: appsv1.DeploymentStatus{ObservedGeneration: 1, UpdatedReplicas: desired, AvailableReplicas: available},
+	}
+}
+
+func daemonSet(name string, available, desired int32, images ...string) *appsv1.DaemonSet {
+	return &appsv1.DaemonSet{
+		TypeMeta: metav1.TypeMeta{Kind: "DaemonSet"}, ObjectMeta: inKubeSystem(name),
+		Spec: appsv1.DaemonSetSpec{Template: running(images)},
+		Status: appsv1.DaemonSetStatus{ObservedGeneration: 1, UpdatedNumberScheduled: desired,
+			DesiredNumberScheduled: desired, NumberAvailable: available},
+	}
+}
+
+// rolling is a Deployment whose new pods are on their way, within its own limits.
+func rolling(name string) *appsv1.Deployment {
+	d := deployment(name, 4, 4)
+	d.Status.UpdatedReplicas = 2
+	return d
+}
+
+// stuck is a Deployment whose new pods do not come up while the old ones do their work.
+func stuck(name string) *appsv1.Deployment {
+	d := rolling(name)
+	d.Status.Conditions = []appsv1.DeploymentCondition{{
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", Message: "has timed out"}}
+	return d
+}
+
+// lease is one that was renewed so long after the start.
+func lease(name string, renewed time.Duration) *coordinationv1.Lease {
+	return &coordinationv1.Lease{
+		TypeMeta: metav1.TypeMeta{Kind: "Lease"}, ObjectMeta: inKubeSystem(name),
+		Spec: coordinationv1.LeaseSpec{HolderIdentity: ptr.To("somebody"), RenewTime: ptr.To(metav1.NewMicroTime(start.Add(renewed)))},
+	}
+}
+
+func node(name string, ready corev1.ConditionStatus, labels map[string]string) *corev1.Node {
+	return &corev1.Node{
+		TypeMeta: metav1.TypeMeta{Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Status: corev1.NodeStatus{
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready, Reason: "Kubelet"}},
+			NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.33.1", ContainerRuntimeVersion: "containerd://1.7.27-1",
+				OSImage: "Ubuntu 22.04.5 LTS"},
+		},
+	}
+}
+
+// custom is an object of a kind without a Go type.
+func custom(kind, name string, fields map[string]any) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"kind": kind, "apiVersion": "example.com/v1"}}
+	u.SetName(name)
+	for k, v := range fields {
+		u.Object[k] = v
+	}
+	return u
+}
+
+// newMapping is a mapping of a DNS server that is documented as a Deployment; the YAML says the rest.
+func newMapping(t testing.TB, spec string) *v1alpha1.ComponentMapping {
+	t.Helper()
+	m := &v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "dns", Generation: 1}}
+	setSpec(t, m, spec)
+	return m
+}
+
+func setSpec(t testing.TB, m *v1alpha1.ComponentMapping, spec string) {
+	t.Helper()
+	m.Spec = v1alpha1.ComponentMappingSpec{
+		Component: "CoreDNS", Category: v1alpha1.CategoryNetworking, Placement: v1alpha1.PlacementCluster,
+		OperatedBy: v1alpha1.OperatedByProvider, Presence: v1alpha1.PresenceRequired,
+		Implementation: v1alpha1.Implementation{
+			Name: "Managed DNS", Methods: []v1alpha1.ImplementationMethod{v1alpha1.MethodDeployment},
+			Source: v1alpha1.Source{Name: "coredns/coredns"},
+		},
+	}
+	decode(t, spec, &m.Spec)
+}
+
+// evaluate judges what the cluster shows of the mapping.
+func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Time) []check.Finding {
+	t.Helper()
+	compiled, err := check.Compile(&m.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, _ := check.EvaluateAll(compiled, c.facts(check.Needs(compiled), now))
+	return findings
+}
+
+// visit is one look at a mapping.
+type visit struct {
+	// after is how long after the start it takes place.
+	after   time.Duration
+	cluster cluster
+	// spec, when set, is a new generation.
+	spec string
+	// invalid, when set, is why the spec cannot be used.
+	invalid error
+}
+
+// mappingCase is a story of a mapping, and how it ends.
+type mappingCase struct {
+	name string
+	spec string
+	// cluster is the whole story when there are no visits.
+	cluster cluster
+	visits  []visit
+
+	// The conditions at the end, as "Status Reason".
+	ready, present, healthy, documented string
+	// says is a part of status.message.
+	says string
+	// wait is when a grace period ends.
+	wait time.Duration
+	// also holds what else must be; previous is the status before the last visit.
+	also func(g *WithT, s, previous v1alpha1.ComponentMappingStatus)
+}
+
+// ending is how a story ends.
+type ending struct {
+	mapping  *v1alpha1.ComponentMapping
+	previous v1alpha1.ComponentMappingStatus
+	wait     time.Duration
+	// again is another visit, later, that sees the same.
+	again func(later time.Duration) (v1alpha1.ComponentMappingStatus, time.Duration)
+}
+
+// play tells the story. Every status goes through JSON before the next visit, as if the operator had been
+// restarted in between.
+func (c mappingCase) play(t testing.TB) ending {
+	t.Helper()
+	visits := c.visits
+	if len(visits) == 0 {
+		visits = []visit{{cluster: c.cluster}}
+	}
+	end := ending{mapping: newMapping(t, c.spec)}
+	m := end.mapping
+	for _, v := range visits {
+		if v.spec != "" {
+			setSpec(t, m, v.spec)
+			m.Generation++
+		}
+		assessNow := func(now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
+			return assess.InvalidMapping(m, v.invalid, now), 0
+		}
+		if v.invalid == nil {
+			findings := evaluate(t, m, v.cluster, start.Add(v.after))
+			assessNow = func(now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
+				return assess.Mapping(m, findings, now)
+			}
+		}
+		end.again = func(later time.Duration) (v1alpha1.ComponentMappingStatus, time.Duration) {
+			return assessNow(start.Add(v.after + later))
+		}
+		end.previous = m.Status
+		var status v1alpha1.ComponentMappingStatus
+		status, end.wait = assessNow(start.Add(v.after))
+		m.Status = throughJSON(t, status)
+	}
+	return end
+}
+
+// throughJSON is the value as the API gives it back.
+func throughJSON[T any](t testing.TB, in T) T {
+	t.Helper()
+	raw, err := yaml.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out T
+	decode(t, string(raw), &out)
+	return out
+}
+
+// run holds the end of the story to what is wanted.
+func (c mappingCase) run(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	end := c.play(t)
+	s := end.mapping.Status
+	want := map[string]string{
+		v1alpha1.ConditionReady: c.ready, v1alpha1.ConditionPresent: c.present,
+		v1alpha1.ConditionHealthy: c.healthy, v1alpha1.ConditionAsDocumented: c.documented,
+	}
+	if c.ready == "" {
+		want[v1alpha1.ConditionReady] = "True Evaluated"
+	}
+	if strings.HasPrefix(want[v1alpha1.ConditionReady], "False") {
+		want[v1alpha1.ConditionStalled] = "True InvalidSpec"
+	}
+	g.Expect(told(s.Conditions)).To(Equal(want), "message: %s", s.Message)
+	g.Expect(s.Message).To(ContainSubstring(c.says))
+	g.Expect(end.wait).To(Equal(c.wait), "when to look again")
+	if c.also != nil {
+		c.also(g, s, end.previous)
+	}
+}
+
+// told are the conditions, in words.
+func told(conditions []metav1.Condition) map[string]string {
+	out := map[string]string{}
+	for _, c := range conditions {
+		out[c.Type] = fmt.Sprintf("%s %s", c.Status, c.Reason)
+	}
+	return out
+}
+
+// the is the condition of a type.
+func the(conditionType string, conditions []metav1.Condition) metav1.Condition {
+	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
+}
+
+// checkNamed is the verdict of a check.
+func checkNamed(name string, s v1alpha1.ComponentMappingStatus) v1alpha1.CheckStatus {
+	for _, c := range s.Checks {
+		if c.Name == name {
+			return c
+		}
+	}
+	return v1alpha1.CheckStatus{}
+}
+
+// runMappings runs each case as a subtest.
+func runMappings(t *testing.T, cases []mappingCase) {
+	for _, c := range cases {
+		t.Run(c.name, c.run)
+	}
+}
+
+// workload is the YAML of a check, in one line; more are further fields of the check.
+func workload(kind, name string, more ...string) string {
+	return fmt.Sprintf("{name: %s, type: Workload, workload: {kind: %s, namespace: kube-system, names: [%s], container: main}%s}",
+		strings.ToLower(name), kind, name, fields(more))
+}
+
+// leased is the YAML of a check of a hosted controller's lease.
+func leased(name string, more ...string) string {
+	return fmt.Sprintf("{name: %s, type: Lease, method: PlatformService, evidence: Indirect, lease: {namespace: kube-system, name: %s}%s}",
+		name, name, fields(more))
+}
+
+func fields(more []string) string {
+	var out strings.Builder
+	for _, m := range more {
+		out.WriteString(", " + m)
+	}
+	return out.String()
+}
+
+// checks is the YAML of a list of checks.
+func checks(list ...string) string { return "checks: [" + strings.Join(list, ", ") + "]" }
+
+// variants is the YAML of a list of variants.
+func variants(list ...string) string { return "variants: [" + strings.Join(list, ", ") + "]" }
+
+// variant is the YAML of one; parts are its checks and other fields.
+func variant(name string, parts ...string) string {
+	return fmt.Sprintf("{name: %s%s}", name, fields(parts))
+}
+
+// lines is the YAML of a whole spec.
+func lines(parts ...string) string { return strings.Join(parts, "\n") }
