@@ -111,30 +111,70 @@ type Check struct {
 	// +kubebuilder:validation:Maximum=3600
 	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
 
-	// workload names Deployments, DaemonSets or StatefulSets that must be rolled
-	// out.
+	// workload names Deployments, DaemonSets or StatefulSets by names, namePrefix
+	// or selector.
+	//
+	// Present: at least one matches. Several are one family, such as a DaemonSet
+	// split by node size.
+	//
+	// Healthy: every match is rolled out. Its controller has seen the newest
+	// generation, and no more pods are unavailable than its own maxUnavailable
+	// allows. A workload that wants no pods is idle: present, without a vote on
+	// health.
 	// +optional
 	Workload *WorkloadCheck `json:"workload,omitempty"`
 
 	// nodes says which nodes run the component and what each of them must show.
+	//
+	// Present: at least one selected node meets present.
+	//
+	// Healthy: of those, minHealthyPercent also meet healthy. Without healthy the
+	// check has no vote on health.
 	// +optional
 	Nodes *NodesCheck `json:"nodes,omitempty"`
 
-	// lease names a Lease that its holder keeps renewing.
+	// lease names a Lease that its holder keeps renewing, by name or by selector.
+	//
+	// Present: one with a holder exists.
+	//
+	// Healthy: its renewTime keeps moving, judged by what archmap sees move and
+	// not by comparing clocks. Of several leases, any fresh one is enough. A
+	// change of holder is normal.
 	// +optional
 	Lease *LeaseCheck `json:"lease,omitempty"`
 
-	// endpoint names a path of the API server that must answer 200.
+	// endpoint names a path of the API server, which is asked with GET.
+	//
+	// Present: the path answers, and the expression present holds. 404 is absent;
+	// 401 and 403 mean that archmap may not ask.
+	//
+	// Healthy: the answer is 200, and the expression healthy holds.
+	//
+	// Expressions see status (int), body (string) and json (the decoded body, or
+	// null).
 	// +optional
 	Endpoint *EndpointCheck `json:"endpoint,omitempty"`
 
-	// object names objects of any other kind, judged by CEL expressions.
+	// object names objects of any kind that no other check type is for.
+	//
+	// Present: one exists for which the expression present holds. A kind that the
+	// API server does not know is absent.
+	//
+	// Healthy: the expression healthy holds for each of those. Without it the
+	// check has no vote on health.
+	//
+	// Expressions see object (the whole object) and now (a timestamp); the CEL
+	// libraries of Kubernetes and parseYAML(string) are there.
 	// +optional
 	Object *ObjectCheck `json:"object,omitempty"`
 
-	// accessReview asks the API server for a permission that the operator surely
-	// lacks, and reads who refused: the text of the refusal tells which
-	// authorizers are at work.
+	// accessReview asks the API server, with a SelfSubjectAccessReview, for a
+	// permission that the operator surely lacks, and reads who refused: the text
+	// of the refusal tells which authorizers are at work.
+	//
+	// Present: the reason of the refusal contains one of the texts.
+	//
+	// Healthy: never assessed, as an authorizer's health does not show in it.
 	// +optional
 	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
 }
@@ -152,12 +192,7 @@ const (
 	WorkloadStatefulSet WorkloadKind = "StatefulSet"
 )
 
-// WorkloadCheck finds workloads. Present when at least one matches; healthy
-// when every match is rolled out: its controller has seen the newest
-// generation, and no more pods are unavailable than its own maxUnavailable
-// allows. A workload that wants no pods is idle: present, without a vote on
-// health. Several matches are one family, such as a DaemonSet split by node
-// size.
+// WorkloadCheck is the member of a Check for workloads.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.names) || has(self.namePrefix) || has(self.selector)",message="one of names, namePrefix or selector must be set: it says which workloads of the namespace are meant"
 // +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
@@ -210,9 +245,7 @@ type WorkloadCheck struct {
 	ImagePath string `json:"imagePath,omitempty"`
 }
 
-// NodesCheck finds nodes. Present when at least one selected node meets
-// present; healthy when enough of those also meet healthy. Without healthy it
-// has no vote on health.
+// NodesCheck is the member of a Check for nodes.
 type NodesCheck struct {
 	// selector picks nodes by label. Default: all of them.
 	// +optional
@@ -346,10 +379,7 @@ type NodeConditionMatch struct {
 	MaxHeartbeatAgeSeconds int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 
-// LeaseCheck finds Leases. Present when one with a holder exists; healthy
-// while its renewTime keeps moving, judged by what archmap sees move and not
-// by comparing clocks. Of several, any fresh one is enough. A change of holder
-// is normal.
+// LeaseCheck is the member of a Check for leases.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.name) != has(self.selector)",message="one of name and selector must be set, and not both"
 type LeaseCheck struct {
@@ -376,9 +406,7 @@ type LeaseCheck struct {
 	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
 }
 
-// EndpointCheck asks the API server for a path with GET. Present when the path
-// answers (404 is absent); healthy when the answer is 200. Expressions see
-// status (int), body (string) and json (the decoded body, or null).
+// EndpointCheck is the member of a Check for paths of the API server.
 type EndpointCheck struct {
 	// path of the API server with an optional query: /readyz?verbose,
 	// /readyz/etcd, /version. The API's own objects are not read this way: use
@@ -417,10 +445,7 @@ const (
 	ObservePoll ObserveMode = "Poll"
 )
 
-// ObjectCheck finds objects of any kind that no other check type is for.
-// Present when one exists for which present holds; healthy when healthy holds
-// for each of those. Expressions see object (the whole object) and now (a
-// timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
+// ObjectCheck is the member of a Check for objects of any other kind.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.kind in ['Secret', 'Pod', 'Event'])",message="must not be Secret, Pod or Event: archmap never reads them through a mapping",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('apps/') && self.kind in ['Deployment', 'DaemonSet', 'StatefulSet'])",message="must not be a workload: use a check of type Workload",fieldPath=".kind"
@@ -485,10 +510,7 @@ type ObjectCheck struct {
 	Message Expression `json:"message,omitempty"`
 }
 
-// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that
-// the operator is surely not allowed to do. Present when the reason of the
-// refusal contains one of the texts. It never has a vote on health: an
-// authorizer's health does not show in it.
+// AccessReviewCheck is the member of a Check for a permission that is refused.
 type AccessReviewCheck struct {
 	// verb asked for, such as delete.
 	// +required

@@ -83,3 +83,27 @@ func faults(path string, s *schema) []string {
 	}
 	return found
 }
+
+// TestExplain holds kubectl explain componentmapping.spec.checks.workload, and its like, to say what the
+// verdicts of a check type mean.
+func TestExplain(t *testing.T) {
+	crd := readYAML[apiextensionsv1.CustomResourceDefinition](
+		filepath.Join(crdDir, "architecture.archmap.dev_componentmappings.yaml"))
+	spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	check := spec.Properties["checks"].Items.Schema
+	types := 0
+	for name, member := range check.Properties {
+		if member.Type != "object" {
+			continue
+		}
+		types++
+		for _, verdict := range []string{"\nPresent: ", "\nHealthy: "} {
+			if !strings.Contains(member.Description, verdict) {
+				t.Errorf("%s is not explained: no %q in %q", name, verdict, member.Description)
+			}
+		}
+	}
+	if known := len(check.Properties["type"].Enum); types != known {
+		t.Errorf("%d members for %d check types", types, known)
+	}
+}

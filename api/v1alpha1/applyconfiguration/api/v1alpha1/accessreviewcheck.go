@@ -8,10 +8,7 @@ package v1alpha1
 // AccessReviewCheckApplyConfiguration represents a declarative configuration of the AccessReviewCheck type for use
 // with apply.
 //
-// AccessReviewCheck asks, with a SelfSubjectAccessReview, for something that
-// the operator is surely not allowed to do. Present when the reason of the
-// refusal contains one of the texts. It never has a vote on health: an
-// authorizer's health does not show in it.
+// AccessReviewCheck is the member of a Check for a permission that is refused.
 type AccessReviewCheckApplyConfiguration struct {
 	// verb asked for, such as delete.
 	Verb *string `json:"verb,omitempty"`

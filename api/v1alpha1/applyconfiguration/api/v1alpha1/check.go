@@ -38,20 +38,60 @@ type CheckApplyConfiguration struct {
 	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
 	// some jitter. Default 30.
 	IntervalSeconds *int32 `json:"intervalSeconds,omitempty"`
-	// workload names Deployments, DaemonSets or StatefulSets that must be rolled
-	// out.
+	// workload names Deployments, DaemonSets or StatefulSets by names, namePrefix
+	// or selector.
+	//
+	// Present: at least one matches. Several are one family, such as a DaemonSet
+	// split by node size.
+	//
+	// Healthy: every match is rolled out. Its controller has seen the newest
+	// generation, and no more pods are unavailable than its own maxUnavailable
+	// allows. A workload that wants no pods is idle: present, without a vote on
+	// health.
 	Workload *WorkloadCheckApplyConfiguration `json:"workload,omitempty"`
 	// nodes says which nodes run the component and what each of them must show.
+	//
+	// Present: at least one selected node meets present.
+	//
+	// Healthy: of those, minHealthyPercent also meet healthy. Without healthy the
+	// check has no vote on health.
 	Nodes *NodesCheckApplyConfiguration `json:"nodes,omitempty"`
-	// lease names a Lease that its holder keeps renewing.
+	// lease names a Lease that its holder keeps renewing, by name or by selector.
+	//
+	// Present: one with a holder exists.
+	//
+	// Healthy: its renewTime keeps moving, judged by what archmap sees move and
+	// not by comparing clocks. Of several leases, any fresh one is enough. A
+	// change of holder is normal.
 	Lease *LeaseCheckApplyConfiguration `json:"lease,omitempty"`
-	// endpoint names a path of the API server that must answer 200.
+	// endpoint names a path of the API server, which is asked with GET.
+	//
+	// Present: the path answers, and the expression present holds. 404 is absent;
+	// 401 and 403 mean that archmap may not ask.
+	//
+	// Healthy: the answer is 200, and the expression healthy holds.
+	//
+	// Expressions see status (int), body (string) and json (the decoded body, or
+	// null).
 	Endpoint *EndpointCheckApplyConfiguration `json:"endpoint,omitempty"`
-	// object names objects of any other kind, judged by CEL expressions.
+	// object names objects of any kind that no other check type is for.
+	//
+	// Present: one exists for which the expression present holds. A kind that the
+	// API server does not know is absent.
+	//
+	// Healthy: the expression healthy holds for each of those. Without it the
+	// check has no vote on health.
+	//
+	// Expressions see object (the whole object) and now (a timestamp); the CEL
+	// libraries of Kubernetes and parseYAML(string) are there.
 	Object *ObjectCheckApplyConfiguration `json:"object,omitempty"`
-	// accessReview asks the API server for a permission that the operator surely
-	// lacks, and reads who refused: the text of the refusal tells which
-	// authorizers are at work.
+	// accessReview asks the API server, with a SelfSubjectAccessReview, for a
+	// permission that the operator surely lacks, and reads who refused: the text
+	// of the refusal tells which authorizers are at work.
+	//
+	// Present: the reason of the refusal contains one of the texts.
+	//
+	// Healthy: never assessed, as an authorizer's health does not show in it.
 	AccessReview *AccessReviewCheckApplyConfiguration `json:"accessReview,omitempty"`
 }
 

@@ -12,9 +12,7 @@ import (
 // EndpointCheckApplyConfiguration represents a declarative configuration of the EndpointCheck type for use
 // with apply.
 //
-// EndpointCheck asks the API server for a path with GET. Present when the path
-// answers (404 is absent); healthy when the answer is 200. Expressions see
-// status (int), body (string) and json (the decoded body, or null).
+// EndpointCheck is the member of a Check for paths of the API server.
 type EndpointCheckApplyConfiguration struct {
 	// path of the API server with an optional query: /readyz?verbose,
 	// /readyz/etcd, /version. The API's own objects are not read this way: use

@@ -13,10 +13,7 @@ import (
 // LeaseCheckApplyConfiguration represents a declarative configuration of the LeaseCheck type for use
 // with apply.
 //
-// LeaseCheck finds Leases. Present when one with a holder exists; healthy
-// while its renewTime keeps moving, judged by what archmap sees move and not
-// by comparing clocks. Of several, any fresh one is enough. A change of holder
-// is normal.
+// LeaseCheck is the member of a Check for leases.
 type LeaseCheckApplyConfiguration struct {
 	// namespace holds the leases.
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`

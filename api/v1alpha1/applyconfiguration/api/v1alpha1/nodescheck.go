@@ -13,9 +13,7 @@ import (
 // NodesCheckApplyConfiguration represents a declarative configuration of the NodesCheck type for use
 // with apply.
 //
-// NodesCheck finds nodes. Present when at least one selected node meets
-// present; healthy when enough of those also meet healthy. Without healthy it
-// has no vote on health.
+// NodesCheck is the member of a Check for nodes.
 type NodesCheckApplyConfiguration struct {
 	// selector picks nodes by label. Default: all of them.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`

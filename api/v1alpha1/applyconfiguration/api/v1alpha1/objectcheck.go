@@ -13,10 +13,7 @@ import (
 // ObjectCheckApplyConfiguration represents a declarative configuration of the ObjectCheck type for use
 // with apply.
 //
-// ObjectCheck finds objects of any kind that no other check type is for.
-// Present when one exists for which present holds; healthy when healthy holds
-// for each of those. Expressions see object (the whole object) and now (a
-// timestamp); the CEL libraries of Kubernetes and parseYAML(string) are there.
+// ObjectCheck is the member of a Check for objects of any other kind.
 type ObjectCheckApplyConfiguration struct {
 	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1
 	// for the core group.

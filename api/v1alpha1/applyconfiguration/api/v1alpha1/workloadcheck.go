@@ -13,12 +13,7 @@ import (
 // WorkloadCheckApplyConfiguration represents a declarative configuration of the WorkloadCheck type for use
 // with apply.
 //
-// WorkloadCheck finds workloads. Present when at least one matches; healthy
-// when every match is rolled out: its controller has seen the newest
-// generation, and no more pods are unavailable than its own maxUnavailable
-// allows. A workload that wants no pods is idle: present, without a vote on
-// health. Several matches are one family, such as a DaemonSet split by node
-// size.
+// WorkloadCheck is the member of a Check for workloads.
 type WorkloadCheckApplyConfiguration struct {
 	// kind is Deployment, DaemonSet or StatefulSet.
 	Kind *apiv1alpha1.WorkloadKind `json:"kind,omitempty"`
