@@ -50,7 +50,7 @@ func summarizeMethods(methods []v1alpha1.ImplementationMethod) string {
 }
 
 // asDocumented compares what was observed with the documentation: the methods first, then the image, then
-// the version.
+// the lowest version, then whether it is one version.
 func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 	documented := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionAsDocumented, status, reason, message)
@@ -62,7 +62,7 @@ func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 	methods := a.methods()
 	_, images := a.inUse()
 	switch {
-	case len(methods) == 0 && len(images) == 0:
+	case len(methods) == 0:
 		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "no check says how it is implemented")
 	case !sameMethods(methods, doc.Methods):
 		return documented(metav1.ConditionFalse, v1alpha1.ReasonMethodDiffers,
@@ -71,20 +71,28 @@ func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 		return documented(metav1.ConditionFalse, v1alpha1.ReasonImageDiffers,
 			fmt.Sprintf("documented image %s, observed %s", doc.Image, check.Shorten(images, ", ")))
 	}
-	for _, f := range a.evident() {
-		if imageDiffers(doc.Image, f.Images) {
-			continue // another program than the documented one: its version does not compare
-		}
+	compared := a.documentedPrograms()
+	for _, f := range compared {
 		if old := below(f.Versions, doc.MinVersion); len(old) > 0 {
 			return documented(metav1.ConditionFalse, v1alpha1.ReasonVersionBelowDocumented,
 				fmt.Sprintf("documented version %s or newer, observed %s", doc.MinVersion, check.FormatVersions(old)))
 		}
+	}
+	for _, f := range compared {
 		if minors(f.Versions) > 1 {
 			return documented(metav1.ConditionFalse, v1alpha1.ReasonVersionSkew,
 				"several minor versions are in use at once: "+check.FormatVersions(f.Versions))
 		}
 	}
 	return documented(metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "implemented as documented: "+joinMethods(methods))
+}
+
+// documentedPrograms is the evidence whose versions compare with the documented one: another image is another
+// program.
+func (a *assessment) documentedPrograms() []*check.Finding {
+	return slices.DeleteFunc(a.evident(), func(f *check.Finding) bool {
+		return imageDiffers(a.mapping.Spec.Implementation.Image, f.Images)
+	})
 }
 
 func sameMethods(a, b []v1alpha1.ImplementationMethod) bool {

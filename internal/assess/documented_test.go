@@ -1,0 +1,132 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess_test
+
+import (
+	"testing"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+func TestAsDocumented(t *testing.T) { runMappings(t, documentedCases()) }
+
+// documentedCases are about AsDocumented.
+func documentedCases() []mappingCase {
+	documented := func(text string, list ...string) string { return lines("implementation: {"+text+"}", checks(list...)) }
+	image := "image: mcr.microsoft.com/oss/kubernetes/coredns, minVersion: v1.11.1"
+	family := `{name: servers, type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: coredns, container: main}}`
+	apiServer := `{name: api, type: Endpoint, method: None, endpoint: {path: /version, version: "json.gitVersion"}}`
+	with2 := func(a, b string) cluster {
+		return with(deployment("coredns", 1, 1, a), deployment("coredns-autoscaler", 1, 1, b))
+	}
+	type verdict struct {
+		name, spec       string
+		cluster          cluster
+		documented, says string
+	}
+	var cases []mappingCase
+	for _, v := range []verdict{{
+		name: "methods are a set", spec: documented("methods: [DaemonSet, Deployment]", dns, agent),
+		cluster: with(deployment("coredns", 1, 1), daemonSet("agent", 1, 1)), documented: "True MatchesDocumentation",
+	}, {
+		name: "another method", spec: documented("methods: [DaemonSet]", dns), cluster: with(deployment("coredns", 1, 1)),
+		documented: "False MethodDiffers", says: "documented as DaemonSet, observed as Deployment",
+	}, {
+		name: "one method more than documented", spec: documented("methods: [Deployment]", dns, agent),
+		cluster:    with(deployment("coredns", 1, 1), daemonSet("agent", 1, 1)),
+		documented: "False MethodDiffers", says: "documented as Deployment, observed as DaemonSet + Deployment",
+	}, {
+		name: "one method less than documented", spec: documented("methods: [Deployment, DaemonSet]", dns),
+		cluster: with(deployment("coredns", 1, 1)), documented: "False MethodDiffers", says: "documented as DaemonSet + Deployment, observed as Deployment",
+	}, {
+		name: "nothing says how it is implemented", spec: checks(driver), cluster: with(custom("Driver", "d", map[string]any{"up": true})),
+		documented: "Unknown NothingToCompare",
+	}, {
+		name:    "what is no implementation says nothing, its image neither",
+		spec:    documented(image, workload("Deployment", "coredns", "method: None")),
+		cluster: with(deployment("coredns", 1, 1, "r/hubble:v1")), documented: "Unknown NothingToCompare",
+	}, {
+		name: "the documented image", spec: documented(image, dns),
+		cluster: with(deployment("coredns", 1, 1, "mcr.microsoft.com/oss/kubernetes/coredns:v1.11.1")), documented: "True MatchesDocumentation",
+	}, {
+		name: "the image in another registry and folder", spec: documented(image, dns),
+		cluster: with(deployment("coredns", 1, 1, "mirror.example:5000/v2/coredns:v1.12.0")), documented: "True MatchesDocumentation",
+	}, {
+		name: "another image", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1, "r/kube-dns:v1.12.0")),
+		documented: "False ImageDiffers", says: "documented image mcr.microsoft.com/oss/kubernetes/coredns, observed r/kube-dns",
+	}, {
+		name: "an image whose name only ends alike", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1, "r/my-coredns:v1.12.0")),
+		documented: "False ImageDiffers",
+	}, {
+		name: "the documented image among others", spec: documented(image, dns, scaler), cluster: with2("r/coredns:v1.11.1", "r/scaler:v1.8"),
+		documented: "True MatchesDocumentation",
+	}, {
+		name: "no image is seen", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1)), documented: "True MatchesDocumentation",
+	}, {
+		name: "no image is documented", spec: checks(dns), cluster: with(deployment("coredns", 1, 1, "r/anything:v0.1")), documented: "True MatchesDocumentation",
+	}, {
+		name: "method before image", spec: documented(image+", methods: [DaemonSet]", dns), cluster: with(deployment("coredns", 1, 1, "r/other:v1.0")),
+		documented: "False MethodDiffers",
+	}, {
+		name: "image before version", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1, "r/other:v1.0.0")),
+		documented: "False ImageDiffers",
+	}, {
+		name: "an older version", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1, "r/coredns:v1.9.4")),
+		documented: "False VersionBelowDocumented", says: "documented version v1.11.1 or newer, observed v1.9.4",
+	}, {
+		name: "only the older versions are named", spec: documented(image, family), cluster: with2("r/coredns:v1.11.0", "r/coredns:v1.11.2"),
+		documented: "False VersionBelowDocumented", says: "observed v1.11.0",
+	}, {
+		name: "a build suffix of the provider is no older version", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1, "r/coredns:v1.11.1-20")),
+		documented: "True MatchesDocumentation",
+	}, {
+		name: "numbers are not compared as text", spec: documented("minVersion: v1.9.0", dns), cluster: with(deployment("coredns", 1, 1, "r/coredns:v1.10.0")),
+		documented: "True MatchesDocumentation",
+	}, {
+		name: "what is no version is not compared", spec: documented(image, dns), cluster: with(deployment("coredns", 1, 1, "r/coredns:latest")),
+		documented: "True MatchesDocumentation",
+	}, {
+		name: "versions of other images do not count", spec: documented(image, dns, scaler), cluster: with2("r/coredns:v1.11.1", "r/scaler:v1.8.5"),
+		documented: "True MatchesDocumentation",
+	}, {
+		name: "versions of every image count when none is documented", spec: documented("minVersion: v1.11.1", dns, scaler),
+		cluster:    with2("r/coredns:v1.11.1", "r/scaler:v1.8.5"),
+		documented: "False VersionBelowDocumented", says: "observed v1.8.5",
+	}, {
+		name:       "a version without an image counts when no image is documented",
+		spec:       documented("minVersion: v1.33.0", dns, apiServer),
+		cluster:    answering("/version", `{"gitVersion": "v1.32.9"}`, deployment("coredns", 1, 1)),
+		documented: "False VersionBelowDocumented", says: "observed v1.32.9",
+	}, {
+		name: "several minors at once", spec: documented(image, family), cluster: with2("r/coredns:v1.11.1", "r/coredns:v1.12.0"),
+		documented: "False VersionSkew", says: "several minor versions are in use at once: v1.11.1 (1), v1.12.0 (1)",
+	}, {
+		name: "several patches at once", spec: documented(image, family), cluster: with2("r/coredns:v1.11.1", "r/coredns:v1.11.3"),
+		documented: "True MatchesDocumentation",
+	}, {
+		name: "the same minor of another major", spec: documented(image, family), cluster: with2("r/coredns:v1.11.1", "r/coredns:v2.11.1"),
+		documented: "False VersionSkew",
+	}, {
+		name: "version before skew", spec: documented(image, family), cluster: with2("r/coredns:v1.10.0", "r/coredns:v1.12.0"),
+		documented: "False VersionBelowDocumented", says: "observed v1.10.0",
+	}, {
+		name: "version before skew, whichever check comes first", spec: documented("methods: [Deployment, DaemonSet], minVersion: v1.11.1", family, agent),
+		cluster: with(deployment("coredns", 1, 1, "r/coredns:v1.11.1"), deployment("coredns-autoscaler", 1, 1, "r/coredns:v1.12.0"),
+			daemonSet("agent", 1, 1, "r/agent:v1.8.0")),
+		documented: "False VersionBelowDocumented", says: "observed v1.8.0",
+	}, {
+		name: "pieces of different versions are no skew", spec: documented("", dns, scaler), cluster: with2("r/coredns:v1.11.1", "r/scaler:v1.8.5"),
+		documented: "True MatchesDocumentation",
+	}} {
+		c := mappingCase{name: v.name, spec: v.spec, cluster: v.cluster, present: "True Observed", healthy: "True AllChecksPass",
+			documented: v.documented, says: v.says}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// answering is the cluster whose API server answers this to a GET of the path.
+func answering(path, body string, objects ...object) cluster {
+	return cluster{objects: objects, responses: map[string]check.Response{path: {Status: 200, Body: body}}}
+}
