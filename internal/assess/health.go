@@ -108,8 +108,9 @@ func (a *assessment) notSeen() string {
 	var parts []string
 	for _, c := range a.observed {
 		for _, f := range c.findings {
-			if f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional {
-				parts = append(parts, f.Check.Name()+" ("+f.Reason+")")
+			part := f.Check.Name() + " (" + f.Reason + ")"
+			if f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional && !slices.Contains(parts, part) {
+				parts = append(parts, part)
 			}
 		}
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/archmap/archmap/internal/check"
 )
 
+// maxImplementation is the length of status.implementation, in bytes.
+const maxImplementation = 1024
+
 // assessment is the work on one mapping.
 type assessment struct {
 	mapping    *v1alpha1.ComponentMapping
@@ -260,7 +263,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Variant = s.Variants[0]
 	}
 	if names := a.implementations(); len(names) > 0 {
-		s.Implementation = strings.Join(names, ", ")
+		s.Implementation = check.Truncate(strings.Join(names, ", "), maxImplementation)
 	}
 	if o := a.observed[0].variant.OperatedBy; o != "" {
 		s.OperatedBy = o
