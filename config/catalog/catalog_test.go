@@ -86,7 +86,7 @@ var (
 // methodsOf reads "DaemonSet + Deployment".
 func methodsOf(g *WithT, text string) []v1alpha1.ImplementationMethod {
 	var out []v1alpha1.ImplementationMethod
-	for _, name := range strings.Split(text, " + ") {
+	for name := range strings.SplitSeq(text, " + ") {
 		g.Expect(methods).To(HaveKey(name))
 		out = append(out, methods[name])
 	}

@@ -5,6 +5,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -112,7 +112,7 @@ func (c cluster) judge(t *testing.T, mappings []v1alpha1.ComponentMapping) map[s
 
 func deployment(namespace, name, container, image string) *appsv1.Deployment {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	d.Spec.Replicas = ptr.To[int32](2)
+	d.Spec.Replicas = new(int32(2))
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: container, Image: "mcr.microsoft.com/oss/" + image}}
 	d.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
 	return d
@@ -134,9 +134,7 @@ func idle(name string) *appsv1.DaemonSet {
 // labelled is the object with one more label.
 func labelled[T client.Object](o T, key, value string) T {
 	l := map[string]string{key: value}
-	for k, v := range o.GetLabels() {
-		l[k] = v
-	}
+	maps.Copy(l, o.GetLabels())
 	o.SetLabels(l)
 	return o
 }
@@ -144,23 +142,21 @@ func labelled[T client.Object](o T, key, value string) T {
 func lease(name string) *coordinationv1.Lease {
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name},
-		Spec: coordinationv1.LeaseSpec{HolderIdentity: ptr.To("somebody-hidden"), LeaseDurationSeconds: ptr.To[int32](15),
-			RenewTime: ptr.To(metav1.NewMicroTime(now.Add(-3 * time.Second)))},
+		Spec: coordinationv1.LeaseSpec{HolderIdentity: new("somebody-hidden"), LeaseDurationSeconds: new(int32(15)),
+			RenewTime: new(metav1.NewMicroTime(now.Add(-3 * time.Second)))},
 	}
 }
 
 func staleLease(name string) *coordinationv1.Lease {
 	l := lease(name)
-	l.Spec.RenewTime = ptr.To(metav1.NewMicroTime(now.Add(-time.Hour)))
+	l.Spec.RenewTime = new(metav1.NewMicroTime(now.Add(-time.Hour)))
 	return l
 }
 
 // object is an object of any other kind; body is what it has besides its metadata.
 func object(apiVersion, kind, namespace, name string, body map[string]any) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{}}
-	for k, v := range body {
-		u.Object[k] = v
-	}
+	maps.Copy(u.Object, body)
 	u.SetAPIVersion(apiVersion)
 	u.SetKind(kind)
 	u.SetNamespace(namespace)
@@ -180,9 +176,7 @@ func configMap(name, key, value string) *unstructured.Unstructured {
 // node is a healthy Linux node with the given labels.
 func node(name string, nodeLabels map[string]string) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/os": "linux"}}}
-	for k, v := range nodeLabels {
-		n.Labels[k] = v
-	}
+	maps.Copy(n.Labels, nodeLabels)
 	n.Spec.ProviderID = "azure:///subscriptions/s/resourceGroups/mc_g/providers/Microsoft.Compute/virtualMachineScaleSets/v/virtualMachines/0"
 	n.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.33.6", ContainerRuntimeVersion: "containerd://1.7.30-1"}
 	for _, c := range []struct{ kind, status, reason string }{
@@ -367,7 +361,7 @@ func overlayCilium() cluster {
 	return signedIn(c)
 }
 
-// always are the variants on every AKS cluster, everywhere are those on every other cluster too.
+// hosted are the variants on every AKS cluster, everywhere those on every other cluster too.
 var (
 	everywhere = map[string]string{"container-runtime": "systemd", "kubelet": "systemd"}
 	hosted     = map[string]string{
@@ -377,12 +371,10 @@ var (
 	}
 )
 
-func merged(maps ...map[string]string) map[string]string {
+func merged(parts ...map[string]string) map[string]string {
 	out := map[string]string{}
-	for _, m := range maps {
-		for k, v := range m {
-			out[k] = v
-		}
+	for _, m := range parts {
+		maps.Copy(out, m)
 	}
 	return out
 }
