@@ -22,7 +22,8 @@ var severity = []string{
 	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck,
 }
 
-// health sums up the votes on health. The duration is when a grace period ends; 0 when none is running.
+// health sums up the votes on health: unhealthy when a check fails for longer than its grace period. The
+// duration is when a grace period ends; 0 when none is running.
 func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Duration) {
 	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionHealthy, status, reason, message)
@@ -35,13 +36,19 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 		return healthy(metav1.ConditionUnknown, reason, "not assessed: "+present.Message), 0
 	}
 	votes := a.votes()
-	if failing := withHealth(votes, v1alpha1.VerdictFalse); len(failing) > 0 {
-		return a.unhealthy(failing)
-	}
-	if undecided := withHealth(votes, v1alpha1.VerdictUnknown); len(undecided) > 0 {
-		return healthy(metav1.ConditionUnknown, unknownReason(undecided[0]), messages(undecided)), 0
-	}
-	if len(votes) == 0 {
+	failing, undecided := withHealth(votes, v1alpha1.VerdictFalse), withHealth(votes, v1alpha1.VerdictUnknown)
+	graceEnds, over := a.grace(failing)
+	switch {
+	case over:
+		slices.SortStableFunc(failing, func(x, y *check.Finding) int { return rank(x) - rank(y) })
+		return healthy(metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
+	case len(undecided) > 0:
+		return healthy(metav1.ConditionUnknown, unknownReason(undecided[0]), messages(append(undecided, failing...))), graceEnds
+	case len(failing) > 0:
+		until := a.now.Add(graceEnds).UTC().Format(time.RFC3339)
+		return healthy(metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,
+			fmt.Sprintf("unhealthy from %s on unless it recovers: %s", until, messages(failing))), graceEnds
+	case len(votes) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonHealthNotObservable, a.noVoteMessage()), 0
 	}
 	progressing := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Reason != v1alpha1.ReasonProgressing })
@@ -52,21 +59,17 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.notSeen())), 0
 }
 
-// unhealthy is the verdict on failing checks: False, unless each is still within its grace period.
-func (a *assessment) unhealthy(failing []*check.Finding) (metav1.Condition, time.Duration) {
-	var graceEnds time.Duration
-	grace := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
+// grace says when the first grace period of the failing checks ends, and whether one is over already.
+func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over bool) {
+	period := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
 	for _, f := range failing {
-		left := grace - a.now.Sub(a.since(f).Time)
+		left := period - a.now.Sub(a.since(f).Time)
 		if left <= 0 {
-			slices.SortStableFunc(failing, func(x, y *check.Finding) int { return rank(x) - rank(y) })
-			return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
+			return 0, true
 		}
-		graceEnds = check.Earliest(graceEnds, left)
+		ends = check.Earliest(ends, left)
 	}
-	until := a.now.Add(graceEnds).UTC().Format(time.RFC3339)
-	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,
-		fmt.Sprintf("unhealthy from %s on unless it recovers: %s", until, messages(failing))), graceEnds
+	return ends, false
 }
 
 func rank(f *check.Finding) int {

@@ -97,14 +97,13 @@ func ready() metav1.Condition {
 	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, "the verdicts are current")
 }
 
-// headline is the sentence that a person wants first: why it is unhealthy, else why it is absent or
-// unknown, else where it differs from its documentation, else how it is found.
+// headline is the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
+// or its health could not be seen, else where it differs from its documentation, else how it is found.
 func headline(present, healthy, documented metav1.Condition) string {
 	switch {
 	case present.Status != metav1.ConditionTrue:
 		return present.Message
-	case healthy.Status == metav1.ConditionFalse, healthy.Reason == v1alpha1.ReasonWithinGracePeriod,
-		healthy.Reason == v1alpha1.ReasonProgressing:
+	case healthy.Reason != v1alpha1.ReasonAllChecksPass && healthy.Reason != v1alpha1.ReasonHealthNotObservable:
 		return healthy.Message
 	case documented.Status == metav1.ConditionFalse:
 		return documented.Message

@@ -1,0 +1,259 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+func TestHealth(t *testing.T) { runMappings(t, healthCases()) }
+
+func TestGracePeriod(t *testing.T) { runMappings(t, graceCases()) }
+
+// symptom is a check, and what makes it fail for a reason.
+type symptom struct {
+	reason, check string
+	broken        cluster
+	says          string
+}
+
+// symptoms has one for every reason that Healthy=False may have, the worst first.
+func symptoms() []symptom {
+	return []symptom{{
+		v1alpha1.ReasonWorkloadUnavailable, workload("Deployment", "unavailable"), with(deployment("unavailable", 0, 2)),
+		"unavailable: Deployment kube-system/unavailable: 0/2 available",
+	}, {
+		v1alpha1.ReasonNodesUnhealthy,
+		`{name: nodes, type: Nodes, method: SystemdService, nodes: {healthy: {conditions: [{type: Ready, status: "True"}]}}}`,
+		with(node("n1", "False", nil)), "nodes: 1/1 nodes unhealthy: n1 (Ready is False: Kubelet)",
+	}, {
+		v1alpha1.ReasonLeaseStale, leased("stale"), with(lease("stale", -time.Hour)),
+		"stale: Lease kube-system/stale is not renewed",
+	}, {
+		v1alpha1.ReasonEndpointFailing, "{name: readyz, type: Endpoint, method: PlatformService, endpoint: {path: /readyz}}",
+		cluster{responses: map[string]check.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
+	}, {
+		v1alpha1.ReasonExpressionFalse, driver, with(custom("Driver", "d", map[string]any{"up": false})), "driver: Driver d: does not meet object.up",
+	}, {
+		v1alpha1.ReasonRolloutStuck, workload("Deployment", "stuck"), with(stuck("stuck")), "stuck: Deployment kube-system/stuck",
+	}}
+}
+
+// healthCases are about Healthy at one visit.
+func healthCases() []mappingCase {
+	return slices.Concat(healthyCases(), failingCases(), noVoteCases(), undecidedCases())
+}
+
+func healthyCases() []mappingCase {
+	return []mappingCase{{
+		name: "all checks pass", spec: checks(dns, scaler), cluster: with(deployment("coredns", 2, 2), deployment("coredns-autoscaler", 1, 1)),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+		says: "found: Deployment kube-system/coredns; Deployment kube-system/coredns-autoscaler",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("2 of 2 checks pass"))
+		},
+	}, {
+		name: "a roll-out within its limits", spec: checks(scaler, dns), cluster: with(rolling("coredns"), deployment("coredns-autoscaler", 1, 1)),
+		present: "True Observed", healthy: "True Progressing", documented: "True MatchesDocumentation",
+		says: "coredns: Deployment kube-system/coredns: 4/4 available, 2/4 updated",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).NotTo(ContainSubstring("autoscaler"))
+		},
+	}, {
+		name: "a precondition does not vote", cluster: with(deployment("coredns", 2, 2), node("n1", "False", nil)),
+		spec: checks(dns, `{name: nodes, type: Nodes, `+precondition+
+			`, nodes: {healthy: {conditions: [{type: Ready, status: "True"}]}}}`),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+	}, {
+		name: "an optional piece that is absent does not vote", cluster: with(deployment("coredns", 2, 2)),
+		spec:    checks(dns, workload("DaemonSet", "agent", optional)),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass"))
+		},
+	}}
+}
+
+func failingCases() []mappingCase {
+	var cases []mappingCase
+	all := symptoms()
+	for i := range all {
+		// The worst of several decides, wherever the spec has it.
+		var list []string
+		var sick cluster
+		sick.responses = map[string]check.Response{}
+		for _, s := range slices.Backward(all[i:]) {
+			list = append(list, s.check)
+			sick.objects = append(sick.objects, s.broken.objects...)
+			for path, r := range s.broken.responses {
+				sick.responses[path] = r
+			}
+		}
+		cases = append(cases, mappingCase{
+			name: all[i].reason + " alone", spec: checks(all[i].check), cluster: all[i].broken,
+			healthy: "False " + all[i].reason, says: all[i].says,
+		}, mappingCase{
+			name: all[i].reason + " before what is less bad", spec: checks(list...), cluster: sick,
+			healthy: "False " + all[i].reason,
+			also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+				for _, c := range s.Checks {
+					g.Expect(the("Healthy", s.Conditions).Message).To(ContainSubstring(c.Name+": "+c.Message), "every failing check is named")
+				}
+			},
+		})
+	}
+	return append(cases, mappingCase{
+		name: "an optional piece that is there votes", cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 1, 3)),
+		spec:    checks(dns, workload("DaemonSet", "agent", optional)),
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "False MethodDiffers",
+		says: "agent: DaemonSet kube-system/agent: 1/3 available",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Message).NotTo(ContainSubstring("coredns"), "only what fails is named")
+		},
+	}, mappingCase{
+		name: "failing before progressing", spec: checks(dns, scaler), cluster: with(rolling("coredns"), deployment("coredns-autoscaler", 0, 1)),
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
+	}, mappingCase{
+		name: "unhealthy is said before that it is not as documented", spec: checks(agent), cluster: with(daemonSet("agent", 0, 3)),
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "False MethodDiffers",
+		says: "agent: DaemonSet kube-system/agent: 0/3 available",
+	})
+}
+
+func noVoteCases() []mappingCase {
+	exists := "{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}"
+	refusal := "{name: guard, type: AccessReview, method: PlatformService, accessReview: {verb: delete, resource: nodes, reasonContains: [Azure]}}"
+	return []mappingCase{{
+		name: "presence can be seen, health cannot", spec: checks(exists), cluster: with(custom("Driver", "d", nil)),
+		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "Unknown NothingToCompare",
+		says: "found: Driver",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("its presence can be seen, its health cannot"))
+		},
+	}, {
+		name: "a refusal tells who refused, not how that is", spec: lines("implementation: {methods: [PlatformService]}", checks(refusal)),
+		cluster: cluster{refusal: "Azure does not have opinion for this user."},
+		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "True MatchesDocumentation",
+	}, {
+		name: "another refusal", spec: checks(refusal), cluster: cluster{refusal: "no rule allows it"},
+		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+	}, {
+		name: "idle: nothing is wanted of it", spec: checks(dns), cluster: with(deployment("coredns", 0, 0)),
+		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "True MatchesDocumentation",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).To(
+				Equal("nothing is wanted of it now: Deployment kube-system/coredns: idle, it wants no pods"))
+			g.Expect(checkNamed("coredns", s).Healthy).To(Equal(v1alpha1.VerdictNotAssessed))
+		},
+	}, {
+		name: "idle beside what works", spec: checks(dns, scaler), cluster: with(deployment("coredns", 2, 2), deployment("coredns-autoscaler", 0, 0)),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass"))
+		},
+	}}
+}
+
+func undecidedCases() []mappingCase {
+	broken := custom("Driver", "d", nil) // without the field that the check reads
+	return []mappingCase{{
+		name: "an expression for health fails", spec: checks(dns, driver), cluster: with(deployment("coredns", 2, 2), broken),
+		present: "True Observed", healthy: "Unknown ObservationFailed", documented: "True MatchesDocumentation",
+		says: "driver: Driver d: healthy: no such key: up",
+	}, {
+		name: "that another check fails is certain", spec: checks(dns, driver), cluster: with(deployment("coredns", 0, 2), broken),
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
+		says: "coredns: Deployment kube-system/coredns: 0/2 available",
+	}, {
+		name: "that it is unknown is said before that it is not as documented", spec: checks(agent, driver),
+		cluster: with(daemonSet("agent", 1, 1), broken),
+		present: "True Observed", healthy: "Unknown ObservationFailed", documented: "False MethodDiffers",
+		says: "driver: Driver d: healthy: no such key: up",
+	}, {
+		name: "what fails within its grace period does not make known what is not",
+		spec: lines("gracePeriodSeconds: 60", checks(dns, driver)), cluster: with(deployment("coredns", 0, 2), broken),
+		present: "True Observed", healthy: "Unknown ObservationFailed", documented: "True MatchesDocumentation",
+		says: "driver: Driver d: healthy: no such key: up", wait: time.Minute,
+	}}
+}
+
+// graceCases are about a grace period of five minutes.
+func graceCases() []mappingCase {
+	const grace = 5 * time.Minute
+	spec := lines("gracePeriodSeconds: 300", checks(dns, scaler))
+	see := func(after time.Duration, dnsAvailable, scalerAvailable int32) visit {
+		return visit{after: after, cluster: with(deployment("coredns", dnsAvailable, 2), deployment("coredns-autoscaler", scalerAvailable, 1))}
+	}
+	reading := func(after time.Duration) visit {
+		return visit{after: after, cluster: cluster{}.hidden(check.Pending, "Deployment")}
+	}
+	turned := func(conditionType string, after time.Duration) func(*WithT, v1alpha1.ComponentMappingStatus, v1alpha1.ComponentMappingStatus) {
+		return func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the(conditionType, s.Conditions).LastTransitionTime).To(at(after), "when %s turned", conditionType)
+		}
+	}
+	return []mappingCase{{
+		name: "begins", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: grace,
+		says: "unhealthy from 2026-03-01T08:06:00Z on unless it recovers: coredns: Deployment kube-system/coredns: 0/2 available",
+		also: turned("Healthy", 0),
+	}, {
+		name: "begins with the first visit", spec: spec, visits: []visit{see(0, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: grace, says: "from 2026-03-01T08:05:00Z on",
+	}, {
+		name: "goes on", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(3*time.Minute, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: 3 * time.Minute, says: "from 2026-03-01T08:06:00Z on",
+	}, {
+		name: "a second is left", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(time.Minute+grace-time.Second, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: time.Second,
+	}, {
+		name: "runs out", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(time.Minute+grace, 0, 1)},
+		healthy: "False WorkloadUnavailable", says: "coredns: Deployment kube-system/coredns: 0/2 available",
+		also: turned("Healthy", time.Minute+grace),
+	}, {
+		name: "fractions of a second do not make it look again and again", spec: spec,
+		visits:  []visit{see(900*time.Millisecond, 0, 1), see(grace+100*time.Millisecond, 0, 1)},
+		healthy: "False WorkloadUnavailable",
+	}, {
+		name: "recovers inside", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(3*time.Minute, 2, 1)},
+		healthy: "True AllChecksPass", also: turned("Healthy", 0),
+	}, {
+		name: "begins anew after a recovery", spec: spec,
+		visits:  []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(3*time.Minute, 2, 1), see(4*time.Minute, 0, 1), see(8*time.Minute, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: time.Minute,
+	}, {
+		name: "another reason does not begin it anew", spec: spec,
+		visits:  []visit{see(0, 0, 1), {after: 3 * time.Minute, cluster: with(stuck("coredns"), deployment("coredns-autoscaler", 1, 1))}},
+		healthy: "True WithinGracePeriod", wait: 2 * time.Minute,
+	}, {
+		name: "survives a restart", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), reading(2 * time.Minute), see(4*time.Minute, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: 2 * time.Minute,
+	}, {
+		name: "runs out during a restart", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), reading(5 * time.Minute), see(7*time.Minute, 0, 1)},
+		healthy: "False WorkloadUnavailable",
+	}, {
+		name: "is each check's own: the first end counts", spec: spec, visits: []visit{see(0, 0, 1), see(2*time.Minute, 0, 0)},
+		healthy: "True WithinGracePeriod", wait: 3 * time.Minute, says: "coredns-autoscaler: Deployment kube-system/coredns-autoscaler: 0/1 available",
+	}, {
+		name: "is each check's own: one that ran out is enough", spec: spec, visits: []visit{see(0, 0, 1), see(2*time.Minute, 0, 0), see(grace, 0, 0)},
+		healthy: "False WorkloadUnavailable", says: "coredns-autoscaler: ",
+	}, {
+		name: "is each check's own: two that take turns", spec: spec, visits: []visit{see(0, 0, 1), see(4*time.Minute, 2, 0), see(8*time.Minute, 0, 1)},
+		healthy: "True WithinGracePeriod", wait: grace,
+	}, {
+		name: "none: unhealthy at once", spec: checks(dns), visits: []visit{{cluster: with(deployment("coredns", 2, 2))},
+			{after: time.Minute, cluster: with(deployment("coredns", 0, 2))}},
+		healthy: "False WorkloadUnavailable", also: turned("Healthy", time.Minute),
+	}, {
+		name: "is no grace for absence", spec: spec, visits: []visit{see(0, 2, 1), {after: time.Minute, cluster: cluster{}}},
+		present: "False NotFound", healthy: "Unknown NotPresent",
+	}}
+}
