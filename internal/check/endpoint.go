@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 )
@@ -71,9 +72,23 @@ func judgeEndpoint(c *Check, response Response, vars map[string]any) Finding {
 	}
 	if response.Status != http.StatusOK {
 		f.Healthy, f.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonEndpointFailing
-		f.Message = fmt.Sprintf("%s answers %d %s", subject, response.Status, http.StatusText(response.Status))
+		f.Message = strings.TrimSpace(fmt.Sprintf("%s answers %d %s", subject, response.Status, http.StatusText(response.Status)))
+		if failed := failedSubchecks(response.Body); failed != "" {
+			f.Message += ": " + failed
+		}
 	}
 	return f
+}
+
+// failedSubchecks reads from the answer of /readyz and its like what fails: "etcd failed: reason withheld".
+func failedSubchecks(body string) string {
+	var failed []string
+	for line := range strings.Lines(body) {
+		if text, ok := strings.CutPrefix(line, "[-]"); ok {
+			failed = append(failed, strings.TrimSpace(text))
+		}
+	}
+	return Shorten(failed, "; ")
 }
 
 func endpointVars(response Response) map[string]any {

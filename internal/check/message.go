@@ -26,9 +26,11 @@ func Shorten(items []string, sep string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(items[:MaxNames], sep), len(items)-MaxNames)
 }
 
-// Truncate cuts a message to a number of bytes at the border of a character, and shows that it did.
+// Truncate cuts a message to a number of bytes at the border of a character, and shows that it did. What is
+// no UTF-8 is replaced, as the API server would do.
 func Truncate(s string, limit int) string {
 	const ellipsis = "…"
+	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) <= limit {
 		return s
 	}

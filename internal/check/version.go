@@ -19,7 +19,7 @@ type VersionCount struct {
 	Count   int
 }
 
-// CountVersions counts versions; the most frequent first, then the lowest.
+// CountVersions lists versions with their counts: the most frequent first, as frequent ones by their text.
 func CountVersions(counts map[string]int) []VersionCount {
 	var out []VersionCount
 	for v, n := range counts {

@@ -1,0 +1,137 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+const (
+	readyzOK    = "[+]ping ok\n[+]etcd ok\n[+]etcd-readiness ok\nreadyz check passed\n"
+	etcdFailed  = "[+]ping ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\n[+]informer-sync ok\nreadyz check failed\n"
+	versionJSON = `{"major": "1", "minor": "35", "gitVersion": "v1.35.8", "platform": "linux/amd64"}`
+	issuerJSON  = `{"issuer": "https://westeurope.oic.prod-aks.azure.com/a/b/"}`
+)
+
+func TestEndpoint(t *testing.T) {
+	for name, test := range map[string]struct {
+		endpoint string
+		response Response
+		want     string
+	}{
+		"answers 200": {
+			"path: '/readyz?verbose'", Response{200, readyzOK},
+			"True/True Healthy: GET /readyz?verbose answers 200",
+		},
+		"a sub-check fails": {
+			"path: '/readyz?verbose'", Response{500, etcdFailed},
+			"True/False EndpointFailing: GET /readyz?verbose answers 500 Internal Server Error: " +
+				"etcd failed: reason withheld; etcd-readiness failed: reason withheld",
+		},
+		"many sub-checks fail": {
+			"path: /readyz", Response{500, strings.Repeat("[-]a failed: reason withheld\n", 5)},
+			"True/False EndpointFailing: GET /readyz answers 500 Internal Server Error: " +
+				"a failed: reason withheld; a failed: reason withheld; a failed: reason withheld and 2 more",
+		},
+		"fails without a word": {
+			"path: /readyz/etcd", Response{503, ""},
+			"True/False EndpointFailing: GET /readyz/etcd answers 503 Service Unavailable",
+		},
+		"a status without a name": {
+			"path: /readyz", Response{599, ""},
+			"True/False EndpointFailing: GET /readyz answers 599",
+		},
+		"a success, but not 200": {
+			"path: /readyz", Response{204, ""},
+			"True/False EndpointFailing: GET /readyz answers 204 No Content",
+		},
+		"no such path": {
+			"path: /readyz/kms-providers, healthy: body == 'ok'", Response{404, "404 page not found"},
+			"False/NotAssessed NotFound: GET /readyz/kms-providers answers 404",
+		},
+
+		// Expressions.
+		"healthy holds": {
+			`path: '/readyz?verbose', healthy: "body.contains('[+]etcd ok')"`, Response{200, readyzOK},
+			"True/True Healthy: GET /readyz?verbose answers 200",
+		},
+		"healthy does not hold": {
+			`path: '/readyz?verbose', healthy: "body.contains('[+]kms ok')"`, Response{200, readyzOK},
+			"True/False ExpressionFalse: GET /readyz?verbose answers 200, but does not meet body.contains('[+]kms ok')",
+		},
+		"healthy holds, but the status is not 200": {
+			"path: '/readyz?verbose', healthy: status == 500", Response{500, etcdFailed},
+			"True/False EndpointFailing: GET /readyz?verbose answers 500 Internal Server Error: " +
+				"etcd failed: reason withheld; etcd-readiness failed: reason withheld",
+		},
+		"healthy cannot be told": {
+			"path: /version, healthy: json.minCompatibilityMinor == '34'", Response{200, versionJSON},
+			"True/Unknown ExpressionError: GET /version: healthy: no such key: minCompatibilityMinor",
+		},
+		"healthy yields no bool": {
+			"path: /version, healthy: json.minor", Response{200, versionJSON},
+			"True/Unknown ExpressionError: GET /version: healthy: yields a string, it must yield a bool",
+		},
+		"healthy cannot be told, but the status is not 200": {
+			"path: /version, healthy: json.minor == '35'", Response{500, "no JSON"},
+			"True/False EndpointFailing: GET /version answers 500 Internal Server Error",
+		},
+		"present holds": {
+			"path: /.well-known/openid-configuration, present: json.issuer.contains('.oic.prod-aks.azure.')", Response{200, issuerJSON},
+			"True/True Healthy: GET /.well-known/openid-configuration answers 200",
+		},
+		"present does not hold": {
+			"path: /.well-known/openid-configuration, present: json.issuer.contains('.eks.')", Response{200, issuerJSON},
+			"False/NotAssessed NotFound: GET /.well-known/openid-configuration answers, but not as the component would",
+		},
+		"present cannot be told": {
+			"path: /.well-known/openid-configuration, present: json.jwks_uri != ''", Response{200, issuerJSON},
+			"Unknown/NotAssessed ExpressionError: GET /.well-known/openid-configuration: present: no such key: jwks_uri",
+		},
+		"a body that is no JSON is null": {
+			"path: /readyz, healthy: json == null && body == 'ok' && status == 200", Response{200, "ok"},
+			"True/True Healthy: GET /readyz answers 200",
+		},
+		"a body that is no UTF-8": {
+			"path: /readyz", Response{500, "[-]\xff\xfe failed"},
+			"True/False EndpointFailing: GET /readyz answers 500 Internal Server Error: \ufffd failed",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Endpoint, endpoint: {" + test.endpoint + "}}")
+			expectTold(t, c, answered(c, Answer{State: Known, Response: test.response}), test.want)
+		})
+	}
+}
+
+func TestEndpointVersion(t *testing.T) {
+	for name, test := range map[string]struct {
+		endpoint string
+		response Response
+		want     string
+	}{
+		"given":     {"version: json.gitVersion", Response{200, versionJSON}, "v1.35.8"},
+		"made":      {"version: json.major + '.' + json.minor", Response{200, versionJSON}, "1.35"},
+		"not asked": {"healthy: status == 200", Response{200, versionJSON}, ""},
+		"not there": {"version: json.gitVersion", Response{200, "{}"}, ""},
+		"no string": {"version: json.gitVersion", Response{200, `{"gitVersion": 1}`}, ""},
+		"empty":     {"version: json.gitVersion", Response{200, `{"gitVersion": ""}`}, ""},
+		"absent":    {"version: json.gitVersion", Response{404, versionJSON}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Endpoint, endpoint: {path: /version, " + test.endpoint + "}}")
+			f := c.Evaluate(answered(c, Answer{State: Known, Response: test.response}))
+			NewWithT(t).Expect(FormatVersions(f.Versions)).To(Equal(test.want))
+		})
+	}
+}
+
+func TestEndpointNeeds(t *testing.T) {
+	c := newCheck("{type: Endpoint, intervalSeconds: 10, endpoint: {path: '/readyz?verbose'}}")
+	NewWithT(t).Expect(c.Needs()).To(ConsistOf(Need{Path: "/readyz?verbose", Interval: 10 * time.Second}))
+}

@@ -1,0 +1,62 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestShorten(t *testing.T) {
+	for name, test := range map[string]struct {
+		items []string
+		want  string
+	}{
+		"none":  {nil, ""},
+		"one":   {[]string{"a"}, "a"},
+		"three": {[]string{"a", "b", "c"}, "a, b, c"},
+		"four":  {[]string{"a", "b", "c", "d"}, "a, b, c and 1 more"},
+		"ten":   {strings.Split("abcdefghij", ""), "a, b, c and 7 more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(Shorten(test.items, ", ")).To(Equal(test.want))
+		})
+	}
+}
+
+// The limits are in bytes, and "…" and "ä" have three and two.
+func TestTruncate(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"short":              {"abc", "abc"},
+		"just fits":          {"abcdefgh", "abcdefgh"},
+		"one too many":       {"abcdefghi", "abcde…"},
+		"border of a rune":   {"abcääää", "abcä…"},
+		"within a rune":      {"abääääää", "abä…"},
+		"a rune of four":     {"abc😀😀", "abc…"},
+		"no UTF-8":           {"ab\xffc", "ab\ufffdc"},
+		"no UTF-8, too long": {"ab\xffcdefghi", "ab\ufffd…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Truncate(test.text, 8)
+			g := NewWithT(t)
+			g.Expect(got).To(Equal(test.want))
+			g.Expect(len(got)).To(BeNumerically("<=", 8))
+			g.Expect(utf8.ValidString(got)).To(BeTrue())
+		})
+	}
+}
+
+// However long the names are, the message of a check keeps to its limit.
+func TestCheckMessageIsTruncated(t *testing.T) {
+	c := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: ü}}")
+	name := strings.Repeat("ü", 200)
+	f := c.Evaluate(seeing(c, deployment(name+"1", "", ""), deployment(name+"2", "", "")))
+	g := NewWithT(t)
+	g.Expect(len(f.Message)).To(And(BeNumerically(">", MaxCheckMessage-4), BeNumerically("<=", MaxCheckMessage)))
+	g.Expect(f.Message).To(HaveSuffix("…"))
+	g.Expect(utf8.ValidString(f.Message)).To(BeTrue())
+}
