@@ -6,6 +6,7 @@
 package assess
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -81,13 +82,14 @@ func observing(m *v1alpha1.ComponentMapping, pending check.Finding, now time.Tim
 	status := *m.Status.DeepCopy()
 	status.ObservedGeneration = m.Generation
 	status.Conditions = a.withoutStalled()
-	status.Implementation = m.Spec.Implementation.Name
+	status.Implementation = cmp.Or(status.Implementation, m.Spec.Implementation.Name)
 	a.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving,
 		fmt.Sprintf("check %s: %s", pending.Check.Name(), pending.Message)))
 	for _, t := range verdicts {
 		// What a rejected spec left behind says nothing either.
 		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
-			a.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonNotYetObserved, "not everything has been read yet"))
+			status.Message = "not everything has been read yet"
+			a.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonNotYetObserved, status.Message))
 		}
 	}
 	return status
