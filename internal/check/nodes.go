@@ -147,7 +147,7 @@ func nodeVersion(node *corev1.Node, field v1alpha1.NodeVersion) string {
 	return ""
 }
 
-// heartbeats judges nodes by criteria, and keeps when the first believed heartbeat will be too old.
+// heartbeats judges nodes by criteria, and keeps when to look again because of their heartbeats.
 type heartbeats struct {
 	now          time.Time
 	recheckAfter time.Duration
@@ -206,11 +206,10 @@ func (h *heartbeats) tooOld(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCond
 	}
 	left := time.Duration(m.MaxHeartbeatAgeSeconds)*time.Second - h.now.Sub(cond.LastHeartbeatTime.Time)
 	if left < 0 {
+		h.recheckAfter = Earliest(h.recheckAfter, timedRecheck) // a heartbeat that goes on causes no event
 		return true
 	}
-	if h.recheckAfter == 0 || left < h.recheckAfter {
-		h.recheckAfter = left + time.Second
-	}
+	h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
 	return false
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// timedRecheck is how soon an expression that uses now is evaluated again, in case time alone turns it.
+// timedRecheck is how soon a verdict that time alone may turn is looked at again.
 const timedRecheck = DefaultInterval
 
 // configMaps are granted and read one by one, by name.

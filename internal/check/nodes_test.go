@@ -1,0 +1,267 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// condition of a node, as YAML, with a heartbeat of that long before noon.
+func condition(conditionType, status, reason string, age time.Duration) string {
+	return fmt.Sprintf("{type: %s, status: %q, reason: %s, lastHeartbeatTime: %q}",
+		conditionType, status, reason, noon.Add(-age).Format(time.RFC3339))
+}
+
+// nodeWith is a node that reports these conditions.
+func nodeWith(name string, conditions ...string) client.Object {
+	return node(name, "", "{conditions: ["+strings.Join(conditions, ", ")+"]}")
+}
+
+func ready() string    { return condition("Ready", "True", "KubeletReady", 0) }
+func notReady() string { return condition("Ready", "Unknown", "NodeStatusUnknown", 0) }
+
+func TestNodesPresent(t *testing.T) {
+	nodes := []client.Object{
+		labeled(node("aks-1", "{providerID: 'azure:///a', podCIDR: 10.244.0.0/24}", `{
+			nodeInfo: {containerRuntimeVersion: "containerd://1.7.28-1"},
+			conditions: [{type: NetworkUnavailable, status: "False", reason: RouteCreated}]}`), map[string]string{"mode": "system"}),
+		labeled(node("aks-2", "{providerID: 'azure:///b', taints: [{key: shutdown, effect: NoSchedule}]}", `{
+			nodeInfo: {containerRuntimeVersion: "containerd://2.2.4"}}`), map[string]string{"mode": "user"}),
+		node("kind-1", "{providerID: 'kind://a'}", `{
+			nodeInfo: {containerRuntimeVersion: "docker://24.0.0"},
+			conditions: [{type: NetworkUnavailable, status: "False", reason: CiliumIsUp}]}`),
+	}
+	for name, test := range map[string]struct {
+		nodes  string
+		found  []string
+		absent string
+	}{
+		"all":               {nodes: "{}", found: []string{"aks-1", "aks-2", "kind-1"}},
+		"label":             {nodes: "{selector: {matchLabels: {mode: user}}}", found: []string{"aks-2"}},
+		"label exists":      {nodes: "{selector: {matchExpressions: [{key: mode, operator: Exists}]}}", found: []string{"aks-1", "aks-2"}},
+		"label on none":     {nodes: "{selector: {matchLabels: {mode: gateway}}}", absent: "none of 3 Nodes with labels mode=gateway"},
+		"taints ignored":    {nodes: "{ignoreTaints: [shutdown, other]}", found: []string{"aks-1", "kind-1"}},
+		"taint forbidden":   {nodes: "{present: {forbiddenTaints: [shutdown]}}", found: []string{"aks-1", "kind-1"}},
+		"runtime":           {nodes: "{present: {runtimePrefix: 'containerd://'}}", found: []string{"aks-1", "aks-2"}},
+		"runtime of none":   {nodes: "{present: {runtimePrefix: 'cri-o://'}}", absent: "none of 3 Nodes with container runtime cri-o://"},
+		"provider":          {nodes: "{present: {providerIDPrefix: 'azure://'}}", found: []string{"aks-1", "aks-2"}},
+		"provider of none":  {nodes: "{present: {providerIDPrefix: 'aws://'}}", absent: "none of 3 Nodes with provider ID aws://"},
+		"pod CIDR set":      {nodes: "{present: {podCIDR: Set}}", found: []string{"aks-1"}},
+		"pod CIDR unset":    {nodes: "{present: {podCIDR: Unset}}", found: []string{"aks-2", "kind-1"}},
+		"condition":         {nodes: "{present: {conditions: [{type: NetworkUnavailable, status: 'False'}]}}", found: []string{"aks-1", "kind-1"}},
+		"reason":            {nodes: "{present: {conditions: [{type: NetworkUnavailable, status: 'False', reason: RouteCreated}]}}", found: []string{"aks-1"}},
+		"forbidden reason":  {nodes: "{present: {forbiddenConditions: [{type: NetworkUnavailable, status: 'False', reason: RouteCreated}]}}", found: []string{"aks-2", "kind-1"}},
+		"every part counts": {nodes: "{selector: {matchLabels: {mode: system}}, present: {providerIDPrefix: 'azure://', podCIDR: Set}}", found: []string{"aks-1"}},
+		"every part is told": {
+			nodes: `{selector: {matchLabels: {mode: system}}, present: {
+				conditions: [{type: A, status: "True"}], forbiddenConditions: [{type: B, status: "True", reason: C}], forbiddenTaints: [d],
+				runtimePrefix: 'e://', providerIDPrefix: 'f://', podCIDR: Unset}}`,
+			absent: "none of 3 Nodes with labels mode=system and condition A=True and not condition B=True (C) and no taint d and " +
+				"container runtime e:// and provider ID f:// and pod CIDR unset",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Nodes, nodes: " + test.nodes + "}")
+			f := c.Evaluate(seeing(c, nodes...))
+			g := NewWithT(t)
+			g.Expect(objectNames(f)).To(ConsistOf(test.found))
+			if test.found == nil {
+				g.Expect(told(f)).To(Equal("False/NotAssessed NotFound: " + test.absent))
+			} else {
+				g.Expect(told(f)).To(Equal(fmt.Sprintf("True/NotAssessed Observed: %d nodes", len(test.found))))
+			}
+		})
+	}
+}
+
+func TestNodesHealth(t *testing.T) {
+	const (
+		minute     = time.Minute
+		mustReady  = "{healthy: {conditions: [{type: Ready, status: 'True'}]}}"
+		mustBeUp   = "{healthy: {conditions: [{type: KubeletProblem, status: 'False', maxHeartbeatAgeSeconds: 900}]}}"
+		mustNotBe  = "{healthy: {forbiddenConditions: [{type: KubeletProblem, status: 'True', maxHeartbeatAgeSeconds: 900}]}}"
+		healthy2   = "True/True Healthy: 2/2 nodes healthy"
+		unhealthy1 = "True/False NodesUnhealthy: 1/2 nodes unhealthy: "
+	)
+	up := func(age time.Duration) string { return condition("KubeletProblem", "False", "KubeletIsUp", age) }
+	down := func(age time.Duration) string { return condition("KubeletProblem", "True", "KubeletIsDown", age) }
+	for name, test := range map[string]struct {
+		nodes string
+		b     client.Object // the second node; the first one, a, is well
+		want  string
+	}{
+		"all meet it":                      {mustReady, nodeWith("b", ready()), healthy2},
+		"one does not":                     {mustReady, nodeWith("b", notReady()), unhealthy1 + "b (Ready is Unknown: NodeStatusUnknown)"},
+		"the reason differs":               {"{healthy: {conditions: [{type: Ready, status: 'True', reason: KubeletReady}]}}", nodeWith("b", condition("Ready", "True", "Other", 0)), unhealthy1 + "b (Ready is True: Other)"},
+		"it does not report the condition": {mustReady, nodeWith("b"), unhealthy1 + "b (has no condition Ready)"},
+
+		// Windows nodes have no problem detector: what must be there is missing, what must not be is not there.
+		"required of a Windows node":  {mustBeUp, nodeWith("win", ready()), unhealthy1 + "win (has no condition KubeletProblem)"},
+		"forbidden on a Windows node": {mustNotBe, nodeWith("win", ready()), healthy2},
+
+		// When the machine dies its conditions stay as they were; only their heartbeat tells.
+		"required, heartbeat is frozen":    {mustBeUp, nodeWith("b", up(16*minute)), unhealthy1 + "b (heartbeat of KubeletProblem stopped at 2026-10-02T11:44:00Z)"},
+		"required, heartbeat just in time": {mustBeUp, nodeWith("b", up(15*minute)), healthy2},
+		"forbidden":                        {mustNotBe, nodeWith("b", down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
+		"forbidden, heartbeat is frozen":   {mustNotBe, nodeWith("b", down(16*minute)), healthy2},
+		"any heartbeat will do": {
+			"{healthy: {conditions: [{type: KubeletProblem, status: 'False'}]}}", nodeWith("b", up(999*time.Hour)), healthy2,
+		},
+
+		"forbidden taint": {
+			"{healthy: {forbiddenTaints: [node.cloudprovider.kubernetes.io/uninitialized]}}",
+			node("b", "{taints: [{key: node.cloudprovider.kubernetes.io/uninitialized, effect: NoSchedule}]}", ""),
+			unhealthy1 + "b (has taint node.cloudprovider.kubernetes.io/uninitialized)",
+		},
+		"runtime": {
+			"{healthy: {runtimePrefix: 'containerd://'}}", node("b", "", "{nodeInfo: {containerRuntimeVersion: 'docker://24.0.0'}}"),
+			unhealthy1 + "b (container runtime is docker://24.0.0)",
+		},
+		"provider ID":    {"{healthy: {providerIDPrefix: 'azure://'}}", node("b", "", ""), unhealthy1 + `b (provider ID is "")`},
+		"pod CIDR set":   {"{healthy: {podCIDR: Set}}", node("b", "", ""), unhealthy1 + "b (has no pod CIDR)"},
+		"nodes left out": {"{ignoreTaints: [off], " + strings.TrimPrefix(mustReady, "{"), node("b", "{taints: [{key: off, effect: NoSchedule}]}", ""), "True/True Healthy: 1/1 nodes healthy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Nodes, nodes: " + test.nodes + "}")
+			a := node("a", "{providerID: 'azure:///a', podCIDR: 10.244.0.0/24}", "{nodeInfo: {containerRuntimeVersion: 'containerd://2.2.4'}, conditions: ["+ready()+", "+up(0)+"]}")
+			expectTold(t, c, seeing(c, a, test.b), test.want)
+		})
+	}
+}
+
+func TestNodesPodCIDRMustBeUnset(t *testing.T) {
+	c := newCheck("{type: Nodes, nodes: {healthy: {podCIDR: Unset}}}")
+	expectTold(t, c, seeing(c, node("a", "{podCIDR: 10.244.0.0/24}", "")),
+		"True/False NodesUnhealthy: 1/1 nodes unhealthy: a (has pod CIDR 10.244.0.0/24)")
+}
+
+func TestNodesMinHealthyPercent(t *testing.T) {
+	for name, test := range map[string]struct {
+		percent, notReady int
+		want              string
+	}{
+		"all":                         {90, 0, "True/True Healthy: 10/10 nodes healthy"},
+		"just enough":                 {90, 1, "True/True Healthy: 9/10 nodes healthy, 90% are enough; unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
+		"one more than allowed":       {90, 2, "True/False NodesUnhealthy: 2/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), n1 (Ready is Unknown: NodeStatusUnknown)"},
+		"percentages are not rounded": {91, 1, "True/False NodesUnhealthy: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
+		"100 is the default":          {0, 1, "True/False NodesUnhealthy: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
+		"three are named": {
+			50, 10, "True/False NodesUnhealthy: 10/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), " +
+				"n1 (Ready is Unknown: NodeStatusUnknown), n2 (Ready is Unknown: NodeStatusUnknown) and 7 more",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {minHealthyPercent: %d, healthy: {conditions: [{type: Ready, status: 'True'}]}}}", test.percent))
+			var nodes []client.Object
+			for i := range 10 {
+				state := ready()
+				if i < test.notReady {
+					state = notReady()
+				}
+				nodes = append(nodes, nodeWith(fmt.Sprintf("n%d", i), state))
+			}
+			expectTold(t, c, seeing(c, nodes...), test.want)
+		})
+	}
+}
+
+// At most eight objects are listed, the unhealthy ones first, and all are counted.
+func TestNodesListed(t *testing.T) {
+	c := newCheck("{type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
+	var nodes []client.Object
+	for i := range 20 {
+		nodes = append(nodes, nodeWith(fmt.Sprintf("n%02d", i), ready()))
+	}
+	nodes[17] = nodeWith("n17", notReady())
+	f := c.Evaluate(seeing(c, nodes...))
+	g := NewWithT(t)
+	g.Expect(objectNames(f)).To(Equal([]string{"n17", "n00", "n01", "n02", "n03", "n04", "n05", "n06"}))
+	g.Expect(f.ObjectCount).To(Equal(20))
+}
+
+func TestNodesVersions(t *testing.T) {
+	on := func(name, kubelet, runtime string) client.Object {
+		return node(name, "", fmt.Sprintf("{nodeInfo: {kubeletVersion: %q, containerRuntimeVersion: %q}}", kubelet, runtime))
+	}
+	nodes := []client.Object{
+		on("a", "v1.33.6", "containerd://1.7.30-1"),
+		on("b", "v1.32.7", "containerd://1.7.28-1"),
+		on("c", "v1.32.7", "containerd://1.7.30-1"),
+		on("d", "v1.32.7", ""),
+	}
+	for field, want := range map[string]string{
+		"Kubelet":          "v1.32.7 (3), v1.33.6 (1)",
+		"ContainerRuntime": "1.7.30-1 (2), 1.7.28-1 (1)",
+		"":                 "",
+	} {
+		t.Run(field, func(t *testing.T) {
+			c := newCheck("{type: Nodes, nodes: {version: '" + field + "'}}")
+			NewWithT(t).Expect(FormatVersions(c.Evaluate(seeing(c, nodes...)).Versions)).To(Equal(want))
+		})
+	}
+}
+
+// A heartbeat causes no event, and neither does its end: the check itself says when to look again.
+func TestNodesRecheck(t *testing.T) {
+	const second = time.Second
+	up := func(age time.Duration) string { return condition("KubeletProblem", "False", "KubeletIsUp", age) }
+	const required = "{healthy: {conditions: [{type: KubeletProblem, status: 'False', maxHeartbeatAgeSeconds: 900}]}}"
+	for name, test := range map[string]struct {
+		nodes   string
+		objects []client.Object
+		want    time.Duration
+	}{
+		"when the heartbeat will be too old":                 {required, []client.Object{nodeWith("a", up(600*second))}, 301 * second},
+		"when the first of several will be too old":          {required, []client.Object{nodeWith("a", up(600*second)), nodeWith("b", up(700*second)), nodeWith("c", up(0))}, 201 * second},
+		"soon, in case a heartbeat that has stopped goes on": {required, []client.Object{nodeWith("a", up(901*second)), nodeWith("b", up(600*second))}, timedRecheck},
+		"for a forbidden one too": {
+			"{healthy: {forbiddenConditions: [{type: KubeletProblem, status: 'True', maxHeartbeatAgeSeconds: 900}]}}",
+			[]client.Object{nodeWith("a", condition("KubeletProblem", "True", "KubeletIsDown", 600*second))}, 301 * second,
+		},
+		"never, when no age is given":      {"{healthy: {conditions: [{type: KubeletProblem, status: 'False'}]}}", []client.Object{nodeWith("a", up(600*second))}, 0},
+		"never, when another part decides": {required, []client.Object{nodeWith("a", condition("KubeletProblem", "True", "KubeletIsDown", 600*second))}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Nodes, nodes: " + test.nodes + "}")
+			_, recheck := EvaluateAll([]*Check{c}, seeing(c, test.objects...))
+			NewWithT(t).Expect(recheck).To(Equal(test.want))
+		})
+	}
+}
+
+// Heartbeats move all the time; a finding that is the same but for them compares equal, so that nobody is
+// bothered.
+func TestHeartbeatsChangeNoFinding(t *testing.T) {
+	c := newCheck("{type: Nodes, nodes: {version: Kubelet, healthy: {conditions: [{type: Ready, status: 'True', maxHeartbeatAgeSeconds: 900}]}}}")
+	at := func(later time.Duration) Facts {
+		facts := seeing(c,
+			nodeWith("a", condition("Ready", "True", "KubeletReady", 5*time.Minute-later)),
+			nodeWith("b", condition("Ready", "Unknown", "NodeStatusUnknown", 2*time.Minute-later)))
+		facts.Now = noon.Add(later)
+		return facts
+	}
+	before, wait := EvaluateAll([]*Check{c}, at(0))
+	g := NewWithT(t)
+	g.Expect(wait).To(Equal(10*time.Minute + time.Second))
+	for _, later := range []time.Duration{time.Second, time.Minute, 5 * time.Minute} {
+		after, _ := EvaluateAll([]*Check{c}, at(later))
+		g.Expect(reflect.DeepEqual(before, after)).To(BeTrue(), "%s later", later)
+	}
+	changed := at(0)
+	changed.Answers[NodesNeed].Objects[0] = nodeWith("a", notReady())
+	after, _ := EvaluateAll([]*Check{c}, changed)
+	g.Expect(reflect.DeepEqual(before, after)).To(BeFalse(), "a real change is seen")
+}
+
+func TestNodesNeeds(t *testing.T) {
+	c := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
+	NewWithT(t).Expect(c.Needs()).To(ConsistOf(NodesNeed), "all checks of nodes share one watch")
+}
