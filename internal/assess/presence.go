@@ -89,22 +89,17 @@ func (c candidate) proven() v1alpha1.Verdict {
 	return proven
 }
 
-// undecided are the findings that keep the candidate from being decided: what must be as expected, else what
-// might prove it.
+// undecided are the findings that keep the candidate from being decided. Optional ones count only when
+// nothing else could prove it.
 func (c candidate) undecided() []*check.Finding {
-	var expected, unseen []*check.Finding
+	optionalCounts := c.proven() != v1alpha1.VerdictTrue && len(c.required(v1alpha1.VerdictUnknown)) == 0
+	var out []*check.Finding
 	for _, f := range c.findings {
-		if f.AsExpected() == v1alpha1.VerdictUnknown {
-			expected = append(expected, f)
-		}
-		if f.Present == v1alpha1.VerdictUnknown {
-			unseen = append(unseen, f)
+		if f.Present == v1alpha1.VerdictUnknown && (optionalCounts || f.Check.Expect() != v1alpha1.ExpectOptional) {
+			out = append(out, f)
 		}
 	}
-	if len(expected) > 0 {
-		return expected
-	}
-	return unseen
+	return out
 }
 
 // ruledOut says that the cluster contradicts the variant: a precondition fails, or something is there that
