@@ -11,6 +11,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/interpreter"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 	"k8s.io/apiserver/pkg/cel/library"
@@ -51,9 +52,11 @@ func newEnv(variables ...cel.EnvOption) *cel.Env {
 	return set.StoredExpressionsEnv()
 }
 
+const parseYAMLOverload = "parseYAML_string"
+
 // parseYAML is the CEL function parseYAML(string) for text in a field, such as the status of the cluster
 // autoscaler.
-var parseYAML = cel.Function("parseYAML", cel.Overload("parseYAML_string", []*cel.Type{cel.StringType}, cel.DynType,
+var parseYAML = cel.Function("parseYAML", cel.Overload(parseYAMLOverload, []*cel.Type{cel.StringType}, cel.DynType,
 	cel.UnaryBinding(func(arg ref.Val) ref.Val {
 		text, ok := arg.Value().(string)
 		if !ok {
@@ -65,6 +68,12 @@ var parseYAML = cel.Function("parseYAML", cel.Overload("parseYAML_string", []*ce
 		}
 		return types.DefaultTypeAdapter.NativeToValue(decoded)
 	})))
+
+// costOfParseYAML is one for each byte: reading a byte of YAML takes as long as a step of an expression.
+func costOfParseYAML(args []ref.Val, _ ref.Val) *uint64 {
+	text, _ := args[0].Value().(string)
+	return new(uint64(len(text)))
+}
 
 // compileAll compiles the expressions that are set, by their field.
 func compileAll(expressions []expression) (map[string]*program, error) {
@@ -95,6 +104,7 @@ func compile(e expression) (*program, error) {
 	run, err := e.env.Program(ast,
 		cel.CostLimit(celconfig.PerCallLimit),
 		cel.CostTracking(&library.CostEstimator{}),
+		cel.CostTrackerOptions(interpreter.OverloadCostTracker(parseYAMLOverload, costOfParseYAML)),
 		cel.InterruptCheckFrequency(celconfig.CheckFrequency))
 	if err != nil {
 		return nil, fmt.Errorf("%q cannot be run: %w", e.text, err)

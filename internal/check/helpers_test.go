@@ -16,6 +16,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -73,7 +74,15 @@ func lease(name, spec string) *coordinationv1.Lease {
 
 // object is of any other kind.
 func object(text string) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: decode[map[string]any](text)}
+	o := &unstructured.Unstructured{}
+	asJSON, err := yaml.YAMLToJSONStrict([]byte(text))
+	if err == nil {
+		err = json.Unmarshal(asJSON, &o.Object)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("%s in:\n%s", err, text))
+	}
+	return o
 }
 
 // containers is the spec of a workload with these containers: name and image by turns.
