@@ -20,10 +20,11 @@ import (
 )
 
 const (
-	// maxComponents, maxCauses and maxAdvisories are how many of each a status lists.
-	maxComponents = 512
-	maxCauses     = 64
-	maxAdvisories = 64
+	// These are how many of each a status lists.
+	maxComponents      = 512
+	maxCauses          = 64
+	maxCauseComponents = 64
+	maxAdvisories      = 64
 
 	// observedAtRefresh is how old observedAt may get while nothing else changes, so that a dead operator
 	// can be told from a quiet one.
@@ -42,18 +43,17 @@ func Architecture(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.Compon
 		KubernetesVersion:  view.KubernetesVersion,
 	}
 	detected := platformDetected(&arch.Spec, view)
-	conditions := []metav1.Condition{r.ready(view), detected}
+	conditions := []metav1.Condition{detected}
 	if detected.Status == metav1.ConditionTrue {
-		r.fill(&status)
-		status.NodePools = view.NodePools[:min(len(view.NodePools), maxNodePools)]
+		r.fill(&status, view)
 		conditions = append(conditions, r.complete(status.Violations), r.healthy(), r.asDocumented())
 	} else {
 		for _, t := range rolledUp {
 			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "nothing is claimed: "+detected.Message))
 		}
 	}
-	status.Conditions = r.previousConditions()
-	for _, c := range conditions {
+	status.Conditions = r.withoutStalled()
+	for _, c := range append([]metav1.Condition{r.ready()}, conditions...) {
 		r.set(&status.Conditions, c)
 	}
 	return status, r.observe(&status)
@@ -62,7 +62,7 @@ func Architecture(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.Compon
 // InvalidArchitecture is the status of a ClusterArchitecture whose spec cannot be used.
 func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now time.Time) v1alpha1.ClusterArchitectureStatus {
 	r := newRollup(arch, nil, now)
-	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: r.previousConditions()}
+	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: arch.Status.DeepCopy().Conditions}
 	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, reason.Error()))
 	r.set(&status.Conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec, "change the spec: "+reason.Error()))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
@@ -81,6 +81,8 @@ type rollup struct {
 	// mappings in the order of the table: by category, order and name.
 	mappings []v1alpha1.ComponentMapping
 	now      metav1.Time
+	// cuts tell what the status has no room for.
+	cuts []string
 }
 
 func newRollup(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, now time.Time) *rollup {
@@ -102,7 +104,7 @@ func (r *rollup) observing() v1alpha1.ClusterArchitectureStatus {
 		return status
 	}
 	status.ObservedGeneration = r.arch.Generation
-	status.Conditions = r.previousConditions()
+	status.Conditions = r.withoutStalled()
 	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving, "the first read of the nodes is under way"))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
 		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
@@ -113,15 +115,18 @@ func (r *rollup) observing() v1alpha1.ClusterArchitectureStatus {
 }
 
 // ready says what had to be left out, if anything.
-func (r *rollup) ready(view ClusterView) metav1.Condition {
-	message := "the verdicts are current"
-	if n := len(r.mappings); n > maxComponents {
-		message += fmt.Sprintf("; only the first %d of %d components are listed", maxComponents, n)
-	}
-	if n := len(view.NodePools); n > maxNodePools {
-		message += fmt.Sprintf("; only the first %d of %d node pools are listed", maxNodePools, n)
-	}
+func (r *rollup) ready() metav1.Condition {
+	message := strings.Join(append([]string{"the verdicts are current"}, r.cuts...), "; ")
 	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, message)
+}
+
+// cut is as much of a list as the API takes; Ready tells what is left out.
+func cut[T any](r *rollup, list []T, limit int, what string) []T {
+	if len(list) <= limit {
+		return list
+	}
+	r.cuts = append(r.cuts, fmt.Sprintf("only the first %d of %d %s are listed", limit, len(list), what))
+	return list[:limit]
 }
 
 func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) metav1.Condition {
@@ -141,10 +146,11 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 	return detected(metav1.ConditionTrue, v1alpha1.ReasonNodesMatch, "nodes have "+metav1.FormatLabelSelector(spec.NodeSelector))
 }
 
-// fill sets everything that sums up the mappings.
-func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) {
-	for i := range r.mappings[:min(len(r.mappings), maxComponents)] {
-		s.Components = append(s.Components, summarize(&r.mappings[i]))
+// fill sets everything that sums up the mappings and the nodes.
+func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus, view ClusterView) {
+	listed := cut(r, r.mappings, maxComponents, "components")
+	for i := range listed {
+		s.Components = append(s.Components, summarize(&listed[i]))
 	}
 	s.Summary = r.counts()
 	s.Categories = r.categories()
@@ -152,6 +158,7 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) {
 	s.Violations = r.violations()
 	s.Advisories = r.advisories()
 	s.Causes = r.causes()
+	s.NodePools = cut(r, view.NodePools, maxNodePools, "node pools")
 }
 
 func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
@@ -258,7 +265,7 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 			}
 		}
 	}
-	return out[:min(len(out), maxAdvisories)]
+	return cut(r, out, maxAdvisories, "advisories")
 }
 
 // causes are the unhealthy components, those with the same explanation together, then what is missing.
@@ -272,6 +279,9 @@ func (r *rollup) causes() []v1alpha1.Cause {
 			i = len(out) - 1
 		}
 		out[i].Components = append(out[i].Components, m.Name)
+		if c.LastTransitionTime.Before(&out[i].Since) {
+			out[i].Since = c.LastTransitionTime
+		}
 	}
 	for _, m := range r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
 		add(m, v1alpha1.ConditionHealthy)
@@ -279,10 +289,11 @@ func (r *rollup) causes() []v1alpha1.Cause {
 	for _, m := range append(r.filter(missing), r.filter(partial)...) {
 		add(m, v1alpha1.ConditionPresent)
 	}
+	out = cut(r, out, maxCauses, "causes")
 	for i := range out {
-		out[i].Components = out[i].Components[:min(len(out[i].Components), 64)]
+		out[i].Components = cut(r, out[i].Components, maxCauseComponents, "components of cause "+out[i].Reason)
 	}
-	return out[:min(len(out), maxCauses)]
+	return out
 }
 
 // missing says that a required component is not there at all, partial that any is there only in part.
@@ -340,11 +351,7 @@ func (r *rollup) healthy() metav1.Condition {
 	if len(bad) > 0 {
 		return healthy(metav1.ConditionFalse, v1alpha1.ReasonComponentsUnhealthy, fmt.Sprintf("%d unhealthy: %s", len(bad), check.Shorten(bad, ", ")))
 	}
-	// That a component's health can never be seen is no reason for doubt; that it could not be seen now is.
-	undecided := r.filter(func(m *v1alpha1.ComponentMapping) bool {
-		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
-		return isPresent(m) && c != nil && c.Status == metav1.ConditionUnknown && c.Reason != v1alpha1.ReasonHealthNotObservable
-	})
+	undecided := r.filter(inDoubt)
 	switch {
 	case len(undecided) > 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+check.Shorten(names(undecided), ", "))
@@ -352,6 +359,17 @@ func (r *rollup) healthy() metav1.Condition {
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
+}
+
+// inDoubt says that a component's health could not be seen now. That it can never be seen is no reason for
+// doubt, nor that there is nothing to see.
+func inDoubt(m *v1alpha1.ComponentMapping) bool {
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+	if c == nil {
+		return true
+	}
+	settled := c.Reason == v1alpha1.ReasonNotPresent || c.Reason == v1alpha1.ReasonNotObservable || c.Reason == v1alpha1.ReasonHealthNotObservable
+	return c.Status == metav1.ConditionUnknown && !settled
 }
 
 func (r *rollup) asDocumented() metav1.Condition {
@@ -392,7 +410,8 @@ func (r *rollup) set(conditions *[]metav1.Condition, c metav1.Condition) {
 	meta.SetStatusCondition(conditions, c)
 }
 
-func (r *rollup) previousConditions() []metav1.Condition {
+// withoutStalled is the previous conditions, for a spec that can be used.
+func (r *rollup) withoutStalled() []metav1.Condition {
 	conditions := r.arch.Status.DeepCopy().Conditions
 	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
 	return conditions
