@@ -72,7 +72,8 @@ type Cluster struct {
 	url       string
 	processes []*process
 	servers   []*server
-	died      chan error
+	alive     context.Context
+	die       context.CancelCauseFunc
 }
 
 // Start brings the control plane up. It returns when the API server is ready and the controllers work.
@@ -86,7 +87,8 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	if options.Dial == nil {
 		options.Dial = func(context.Context, string) (net.Conn, error) { return nil, errors.New("nothing is there") }
 	}
-	c := &Cluster{options: options, died: make(chan error, 1)}
+	c := &Cluster{options: options}
+	c.alive, c.die = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := c.start(ctx); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
@@ -135,8 +137,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	return c.await(ctx, "the controller manager to create a service account", c.controllersWork)
 }
 
-// Died yields the error of the first process that ends without being asked to.
-func (c *Cluster) Died() <-chan error { return c.died }
+// Alive ends when a process ends without being asked to, and tells which as its cause.
+func (c *Cluster) Alive() context.Context { return c.alive }
 
 // Stop ends every process that Start began, the youngest first.
 func (c *Cluster) Stop() error {
@@ -156,7 +158,7 @@ func (c *Cluster) path(elem ...string) string {
 
 func (c *Cluster) checkBinaries() error {
 	for _, name := range []string{etcd, apiserver, controllerManager, scheduler, kwok} {
-		if _, err := os.Stat(filepath.Join(c.options.Binaries, name)); err != nil {
+		if _, err := os.Stat(c.Binary(name)); err != nil {
 			return fmt.Errorf("%s is missing: %w; build the control plane with test/controlplane/build.sh, or point KUBEBUILDER_ASSETS to one",
 				name, err)
 		}
@@ -164,9 +166,17 @@ func (c *Cluster) checkBinaries() error {
 	return nil
 }
 
-// run starts one process and reports its end, if it comes uncalled.
-func (c *Cluster) run(name string, args ...string) error {
-	p, err := startProcess(name, filepath.Join(c.options.Binaries, name), c.path("logs", name+".log"), args)
+// Binary is the path of a binary of the control plane, such as kubectl.
+func (c *Cluster) Binary(name string) string { return filepath.Join(c.options.Binaries, name) }
+
+// Log is the path of the file with what a process prints.
+func (c *Cluster) Log(name string) string { return c.path("logs", name+".log") }
+
+func (c *Cluster) run(name string, args ...string) error { return c.Run(name, c.Binary(name), args...) }
+
+// Run starts a process that lives as long as the cluster, and reports its end if that comes uncalled.
+func (c *Cluster) Run(name, binary string, args ...string) error {
+	p, err := startProcess(name, binary, c.Log(name), args)
 	if err != nil {
 		return err
 	}
@@ -174,10 +184,7 @@ func (c *Cluster) run(name string, args ...string) error {
 	go func() {
 		<-p.done
 		if err := p.failure(); err != nil {
-			select {
-			case c.died <- err:
-			default: // only the first matters: the others die of it
-			}
+			c.die(err) // only the first counts: the others die of it
 		}
 	}()
 	return nil
@@ -189,14 +196,9 @@ func (c *Cluster) await(ctx context.Context, what string, ready wait.ConditionWi
 	defer cancel()
 	var last error
 	err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		select {
-		case err := <-c.died:
-			return false, err
-		default:
-		}
 		var ok bool
 		ok, last = ready(ctx)
-		return ok, nil
+		return ok, context.Cause(c.alive)
 	})
 	if wait.Interrupted(err) {
 		return fmt.Errorf("waiting for %s: %w; the logs are in %s", what, errors.Join(context.Cause(ctx), last), c.path("logs"))

@@ -85,15 +85,16 @@ type CustomResource struct {
 	ShortNames []string                      `json:"shortNames"`
 }
 
-// Expected are the conditions of a ComponentMapping, each as status/reason, and what it names.
+// Expected is the verdict on one ComponentMapping: its conditions as status/reason, the complete variants, the
+// methods in short and the version in use. Without a version, any will do: that of the API server is the
+// control plane's own.
 type Expected struct {
-	Present        string `json:"present"`
-	Healthy        string `json:"healthy"`
-	AsDocumented   string `json:"asDocumented"`
-	Variant        string `json:"variant"`
-	Implementation string `json:"implementation"`
-	Methods        string `json:"methods"`
-	Version        string `json:"version"`
+	Present      string   `json:"present"`
+	Healthy      string   `json:"healthy"`
+	AsDocumented string   `json:"asDocumented"`
+	Variants     []string `json:"variants"`
+	Methods      string   `json:"methods"`
+	Version      string   `json:"version"`
 }
 
 // node is what node.yaml is filled in with.

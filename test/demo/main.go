@@ -1,0 +1,166 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command demo shows archmap at work on a real control plane: the table of an AKS cluster, three things that
+// break, and how the table tells of them. Everything runs on loopback and is gone afterwards.
+//
+//	SHAPE=documented|overlay-cilium  the cluster to show (overlay-cilium)
+//	KEEP=1                           leave it up until Ctrl-C
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/test/testbed"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log.SetLogger(logr.Discard()) // the demo tells what matters itself
+	d := demo{began: time.Now()}
+	if err := d.run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "\nThe demo failed after %s: %v\n", d.elapsed(), err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type demo struct {
+	began time.Time
+	bed   *testbed.Testbed
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "archmap-")
+	if err != nil {
+		return err
+	}
+	d.bed, err = testbed.Start(ctx, testbed.Options{
+		Root: ".", Shape: cmp.Or(os.Getenv("SHAPE"), "overlay-cilium"), Dir: dir, Step: d.step,
+	})
+	if err != nil {
+		return fmt.Errorf("%w\nIts logs are left in %s", err, filepath.Join(dir, "logs"))
+	}
+	defer func() {
+		fmt.Println()
+		done := d.step("Shutting down")
+		if err = errors.Join(err, d.bed.Stop()); err != nil {
+			err = fmt.Errorf("%w\nIts logs are left in %s", err, filepath.Join(dir, "logs"))
+			return
+		}
+		err = os.RemoveAll(dir)
+		done()
+	}()
+
+	if err := d.show(ctx); err != nil {
+		return err
+	}
+	for _, fault := range d.bed.Faults() {
+		if err := d.breakAndRepair(ctx, fault); err != nil {
+			return err
+		}
+	}
+	d.heading("Everything is well again")
+	if _, err := d.bed.UntilAllHealthy(ctx); err != nil {
+		return err
+	}
+	if err := d.kubectl(ctx, "get", "clusterarchitectures"); err != nil {
+		return err
+	}
+	if os.Getenv("KEEP") != "" {
+		d.keep(ctx)
+	}
+	return nil
+}
+
+// show prints the table and the whole picture.
+func (d *demo) show(ctx context.Context) error {
+	d.heading("kubectl get componentmappings")
+	if err := d.kubectl(ctx, "get", "componentmappings"); err != nil {
+		return err
+	}
+	d.heading("kubectl describe clusterarchitecture " + testbed.Architecture)
+	return d.kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture)
+}
+
+// breakAndRepair breaks one thing, waits until its row tells, and mends it again.
+func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
+	d.heading(fault.Title)
+	broke := time.Now()
+	if err := fault.Break(ctx); err != nil {
+		return err
+	}
+	mapping, err := d.bed.UntilBroken(ctx, fault)
+	if err != nil {
+		return err
+	}
+	if err := d.row(ctx, mapping, broke); err != nil {
+		return err
+	}
+	architecture, err := d.bed.UntilCounted(ctx, fault.Mapping)
+	if err != nil {
+		return err
+	}
+	healthy := meta.FindStatusCondition(architecture.Status.Conditions, v1alpha1.ConditionHealthy)
+	fmt.Printf("The whole: Healthy=%s, %s\n  %s\n", healthy.Status, healthy.Reason, healthy.Message)
+
+	fmt.Printf("\n%s.\n", fault.RepairTitle)
+	repaired := time.Now()
+	if err := fault.Repair(ctx); err != nil {
+		return err
+	}
+	if mapping, err = d.bed.UntilHealthy(ctx, fault.Mapping); err != nil {
+		return err
+	}
+	return d.row(ctx, mapping, repaired)
+}
+
+// row prints one row of the table, and what it says of its health.
+func (d *demo) row(ctx context.Context, mapping *v1alpha1.ComponentMapping, since time.Time) error {
+	healthy := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionHealthy)
+	fmt.Printf("After %.1f s: Healthy=%s, %s\n  %s\n", time.Since(since).Seconds(), healthy.Status, healthy.Reason, healthy.Message)
+	return d.kubectl(ctx, "get", "componentmapping", mapping.Name)
+}
+
+// keep leaves the cluster up until the person has seen enough.
+func (d *demo) keep(ctx context.Context) {
+	d.heading("The cluster stays up until Ctrl-C")
+	fmt.Printf("export KUBECONFIG=%s\n", d.bed.Cluster.Kubeconfig)
+	fmt.Printf("%s get componentmappings -o wide\n", d.bed.Cluster.Binary("kubectl"))
+	select {
+	case <-ctx.Done():
+	case <-d.bed.Cluster.Alive().Done():
+		fmt.Println(context.Cause(d.bed.Cluster.Alive()))
+	}
+}
+
+func (d *demo) kubectl(ctx context.Context, args ...string) error {
+	out, err := d.bed.Kubectl(ctx, args...)
+	fmt.Print(out)
+	return err
+}
+
+func (d *demo) heading(text string) { fmt.Printf("\n==> [%s] %s\n", d.elapsed(), text) }
+
+// step prints what is being done, and when it is done how long it took.
+func (d *demo) step(what string) func() {
+	began := time.Now()
+	fmt.Printf("[%s] %s ... ", d.elapsed(), what)
+	return func() { fmt.Printf("%.1f s\n", time.Since(began).Seconds()) }
+}
+
+func (d *demo) elapsed() string { return fmt.Sprintf("%4.1f s", time.Since(d.began).Seconds()) }

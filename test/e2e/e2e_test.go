@@ -1,0 +1,170 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+// Package e2e runs the operator, with the rights that it is shipped with, on whole control planes that show
+// AKS clusters, and holds every verdict of the shipped catalogue to what it must be.
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/testbed"
+)
+
+func TestE2E(t *testing.T) {
+	RegisterFailHandler(Fail)
+	log.SetLogger(GinkgoLogr)
+	SetDefaultEventuallyTimeout(testbed.Patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	RunSpecs(t, "End to end")
+}
+
+var _ = Describe("archmap", func() {
+	for _, shape := range shapes.Names() {
+		Context("on the shape "+shape, Ordered, ContinueOnFailure, func() { describeShape(shape) })
+	}
+})
+
+func describeShape(shape string) {
+	var bed *testbed.Testbed
+
+	BeforeAll(func(ctx SpecContext) {
+		dir, err := os.MkdirTemp("", "archmap-")
+		Expect(err).NotTo(HaveOccurred())
+		bed, err = testbed.Start(ctx, testbed.Options{Root: "../..", Shape: shape, Dir: dir, Step: func(what string) func() {
+			By(what)
+			return func() {}
+		}})
+		Expect(err).NotTo(HaveOccurred(), "the logs are in %s", dir)
+		DeferCleanup(func() {
+			Expect(bed.Stop()).To(Succeed())
+			Expect(os.RemoveAll(dir)).To(Succeed())
+		})
+	})
+
+	AfterEach(func() {
+		if bed == nil || !CurrentSpecReport().Failed() {
+			return
+		}
+		text, err := os.ReadFile(bed.Cluster.Log("manager"))
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("log of the operator", string(text))
+	})
+
+	It("comes to the expected verdict on every mapping of the catalogue", func(ctx SpecContext) {
+		Eventually(ctx, func(g Gomega) {
+			var mappings v1alpha1.ComponentMappingList
+			g.Expect(bed.Client.List(ctx, &mappings)).To(Succeed())
+			got := map[string]shapes.Expected{}
+			for i := range mappings.Items {
+				got[mappings.Items[i].Name] = verdict(&mappings.Items[i])
+			}
+			g.Expect(differences(got, bed.Shape.Expected)).To(BeEmpty(), "compared with test/shapes/%s/expected.yaml", shape)
+		}).WithPolling(time.Second).Should(Succeed())
+	})
+
+	It("finds the architecture complete, healthy, and with all its nodes", func(ctx SpecContext) {
+		whole, err := bed.UntilAllHealthy(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		for _, condition := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete} {
+			Expect(conditionOf(whole.Status.Conditions, condition)).To(HavePrefix("True/"), condition)
+		}
+		Expect(whole.Status.Violations).To(BeEmpty())
+		Expect(whole.Status.Causes).To(BeEmpty())
+
+		present := 0
+		for _, want := range bed.Shape.Expected {
+			if want.Variants != nil {
+				present++
+			}
+		}
+		Expect(whole.Status.Summary.Present).To(HaveValue(BeEquivalentTo(present)))
+		Expect(whole.Status.Summary.Total).To(HaveValue(BeEquivalentTo(len(bed.Shape.Expected))))
+
+		pools := map[string]string{}
+		for _, p := range whole.Status.NodePools {
+			pools[p.Name] = fmt.Sprintf("%d/%d %s %v", *p.Ready, *p.Nodes, p.Mode, p.KubeletVersions)
+		}
+		want := map[string]string{}
+		for _, p := range bed.Shape.NodePools {
+			want[p.Name] = fmt.Sprintf("%d/%d %s [%s]", p.Count, p.Count, p.Labels["kubernetes.azure.com/mode"], bed.Shape.KubernetesVersion)
+		}
+		Expect(pools).To(Equal(want))
+	})
+
+	It("tells of each fault, and of its end", func(ctx SpecContext) {
+		for _, fault := range bed.Faults() {
+			By(fault.Title)
+			Expect(fault.Break(ctx)).To(Succeed())
+			broken, err := bed.UntilBroken(ctx, fault)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(conditionOf(broken.Status.Conditions, v1alpha1.ConditionPresent)).To(HavePrefix("True/"), "what is broken is still there")
+			Expect(conditionOf(broken.Status.Conditions, v1alpha1.ConditionReady)).To(HavePrefix("True/"), "the mapping itself is well")
+			_, err = bed.UntilCounted(ctx, fault.Mapping)
+			Expect(err).NotTo(HaveOccurred())
+
+			By(fault.RepairTitle)
+			Expect(fault.Repair(ctx)).To(Succeed())
+			_, err = bed.UntilHealthy(ctx, fault.Mapping)
+			Expect(err).NotTo(HaveOccurred())
+			_, err = bed.UntilAllHealthy(ctx)
+			Expect(err).NotTo(HaveOccurred())
+		}
+	})
+}
+
+// differences tells, for each mapping, in what it is not as expected.
+func differences(got, want map[string]shapes.Expected) []string {
+	var told []string
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		g, w := got[name], want[name]
+		if w.Version == "" {
+			g.Version = ""
+		}
+		if !reflect.DeepEqual(g, w) {
+			told = append(told, fmt.Sprintf("%s is %+v, want %+v", name, g, w))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[name]; !ok {
+			told = append(told, name+" is not expected at all")
+		}
+	}
+	return told
+}
+
+// verdict is what a mapping says, in the words of expected.yaml.
+func verdict(m *v1alpha1.ComponentMapping) shapes.Expected {
+	return shapes.Expected{
+		Present:      conditionOf(m.Status.Conditions, v1alpha1.ConditionPresent),
+		Healthy:      conditionOf(m.Status.Conditions, v1alpha1.ConditionHealthy),
+		AsDocumented: conditionOf(m.Status.Conditions, v1alpha1.ConditionAsDocumented),
+		Variants:     m.Status.Variants,
+		Methods:      m.Status.MethodSummary,
+		Version:      m.Status.Version,
+	}
+}
+
+// conditionOf is a condition as status/reason.
+func conditionOf(conditions []metav1.Condition, conditionType string) string {
+	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
+		return string(c.Status) + "/" + c.Reason
+	}
+	return "missing"
+}
