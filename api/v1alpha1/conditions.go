@@ -16,8 +16,10 @@ const (
 	// Possible reasons for Unknown: Observing.
 	ConditionReady = "Ready"
 
-	// ConditionStalled is True, with reason InvalidSpec, when the spec must change before anything can
-	// be evaluated; it is absent otherwise.
+	// ConditionStalled is True when the spec must change before anything can be evaluated; it is absent
+	// otherwise.
+	//
+	// Possible reasons for True: InvalidSpec.
 	ConditionStalled = "Stalled"
 
 	// ConditionHealthy says whether what is present is well.
@@ -26,7 +28,8 @@ const (
 	// Possible reasons for False: the reason of the worst check, such as WorkloadUnavailable or
 	// LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
 	// Possible reasons for Unknown: NotPresent, HealthNotObservable, NotPermitted, NotYetObserved,
-	// ObservationFailed, PlatformNotDetected.
+	// ObservationFailed, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on a
+	// ClusterArchitecture.
 	ConditionHealthy = "Healthy"
 
 	// ConditionAsDocumented says whether what is present is what the documentation says. It is a statement
@@ -35,7 +38,8 @@ const (
 	// Possible reasons for True: MatchesDocumentation.
 	// Possible reasons for False: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew;
 	// ComponentsDiffer on a ClusterArchitecture.
-	// Possible reasons for Unknown: NotPresent, NothingToCompare, PlatformNotDetected.
+	// Possible reasons for Unknown: NotPresent, NothingToCompare, NotYetObserved, InvalidSpec;
+	// PlatformNotDetected on a ClusterArchitecture.
 	ConditionAsDocumented = "AsDocumented"
 )
 
@@ -45,7 +49,8 @@ const (
 	//
 	// Possible reasons for True: Observed, ObservedIndirectly.
 	// Possible reasons for False: NotFound, Partial.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotObservable.
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotObservable,
+	// InvalidSpec.
 	ConditionPresent = "Present"
 )
 
@@ -55,14 +60,15 @@ const (
 	//
 	// Possible reasons for True: NodesMatch, NoSelector.
 	// Possible reasons for False: NoNodeMatches.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed.
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, InvalidSpec.
 	ConditionPlatformDetected = "PlatformDetected"
 
 	// ConditionComplete says whether every required component is present and every rule holds.
 	//
 	// Possible reasons for True: AllRequiredPresent.
 	// Possible reasons for False: ComponentsMissing, ComponentsPartial, RulesViolated.
-	// Possible reasons for Unknown: ComponentsUnknown, NoComponents, PlatformNotDetected.
+	// Possible reasons for Unknown: ComponentsUnknown, NoComponents, NotYetObserved, InvalidSpec,
+	// PlatformNotDetected.
 	ConditionComplete = "Complete"
 )
 

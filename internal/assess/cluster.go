@@ -19,8 +19,12 @@ import (
 	"github.com/archmap/archmap/internal/check"
 )
 
-// maxNodePools is how many node pools a status lists.
-const maxNodePools = 256
+const (
+	// maxNodePools is how many node pools a status lists.
+	maxNodePools = 256
+	// maxKubernetesVersion is the length of status.kubernetesVersion, in bytes.
+	maxKubernetesVersion = 63
+)
 
 // versionNeed is the need for the API server's version.
 var versionNeed = check.Need{Path: "/version", Interval: 5 * time.Minute}
@@ -90,7 +94,7 @@ func gitVersion(body string) string {
 	if json.Unmarshal([]byte(body), &v) != nil {
 		return ""
 	}
-	return v.GitVersion
+	return check.Truncate(v.GitVersion, maxKubernetesVersion)
 }
 
 // pool counts the nodes of one pool.

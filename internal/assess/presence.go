@@ -302,11 +302,17 @@ func (a *assessment) evidence() v1alpha1.Evidence {
 	return evidence
 }
 
-// inUse adds up versions and images of all evidence.
+// inUse adds up versions and images of all evidence. Workloads that want no pods, as those for Windows on a
+// cluster without, count only when there are no others.
 func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	counts := map[string]int{}
 	var images []string
-	for _, f := range a.evident() {
+	evident := a.evident()
+	busy := slices.DeleteFunc(slices.Clone(evident), func(f *check.Finding) bool { return f.Reason == v1alpha1.ReasonIdle })
+	if len(busy) == 0 {
+		busy = evident
+	}
+	for _, f := range busy {
 		for _, v := range f.Versions {
 			counts[v.Version] += v.Count
 		}
