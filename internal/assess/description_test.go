@@ -198,6 +198,18 @@ func versionCases() []mappingCase {
 			g.Expect(s.Image).To(Equal("a/agent"))
 		},
 	}, {
+		name: "a workload that wants no pods runs no version", spec: checks(dns, agent),
+		cluster: with(deployment("coredns", 2, 2, "a/coredns:v1"), daemonSet("agent", 0, 0, "a/agent:v1-windows")),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Version).To(Equal("v1"))
+			g.Expect(s.Image).To(Equal("a/coredns"))
+		},
+	}, {
+		name: "unless nothing else is there", spec: checks(agent), cluster: with(daemonSet("agent", 0, 0, "a/agent:v1")),
+		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "False MethodDiffers",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) { g.Expect(s.Version).To(Equal("v1")) },
+	}, {
 		name: "what is only asked about does not count", cluster: with(aksNode, deployment("coredns", 1, 1, "a/coredns:v1")),
 		spec:    checks(dns, "{name: aks, type: Nodes, "+precondition+", nodes: {version: Kubelet}}"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
