@@ -136,6 +136,15 @@ func Needs(checks []*Check) []Need {
 	return needs
 }
 
+// Wants lists what would explain the findings.
+func Wants(findings []Finding) []Need {
+	var needs []Need
+	for i := range findings {
+		needs = append(needs, findings[i].Wants...)
+	}
+	return needs
+}
+
 // Earliest of two waits, of which 0 is never.
 func Earliest(a, b time.Duration) time.Duration {
 	if a == 0 || (b != 0 && b < a) {

@@ -34,6 +34,9 @@ type Finding struct {
 	Objects     []v1alpha1.ObservedObject
 	ObjectCount int
 
+	// Wants is what would explain the finding; seeing it too makes the message say why.
+	Wants []Need
+
 	// recheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
 	recheckAfter time.Duration
 }

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -59,10 +60,19 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 		return absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))
 	}
 	js := make([]judged, len(rollouts))
+	var wants []Need
 	for i, r := range rollouts {
 		js[i] = r.judge()
+		if js[i].healthy != v1alpha1.VerdictFalse {
+			continue
+		}
+		wants = append(wants, explanationNeeds(&r)...)
+		if why := explain(&r, facts); why != "" {
+			js[i].detail += "; " + why
+		}
 	}
 	f := found(js)
+	f.Wants = wants
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
 	return f
 }
@@ -110,6 +120,7 @@ type rollout struct {
 	object     client.Object
 	kind       v1alpha1.WorkloadKind
 	containers []corev1.Container
+	selector   *metav1.LabelSelector
 
 	desired, available int32
 	// tolerated is how many pods may be unavailable.
@@ -137,7 +148,7 @@ func newRollout(o client.Object) (rollout, bool) {
 
 func deploymentRollout(d *appsv1.Deployment) rollout {
 	r := rollout{
-		object: d, kind: v1alpha1.WorkloadDeployment, containers: d.Spec.Template.Spec.Containers,
+		object: d, kind: v1alpha1.WorkloadDeployment, containers: d.Spec.Template.Spec.Containers, selector: d.Spec.Selector,
 		desired: replicas(d.Spec.Replicas), available: d.Status.AvailableReplicas,
 	}
 	r.observe(d.Generation, d.Status.ObservedGeneration, d.Status.UpdatedReplicas)
@@ -180,7 +191,7 @@ func deploymentTolerance(d *appsv1.Deployment, desired int32) int32 {
 
 func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 	r := rollout{
-		object: d, kind: v1alpha1.WorkloadDaemonSet, containers: d.Spec.Template.Spec.Containers,
+		object: d, kind: v1alpha1.WorkloadDaemonSet, containers: d.Spec.Template.Spec.Containers, selector: d.Spec.Selector,
 		desired: d.Status.DesiredNumberScheduled, available: d.Status.NumberAvailable,
 	}
 	updated := d.Status.UpdatedNumberScheduled
@@ -199,7 +210,7 @@ func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 
 func statefulSetRollout(s *appsv1.StatefulSet) rollout {
 	r := rollout{
-		object: s, kind: v1alpha1.WorkloadStatefulSet, containers: s.Spec.Template.Spec.Containers,
+		object: s, kind: v1alpha1.WorkloadStatefulSet, containers: s.Spec.Template.Spec.Containers, selector: s.Spec.Selector,
 		desired: replicas(s.Spec.Replicas), available: s.Status.AvailableReplicas,
 	}
 	updated := r.desired

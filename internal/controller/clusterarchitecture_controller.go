@@ -6,7 +6,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -78,9 +77,9 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.reader.List(ctx, &mappings, client.MatchingLabelsSelector{Selector: selectors.Components}); err != nil {
 		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
 	}
-	view, _ := r.observer.Observe(key, assess.ClusterNeeds(), func(facts check.Facts) (any, time.Duration) {
-		return assess.ViewCluster(&arch.Spec, selectors.Nodes, facts), 0
+	seen := r.observer.Observe(key, assess.ClusterNeeds(), func(facts check.Facts) observe.Seen {
+		return observe.Seen{What: assess.ViewCluster(&arch.Spec, selectors.Nodes, facts)}
 	})
-	status, refresh := assess.Architecture(&arch, mappings.Items, view.(assess.ClusterView), r.clock.Now())
+	status, refresh := assess.Architecture(&arch, mappings.Items, seen.What.(assess.ClusterView), r.clock.Now())
 	return r.writer.writeArchitecture(ctx, &arch, status, refresh)
 }

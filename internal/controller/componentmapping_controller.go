@@ -6,7 +6,6 @@ package controller
 import (
 	"context"
 	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -43,6 +42,7 @@ func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) err
 
 // +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create
 
 // Reconcile brings the status of one ComponentMapping up to what is observed.
@@ -62,11 +62,12 @@ func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		r.observer.Forget(key)
 		return r.writer.writeMapping(ctx, &m, assess.InvalidMapping(&m, err, r.clock.Now()), 0)
 	}
-	findings, recheck := r.observer.Observe(key, check.Needs(checks), func(facts check.Facts) (any, time.Duration) {
-		return check.EvaluateAll(checks, facts)
+	seen := r.observer.Observe(key, check.Needs(checks), func(facts check.Facts) observe.Seen {
+		findings, recheck := check.EvaluateAll(checks, facts)
+		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
 	})
-	status, graceEnds := assess.Mapping(&m, findings.([]check.Finding), r.clock.Now())
-	return r.writer.writeMapping(ctx, &m, status, check.Earliest(recheck, graceEnds))
+	status, graceEnds := assess.Mapping(&m, seen.What.([]check.Finding), r.clock.Now())
+	return r.writer.writeMapping(ctx, &m, status, check.Earliest(seen.RecheckAfter, graceEnds))
 }
 
 // compiledChecks keeps the checks of each mapping ready to run, for one generation.

@@ -65,10 +65,19 @@ type Key struct {
 	Kind, Name string
 }
 
-// View is what a subscriber makes of facts. It must be pure, and what it yields comparable by
-// reflect.DeepEqual: the subscriber is notified when that changes, and only then. The duration says when
-// the same facts may yield something else; 0 is never.
-type View func(check.Facts) (any, time.Duration)
+// View is what a subscriber makes of facts. It must be pure: the subscriber is notified when what it sees
+// changes, and only then.
+type View func(check.Facts) Seen
+
+// Seen is what a subscriber sees.
+type Seen struct {
+	// What is seen, comparable by reflect.DeepEqual.
+	What any
+	// RecheckAfter is when the same facts may show something else; 0 is never.
+	RecheckAfter time.Duration
+	// Wants are further needs, as long as this is seen.
+	Wants []check.Need
+}
 
 // Live observes a cluster.
 type Live struct {
@@ -86,13 +95,16 @@ type Live struct {
 	sources     map[check.Need]*source
 	subscribers map[Key]*subscriber
 	running     sync.WaitGroup
+	// podReads is when the pods of a workload were last read; a flapping workload is explained no more
+	// often than a broken one.
+	podReads map[check.Need]time.Time
 }
 
 // subscriber is somebody who needs facts.
 type subscriber struct {
 	needs sets.Set[check.Need]
 	view  View
-	// last is the view that the subscriber was given last.
+	// last is what the subscriber saw last.
 	last any
 }
 
@@ -111,7 +123,7 @@ func NewLive(config *rest.Config, httpClient *http.Client, mapper meta.RESTMappe
 	return &Live{
 		options: options, config: config, http: httpClient, mapper: mapper, reader: reader, kube: kube, notify: notify,
 		metrics: newMetrics(),
-		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{},
+		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[check.Need]time.Time{},
 	}, nil
 }
 
@@ -134,23 +146,24 @@ func (l *Live) Start(ctx context.Context) error {
 	return nil
 }
 
-// Observe says what a subscriber needs, in place of what it needed before, and returns its view of the facts
-// as they are now. Needs that nobody else has are looked at from now on.
-func (l *Live) Observe(key Key, needs []check.Need, view View) (any, time.Duration) {
+// Observe says what a subscriber needs, in place of what it needed before, and returns what it sees of the
+// facts as they are now. Needs that nobody else has are looked at from now on.
+func (l *Live) Observe(key Key, needs []check.Need, view View) Seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wanted := sets.New(needs...)
+	before := sets.Set[check.Need]{}
 	if old := l.subscribers[key]; old != nil {
-		l.release(key, old.needs.Difference(wanted))
+		before = old.needs
 	}
-	for need := range wanted {
-		l.acquire(key, need)
-	}
-	s := &subscriber{needs: wanted, view: view}
-	var recheck time.Duration
-	s.last, recheck = view(l.facts(wanted))
-	l.subscribers[key] = s
-	return s.last, recheck
+	wanted := sets.New(needs...)
+	l.acquire(key, wanted)
+	// What was wanted until now is still there to be seen.
+	seen := view(l.facts(wanted.Union(before)))
+	wanted.Insert(seen.Wants...)
+	l.acquire(key, wanted)
+	l.release(key, before.Difference(wanted))
+	l.subscribers[key] = &subscriber{needs: wanted, view: view, last: seen.What}
+	return seen
 }
 
 // Forget ends a subscription; what nobody else needs is no longer looked at.
@@ -163,14 +176,16 @@ func (l *Live) Forget(key Key) {
 	}
 }
 
-func (l *Live) acquire(key Key, need check.Need) {
-	s := l.sources[need]
-	if s == nil {
-		s = newSource(l, need)
-		l.sources[need] = s
-		l.run(s)
+func (l *Live) acquire(key Key, needs sets.Set[check.Need]) {
+	for need := range needs {
+		s := l.sources[need]
+		if s == nil {
+			s = newSource(l, need)
+			l.sources[need] = s
+			l.run(s)
+		}
+		s.subscribers.Insert(key)
 	}
-	s.subscribers.Insert(key)
 }
 
 func (l *Live) release(key Key, needs sets.Set[check.Need]) {
@@ -245,7 +260,7 @@ func (l *Live) changed(s *source) {
 		if sub == nil {
 			continue // it is being added just now, and sees the facts then
 		}
-		if view, _ := sub.view(l.facts(sub.needs)); !reflect.DeepEqual(view, sub.last) {
+		if seen := sub.view(l.facts(sub.needs)); !reflect.DeepEqual(seen.What, sub.last) {
 			affected = append(affected, key)
 		}
 	}

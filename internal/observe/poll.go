@@ -7,11 +7,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +38,9 @@ const (
 // cannot be reached, what was read last stands.
 func (s *source) poll(ctx context.Context) {
 	for {
+		if s.need.Kind == check.PodKind && !s.awaitTurn(ctx) {
+			return
+		}
 		answer, err := s.read(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -49,6 +55,20 @@ func (s *source) poll(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// awaitTurn keeps two reads of the same pods an interval apart, even when nobody wanted them in between.
+func (s *source) awaitTurn(ctx context.Context) bool {
+	l, now := s.live, s.live.options.Clock.Now()
+	l.mu.Lock()
+	maps.DeleteFunc(l.podReads, func(need check.Need, last time.Time) bool { return now.Sub(last) >= need.Interval })
+	wait := time.Duration(0)
+	if last, read := l.podReads[s.need]; read {
+		wait = s.need.Interval - now.Sub(last)
+	}
+	l.podReads[s.need] = now.Add(wait)
+	l.mu.Unlock()
+	return s.sleep(ctx, wait)
 }
 
 // read looks once. An error means that nothing was learned.
@@ -136,17 +156,24 @@ func (s *source) fetch(ctx context.Context) ([]client.Object, error) {
 	})
 	lister.PageSize = pageSize
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: s.need.Selector}, func(o runtime.Object) error {
-		if object, ok := o.(client.Object); ok {
+		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+			return nil // it explains nothing
+		}
+		trimmed, err := trim(s.need.Kind)(o)
+		if object, ok := trimmed.(client.Object); ok {
 			objects = append(objects, object)
 		}
-		return nil
+		return err
 	})
 	return objects, err
 }
 
 func (s *source) listPrototype() client.ObjectList {
-	if s.need.Kind == coordinationv1.SchemeGroupVersion.WithKind("Lease") {
+	switch s.need.Kind {
+	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
 		return &coordinationv1.LeaseList{}
+	case check.PodKind:
+		return &corev1.PodList{}
 	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(s.need.Kind.GroupVersion().WithKind(s.need.Kind.Kind + "List"))

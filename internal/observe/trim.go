@@ -27,6 +27,8 @@ func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
 		switch o := o.(type) {
 		case *corev1.Node:
 			return trimNode(o), nil
+		case *corev1.Pod:
+			o.Annotations, o.Spec = nil, corev1.PodSpec{NodeName: o.Spec.NodeName}
 		case *appsv1.Deployment:
 			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
 		case *appsv1.DaemonSet:
