@@ -79,15 +79,18 @@ var rolledUp = []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy, v
 type rollup struct {
 	arch *v1alpha1.ClusterArchitecture
 	// mappings in the order of the table: by category, order and name.
-	mappings []v1alpha1.ComponentMapping
+	mappings []*v1alpha1.ComponentMapping
 	now      metav1.Time
 	// cuts tell what the status has no room for.
 	cuts []string
 }
 
 func newRollup(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, now time.Time) *rollup {
-	sorted := slices.Clone(mappings)
-	slices.SortFunc(sorted, func(a, b v1alpha1.ComponentMapping) int {
+	sorted := make([]*v1alpha1.ComponentMapping, len(mappings))
+	for i := range mappings {
+		sorted[i] = &mappings[i]
+	}
+	slices.SortFunc(sorted, func(a, b *v1alpha1.ComponentMapping) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(v1alpha1.Categories, a.Spec.Category), slices.Index(v1alpha1.Categories, b.Spec.Category)),
 			cmp.Compare(ptr.Deref(a.Spec.Order, 0), ptr.Deref(b.Spec.Order, 0)),
@@ -148,9 +151,8 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 
 // fill sets everything that sums up the mappings and the nodes.
 func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus, view ClusterView) {
-	listed := cut(r, r.mappings, maxComponents, "components")
-	for i := range listed {
-		s.Components = append(s.Components, summarize(&listed[i]))
+	for _, m := range cut(r, r.mappings, maxComponents, "components") {
+		s.Components = append(s.Components, summarize(m))
 	}
 	s.Summary = r.counts()
 	s.Categories = r.categories()
@@ -202,9 +204,9 @@ func (r *rollup) count(keep func(*v1alpha1.ComponentMapping) bool) *int32 {
 
 func (r *rollup) filter(keep func(*v1alpha1.ComponentMapping) bool) []*v1alpha1.ComponentMapping {
 	var out []*v1alpha1.ComponentMapping
-	for i := range r.mappings {
-		if keep(&r.mappings[i]) {
-			out = append(out, &r.mappings[i])
+	for _, m := range r.mappings {
+		if keep(m) {
+			out = append(out, m)
 		}
 	}
 	return out
@@ -229,9 +231,7 @@ func (r *rollup) counts() v1alpha1.ComponentCounts {
 func (r *rollup) categories() []v1alpha1.CategorySummary {
 	var out []v1alpha1.CategorySummary
 	for _, category := range v1alpha1.Categories {
-		in := &rollup{mappings: slices.DeleteFunc(slices.Clone(r.mappings), func(m v1alpha1.ComponentMapping) bool {
-			return m.Spec.Category != category
-		})}
+		in := &rollup{mappings: r.filter(func(m *v1alpha1.ComponentMapping) bool { return m.Spec.Category == category })}
 		if len(in.mappings) == 0 {
 			continue
 		}

@@ -54,11 +54,11 @@ func violation(rule v1alpha1.Rule, present []string, undecided bool) string {
 // exist is not present.
 func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
 	name, variant, _ := strings.Cut(member, "/")
-	i := slices.IndexFunc(r.mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
+	i := slices.IndexFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool { return m.Name == name })
 	if i < 0 {
 		return metav1.ConditionFalse
 	}
-	m := &r.mappings[i]
+	m := r.mappings[i]
 	status := verdict(m, v1alpha1.ConditionPresent)
 	if variant == "" || status != metav1.ConditionTrue || slices.Contains(m.Status.Variants, variant) {
 		return status
