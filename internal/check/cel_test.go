@@ -120,7 +120,7 @@ func TestExpressionCost(t *testing.T) {
 			c := newCheck("{type: Object, object: {apiVersion: v1, kind: ConfigMap, namespace: a, name: b, healthy: " + fmt.Sprintf("%q", test.healthy) + "}}")
 			configMap := object("{metadata: {namespace: a, name: b}}")
 			configMap.Object["data"] = map[string]any{
-				"list": strings.TrimSpace(strings.Repeat("a ", 5000)),
+				"list": strings.TrimSpace(strings.Repeat("a ", 1000)),
 				"yaml": strings.Repeat("- {name: aks-user-25795745-vmss, minSize: 2, maxSize: 3}\n", 500),
 			}
 			expectTold(t, c, seeing(c, configMap), "True/Unknown ExpressionError: ConfigMap a/b: healthy: "+test.want)

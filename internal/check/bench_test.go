@@ -1,0 +1,52 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// BenchmarkNodes5000 judges a big cluster, of which a few nodes are not ready.
+func BenchmarkNodes5000(b *testing.B) {
+	c := newCheck(`{type: Nodes, nodes: {
+		selector: {matchExpressions: [{key: kubernetes.azure.com/cluster, operator: Exists}]},
+		ignoreTaints: [node.cloudprovider.kubernetes.io/shutdown], version: Kubelet, minHealthyPercent: 99,
+		healthy: {conditions: [{type: Ready, status: "True"}],
+			forbiddenConditions: [{type: KubeletProblem, status: "True", maxHeartbeatAgeSeconds: 900}]}}}`)
+	var nodes []client.Object
+	for i := range 5000 {
+		state := ready()
+		if i%1000 == 0 {
+			state = notReady()
+		}
+		n := node(fmt.Sprintf("aks-user-25795745-vmss%06x", i), "{providerID: 'azure:///a'}",
+			"{nodeInfo: {kubeletVersion: v1.35.8}, conditions: ["+condition("KubeletProblem", "False", "KubeletIsUp", time.Minute)+", "+state+"]}")
+		nodes = append(nodes, labeled(n, map[string]string{"kubernetes.azure.com/cluster": "MC_a", "kubernetes.azure.com/mode": "user"}))
+	}
+	facts := seeing(c, nodes...)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Evaluate(facts)
+	}
+}
+
+// BenchmarkWorkload judges one Deployment among the forty of a namespace.
+func BenchmarkWorkload(b *testing.B) {
+	c := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [app-17], container: app, imagePath: kubernetes/coredns}}")
+	var deployments []client.Object
+	for i := range 40 {
+		deployments = append(deployments, deployment(fmt.Sprintf("app-%d", i),
+			containers("app", "mcr.microsoft.com/oss/v2/kubernetes/coredns:v1.13.1-20"),
+			"{observedGeneration: 2, updatedReplicas: 1, availableReplicas: 1}"))
+	}
+	facts := seeing(c, deployments...)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Evaluate(facts)
+	}
+}

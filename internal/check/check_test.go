@@ -1,0 +1,212 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// A check of each type, by what it looks for.
+var everyType = map[string]string{
+	"Deployment kube-system/coredns":            "{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [coredns]}}",
+	"Nodes with labels a=b":                     "{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}",
+	"Lease kube-system/kube-scheduler":          "{type: Lease, lease: {namespace: kube-system, name: kube-scheduler}}",
+	"GET /readyz":                               "{type: Endpoint, endpoint: {path: /readyz, healthy: body == 'ok'}}",
+	"CSIDriver disk.csi.azure.com":              "{type: Object, object: {apiVersion: storage.k8s.io/v1, kind: CSIDriver, name: disk.csi.azure.com, healthy: object.spec.attachRequired}}",
+	"refusal to delete nodes":                   "{type: AccessReview, accessReview: {verb: delete, resource: nodes, reasonContains: [Azure]}}",
+	"Deployment in kube-system with labels a=b": "{type: Workload, workload: {kind: Deployment, namespace: kube-system, selector: {matchLabels: {a: b}}}}",
+}
+
+// What could not be read is neither absent nor unhealthy, and says what to do about it. A kind that is not
+// served is absent: nothing of it can exist.
+func TestNothingToJudge(t *testing.T) {
+	for subject, spec := range everyType {
+		c := newCheck(spec)
+		for name, test := range map[string]struct {
+			facts Facts
+			want  string
+		}{
+			"not asked yet": {Facts{Now: noon}, "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
+			"pending":       {answered(c, Answer{State: Pending}), "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
+			"kind not served": {
+				answered(c, Answer{State: NotServed, Message: "the API server does not serve it"}),
+				"False/NotAssessed KindNotServed: " + subject + " does not exist: the API server does not serve it",
+			},
+			"forbidden": {
+				answered(c, Answer{State: NotPermitted, Message: "grant a rule"}),
+				"Unknown/NotAssessed NotPermitted: not permitted to look for " + subject + ": grant a rule",
+			},
+			"failed": {
+				answered(c, Answer{State: Failed, Message: "the first read takes longer than 30s"}),
+				"Unknown/NotAssessed ObservationFailed: could not look for " + subject + ": the first read takes longer than 30s",
+			},
+		} {
+			t.Run(subject+"/"+name, func(t *testing.T) {
+				f := c.Evaluate(test.facts)
+				g := NewWithT(t)
+				g.Expect(told(f)).To(Equal(test.want))
+				g.Expect(f.Pending()).To(Equal(f.Reason == v1alpha1.ReasonNotYetObserved))
+				g.Expect(f.Objects).To(BeEmpty())
+			})
+		}
+	}
+}
+
+func TestCompile(t *testing.T) {
+	spec := decode[v1alpha1.ComponentMappingSpec](`
+checks:
+- {name: node-plugin, type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [csi-azuredisk-node]}}
+variants:
+- name: in-cluster
+  checks:
+  - {name: controller, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [csi-azuredisk-controller]}}
+- name: hosted
+  checks:
+  - {name: attacher, type: Lease, lease: {namespace: kube-system, name: external-attacher-leader-disk-csi-azure-com}}
+  - {name: resizer, type: Lease, lease: {namespace: kube-system, name: external-resizer-disk-csi-azure-com}}
+`)
+	checks, err := Compile(&spec)
+	g := NewWithT(t)
+	g.Expect(err).NotTo(HaveOccurred())
+	var names []string
+	for _, c := range checks {
+		names = append(names, c.Name())
+	}
+	g.Expect(names).To(Equal([]string{"node-plugin", "in-cluster/controller", "hosted/attacher", "hosted/resizer"}))
+
+	needs := Needs(checks)
+	g.Expect(needs).To(HaveLen(4))
+	g.Expect(needs[2]).To(Equal(needs[3]), "leases of a namespace are read once")
+}
+
+func TestCompileNamesEveryMistake(t *testing.T) {
+	spec := decode[v1alpha1.ComponentMappingSpec](`
+checks:
+- {name: a, type: Prophecy}
+- {name: b, type: Workload, workload: {kind: DaemonSet, namespace: kube-system, selector: {matchExpressions: [{key: x, operator: Near}]}}}
+variants:
+- name: v
+  checks:
+  - {name: c, type: Endpoint, endpoint: {path: /version, version: status}}
+  - {name: fine, type: Endpoint, endpoint: {path: /version}}
+`)
+	_, err := Compile(&spec)
+	NewWithT(t).Expect(err).To(MatchError(And(
+		ContainSubstring(`check a: unknown type "Prophecy"`),
+		ContainSubstring(`check b: selector: "Near" is not a valid label selector operator`),
+		ContainSubstring(`check v/c: endpoint.version: "status" must yield a string`),
+		Not(ContainSubstring("fine")),
+	)))
+}
+
+func TestDefaults(t *testing.T) {
+	workload := newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: a, names: [b]}}")
+	lease := newCheck("{type: Lease, method: PlatformService, evidence: Indirect, expect: Optional, lease: {namespace: a, name: b}}")
+	none := newCheck("{type: Object, method: None, object: {apiVersion: v1, kind: Service}}")
+	other := newCheck("{type: Workload, method: HostBinary, workload: {kind: DaemonSet, namespace: a, names: [b]}}")
+
+	g := NewWithT(t)
+	g.Expect(workload.Expect()).To(Equal(v1alpha1.ExpectPresent))
+	g.Expect(lease.Expect()).To(Equal(v1alpha1.ExpectOptional))
+
+	g.Expect(workload.Evidence()).To(Equal(v1alpha1.EvidenceDirect))
+	g.Expect(lease.Evidence()).To(Equal(v1alpha1.EvidenceIndirect))
+
+	g.Expect(workload.Method()).To(BeEquivalentTo("DaemonSet"), "the workload's kind")
+	g.Expect(lease.Method()).To(BeEquivalentTo("PlatformService"))
+	g.Expect(none.Method()).To(BeEmpty())
+	g.Expect(other.Method()).To(BeEquivalentTo("HostBinary"))
+}
+
+func TestEarliest(t *testing.T) {
+	for name, test := range map[string]struct{ a, b, want time.Duration }{
+		"never and never": {0, 0, 0},
+		"never and soon":  {0, time.Second, time.Second},
+		"soon and never":  {time.Second, 0, time.Second},
+		"soon and later":  {time.Second, time.Minute, time.Second},
+		"later and soon":  {time.Minute, time.Second, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(Earliest(test.a, test.b)).To(Equal(test.want))
+		})
+	}
+}
+
+// What a finding means depends on what its author expects.
+func TestExpectations(t *testing.T) {
+	here, broken := "{observedGeneration: 2, updatedReplicas: 1, availableReplicas: 1}", "{observedGeneration: 2, updatedReplicas: 1}"
+	type meaning struct {
+		asExpected     v1alpha1.Verdict
+		evident, votes bool
+	}
+	for expect, test := range map[string]struct{ healthy, broken, idle, absent, forbidden meaning }{
+		"Present": {
+			healthy: meaning{"True", true, true}, broken: meaning{"True", true, true}, idle: meaning{"True", true, false},
+			absent: meaning{"False", false, false}, forbidden: meaning{"Unknown", false, false},
+		},
+		"Optional": {
+			healthy: meaning{"True", true, true}, broken: meaning{"True", true, true}, idle: meaning{"True", true, false},
+			absent: meaning{"True", false, false}, forbidden: meaning{"True", false, false},
+		},
+		"Absent": {
+			healthy: meaning{"False", false, false}, broken: meaning{"False", false, false}, idle: meaning{"False", false, false},
+			absent: meaning{"True", false, false}, forbidden: meaning{"Unknown", false, false},
+		},
+		"Precondition": {
+			healthy: meaning{"True", false, false}, broken: meaning{"True", false, false}, idle: meaning{"True", false, false},
+			absent: meaning{"False", false, false}, forbidden: meaning{"Unknown", false, false},
+		},
+	} {
+		t.Run(expect, func(t *testing.T) {
+			c := newCheck("{type: Workload, expect: " + expect + ", workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
+			g := NewWithT(t)
+			for what, seen := range map[string]struct {
+				facts Facts
+				want  meaning
+			}{
+				"healthy":   {seeing(c, deployment("a", "", here)), test.healthy},
+				"broken":    {seeing(c, deployment("a", "", broken)), test.broken},
+				"idle":      {seeing(c, deployment("a", "{replicas: 0}", "{observedGeneration: 2}")), test.idle},
+				"absent":    {seeing(c), test.absent},
+				"forbidden": {answered(c, Answer{State: NotPermitted}), test.forbidden},
+			} {
+				f := c.Evaluate(seen.facts)
+				g.Expect(meaning{f.AsExpected(), f.Evident(), f.Votes()}).To(Equal(seen.want), what)
+			}
+		})
+	}
+}
+
+// Findings come in the order of the checks, each knows its check, and the first wait counts.
+func TestEvaluateAll(t *testing.T) {
+	first := newCheck("{type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: 'True', maxHeartbeatAgeSeconds: 60}]}}}")
+	second := newCheck("{type: Object, object: {apiVersion: v1, kind: Service, present: now > timestamp('2026-01-01T00:00:00Z')}}")
+	third := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
+	checks := []*Check{first, second, third}
+	facts := Facts{Now: noon, Answers: map[Need]Answer{}}
+	for c, o := range map[*Check]client.Object{
+		first: nodeWith("n", ready()), second: object("{metadata: {name: s}}"), third: deployment("a", "", ""),
+	} {
+		facts.Answers[c.Needs()[0]] = Answer{State: Known, Objects: []client.Object{o}}
+	}
+
+	findings, wait := EvaluateAll(checks, facts)
+	g := NewWithT(t)
+	g.Expect(wait).To(Equal(timedRecheck))
+	g.Expect(findings).To(HaveLen(3))
+	for i, c := range checks {
+		g.Expect(findings[i].Check).To(BeIdenticalTo(c))
+	}
+	again, _ := EvaluateAll(checks, facts)
+	g.Expect(again).To(Equal(findings), "equal facts, equal findings")
+
+	_, wait = EvaluateAll(checks[2:], facts)
+	g.Expect(wait).To(BeZero(), "time turns nothing of a workload")
+}

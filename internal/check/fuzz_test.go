@@ -1,0 +1,118 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// checksOfAnything find whatever they are shown, and look at all of it.
+func checksOfAnything() []*Check {
+	const criteria = `{conditions: [{type: Ready, status: "True", maxHeartbeatAgeSeconds: 60}], forbiddenConditions: [{type: KubeletProblem, status: "True", maxHeartbeatAgeSeconds: 60}],
+		forbiddenTaints: [t], runtimePrefix: "containerd://", providerIDPrefix: "azure://", podCIDR: Set}`
+	var checks []*Check
+	for _, spec := range []string{
+		"{type: Workload, workload: {kind: Deployment, namespace: a, container: c}}",
+		"{type: Workload, workload: {kind: DaemonSet, namespace: a, container: c}}",
+		"{type: Workload, workload: {kind: StatefulSet, namespace: a, container: c, imagePath: b/c}}",
+		"{type: Nodes, nodes: {version: Kubelet, healthy: " + criteria + "}}",
+		"{type: Nodes, nodes: {version: ContainerRuntime, ignoreTaints: [t], present: " + criteria + "}}",
+		"{type: Lease, lease: {namespace: a}}",
+		"{type: Endpoint, endpoint: {path: /a}}",
+		"{type: Endpoint, endpoint: {path: /a, present: json != null, healthy: json.a, version: body}}",
+		"{type: Object, object: {apiVersion: v1, kind: A}}",
+		"{type: Object, object: {apiVersion: v1, kind: A, healthy: object.a, version: object.a, message: object.a}}",
+		"{type: Object, object: {apiVersion: v1, kind: A, healthy: parseYAML(object.a).b < now, message: string(parseYAML(object.a))}}",
+		"{type: AccessReview, accessReview: {verb: get, resource: a, reasonContains: [a]}}",
+	} {
+		checks = append(checks, newCheck(spec))
+	}
+	return checks
+}
+
+// objectFor is an object of the kind that the check looks for, with as much of the text as fits into it.
+func objectFor(c *Check, text []byte) client.Object {
+	typed, ok := map[string]client.Object{
+		"Deployment": &appsv1.Deployment{}, "DaemonSet": &appsv1.DaemonSet{}, "StatefulSet": &appsv1.StatefulSet{},
+		"Node": &corev1.Node{}, "Lease": &coordinationv1.Lease{},
+	}[c.Needs()[0].Kind.Kind]
+	if ok {
+		_ = json.Unmarshal(text, typed) // what does not fit is left out, which makes odd objects
+		return typed
+	}
+	untyped := &unstructured.Unstructured{}
+	_ = json.Unmarshal(text, &untyped.Object)
+	return untyped
+}
+
+// Whatever is seen, the finding is a proper one.
+func FuzzEvaluate(f *testing.F) {
+	for _, text := range []string{
+		``, `null`, `{}`, `[]`, `"a"`, "\xff\xfe", `{"a": true}`, `{"a": "b: 1"}`, `{"a": "b: [unclosed"}`, `{"a": {"b": null}}`,
+		`{"metadata": null, "spec": null, "status": null}`,
+		`{"spec": {"replicas": 0}, "status": {"availableReplicas": 3}}`,
+		`{"spec": {"replicas": -1}, "status": {"availableReplicas": -3, "updatedReplicas": -3}}`,
+		`{"spec": {"replicas": 2147483647, "strategy": {"rollingUpdate": {"maxUnavailable": "100%", "maxSurge": "x"}}}}`,
+		`{"spec": {"strategy": {"type": "Recreate"}, "paused": true, "template": {"spec": {"containers": [{"name": "c"}]}}}}`,
+		`{"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "registry.example:5000/b/c@sha256:ab"}, {"name": "c", "image": ":"}]}}}}`,
+		`{"metadata": {"generation": 2}, "spec": {"updateStrategy": {"rollingUpdate": {"partition": -5, "maxUnavailable": "-7%"}}}, "status": {"observedGeneration": 1, "updateRevision": "b"}}`,
+		`{"metadata": {"generation": 9}, "status": {"desiredNumberScheduled": 2, "numberAvailable": 9, "updatedNumberScheduled": -1}}`,
+		`{"status": {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}, {"type": "ReplicaFailure", "status": "True"}]}}`,
+		`{"status": {"conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": null}, {"type": "KubeletProblem", "status": "True"}, {}]}}`,
+		`{"status": {"conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "9999-12-31T23:59:59Z"}], "nodeInfo": {"containerRuntimeVersion": "containerd://"}}}`,
+		`{"spec": {"taints": [{"key": "t"}, {}], "providerID": "azure://", "podCIDR": "x"}, "status": {"nodeInfo": {"containerRuntimeVersion": "://"}}}`,
+		`{"spec": {"holderIdentity": "", "leaseDurationSeconds": 2147483647, "renewTime": "0001-01-01T00:00:00.000000Z"}}`,
+		`{"spec": {"holderIdentity": "a", "leaseDurationSeconds": -1, "renewTime": "9999-12-31T23:59:59.000000Z"}}`,
+	} {
+		f.Add([]byte(text), 200)
+		f.Add([]byte(text), -1)
+	}
+	checks := checksOfAnything()
+	f.Fuzz(func(t *testing.T, text []byte, status int) {
+		g := NewWithT(t)
+		for _, c := range checks {
+			o := objectFor(c, text)
+			answer := Answer{
+				State: Known, ReadAt: noon, Objects: []client.Object{o, objectFor(c, nil)},
+				Response: Response{Status: status, Body: string(text)}, Reason: string(text),
+			}
+			expectProper(g, c, answered(c, answer))
+			answer.Renewals = map[types.NamespacedName]Renewal{
+				client.ObjectKeyFromObject(o): {Since: noon.Add(time.Duration(status) * time.Second), Moved: status > 200},
+			}
+			expectProper(g, c, answered(c, answer))
+		}
+	})
+}
+
+// expectProper holds a finding to what everybody who reads findings relies on.
+func expectProper(g *WithT, c *Check, facts Facts) {
+	f := c.Evaluate(facts)
+	g.Expect(f.Reason).NotTo(BeEmpty())
+	g.Expect(f.Message).NotTo(BeEmpty())
+	g.Expect(len(f.Message)).To(BeNumerically("<=", MaxCheckMessage))
+	g.Expect(utf8.ValidString(f.Message)).To(BeTrue())
+	g.Expect(f.Present).To(BeElementOf(v1alpha1.VerdictTrue, v1alpha1.VerdictFalse, v1alpha1.VerdictUnknown))
+	g.Expect(f.Healthy).To(BeElementOf(
+		v1alpha1.VerdictTrue, v1alpha1.VerdictFalse, v1alpha1.VerdictUnknown, v1alpha1.VerdictNotAssessed))
+	if f.Present != v1alpha1.VerdictTrue {
+		g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictNotAssessed), "what is not there has no health")
+	}
+	g.Expect(len(f.Objects)).To(And(BeNumerically("<=", MaxObjects), BeNumerically("<=", f.ObjectCount)))
+	g.Expect(reflect.DeepEqual(f, c.Evaluate(facts))).To(BeTrue(), "equal facts, equal findings")
+}
