@@ -99,11 +99,11 @@ func describeShape(shape string) {
 
 		pools := map[string]string{}
 		for _, p := range whole.Status.NodePools {
-			pools[p.Name] = fmt.Sprintf("%d/%d %s %v", *p.Ready, *p.Nodes, p.Mode, p.KubeletVersions)
+			pools[p.Name] = fmt.Sprintf("%d/%d %s %s", *p.Ready, *p.Nodes, p.Mode, p.KubeletVersions)
 		}
 		want := map[string]string{}
 		for _, p := range bed.Shape.NodePools {
-			want[p.Name] = fmt.Sprintf("%d/%d %s [%s]", p.Count, p.Count, p.Labels["kubernetes.azure.com/mode"], bed.Shape.KubernetesVersion)
+			want[p.Name] = fmt.Sprintf("%d/%d %s %s", p.Count, p.Count, p.Labels["kubernetes.azure.com/mode"], bed.Shape.KubernetesVersion)
 		}
 		Expect(pools).To(Equal(want))
 	})
