@@ -33,7 +33,9 @@ const (
 
 // Architecture derives a ClusterArchitecture's status from its mappings, which its componentSelector picks,
 // and from the view of the cluster. The duration says when to look again although nothing changes.
-func Architecture(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, view ClusterView, now time.Time) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
+func Architecture(
+	arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, view ClusterView, now time.Time,
+) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
 	r := newRollup(arch, mappings, now)
 	if view.Pending {
 		return r.observing(), 0
@@ -199,7 +201,7 @@ func is(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.Comp
 }
 
 func (r *rollup) count(keep func(*v1alpha1.ComponentMapping) bool) *int32 {
-	return ptr.To(int32(len(r.filter(keep))))
+	return new(int32(len(r.filter(keep))))
 }
 
 func (r *rollup) filter(keep func(*v1alpha1.ComponentMapping) bool) []*v1alpha1.ComponentMapping {
@@ -217,7 +219,7 @@ func (r *rollup) counts() v1alpha1.ComponentCounts {
 		return func(m *v1alpha1.ComponentMapping) bool { return verdict(m, v1alpha1.ConditionPresent) == status }
 	}
 	c := v1alpha1.ComponentCounts{
-		Total:    ptr.To(int32(len(r.mappings))),
+		Total:    new(int32(len(r.mappings))),
 		Present:  r.count(present(metav1.ConditionTrue)),
 		Healthy:  r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionTrue)),
 		Degraded: r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)),
@@ -379,7 +381,8 @@ func (r *rollup) asDocumented() metav1.Condition {
 			fmt.Sprintf("%d differ from their documentation: %s", len(different), strings.Join(different, ", ")))
 	}
 	if len(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue))) == 0 {
-		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "no component can be compared with its documentation")
+		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare,
+			"no component can be compared with its documentation")
 	}
 	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "everything that can be compared is as documented")
 }

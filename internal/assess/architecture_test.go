@@ -188,7 +188,7 @@ func notNeeded(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 }
 
 func inCategory(c v1alpha1.Category, order int32, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
-	m.Spec.Category, m.Spec.Order = c, ptr.To(order)
+	m.Spec.Category, m.Spec.Order = c, new(order)
 	return m
 }
 
@@ -467,7 +467,7 @@ func healthRollupCases(t testing.TB) []archCase {
 	}
 	sick := ill(t, "rolling")
 	sick.Status = component(t, "rolling", checks(dns), with(rolling("coredns"))).Status
-	doubtful := component(t, "doubtful", checks(dns, driver), with(deployment("coredns", 2, 2), custom("Driver", "d", nil)))
+	doubtful := component(t, "doubtful", checks(dns, driver), with(deployment("coredns", 2, 2), aDriver("d", nil)))
 	rejected := well(t, "rejected")
 	rejected.Status = assess.InvalidMapping(&rejected, errSpec, start)
 	return []archCase{{
@@ -513,7 +513,7 @@ func documentedRollupCases(t testing.TB) []archCase {
 			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("2 differ from their documentation: b, c"))
 		},
 	}, {
-		name: "nothing can be compared", mappings: list(gone(t, "a"), component(t, "b", checks(driver), with(custom("Driver", "d", nil)))),
+		name: "nothing can be compared", mappings: list(gone(t, "a"), component(t, "b", checks(driver), with(aDriver("d", nil)))),
 		documented: "Unknown NothingToCompare",
 	}}
 }

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
@@ -143,7 +142,7 @@ func (c *poolCounter) list() []v1alpha1.NodePool {
 	var out []v1alpha1.NodePool
 	for name, p := range c.pools {
 		out = append(out, v1alpha1.NodePool{
-			Name: name, Mode: p.mode, OS: p.os, Nodes: ptr.To(p.nodes), Ready: ptr.To(p.ready),
+			Name: name, Mode: p.mode, OS: p.os, Nodes: new(p.nodes), Ready: new(p.ready),
 			KubeletVersions: format(p.kubelets), ContainerRuntimes: format(p.runtimes), NodeImages: format(p.images),
 		})
 	}

@@ -12,7 +12,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
@@ -65,7 +64,7 @@ func unready(n *corev1.Node, status corev1.ConditionStatus) *corev1.Node {
 
 func TestNodePools(t *testing.T) {
 	pool := func(name, mode string, nodes, ready int32) v1alpha1.NodePool {
-		return v1alpha1.NodePool{Name: name, Mode: mode, OS: "linux", Nodes: ptr.To(nodes), Ready: ptr.To(ready),
+		return v1alpha1.NodePool{Name: name, Mode: mode, OS: "linux", Nodes: new(nodes), Ready: new(ready),
 			KubeletVersions: "v1.33.1", ContainerRuntimes: "containerd://1.7.27-1", NodeImages: "Ubuntu-202603"}
 	}
 	mixed := pool("a", "system", 4, 4)

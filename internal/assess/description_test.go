@@ -255,7 +255,7 @@ func listCases() []mappingCase {
 	family := `{name: drivers, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, healthy: "object.up", message: "object.why"}}`
 	var drivers cluster
 	for i := range 12 {
-		drivers.objects = append(drivers.objects, custom("Driver", fmt.Sprintf("d%02d", i), map[string]any{"up": i != 11, "why": strings.Repeat("é", 600)}))
+		drivers.objects = append(drivers.objects, aDriver(fmt.Sprintf("d%02d", i), map[string]any{"up": i != 11, "why": strings.Repeat("é", 600)}))
 	}
 	return []mappingCase{{
 		name: "64 checks, all failing", spec: checks(list...), cluster: everything,

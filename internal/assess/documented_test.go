@@ -40,7 +40,7 @@ func documentedCases() []mappingCase {
 		name: "one method less than documented", spec: documented("methods: [Deployment, DaemonSet]", dns),
 		cluster: with(deployment("coredns", 1, 1)), documented: "False MethodDiffers", says: "documented as DaemonSet + Deployment, observed as Deployment",
 	}, {
-		name: "nothing says how it is implemented", spec: checks(driver), cluster: with(custom("Driver", "d", map[string]any{"up": true})),
+		name: "nothing says how it is implemented", spec: checks(driver), cluster: with(aDriver("d", map[string]any{"up": true})),
 		documented: "Unknown NothingToCompare",
 	}, {
 		name:    "what is no implementation says nothing, its image neither",

@@ -133,7 +133,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 			Version:            check.Truncate(check.FormatVersions(f.Versions), 256),
 			Image:              check.Truncate(check.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
-			ObjectCount:        ptr.To(int32(f.ObjectCount)),
+			ObjectCount:        new(int32(f.ObjectCount)),
 			LastTransitionTime: a.since(f),
 		})
 	}

@@ -4,6 +4,7 @@
 package assess_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func symptoms() []symptom {
 		v1alpha1.ReasonEndpointFailing, "{name: readyz, type: Endpoint, method: PlatformService, endpoint: {path: /readyz}}",
 		cluster{responses: map[string]check.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
 	}, {
-		v1alpha1.ReasonExpressionFalse, driver, with(custom("Driver", "d", map[string]any{"up": false})), "driver: Driver d: does not meet object.up",
+		v1alpha1.ReasonExpressionFalse, driver, with(aDriver("d", map[string]any{"up": false})), "driver: Driver d: does not meet object.up",
 	}, {
 		v1alpha1.ReasonRolloutStuck, workload("Deployment", "stuck"), with(stuck("stuck")), "stuck: Deployment kube-system/stuck",
 	}}
@@ -93,9 +94,7 @@ func failingCases() []mappingCase {
 		for _, s := range slices.Backward(all[i:]) {
 			list = append(list, s.check)
 			sick.objects = append(sick.objects, s.broken.objects...)
-			for path, r := range s.broken.responses {
-				sick.responses[path] = r
-			}
+			maps.Copy(sick.responses, s.broken.responses)
 		}
 		cases = append(cases, mappingCase{
 			name: all[i].reason + " alone", spec: checks(all[i].check), cluster: all[i].broken,
@@ -132,7 +131,7 @@ func noVoteCases() []mappingCase {
 	exists := "{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}"
 	refusal := "{name: guard, type: AccessReview, method: PlatformService, accessReview: {verb: delete, resource: nodes, reasonContains: [Azure]}}"
 	return []mappingCase{{
-		name: "presence can be seen, health cannot", spec: checks(exists), cluster: with(custom("Driver", "d", nil)),
+		name: "presence can be seen, health cannot", spec: checks(exists), cluster: with(aDriver("d", nil)),
 		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "Unknown NothingToCompare",
 		says: "found: Driver",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
@@ -163,7 +162,7 @@ func noVoteCases() []mappingCase {
 }
 
 func undecidedCases() []mappingCase {
-	broken := custom("Driver", "d", nil) // without the field that the check reads
+	broken := aDriver("d", nil) // without the field that the check reads
 	return []mappingCase{{
 		name: "an expression for health fails", spec: checks(dns, driver), cluster: with(deployment("coredns", 2, 2), broken),
 		present: "True Observed", healthy: "Unknown ObservationFailed", documented: "True MatchesDocumentation",
@@ -195,16 +194,16 @@ func graceCases() []mappingCase {
 	reading := func(after time.Duration) visit {
 		return visit{after: after, cluster: cluster{}.hidden(check.Pending, "Deployment")}
 	}
-	turned := func(conditionType string, after time.Duration) func(*WithT, v1alpha1.ComponentMappingStatus, v1alpha1.ComponentMappingStatus) {
+	turned := func(after time.Duration) func(*WithT, v1alpha1.ComponentMappingStatus, v1alpha1.ComponentMappingStatus) {
 		return func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(the(conditionType, s.Conditions).LastTransitionTime).To(at(after), "when %s turned", conditionType)
+			g.Expect(the("Healthy", s.Conditions).LastTransitionTime).To(at(after), "when Healthy turned")
 		}
 	}
 	return []mappingCase{{
 		name: "begins", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1)},
 		healthy: "True WithinGracePeriod", wait: grace,
 		says: "unhealthy from 2026-03-01T08:06:00Z on unless it recovers: coredns: Deployment kube-system/coredns: 0/2 available",
-		also: turned("Healthy", 0),
+		also: turned(0),
 	}, {
 		name: "begins with the first visit", spec: spec, visits: []visit{see(0, 0, 1)},
 		healthy: "True WithinGracePeriod", wait: grace, says: "from 2026-03-01T08:05:00Z on",
@@ -217,14 +216,14 @@ func graceCases() []mappingCase {
 	}, {
 		name: "runs out", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(time.Minute+grace, 0, 1)},
 		healthy: "False WorkloadUnavailable", says: "coredns: Deployment kube-system/coredns: 0/2 available",
-		also: turned("Healthy", time.Minute+grace),
+		also: turned(time.Minute + grace),
 	}, {
 		name: "fractions of a second do not make it look again and again", spec: spec,
 		visits:  []visit{see(900*time.Millisecond, 0, 1), see(grace+100*time.Millisecond, 0, 1)},
 		healthy: "False WorkloadUnavailable",
 	}, {
 		name: "recovers inside", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(3*time.Minute, 2, 1)},
-		healthy: "True AllChecksPass", also: turned("Healthy", 0),
+		healthy: "True AllChecksPass", also: turned(0),
 	}, {
 		name: "begins anew after a recovery", spec: spec,
 		visits:  []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(3*time.Minute, 2, 1), see(4*time.Minute, 0, 1), see(8*time.Minute, 0, 1)},
@@ -251,7 +250,7 @@ func graceCases() []mappingCase {
 	}, {
 		name: "none: unhealthy at once", spec: checks(dns), visits: []visit{{cluster: with(deployment("coredns", 2, 2))},
 			{after: time.Minute, cluster: with(deployment("coredns", 0, 2))}},
-		healthy: "False WorkloadUnavailable", also: turned("Healthy", time.Minute),
+		healthy: "False WorkloadUnavailable", also: turned(time.Minute),
 	}, {
 		name: "is no grace for absence", spec: spec, visits: []visit{see(0, 2, 1), {after: time.Minute, cluster: cluster{}}},
 		present: "False NotFound", healthy: "Unknown NotPresent",

@@ -20,7 +20,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -65,9 +64,7 @@ func with(objects ...object) cluster { return cluster{objects: objects} }
 // hidden is the cluster where looking at this came to nothing.
 func (c cluster) hidden(state check.State, what ...string) cluster {
 	unseen := map[string]check.State{}
-	for k, v := range c.unseen {
-		unseen[k] = v
-	}
+	maps.Copy(unseen, c.unseen)
 	for _, w := range what {
 		unseen[w] = state
 	}
@@ -118,7 +115,7 @@ func running(images []string) corev1.PodTemplateSpec {
 func deployment(name string, available, desired int32, images ...string) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{Kind: "Deployment"}, ObjectMeta: inKubeSystem(name),
-		Spec:   appsv1.DeploymentSpec{Replicas: ptr.To(desired), Template: running(images)},
+		Spec:   appsv1.DeploymentSpec{Replicas: new(desired), Template: running(images)},
 		Status: appsv1.DeploymentStatus{ObservedGeneration: 1, UpdatedReplicas: desired, AvailableReplicas: available},
 	}
 }
@@ -151,7 +148,7 @@ func stuck(name string) *appsv1.Deployment {
 func lease(name string, renewed time.Duration) *coordinationv1.Lease {
 	return &coordinationv1.Lease{
 		TypeMeta: metav1.TypeMeta{Kind: "Lease"}, ObjectMeta: inKubeSystem(name),
-		Spec: coordinationv1.LeaseSpec{HolderIdentity: ptr.To("somebody"), RenewTime: ptr.To(metav1.NewMicroTime(start.Add(renewed)))},
+		Spec: coordinationv1.LeaseSpec{HolderIdentity: new("somebody"), RenewTime: new(metav1.NewMicroTime(start.Add(renewed)))},
 	}
 }
 
@@ -166,13 +163,11 @@ func node(name string, ready corev1.ConditionStatus, labels map[string]string) *
 	}
 }
 
-// custom is an object of a kind without a Go type.
-func custom(kind, name string, fields map[string]any) *unstructured.Unstructured {
-	u := &unstructured.Unstructured{Object: map[string]any{"kind": kind, "apiVersion": "example.com/v1"}}
+// aDriver is an object of a kind without a Go type.
+func aDriver(name string, fields map[string]any) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"kind": "Driver", "apiVersion": "example.com/v1"}}
 	u.SetName(name)
-	for k, v := range fields {
-		u.Object[k] = v
-	}
+	maps.Copy(u.Object, fields)
 	return u
 }
 

@@ -175,7 +175,7 @@ func cannotTellCases() []mappingCase {
 		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
 		says: "coredns: could not look for Deployment kube-system/coredns",
 	}, {
-		name: "an expression failed", spec: checks(broken), cluster: with(custom("Driver", "d", nil)),
+		name: "an expression failed", spec: checks(broken), cluster: with(aDriver("d", nil)),
 		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
 		says: "broken: Driver d: present: ",
 	}, {
