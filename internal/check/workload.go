@@ -92,6 +92,10 @@ func (c *Check) matchesWorkload(r rollout) bool {
 	})
 }
 
+// windowsBuild begins what the tag of an image for Windows has beyond the version, as in
+// v1.33.5-windows-hpc-1.
+const windowsBuild = "-windows"
+
 // imagesInUse reports the images and versions of the named container; an idle workload counts only when all
 // are idle.
 func imagesInUse(rollouts []rollout, container string) ([]VersionCount, []string) {
@@ -107,6 +111,7 @@ func imagesInUse(rollouts []rollout, container string) ([]VersionCount, []string
 				continue
 			}
 			image, tag := SplitImage(ct.Image)
+			tag, _, _ = strings.Cut(tag, windowsBuild)
 			images = append(images, image)
 			counts[tag] += max(int(r.desired), 1)
 		}

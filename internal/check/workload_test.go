@@ -421,7 +421,7 @@ func TestWorkloadVersions(t *testing.T) {
 		},
 		"all idle": {
 			"azuredisk", []client.Object{daemonSet("csi-a-win", containers("azuredisk", repository+":v1.33.5-windows-hp"), on(0))},
-			"v1.33.5-windows-hp", []string{repository},
+			"v1.33.5", []string{repository},
 		},
 		"no container named": {
 			"", []client.Object{daemonSet("csi-a", containers("azuredisk", repository+":v1.33.5"), on(3))},
