@@ -20,8 +20,13 @@ import (
 	"github.com/archmap/archmap/internal/check"
 )
 
-// maxColumn is how wide a name or an implementation may be, for kubectl's listing to fit 120 columns.
-const maxColumn = 18
+// How wide some columns may be, for kubectl's listing to fit 120 columns.
+const (
+	maxName           = 17
+	maxComponent      = 25
+	maxImplementation = 14
+	maxMethod         = 9
+)
 
 // table is the architecture table, as testdata/architecture-table.yaml has it.
 type table struct {
@@ -215,7 +220,8 @@ func TestMappings(t *testing.T) {
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		t.Run(m.Name, func(t *testing.T) {
 			g := NewWithT(t)
-			g.Expect(len(m.Name)).To(BeNumerically("<=", maxColumn))
+			g.Expect(len(m.Name)).To(BeNumerically("<=", maxName))
+			g.Expect(len(m.Spec.Component)).To(BeNumerically("<=", maxComponent))
 			g.Expect(m.Labels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"))
 			g.Expect(m.Spec.Presence).NotTo(BeEmpty(), "presence is a statement of its own, not a default")
 			g.Expect(m.Spec.Variants).NotTo(BeEmpty())
@@ -228,7 +234,7 @@ func TestMappings(t *testing.T) {
 				if shown == "" {
 					shown = m.Spec.Implementation.Name
 				}
-				g.Expect(len(shown)).To(BeNumerically("<=", maxColumn), v.Name)
+				g.Expect(len(shown)).To(BeNumerically("<=", maxImplementation), v.Name)
 			}
 			for _, a := range m.Spec.Implementation.Advisories {
 				g.Expect(variants).To(ContainElements(a.Variants), a.Message)

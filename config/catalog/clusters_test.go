@@ -4,7 +4,6 @@
 package catalog_test
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -365,7 +364,7 @@ func overlayCilium() cluster {
 var (
 	everywhere = map[string]string{"container-runtime": "systemd", "kubelet": "systemd"}
 	hosted     = map[string]string{
-		"kube-apiserver": "hosted", "etcd": "hosted", "kube-scheduler": "hosted", "controller-manager": "hosted",
+		"kube-apiserver": "hosted", "etcd": "hosted", "kube-scheduler": "hosted", "kube-controller": "hosted",
 		"cloud-controller": "hosted", "azure-disk-csi": "hosted-controller", "azure-file-csi": "hosted-controller",
 		"coredns": "deployment", "metrics-server": "deployment",
 	}
@@ -391,13 +390,13 @@ func TestClusters(t *testing.T) {
 			"cloud-controller": "in-cluster", "azure-disk-csi": "in-cluster-controller", "azure-file-csi": "in-cluster-controller",
 			"kube-proxy": "daemonset", "kubenet": "node-routes", "network-policy": "azure-npm", "azure-monitor": "container-insights",
 			"entra-id": "oidc-issuer", "azure-rbac": "webhook", "istio": "addon", "ingress": "agic",
-			"cluster-autoscaler": "in-cluster", "vpa": "addon"})},
+			"autoscaler": "in-cluster", "vpa": "addon"})},
 		"overlay-cilium": {overlayCilium(), merged(everywhere, hosted, map[string]string{
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
-			"azure-rbac": "webhook", "cluster-autoscaler": "hosted"})},
+			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"overlay-cilium with an idle kube-proxy": {overlayCilium().with(idle("kube-proxy")), merged(everywhere, hosted, map[string]string{
 			"kube-proxy": "cilium,daemonset", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
-			"azure-rbac": "webhook", "cluster-autoscaler": "hosted"})},
+			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"kubenet with Calico": {aks(nil).without("aks-np1-1").with(kubenetNode(), kubeProxy(),
 			labelled(deployment("tigera-operator", "tigera-operator", "tigera-operator", "tigera/operator:v1.36.7"), managedAKS, "aks"),
 			daemonSet("calico-system", "calico-node", "calico-node", "calico/node:v3.29.3"),
@@ -413,7 +412,7 @@ func TestClusters(t *testing.T) {
 		"node subnet": {aks(nil).with(kubeProxy(), masquerade(), daemonSet("kube-system", "azure-cns", "pause", "kubernetes/pause:3.6")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet"})},
 		"node subnet before 1.32": {aks(nil).with(kubeProxy(), masquerade(), autoscalerStatus(autoscalerText)),
-			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet-legacy", "cluster-autoscaler": "hosted"})},
+			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet-legacy", "autoscaler": "hosted"})},
 		"a CNI of one's own": {aks(nil).with(kubeProxy()).with(ciliumParts("false")...),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "cilium"})},
 		"Cilium of one's own, which gives nodes their CIDR": {aks(nil).without("aks-np1-1").with(routedBy("CiliumIsUp"), kubeProxy()).with(ciliumParts("false")...),
@@ -440,7 +439,7 @@ func TestClusters(t *testing.T) {
 			deployment("kube-system", "ama-metrics", "prometheus-collector", "images:6.17.0-main"), deployment("kube-system", "ama-metrics-ksm", "ksm", "ksm:v2"),
 			daemonSet("kube-system", "ama-metrics-node-m", "prometheus-collector", "images:6.17.0-main"), idle("ama-metrics-node-xs"), idle("ama-metrics-node-xl")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium",
-				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "cluster-autoscaler": "hosted", "azure-monitor": "managed-prometheus"})},
+				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "autoscaler": "hosted", "azure-monitor": "managed-prometheus"})},
 		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(),
 			deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
 			deployment("kube-system", "vpa-recommender", "recommender", "vpa:1.6.0"), deployment("kube-system", "vpa-updater", "updater", "vpa:1.6.0")),
@@ -499,8 +498,7 @@ func TestAsDocumented(t *testing.T) {
 		}},
 		"overlay-cilium": {overlayCilium(), map[string]string{
 			"cloud-controller": v1alpha1.ReasonMethodDiffers, "azure-disk-csi": v1alpha1.ReasonMethodDiffers,
-			"azure-file-csi": v1alpha1.ReasonMethodDiffers, "cluster-autoscaler": v1alpha1.ReasonMethodDiffers,
-			"azure-cni":  v1alpha1.ReasonMethodDiffers, // Cilium's operator is a Deployment
+			"azure-file-csi": v1alpha1.ReasonMethodDiffers, "autoscaler": v1alpha1.ReasonMethodDiffers,
 			"kube-proxy": v1alpha1.ReasonImageDiffers,
 		}},
 	} {
@@ -582,13 +580,13 @@ func TestTroubles(t *testing.T) {
 		"agents on medium nodes down": {base.with(deployment("kube-system", "ama-logs-rs", "ama-logs", "ciprod:3.6.0"), idle("ama-logs-xs"),
 			broken(daemonSet("kube-system", "ama-logs-m", "ama-logs", "ciprod:3.6.0"))), "azure-monitor", "False", v1alpha1.ReasonWorkloadUnavailable, "ama-logs-m"},
 		"autoscaler: cluster unhealthy": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.Replace(autoscalerYAML, "Healthy", "Unhealthy", 1))),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
+			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
 		"autoscaler: cluster unhealthy, text": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.Replace(autoscalerText, "Healthy", "Unhealthy", 1))),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
+			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
 		"autoscaler starts": {base.without("cluster-autoscaler-status").with(autoscalerStatus("time: 2026-10-02 14:29:59 +0000 UTC\nautoscalerStatus: Initializing\n")),
-			"cluster-autoscaler", "True", v1alpha1.ReasonAllChecksPass, ""},
+			"autoscaler", "True", v1alpha1.ReasonAllChecksPass, ""},
 		"autoscaler off": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.ReplaceAll(autoscalerYAML, "14:29", "11:29"))),
-			"cluster-autoscaler", "Unknown", v1alpha1.ReasonNotPresent, ""},
+			"autoscaler", "Unknown", v1alpha1.ReasonNotPresent, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -604,7 +602,9 @@ func TestListing(t *testing.T) {
 	for name, c := range map[string]cluster{"documented": documented(), "overlay-cilium": overlayCilium()} {
 		for mapping, status := range c.judge(t, load(t, catalog.AKS, catalog.AKSExtras).Mappings) {
 			if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionPresent) {
-				NewWithT(t).Expect(len(status.Implementation)).To(BeNumerically("<=", maxColumn), fmt.Sprintf("%s on %s", mapping, name))
+				g, row := NewWithT(t), mapping+" on "+name
+				g.Expect(len(status.Implementation)).To(BeNumerically("<=", maxImplementation), row)
+				g.Expect(len(status.MethodSummary)).To(BeNumerically("<=", maxMethod), row)
 			}
 		}
 	}
