@@ -12,9 +12,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
-	"k8s.io/apiserver/pkg/cel/library"
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -34,7 +32,8 @@ type program struct {
 	usesNow bool
 }
 
-// The environments are that of Kubernetes' own CEL, with the variables of the check type.
+// The environments are that of Kubernetes' own CEL, its cost limit included, with the variables of the check
+// type.
 var (
 	objectEnv   = newEnv(cel.Variable("object", cel.DynType), cel.Variable("now", cel.TimestampType))
 	endpointEnv = newEnv(cel.Variable("status", cel.IntType), cel.Variable("body", cel.StringType), cel.Variable("json", cel.DynType))
@@ -45,6 +44,9 @@ func newEnv(variables ...cel.EnvOption) *cel.Env {
 	set, err := environment.MustBaseEnvSet(version).Extend(environment.VersionedOptions{
 		IntroducedVersion: version,
 		EnvOptions:        append(variables, parseYAML),
+		ProgramOptions: []cel.ProgramOption{
+			cel.CostTrackerOptions(interpreter.OverloadCostTracker(parseYAMLOverload, costOfParseYAML)),
+		},
 	})
 	if err != nil {
 		panic(err) // the options above are constant
@@ -101,11 +103,7 @@ func compile(e expression) (*program, error) {
 	if want := outputType(e.boolean); !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("%q must yield a %s, it yields a %s", e.text, want, ast.OutputType())
 	}
-	run, err := e.env.Program(ast,
-		cel.CostLimit(celconfig.PerCallLimit),
-		cel.CostTracking(&library.CostEstimator{}),
-		cel.CostTrackerOptions(interpreter.OverloadCostTracker(parseYAMLOverload, costOfParseYAML)),
-		cel.InterruptCheckFrequency(celconfig.CheckFrequency))
+	run, err := e.env.Program(ast)
 	if err != nil {
 		return nil, fmt.Errorf("%q cannot be run: %w", e.text, err)
 	}
