@@ -39,7 +39,10 @@ type statusWriter struct {
 	written map[observe.Key]time.Time
 }
 
-func (w *statusWriter) writeMapping(ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration) (ctrl.Result, error) {
+// writeMapping applies a mapping's status if it changed; wait is when to look again.
+func (w *statusWriter) writeMapping(
+	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
+) (ctrl.Result, error) {
 	key := observe.Key{Kind: mappingKind, Name: m.Name}
 	if equality.Semantic.DeepEqual(m.Status, status) {
 		return ctrl.Result{RequeueAfter: wait}, nil
@@ -60,7 +63,10 @@ func (w *statusWriter) writeMapping(ctx context.Context, m *v1alpha1.ComponentMa
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-func (w *statusWriter) writeArchitecture(ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration) (ctrl.Result, error) {
+// writeArchitecture applies an architecture's status if it changed; wait is when to look again.
+func (w *statusWriter) writeArchitecture(
+	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
+) (ctrl.Result, error) {
 	if equality.Semantic.DeepEqual(a.Status, status) {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}

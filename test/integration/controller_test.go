@@ -24,7 +24,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -351,11 +350,11 @@ checks:
 		startOperator(cfg, net)
 		lease := create(&coordinationv1.Lease{
 			ObjectMeta: metav1.ObjectMeta{Name: "leader", Namespace: metav1.NamespaceDefault},
-			Spec:       coordinationv1.LeaseSpec{HolderIdentity: ptr.To("someone"), LeaseDurationSeconds: ptr.To(int32(15))},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: new("someone"), LeaseDurationSeconds: new(int32(15))},
 		})
 		renew := func(clock time.Time) {
 			GinkgoHelper()
-			lease.Spec.RenewTime = ptr.To(metav1.NewMicroTime(clock))
+			lease.Spec.RenewTime = new(metav1.NewMicroTime(clock))
 			Expect(k8sClient.Update(ctx, lease)).To(Succeed())
 		}
 		renew(time.Now())
@@ -506,7 +505,7 @@ func pod(d *appsv1.Deployment, name, node string, status corev1.ContainerStatus)
 	GinkgoHelper()
 	p := create(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: d.Namespace, Labels: d.Spec.Template.Labels},
-		Spec:       corev1.PodSpec{NodeName: node, Containers: d.Spec.Template.Spec.Containers, TerminationGracePeriodSeconds: ptr.To(int64(0))},
+		Spec:       corev1.PodSpec{NodeName: node, Containers: d.Spec.Template.Spec.Containers, TerminationGracePeriodSeconds: new(int64(0))},
 	})
 	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{status}}
 	Expect(k8sClient.Status().Update(ctx, p)).To(Succeed())
@@ -594,7 +593,7 @@ func widgets() *apiextensionsv1.CustomResourceDefinition {
 			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
 				Name: "v1", Served: true, Storage: true,
 				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
-					Type: "object", XPreserveUnknownFields: ptr.To(true)}},
+					Type: "object", XPreserveUnknownFields: new(true)}},
 			}},
 		},
 	}

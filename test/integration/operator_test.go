@@ -20,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -45,7 +44,7 @@ func startOperator(as *rest.Config, through *network, tune ...func(*observe.Opti
 	manager, err := ctrl.NewManager(as, ctrl.Options{
 		Scheme:     testScheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // several operators in one process
+		Controller: config.Controller{SkipNameValidation: new(true)}, // several operators in one process
 	})
 	Expect(err).NotTo(HaveOccurred())
 	options := observe.Options{RetryInterval: 300 * time.Millisecond, NodeSettle: 50 * time.Millisecond, SyncTimeout: time.Minute}
@@ -142,7 +141,7 @@ func deployment(name string, replicas int32) *appsv1.Deployment {
 	d := create(&appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(replicas),
+			Replicas: new(replicas),
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
