@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -143,8 +144,8 @@ func (c *Cluster) Alive() context.Context { return c.alive }
 // Stop ends every process that Start began, the youngest first.
 func (c *Cluster) Stop() error {
 	var errs []error
-	for i := len(c.processes) - 1; i >= 0; i-- {
-		errs = append(errs, c.processes[i].stop())
+	for _, p := range slices.Backward(c.processes) {
+		errs = append(errs, p.stop())
 	}
 	for _, s := range c.servers {
 		errs = append(errs, s.stop())

@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/keyutil"
-	"k8s.io/utils/ptr"
 )
 
 // KubeletLabel is on every node that has a simulated kubelet. Taking it away ends the kubelet: the node and
@@ -103,7 +102,7 @@ func (c *Cluster) WriteServiceAccountKubeconfig(ctx context.Context, path, names
 		return err
 	}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
-		ExpirationSeconds: ptr.To(int64((24 * time.Hour).Seconds())),
+		ExpirationSeconds: new(int64((24 * time.Hour).Seconds())),
 	}}
 	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 	if err != nil {

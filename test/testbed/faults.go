@@ -60,8 +60,8 @@ func (b *Testbed) Faults() []Fault {
 	}
 }
 
-// shownBy says whether a row tells of the fault.
-func (f Fault) shownBy(m *v1alpha1.ComponentMapping) bool {
+// ShownBy says whether a row tells the whole story of the fault.
+func (f Fault) ShownBy(m *v1alpha1.ComponentMapping) bool {
 	healthy := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	return healthy != nil && healthy.Status == metav1.ConditionFalse && healthy.Reason == f.Reason && strings.Contains(healthy.Message, f.Message)
 }
@@ -69,13 +69,20 @@ func (f Fault) shownBy(m *v1alpha1.ComponentMapping) bool {
 // lastNode is a node of the last pool, whose only pods are those of DaemonSets: what its death hurts is easy
 // to tell.
 func (b *Testbed) lastNode() string {
-	pool := b.Shape.NodePools[len(b.Shape.NodePools)-1]
+	pool := b.shape.NodePools[len(b.shape.NodePools)-1]
 	return fmt.Sprintf("%s%06d", pool.NodePrefix, pool.Count-1)
 }
 
-// UntilBroken waits until the fault's row says what it should.
+// UntilUnhealthy waits until a row is unhealthy.
+func (b *Testbed) UntilUnhealthy(ctx context.Context, mapping string) (*v1alpha1.ComponentMapping, error) {
+	return b.UntilMapping(ctx, mapping, "is unhealthy", func(m *v1alpha1.ComponentMapping) bool {
+		return meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy)
+	})
+}
+
+// UntilBroken waits until the fault's row tells the whole story.
 func (b *Testbed) UntilBroken(ctx context.Context, fault Fault) (*v1alpha1.ComponentMapping, error) {
-	return b.UntilMapping(ctx, fault.Mapping, "is unhealthy, "+fault.Reason, fault.shownBy)
+	return b.UntilMapping(ctx, fault.Mapping, "is unhealthy, "+fault.Reason, fault.ShownBy)
 }
 
 // UntilCounted waits until the architecture counts a row among those that are unhealthy.

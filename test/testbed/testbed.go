@@ -43,8 +43,8 @@ const (
 type Options struct {
 	// Root is the root of the repository.
 	Root string
-	// Shape is the name of the cluster's shape.
-	Shape string
+	// Shape of the cluster.
+	Shape *shapes.Shape
 	// Dir is an empty folder with a short path, for the cluster's state and logs.
 	Dir string
 	// Step, when set, is told what is being done. What it returns is called when that is done.
@@ -54,11 +54,11 @@ type Options struct {
 // Testbed is archmap at work on a cluster.
 type Testbed struct {
 	Cluster   *cluster.Cluster
-	Shape     *shapes.Shape
 	Simulator *simulator.Simulator
 	Client    client.WithWatch
 
 	options       Options
+	shape         *shapes.Shape
 	stopSimulator context.CancelFunc
 	simulated     chan struct{}
 }
@@ -68,7 +68,7 @@ func Start(ctx context.Context, options Options) (*Testbed, error) {
 	if options.Step == nil {
 		options.Step = func(string) func() { return func() {} }
 	}
-	b := &Testbed{options: options}
+	b := &Testbed{options: options, shape: options.Shape}
 	if err := b.start(ctx); err != nil {
 		return nil, errors.Join(err, b.Stop())
 	}
@@ -76,16 +76,12 @@ func Start(ctx context.Context, options Options) (*Testbed, error) {
 }
 
 func (b *Testbed) start(ctx context.Context) error {
-	var err error
-	if b.Shape, err = shapes.Load(b.options.Shape); err != nil {
-		return err
-	}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
 		{"Starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on loopback", b.startCluster},
-		{fmt.Sprintf("Creating the cluster %q: %s", b.Shape.Name, b.describe()), b.applyShape},
+		{fmt.Sprintf("Creating the cluster %q: %s", b.shape.Name, b.describe()), b.applyShape},
 		{"Installing the CRDs, the operator's roles and the catalogue", b.install},
 		{"Starting the operator with its service account's own token, until every mapping has a verdict", b.startManager},
 	} {
@@ -116,24 +112,24 @@ func (b *Testbed) Stop() error {
 
 func (b *Testbed) describe() string {
 	var pools []string
-	for _, pool := range b.Shape.NodePools {
+	for _, pool := range b.shape.NodePools {
 		pools = append(pools, fmt.Sprintf("%s %d", pool.Name, pool.Count))
 	}
-	return fmt.Sprintf("%d objects, node pools %s", len(b.Shape.Objects), strings.Join(pools, ", "))
+	return fmt.Sprintf("%d objects, node pools %s", len(b.shape.Objects), strings.Join(pools, ", "))
 }
 
 func (b *Testbed) startCluster(ctx context.Context) error {
-	b.Simulator = simulator.New(b.Shape)
+	b.Simulator = simulator.New(b.shape)
 	options := cluster.Options{
 		Binaries: os.Getenv("KUBEBUILDER_ASSETS"),
 		Dir:      b.options.Dir,
-		Issuer:   b.Shape.Issuer,
+		Issuer:   b.shape.Issuer,
 		Dial:     b.Simulator.Dial,
 	}
 	if options.Binaries == "" {
 		options.Binaries = b.file("bin", "controlplane")
 	}
-	if b.Shape.AzureRBAC {
+	if b.shape.AzureRBAC {
 		options.Opinion = simulator.AzureRBACOpinion
 	}
 	var err error
