@@ -305,9 +305,9 @@ func TestWorkloadFamily(t *testing.T) {
 			[]string{"ama-logs-m", "ama-logs-l", "ama-logs-s", "ama-logs-xs"},
 		},
 		"one rolling out": {
-			map[string]string{"xs": idle, "s": healthy, "l": rolling},
-			"True/True Progressing: " + prefixed + "l: 2/3 available, 1/3 updated",
-			[]string{"ama-logs-l", "ama-logs-s", "ama-logs-xs"},
+			map[string]string{"xs": idle, "l": healthy, "s": rolling},
+			"True/True Progressing: " + prefixed + "s: 2/3 available, 1/3 updated",
+			[]string{"ama-logs-s", "ama-logs-l", "ama-logs-xs"},
 		},
 		"four broken": {
 			map[string]string{"xs": broken, "s": broken, "m": broken, "l": broken},
@@ -415,7 +415,14 @@ func TestWorkloadVersions(t *testing.T) {
 		"what is idle does not count beside what is not": {
 			"azuredisk", []client.Object{
 				daemonSet("csi-a", containers("azuredisk", repository+":v1.33.5"), on(3)),
-				daemonSet("csi-a-win", containers("azuredisk", repository+":v1.33.5-windows-hp"), on(0)),
+				daemonSet("csi-a-win", containers("azuredisk", repository+":v1.32.1-windows-hp"), on(0)),
+			},
+			"v1.33.5", []string{repository},
+		},
+		"an image for Windows is of the same version": {
+			"azuredisk", []client.Object{
+				daemonSet("csi-a", containers("azuredisk", repository+":v1.33.5"), on(3)),
+				daemonSet("csi-a-win", containers("azuredisk", repository+":v1.33.5-windows-hpc-1"), on(2)),
 			},
 			"v1.33.5", []string{repository},
 		},
