@@ -68,6 +68,7 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	arch.Status.Conditions = withoutForeign(arch.Status.Conditions)
 	selectors, err := assess.ParseSelectors(&arch.Spec)
 	if err != nil {
 		r.observer.Forget(key)

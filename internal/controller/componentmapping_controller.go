@@ -57,6 +57,7 @@ func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	m.Status.Conditions = withoutForeign(m.Status.Conditions)
 	checks, err := r.compiled.of(&m)
 	if err != nil {
 		r.observer.Forget(key)

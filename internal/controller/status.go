@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -25,6 +27,16 @@ import (
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/observe"
 )
+
+// ownConditions are the types that archmap writes; conditions of other types belong to somebody else.
+var ownConditions = sets.New(
+	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented,
+	v1alpha1.ConditionPresent, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete)
+
+// withoutForeign leaves out what others have written: applying it would take it over from them.
+func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
+	return slices.DeleteFunc(conditions, func(c metav1.Condition) bool { return !ownConditions.Has(c.Type) })
+}
 
 // counterInterval is the least time between two writes that change nothing but counters.
 const counterInterval = 5 * time.Second

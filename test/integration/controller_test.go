@@ -120,6 +120,10 @@ checks:
 		setAvailable(d, 0)
 		Eventually(get("shared")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "WorkloadUnavailable"))
 		Expect(get("shared")()).To(haveCondition("Probed", "True", "Answered", "by somebody else"))
+		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(m), m)).To(Succeed())
+		Expect(m.ManagedFields).NotTo(ContainElement(And(
+			HaveField("Manager", "archmap"), HaveField("FieldsV1", WithTransform(
+				func(f *metav1.FieldsV1) string { return string(f.GetRawBytes()) }, ContainSubstring("Probed"))))))
 	})
 })
 
