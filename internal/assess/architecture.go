@@ -38,7 +38,11 @@ func Architecture(
 ) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
 	r := newRollup(arch, mappings, now)
 	if view.Pending {
-		return r.observing(), 0
+		return r.observing("the first read of the nodes is under way"), 0
+	}
+	// A first picture waits for every first verdict, so that nothing in it turns for want of reading.
+	if unvisited := r.filter(unvisited); len(unvisited) > 0 && len(arch.Status.Components) == 0 {
+		return r.observing("waiting for the first verdict on " + check.Shorten(names(unvisited), ", ")), 0
 	}
 	status := v1alpha1.ClusterArchitectureStatus{
 		ObservedGeneration: arch.Generation,
@@ -102,7 +106,7 @@ func newRollup(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.Component
 }
 
 // observing keeps the status, except that a first visit or a new generation shows in Ready.
-func (r *rollup) observing() v1alpha1.ClusterArchitectureStatus {
+func (r *rollup) observing(what string) v1alpha1.ClusterArchitectureStatus {
 	previous := r.arch.Status
 	status := *previous.DeepCopy()
 	if previous.ObservedGeneration == r.arch.Generation && meta.IsStatusConditionTrue(previous.Conditions, v1alpha1.ConditionReady) {
@@ -110,13 +114,19 @@ func (r *rollup) observing() v1alpha1.ClusterArchitectureStatus {
 	}
 	status.ObservedGeneration = r.arch.Generation
 	status.Conditions = r.withoutStalled()
-	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving, "the first read of the nodes is under way"))
+	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving, what))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
 		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
 			r.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonNotYetObserved, "not everything has been read yet"))
 		}
 	}
 	return status
+}
+
+// unvisited says that a mapping has no verdict yet.
+func unvisited(m *v1alpha1.ComponentMapping) bool {
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
+	return c == nil || c.Reason == v1alpha1.ReasonNotYetObserved
 }
 
 // ready says what had to be left out, if anything.
@@ -363,15 +373,15 @@ func (r *rollup) healthy() metav1.Condition {
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
 }
 
-// inDoubt says that a component's health could not be seen now. That it can never be seen is no reason for
-// doubt, nor that there is nothing to see.
+// inDoubt says that a component's health could not be seen when somebody looked. That it can never be seen
+// is no reason for doubt, nor that there is nothing to see.
 func inDoubt(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
-	if c == nil {
-		return true
-	}
-	settled := c.Reason == v1alpha1.ReasonNotPresent || c.Reason == v1alpha1.ReasonNotObservable || c.Reason == v1alpha1.ReasonHealthNotObservable
-	return c.Status == metav1.ConditionUnknown && !settled
+	return c != nil && c.Status == metav1.ConditionUnknown && !slices.Contains(undoubted, c.Reason)
+}
+
+var undoubted = []string{
+	v1alpha1.ReasonNotPresent, v1alpha1.ReasonNotObservable, v1alpha1.ReasonHealthNotObservable, v1alpha1.ReasonNotYetObserved,
 }
 
 func (r *rollup) asDocumented() metav1.Condition {

@@ -65,6 +65,8 @@ type archCase struct {
 	mappings []v1alpha1.ComponentMapping
 	view     *assess.ClusterView
 	visits   []archVisit
+	// known says that there was a picture before: a first one waits for what nobody has looked at yet.
+	known bool
 
 	// The conditions at the end, as "Status Reason"; Ready and PlatformDetected are True by default, another
 	// one that is left out is not the matter of the case.
@@ -85,6 +87,9 @@ func (c archCase) play(t testing.TB) archEnding {
 	visits := c.visits
 	if len(visits) == 0 {
 		visits = []archVisit{{mappings: c.mappings, view: c.view}}
+	}
+	if c.known {
+		visits = slices.Insert(visits, 0, archVisit{mappings: list(well(t, "before"))})
 	}
 	end := archEnding{arch: newArchitecture(t, c.spec)}
 	for _, v := range visits {
@@ -250,7 +255,7 @@ func tableCases(t testing.TB) []archCase {
 			g.Expect(rows(s)).To(Equal([]string{"b", "a"}))
 		},
 	}, {
-		name: "every component is counted once as present, absent or unknown",
+		name: "every component is counted once as present, absent or unknown", known: true,
 		mappings: list(well(t, "well"), ill(t, "ill"), healthless(t, "healthless"), gone(t, "gone"), half(t, "half"), forbidden(t, "forbidden"),
 			invisible(t, "invisible"), unvisited(t, "unvisited")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
@@ -297,7 +302,7 @@ func tableCases(t testing.TB) []archCase {
 			g.Expect(row.OperatedBy).To(Equal(v1alpha1.OperatedByProvider))
 		},
 	}, {
-		name: "a row of what was not visited yet", mappings: list(unvisited(t, "dns")),
+		name: "a row of what was not visited yet", known: true, mappings: list(unvisited(t, "dns")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			row := s.Components[0]
 			g.Expect(row.Present).To(Equal(metav1.ConditionUnknown))
@@ -384,7 +389,7 @@ func completeCases(t testing.TB) []archCase {
 		name: "partly present before a violated rule", spec: oneDNS, mappings: list(well(t, "a"), well(t, "b"), half(t, "d")),
 		complete: "False ComponentsPartial",
 	}, {
-		name: "cannot tell", mappings: list(well(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
+		name: "cannot tell", known: true, mappings: list(well(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
 		complete: "Unknown ComponentsUnknown", also: says("cannot tell whether these are present: b, c"),
 	}, {
 		name: "what is missing is certain", mappings: list(gone(t, "a"), forbidden(t, "b")), complete: "False ComponentsMissing",
@@ -451,10 +456,29 @@ func ruleCases(t testing.TB) []archCase {
 				want = append(want, w)
 			}
 		}
-		cases = append(cases, archCase{name: v.name, spec: everyType(v.components), mappings: v.mappings,
+		cases = append(cases, archCase{name: v.name, known: true, spec: everyType(v.components), mappings: v.mappings,
 			also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Violations).To(Equal(want)) }})
 	}
 	return cases
+}
+
+func TestFirstPicture(t *testing.T) {
+	waiting := archVisit{mappings: list(ill(t, "a"), unvisited(t, "b"), unvisited(t, "c"))}
+	runArchitectures(t, []archCase{{
+		name: "waits for every first verdict", visits: []archVisit{waiting},
+		ready: "Unknown Observing", platform: "Unknown NotYetObserved", complete: "Unknown NotYetObserved", healthy: "Unknown NotYetObserved",
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady).Message).To(Equal("waiting for the first verdict on b, c"))
+			g.Expect(s.Components).To(BeEmpty())
+		},
+	}, {
+		name: "is complete at once", visits: []archVisit{waiting, {after: time.Second, mappings: list(ill(t, "a"), well(t, "b"), well(t, "c"))}},
+		healthy: "False ComponentsUnhealthy",
+	}, {
+		name:    "is not taken back for a mapping that comes later",
+		visits:  []archVisit{{mappings: list(well(t, "a"))}, {after: time.Second, mappings: list(ill(t, "a"), unvisited(t, "b"))}},
+		healthy: "False ComponentsUnhealthy",
+	}})
 }
 
 func TestHealthRollup(t *testing.T) { runArchitectures(t, healthRollupCases(t)) }
@@ -494,11 +518,11 @@ func healthRollupCases(t testing.TB) []archCase {
 		name: "that one may not look is, at what is not needed too", mappings: list(well(t, "a"), notNeeded(forbidden(t, "b"))),
 		healthy: "Unknown ComponentsUnknown",
 	}, {
-		name: "that nobody looked yet is", mappings: list(well(t, "a"), unvisited(t, "b")), healthy: "Unknown ComponentsUnknown",
+		name: "that nobody looked yet is none", known: true, mappings: list(well(t, "a"), unvisited(t, "b")), healthy: "True AllChecksPass",
 	}, {
 		name: "that a mapping cannot be used is", mappings: list(well(t, "a"), rejected), healthy: "Unknown ComponentsUnknown",
 	}, {
-		name: "unhealthy is certain", mappings: list(ill(t, "a"), forbidden(t, "b"), unvisited(t, "c")), healthy: "False ComponentsUnhealthy",
+		name: "unhealthy is certain", known: true, mappings: list(ill(t, "a"), forbidden(t, "b"), unvisited(t, "c")), healthy: "False ComponentsUnhealthy",
 	}, {
 		name: "nothing is present", mappings: list(gone(t, "a"), invisible(t, "b")), healthy: "Unknown NotPresent", documented: "Unknown NothingToCompare",
 	}}
