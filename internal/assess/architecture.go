@@ -52,7 +52,7 @@ func Architecture(
 	conditions := []metav1.Condition{detected}
 	if detected.Status == metav1.ConditionTrue {
 		r.fill(&status, view)
-		conditions = append(conditions, r.complete(status.Violations), r.healthy(), r.asDocumented())
+		conditions = append(conditions, r.complete(), r.healthy(), r.asDocumented())
 	} else {
 		for _, t := range rolledUp {
 			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "nothing is claimed: "+detected.Message))
@@ -169,7 +169,7 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus, view ClusterView) {
 	s.Summary = r.counts()
 	s.Categories = r.categories()
 	s.Methods = r.methods()
-	s.Violations = r.violations()
+	s.Violations, _ = r.rules()
 	s.Advisories = r.advisories()
 	s.Causes = r.causes()
 	s.NodePools = cut(r, view.NodePools, maxNodePools, "node pools")
@@ -318,7 +318,7 @@ func partial(m *v1alpha1.ComponentMapping) bool {
 	return c != nil && c.Reason == v1alpha1.ReasonPartial
 }
 
-func (r *rollup) complete(violations []v1alpha1.Violation) metav1.Condition {
+func (r *rollup) complete() metav1.Condition {
 	complete := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionComplete, status, reason, message)
 	}
@@ -331,6 +331,7 @@ func (r *rollup) complete(violations []v1alpha1.Violation) metav1.Condition {
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
 	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(r.filter(partial)))
+	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {
 		broken = append(broken, v.Rule+" ("+v.Message+")")
@@ -348,6 +349,9 @@ func (r *rollup) complete(violations []v1alpha1.Violation) metav1.Condition {
 	})
 	if len(undecided) > 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+check.Shorten(names(undecided), ", "))
+	}
+	if len(undecidedRules) > 0 {
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+check.Shorten(undecidedRules, ", "))
 	}
 	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "every required component is present and every rule holds")
 }

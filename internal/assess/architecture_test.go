@@ -389,6 +389,13 @@ func completeCases(t testing.TB) []archCase {
 		name: "partly present before a violated rule", spec: oneDNS, mappings: list(well(t, "a"), well(t, "b"), half(t, "d")),
 		complete: "False ComponentsPartial",
 	}, {
+		name:     "cannot tell of a rule",
+		spec:     `rules: [{name: one, type: ExactlyOne, components: [b, c]}, {name: few, type: AtMostOne, components: [a, b]}, {name: some, type: AtLeastOne, components: [a, b]}]`,
+		mappings: list(well(t, "a"), notNeeded(forbidden(t, "b")), notNeeded(forbidden(t, "c"))), complete: "Unknown ComponentsUnknown",
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionComplete).Message).To(Equal("cannot tell whether these rules hold: one, few"))
+		},
+	}, {
 		name: "cannot tell", known: true, mappings: list(well(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
 		complete: "Unknown ComponentsUnknown", also: says("cannot tell whether these are present: b, c"),
 	}, {

@@ -4,7 +4,6 @@
 package assess
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -14,38 +13,51 @@ import (
 	"github.com/archmap/archmap/internal/check"
 )
 
-// violations are the rules that surely do not hold; what cannot be seen breaks no rule.
-func (r *rollup) violations() []v1alpha1.Violation {
-	var out []v1alpha1.Violation
+// rules holds the components to the rules: those that surely do not hold, and the names of those of which
+// that cannot be told.
+func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 	for _, rule := range r.arch.Spec.Rules {
 		var present []string
-		undecided := false
+		unknown := 0
 		for _, name := range rule.Components {
 			switch r.memberPresent(string(name)) {
 			case metav1.ConditionTrue:
 				present = append(present, string(name))
 			case metav1.ConditionUnknown:
-				undecided = true
+				unknown++
 			}
 		}
-		if message := violation(rule, present, undecided); message != "" {
-			out = append(out, v1alpha1.Violation{Rule: rule.Name, Message: message})
+		if message := violation(rule, present, unknown > 0); message != "" {
+			violations = append(violations, v1alpha1.Violation{Rule: rule.Name, Message: message})
+		} else if !settled(rule.Type, len(present), unknown) {
+			undecided = append(undecided, rule.Name)
 		}
 	}
-	return out
+	return violations, undecided
+}
+
+// settled says whether a rule that holds as far as can be seen holds whatever the unknown ones are.
+func settled(t v1alpha1.RuleType, present, unknown int) bool {
+	if t == v1alpha1.AtLeastOne {
+		return present > 0
+	}
+	if t == v1alpha1.AtMostOne {
+		return present+unknown <= 1
+	}
+	return unknown == 0
 }
 
 func violation(rule v1alpha1.Rule, present []string, undecided bool) string {
-	var all []string
-	for _, name := range rule.Components {
-		all = append(all, string(name))
-	}
 	atMost, atLeast := rule.Type != v1alpha1.AtLeastOne, rule.Type != v1alpha1.AtMostOne
 	switch {
 	case atMost && len(present) > 1:
 		return check.Truncate("only one may be present, found "+strings.Join(present, ", "), check.MaxMessage)
 	case atLeast && len(present) == 0 && !undecided:
-		return check.Truncate(fmt.Sprintf("one must be present, found none of %s", strings.Join(all, ", ")), check.MaxMessage)
+		var all []string
+		for _, name := range rule.Components {
+			all = append(all, string(name))
+		}
+		return check.Truncate("one must be present, found none of "+strings.Join(all, ", "), check.MaxMessage)
 	}
 	return ""
 }

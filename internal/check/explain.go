@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 // PodKind is the kind of the pods that explain an unhealthy workload. No check may name it.
@@ -33,13 +33,14 @@ func explain(r *rollout, facts Facts) string {
 	if pods.State == NotPermitted {
 		return "why is not known, not permitted to look at its pods: " + pods.Message
 	}
+	down := downNodes(nodes)
 	causes := map[string][]string{} // cause to the places of its pods
 	for _, o := range pods.Objects {
 		pod, ok := o.(*corev1.Pod)
 		if !ok || PodSettled(pod) {
 			continue
 		}
-		cause := podFault(pod, nodes)
+		cause := podFault(pod, down)
 		causes[cause] = append(causes[cause], place(pod))
 	}
 	var parts []string
@@ -61,8 +62,8 @@ func PodSettled(pod *corev1.Pod) bool {
 
 // podFault says why a pod is not ready: the fault of its node, of the scheduler's choice, of its image, of its
 // program, in this order.
-func podFault(pod *corev1.Pod, nodes Answer) string {
-	if nodeDown(pod.Spec.NodeName, nodes) {
+func podFault(pod *corev1.Pod, down sets.Set[string]) string {
+	if down.Has(pod.Spec.NodeName) {
 		return "on nodes that are not ready"
 	}
 	if c := podCondition(pod, corev1.PodScheduled); pod.Spec.NodeName == "" && c != nil && c.Status == corev1.ConditionFalse {
@@ -102,15 +103,19 @@ func lastExit(s corev1.ContainerStatus) string {
 	return fmt.Sprintf(", last exit code %d (%s)", t.ExitCode, t.Reason)
 }
 
-func nodeDown(name string, nodes Answer) bool {
-	return slices.ContainsFunc(nodes.Objects, func(o client.Object) bool {
+// downNodes are the names of the nodes that are not ready.
+func downNodes(nodes Answer) sets.Set[string] {
+	down := sets.New[string]()
+	for _, o := range nodes.Objects {
 		node, ok := o.(*corev1.Node)
-		if !ok || node.Name != name {
-			return false
+		if !ok {
+			continue
 		}
-		ready := findCondition(node, string(corev1.NodeReady))
-		return ready != nil && ready.Status != corev1.ConditionTrue
-	})
+		if ready := findCondition(node, string(corev1.NodeReady)); ready != nil && ready.Status != corev1.ConditionTrue {
+			down.Insert(node.Name)
+		}
+	}
+	return down
 }
 
 func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1.PodCondition {

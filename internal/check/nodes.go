@@ -80,11 +80,11 @@ func evaluateNodes(c *Check, facts Facts) Finding {
 		js = append(js, judgeNode(spec.Healthy, node, &h))
 		versions[nodeVersion(node, spec.Version)]++
 	}
-	if len(js) == 0 {
-		return absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", len(answer.Objects), nodesSubject(c)))
+	f := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", len(answer.Objects), nodesSubject(c)))
+	if len(js) > 0 {
+		f = sumUpNodes(spec, js)
+		f.Versions = CountVersions(versions)
 	}
-	f := sumUpNodes(spec, js)
-	f.Versions = CountVersions(versions)
 	f.recheckAfter = h.recheckAfter
 	return f
 }

@@ -5,6 +5,7 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -61,19 +62,26 @@ func objectExpressions(spec *v1alpha1.Check) []expression {
 
 func evaluateObject(c *Check, facts Facts) Finding {
 	answer := facts.Answers[objectNeeds(c)[0]]
-	subject := objectSubject(c)
-	if f, ok := answer.unseen(subject); ok {
+	if f, ok := answer.unseen(objectSubject(c)); ok {
 		return f
 	}
+	f := c.judgeObjects(answer.Objects, facts.Now)
+	if c.usesTime() {
+		f.recheckAfter = timedRecheck
+	}
+	return f
+}
+
+func (c *Check) judgeObjects(objects []client.Object, now time.Time) Finding {
 	var js []judged
 	seen, versions := 0, map[string]int{}
-	for _, o := range answer.Objects {
+	for _, o := range objects {
 		u, ok := o.(*unstructured.Unstructured)
 		if !ok || (c.Spec.Object.Name != "" && o.GetName() != string(c.Spec.Object.Name)) || !c.matchesLabels(o) {
 			continue
 		}
 		seen++
-		vars := map[string]any{"object": u.Object, "now": facts.Now}
+		vars := map[string]any{"object": u.Object, "now": now}
 		present, err := c.presentObject(vars)
 		if err != nil {
 			return unknown(v1alpha1.ReasonExpressionError, fmt.Sprintf("%s: present: %s", c.objectName(o), err))
@@ -83,18 +91,15 @@ func evaluateObject(c *Check, facts Facts) Finding {
 			versions[c.objectVersion(vars)]++
 		}
 	}
-	f := absent(v1alpha1.ReasonNotFound, "no "+subject)
 	switch {
 	case len(js) > 0:
-		f = found(js)
+		f := found(js)
 		f.Versions = CountVersions(versions)
+		return f
 	case seen > 0:
-		f.Message = fmt.Sprintf("%s: none of %d meets %s", subject, seen, c.Spec.Object.Present)
+		return absent(v1alpha1.ReasonNotFound, fmt.Sprintf("%s: none of %d meets %s", objectSubject(c), seen, c.Spec.Object.Present))
 	}
-	if c.usesTime() {
-		f.recheckAfter = timedRecheck
-	}
-	return f
+	return absent(v1alpha1.ReasonNotFound, "no "+objectSubject(c))
 }
 
 func (c *Check) presentObject(vars map[string]any) (bool, error) {

@@ -261,7 +261,9 @@ func (r *rollout) judge() judged {
 	case r.desired == 0:
 		j.healthy, j.reason = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle
 		j.detail = name + ": idle, it wants no pods"
-	case r.available <= 0 || r.available < r.desired-r.tolerated:
+	case r.available < r.desired-r.tolerated,
+		// A Deployment with one replica may tolerate one pod less and still serves nobody.
+		r.kind == v1alpha1.WorkloadDeployment && r.available <= 0:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonWorkloadUnavailable
 		if r.failure != "" {
 			j.detail += ": " + r.failure

@@ -184,10 +184,10 @@ func TestDaemonSetHealth(t *testing.T) {
 			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
 		},
-		"nothing available is never well": {
+		"as many as its own maxUnavailable allows": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 100%}}}",
 			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
+			"True/True Progressing: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
 		},
 		"new generation not seen yet": {
 			"", "{observedGeneration: 1, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",

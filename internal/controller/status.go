@@ -55,58 +55,72 @@ type statusWriter struct {
 func (w *statusWriter) writeMapping(
 	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	key := observe.Key{Kind: mappingKind, Name: m.Name}
-	if equality.Semantic.DeepEqual(m.Status, status) {
-		return ctrl.Result{RequeueAfter: wait}, nil
-	}
-	if equality.Semantic.DeepEqual(withoutCounters(m.Status), withoutCounters(status)) {
-		if left := w.counterDelay(key); left > 0 {
-			return ctrl.Result{RequeueAfter: check.Earliest(wait, left)}, nil
-		}
-	}
 	var fields applyv1alpha1.ComponentMappingStatusApplyConfiguration
 	if err := convert(status, &fields); err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := w.apply(ctx, key, applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields)); err != nil {
-		return ctrl.Result{}, err
-	}
-	w.tell(m, m.Status.Conditions, status.Conditions)
-	return ctrl.Result{RequeueAfter: wait}, nil
+	return w.write(ctx, write{
+		key: observe.Key{Kind: mappingKind, Name: m.Name}, object: m, wait: wait,
+		apply:    applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields),
+		same:     equality.Semantic.DeepEqual(m.Status, status),
+		counters: equality.Semantic.DeepEqual(withoutCounters(m.Status), withoutCounters(status)),
+		before:   m.Status.Conditions, after: status.Conditions,
+	})
 }
 
 // writeArchitecture applies an architecture's status if it changed; wait is when to look again.
 func (w *statusWriter) writeArchitecture(
 	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	if equality.Semantic.DeepEqual(a.Status, status) {
-		return ctrl.Result{RequeueAfter: wait}, nil
-	}
 	var fields applyv1alpha1.ClusterArchitectureStatusApplyConfiguration
 	if err := convert(status, &fields); err != nil {
 		return ctrl.Result{}, err
 	}
-	key := observe.Key{Kind: architectureKind, Name: a.Name}
-	if err := w.apply(ctx, key, applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields)); err != nil {
-		return ctrl.Result{}, err
-	}
-	w.tell(a, a.Status.Conditions, status.Conditions)
-	return ctrl.Result{RequeueAfter: wait}, nil
+	return w.write(ctx, write{
+		key: observe.Key{Kind: architectureKind, Name: a.Name}, object: a, wait: wait,
+		apply:    applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields),
+		same:     equality.Semantic.DeepEqual(a.Status, status),
+		counters: equality.Semantic.DeepEqual(withoutArchitectureCounters(a.Status), withoutArchitectureCounters(status)),
+		before:   a.Status.Conditions, after: status.Conditions,
+	})
 }
 
-// apply writes the status of an object that still exists; the UID keeps it from making up one that was
-// deleted meanwhile.
-func (w *statusWriter) apply(ctx context.Context, key observe.Key, object runtime.ApplyConfiguration) error {
-	if err := w.client.Status().Apply(ctx, object, FieldOwner, client.ForceOwnership); err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
+// write is a status to be written.
+type write struct {
+	key    observe.Key
+	object client.Object
+	apply  runtime.ApplyConfiguration
+	// same: nothing changed; counters: nothing but counters did.
+	same, counters bool
+	before, after  []metav1.Condition
+	wait           time.Duration
+}
+
+// write applies a status that changed. The UID in it keeps it from making up an object that was deleted
+// meanwhile.
+func (w *statusWriter) write(ctx context.Context, s write) (ctrl.Result, error) {
+	if s.same {
+		return ctrl.Result{RequeueAfter: s.wait}, nil
 	}
+	if left := w.counterDelay(s.key); s.counters && left > 0 {
+		return ctrl.Result{RequeueAfter: check.Earliest(s.wait, left)}, nil
+	}
+	if err := w.client.Status().Apply(ctx, s.apply, FieldOwner, client.ForceOwnership); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", s.key.Kind, s.key.Name, err))
+	}
+	w.note(s.key)
+	w.tell(s.object, s.before, s.after)
+	return ctrl.Result{RequeueAfter: s.wait}, nil
+}
+
+// note keeps the time of a write.
+func (w *statusWriter) note(key observe.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.written == nil {
 		w.written = map[observe.Key]time.Time{}
 	}
 	w.written[key] = w.clock.Now()
-	return nil
 }
 
 // counterDelay is how long to wait before mere counters may be written again.
@@ -135,6 +149,26 @@ func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.Component
 	}
 	for i := range s.Checks {
 		s.Checks[i].Message, s.Checks[i].Version, s.Checks[i].ObjectCount = "", "", nil
+	}
+	return s
+}
+
+// withoutArchitectureCounters is the status without what counts nodes and pods: texts, versions and the
+// numbers of the node pools.
+func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1alpha1.ClusterArchitectureStatus {
+	s := status.DeepCopy()
+	s.ObservedAt = metav1.Time{}
+	for i := range s.Conditions {
+		s.Conditions[i].Message = ""
+	}
+	for i := range s.Causes {
+		s.Causes[i].Message = ""
+	}
+	for i := range s.Components {
+		s.Components[i].Version = ""
+	}
+	for i, pool := range s.NodePools {
+		s.NodePools[i] = v1alpha1.NodePool{Name: pool.Name, Mode: pool.Mode, OS: pool.OS}
 	}
 	return s
 }

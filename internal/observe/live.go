@@ -158,9 +158,13 @@ func (l *Live) Observe(key Key, needs []check.Need, view View) Seen {
 	wanted := sets.New(needs...)
 	l.acquire(key, wanted)
 	// What was wanted until now is still there to be seen.
-	seen := view(l.facts(wanted.Union(before)))
+	facts := wanted.Union(before)
+	seen := view(l.facts(facts))
 	wanted.Insert(seen.Wants...)
 	l.acquire(key, wanted)
+	if !facts.IsSuperset(wanted) {
+		seen = view(l.facts(wanted)) // somebody else may have it already
+	}
 	l.release(key, before.Difference(wanted))
 	l.subscribers[key] = &subscriber{needs: wanted, view: view, last: seen.What}
 	return seen

@@ -5,10 +5,12 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,7 @@ const (
 // poll reads the need every interval until the context ends. When reading fails because the API server
 // cannot be reached, what was read last stands.
 func (s *source) poll(ctx context.Context) {
+	began := s.live.options.Clock.Now()
 	for {
 		if s.need.Kind == check.PodKind && !s.awaitTurn(ctx) {
 			return
@@ -47,6 +50,7 @@ func (s *source) poll(ctx context.Context) {
 			return
 		case err != nil:
 			s.live.log(s.need).V(1).Info("Could not read, will try again", "error", err.Error())
+			s.giveUpWaiting(began, err)
 		default:
 			s.keepRenewals(&answer)
 			s.set(answer)
@@ -59,16 +63,21 @@ func (s *source) poll(ctx context.Context) {
 
 // awaitTurn keeps two reads of the same pods an interval apart, even when nobody wanted them in between.
 func (s *source) awaitTurn(ctx context.Context) bool {
-	l, now := s.live, s.live.options.Clock.Now()
+	l, clock := s.live, s.live.options.Clock
 	l.mu.Lock()
-	maps.DeleteFunc(l.podReads, func(need check.Need, last time.Time) bool { return now.Sub(last) >= need.Interval })
+	maps.DeleteFunc(l.podReads, func(need check.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
 	wait := time.Duration(0)
 	if last, read := l.podReads[s.need]; read {
-		wait = s.need.Interval - now.Sub(last)
+		wait = s.need.Interval - clock.Since(last)
 	}
-	l.podReads[s.need] = now.Add(wait)
 	l.mu.Unlock()
-	return s.sleep(ctx, wait)
+	if !s.sleep(ctx, wait) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.podReads[s.need] = clock.Now()
+	return true
 }
 
 // read looks once. An error means that nothing was learned.
@@ -99,6 +108,9 @@ func (s *source) readPath(ctx context.Context) (check.Answer, error) {
 		path, _, _ := strings.Cut(s.need.Path, "?")
 		return check.Answer{State: check.NotPermitted, Message: fmt.Sprintf(
 			"grant archmap's service account a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", path)}, nil
+	}
+	if response.StatusCode == http.StatusTooManyRequests {
+		return check.Answer{}, errors.New("the API server asks for patience (429)")
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
@@ -152,7 +164,8 @@ func (s *source) fetch(ctx context.Context) ([]client.Object, error) {
 	var objects []client.Object
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := s.listPrototype()
-		return list, s.live.reader.List(ctx, list, client.InNamespace(s.need.Namespace), &client.ListOptions{Raw: &options})
+		return list, s.live.reader.List(ctx, list, client.InNamespace(s.need.Namespace),
+			&client.ListOptions{Limit: options.Limit, Continue: options.Continue, Raw: &options})
 	})
 	lister.PageSize = pageSize
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: s.need.Selector}, func(o runtime.Object) error {
@@ -236,6 +249,9 @@ func (l *Live) probe(ctx context.Context, need check.Need, verbs ...string) (*ch
 		return &check.Answer{State: check.NotPermitted, Message: "archmap reads no Secrets"}, nil
 	}
 	for _, verb := range verbs {
+		if !slices.Contains(resource.Verbs, verb) {
+			return &check.Answer{State: check.Failed, Message: cannot(verb, need)}, nil
+		}
 		review, err := l.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
 				Verb: verb, Group: need.Kind.Group, Resource: resource.Name, Namespace: need.Namespace, Name: need.Name}},
@@ -248,6 +264,15 @@ func (l *Live) probe(ctx context.Context, need check.Need, verbs ...string) (*ch
 		}
 	}
 	return nil, nil
+}
+
+// cannot says that the kind does not know the verb, and what to do.
+func cannot(verb string, need check.Need) string {
+	text := fmt.Sprintf("the API server cannot %s %s of %s", verb, need.Kind.Kind, need.Kind.GroupVersion())
+	if verb == "watch" {
+		return text + "; set observe: Poll in the check"
+	}
+	return text
 }
 
 // resource looks the kind up where the API server announces it, so that one that comes or goes is noticed.

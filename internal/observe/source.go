@@ -5,6 +5,8 @@ package observe
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -74,6 +76,30 @@ func (s *source) set(answer check.Answer) {
 	s.answer, s.objects = answer, nil
 	s.mu.Unlock()
 	s.markDirty()
+}
+
+// giveUpWaiting says that a first read fails, when it has been tried for SyncTimeout. An answer that there is
+// already stands: it was true when it was read.
+func (s *source) giveUpWaiting(began time.Time, err error) {
+	if s.live.options.Clock.Since(began) < s.live.options.SyncTimeout {
+		return
+	}
+	s.mu.Lock()
+	pending := s.answer.State == check.Pending
+	if pending {
+		s.answer = check.Answer{State: check.Failed, Message: fmt.Sprintf(
+			"the first read is not complete after %s: %s", s.live.options.SyncTimeout, err)}
+	}
+	s.mu.Unlock()
+	if pending {
+		s.markDirty()
+	}
+}
+
+// backoff is the time between attempts at what fails for a passing reason: short at first.
+func (s *source) backoff() *wait.Backoff {
+	limit := s.live.options.RetryInterval
+	return &wait.Backoff{Duration: min(time.Second, limit), Factor: 2, Steps: math.MaxInt32, Cap: limit}
 }
 
 // follow makes the answer Known, with whatever the store holds at the time of asking.

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes/scheme"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -30,19 +30,23 @@ import (
 // watch follows objects in a cache of their own. It begins anew when the kind goes away or the right to
 // read it does, and when either comes back.
 func (s *source) watch(ctx context.Context) {
+	retry := s.backoff()
+	began := s.live.options.Clock.Now()
 	for ctx.Err() == nil {
 		problem, err := s.live.probe(ctx, s.need, "list", "watch")
 		if err == nil && problem == nil {
-			err = s.runCache(ctx)
+			err = s.runCache(ctx, retry)
 		}
 		delay := s.live.options.RetryInterval
 		switch {
 		case problem != nil:
 			s.set(*problem)
+			retry = s.backoff()
 		case err != nil && ctx.Err() == nil:
 			// What was seen last stands until it is known what is wrong.
-			delay = min(delay, time.Second)
 			s.live.log(s.need).V(1).Info("Could not observe, will try again", "error", err.Error())
+			s.giveUpWaiting(began, err)
+			delay = retry.Step()
 		}
 		if !s.pause(ctx, delay) {
 			return
@@ -53,8 +57,9 @@ func (s *source) watch(ctx context.Context) {
 // errLost ends a cache whose kind or whose permission is gone.
 var errLost = errors.New("the watch is no longer possible")
 
-// runCache runs a cache until the context ends, or until it can no longer be filled.
-func (s *source) runCache(ctx context.Context) error {
+// runCache runs a cache until the context ends, or until it can no longer be filled. Once it was full, the
+// next failure is retried soon again.
+func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := &watchedErrors{lost: func() { cancel(errLost) }}
@@ -76,6 +81,9 @@ func (s *source) runCache(ctx context.Context) error {
 	go func() { stopped <- c.Start(ctx) }()
 	go s.awaitSync(ctx, store, registration, watched)
 	err = <-stopped
+	if registration.HasSynced() {
+		*retry = *s.backoff()
+	}
 	s.live.metrics.countObjects(s.need.Kind, -store.count)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -85,12 +93,14 @@ func (s *source) runCache(ctx context.Context) error {
 
 // awaitSync publishes the store once it is complete. A first read that takes too long is said to fail, and
 // heals when it completes.
-func (s *source) awaitSync(ctx context.Context, store *informerStore, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
+func (s *source) awaitSync(
+	ctx context.Context, store *informerStore, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors,
+) {
+	began := s.live.options.Clock.Now()
 	deadline, cancel := context.WithTimeout(ctx, s.live.options.SyncTimeout)
 	defer cancel()
 	if !toolscache.WaitForCacheSync(deadline.Done(), registration.HasSynced) && ctx.Err() == nil {
-		s.set(check.Answer{State: check.Failed, Message: fmt.Sprintf(
-			"the first read is not complete after %s: %s", s.live.options.SyncTimeout, watched.last())})
+		s.giveUpWaiting(began, watched.last())
 		toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced)
 	}
 	if ctx.Err() == nil {
@@ -168,13 +178,13 @@ func (w *watchedErrors) handle(_ context.Context, _ *toolscache.Reflector, err e
 	}
 }
 
-func (w *watchedErrors) last() string {
+func (w *watchedErrors) last() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {
-		return "the API server is slow to answer"
+		return errors.New("the API server is slow to answer")
 	}
-	return w.err.Error()
+	return w.err
 }
 
 // prototype is an empty object of the kind: typed where checks read typed objects.

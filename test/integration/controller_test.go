@@ -296,6 +296,7 @@ checks:
 			"1 on nodes that are not ready (down)",
 			"1 cannot pull the image registry.example/why:v9 of container main (well)"))
 		Expect(net.requests(podLists)).To(Equal(1))
+		Expect(net.requests(podLists + "?labelSelector=app%3Dwhy&limit=500")).To(Equal(1))
 
 		By("not listing again for a workload that flaps")
 		setAvailable(d, 4)
@@ -380,24 +381,28 @@ checks:
 		renew(time.Now().Add(-24 * time.Hour))
 		Eventually(get("leading")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
 
-		By("cutting the network for longer than the lease may stand still")
+		By("cutting the network, watches too, for longer than the lease may stand still")
+		deployment("watched", 1)
+		create(mapping("watched", checkDeployment("watched")))
+		Eventually(get("watched")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
+		const leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 		before := net.requests(statusWrite)
 		net.setCut(true)
-		Eventually(func() int {
-			return net.failed("GET /apis/coordination.k8s.io/v1/namespaces/default/leases") + net.failed("/apis/coordination.k8s.io/v1")
-		}).
-			WithTimeout(2 * soon).Should(BeNumerically(">=", 3))
+		Eventually(func() int { return net.failed("/apis/coordination.k8s.io/v1") }).WithTimeout(2 * soon).Should(BeNumerically(">=", 3))
+		Expect(net.failed("watch=true")).To(BeNumerically(">", 0))
 		renew(time.Now())
 		net.setCut(false)
-		reads := net.requests("GET /apis/coordination.k8s.io/v1/namespaces/default/leases")
-		Eventually(func() int { return net.requests("GET /apis/coordination.k8s.io/v1/namespaces/default/leases") }).
-			WithTimeout(soon).Should(BeNumerically(">=", reads+1))
-		Expect(get("leading")()).To(haveCondition("Healthy", "True", "AllChecksPass"))
+		// What a read told has been judged when the next one is answered.
+		reads := net.answered(leases)
+		Eventually(func() int { return net.answered(leases) }).WithTimeout(2 * soon).Should(BeNumerically(">=", reads+2))
+		for _, name := range []string{"leading", "watched"} {
+			Expect(get(name)()).To(haveCondition("Healthy", "True", "AllChecksPass"))
+		}
 		Expect(net.requests(statusWrite)).To(Equal(before))
 	})
 
 	It("reads endpoints and what authorizers say", func() {
-		startOperator(cfg, nil)
+		stop := startOperator(cfg, nil)
 		create(mapping("endpoints", `
 checks:
 - name: version
@@ -411,23 +416,47 @@ checks:
 `))
 		Eventually(get("endpoints")).WithTimeout(soon).Should(And(
 			haveCondition("Healthy", "True", "AllChecksPass"), HaveField("Status.Version", HavePrefix("v1."))))
+		stop()
 
-		restricted := restrictedUser("nobody-much")
-		startOperator(restricted, nil)
+		startOperator(restrictedUser("nobody-much"), nil)
 		create(mapping("refusal", `
 checks:
 - name: rbac
   type: AccessReview
   method: PlatformService
+  expect: Optional
   accessReview: {verb: delete, resource: nodes, reasonContains: [no opinion of anybody]}
 - name: hidden
   type: Endpoint
   method: PlatformService
-  expect: Optional
   endpoint: {path: /readyz/etcd}
 `))
-		Eventually(checkOf("refusal", "hidden")).WithTimeout(soon).Should(HaveField("Reason", Or(Equal("NotPermitted"), Equal("Healthy"))))
-		Eventually(checkOf("refusal", "rbac")).WithTimeout(soon).Should(HaveField("Reason", Or(Equal("ReasonDiffers"), Equal("ObservationFailed"))))
+		Eventually(get("refusal")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "NotPermitted", `nonResourceURLs: ["/readyz/etcd"]`))
+		Expect(checkOf("refusal", "rbac")()).To(HaveField("Reason", "ReasonDiffers"))
+	})
+
+	It("says what cannot be watched, and what cannot be read at all", func() {
+		net := &network{}
+		startOperator(cfg, net, func(o *observe.Options) { o.SyncTimeout = time.Second })
+		create(mapping("unwatchable", `
+checks:
+- {name: status, type: Object, method: None, object: {apiVersion: v1, kind: ComponentStatus}}
+`))
+		Eventually(get("unwatchable")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed",
+			"cannot watch ComponentStatus of v1; set observe: Poll"))
+		Expect(net.requests("/api/v1/componentstatuses")).To(BeZero())
+
+		By("asking for an API whose backend is not there")
+		create(&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": "v1.gone.example.com"},
+			"spec": map[string]any{
+				"group": "gone.example.com", "version": "v1", "groupPriorityMinimum": int64(1000), "versionPriority": int64(10),
+				"insecureSkipTLSVerify": true, "service": map[string]any{"namespace": "default", "name": "gone"}}}})
+		create(mapping("backendless", `
+checks:
+- {name: thing, type: Object, method: None, object: {apiVersion: gone.example.com/v1, kind: Thing}}
+`))
+		Eventually(get("backendless")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the first read is not complete after 1s"))
 	})
 })
 

@@ -5,6 +5,7 @@ package integration
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,6 +18,10 @@ type network struct {
 	held []holdUp
 	cut  bool
 	dead []string
+	// open are the bodies of answers that are still being read, such as watches.
+	open map[io.Closer]struct{}
+	// done are the requests whose answer was read to its end.
+	done []string
 }
 
 type holdUp struct {
@@ -41,8 +46,38 @@ func (n *network) wrap(next http.RoundTripper) http.RoundTripper {
 				return nil, request.Context().Err()
 			}
 		}
-		return next.RoundTrip(request)
+		response, err := next.RoundTrip(request)
+		if err == nil {
+			response.Body = n.follow(line, response.Body)
+		}
+		return response, err
 	})
+}
+
+// follow notes when the body of an answer is closed.
+func (n *network) follow(line string, body io.ReadCloser) io.ReadCloser {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.open == nil {
+		n.open = map[io.Closer]struct{}{}
+	}
+	n.open[body] = struct{}{}
+	return &followed{ReadCloser: body, closed: sync.OnceFunc(func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.open, body)
+		n.done = append(n.done, line)
+	})}
+}
+
+type followed struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (f *followed) Close() error {
+	defer f.closed()
+	return f.ReadCloser.Close()
 }
 
 func (n *network) note(line string) (wait []chan struct{}, cut bool) {
@@ -70,15 +105,25 @@ func (n *network) hold(text string) (release func()) {
 	return sync.OnceFunc(func() { close(h.released) })
 }
 
-// setCut lets every new request fail, or none.
+// setCut lets every new request fail and ends what is under way, watches too; or lets everything pass again.
 func (n *network) setCut(cut bool) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.cut = cut
+	open := n.open
+	n.open = nil
+	n.mu.Unlock()
+	if cut {
+		for body := range open {
+			_ = body.Close()
+		}
+	}
 }
 
 // requests counts the requests whose method and URL contain the text.
 func (n *network) requests(text string) int { return n.count(&n.seen, text) }
+
+// answered counts the requests whose answer was read to its end.
+func (n *network) answered(text string) int { return n.count(&n.done, text) }
 
 // failed counts the requests that were cut.
 func (n *network) failed(text string) int { return n.count(&n.dead, text) }
