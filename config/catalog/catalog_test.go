@@ -246,6 +246,33 @@ func TestMappings(t *testing.T) {
 	}
 }
 
+// TestJoiningNodes: a node that joins is not complete at once, so a mapping that counts nodes, or what runs on
+// each of them, has patience.
+func TestJoiningNodes(t *testing.T) {
+	onEveryNode := func(c v1alpha1.Check) bool {
+		switch {
+		case c.Expect == v1alpha1.ExpectAbsent || c.Expect == v1alpha1.ExpectPrecondition:
+			return false
+		case c.Workload != nil:
+			return c.Workload.Kind == v1alpha1.WorkloadDaemonSet
+		case c.Object != nil:
+			return c.Object.Kind == "CSINode" && c.Object.Healthy != ""
+		}
+		return c.Nodes != nil && c.Nodes.Healthy != nil
+	}
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		checks := slices.Clone(m.Spec.Checks)
+		for _, v := range m.Spec.Variants {
+			checks = append(checks, v.Checks...)
+		}
+		if slices.ContainsFunc(checks, onEveryNode) {
+			t.Run(m.Name, func(t *testing.T) {
+				NewWithT(t).Expect(ptr.Deref(m.Spec.GracePeriodSeconds, 0)).To(BeNumerically(">=", 15))
+			})
+		}
+	}
+}
+
 // TestHiddenParts: whatever is claimed to run outside of the cluster is claimed on AKS only.
 func TestHiddenParts(t *testing.T) {
 	gated := func(checks []v1alpha1.Check) bool {

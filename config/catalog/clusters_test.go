@@ -82,14 +82,32 @@ func (c cluster) answer(t *testing.T, need check.Need) check.Answer {
 		}
 		if gvk == need.Kind && (need.Namespace == "" || o.GetNamespace() == need.Namespace) &&
 			(need.Name == "" || o.GetName() == need.Name) && selector.Matches(labels.Set(o.GetLabels())) {
+			if _, ok := o.(*appsv1.DaemonSet); ok && need.Interval > 0 {
+				o = untyped(t, o)
+			}
 			a.Objects = append(a.Objects, o)
 		}
 	}
 	return a
 }
 
-// judge evaluates mappings, by name.
+// untyped is a workload as a poll reads it.
+func untyped(t *testing.T, o client.Object) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	if err := scheme.Scheme.Convert(o, u, nil); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// judge evaluates mappings, by name, on a cluster that has been like this for longer than any grace period.
 func (c cluster) judge(t *testing.T, mappings []v1alpha1.ComponentMapping) map[string]v1alpha1.ComponentMappingStatus {
+	t.Helper()
+	return c.judgeAfter(t, mappings, time.Hour)
+}
+
+// judgeAfter evaluates mappings, by name, on a cluster that has been like this for so long.
+func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, age time.Duration) map[string]v1alpha1.ComponentMappingStatus {
 	t.Helper()
 	out := map[string]v1alpha1.ComponentMappingStatus{}
 	for _, m := range mappings {
@@ -104,6 +122,7 @@ func (c cluster) judge(t *testing.T, mappings []v1alpha1.ComponentMapping) map[s
 			}
 		}
 		findings, _ := check.EvaluateAll(checks, facts)
+		m.Status, _ = assess.Mapping(&m, findings, now.Add(-age))
 		out[m.Name], _ = assess.Mapping(&m, findings, now)
 	}
 	return out
@@ -395,6 +414,9 @@ func TestClusters(t *testing.T) {
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
 			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"overlay-cilium with an idle kube-proxy": {overlayCilium().with(idle("kube-proxy")), merged(everywhere, hosted, map[string]string{
+			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
+			"azure-rbac": "webhook", "autoscaler": "hosted"})},
+		"on the way from kube-proxy to Cilium": {overlayCilium().with(kubeProxy()), merged(everywhere, hosted, map[string]string{
 			"kube-proxy": "cilium,daemonset", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
 			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"kubenet with Calico": {aks(nil).without("aks-np1-1").with(kubenetNode(), kubeProxy(),
@@ -593,6 +615,41 @@ func TestTroubles(t *testing.T) {
 			status := tc.cluster.judge(t, mappings)[tc.mapping]
 			c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
 			g.Expect(*c).To(SatisfyAll(HaveField("Status", tc.healthy), HaveField("Reason", tc.reason), HaveField("Message", ContainSubstring(tc.says))))
+		})
+	}
+}
+
+// TestNodesJoin: routine scaling turns no row red.
+func TestNodesJoin(t *testing.T) {
+	for name, c := range map[string]cluster{"documented": documented(), "overlay-cilium": overlayCilium()} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			isNode := func(o client.Object) bool { _, ok := o.(*corev1.Node); return ok }
+			var objects []client.Object
+			for _, name := range []string{"aks-np1-2", "aks-np1-3"} {
+				joining := c.objects[slices.IndexFunc(c.objects, isNode)].DeepCopyObject().(*corev1.Node)
+				joining.Name, joining.Status.Conditions[0].Status = name, corev1.ConditionFalse
+				objects = append(objects, joining, csiNode(name))
+			}
+			for _, o := range c.objects {
+				if d, ok := o.(*appsv1.DaemonSet); ok && d.Status.DesiredNumberScheduled > 0 {
+					d = d.DeepCopy()
+					d.Status.DesiredNumberScheduled += 2
+					o = d
+				}
+				objects = append(objects, o)
+			}
+			c.objects = objects
+
+			patient := 0
+			for mapping, status := range c.judgeAfter(t, load(t, catalog.AKS, catalog.AKSExtras).Mappings, 10*time.Second) {
+				healthy := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
+				g.Expect(healthy.Status).NotTo(Equal(metav1.ConditionFalse), "%s: %s", mapping, healthy.Message)
+				if healthy.Reason == v1alpha1.ReasonWithinGracePeriod {
+					patient++
+				}
+			}
+			g.Expect(patient).To(BeNumerically(">=", 6), "the nodes that join are seen")
 		})
 	}
 }
