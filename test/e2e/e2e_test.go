@@ -4,7 +4,8 @@
 //go:build e2e
 
 // Package e2e runs the operator, with the rights that it is shipped with, on whole control planes that show
-// AKS clusters, and holds every verdict of the shipped catalogue to what it must be.
+// AKS clusters, and holds every verdict of the catalogue to what it must be. It is the shipped catalogue, but for
+// the times of the scheduler's lease, which test/testbed/catalog shortens.
 package e2e
 
 import (
