@@ -14,6 +14,8 @@ complain() {
 before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 tar -cf - "${generated[@]}" | tar -xf - -C "$before"
+# Generators delete nothing: what belongs to a type that is gone would stay.
+rm -rf api/v1alpha1/applyconfiguration
 make --no-print-directory generate manifests
 for path in "${generated[@]}"; do
 	diff -ruN "$before/$path" "$path" || complain "$path was out of date; it is generated anew now: commit it"
