@@ -195,8 +195,9 @@ type ComponentMappingSpec struct {
 	// +required
 	Implementation Implementation `json:"implementation,omitzero"`
 
-	// gracePeriodSeconds is how long a check may be bad before Healthy turns
-	// False, in seconds. Default 0.
+	// gracePeriodSeconds bridges short failures, such as a node that joins: a
+	// failing check turns Healthy to False only after this time, in seconds.
+	// Default 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400

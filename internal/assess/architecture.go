@@ -26,8 +26,8 @@ const (
 	maxCauseComponents = 64
 	maxAdvisories      = 64
 
-	// observedAtRefresh is how old observedAt may get while nothing else changes, so that a dead operator
-	// can be told from a quiet one.
+	// observedAtRefresh is how old observedAt may get while nothing else changes: an older one means that
+	// no operator is at work.
 	observedAtRefresh = 5 * time.Minute
 )
 

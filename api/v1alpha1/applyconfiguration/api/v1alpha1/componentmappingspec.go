@@ -35,8 +35,9 @@ type ComponentMappingSpecApplyConfiguration struct {
 	// implementation is the documentation's claim. It is compared with what is
 	// seen (condition AsDocumented) and never decides health.
 	Implementation *ImplementationApplyConfiguration `json:"implementation,omitempty"`
-	// gracePeriodSeconds is how long a check may be bad before Healthy turns
-	// False, in seconds. Default 0.
+	// gracePeriodSeconds bridges short failures, such as a node that joins: a
+	// failing check turns Healthy to False only after this time, in seconds.
+	// Default 0.
 	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
 	// checks hold for every variant. A mapping without checks and variants says
 	// that nothing of the component can be seen: Present is Unknown,
