@@ -82,22 +82,10 @@ func (c cluster) answer(t *testing.T, need check.Need) check.Answer {
 		}
 		if gvk == need.Kind && (need.Namespace == "" || o.GetNamespace() == need.Namespace) &&
 			(need.Name == "" || o.GetName() == need.Name) && selector.Matches(labels.Set(o.GetLabels())) {
-			if _, ok := o.(*appsv1.DaemonSet); ok && need.Interval > 0 {
-				o = untyped(t, o)
-			}
 			a.Objects = append(a.Objects, o)
 		}
 	}
 	return a
-}
-
-// untyped is a workload as a poll reads it.
-func untyped(t *testing.T, o client.Object) *unstructured.Unstructured {
-	u := &unstructured.Unstructured{}
-	if err := scheme.Scheme.Convert(o, u, nil); err != nil {
-		t.Fatal(err)
-	}
-	return u
 }
 
 // judge evaluates mappings, by name, on a cluster that has been like this for longer than any grace period.
@@ -417,7 +405,7 @@ func TestClusters(t *testing.T) {
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
 			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"on the way from kube-proxy to Cilium": {overlayCilium().with(kubeProxy()), merged(everywhere, hosted, map[string]string{
-			"kube-proxy": "cilium,daemonset", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
+			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
 			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"kubenet with Calico": {aks(nil).without("aks-np1-1").with(kubenetNode(), kubeProxy(),
 			labelled(deployment("tigera-operator", "tigera-operator", "tigera-operator", "tigera/operator:v1.36.7"), managedAKS, "aks"),
