@@ -56,16 +56,13 @@ func (w *statusWriter) writeMapping(
 	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
 	var fields applyv1alpha1.ComponentMappingStatusApplyConfiguration
-	if err := convert(status, &fields); err != nil {
+	change, err := compare(m.Status, status, withoutCounters, &fields)
+	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return w.write(ctx, write{
-		key: observe.Key{Kind: mappingKind, Name: m.Name}, object: m, wait: wait,
-		apply:    applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields),
-		same:     equality.Semantic.DeepEqual(m.Status, status),
-		counters: equality.Semantic.DeepEqual(withoutCounters(m.Status), withoutCounters(status)),
-		before:   m.Status.Conditions, after: status.Conditions,
-	})
+	change.before, change.after = m.Status.Conditions, status.Conditions
+	apply := applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields)
+	return w.write(ctx, observe.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
 }
 
 // writeArchitecture applies an architecture's status if it changed; wait is when to look again.
@@ -73,44 +70,47 @@ func (w *statusWriter) writeArchitecture(
 	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {
 	var fields applyv1alpha1.ClusterArchitectureStatusApplyConfiguration
-	if err := convert(status, &fields); err != nil {
+	change, err := compare(a.Status, status, withoutArchitectureCounters, &fields)
+	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return w.write(ctx, write{
-		key: observe.Key{Kind: architectureKind, Name: a.Name}, object: a, wait: wait,
-		apply:    applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields),
-		same:     equality.Semantic.DeepEqual(a.Status, status),
-		counters: equality.Semantic.DeepEqual(withoutArchitectureCounters(a.Status), withoutArchitectureCounters(status)),
-		before:   a.Status.Conditions, after: status.Conditions,
-	})
+	change.before, change.after = a.Status.Conditions, status.Conditions
+	apply := applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields)
+	return w.write(ctx, observe.Key{Kind: architectureKind, Name: a.Name}, a, apply, change, wait)
 }
 
-// write is a status to be written.
-type write struct {
-	key    observe.Key
-	object client.Object
-	apply  runtime.ApplyConfiguration
-	// same: nothing changed; counters: nothing but counters did.
-	same, counters bool
+// change is what becomes of a status.
+type change struct {
+	// none: it stays as it is; counters: nothing but counters changes.
+	none, counters bool
 	before, after  []metav1.Condition
-	wait           time.Duration
+}
+
+// compare finds out what changes, and fills in the fields to apply.
+func compare[S any](before, after S, withoutCounters func(S) *S, fields any) (change, error) {
+	return change{
+		none:     equality.Semantic.DeepEqual(before, after),
+		counters: equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after)),
+	}, convert(after, fields)
 }
 
 // write applies a status that changed. The UID in it keeps it from making up an object that was deleted
 // meanwhile.
-func (w *statusWriter) write(ctx context.Context, s write) (ctrl.Result, error) {
-	if s.same {
-		return ctrl.Result{RequeueAfter: s.wait}, nil
+func (w *statusWriter) write(
+	ctx context.Context, key observe.Key, object client.Object, apply runtime.ApplyConfiguration, c change, wait time.Duration,
+) (ctrl.Result, error) {
+	if c.none {
+		return ctrl.Result{RequeueAfter: wait}, nil
 	}
-	if left := w.counterDelay(s.key); s.counters && left > 0 {
-		return ctrl.Result{RequeueAfter: check.Earliest(s.wait, left)}, nil
+	if left := w.counterDelay(key); c.counters && left > 0 {
+		return ctrl.Result{RequeueAfter: check.Earliest(wait, left)}, nil
 	}
-	if err := w.client.Status().Apply(ctx, s.apply, FieldOwner, client.ForceOwnership); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", s.key.Kind, s.key.Name, err))
+	if err := w.client.Status().Apply(ctx, apply, FieldOwner, client.ForceOwnership); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
-	w.note(s.key)
-	w.tell(s.object, s.before, s.after)
-	return ctrl.Result{RequeueAfter: s.wait}, nil
+	w.note(key)
+	w.tell(object, c.before, c.after)
+	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
 // note keeps the time of a write.
