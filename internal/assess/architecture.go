@@ -58,7 +58,7 @@ func Architecture(
 			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "nothing is claimed: "+detected.Message))
 		}
 	}
-	status.Conditions = r.withoutStalled()
+	status.Conditions = withoutStalled(r.arch.Status.Conditions)
 	for _, c := range append([]metav1.Condition{r.ready()}, conditions...) {
 		r.set(&status.Conditions, c)
 	}
@@ -83,10 +83,10 @@ var rolledUp = []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy, v
 
 // rollup is the work on one ClusterArchitecture.
 type rollup struct {
+	stamp
 	arch *v1alpha1.ClusterArchitecture
 	// mappings in the order of the table: by category, order and name.
 	mappings []*v1alpha1.ComponentMapping
-	now      metav1.Time
 	// cuts tell what the status has no room for.
 	cuts []string
 }
@@ -102,7 +102,7 @@ func newRollup(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.Component
 			cmp.Compare(ptr.Deref(a.Spec.Order, 0), ptr.Deref(b.Spec.Order, 0)),
 			cmp.Compare(a.Name, b.Name))
 	})
-	return &rollup{arch: arch, mappings: sorted, now: metav1.NewTime(now.Truncate(time.Second))}
+	return &rollup{stamp: newStamp(arch.Generation, now), arch: arch, mappings: sorted}
 }
 
 // observing keeps the status, except that a first visit or a new generation shows in Ready.
@@ -113,7 +113,7 @@ func (r *rollup) observing(what string) v1alpha1.ClusterArchitectureStatus {
 		return status
 	}
 	status.ObservedGeneration = r.arch.Generation
-	status.Conditions = r.withoutStalled()
+	status.Conditions = withoutStalled(r.arch.Status.Conditions)
 	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving, what))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
 		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
@@ -419,17 +419,4 @@ func (r *rollup) observe(status *v1alpha1.ClusterArchitectureStatus) time.Durati
 		return observedAtRefresh
 	}
 	return observedAtRefresh - age
-}
-
-func (r *rollup) set(conditions *[]metav1.Condition, c metav1.Condition) {
-	c.ObservedGeneration = r.arch.Generation
-	c.LastTransitionTime = r.now
-	meta.SetStatusCondition(conditions, c)
-}
-
-// withoutStalled is the previous conditions, for a spec that can be used.
-func (r *rollup) withoutStalled() []metav1.Condition {
-	conditions := r.arch.Status.DeepCopy().Conditions
-	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
-	return conditions
 }

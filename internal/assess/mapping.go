@@ -31,7 +31,7 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	a := newAssessment(m, findings, now)
 	status := v1alpha1.ComponentMappingStatus{
 		ObservedGeneration: m.Generation,
-		Conditions:         a.withoutStalled(),
+		Conditions:         withoutStalled(m.Status.Conditions),
 		Implementation:     m.Spec.Implementation.Name,
 		OperatedBy:         m.Spec.OperatedBy,
 		Evidence:           v1alpha1.EvidenceNone,
@@ -81,7 +81,7 @@ func observing(m *v1alpha1.ComponentMapping, pending check.Finding, now time.Tim
 	a := newAssessment(m, nil, now)
 	status := *m.Status.DeepCopy()
 	status.ObservedGeneration = m.Generation
-	status.Conditions = a.withoutStalled()
+	status.Conditions = withoutStalled(m.Status.Conditions)
 	status.Implementation = cmp.Or(status.Implementation, m.Spec.Implementation.Name)
 	a.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving,
 		fmt.Sprintf("check %s: %s", pending.Check.Name(), pending.Message)))

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -20,12 +19,12 @@ const maxImplementation = 1024
 
 // assessment is the work on one mapping.
 type assessment struct {
+	stamp
 	mapping    *v1alpha1.ComponentMapping
 	findings   []check.Finding
 	candidates []candidate
 	// observed are the complete candidates.
 	observed []candidate
-	now      metav1.Time
 }
 
 // candidate is a variant with its findings, the shared ones included; a mapping without variants has one,
@@ -36,8 +35,7 @@ type candidate struct {
 }
 
 func newAssessment(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) *assessment {
-	// The API keeps whole seconds: what is written must read back the same.
-	a := &assessment{mapping: m, findings: findings, now: metav1.NewTime(now.Truncate(time.Second))}
+	a := &assessment{stamp: newStamp(m.Generation, now), mapping: m, findings: findings}
 	variants := m.Spec.Variants
 	if len(variants) == 0 {
 		variants = []v1alpha1.Variant{{}}
@@ -328,18 +326,4 @@ func unknownReason(f *check.Finding) string {
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed
-}
-
-// set puts a condition into the list; its transition time changes only with its status.
-func (a *assessment) set(conditions *[]metav1.Condition, c metav1.Condition) {
-	c.ObservedGeneration = a.mapping.Generation
-	c.LastTransitionTime = a.now
-	meta.SetStatusCondition(conditions, c)
-}
-
-// withoutStalled is the previous conditions, for a spec that can be used.
-func (a *assessment) withoutStalled() []metav1.Condition {
-	conditions := a.mapping.Status.DeepCopy().Conditions
-	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
-	return conditions
 }
