@@ -243,6 +243,15 @@ type WorkloadCheck struct {
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9._-]+(/[a-zA-Z0-9._-]+)*$')",message="must be the end of an image path without tag or digest, such as kubernetes/pause"
 	ImagePath string `json:"imagePath,omitempty"`
+
+	// minAvailable is how many available pods are enough, in place of the
+	// workload's own maxUnavailable: 1 for a controller of two pods that may not
+	// share a node, as on a cluster of one node the second one waits for ever. A
+	// workload that wants fewer pods needs all of them.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MinAvailable int32 `json:"minAvailable,omitempty"`
 }
 
 // NodesCheck is the member of a Check for nodes.
@@ -276,6 +285,15 @@ type NodesCheck struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreTaints []QualifiedName `json:"ignoreTaints,omitempty"`
+
+	// ignoreConditions leaves out nodes that show one of these conditions: nodes
+	// whose fault is no fault of the component, such as those that wait for a
+	// network plugin that somebody has yet to install.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	IgnoreConditions []NodeConditionMatch `json:"ignoreConditions,omitempty"`
 
 	// version names the field of status.nodeInfo that is the component's version:
 	// Kubelet or ContainerRuntime. Default: the check reports no version.
@@ -351,6 +369,8 @@ type NodeCriteria struct {
 }
 
 // NodeConditionMatch describes one condition of a node.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.messageContains) || self.status != (self.type == 'Ready' ? 'True' : 'False')",message="messageContains may only be set for a condition that tells of a fault: Ready that is not True, any other that is not False; no other messages are kept",fieldPath=".messageContains"
 type NodeConditionMatch struct {
 	// type of the condition, such as Ready or KubeletProblem.
 	// +required
@@ -369,6 +389,13 @@ type NodeConditionMatch struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
+
+	// messageContains is a part of the condition's message, upper and lower case
+	// alike, such as "cni plugin not initialized". Default: any message.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	MessageContains string `json:"messageContains,omitempty"`
 
 	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
 	// in seconds, before the condition is no longer believed. Default: it is

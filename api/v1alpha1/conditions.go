@@ -126,8 +126,22 @@ const (
 	ReasonHealthy = "Healthy"
 	// ReasonIdle: the workload wants no pods.
 	ReasonIdle = "Idle"
-	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows.
+	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows, and nothing tells
+	// why (yet). The reasons that follow say it.
 	ReasonWorkloadUnavailable = "WorkloadUnavailable"
+	// ReasonNodeFault: all pods that are unavailable are on nodes that are not ready or unreachable, or cannot
+	// be scheduled only because nodes are down or cordoned. It is the nodes that need help.
+	ReasonNodeFault = "NodeFault"
+	// ReasonUnschedulable: the scheduler finds no node for the pods.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonImagePullFailed: the image of a container does not arrive.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonCrashLooping: a container ends again and again.
+	ReasonCrashLooping = "CrashLooping"
+	// ReasonNotReady: the containers are not ready, as they are still starting or their probes fail.
+	ReasonNotReady = "NotReady"
+	// ReasonAdmissionDenied: the API server does not let the workload's controller create pods.
+	ReasonAdmissionDenied = "AdmissionDenied"
 	// ReasonRolloutStuck: a roll-out has exceeded its progress deadline.
 	ReasonRolloutStuck = "RolloutStuck"
 

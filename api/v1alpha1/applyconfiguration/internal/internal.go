@@ -631,6 +631,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxHeartbeatAgeSeconds
       type:
         scalar: numeric
+    - name: messageContains
+      type:
+        scalar: string
     - name: reason
       type:
         scalar: string
@@ -709,6 +712,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: healthy
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria
+    - name: ignoreConditions
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.NodeConditionMatch
+          elementRelationship: associative
+          keys:
+          - type
     - name: ignoreTaints
       type:
         list:
@@ -869,6 +880,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: kind
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.WorkloadKind
+    - name: minAvailable
+      type:
+        scalar: numeric
     - name: namePrefix
       type:
         scalar: string

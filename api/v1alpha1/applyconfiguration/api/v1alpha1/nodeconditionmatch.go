@@ -17,6 +17,9 @@ type NodeConditionMatchApplyConfiguration struct {
 	Status *string `json:"status,omitempty"`
 	// reason of the condition. Default: any.
 	Reason *string `json:"reason,omitempty"`
+	// messageContains is a part of the condition's message, upper and lower case
+	// alike, such as "cni plugin not initialized". Default: any message.
+	MessageContains *string `json:"messageContains,omitempty"`
 	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
 	// in seconds, before the condition is no longer believed. Default: it is
 	// believed at any age, as some are written only once.
@@ -50,6 +53,14 @@ func (b *NodeConditionMatchApplyConfiguration) WithStatus(value string) *NodeCon
 // If called multiple times, the Reason field is set to the value of the last call.
 func (b *NodeConditionMatchApplyConfiguration) WithReason(value string) *NodeConditionMatchApplyConfiguration {
 	b.Reason = &value
+	return b
+}
+
+// WithMessageContains sets the MessageContains field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MessageContains field is set to the value of the last call.
+func (b *NodeConditionMatchApplyConfiguration) WithMessageContains(value string) *NodeConditionMatchApplyConfiguration {
+	b.MessageContains = &value
 	return b
 }
 

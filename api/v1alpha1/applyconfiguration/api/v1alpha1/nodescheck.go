@@ -29,6 +29,10 @@ type NodesCheckApplyConfiguration struct {
 	// machines that are switched off on purpose, such as
 	// node.cloudprovider.kubernetes.io/shutdown.
 	IgnoreTaints []apiv1alpha1.QualifiedName `json:"ignoreTaints,omitempty"`
+	// ignoreConditions leaves out nodes that show one of these conditions: nodes
+	// whose fault is no fault of the component, such as those that wait for a
+	// network plugin that somebody has yet to install.
+	IgnoreConditions []NodeConditionMatchApplyConfiguration `json:"ignoreConditions,omitempty"`
 	// version names the field of status.nodeInfo that is the component's version:
 	// Kubelet or ContainerRuntime. Default: the check reports no version.
 	Version *apiv1alpha1.NodeVersion `json:"version,omitempty"`
@@ -78,6 +82,19 @@ func (b *NodesCheckApplyConfiguration) WithMinHealthyPercent(value int32) *Nodes
 func (b *NodesCheckApplyConfiguration) WithIgnoreTaints(values ...apiv1alpha1.QualifiedName) *NodesCheckApplyConfiguration {
 	for i := range values {
 		b.IgnoreTaints = append(b.IgnoreTaints, values[i])
+	}
+	return b
+}
+
+// WithIgnoreConditions adds the given value to the IgnoreConditions field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the IgnoreConditions field.
+func (b *NodesCheckApplyConfiguration) WithIgnoreConditions(values ...*NodeConditionMatchApplyConfiguration) *NodesCheckApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithIgnoreConditions")
+		}
+		b.IgnoreConditions = append(b.IgnoreConditions, *values[i])
 	}
 	return b
 }

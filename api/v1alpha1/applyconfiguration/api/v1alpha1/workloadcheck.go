@@ -35,6 +35,11 @@ type WorkloadCheckApplyConfiguration struct {
 	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
 	// looked at, or each of them when none is named.
 	ImagePath *string `json:"imagePath,omitempty"`
+	// minAvailable is how many available pods are enough, in place of the
+	// workload's own maxUnavailable: 1 for a controller of two pods that may not
+	// share a node, as on a cluster of one node the second one waits for ever. A
+	// workload that wants fewer pods needs all of them.
+	MinAvailable *int32 `json:"minAvailable,omitempty"`
 }
 
 // WorkloadCheckApplyConfiguration constructs a declarative configuration of the WorkloadCheck type for use with
@@ -98,5 +103,13 @@ func (b *WorkloadCheckApplyConfiguration) WithContainer(value string) *WorkloadC
 // If called multiple times, the ImagePath field is set to the value of the last call.
 func (b *WorkloadCheckApplyConfiguration) WithImagePath(value string) *WorkloadCheckApplyConfiguration {
 	b.ImagePath = &value
+	return b
+}
+
+// WithMinAvailable sets the MinAvailable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MinAvailable field is set to the value of the last call.
+func (b *WorkloadCheckApplyConfiguration) WithMinAvailable(value int32) *WorkloadCheckApplyConfiguration {
+	b.MinAvailable = &value
 	return b
 }
