@@ -22,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -238,15 +239,14 @@ func (l *Live) probe(ctx context.Context, need check.Need, verbs ...string) (*ch
 	resource, err := l.resource(need)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return &check.Answer{State: check.NotServed, Message: fmt.Sprintf(
-			"the API server does not serve %s in %s", need.Kind.Kind, need.Kind.GroupVersion())}, nil
+		return new(notServed(need.Kind)), nil
 	case err != nil:
 		return nil, err
 	case !resource.Namespaced && need.Namespace != "":
 		return &check.Answer{State: check.Failed, Message: fmt.Sprintf(
 			"%s is cluster-scoped; leave the namespace out of the check", need.Kind.Kind)}, nil
 	case resource.Name == "secrets" && need.Kind.Group == "":
-		return &check.Answer{State: check.NotPermitted, Message: "archmap reads no Secrets"}, nil
+		return new(refuseSecrets()), nil
 	}
 	for _, verb := range verbs {
 		if !slices.Contains(resource.Verbs, verb) {
@@ -264,6 +264,14 @@ func (l *Live) probe(ctx context.Context, need check.Need, verbs ...string) (*ch
 		}
 	}
 	return nil, nil
+}
+
+func notServed(kind schema.GroupVersionKind) check.Answer {
+	return check.Answer{State: check.NotServed, Message: fmt.Sprintf("the API server does not serve %s in %s", kind.Kind, kind.GroupVersion())}
+}
+
+func refuseSecrets() check.Answer {
+	return check.Answer{State: check.NotPermitted, Message: "archmap reads no Secrets"}
 }
 
 // cannot says that the kind does not know the verb, and what to do.

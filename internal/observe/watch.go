@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -198,6 +199,10 @@ func prototype(kind schema.GroupVersionKind) client.Object {
 		return &appsv1.StatefulSet{}
 	case check.NodesNeed.Kind:
 		return &corev1.Node{}
+	case check.PodKind:
+		return &corev1.Pod{}
+	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
+		return &coordinationv1.Lease{}
 	}
 	u := &unstructured.Unstructured{}
 	u.SetGroupVersionKind(kind)

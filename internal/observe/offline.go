@@ -1,0 +1,258 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+// Coverage says what follows from what a dump does not hold.
+type Coverage int
+
+const (
+	// Partial: nothing follows, unless the dump holds other objects of the kind in the namespace. The zero
+	// value.
+	Partial Coverage = iota
+	// Complete: it is not in the cluster.
+	Complete
+)
+
+// Dump is what was read of a cluster at one time. It gives the facts that Live would have given then, to as
+// many as ask. What it does not hold cannot be seen; it is absent only where the coverage says so. A dump must
+// neither be copied nor changed once it is asked.
+type Dump struct {
+	// Time at which the cluster was read.
+	Time time.Time
+	// Coverage of the cluster.
+	Coverage Coverage
+	// Objects of any kind, typed or not, in the versions in which the API server serves them.
+	Objects []client.Object
+	// Responses to GETs, by path and query.
+	Responses map[string]check.Response
+	// Reviews are the answers to access reviews.
+	Reviews map[check.Review]ReviewAnswer
+
+	mu      sync.Mutex
+	byKind  map[schema.GroupVersionKind][]client.Object
+	answers map[check.Need]check.Answer
+}
+
+// ReviewAnswer is the answer to an access review.
+type ReviewAnswer struct {
+	Allowed bool
+	Reason  string
+}
+
+// Observe shows a view the facts that it needs, and besides those that it then wants, as Live does.
+func (d *Dump) Observe(needs []check.Need, view View) Seen {
+	seen := view(d.Facts(needs))
+	if len(seen.Wants) > 0 {
+		seen = view(d.Facts(slices.Concat(needs, seen.Wants)))
+	}
+	return seen
+}
+
+// Facts answers the needs.
+func (d *Dump) Facts(needs []check.Need) check.Facts {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byKind == nil {
+		d.byKind, d.answers = groupByKind(d.Objects), map[check.Need]check.Answer{}
+	}
+	facts := check.Facts{Now: d.Time, Answers: make(map[check.Need]check.Answer, len(needs))}
+	for _, need := range needs {
+		answer, known := d.answers[need]
+		if !known {
+			answer = d.answer(need)
+			d.answers[need] = answer
+		}
+		facts.Answers[need] = answer
+	}
+	return facts
+}
+
+// groupByKind leaves out objects that do not say of which kind they are.
+func groupByKind(objects []client.Object) map[schema.GroupVersionKind][]client.Object {
+	byKind := map[schema.GroupVersionKind][]client.Object{}
+	for _, o := range objects {
+		if kind, err := apiutil.GVKForObject(o, scheme.Scheme); err == nil {
+			byKind[kind] = append(byKind[kind], o)
+		}
+	}
+	return byKind
+}
+
+func (d *Dump) answer(need check.Need) check.Answer {
+	answer := check.Answer{State: check.Known, ReadAt: d.Time}
+	switch {
+	case need.Path != "":
+		response, held := d.Responses[need.Path]
+		if !held && d.Coverage != Complete {
+			return notHeld("no answer to GET " + need.Path)
+		}
+		if !held {
+			response.Status = http.StatusNotFound
+		}
+		answer.Response = response
+	case need.Review != (check.Review{}):
+		review, held := d.Reviews[need.Review]
+		if !held && d.Coverage != Complete {
+			return notHeld("no access review")
+		}
+		answer.Allowed, answer.Reason = review.Allowed, review.Reason
+	default:
+		return d.objectsOf(need)
+	}
+	return answer
+}
+
+func (d *Dump) objectsOf(need check.Need) check.Answer {
+	switch {
+	case need.Kind == secretKind:
+		return refuseSecrets()
+	case !d.covers(need):
+		return notHeld(fmt.Sprintf("no %s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
+	case !d.serves(need.Kind):
+		return notServed(need.Kind)
+	}
+	selector, err := labels.Parse(need.Selector)
+	if err != nil {
+		return check.Answer{State: check.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
+	}
+	answer := check.Answer{State: check.Known, ReadAt: d.Time}
+	for _, o := range d.byKind[need.Kind] {
+		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
+			continue
+		}
+		if o, err = asRead(need.Kind, o); err != nil {
+			return check.Answer{State: check.Failed, Message: err.Error()}
+		}
+		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+			continue // it explains nothing
+		}
+		answer.Objects = append(answer.Objects, o)
+	}
+	sortObjects(answer.Objects)
+	return answer
+}
+
+// covers says whether the dump tells all that there is of a kind in a namespace.
+func (d *Dump) covers(need check.Need) bool {
+	return d.Coverage == Complete || slices.ContainsFunc(d.byKind[need.Kind], func(o client.Object) bool { return inPlace(need, o) })
+}
+
+func inPlace(need check.Need, o client.Object) bool {
+	return need.Namespace == "" || o.GetNamespace() == need.Namespace
+}
+
+var (
+	secretKind     = corev1.SchemeGroupVersion.WithKind("Secret")
+	definitionKind = customResourceDefinition.WithVersion("v1")
+	apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
+)
+
+// serves says whether the kind is built in, defined, served by an aggregated API server, or simply there.
+func (d *Dump) serves(kind schema.GroupVersionKind) bool {
+	return scheme.Scheme.Recognizes(kind) || kind == definitionKind || kind == apiServiceKind || len(d.byKind[kind]) > 0 ||
+		slices.ContainsFunc(d.byKind[definitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
+		slices.ContainsFunc(d.byKind[apiServiceKind], func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
+}
+
+func defines(definition client.Object, kind schema.GroupVersionKind) bool {
+	var crd struct {
+		Spec struct {
+			Group string `json:"group"`
+			Names struct {
+				Kind string `json:"kind"`
+			} `json:"names"`
+			Versions []struct {
+				Name   string `json:"name"`
+				Served bool   `json:"served"`
+			} `json:"versions"`
+		} `json:"spec"`
+	}
+	if convert(definition, &crd) != nil || crd.Spec.Group != kind.Group || crd.Spec.Names.Kind != kind.Kind {
+		return false
+	}
+	for _, v := range crd.Spec.Versions {
+		if v.Name == kind.Version && v.Served {
+			return true
+		}
+	}
+	return false
+}
+
+// aggregates says whether another API server serves the version; it does not say which kinds.
+func aggregates(service client.Object, version schema.GroupVersion) bool {
+	var s struct {
+		Spec struct {
+			Group   string `json:"group"`
+			Version string `json:"version"`
+			Service *struct {
+				Name string `json:"name"`
+			} `json:"service"`
+		} `json:"spec"`
+	}
+	return convert(service, &s) == nil && s.Spec.Service != nil && s.Spec.Group == version.Group && s.Spec.Version == version.Version
+}
+
+// asRead is a copy of an object as Live would have read it: typed where it reads types, and trimmed.
+func asRead(kind schema.GroupVersionKind, o client.Object) (client.Object, error) {
+	out, cloned := prototype(kind), o.DeepCopyObject()
+	if reflect.TypeOf(out) == reflect.TypeOf(cloned) {
+		out = cloned.(client.Object)
+	} else if err := convert(cloned, out); err != nil {
+		return nil, unreadable(kind, o, err)
+	}
+	out.GetObjectKind().SetGroupVersionKind(kind)
+	trimmed, err := trim(kind)(out)
+	if err != nil {
+		return nil, unreadable(kind, o, err)
+	}
+	return trimmed.(client.Object), nil
+}
+
+// convert goes from a typed object to an untyped one, or back.
+func convert(from runtime.Object, to any) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(from)
+	if err != nil {
+		return err
+	}
+	if u, untyped := to.(*unstructured.Unstructured); untyped {
+		u.Object = content
+		return nil
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(content, to)
+}
+
+func unreadable(kind schema.GroupVersionKind, o client.Object, err error) error {
+	return fmt.Errorf("%s %s cannot be read: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
+}
+
+func notHeld(what string) check.Answer {
+	return check.Answer{State: check.Failed, Message: "the dump holds " + what}
+}
+
+func inNamespace(namespace string) string {
+	if namespace == "" {
+		return ""
+	}
+	return " in namespace " + namespace
+}
