@@ -1,0 +1,54 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+func TestNodeState(t *testing.T) {
+	now := time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
+	const old, fresh = 10 * time.Minute, 10*time.Minute - time.Second
+	shutdown := []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/shutdown"}}
+	for _, c := range []struct {
+		name   string
+		age    time.Duration
+		ready  corev1.ConditionStatus
+		taints []corev1.Taint
+
+		joining, stopped, down bool
+	}{
+		{name: "a ready node", age: old, ready: corev1.ConditionTrue},
+		{name: "not ready", age: old, ready: corev1.ConditionFalse, down: true},
+		{name: "unreachable", age: old, ready: corev1.ConditionUnknown, down: true},
+		{name: "without the condition", age: old, down: true},
+		{name: "a node that joins", age: fresh, ready: corev1.ConditionFalse, joining: true},
+		{name: "a new node that is ready", age: fresh, ready: corev1.ConditionTrue, joining: true},
+		{name: "stopped on purpose", age: old, ready: corev1.ConditionUnknown, taints: shutdown, stopped: true},
+		{name: "cordoned", age: old, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: corev1.TaintNodeUnschedulable}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			node := &corev1.Node{
+				ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(now.Add(-c.age))},
+				Spec:       corev1.NodeSpec{Taints: c.taints},
+			}
+			if c.ready != "" {
+				node.Status.Conditions = []corev1.NodeCondition{
+					{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: c.ready}}
+			}
+			g.Expect(check.Joining(node, now)).To(Equal(c.joining), "joining")
+			g.Expect(check.Stopped(node)).To(Equal(c.stopped), "stopped")
+			g.Expect(check.Down(node, now)).To(Equal(c.down), "down")
+			g.Expect(check.Ready(node)).To(Equal(c.ready == corev1.ConditionTrue), "ready")
+		})
+	}
+}
