@@ -10,18 +10,13 @@ package e2e
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -81,9 +76,9 @@ func describeShape(name string) {
 			g.Expect(bed.Client.List(ctx, &mappings)).To(Succeed())
 			got := map[string]shapes.Expected{}
 			for i := range mappings.Items {
-				got[mappings.Items[i].Name] = verdict(&mappings.Items[i])
+				got[mappings.Items[i].Name] = shapes.Verdict(&mappings.Items[i])
 			}
-			g.Expect(differences(got, shape.Expected)).To(BeEmpty(), "compared with test/shapes/%s/expected.yaml", name)
+			g.Expect(shapes.Differences(got, shape.Expected)).To(BeEmpty(), "compared with test/shapes/%s/expected.yaml", name)
 		}).WithPolling(time.Second).Should(Succeed())
 	})
 
@@ -91,7 +86,7 @@ func describeShape(name string) {
 		whole, err := bed.UntilAllHealthy(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		for _, condition := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete} {
-			Expect(conditionOf(whole.Status.Conditions, condition)).To(HavePrefix("True/"), condition)
+			Expect(shapes.ConditionOf(whole.Status.Conditions, condition)).To(HavePrefix("True/"), condition)
 		}
 		Expect(whole.Status.Violations).To(BeEmpty())
 		Expect(whole.Status.Causes).To(BeEmpty())
@@ -133,8 +128,8 @@ func describeShape(name string) {
 			Expect(fault.Break(ctx)).To(Succeed())
 			broken, err := bed.UntilBroken(ctx, fault)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(conditionOf(broken.Status.Conditions, v1alpha1.ConditionPresent)).To(HavePrefix("True/"), "what is broken is still there")
-			Expect(conditionOf(broken.Status.Conditions, v1alpha1.ConditionReady)).To(HavePrefix("True/"), "the mapping itself is well")
+			Expect(shapes.ConditionOf(broken.Status.Conditions, v1alpha1.ConditionPresent)).To(HavePrefix("True/"), "what is broken is still there")
+			Expect(shapes.ConditionOf(broken.Status.Conditions, v1alpha1.ConditionReady)).To(HavePrefix("True/"), "the mapping itself is well")
 			_, err = bed.UntilCounted(ctx, fault.Mapping)
 			Expect(err).NotTo(HaveOccurred())
 
@@ -146,44 +141,4 @@ func describeShape(name string) {
 			Expect(err).NotTo(HaveOccurred())
 		}
 	})
-}
-
-// differences tells, for each mapping, in what it is not as expected.
-func differences(got, want map[string]shapes.Expected) []string {
-	var told []string
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		g, w := got[name], want[name]
-		if w.Version == "" {
-			g.Version = ""
-		}
-		if !reflect.DeepEqual(g, w) {
-			told = append(told, fmt.Sprintf("%s is %+v, want %+v", name, g, w))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := want[name]; !ok {
-			told = append(told, name+" is not expected at all")
-		}
-	}
-	return told
-}
-
-// verdict is what a mapping says, in the words of expected.yaml.
-func verdict(m *v1alpha1.ComponentMapping) shapes.Expected {
-	return shapes.Expected{
-		Present:      conditionOf(m.Status.Conditions, v1alpha1.ConditionPresent),
-		Healthy:      conditionOf(m.Status.Conditions, v1alpha1.ConditionHealthy),
-		AsDocumented: conditionOf(m.Status.Conditions, v1alpha1.ConditionAsDocumented),
-		Variants:     m.Status.Variants,
-		Methods:      m.Status.MethodSummary,
-		Version:      m.Status.Version,
-	}
-}
-
-// conditionOf is a condition as status/reason.
-func conditionOf(conditions []metav1.Condition, conditionType string) string {
-	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
-		return string(c.Status) + "/" + c.Reason
-	}
-	return "missing"
 }
