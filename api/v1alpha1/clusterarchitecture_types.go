@@ -20,7 +20,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
 // +kubebuilder:printcolumn:name="Detected",type=string,JSONPath=`.status.conditions[?(@.type=="PlatformDetected")].status`,priority=1
 // +kubebuilder:printcolumn:name="As-Documented",type=string,JSONPath=`.status.conditions[?(@.type=="AsDocumented")].status`,priority=1
-// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].message`,priority=1
+// +kubebuilder:printcolumn:name="Supported",type=string,JSONPath=`.status.conditions[?(@.type=="VersionsSupported")].status`,description="Whether the versions are within the skew that is supported",priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
 type ClusterArchitecture struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -89,6 +90,33 @@ type ClusterArchitectureSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	Rules []Rule `json:"rules,omitempty"`
+
+	// versionSkew says how far versions may lie apart. Default: kubelets may be
+	// three minor versions older than the API server, and never newer.
+	// +optional
+	VersionSkew VersionSkewPolicy `json:"versionSkew,omitzero"`
+}
+
+// VersionSkewPolicy says how far versions may lie apart. Kubelets, and the
+// components that it names, must not be newer than the API server.
+// +kubebuilder:validation:MinProperties=1
+type VersionSkewPolicy struct {
+	// maxMinorsBehind is how many minor versions they may be older than the API
+	// server, and how many a component may be away from the kubelets. Default: 3,
+	// as Kubernetes supports it.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9
+	MaxMinorsBehind *int32 `json:"maxMinorsBehind,omitempty"`
+
+	// components that carry the version of Kubernetes, such as kube-proxy: names of
+	// ComponentMappings, or mapping/variant to mean one variant of it. Their
+	// status.version is compared while they are present. Kubelets are always
+	// compared; their versions are read from the nodes.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Components []ComponentName `json:"components,omitempty"`
 }
 
 // RuleType says how many of a rule's components must be present.
@@ -138,12 +166,12 @@ type ComponentName string
 // +kubebuilder:validation:MinProperties=1
 type ClusterArchitectureStatus struct {
 	// conditions are Ready (evaluated), PlatformDetected, Complete (every required
-	// component is present, every rule holds), Healthy (nothing present is
-	// unhealthy) and AsDocumented.
+	// component is present, every rule holds), VersionsSupported, Healthy (nothing
+	// present is unhealthy) and AsDocumented.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec that this status is about.
@@ -151,7 +179,18 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// advisories that apply to what is present.
+	// abstract is the whole picture in lines for people: what the cluster is, what
+	// is wrong with it, and a row for each component. Programs read the other
+	// fields; the wording may change.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=600
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=106
+	Abstract []string `json:"abstract,omitempty"`
+
+	// advisories that apply to what is present: those with a date by date, then the
+	// others.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -165,7 +204,8 @@ type ClusterArchitectureStatus struct {
 	Categories []CategorySummary `json:"categories,omitempty"`
 
 	// causes are what is wrong, one entry per cause with every component that it
-	// hurts.
+	// hurts: faults of nodes first, then those of components (of the control plane,
+	// of nodes, of the cluster), then what is missing, then what is there in part.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -173,8 +213,7 @@ type ClusterArchitectureStatus struct {
 
 	// components are the rows of the table.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
 	Components []ComponentSummary `json:"components,omitempty"`
 
@@ -183,6 +222,13 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+
+	// message is the sentence that matters most now: why nothing is claimed, what is
+	// unhealthy, else what is missing, else what is not supported or cannot be told.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 
 	// methods count the components by implementation method, as documented and as
 	// observed.
@@ -194,8 +240,7 @@ type ClusterArchitectureStatus struct {
 
 	// nodePools are the node pools.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	NodePools []NodePool `json:"nodePools,omitempty"`
 
@@ -203,6 +248,13 @@ type ClusterArchitectureStatus struct {
 	// minutes while it is alive.
 	// +optional
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
+
+	// skews are the versions that are not alike: those that are not supported, then
+	// the node pools with several of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Skews []VersionSkew `json:"skews,omitempty"`
 
 	// summary counts the components.
 	// +optional
@@ -216,7 +268,8 @@ type ClusterArchitectureStatus struct {
 	Violations []Violation `json:"violations,omitempty"`
 }
 
-// ComponentCounts counts components.
+// ComponentCounts counts components. The total is present, absent and unknown
+// together; present is healthy, degraded and healthUnknown together.
 type ComponentCounts struct {
 	// text is the count in words, such as 15/22 present.
 	// +optional
@@ -244,12 +297,19 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Degraded *int32 `json:"degraded,omitempty"`
 
-	// absent counts those that are not in the cluster.
+	// healthUnknown counts those that are in the cluster and whose health cannot be
+	// told: it leaves no trace, or looking was not possible.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	HealthUnknown *int32 `json:"healthUnknown,omitempty"`
+
+	// absent counts those that are not in the cluster, or only in part.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Absent *int32 `json:"absent,omitempty"`
 
-	// unknown counts those of which it cannot be told.
+	// unknown counts those of which it cannot be told whether they are in the
+	// cluster.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Unknown *int32 `json:"unknown,omitempty"`
@@ -311,7 +371,7 @@ type ComponentSummary struct {
 	// implementation that was found, or the documented one.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=128
 	Implementation string `json:"implementation,omitempty"`
 
 	// category of the component.
@@ -342,16 +402,17 @@ type ComponentSummary struct {
 	// +kubebuilder:validation:Enum="True";"False";Unknown
 	Healthy metav1.ConditionStatus `json:"healthy,omitempty"`
 
-	// reason of Healthy, or of Present when the component is not present.
+	// reason of Healthy, or of Present when the component is not present; left out
+	// where all checks pass.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// version in use.
+	// version in use, with counts when there are several.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
 	// since is when healthy last changed.
@@ -361,7 +422,8 @@ type ComponentSummary struct {
 
 // Cause is one thing that is wrong.
 type Cause struct {
-	// reason in one CamelCase word.
+	// reason in one CamelCase word: the fault, NotFound or Partial. NodeFault is told
+	// once, whatever it hurts.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -420,19 +482,19 @@ type NodePool struct {
 	// kubeletVersions in use, with counts when there are several.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=128
 	KubeletVersions string `json:"kubeletVersions,omitempty"`
 
 	// containerRuntimes in use, with counts when there are several.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=128
 	ContainerRuntimes string `json:"containerRuntimes,omitempty"`
 
 	// nodeImages in use, with counts when there are several.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=128
 	NodeImages string `json:"nodeImages,omitempty"`
 }
 
@@ -470,6 +532,53 @@ type ComponentAdvisory struct {
 	Date string `json:"date,omitempty"`
 
 	// message is the fact.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+
+	// url with more about it.
+	// +optional
+	URL WebAddress `json:"url,omitempty"`
+}
+
+// SkewType says how versions differ.
+// +kubebuilder:validation:Enum=NewerThanAPIServer;TooFarBehind;TooFarFromKubelets;MixedKubelets;MixedNodeImages
+type SkewType string
+
+const (
+	// SkewNewerThanAPIServer: it is newer than the API server, which is not
+	// supported.
+	SkewNewerThanAPIServer SkewType = "NewerThanAPIServer"
+	// SkewTooFarBehind: it is older than the API server by more minor versions than
+	// are supported.
+	SkewTooFarBehind SkewType = "TooFarBehind"
+	// SkewTooFarFromKubelets: no kubelet is within the minor versions that are
+	// supported, or some kubelet has no such component near it.
+	SkewTooFarFromKubelets SkewType = "TooFarFromKubelets"
+	// SkewMixedKubelets: the nodes of a pool run several versions of the kubelet, as
+	// they do while it is upgraded. This is supported.
+	SkewMixedKubelets SkewType = "MixedKubelets"
+	// SkewMixedNodeImages: the nodes of a pool run several images, as they do while
+	// it is upgraded. This is supported.
+	SkewMixedNodeImages SkewType = "MixedNodeImages"
+)
+
+// VersionSkew is a difference of versions.
+type VersionSkew struct {
+	// type is NewerThanAPIServer, TooFarBehind or TooFarFromKubelets, which are not
+	// supported, or MixedKubelets or MixedNodeImages, which are normal during an
+	// upgrade.
+	// +required
+	Type SkewType `json:"type,omitempty"`
+
+	// name of what it is about: kubelet, a component, or a node pool.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=317
+	Name string `json:"name,omitempty"`
+
+	// message says which versions they are, and where.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512

@@ -70,6 +70,14 @@ const (
 	// Possible reasons for Unknown: ComponentsUnknown, NoComponents, NotYetObserved, InvalidSpec,
 	// PlatformNotDetected.
 	ConditionComplete = "Complete"
+
+	// ConditionVersionsSupported says whether kubelets and the components that spec.versionSkew names are of
+	// versions that the API server supports.
+	//
+	// Possible reasons for True: WithinSkewPolicy.
+	// Possible reasons for False: SkewExceeded.
+	// Possible reasons for Unknown: VersionsUnknown, NotYetObserved, InvalidSpec, PlatformNotDetected.
+	ConditionVersionsSupported = "VersionsSupported"
 )
 
 // Reasons of the conditions.
@@ -109,6 +117,10 @@ const (
 	ReasonNoComponents        = "NoComponents"
 	ReasonComponentsUnhealthy = "ComponentsUnhealthy"
 	ReasonComponentsDiffer    = "ComponentsDiffer"
+
+	ReasonWithinSkewPolicy = "WithinSkewPolicy"
+	ReasonSkewExceeded     = "SkewExceeded"
+	ReasonVersionsUnknown  = "VersionsUnknown"
 )
 
 // Reasons of single checks; those of a failing check become the reason of Healthy.

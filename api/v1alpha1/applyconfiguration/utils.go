@@ -79,6 +79,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Variant"):
 		return &apiv1alpha1.VariantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VersionSkew"):
+		return &apiv1alpha1.VersionSkewApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VersionSkewPolicy"):
+		return &apiv1alpha1.VersionSkewPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Violation"):
 		return &apiv1alpha1.ViolationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadCheck"):

@@ -246,9 +246,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: versionSkew
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.VersionSkewPolicy
 - name: com.github.archmap.archmap.api.v1alpha1.ClusterArchitectureStatus
   map:
     fields:
+    - name: abstract
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: advisories
       type:
         list:
@@ -274,9 +283,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.ComponentSummary
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: conditions
       type:
         list:
@@ -286,6 +293,9 @@ var schemaYAML = typed.YAMLObject(`types:
           keys:
           - type
     - name: kubernetesVersion
+      type:
+        scalar: string
+    - name: message
       type:
         scalar: string
     - name: methods
@@ -301,15 +311,19 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.NodePool
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: observedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: skews
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.VersionSkew
+          elementRelationship: atomic
     - name: summary
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ComponentCounts
@@ -336,6 +350,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.AdvisoryType
+    - name: url
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.WebAddress
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentCounts
   map:
     fields:
@@ -343,6 +360,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: degraded
+      type:
+        scalar: numeric
+    - name: healthUnknown
       type:
         scalar: numeric
     - name: healthy
@@ -823,6 +843,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.archmap.archmap.api.v1alpha1.RuleType
 - name: com.github.archmap.archmap.api.v1alpha1.RuleType
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.SkewType
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Source
   map:
     fields:
@@ -857,6 +879,30 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.archmap.archmap.api.v1alpha1.Operator
 - name: com.github.archmap.archmap.api.v1alpha1.Verdict
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.VersionSkew
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: type
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.SkewType
+- name: com.github.archmap.archmap.api.v1alpha1.VersionSkewPolicy
+  map:
+    fields:
+    - name: components
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.ComponentName
+          elementRelationship: associative
+    - name: maxMinorsBehind
+      type:
+        scalar: numeric
 - name: com.github.archmap.archmap.api.v1alpha1.Violation
   map:
     fields:

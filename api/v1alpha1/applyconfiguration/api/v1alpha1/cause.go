@@ -14,7 +14,8 @@ import (
 //
 // Cause is one thing that is wrong.
 type CauseApplyConfiguration struct {
-	// reason in one CamelCase word.
+	// reason in one CamelCase word: the fault, NotFound or Partial. NodeFault is told
+	// once, whatever it hurts.
 	Reason *string `json:"reason,omitempty"`
 	// message explains it.
 	Message *string `json:"message,omitempty"`

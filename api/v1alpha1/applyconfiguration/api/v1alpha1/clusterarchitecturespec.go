@@ -35,6 +35,9 @@ type ClusterArchitectureSpecApplyConfiguration struct {
 	NodeImageLabel *apiv1alpha1.QualifiedName `json:"nodeImageLabel,omitempty"`
 	// rules say how many of some components may be present.
 	Rules []RuleApplyConfiguration `json:"rules,omitempty"`
+	// versionSkew says how far versions may lie apart. Default: kubelets may be
+	// three minor versions older than the API server, and never newer.
+	VersionSkew *VersionSkewPolicyApplyConfiguration `json:"versionSkew,omitempty"`
 }
 
 // ClusterArchitectureSpecApplyConfiguration constructs a declarative configuration of the ClusterArchitectureSpec type for use with
@@ -101,5 +104,13 @@ func (b *ClusterArchitectureSpecApplyConfiguration) WithRules(values ...*RuleApp
 		}
 		b.Rules = append(b.Rules, *values[i])
 	}
+	return b
+}
+
+// WithVersionSkew sets the VersionSkew field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the VersionSkew field is set to the value of the last call.
+func (b *ClusterArchitectureSpecApplyConfiguration) WithVersionSkew(value *VersionSkewPolicyApplyConfiguration) *ClusterArchitectureSpecApplyConfiguration {
+	b.VersionSkew = value
 	return b
 }

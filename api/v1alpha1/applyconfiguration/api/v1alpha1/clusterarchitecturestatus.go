@@ -17,22 +17,31 @@ import (
 // fields in alphabetical order.
 type ClusterArchitectureStatusApplyConfiguration struct {
 	// conditions are Ready (evaluated), PlatformDetected, Complete (every required
-	// component is present, every rule holds), Healthy (nothing present is
-	// unhealthy) and AsDocumented.
+	// component is present, every rule holds), VersionsSupported, Healthy (nothing
+	// present is unhealthy) and AsDocumented.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// advisories that apply to what is present.
+	// abstract is the whole picture in lines for people: what the cluster is, what
+	// is wrong with it, and a row for each component. Programs read the other
+	// fields; the wording may change.
+	Abstract []string `json:"abstract,omitempty"`
+	// advisories that apply to what is present: those with a date by date, then the
+	// others.
 	Advisories []ComponentAdvisoryApplyConfiguration `json:"advisories,omitempty"`
 	// categories count the components by category.
 	Categories []CategorySummaryApplyConfiguration `json:"categories,omitempty"`
 	// causes are what is wrong, one entry per cause with every component that it
-	// hurts.
+	// hurts: faults of nodes first, then those of components (of the control plane,
+	// of nodes, of the cluster), then what is missing, then what is there in part.
 	Causes []CauseApplyConfiguration `json:"causes,omitempty"`
 	// components are the rows of the table.
 	Components []ComponentSummaryApplyConfiguration `json:"components,omitempty"`
 	// kubernetesVersion is the version of the API server.
 	KubernetesVersion *string `json:"kubernetesVersion,omitempty"`
+	// message is the sentence that matters most now: why nothing is claimed, what is
+	// unhealthy, else what is missing, else what is not supported or cannot be told.
+	Message *string `json:"message,omitempty"`
 	// methods count the components by implementation method, as documented and as
 	// observed.
 	Methods []MethodSummaryApplyConfiguration `json:"methods,omitempty"`
@@ -41,6 +50,9 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// observedAt is when archmap last looked; refreshed at least every five
 	// minutes while it is alive.
 	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
+	// skews are the versions that are not alike: those that are not supported, then
+	// the node pools with several of them.
+	Skews []VersionSkewApplyConfiguration `json:"skews,omitempty"`
 	// summary counts the components.
 	Summary *ComponentCountsApplyConfiguration `json:"summary,omitempty"`
 	// violations are the rules that do not hold.
@@ -71,6 +83,16 @@ func (b *ClusterArchitectureStatusApplyConfiguration) WithConditions(values ...*
 // If called multiple times, the ObservedGeneration field is set to the value of the last call.
 func (b *ClusterArchitectureStatusApplyConfiguration) WithObservedGeneration(value int64) *ClusterArchitectureStatusApplyConfiguration {
 	b.ObservedGeneration = &value
+	return b
+}
+
+// WithAbstract adds the given value to the Abstract field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Abstract field.
+func (b *ClusterArchitectureStatusApplyConfiguration) WithAbstract(values ...string) *ClusterArchitectureStatusApplyConfiguration {
+	for i := range values {
+		b.Abstract = append(b.Abstract, values[i])
+	}
 	return b
 }
 
@@ -134,6 +156,14 @@ func (b *ClusterArchitectureStatusApplyConfiguration) WithKubernetesVersion(valu
 	return b
 }
 
+// WithMessage sets the Message field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Message field is set to the value of the last call.
+func (b *ClusterArchitectureStatusApplyConfiguration) WithMessage(value string) *ClusterArchitectureStatusApplyConfiguration {
+	b.Message = &value
+	return b
+}
+
 // WithMethods adds the given value to the Methods field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Methods field.
@@ -165,6 +195,19 @@ func (b *ClusterArchitectureStatusApplyConfiguration) WithNodePools(values ...*N
 // If called multiple times, the ObservedAt field is set to the value of the last call.
 func (b *ClusterArchitectureStatusApplyConfiguration) WithObservedAt(value metav1.Time) *ClusterArchitectureStatusApplyConfiguration {
 	b.ObservedAt = &value
+	return b
+}
+
+// WithSkews adds the given value to the Skews field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Skews field.
+func (b *ClusterArchitectureStatusApplyConfiguration) WithSkews(values ...*VersionSkewApplyConfiguration) *ClusterArchitectureStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithSkews")
+		}
+		b.Skews = append(b.Skews, *values[i])
+	}
 	return b
 }
 

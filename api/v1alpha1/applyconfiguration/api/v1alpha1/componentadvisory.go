@@ -22,6 +22,8 @@ type ComponentAdvisoryApplyConfiguration struct {
 	Date *string `json:"date,omitempty"`
 	// message is the fact.
 	Message *string `json:"message,omitempty"`
+	// url with more about it.
+	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`
 }
 
 // ComponentAdvisoryApplyConfiguration constructs a declarative configuration of the ComponentAdvisory type for use with
@@ -59,5 +61,13 @@ func (b *ComponentAdvisoryApplyConfiguration) WithDate(value string) *ComponentA
 // If called multiple times, the Message field is set to the value of the last call.
 func (b *ComponentAdvisoryApplyConfiguration) WithMessage(value string) *ComponentAdvisoryApplyConfiguration {
 	b.Message = &value
+	return b
+}
+
+// WithURL sets the URL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the URL field is set to the value of the last call.
+func (b *ComponentAdvisoryApplyConfiguration) WithURL(value apiv1alpha1.WebAddress) *ComponentAdvisoryApplyConfiguration {
+	b.URL = &value
 	return b
 }

@@ -8,7 +8,8 @@ package v1alpha1
 // ComponentCountsApplyConfiguration represents a declarative configuration of the ComponentCounts type for use
 // with apply.
 //
-// ComponentCounts counts components.
+// ComponentCounts counts components. The total is present, absent and unknown
+// together; present is healthy, degraded and healthUnknown together.
 type ComponentCountsApplyConfiguration struct {
 	// text is the count in words, such as 15/22 present.
 	Text *string `json:"text,omitempty"`
@@ -20,9 +21,13 @@ type ComponentCountsApplyConfiguration struct {
 	Healthy *int32 `json:"healthy,omitempty"`
 	// degraded counts those that are in the cluster and not well.
 	Degraded *int32 `json:"degraded,omitempty"`
-	// absent counts those that are not in the cluster.
+	// healthUnknown counts those that are in the cluster and whose health cannot be
+	// told: it leaves no trace, or looking was not possible.
+	HealthUnknown *int32 `json:"healthUnknown,omitempty"`
+	// absent counts those that are not in the cluster, or only in part.
 	Absent *int32 `json:"absent,omitempty"`
-	// unknown counts those of which it cannot be told.
+	// unknown counts those of which it cannot be told whether they are in the
+	// cluster.
 	Unknown *int32 `json:"unknown,omitempty"`
 }
 
@@ -69,6 +74,14 @@ func (b *ComponentCountsApplyConfiguration) WithHealthy(value int32) *ComponentC
 // If called multiple times, the Degraded field is set to the value of the last call.
 func (b *ComponentCountsApplyConfiguration) WithDegraded(value int32) *ComponentCountsApplyConfiguration {
 	b.Degraded = &value
+	return b
+}
+
+// WithHealthUnknown sets the HealthUnknown field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HealthUnknown field is set to the value of the last call.
+func (b *ComponentCountsApplyConfiguration) WithHealthUnknown(value int32) *ComponentCountsApplyConfiguration {
+	b.HealthUnknown = &value
 	return b
 }
 

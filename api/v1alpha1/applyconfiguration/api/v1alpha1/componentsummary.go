@@ -33,9 +33,10 @@ type ComponentSummaryApplyConfiguration struct {
 	Present *v1.ConditionStatus `json:"present,omitempty"`
 	// healthy is the status of the mapping's condition Healthy.
 	Healthy *v1.ConditionStatus `json:"healthy,omitempty"`
-	// reason of Healthy, or of Present when the component is not present.
+	// reason of Healthy, or of Present when the component is not present; left out
+	// where all checks pass.
 	Reason *string `json:"reason,omitempty"`
-	// version in use.
+	// version in use, with counts when there are several.
 	Version *string `json:"version,omitempty"`
 	// since is when healthy last changed.
 	Since *v1.Time `json:"since,omitempty"`
