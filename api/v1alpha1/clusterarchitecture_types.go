@@ -36,6 +36,7 @@ type ClusterArchitecture struct {
 
 	// status is the whole picture.
 	// +optional
+	// +default={"observedGeneration": -1}
 	Status ClusterArchitectureStatus `json:"status,omitzero"`
 }
 
@@ -174,9 +175,10 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status is about; -1
+	// until archmap has looked for the first time.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// abstract is the whole picture in lines for people: what the cluster is, what

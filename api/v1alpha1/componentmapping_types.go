@@ -138,6 +138,7 @@ type ComponentMapping struct {
 
 	// status is what archmap sees.
 	// +optional
+	// +default={"observedGeneration": -1}
 	Status ComponentMappingStatus `json:"status,omitzero"`
 }
 
@@ -449,9 +450,10 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status is about; -1
+	// until archmap has looked for the first time.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// implementation is what is really found: the name that the complete variants

@@ -217,6 +217,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ClusterArchitectureStatus
+      default:
+        observedGeneration: -1
 - name: com.github.archmap.archmap.api.v1alpha1.ClusterArchitectureSpec
   map:
     fields:
@@ -398,6 +400,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ComponentMappingStatus
+      default:
+        observedGeneration: -1
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentMappingSpec
   map:
     fields:

@@ -20,7 +20,8 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// component is present, every rule holds), VersionsSupported, Healthy (nothing
 	// present is unhealthy) and AsDocumented.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status is about; -1
+	// until archmap has looked for the first time.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// abstract is the whole picture in lines for people: what the cluster is, what
 	// is wrong with it, and a row for each component. Programs read the other

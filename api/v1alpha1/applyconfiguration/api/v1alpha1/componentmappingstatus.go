@@ -20,7 +20,8 @@ type ComponentMappingStatusApplyConfiguration struct {
 	// what the documentation says) and, only when the spec cannot be used,
 	// Stalled.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status is about; -1
+	// until archmap has looked for the first time.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// implementation is what is really found: the name that the complete variants
 	// give it, or the documented name.
