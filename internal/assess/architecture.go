@@ -25,6 +25,10 @@ const (
 	maxCauses          = 64
 	maxCauseComponents = 64
 	maxAdvisories      = 64
+	maxSkews           = 64
+
+	// maxCell is the length of a text in a row of components or node pools, in bytes.
+	maxCell = 128
 
 	// observedAtRefresh is how old observedAt may get while nothing else changes: an older one means that
 	// no operator is at work.
@@ -37,6 +41,7 @@ func Architecture(
 	arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, view ClusterView, now time.Time,
 ) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
 	r := newRollup(arch, mappings, now)
+	r.view = view
 	if view.Pending {
 		return r.observing("the first read of the nodes is under way"), 0
 	}
@@ -51,8 +56,7 @@ func Architecture(
 	detected := platformDetected(&arch.Spec, view)
 	conditions := []metav1.Condition{detected}
 	if detected.Status == metav1.ConditionTrue {
-		r.fill(&status, view)
-		conditions = append(conditions, r.complete(), r.healthy(), r.asDocumented())
+		conditions = append(conditions, r.fill(&status)...)
 	} else {
 		for _, t := range rolledUp {
 			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "nothing is claimed: "+detected.Message))
@@ -62,13 +66,16 @@ func Architecture(
 	for _, c := range append([]metav1.Condition{r.ready()}, conditions...) {
 		r.set(&status.Conditions, c)
 	}
-	return status, r.observe(&status)
+	status.Message = mattersMost(conditions).Message
+	status.Abstract = r.abstract(&status)
+	return status, check.Earliest(r.observe(&status), view.recheck(now))
 }
 
 // InvalidArchitecture is the status of a ClusterArchitecture whose spec cannot be used.
 func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now time.Time) v1alpha1.ClusterArchitectureStatus {
 	r := newRollup(arch, nil, now)
 	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: arch.Status.DeepCopy().Conditions}
+	status.Message = check.Truncate(reason.Error(), check.MaxMessage)
 	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, reason.Error()))
 	r.set(&status.Conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec, "change the spec: "+reason.Error()))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
@@ -79,14 +86,20 @@ func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now t
 }
 
 // rolledUp are the conditions that sum up the mappings.
-var rolledUp = []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented}
+var rolledUp = []string{
+	v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented,
+}
 
 // rollup is the work on one ClusterArchitecture.
 type rollup struct {
 	stamp
 	arch *v1alpha1.ClusterArchitecture
+	view ClusterView
 	// mappings in the order of the table: by category, order and name.
 	mappings []*v1alpha1.ComponentMapping
+	// faults are what is unhealthy, by cause; gaps are what is missing, or there in part only.
+	faults, gaps []v1alpha1.Cause
+	skews        skews
 	// cuts tell what the status has no room for.
 	cuts []string
 }
@@ -117,6 +130,7 @@ func (r *rollup) observing(what string) v1alpha1.ClusterArchitectureStatus {
 	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving, what))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
 		if c := meta.FindStatusCondition(status.Conditions, t); c == nil || c.Reason == v1alpha1.ReasonInvalidSpec {
+			status.Message = what // of what a rejected spec left behind nothing is true
 			r.set(&status.Conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonNotYetObserved, "not everything has been read yet"))
 		}
 	}
@@ -161,8 +175,10 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 	return detected(metav1.ConditionTrue, v1alpha1.ReasonNodesMatch, "nodes have "+metav1.FormatLabelSelector(spec.NodeSelector))
 }
 
-// fill sets everything that sums up the mappings and the nodes.
-func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus, view ClusterView) {
+// fill sets everything that sums up the mappings and the nodes, and returns the conditions that do.
+func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition {
+	r.faults, r.gaps = r.findFaults(), r.findGaps()
+	r.skews = r.findSkews()
 	for _, m := range cut(r, r.mappings, maxComponents, "components") {
 		s.Components = append(s.Components, summarize(m))
 	}
@@ -170,27 +186,58 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus, view ClusterView) {
 	s.Categories = r.categories()
 	s.Methods = r.methods()
 	s.Violations, _ = r.rules()
-	s.Advisories = r.advisories()
 	s.Causes = r.causes()
-	s.NodePools = cut(r, view.NodePools, maxNodePools, "node pools")
+	s.Skews = cut(r, slices.Concat(r.skews.exceeded, r.skews.mixed), maxSkews, "skews")
+	s.Advisories = cut(r, r.advisories(), maxAdvisories, "advisories")
+	s.NodePools = cut(r, r.view.NodePools, maxNodePools, "node pools")
+	return []metav1.Condition{r.complete(), r.versionsSupported(), r.healthy(), r.asDocumented()}
+}
+
+// mattersMost is the condition whose message a person wants first: that nothing is claimed, what is unhealthy,
+// missing or unsupported, what of that cannot be told, what differs from its documentation, else that all is
+// well.
+func mattersMost(conditions []metav1.Condition) metav1.Condition {
+	of := func(t string) metav1.Condition { return *meta.FindStatusCondition(conditions, t) }
+	if detected := of(v1alpha1.ConditionPlatformDetected); detected.Status != metav1.ConditionTrue {
+		return detected
+	}
+	for _, status := range []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown} {
+		for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
+			if c := of(t); c.Status == status {
+				return c
+			}
+		}
+	}
+	if documented := of(v1alpha1.ConditionAsDocumented); documented.Status == metav1.ConditionFalse {
+		return documented
+	}
+	return of(v1alpha1.ConditionComplete)
 }
 
 func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
 	s := v1alpha1.ComponentSummary{
 		Name: m.Name, Component: m.Spec.Component, Category: m.Spec.Category, Placement: m.Spec.Placement,
-		Implementation: cmp.Or(m.Status.Implementation, m.Spec.Implementation.Name),
+		Implementation: check.Truncate(cmp.Or(m.Status.Implementation, m.Spec.Implementation.Name), maxCell),
 		OperatedBy:     cmp.Or(m.Status.OperatedBy, m.Spec.OperatedBy),
-		Methods:        m.Status.Methods, Version: m.Status.Version,
+		Methods:        m.Status.Methods, Version: check.Truncate(m.Status.Version, maxCell),
 		Present: verdict(m, v1alpha1.ConditionPresent), Healthy: verdict(m, v1alpha1.ConditionHealthy),
 	}
-	decisive := v1alpha1.ConditionHealthy
-	if s.Present != metav1.ConditionTrue {
-		decisive = v1alpha1.ConditionPresent
-	}
-	if c := meta.FindStatusCondition(m.Status.Conditions, decisive); c != nil {
+	if c := decisive(m); c != nil {
 		s.Reason, s.Since = c.Reason, c.LastTransitionTime
 	}
+	if s.Reason == v1alpha1.ReasonAllChecksPass {
+		s.Reason = "" // nothing is to be explained
+	}
 	return s
+}
+
+// decisive is the condition that says what a row is about: Healthy, or Present when the component is not
+// present.
+func decisive(m *v1alpha1.ComponentMapping) *metav1.Condition {
+	if isPresent(m) {
+		return meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+	}
+	return meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
 }
 
 // verdict is the status of a mapping's condition; Unknown when it has not been visited yet.
@@ -229,12 +276,13 @@ func (r *rollup) counts() v1alpha1.ComponentCounts {
 		return func(m *v1alpha1.ComponentMapping) bool { return verdict(m, v1alpha1.ConditionPresent) == status }
 	}
 	c := v1alpha1.ComponentCounts{
-		Total:    new(int32(len(r.mappings))),
-		Present:  r.count(present(metav1.ConditionTrue)),
-		Healthy:  r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionTrue)),
-		Degraded: r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)),
-		Absent:   r.count(present(metav1.ConditionFalse)),
-		Unknown:  r.count(present(metav1.ConditionUnknown)),
+		Total:         new(int32(len(r.mappings))),
+		Present:       r.count(present(metav1.ConditionTrue)),
+		Healthy:       r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionTrue)),
+		Degraded:      r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)),
+		HealthUnknown: r.count(is(v1alpha1.ConditionHealthy, metav1.ConditionUnknown)),
+		Absent:        r.count(present(metav1.ConditionFalse)),
+		Unknown:       r.count(present(metav1.ConditionUnknown)),
 	}
 	c.Text = fmt.Sprintf("%d/%d present", *c.Present, *c.Total)
 	return c
@@ -267,51 +315,30 @@ func (r *rollup) methods() []v1alpha1.MethodSummary {
 	return out
 }
 
-// advisories that concern a variant which is present.
+// advisories that concern a variant which is present: those with a date by date, then the others in the order
+// of the table.
 func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	var out []v1alpha1.ComponentAdvisory
 	for _, m := range r.filter(isPresent) {
 		for _, a := range m.Spec.Implementation.Advisories {
 			if len(a.Variants) == 0 || slices.ContainsFunc(a.Variants, func(v string) bool { return slices.Contains(m.Status.Variants, v) }) {
-				out = append(out, v1alpha1.ComponentAdvisory{Component: m.Name, Type: a.Type, Date: a.Date, Message: a.Message})
+				out = append(out, v1alpha1.ComponentAdvisory{Component: m.Name, Type: a.Type, Date: a.Date, Message: a.Message, URL: a.URL})
 			}
 		}
 	}
-	return cut(r, out, maxAdvisories, "advisories")
-}
-
-// causes are the unhealthy components, those with the same explanation together, then what is missing.
-func (r *rollup) causes() []v1alpha1.Cause {
-	var out []v1alpha1.Cause
-	add := func(m *v1alpha1.ComponentMapping, conditionType string) {
-		c := meta.FindStatusCondition(m.Status.Conditions, conditionType)
-		i := slices.IndexFunc(out, func(x v1alpha1.Cause) bool { return x.Reason == c.Reason && x.Message == c.Message })
-		if i < 0 {
-			out = append(out, v1alpha1.Cause{Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime})
-			i = len(out) - 1
-		}
-		out[i].Components = append(out[i].Components, m.Name)
-		if c.LastTransitionTime.Before(&out[i].Since) {
-			out[i].Since = c.LastTransitionTime
-		}
-	}
-	for _, m := range r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
-		add(m, v1alpha1.ConditionHealthy)
-	}
-	for _, m := range append(r.filter(missing), r.filter(partial)...) {
-		add(m, v1alpha1.ConditionPresent)
-	}
-	out = cut(r, out, maxCauses, "causes")
-	for i := range out {
-		out[i].Components = cut(r, out[i].Components, maxCauseComponents, "components of cause "+out[i].Reason)
-	}
+	const last = "~" // sorts after every date
+	slices.SortStableFunc(out, func(a, b v1alpha1.ComponentAdvisory) int {
+		return cmp.Compare(cmp.Or(a.Date, last), cmp.Or(b.Date, last))
+	})
 	return out
 }
 
 // missing says that a required component is not there at all, partial that any is there only in part.
 func missing(m *v1alpha1.ComponentMapping) bool {
-	return m.Spec.Presence != v1alpha1.PresenceOptional && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionFalse && !partial(m)
+	return !optional(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionFalse && !partial(m)
 }
+
+func optional(m *v1alpha1.ComponentMapping) bool { return m.Spec.Presence == v1alpha1.PresenceOptional }
 
 func partial(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
@@ -330,7 +357,9 @@ func (r *rollup) complete() metav1.Condition {
 		}
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
-	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(r.filter(partial)))
+	// What is not required may be absent, but half of it serves nobody.
+	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(r.filter(func(m *v1alpha1.ComponentMapping) bool { return partial(m) && !optional(m) })))
+	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", names(r.filter(func(m *v1alpha1.ComponentMapping) bool { return partial(m) && optional(m) })))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {
@@ -345,7 +374,7 @@ func (r *rollup) complete() metav1.Condition {
 			"no ComponentMapping matches "+metav1.FormatLabelSelector(&r.arch.Spec.ComponentSelector)+"; apply a catalogue of mappings")
 	}
 	undecided := r.filter(func(m *v1alpha1.ComponentMapping) bool {
-		return m.Spec.Presence != v1alpha1.PresenceOptional && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
+		return !optional(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+check.Shorten(names(undecided), ", "))
@@ -360,12 +389,8 @@ func (r *rollup) healthy() metav1.Condition {
 	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionHealthy, status, reason, message)
 	}
-	var bad []string
-	for _, m := range r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
-		bad = append(bad, m.Name+" ("+meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy).Reason+")")
-	}
-	if len(bad) > 0 {
-		return healthy(metav1.ConditionFalse, v1alpha1.ReasonComponentsUnhealthy, fmt.Sprintf("%d unhealthy: %s", len(bad), check.Shorten(bad, ", ")))
+	if len(r.faults) > 0 {
+		return healthy(metav1.ConditionFalse, v1alpha1.ReasonComponentsUnhealthy, r.sumUpFaults())
 	}
 	undecided := r.filter(inDoubt)
 	switch {

@@ -7,7 +7,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +23,8 @@ import (
 const (
 	// maxNodePools is how many node pools a status lists.
 	maxNodePools = 256
+	// noPool is where nodes are that are provisioned one by one.
+	noPool = "(none)"
 	// maxKubernetesVersion is the length of status.kubernetesVersion, in bytes.
 	maxKubernetesVersion = 63
 )
@@ -41,6 +45,44 @@ type ClusterView struct {
 	Nodes, MatchingNodes int
 	KubernetesVersion    string
 	NodePools            []v1alpha1.NodePool
+
+	// Down are the nodes that are not ready and ought to be, each with the reason of its condition Ready.
+	Down map[string]string
+	// Cordoned are the nodes on which nothing may be scheduled.
+	Cordoned []string
+	// JoinEnds is when the first of the nodes that join now ought to be ready; zero when none joins.
+	JoinEnds time.Time
+	// Kubelets are the names of the platform's nodes by the version of their kubelet.
+	Kubelets map[string][]string
+	// Mixed are the node pools with several versions.
+	Mixed []v1alpha1.VersionSkew
+}
+
+// nodeFault says what is wrong with the nodes; it is empty when nothing is.
+func (v *ClusterView) nodeFault() string {
+	var parts []string
+	say := func(names []string, what string) {
+		if len(names) == 1 {
+			parts = append(parts, fmt.Sprintf("1 of %d nodes is %s: %s", v.Nodes, what, names[0]))
+		} else if len(names) > 1 {
+			parts = append(parts, fmt.Sprintf("%d of %d nodes are %s: %s", len(names), v.Nodes, what, check.Shorten(names, ", ")))
+		}
+	}
+	var down []string
+	for _, name := range slices.Sorted(maps.Keys(v.Down)) {
+		down = append(down, fmt.Sprintf("%s (%s)", name, v.Down[name]))
+	}
+	say(down, "not ready")
+	say(v.Cordoned, "cordoned")
+	return strings.Join(parts, "; ")
+}
+
+// recheck is when another node may count as down although nothing changes; 0 is never.
+func (v *ClusterView) recheck(now time.Time) time.Duration {
+	if v.JoinEnds.IsZero() {
+		return 0
+	}
+	return max(v.JoinEnds.Sub(now), time.Second)
 }
 
 // Selectors are the selectors of a ClusterArchitecture, parsed.
@@ -79,13 +121,58 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selecto
 	}
 	pools := poolCounter{spec: spec, pools: map[string]*pool{}}
 	for _, o := range nodes.Objects {
-		if node, ok := o.(*corev1.Node); ok && selector.Matches(labels.Set(node.Labels)) {
+		node, ok := o.(*corev1.Node)
+		if !ok {
+			continue
+		}
+		view.addState(node, facts.Now)
+		if selector.Matches(labels.Set(node.Labels)) {
 			view.MatchingNodes++
+			view.addKubelet(node)
 			pools.add(node)
 		}
 	}
-	view.NodePools = pools.list()
+	view.NodePools, view.Mixed = pools.list()
 	return view
+}
+
+// addState notes a node that is down, cordoned or joining.
+func (v *ClusterView) addState(node *corev1.Node, now time.Time) {
+	switch {
+	case check.Down(node, now):
+		if v.Down == nil {
+			v.Down = map[string]string{}
+		}
+		v.Down[node.Name] = readyReason(node)
+	case check.Stopped(node):
+	case !check.Ready(node): // it joins
+		if ends := node.CreationTimestamp.Add(check.JoiningTime); v.JoinEnds.IsZero() || ends.Before(v.JoinEnds) {
+			v.JoinEnds = ends
+		}
+	case node.Spec.Unschedulable:
+		v.Cordoned = append(v.Cordoned, node.Name)
+	}
+}
+
+func readyReason(node *corev1.Node) string {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return cmp.Or(c.Reason, "Ready is "+string(c.Status))
+		}
+	}
+	return "no condition Ready"
+}
+
+// addKubelet notes the version of a kubelet that runs.
+func (v *ClusterView) addKubelet(node *corev1.Node) {
+	if check.Stopped(node) {
+		return
+	}
+	if v.Kubelets == nil {
+		v.Kubelets = map[string][]string{}
+	}
+	version := node.Status.NodeInfo.KubeletVersion
+	v.Kubelets[version] = append(v.Kubelets[version], node.Name)
 }
 
 func gitVersion(body string) string {
@@ -109,13 +196,10 @@ type poolCounter struct {
 }
 
 func (c *poolCounter) add(node *corev1.Node) {
-	name := node.Labels[string(c.spec.NodePoolLabel)]
 	if c.spec.NodePoolLabel == "" {
 		return
 	}
-	if name == "" {
-		name = "(none)" // as nodes that are provisioned one by one
-	}
+	name := cmp.Or(node.Labels[string(c.spec.NodePoolLabel)], noPool)
 	p := c.pools[name]
 	if p == nil {
 		p = &pool{kubelets: map[string]int{}, runtimes: map[string]int{}, images: map[string]int{}}
@@ -124,9 +208,7 @@ func (c *poolCounter) add(node *corev1.Node) {
 	p.mode = cmp.Or(p.mode, node.Labels[string(c.spec.NodeModeLabel)])
 	p.os = cmp.Or(p.os, node.Labels[corev1.LabelOSStable])
 	p.nodes++
-	if slices.ContainsFunc(node.Status.Conditions, func(nc corev1.NodeCondition) bool {
-		return nc.Type == corev1.NodeReady && nc.Status == corev1.ConditionTrue
-	}) {
+	if check.Ready(node) {
 		p.ready++
 	}
 	info := node.Status.NodeInfo
@@ -135,19 +217,30 @@ func (c *poolCounter) add(node *corev1.Node) {
 	p.images[cmp.Or(node.Labels[string(c.spec.NodeImageLabel)], info.OSImage)]++
 }
 
-func (c *poolCounter) list() []v1alpha1.NodePool {
+// list is the pools by mode and name, and those of them with several versions of kubelets or images.
+func (c *poolCounter) list() (pools []v1alpha1.NodePool, mixed []v1alpha1.VersionSkew) {
 	format := func(counts map[string]int) string {
-		return check.Truncate(check.FormatVersions(check.CountVersions(counts)), 256)
+		return check.Truncate(check.FormatVersions(check.CountVersions(counts)), maxCell)
 	}
-	var out []v1alpha1.NodePool
 	for name, p := range c.pools {
-		out = append(out, v1alpha1.NodePool{
+		pools = append(pools, v1alpha1.NodePool{
 			Name: name, Mode: p.mode, OS: p.os, Nodes: new(p.nodes), Ready: new(p.ready),
 			KubeletVersions: format(p.kubelets), ContainerRuntimes: format(p.runtimes), NodeImages: format(p.images),
 		})
 	}
-	slices.SortFunc(out, func(a, b v1alpha1.NodePool) int {
+	slices.SortFunc(pools, func(a, b v1alpha1.NodePool) int {
 		return cmp.Or(cmp.Compare(a.Mode, b.Mode), cmp.Compare(a.Name, b.Name))
 	})
-	return out
+	for _, p := range pools {
+		if p.Name == noPool {
+			continue // they have nothing in common
+		}
+		if of := c.pools[p.Name]; len(of.kubelets) > 1 {
+			mixed = append(mixed, v1alpha1.VersionSkew{Type: v1alpha1.SkewMixedKubelets, Name: p.Name, Message: "kubelets " + p.KubeletVersions})
+		}
+		if of := c.pools[p.Name]; len(of.images) > 1 {
+			mixed = append(mixed, v1alpha1.VersionSkew{Type: v1alpha1.SkewMixedNodeImages, Name: p.Name, Message: "node images " + p.NodeImages})
+		}
+	}
+	return pools, mixed
 }

@@ -62,18 +62,27 @@ func violation(rule v1alpha1.Rule, present []string, undecided bool) string {
 	return ""
 }
 
-// memberPresent says whether a rule's member, mapping or mapping/variant, is present. A mapping that does not
-// exist is not present.
+// memberPresent says whether a member, mapping or mapping/variant, is present. A mapping that does not exist is
+// not present.
 func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
-	name, variant, _ := strings.Cut(member, "/")
-	i := slices.IndexFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool { return m.Name == name })
-	if i < 0 {
+	m := r.mapping(member)
+	if m == nil {
 		return metav1.ConditionFalse
 	}
-	m := r.mappings[i]
+	_, variant, _ := strings.Cut(member, "/")
 	status := verdict(m, v1alpha1.ConditionPresent)
 	if variant == "" || status != metav1.ConditionTrue || slices.Contains(m.Status.Variants, variant) {
 		return status
 	}
 	return metav1.ConditionFalse
+}
+
+// mapping is that of a member; nil when it does not exist.
+func (r *rollup) mapping(member string) *v1alpha1.ComponentMapping {
+	name, _, _ := strings.Cut(member, "/")
+	i := slices.IndexFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return r.mappings[i]
 }

@@ -1,0 +1,185 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+const (
+	// maxLine is how long a line of the abstract is, in characters: kubectl describe indents it by four.
+	maxLine = 106
+	// maxTroubles is how many lines tell what is wrong.
+	maxTroubles = 16
+	// columnGap separates the columns.
+	columnGap = "  "
+)
+
+// abstract is the whole picture in lines for people: what the cluster is, what is wrong, causes before
+// consequences, and the table. What the status has no room for is told at the end.
+func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
+	detected := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionPlatformDetected)
+	if detected.Status != metav1.ConditionTrue {
+		return []string{shorten(r.arch.Spec.Platform+": nothing is claimed: "+detected.Message, maxLine)}
+	}
+	lines := slices.Concat([]string{r.summary(s)}, r.troubles(s), r.table(), r.cuts)
+	for i := range lines {
+		lines[i] = shorten(lines[i], maxLine)
+	}
+	return lines
+}
+
+// summary is the whole in one line.
+func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
+	nodes := count(r.view.Nodes, "node")
+	if len(r.view.Down) > 0 {
+		nodes += fmt.Sprintf(" (%d not ready)", len(r.view.Down))
+	}
+	line := strings.TrimSpace(r.arch.Spec.Platform+" "+s.KubernetesVersion) + ", " + nodes +
+		fmt.Sprintf(": %d of %d components present", *s.Summary.Present, *s.Summary.Total)
+	if len(r.faults) > 0 {
+		line += ", " + r.countFaults()
+	} else if *s.Summary.Healthy > 0 {
+		line += ", none unhealthy"
+	}
+	if n := len(r.filter(missing)); n > 0 {
+		line += fmt.Sprintf(", %d required missing", n)
+	}
+	return line
+}
+
+// troubles are a line for each thing that is wrong.
+func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
+	var lines []string
+	for _, c := range slices.Concat(r.faults, r.gaps) {
+		lines = append(lines, fmt.Sprintf("! %s: %s: %s", check.Shorten(c.Components, ", "), c.Reason, c.Message))
+	}
+	for _, v := range s.Violations {
+		lines = append(lines, fmt.Sprintf("! rule %s: %s", v.Rule, v.Message))
+	}
+	for _, skew := range r.skews.exceeded {
+		lines = append(lines, fmt.Sprintf("! %s: %s: %s", skew.Name, skew.Type, skew.Message))
+	}
+	if left := len(lines) - maxTroubles; left > 0 {
+		lines = append(lines[:maxTroubles], fmt.Sprintf("! and %d more", left))
+	}
+	for i := range lines {
+		lines[i] = oneLine(lines[i])
+	}
+	return lines
+}
+
+// column is one of the table.
+type column struct {
+	title string
+	// limit is how wide it may become, in characters.
+	limit int
+	cell  func(*v1alpha1.ComponentMapping) string
+}
+
+// columns of the table. The last one takes what is left of the line.
+var columns = []column{
+	{"CATEGORY", 13, func(m *v1alpha1.ComponentMapping) string { return string(m.Spec.Category) }},
+	{"NAME", 24, func(m *v1alpha1.ComponentMapping) string { return m.Name }},
+	{"METHODS", 14, func(m *v1alpha1.ComponentMapping) string { return m.Status.MethodSummary }},
+	{"STATE", 11, state},
+	{"VERSION", 18, func(m *v1alpha1.ComponentMapping) string { return m.Status.Version }},
+	{"REASON, OR SINCE", maxLine, reasonOrSince},
+}
+
+// table has a row for each component, in its order.
+func (r *rollup) table() []string {
+	if len(r.mappings) == 0 {
+		return nil
+	}
+	rows := [][]string{nil}
+	for _, c := range columns {
+		rows[0] = append(rows[0], c.title)
+	}
+	for _, m := range r.mappings[:min(len(r.mappings), maxComponents)] {
+		var row []string
+		for _, c := range columns {
+			row = append(row, shorten(oneLine(c.cell(m)), c.limit))
+		}
+		rows = append(rows, row)
+	}
+	return align(rows)
+}
+
+// align pads the cells of each column to the same width.
+func align(rows [][]string) []string {
+	widths := make([]int, len(columns))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var lines []string
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			line.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + columnGap)
+		}
+		lines = append(lines, strings.TrimRight(line.String(), " "))
+	}
+	return lines
+}
+
+// state of a component in one word.
+func state(m *v1alpha1.ComponentMapping) string {
+	switch present, healthy := verdict(m, v1alpha1.ConditionPresent), verdict(m, v1alpha1.ConditionHealthy); {
+	case present == metav1.ConditionUnknown, present == metav1.ConditionTrue && inDoubt(m):
+		return "unknown"
+	case partial(m):
+		return "partial"
+	case missing(m):
+		return "missing"
+	case present == metav1.ConditionFalse:
+		return "absent"
+	case healthy == metav1.ConditionFalse:
+		return "unhealthy"
+	case healthy == metav1.ConditionUnknown:
+		return "present" // and that is all that can be seen
+	case decisive(m).Reason == v1alpha1.ReasonProgressing:
+		return "progressing"
+	}
+	return "healthy"
+}
+
+// selfExplaining are the reasons that the state tells already.
+var selfExplaining = []string{
+	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound, v1alpha1.ReasonPartial,
+}
+
+func reasonOrSince(m *v1alpha1.ComponentMapping) string {
+	c := decisive(m)
+	switch {
+	case c == nil:
+		return ""
+	case slices.Contains(selfExplaining, c.Reason):
+		return c.LastTransitionTime.UTC().Format(time.DateTime[:len("2006-01-02 15:04")]) + " UTC"
+	}
+	return c.Reason
+}
+
+// oneLine is a text without line breaks and the like.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// shorten cuts a text to a number of characters, and shows that it did.
+func shorten(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}

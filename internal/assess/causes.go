@@ -1,0 +1,157 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// maxToldCause is how much of a cause's message stands among other causes, in bytes.
+const maxToldCause = 240
+
+// placements in the order in which one hurts the next.
+var placements = []v1alpha1.Placement{v1alpha1.PlacementControlPlane, v1alpha1.PlacementNode, v1alpha1.PlacementCluster}
+
+// causes are what the status lists: the faults, then the gaps.
+func (r *rollup) causes() []v1alpha1.Cause {
+	out := cut(r, slices.Concat(r.faults, r.gaps), maxCauses, "causes")
+	for i := range out {
+		out[i].Components = cut(r, out[i].Components, maxCauseComponents, "components of cause "+out[i].Reason)
+	}
+	return out
+}
+
+// findFaults are the causes of what is unhealthy, causes before consequences: nodes that are down are one
+// cause, whatever they hurt; then the control plane, the nodes' own components, and what runs on them.
+func (r *rollup) findFaults() []v1alpha1.Cause {
+	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
+	slices.SortStableFunc(unhealthy, func(a, b *v1alpha1.ComponentMapping) int {
+		return cmp.Compare(slices.Index(placements, a.Spec.Placement), slices.Index(placements, b.Spec.Placement))
+	})
+	var ofNodes, others causeList
+	for _, m := range unhealthy {
+		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+		own := r.ownFault(m, c)
+		if own == v1alpha1.ReasonNodeFault {
+			ofNodes.add(m, v1alpha1.ReasonNodeFault, r.nodeFault(c.Message, ofNodes), c.LastTransitionTime)
+		} else {
+			others.add(m, own, c.Message, c.LastTransitionTime)
+		}
+	}
+	return slices.Concat(ofNodes, others)
+}
+
+// findGaps are the causes of what is not there: missing, then there in part.
+func (r *rollup) findGaps() []v1alpha1.Cause {
+	var out causeList
+	for _, m := range slices.Concat(r.filter(missing), r.filter(partial)) {
+		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
+		out.add(m, c.Reason, c.Message, c.LastTransitionTime)
+	}
+	return out
+}
+
+// causeList joins what has the same explanation.
+type causeList []v1alpha1.Cause
+
+func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, since metav1.Time) {
+	i := slices.IndexFunc(*l, func(c v1alpha1.Cause) bool { return c.Reason == reason && c.Message == message })
+	if i < 0 {
+		*l = append(*l, v1alpha1.Cause{Reason: reason, Message: message, Since: since})
+		i = len(*l) - 1
+	}
+	cause := &(*l)[i]
+	cause.Components = append(cause.Components, m.Name)
+	if since.Before(&cause.Since) {
+		cause.Since = since
+	}
+}
+
+// nodeFault is what is wrong with the nodes, in the same words for all that it hurts: as seen on the nodes
+// themselves, else (they may have recovered just now) in the words of the first component.
+func (r *rollup) nodeFault(message string, known causeList) string {
+	if len(known) > 0 {
+		return known[0].Message
+	}
+	return cmp.Or(r.view.nodeFault(), message)
+}
+
+// ownFault is the reason of a mapping's failing checks: NodeFault when nothing but the nodes is at fault, else
+// what is wrong beside them.
+func (r *rollup) ownFault(m *v1alpha1.ComponentMapping, healthy *metav1.Condition) string {
+	failing := failingChecks(m)
+	others := slices.DeleteFunc(slices.Clone(failing), func(c v1alpha1.CheckStatus) bool { return r.isNodeFault(&c) })
+	switch {
+	case len(failing) > 0 && len(others) == 0:
+		return v1alpha1.ReasonNodeFault
+	case len(others) > 0 && healthy.Reason == v1alpha1.ReasonNodeFault:
+		return others[0].Reason
+	}
+	return healthy.Reason
+}
+
+// failingChecks are those whose health votes, and is bad.
+func failingChecks(m *v1alpha1.ComponentMapping) []v1alpha1.CheckStatus {
+	return slices.DeleteFunc(slices.Clone(m.Status.Checks), func(c v1alpha1.CheckStatus) bool {
+		variant, _, ofVariant := strings.Cut(c.Name, "/")
+		return c.Present != v1alpha1.VerdictTrue || c.Healthy != v1alpha1.VerdictFalse ||
+			(ofVariant && !slices.Contains(m.Status.Variants, variant))
+	})
+}
+
+// isNodeFault says whether a check fails only since nodes are down. A check of nodes names the unhealthy ones
+// first, and its message begins with their number.
+func (r *rollup) isNodeFault(c *v1alpha1.CheckStatus) bool {
+	if c.Reason != v1alpha1.ReasonNodesUnhealthy {
+		return c.Reason == v1alpha1.ReasonNodeFault
+	}
+	var unhealthy, all int
+	if _, err := fmt.Sscanf(c.Message, "%d/%d nodes unhealthy", &unhealthy, &all); err != nil || unhealthy > len(r.view.Down) {
+		return false
+	}
+	named := c.Objects[:min(unhealthy, len(c.Objects))]
+	return !slices.ContainsFunc(named, func(o v1alpha1.ObservedObject) bool {
+		_, down := r.view.Down[o.Name]
+		return !down
+	})
+}
+
+// sumUpFaults says how much is unhealthy, by how many causes, and by which.
+func (r *rollup) sumUpFaults() string {
+	limit := check.MaxMessage
+	if len(r.faults) > 1 {
+		limit = maxToldCause
+	}
+	var told []string
+	for _, c := range r.faults {
+		told = append(told, check.Truncate(fmt.Sprintf("%s: %s: %s", check.Shorten(c.Components, ", "), c.Reason, c.Message), limit))
+	}
+	return r.countFaults() + ": " + check.Shorten(told, "; ")
+}
+
+// countFaults is "3 unhealthy by 1 cause".
+func (r *rollup) countFaults() string {
+	unhealthy := 0
+	for _, c := range r.faults {
+		unhealthy += len(c.Components)
+	}
+	return fmt.Sprintf("%d unhealthy by %s", unhealthy, count(len(r.faults), "cause"))
+}
+
+// count is a number of things: "1 cause", "2 causes".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
