@@ -1,0 +1,101 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/world"
+)
+
+var update = flag.Bool("update", false, "write the verdicts that archmap comes to into the shapes' expected.yaml")
+
+// Every shape, judged offline, comes to its verdicts; in health nothing is asked about pods.
+func TestShapesComeToTheirVerdicts(t *testing.T) {
+	count := 0
+	for _, name := range shapes.Names() {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			shape, err := shapes.Load(name)
+			g.Expect(err).NotTo(HaveOccurred())
+			w, err := world.New(shape)
+			g.Expect(err).NotTo(HaveOccurred())
+			verdicts, err := w.Judge()
+			g.Expect(err).NotTo(HaveOccurred())
+			if *update {
+				g.Expect(rewrite(filepath.Join("..", "shapes", name, "expected.yaml"), shape, verdicts)).To(Succeed())
+				return
+			}
+			g.Expect(shapes.Differences(verdicts.Summary(), shape.Expected)).To(BeEmpty(), "messages: %s", messages(verdicts, shape))
+			if shape.ExpectedArchitecture != nil {
+				g.Expect(shapes.ArchitectureVerdict(verdicts.Architecture)).To(Equal(*shape.ExpectedArchitecture))
+			}
+			g.Expect(verdicts.PodLists).To(BeZero(), "nobody asks for the pods of what is healthy")
+			count++
+		})
+	}
+	t.Logf("COUNT %d shapes", count)
+}
+
+// messages are what the mappings say that are not as expected.
+func messages(verdicts *world.Verdicts, shape *shapes.Shape) string {
+	var out strings.Builder
+	for name, got := range verdicts.Summary() {
+		if len(shapes.Differences(map[string]shapes.Expected{name: got}, map[string]shapes.Expected{name: shape.Expected[name]})) > 0 {
+			fmt.Fprintf(&out, "\n  %s: %s", name, verdicts.Mappings[name].Status.Message)
+		}
+	}
+	return out.String()
+}
+
+// rewrite writes the verdicts in the order of the catalogue, below the comment that the file begins with. A
+// version that was left out stays so.
+func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
+	old, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	var out bytes.Buffer
+	for line := range strings.Lines(string(old)) {
+		if !strings.HasPrefix(line, "#") {
+			break
+		}
+		out.WriteString(line)
+	}
+	a := shapes.ArchitectureVerdict(verdicts.Architecture)
+	fmt.Fprintf(&out, "architecture:\n  {platformDetected: %s, complete: %s, healthy: %s, asDocumented: %s",
+		a.PlatformDetected, a.Complete, a.Healthy, a.AsDocumented)
+	if len(a.Violations) > 0 {
+		fmt.Fprintf(&out, ",\n   violations: [%s]", strings.Join(a.Violations, ", "))
+	}
+	out.WriteString("}\n")
+	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	if err != nil {
+		return err
+	}
+	summary := verdicts.Summary()
+	for i := range loaded.Mappings {
+		name := loaded.Mappings[i].Name
+		v := summary[name]
+		fmt.Fprintf(&out, "%s:\n  {present: %s, healthy: %s, asDocumented: %s", name, v.Present, v.Healthy, v.AsDocumented)
+		if len(v.Variants) > 0 {
+			fmt.Fprintf(&out, ",\n   variants: [%s], methods: %q", strings.Join(v.Variants, ", "), v.Methods)
+		}
+		if was, known := shape.Expected[name]; v.Version != "" && (!known || was.Version != "") {
+			fmt.Fprintf(&out, ", version: %q", v.Version)
+		}
+		out.WriteString("}\n")
+	}
+	return os.WriteFile(file, out.Bytes(), 0o644)
+}

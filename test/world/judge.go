@@ -1,0 +1,210 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/test/shapes"
+)
+
+// AzureRBACOpinion is what the authorizer of a cluster with Azure RBAC says of a user that Azure does not know.
+const AzureRBACOpinion = "kubeguard: Azure does not have opinion for this user."
+
+// compiled is the shipped catalogue, ready to run.
+type compiled struct {
+	mappings     []v1alpha1.ComponentMapping
+	checks       [][]*check.Check
+	architecture v1alpha1.ClusterArchitecture
+	selectors    assess.Selectors
+	// needs of all of it.
+	needs []check.Need
+}
+
+var shipped = sync.OnceValues(func() (*compiled, error) {
+	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	if err != nil {
+		return nil, err
+	}
+	if len(loaded.Architectures) != 1 {
+		return nil, fmt.Errorf("the catalogue has %d architectures", len(loaded.Architectures))
+	}
+	c := &compiled{mappings: loaded.Mappings, architecture: loaded.Architectures[0], needs: assess.ClusterNeeds()}
+	if c.selectors, err = assess.ParseSelectors(&c.architecture.Spec); err != nil {
+		return nil, err
+	}
+	for i := range c.mappings {
+		checks, err := check.Compile(&c.mappings[i].Spec)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.mappings[i].Name, err)
+		}
+		c.mappings[i].Generation = 1
+		c.checks = append(c.checks, checks)
+		c.needs = append(c.needs, check.Needs(checks)...)
+	}
+	return c, nil
+})
+
+// judge holds the verdicts from visit to visit.
+type judge struct {
+	catalogue    *compiled
+	mappings     []v1alpha1.ComponentMapping
+	architecture v1alpha1.ClusterArchitecture
+}
+
+func (j *judge) init() error {
+	var err error
+	if j.catalogue, err = shipped(); err != nil {
+		return err
+	}
+	for i := range j.catalogue.mappings {
+		j.mappings = append(j.mappings, *j.catalogue.mappings[i].DeepCopy())
+	}
+	j.architecture = *j.catalogue.architecture.DeepCopy()
+	j.architecture.Generation = 1
+	return nil
+}
+
+// Verdicts are what archmap says of a world.
+type Verdicts struct {
+	Mappings     map[string]*v1alpha1.ComponentMapping
+	Architecture *v1alpha1.ClusterArchitecture
+	// PodLists is how many lists of pods were asked for.
+	PodLists int
+}
+
+// Summary is the verdicts in the words of a shape's expected.yaml.
+func (v *Verdicts) Summary() map[string]shapes.Expected {
+	out := map[string]shapes.Expected{}
+	for name, m := range v.Mappings {
+		out[name] = shapes.Verdict(m)
+	}
+	return out
+}
+
+// Judge looks at the world as it is now, and goes on from the verdicts of the look before.
+func (w *World) Judge() (*Verdicts, error) {
+	dump, err := w.Dump()
+	if err != nil {
+		return nil, err
+	}
+	verdicts := &Verdicts{Mappings: map[string]*v1alpha1.ComponentMapping{}}
+	wanted := map[check.Need]bool{}
+	for i := range w.judge.mappings {
+		m := &w.judge.mappings[i]
+		checks := w.judge.catalogue.checks[i]
+		seen := dump.Observe(check.Needs(checks), func(facts check.Facts) observe.Seen {
+			findings, recheck := check.EvaluateAll(checks, facts)
+			return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
+		})
+		for _, need := range seen.Wants {
+			if need.Kind == check.PodKind && !wanted[need] {
+				wanted[need] = true
+				verdicts.PodLists++
+			}
+		}
+		m.Status, _ = assess.Mapping(m, seen.What.([]check.Finding), w.now)
+		verdicts.Mappings[m.Name] = m.DeepCopy()
+	}
+	a := &w.judge.architecture
+	view := assess.ViewCluster(&a.Spec, w.judge.catalogue.selectors.Nodes, dump.Facts(assess.ClusterNeeds()))
+	a.Status, _ = assess.Architecture(a, w.judge.mappings, view, w.now)
+	verdicts.Architecture = a.DeepCopy()
+	return verdicts, nil
+}
+
+// Dump is everything that can be read of the world now.
+func (w *World) Dump() (*observe.Dump, error) {
+	objects, err := w.settle()
+	if err != nil {
+		return nil, err
+	}
+	responses, err := w.responses()
+	if err != nil {
+		return nil, err
+	}
+	dump := &observe.Dump{
+		Time: w.now, Coverage: observe.Complete, Objects: objects, Responses: responses, Reviews: map[check.Review]observe.ReviewAnswer{},
+	}
+	if w.shape.AzureRBAC {
+		for _, need := range w.judge.catalogue.needs {
+			if need.Review != (check.Review{}) {
+				dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: AzureRBACOpinion}
+			}
+		}
+	}
+	return dump, nil
+}
+
+// readyChecks are the parts of /readyz that AKS clusters were seen to show, and some that every cluster has.
+var readyChecks = []string{
+	"ping", "log", "etcd", "etcd-readiness", "informer-sync", "poststarthook/start-apiextensions-informers",
+	"poststarthook/crd-informer-synced", "poststarthook/apiservice-status-available-controller", "shutdown",
+}
+
+// responses are the answers of the API server.
+func (w *World) responses() (map[string]check.Response, error) {
+	ok := check.Response{Status: http.StatusOK, Body: "ok"}
+	out := map[string]check.Response{"/livez": ok, "/readyz": ok}
+	var verbose strings.Builder
+	for _, name := range readyChecks {
+		if name == "etcd-readiness" && !w.atLeast("1.26") {
+			continue
+		}
+		out["/readyz/"+name] = ok
+		verbose.WriteString("[+]" + name + " ok\n")
+	}
+	out["/readyz?verbose"] = check.Response{Status: http.StatusOK, Body: verbose.String() + "readyz check passed\n"}
+
+	issuer := w.shape.Issuer
+	if issuer == "" {
+		issuer = "https://kubernetes.default.svc"
+	}
+	for path, body := range map[string]any{
+		"/version": map[string]any{"gitVersion": w.shape.KubernetesVersion, "platform": "linux/amd64"},
+		"/.well-known/openid-configuration": map[string]any{
+			"issuer": issuer, "jwks_uri": strings.TrimSuffix(issuer, "/") + "/openid/v1/jwks", "response_types_supported": []string{"id_token"},
+		},
+	} {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		out[path] = check.Response{Status: http.StatusOK, Body: string(text)}
+	}
+	for path, response := range w.state.answers {
+		out[path] = response
+	}
+	return out, nil
+}
+
+func (w *World) atLeast(minor string) bool {
+	v, err := version.ParseGeneric(w.shape.KubernetesVersion)
+	return err == nil && v.AtLeast(version.MustParseGeneric(minor))
+}
+
+// Run lets time pass until the duration is over and looks every so often; it returns the last verdicts.
+func (w *World) Run(d time.Duration, every time.Duration) (*Verdicts, error) {
+	end := w.now.Add(d)
+	for w.now.Before(end) {
+		w.Advance(min(every, end.Sub(w.now)))
+		verdicts, err := w.Judge()
+		if err != nil || !w.now.Before(end) {
+			return verdicts, err
+		}
+	}
+	return w.Judge()
+}

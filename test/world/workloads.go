@@ -1,0 +1,352 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// RollOut is how far a change of a workload's template has come.
+type RollOut struct {
+	// Updated is how many pods are of the new template.
+	Updated int `json:"updated"`
+	// Pods, when set, is what is wrong with them.
+	Pods *Pods `json:"pods"`
+	// Unseen: the controller has not looked at the change yet.
+	Unseen bool `json:"unseen"`
+	// Since when it runs.
+	Since time.Time `json:"-"`
+}
+
+// progressDeadline is how long a Deployment may make no progress by default.
+const progressDeadline = 600 * time.Second
+
+// RollOut changes the image tag of a workload's container and keeps the roll-out where it is told to be; without
+// one it is over.
+func (w *World) RollOut(workload Ref, container, tag string, rollOut *RollOut) error {
+	o := w.state.objects[workload]
+	if o == nil {
+		return fmt.Errorf("there is no %s", workload)
+	}
+	if tag != "" {
+		patched, err := retag(o, container, tag)
+		if err != nil {
+			return fmt.Errorf("%s: %w", workload, err)
+		}
+		w.state.objects[workload] = patched
+	}
+	if rollOut == nil {
+		delete(w.state.rollOuts, workload)
+		return nil
+	}
+	r := *rollOut
+	r.Since = w.now
+	w.state.rollOuts[workload] = r
+	return nil
+}
+
+// workload is what the controllers of Deployments, DaemonSets and StatefulSets have in common.
+type workload struct {
+	ref      Ref
+	object   client.Object
+	template *corev1.PodTemplateSpec
+	faults   []Pods
+	rollOut  *RollOut
+	pods     []*pod
+	ghosts   []*pod
+	now      time.Time
+}
+
+func (w *World) settleWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1.Pod, error) {
+	settled := map[Ref]client.Object{}
+	var pods []*corev1.Pod
+	for _, ref := range w.order {
+		into := workloadKinds[ref.Kind]
+		if into == nil || !w.Has(ref) {
+			continue
+		}
+		o, err := w.typedCopy(w.state.objects[ref], into())
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", ref, err)
+		}
+		l := &workload{ref: ref, object: o, faults: slices.Clone(w.state.pods[ref]), now: w.now}
+		if r, ok := w.state.rollOuts[ref]; ok {
+			l.rollOut = &r
+		}
+		switch o := o.(type) {
+		case *appsv1.DaemonSet:
+			l.template = &o.Spec.Template
+			l.settleDaemonSet(o, nodes)
+		case *appsv1.Deployment:
+			l.template = &o.Spec.Template
+			w.settleDeployment(l, o, nodes)
+		case *appsv1.StatefulSet:
+			l.template = &o.Spec.Template
+			w.settleStatefulSet(l, o, nodes)
+		}
+		settled[ref] = o
+		for _, p := range slices.Concat(l.pods, l.ghosts) {
+			if p.exists() {
+				pods = append(pods, p.object(ref.Namespace))
+			}
+		}
+	}
+	return settled, pods, nil
+}
+
+var workloadKinds = map[string]func() client.Object{
+	"Deployment":  func() client.Object { return &appsv1.Deployment{} },
+	"DaemonSet":   func() client.Object { return &appsv1.DaemonSet{} },
+	"StatefulSet": func() client.Object { return &appsv1.StatefulSet{} },
+}
+
+// newPod is a pod of the workload; the parts of its name tell it from the others.
+func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
+	revision := suffix(l.ref, updated || l.rollOut == nil)
+	p := &pod{
+		template: l.template, revision: revision, node: n, updated: updated, now: metaTime(l.now),
+		owner: metav1.OwnerReference{APIVersion: "apps/v1", Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
+		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)),
+	}
+	if l.ref.Kind == "Deployment" {
+		p.owner.Kind, p.owner.Name = "ReplicaSet", l.ref.Name+"-"+revision
+		p.name = fmt.Sprintf("%s-%.5s", p.owner.Name, suffix(append(parts, l.ref)...))
+	}
+	return p
+}
+
+// afflict lets the faults take the pods that they name, each pod one of them; updated pods suffer from what is
+// wrong with the roll-out.
+func (l *workload) afflict() {
+	for _, p := range l.pods {
+		if p.updated && l.rollOut != nil && l.rollOut.Pods != nil {
+			p.fault = l.rollOut.Pods
+		}
+	}
+	for i := range l.faults {
+		left := l.faults[i].Count
+		for _, p := range l.pods {
+			if p.fault != nil || (l.faults[i].Node != "" && (p.node == nil || p.node.Name != l.faults[i].Node)) {
+				continue
+			}
+			p.fault = &l.faults[i]
+			if left--; left == 0 {
+				break
+			}
+		}
+	}
+	for _, p := range l.pods {
+		if p.fault == nil && p.node != nil && p.node.joining {
+			p.fault = &Pods{State: Starting}
+		}
+	}
+}
+
+func (l *workload) count(keep func(*pod) bool) int32 {
+	var n int32
+	for _, p := range l.pods {
+		if keep(p) {
+			n++
+		}
+	}
+	return n
+}
+
+// observed is the generation that the controller has acted on.
+func (l *workload) observed() int64 {
+	if l.rollOut != nil && l.rollOut.Unseen {
+		return l.object.GetGeneration() - 1
+	}
+	return l.object.GetGeneration()
+}
+
+// daemonTolerations are what the controller of DaemonSets adds.
+func daemonTolerations(spec *corev1.PodSpec) []corev1.Toleration {
+	out := slices.Clone(spec.Tolerations)
+	add := func(key string, effect corev1.TaintEffect) {
+		out = append(out, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, Effect: effect})
+	}
+	add(corev1.TaintNodeNotReady, corev1.TaintEffectNoExecute)
+	add(corev1.TaintNodeUnreachable, corev1.TaintEffectNoExecute)
+	add(corev1.TaintNodeDiskPressure, corev1.TaintEffectNoSchedule)
+	add(corev1.TaintNodeMemoryPressure, corev1.TaintEffectNoSchedule)
+	add(corev1.TaintNodePIDPressure, corev1.TaintEffectNoSchedule)
+	add(corev1.TaintNodeUnschedulable, corev1.TaintEffectNoSchedule)
+	if spec.HostNetwork {
+		add(corev1.TaintNodeNetworkUnavailable, corev1.TaintEffectNoSchedule)
+	}
+	return out
+}
+
+// settleDaemonSet puts a pod on every node that may have one. A node that has become unfit keeps its pod, which
+// is not wanted there any more, unless a taint drives it out.
+func (l *workload) settleDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
+	tolerations := daemonTolerations(&l.template.Spec)
+	var strays int32
+	for _, n := range nodes {
+		if !fits(l.template, n) {
+			continue
+		}
+		if _, unfit := repelled(n, tolerations, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute); unfit {
+			if _, driven := repelled(n, tolerations, corev1.TaintEffectNoExecute); !driven && !n.joining {
+				stray := l.newPod(n, l.rollOut == nil, n.Name)
+				l.ghosts = append(l.ghosts, stray)
+				strays++
+			}
+			continue
+		}
+		l.pods = append(l.pods, l.newPod(n, l.rollOut == nil || len(l.pods) < l.rollOut.Updated, n.Name))
+	}
+	l.afflict()
+	desired := int32(len(l.pods))
+	available := l.count((*pod).available)
+	d.Status = appsv1.DaemonSetStatus{
+		ObservedGeneration: l.observed(), DesiredNumberScheduled: desired, NumberMisscheduled: strays,
+		CurrentNumberScheduled: l.count((*pod).exists), UpdatedNumberScheduled: l.count(func(p *pod) bool { return p.exists() && p.updated }),
+		NumberReady: available, NumberAvailable: available, NumberUnavailable: desired - available,
+	}
+}
+
+// place keeps pods where they are and finds nodes for the others. Pods of a node that is gone for good are
+// replaced; the old ones stay until their kubelet ends them.
+func (w *World) place(l *workload, replicas int, nodes []*node) {
+	byName, used := map[string]*node{}, map[string]int{}
+	for _, n := range nodes {
+		byName[n.Name] = n
+	}
+	before := w.placed[l.ref]
+	for _, name := range before {
+		used[name]++
+	}
+	ghosts := slices.DeleteFunc(w.ghosts[l.ref], func(name string) bool { return byName[name] == nil || byName[name].ready })
+	places := make([]string, replicas)
+	for i := range replicas {
+		var n *node
+		if i < len(before) {
+			n = byName[before[i]]
+		}
+		if n != nil && n.evicted {
+			ghosts = append(ghosts, n.Name)
+			n = nil
+		}
+		refusal := ""
+		if n == nil {
+			if n, refusal = schedule(l.template, nodes, used); n != nil {
+				used[n.Name]++
+			}
+		}
+		p := l.newPod(n, true, i)
+		p.refusal = refusal
+		if n != nil {
+			places[i] = n.Name
+		}
+		l.pods = append(l.pods, p)
+	}
+	w.placed[l.ref], w.ghosts[l.ref] = places, ghosts
+	for i, name := range ghosts {
+		ghost := l.newPod(byName[name], true, "ghost", i)
+		ghost.going = true
+		l.ghosts = append(l.ghosts, ghost)
+	}
+}
+
+func (w *World) settleDeployment(l *workload, d *appsv1.Deployment, nodes []*node) {
+	desired := 1
+	if d.Spec.Replicas != nil {
+		desired = int(*d.Spec.Replicas)
+	}
+	unavailable, surge := rollingLimits(d, desired)
+	total, updated := desired, desired
+	if l.rollOut != nil && !l.rollOut.Unseen {
+		// What does not come up stops the roll-out as soon as its limits are reached.
+		updated = min(l.rollOut.Updated, desired)
+		if l.rollOut.Pods != nil {
+			updated = min(updated, unavailable+surge)
+			total = max(desired-unavailable, 0) + updated
+		}
+	}
+	w.place(l, total, nodes)
+	for i, p := range l.pods {
+		p.updated = i >= total-updated && (l.rollOut == nil || !l.rollOut.Unseen)
+	}
+	l.afflict()
+	available := l.count((*pod).available)
+	d.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: l.observed(), Replicas: l.count((*pod).exists),
+		UpdatedReplicas: l.count(func(p *pod) bool { return p.updated && p.exists() }),
+		ReadyReplicas:   available, AvailableReplicas: available, UnavailableReplicas: max(0, int32(total)-available),
+	}
+	l.conditions(d, int32(desired-unavailable))
+}
+
+// rollingLimits are maxUnavailable and maxSurge as the controller resolves them.
+func rollingLimits(d *appsv1.Deployment, desired int) (unavailable, surge int) {
+	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+		return desired, 0
+	}
+	maxUnavailable, maxSurge := intstr.FromString("25%"), intstr.FromString("25%")
+	if ru := d.Spec.Strategy.RollingUpdate; ru != nil {
+		if ru.MaxUnavailable != nil {
+			maxUnavailable = *ru.MaxUnavailable
+		}
+		if ru.MaxSurge != nil {
+			maxSurge = *ru.MaxSurge
+		}
+	}
+	surge, _ = intstr.GetScaledValueFromIntOrPercent(&maxSurge, desired, true)
+	unavailable, _ = intstr.GetScaledValueFromIntOrPercent(&maxUnavailable, desired, false)
+	if surge == 0 && unavailable == 0 {
+		unavailable = 1
+	}
+	return min(unavailable, desired), surge
+}
+
+// conditions are what the controller of Deployments says.
+func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
+	set := func(kind appsv1.DeploymentConditionType, status corev1.ConditionStatus, reason, message string) {
+		d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: kind, Status: status, Reason: reason, Message: message})
+	}
+	if d.Status.AvailableReplicas >= minimum {
+		set(appsv1.DeploymentAvailable, corev1.ConditionTrue, "MinimumReplicasAvailable", "Deployment has minimum availability.")
+	} else {
+		set(appsv1.DeploymentAvailable, corev1.ConditionFalse, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+	}
+	replicaSet := fmt.Sprintf("ReplicaSet %q", l.ref.Name+"-"+suffix(l.ref, true))
+	switch {
+	case l.rollOut == nil:
+		set(appsv1.DeploymentProgressing, corev1.ConditionTrue, "NewReplicaSetAvailable", replicaSet+" has successfully progressed.")
+	case l.rollOut.Pods != nil && l.now.Sub(l.rollOut.Since) >= progressDeadline:
+		set(appsv1.DeploymentProgressing, corev1.ConditionFalse, "ProgressDeadlineExceeded", replicaSet+" has timed out progressing.")
+	default:
+		set(appsv1.DeploymentProgressing, corev1.ConditionTrue, "ReplicaSetUpdated", replicaSet+" is progressing.")
+	}
+	for _, p := range l.pods {
+		if p.fault != nil && p.fault.State == Denied {
+			set(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "FailedCreate", p.fault.Message)
+			return
+		}
+	}
+}
+
+func (w *World) settleStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []*node) {
+	desired := 1
+	if s.Spec.Replicas != nil {
+		desired = int(*s.Spec.Replicas)
+	}
+	w.place(l, desired, nodes)
+	l.afflict()
+	available := l.count((*pod).available)
+	s.Status = appsv1.StatefulSetStatus{
+		ObservedGeneration: l.observed(), Replicas: l.count((*pod).exists), ReadyReplicas: available, AvailableReplicas: available,
+		CurrentReplicas: int32(desired), UpdatedReplicas: int32(desired), CurrentRevision: "1", UpdateRevision: "1",
+	}
+}
