@@ -1,13 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shapes holds clusters as data: what the API of an AKS cluster shows, and the verdicts that
-// archmap's catalogue must come to. A shape is a folder:
-//
-//	shape.yaml     versions, node pools and the kinds that add-ons bring
-//	node.yaml      what exists once for each node, a template
-//	objects/       everything else, plain manifests
-//	expected.yaml  the verdicts
+// Package shapes holds clusters as data: what the API of a cluster shows, and the verdicts that archmap's
+// catalogue must come to. README.md says how a shape is made.
 //
 // Objects have the status that a cluster would give them only where no controller of a real control plane
 // writes it: Nodes and their conditions, Leases, custom resources, load balancers. Times are left out where
@@ -15,32 +10,25 @@
 package shapes
 
 import (
-	"bufio"
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
-	"text/template"
 
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/scheme"
 	strictyaml "sigs.k8s.io/yaml"
 )
 
-//go:embed */*.yaml */objects/*.yaml
+//go:embed parts/node.yaml.tmpl */*.yaml */*/*.yaml */*/*/*.yaml
 var data embed.FS
 
 // Shape is a cluster as data.
@@ -49,39 +37,65 @@ type Shape struct {
 	Name string `json:"-"`
 	// Description of the cluster, for people.
 	Description string `json:"description"`
-	// KubernetesVersion of the nodes.
+	// KubernetesVersion of the API server and the nodes.
 	KubernetesVersion string `json:"kubernetesVersion"`
 	// Issuer of service account tokens.
 	Issuer string `json:"issuer"`
 	// AzureRBAC says that role assignments of Azure give rights in the cluster.
 	AzureRBAC bool `json:"azureRBAC"`
+	// Live shapes are shown on a real control plane, which rolls out their workloads.
+	Live bool `json:"live"`
+	// Provider of the nodes.
+	Provider Provider `json:"provider"`
+	// Region of the nodes.
+	Region string `json:"region"`
+	// Zones of the region over which the nodes are spread; none if it has none.
+	Zones int `json:"zones"`
+	// Network of the pods.
+	Network Network `json:"network"`
+	// MaxPods on a node.
+	MaxPods int `json:"maxPods"`
+	// NodeImage is what the nodes run, unless their pool says otherwise.
+	NodeImage NodeImage `json:"nodeImage"`
+	// NodeLabels that all nodes have, besides those of the provider.
+	NodeLabels map[string]string `json:"nodeLabels"`
 	// NodePools are the groups of like nodes.
 	NodePools []NodePool `json:"nodePools"`
-	// CustomResources are the kinds that add-ons bring.
-	CustomResources []CustomResource `json:"customResources"`
 
 	// Objects are all objects of the cluster, nodes and definitions of kinds included.
 	Objects []*unstructured.Unstructured `json:"-"`
 	// Expected are the verdicts of the catalogue, by the name of the mapping.
 	Expected map[string]Expected `json:"-"`
+	// ExpectedArchitecture is the verdict on the whole; nil where it is not told.
+	ExpectedArchitecture *ExpectedArchitecture `json:"-"`
 }
 
 // NodePool is a group of like nodes.
 type NodePool struct {
-	Name       string            `json:"name"`
-	NodePrefix string            `json:"nodePrefix"`
-	Count      int               `json:"count"`
-	Labels     map[string]string `json:"labels"`
-	Taints     []corev1.Taint    `json:"taints"`
+	Name string `json:"name"`
+	// Type of the pool; without one, a scale set.
+	Type PoolType `json:"type"`
+	// NodePrefix and six digits are the name of a node.
+	NodePrefix string `json:"nodePrefix"`
+	// Count of nodes.
+	Count int `json:"count"`
+	// NodeNames, where they follow no rule, in place of NodePrefix and Count.
+	NodeNames []string          `json:"nodeNames"`
+	Image     *NodeImage        `json:"image"`
+	Labels    map[string]string `json:"labels"`
+	Taints    []corev1.Taint    `json:"taints"`
 }
 
-// CustomResource is a kind whose schema does not matter.
-type CustomResource struct {
-	Name       string                        `json:"name"`
-	Kind       string                        `json:"kind"`
-	Versions   []string                      `json:"versions"`
-	Scope      apiextensionsv1.ResourceScope `json:"scope"`
-	ShortNames []string                      `json:"shortNames"`
+// NodeImage is what a node runs.
+type NodeImage struct {
+	OS      string `json:"os"`
+	Name    string `json:"name"`
+	Kernel  string `json:"kernel"`
+	Runtime string `json:"runtime"`
+	// ProblemDetector says that the image has the node problem detector as a service.
+	ProblemDetector bool `json:"problemDetector"`
+	// Labels that tell of the image.
+	Labels map[string]string `json:"labels"`
 }
 
 // Expected is the verdict on one ComponentMapping: its conditions as status/reason, the complete variants, the
@@ -94,14 +108,6 @@ type Expected struct {
 	Variants     []string `json:"variants"`
 	Methods      string   `json:"methods"`
 	Version      string   `json:"version"`
-}
-
-// node is what node.yaml is filled in with.
-type node struct {
-	Name          string
-	Number, Index int
-	Zone          int
-	Pool          NodePool
 }
 
 // Names lists the shapes.
@@ -117,6 +123,17 @@ func Names() []string {
 	return names
 }
 
+// Live lists the shapes that are shown on a real control plane.
+func Live() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool {
+		var s Shape
+		if err := readStrict(data, path.Join(name, "shape.yaml"), &s); err != nil {
+			panic(err) // the data is built in, and Load is tested on all of it
+		}
+		return !s.Live
+	})
+}
+
 // Load reads a shape and holds every object of a kind that Kubernetes knows to its schema.
 func Load(name string) (*Shape, error) {
 	if !slices.Contains(Names(), name) {
@@ -130,33 +147,19 @@ func load(files fs.FS, name string) (*Shape, error) {
 	if err := readStrict(files, path.Join(name, "shape.yaml"), s); err != nil {
 		return nil, err
 	}
-	if err := readStrict(files, path.Join(name, "expected.yaml"), &s.Expected); err != nil {
+	if err := s.readExpected(files); err != nil {
 		return nil, err
 	}
-	for _, r := range s.CustomResources {
-		crd, err := r.definition()
-		if err != nil {
-			return nil, fmt.Errorf("%s: custom resource %s: %w", name, r.Name, err)
-		}
-		s.Objects = append(s.Objects, crd)
+	if err := s.compose(files); err != nil {
+		return nil, fmt.Errorf("shape %s: %w", name, err)
 	}
-	if err := s.readNodes(files); err != nil {
-		return nil, err
+	if err := s.addNodes(files); err != nil {
+		return nil, fmt.Errorf("shape %s: %w", name, err)
 	}
-	manifests, err := fs.Glob(files, path.Join(name, "objects", "*.yaml"))
-	if err != nil {
-		return nil, err
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("shape %s: %w", name, err)
 	}
-	for _, manifest := range manifests {
-		text, err := fs.ReadFile(files, manifest)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.add(manifest, text); err != nil {
-			return nil, err
-		}
-	}
-	return s, s.checkUnique()
+	return s, nil
 }
 
 // Of lists the objects of one kind, in any version.
@@ -170,123 +173,62 @@ func (s *Shape) Of(kind schema.GroupKind) []*unstructured.Unstructured {
 	return found
 }
 
-func (s *Shape) readNodes(files fs.FS) error {
-	file := path.Join(s.Name, "node.yaml")
-	text, err := fs.ReadFile(files, file)
-	if err != nil {
-		return err
-	}
-	add := func(a, b int) int { return a + b }
-	t, err := template.New(file).Funcs(template.FuncMap{"add": add}).Option("missingkey=error").Parse(string(text))
-	if err != nil {
-		return err
-	}
-	number := 0
-	for _, pool := range s.NodePools {
-		for i := range pool.Count {
-			number++
-			var filled bytes.Buffer
-			n := node{Name: fmt.Sprintf("%s%06d", pool.NodePrefix, i), Number: number, Index: i, Zone: i%3 + 1, Pool: pool}
-			if err := t.Execute(&filled, n); err != nil {
-				return err
-			}
-			if err := s.add(file, filled.Bytes()); err != nil {
-				return fmt.Errorf("node %s: %w", n.Name, err)
-			}
+// check refuses what a cluster would not have.
+func (s *Shape) check() error {
+	served, seen := s.customKinds(), sets.New[string]()
+	for _, o := range s.Objects {
+		id := strings.Join([]string{o.GroupVersionKind().GroupKind().String(), o.GetNamespace(), o.GetName()}, "/")
+		if seen.Has(id) {
+			return fmt.Errorf("%s is there twice", id)
+		}
+		seen.Insert(id)
+		if err := errors.Join(checkSchema(o, served), checkImages(o)); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
 	return nil
-}
-
-// add takes in every document of a manifest.
-func (s *Shape) add(file string, text []byte) error {
-	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	for {
-		document, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		object := &unstructured.Unstructured{}
-		if err := strictyaml.UnmarshalStrict(document, &object.Object); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		if err := s.checkSchema(object, document); err != nil {
-			return fmt.Errorf("%s: %s %s: %w", file, object.GetKind(), object.GetName(), err)
-		}
-		s.Objects = append(s.Objects, object)
-	}
 }
 
 var strict = serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 
-// checkSchema refuses fields that the object's kind does not have, and kinds that the cluster would not have.
-func (s *Shape) checkSchema(object *unstructured.Unstructured, document []byte) error {
+// checkSchema refuses fields that the object's kind does not have, and kinds that the cluster would not serve.
+func checkSchema(object *unstructured.Unstructured, served sets.Set[schema.GroupVersionKind]) error {
 	if object.GetName() == "" {
 		return errors.New("it has no name")
 	}
-	_, _, err := strict.Decode(document, nil, nil)
-	if !runtime.IsNotRegisteredError(err) {
-		return err
-	}
 	kind := object.GroupVersionKind()
-	if kind.Group == "apiregistration.k8s.io" || slices.ContainsFunc(s.CustomResources, func(r CustomResource) bool { return r.serves(kind) }) {
+	if served.Has(kind) || kind.Group == "apiregistration.k8s.io" || kind.Group == "apiextensions.k8s.io" {
 		return nil
 	}
-	return fmt.Errorf("the kind is neither built in nor one of customResources in %s/shape.yaml", s.Name)
+	text, err := object.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	_, _, err = strict.Decode(text, nil, nil)
+	if runtime.IsNotRegisteredError(err) {
+		return errors.New("the kind is neither built in nor among the CustomResources of a part")
+	}
+	return err
 }
 
-func (s *Shape) checkUnique() error {
-	seen := sets.New[string]()
-	for _, o := range s.Objects {
-		id := strings.Join([]string{o.GroupVersionKind().GroupKind().String(), o.GetNamespace(), o.GetName()}, "/")
-		if seen.Has(id) {
-			return fmt.Errorf("%s: %s is there twice", s.Name, id)
+// checkImages refuses an image that no era has given its place and tag.
+func checkImages(object *unstructured.Unstructured) error {
+	for _, list := range []string{"initContainers", "containers"} {
+		containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", list)
+		if err != nil {
+			return err
 		}
-		seen.Insert(id)
+		for _, c := range containers {
+			image, _, err := unstructured.NestedString(c.(map[string]any), "image")
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(path.Base(image), ":") {
+				return fmt.Errorf("image %q has no tag: the shape's era does not name it", image)
+			}
+		}
 	}
 	return nil
-}
-
-func (r CustomResource) group() (plural, group string) {
-	plural, group, _ = strings.Cut(r.Name, ".")
-	return plural, group
-}
-
-func (r CustomResource) serves(kind schema.GroupVersionKind) bool {
-	_, group := r.group()
-	return group == kind.Group && r.Kind == kind.Kind && slices.Contains(r.Versions, kind.Version)
-}
-
-// definition is a CustomResourceDefinition that accepts anything. The first version is the stored one.
-func (r CustomResource) definition() (*unstructured.Unstructured, error) {
-	plural, group := r.group()
-	crd := &apiextensionsv1.CustomResourceDefinition{
-		TypeMeta:   metav1.TypeMeta{APIVersion: apiextensionsv1.SchemeGroupVersion.String(), Kind: "CustomResourceDefinition"},
-		ObjectMeta: metav1.ObjectMeta{Name: r.Name},
-		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
-			Group: group,
-			Scope: r.Scope,
-			Names: apiextensionsv1.CustomResourceDefinitionNames{
-				Plural: plural, Singular: strings.ToLower(r.Kind), Kind: r.Kind, ListKind: r.Kind + "List", ShortNames: r.ShortNames,
-			},
-		},
-	}
-	if strings.HasSuffix(group, ".k8s.io") {
-		crd.Annotations = map[string]string{"api-approved.kubernetes.io": "https://github.com/kubernetes/enhancements"}
-	}
-	anything := &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: new(true)}
-	for i, version := range r.Versions {
-		crd.Spec.Versions = append(crd.Spec.Versions, apiextensionsv1.CustomResourceDefinitionVersion{
-			Name: version, Served: true, Storage: i == 0,
-			Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: anything},
-		})
-	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(crd)
-	delete(content, "status")
-	return &unstructured.Unstructured{Object: content}, err
 }
 
 func readStrict(files fs.FS, file string, into any) error {
