@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -60,11 +61,20 @@ type ReviewAnswer struct {
 	Reason  string
 }
 
-// Observe shows a view the facts that it needs, and besides those that it then wants, as Live does.
+// maxLooks is how often a view may want more than it was shown.
+const maxLooks = 4
+
+// Observe shows a view the facts that it needs, and then those besides that it wants after what it has seen, as
+// Live does.
 func (d *Dump) Observe(needs []check.Need, view View) Seen {
+	shown := sets.New(needs...)
 	seen := view(d.Facts(needs))
-	if len(seen.Wants) > 0 {
-		seen = view(d.Facts(slices.Concat(needs, seen.Wants)))
+	for range maxLooks {
+		if shown.HasAll(seen.Wants...) {
+			break
+		}
+		shown.Insert(seen.Wants...)
+		seen = view(d.Facts(shown.UnsortedList()))
 	}
 	return seen
 }

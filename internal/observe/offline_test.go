@@ -4,6 +4,7 @@
 package observe
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -175,21 +176,34 @@ func TestDumpAnswers(t *testing.T) {
 	}))
 }
 
-// What a view wants after it has seen something is shown to it.
+// What a view wants after it has seen something is shown to it, and so is what it then wants.
 func TestDumpShowsWhatIsWanted(t *testing.T) {
 	g := NewWithT(t)
 	dump := &Dump{Time: dumpTime, Coverage: Complete, Objects: untyped(t, dnsDeployment, brokenPod)}
+	deployments := check.Need{Kind: kind("apps/v1", "Deployment")}
 	pods := check.Need{Kind: check.PodKind, Namespace: "kube-system", Interval: time.Second}
 	looks := 0
-	seen := dump.Observe([]check.Need{{Kind: kind("apps/v1", "Deployment")}}, func(facts check.Facts) Seen {
+	seen := dump.Observe([]check.Need{deployments}, func(facts check.Facts) Seen {
 		looks++
-		g.Expect(facts.Answers[check.Need{Kind: kind("apps/v1", "Deployment")}].Objects).To(HaveLen(1))
-		return Seen{What: len(facts.Answers[pods].Objects), Wants: []check.Need{pods}}
+		g.Expect(facts.Answers[deployments].Objects).To(HaveLen(1))
+		switch {
+		case facts.Answers[check.NodesNeed].State == check.Pending:
+			return Seen{Wants: []check.Need{check.NodesNeed}}
+		default:
+			return Seen{What: len(facts.Answers[pods].Objects), Wants: []check.Need{check.NodesNeed, pods}}
+		}
 	})
 	g.Expect(seen.What).To(Equal(1))
-	g.Expect(looks).To(Equal(2))
+	g.Expect(looks).To(Equal(3))
 
 	looks = 0
 	dump.Observe(nil, func(check.Facts) Seen { looks++; return Seen{} })
 	g.Expect(looks).To(Equal(1), "nothing was wanted")
+
+	looks = 0
+	dump.Observe(nil, func(check.Facts) Seen {
+		looks++
+		return Seen{Wants: []check.Need{{Path: fmt.Sprint("/", looks)}}}
+	})
+	g.Expect(looks).To(Equal(1+maxLooks), "a view that is never content is not shown the world")
 }
