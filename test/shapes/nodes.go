@@ -149,17 +149,24 @@ func (s *Shape) addNodes(files fs.FS) error {
 		pool.Count = cmp.Or(pool.Count, len(pool.NodeNames))
 		for i := range pool.Count {
 			number++
-			n := node{Name: fmt.Sprintf("%s%06d", pool.NodePrefix, i), Number: number, Index: i, Shape: s, Pool: *pool, Drivers: drivers}
-			if len(pool.NodeNames) > 0 {
-				n.Name = pool.NodeNames[i]
+			n := node{
+				Name: pool.NodeName(i), Number: number, Index: i, Shape: s, Pool: *pool, Drivers: drivers,
+				Image: *cmp.Or(pool.Image, &s.NodeImage),
 			}
-			n.Image = *cmp.Or(pool.Image, &s.NodeImage)
 			if err := s.addNode(t, n); err != nil {
 				return fmt.Errorf("node %s: %w", n.Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// NodeName of the pool's node with the given index.
+func (p *NodePool) NodeName(index int) string {
+	if len(p.NodeNames) > 0 {
+		return p.NodeNames[index]
+	}
+	return fmt.Sprintf("%s%06d", p.NodePrefix, index)
 }
 
 func (s *Shape) addNode(t *template.Template, n node) error {

@@ -5,7 +5,6 @@ package testbed
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -70,7 +69,7 @@ func (f Fault) ShownBy(m *v1alpha1.ComponentMapping) bool {
 // to tell.
 func (b *Testbed) lastNode() string {
 	pool := b.shape.NodePools[len(b.shape.NodePools)-1]
-	return fmt.Sprintf("%s%06d", pool.NodePrefix, pool.Count-1)
+	return pool.NodeName(pool.Count - 1)
 }
 
 // UntilUnhealthy waits until a row is unhealthy.
