@@ -17,15 +17,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
 )
 
 // The clusters below have the shapes of real ones, cut down to what tells them apart. Each is judged offline,
@@ -62,30 +60,17 @@ func (c cluster) without(names ...string) cluster {
 	return c
 }
 
-func (c cluster) answer(t *testing.T, need check.Need) check.Answer {
-	a := check.Answer{State: check.Known, ReadAt: now, Reason: c.refusal}
-	if need.Path != "" {
-		a.Response = check.Response{Status: 404}
-		if r, ok := c.responses[need.Path]; ok {
-			a.Response = r
-		}
-		return a
+// dump is the cluster read completely, by somebody whose access reviews are all refused alike.
+func (c cluster) dump(needs []check.Need) *observe.Dump {
+	dump := &observe.Dump{
+		Time: now, Coverage: observe.Complete, Objects: c.objects, Responses: c.responses, Reviews: map[check.Review]observe.ReviewAnswer{},
 	}
-	selector, err := labels.Parse(need.Selector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range c.objects {
-		gvk, err := apiutil.GVKForObject(o, scheme.Scheme)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if gvk == need.Kind && (need.Namespace == "" || o.GetNamespace() == need.Namespace) &&
-			(need.Name == "" || o.GetName() == need.Name) && selector.Matches(labels.Set(o.GetLabels())) {
-			a.Objects = append(a.Objects, o)
+	for _, need := range needs {
+		if need.Review != (check.Review{}) {
+			dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: c.refusal}
 		}
 	}
-	return a
+	return dump
 }
 
 // judge evaluates mappings, by name, on a cluster that has been like this for longer than any grace period.
@@ -103,13 +88,12 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 		if err != nil {
 			t.Fatal(err)
 		}
-		facts := check.Facts{Now: now, Answers: map[check.Need]check.Answer{}}
-		for _, ck := range checks {
-			for _, need := range ck.Needs() {
-				facts.Answers[need] = c.answer(t, need)
-			}
-		}
-		findings, _ := check.EvaluateAll(checks, facts)
+		needs := check.Needs(checks)
+		seen := c.dump(needs).Observe(needs, func(facts check.Facts) observe.Seen {
+			findings, _ := check.EvaluateAll(checks, facts)
+			return observe.Seen{What: findings, Wants: check.Wants(findings)}
+		})
+		findings := seen.What.([]check.Finding)
 		m.Status, _ = assess.Mapping(&m, findings, now.Add(-age))
 		out[m.Name], _ = assess.Mapping(&m, findings, now)
 	}
@@ -210,6 +194,13 @@ func routed(n *corev1.Node, reason string) *corev1.Node {
 // routedBy is a node of AKS with a pod CIDR.
 func routedBy(reason string) client.Object {
 	return routed(labelled(node("aks-np1-1", nil), aksLabel, "MC_g_c_r"), reason)
+}
+
+// unrouted is one to whose pod CIDR there is no route.
+func unrouted() client.Object {
+	n := routedBy("NoRouteCreated").(*corev1.Node)
+	n.Status.Conditions[len(n.Status.Conditions)-1].Status = corev1.ConditionTrue
+	return n
 }
 
 func ingressClass(name, controller string) client.Object {
@@ -431,7 +422,7 @@ func TestClusters(t *testing.T) {
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "calico-manifest"})},
 		"on the way from kubenet to overlay": {aks(nil).without("aks-np1-1").with(routedBy("RouteCreated"), kubeProxy(), masquerade(), azureCNS(),
 			labelled(node("aks-np2-1", map[string]string{netLabel: "overlay"}), aksLabel, "MC_g_c_r")),
-			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay"})},
+			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "kubenet": "node-routes"})},
 		"ways in": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), deployment("ingress-nginx", "ingress-nginx-controller", "controller", "nginx:v1.12.1"),
 			ingressClass("webapprouting.kubernetes.azure.com", "webapprouting.kubernetes.azure.com/nginx"),
@@ -584,6 +575,8 @@ func TestTroubles(t *testing.T) {
 			csiNode("aks-np1-1", "disk.csi.azure.com", "file.csi.azure.com"), nodeNetworkConfig(0)), "azure-cni", "False", v1alpha1.ReasonExpressionFalse, "no addresses"},
 		"Cilium's operator away, says it is available": {base.without("cilium-operator").with(broken(deployment("kube-system", "cilium-operator", "o", "o:1"))),
 			"azure-cni", "False", v1alpha1.ReasonWorkloadUnavailable, "cilium-operator"},
+		"no route to any node": {aks(nil).without("aks-np1-1").with(unrouted(), kubeProxy(), masquerade()),
+			"kubenet", "False", v1alpha1.ReasonNodesUnhealthy, "NoRouteCreated"},
 		"metrics API down": {base.without("v1beta1.metrics.k8s.io").with(object("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.metrics.k8s.io", map[string]any{
 			"spec": map[string]any{"service": map[string]any{"name": "metrics-server"}}, "status": condition("Available", "False")})),
 			"metrics-server", "False", v1alpha1.ReasonExpressionFalse, "because"},
