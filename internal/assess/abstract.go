@@ -22,8 +22,8 @@ const (
 	maxLine = 106
 	// maxTroubles is how many lines tell what is wrong.
 	maxTroubles = 16
-	// columnGap separates the columns.
-	columnGap = "  "
+	// columnGap is how many spaces separate the columns.
+	columnGap = 2
 )
 
 // abstract is the whole picture in lines for people: what the cluster is, what is wrong, causes before
@@ -44,7 +44,7 @@ func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	nodes := count(r.view.Nodes, "node")
 	if len(r.view.Down) > 0 {
-		nodes += fmt.Sprintf(" (%d not ready)", len(r.view.Down))
+		nodes += fmt.Sprintf(" (%d down)", len(r.view.Down))
 	}
 	line := strings.TrimSpace(r.arch.Spec.Platform+" "+s.KubernetesVersion) + ", " + nodes +
 		fmt.Sprintf(": %d of %d components present", *s.Summary.Present, *s.Summary.Total)
@@ -59,23 +59,31 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	return line
 }
 
-// troubles are a line for each thing that is wrong.
+// troubles are a line for each thing that is wrong, and for each that is not but should be known.
 func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	var lines []string
+	left := 0
+	say := func(subject, reason, message string) {
+		if len(lines) == maxTroubles {
+			left++
+			return
+		}
+		lines = append(lines, oneLine(subject+": "+reason+": "+message))
+	}
 	for _, c := range slices.Concat(r.faults, r.gaps) {
-		lines = append(lines, fmt.Sprintf("! %s: %s: %s", check.Shorten(c.Components, ", "), c.Reason, c.Message))
+		say("! "+check.Shorten(c.Components, ", "), c.Reason, c.Message)
 	}
 	for _, v := range s.Violations {
-		lines = append(lines, fmt.Sprintf("! rule %s: %s", v.Rule, v.Message))
+		say("! rule", v.Rule, v.Message)
 	}
 	for _, skew := range r.skews.exceeded {
-		lines = append(lines, fmt.Sprintf("! %s: %s: %s", skew.Name, skew.Type, skew.Message))
+		say("! "+skew.Name, string(skew.Type), skew.Message)
 	}
-	if left := len(lines) - maxTroubles; left > 0 {
-		lines = append(lines[:maxTroubles], fmt.Sprintf("! and %d more", left))
+	for _, skew := range r.skews.mixed {
+		say("~ node pool "+skew.Name, string(skew.Type), skew.Message)
 	}
-	for i := range lines {
-		lines[i] = oneLine(lines[i])
+	if left > 0 {
+		lines = append(lines, fmt.Sprintf("! and %d more: see causes, violations and skews", left))
 	}
 	return lines
 }
@@ -95,7 +103,7 @@ var columns = []column{
 	{"METHODS", 14, func(m *v1alpha1.ComponentMapping) string { return m.Status.MethodSummary }},
 	{"STATE", 11, state},
 	{"VERSION", 18, func(m *v1alpha1.ComponentMapping) string { return m.Status.Version }},
-	{"REASON, OR SINCE", maxLine, reasonOrSince},
+	{"SINCE, OR REASON", maxLine, reasonOrSince},
 }
 
 // table has a row for each component, in its order.
@@ -108,9 +116,9 @@ func (r *rollup) table() []string {
 		rows[0] = append(rows[0], c.title)
 	}
 	for _, m := range r.mappings[:min(len(r.mappings), maxComponents)] {
-		var row []string
+		row := make([]string, 0, len(columns))
 		for _, c := range columns {
-			row = append(row, shorten(oneLine(c.cell(m)), c.limit))
+			row = append(row, shorten(c.cell(m), c.limit))
 		}
 		rows = append(rows, row)
 	}
@@ -125,13 +133,17 @@ func align(rows [][]string) []string {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var lines []string
-	for _, row := range rows {
+	lines := make([]string, len(rows))
+	for n, row := range rows {
 		var line strings.Builder
+		line.Grow(2 * maxLine)
 		for i, cell := range row {
-			line.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + columnGap)
+			line.WriteString(cell)
+			for range widths[i] - utf8.RuneCountInString(cell) + columnGap {
+				line.WriteByte(' ')
+			}
 		}
-		lines = append(lines, strings.TrimRight(line.String(), " "))
+		lines[n] = strings.TrimRight(line.String(), " ")
 	}
 	return lines
 }
@@ -178,8 +190,13 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 
 // shorten cuts a text to a number of characters, and shows that it did.
 func shorten(text string, limit int) string {
-	if utf8.RuneCountInString(text) <= limit {
-		return text
+	n, cut := 0, 0
+	for i := range text {
+		if n++; n == limit {
+			cut = i
+		} else if n > limit {
+			return text[:cut] + "…"
+		}
 	}
-	return string([]rune(text)[:limit-1]) + "…"
+	return text
 }

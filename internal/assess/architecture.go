@@ -335,10 +335,11 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 
 // missing says that a required component is not there at all, partial that any is there only in part.
 func missing(m *v1alpha1.ComponentMapping) bool {
-	return !optional(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionFalse && !partial(m)
+	return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionFalse && !partial(m)
 }
 
 func optional(m *v1alpha1.ComponentMapping) bool { return m.Spec.Presence == v1alpha1.PresenceOptional }
+func required(m *v1alpha1.ComponentMapping) bool { return !optional(m) }
 
 func partial(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
@@ -358,8 +359,9 @@ func (r *rollup) complete() metav1.Condition {
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
 	// What is not required may be absent, but half of it serves nobody.
-	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(r.filter(func(m *v1alpha1.ComponentMapping) bool { return partial(m) && !optional(m) })))
-	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", names(r.filter(func(m *v1alpha1.ComponentMapping) bool { return partial(m) && optional(m) })))
+	halves := r.filter(partial)
+	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(slices.DeleteFunc(slices.Clone(halves), optional)))
+	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", names(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {
@@ -374,7 +376,7 @@ func (r *rollup) complete() metav1.Condition {
 			"no ComponentMapping matches "+metav1.FormatLabelSelector(&r.arch.Spec.ComponentSelector)+"; apply a catalogue of mappings")
 	}
 	undecided := r.filter(func(m *v1alpha1.ComponentMapping) bool {
-		return !optional(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
+		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+check.Shorten(names(undecided), ", "))

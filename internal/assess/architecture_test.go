@@ -26,7 +26,8 @@ import (
 )
 
 // aks is a view of a cluster of the platform.
-var aks = assess.ClusterView{Nodes: 3, MatchingNodes: 3, KubernetesVersion: "v1.33.1"}
+var aks = assess.ClusterView{Nodes: 3, MatchingNodes: 3, KubernetesVersion: "v1.33.1",
+	Kubelets: map[string][]string{"v1.33.1": {"n1", "n2", "n3"}}}
 
 func newArchitecture(t testing.TB, spec string) *v1alpha1.ClusterArchitecture {
 	t.Helper()
@@ -70,7 +71,7 @@ type archCase struct {
 
 	// The conditions at the end, as "Status Reason"; Ready and PlatformDetected are True by default, another
 	// one that is left out is not the matter of the case.
-	ready, platform, complete, healthy, documented string
+	ready, platform, complete, supported, healthy, documented string
 	// also holds what else must be; previous is the status before the last visit.
 	also func(g *WithT, s, previous v1alpha1.ClusterArchitectureStatus)
 }
@@ -118,11 +119,12 @@ func (c archCase) run(t *testing.T) {
 	g := NewWithT(t)
 	end := c.play(t)
 	want := map[string]string{
-		v1alpha1.ConditionReady:            cmp.Or(c.ready, "True Evaluated"),
-		v1alpha1.ConditionPlatformDetected: cmp.Or(c.platform, "True NodesMatch"),
-		v1alpha1.ConditionComplete:         c.complete,
-		v1alpha1.ConditionHealthy:          c.healthy,
-		v1alpha1.ConditionAsDocumented:     c.documented,
+		v1alpha1.ConditionReady:             cmp.Or(c.ready, "True Evaluated"),
+		v1alpha1.ConditionPlatformDetected:  cmp.Or(c.platform, "True NodesMatch"),
+		v1alpha1.ConditionComplete:          c.complete,
+		v1alpha1.ConditionVersionsSupported: c.supported,
+		v1alpha1.ConditionHealthy:           c.healthy,
+		v1alpha1.ConditionAsDocumented:      c.documented,
 	}
 	maps.DeleteFunc(want, func(_, words string) bool { return words == "" })
 	got := told(end.arch.Status.Conditions)
@@ -231,7 +233,7 @@ func TestTable(t *testing.T) { runArchitectures(t, tableCases(t)) }
 // archCases are all stories of architectures.
 func archCases(t testing.TB) []archCase {
 	return slices.Concat(tableCases(t), platformCases(t), completeCases(t), ruleCases(t), healthRollupCases(t), documentedRollupCases(t),
-		advisoryCases(t), causeCases(t), capCases(t), archReadyCases(t))
+		advisoryCases(t), causeCases(t), nodeFaultCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
 }
 
 // tableCases are about the rows and the numbers.
@@ -261,7 +263,7 @@ func tableCases(t testing.TB) []archCase {
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Summary).To(Equal(v1alpha1.ComponentCounts{
 				Text: "3/8 present", Total: ptr.To[int32](8), Present: ptr.To[int32](3), Healthy: ptr.To[int32](1), Degraded: ptr.To[int32](1),
-				Absent: ptr.To[int32](2), Unknown: ptr.To[int32](3)}))
+				HealthUnknown: ptr.To[int32](1), Absent: ptr.To[int32](2), Unknown: ptr.To[int32](3)}))
 		},
 	}, {
 		name: "categories count theirs, in the order of listings; an empty one is left out",
@@ -294,6 +296,11 @@ func tableCases(t testing.TB) []archCase {
 			g.Expect(s.KubernetesVersion).To(Equal("v1.33.1"))
 		},
 	}, {
+		name: "a row of what is well gives no reason", mappings: list(well(t, "dns"), healthless(t, "idle")),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(s.Components).To(HaveExactElements(HaveField("Reason", ""), HaveField("Reason", v1alpha1.ReasonHealthNotObservable)))
+		},
+	}, {
 		name: "a row of what is not there says why, and what is documented", mappings: list(gone(t, "dns")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			row := s.Components[0]
@@ -321,7 +328,9 @@ func platformCases(t testing.TB) []archCase {
 		return func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("PlatformDetected", s.Conditions).Message).To(Equal(message))
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("nothing is claimed: " + message))
-			s.Conditions, s.ObservedAt, s.ObservedGeneration, s.KubernetesVersion = nil, metav1.Time{}, 0, ""
+			g.Expect(s.Message).To(Equal(message))
+			g.Expect(s.Abstract).To(HaveExactElements("AKS: nothing is claimed: " + message))
+			s.Conditions, s.ObservedAt, s.ObservedGeneration, s.KubernetesVersion, s.Message, s.Abstract = nil, metav1.Time{}, 0, "", "", nil
 			g.Expect(s).To(BeZero())
 		}
 	}
@@ -336,22 +345,22 @@ func platformCases(t testing.TB) []archCase {
 		platform: "True NoSelector", complete: "False ComponentsMissing",
 	}, {
 		name: "no node matches", mappings: everything, view: &assess.ClusterView{Nodes: 4, KubernetesVersion: "v1.33.1"},
-		platform: "False NoNodeMatches", complete: unknown, healthy: unknown, documented: unknown,
+		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("none of 4 nodes has aks=here"),
 	}, {
 		name: "not permitted to look at the nodes", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "may not list nodes"},
-		platform: "Unknown NotPermitted", complete: unknown, healthy: unknown, documented: unknown,
+		platform: "Unknown NotPermitted", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("could not look at the nodes: may not list nodes"),
 	}, {
 		name: "looking at the nodes failed", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "timeout"},
-		platform: "Unknown ObservationFailed", complete: unknown, healthy: unknown, documented: unknown,
+		platform: "Unknown ObservationFailed", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("could not look at the nodes: timeout"),
 	}, {
 		name:     "the cluster was one of the platform once",
 		visits:   []archVisit{{mappings: list(well(t, "a"))}, {after: time.Hour, mappings: list(well(t, "a")), view: &assess.ClusterView{Nodes: 4}}},
-		platform: "False NoNodeMatches", complete: unknown, healthy: unknown, documented: unknown,
+		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("none of 4 nodes has aks=here"),
 	}}
 }
@@ -377,6 +386,9 @@ func completeCases(t testing.TB) []archCase {
 	}, {
 		name: "partly present", mappings: list(well(t, "a"), half(t, "b")),
 		complete: "False ComponentsPartial", also: says("only partly present: b"),
+	}, {
+		name: "partly present, though optional", mappings: list(well(t, "a"), notNeeded(half(t, "b"))),
+		complete: "False ComponentsPartial", also: says("optional, but neither absent nor whole: b"),
 	}, {
 		name: "a rule is violated", spec: oneDNS, mappings: list(well(t, "a"), well(t, "b")),
 		complete: "False RulesViolated", also: says("rules that do not hold: one-dns (only one may be present, found a, b)"),
@@ -506,10 +518,20 @@ func healthRollupCases(t testing.TB) []archCase {
 		healthy: "True AllChecksPass", also: says("nothing that is present is unhealthy"),
 	}, {
 		name: "some are unhealthy", mappings: list(well(t, "a"), ill(t, "b"), forbidden(t, "c")),
-		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy: b (WorkloadUnavailable)"),
+		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy by 1 cause: b: WorkloadUnavailable: b: Deployment kube-system/b: 0/2 available"),
 	}, {
-		name: "many are unhealthy", mappings: many(5, ill(t, "a")), healthy: "False ComponentsUnhealthy",
-		also: says("5 unhealthy: a-0000 (WorkloadUnavailable), a-0001 (WorkloadUnavailable), a-0002 (WorkloadUnavailable) and 2 more"),
+		name: "many are unhealthy by one cause", mappings: many(5, ill(t, "a")), healthy: "False ComponentsUnhealthy",
+		also: says("5 unhealthy by 1 cause: a-0000, a-0001, a-0002 and 2 more: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available"),
+	}, {
+		name: "many are unhealthy by causes of their own", mappings: explained(many(5, ill(t, "a")), 3), healthy: "False ComponentsUnhealthy",
+		also: says("5 unhealthy by 5 causes: a-0000: WorkloadUnavailable: 0000 xxx; a-0001: WorkloadUnavailable: 0001 xxx; " +
+			"a-0002: WorkloadUnavailable: 0002 xxx and 2 more"),
+	}, {
+		name: "a long story is told in short among others", mappings: explained(many(2, ill(t, "a")), 1000), healthy: "False ComponentsUnhealthy",
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(the("Healthy", s.Conditions).Message).To(And(ContainSubstring("xxx…; a-0001: WorkloadUnavailable: 0001 xxx"), HaveSuffix("xxx…")))
+			g.Expect(s.Causes[0].Message).To(HaveLen(1005), "the cause itself tells it all")
+		},
 	}, {
 		name: "an optional component's health counts", mappings: list(well(t, "a"), notNeeded(ill(t, "b"))), healthy: "False ComponentsUnhealthy",
 	}, {
@@ -551,6 +573,16 @@ func documentedRollupCases(t testing.TB) []archCase {
 
 func TestDocumentedRollup(t *testing.T) { runArchitectures(t, documentedRollupCases(t)) }
 
+// advised is a component with an advisory for each of the dates.
+func advised(t testing.TB, name string, dates ...string) v1alpha1.ComponentMapping {
+	m := well(t, name)
+	for _, d := range dates {
+		m.Spec.Implementation.Advisories = append(m.Spec.Implementation.Advisories,
+			v1alpha1.Advisory{Type: v1alpha1.AdvisoryNote, Date: d, Message: "so it is"})
+	}
+	return m
+}
+
 func TestAdvisories(t *testing.T) { runArchitectures(t, advisoryCases(t)) }
 
 func advisoryCases(t testing.TB) []archCase {
@@ -558,7 +590,8 @@ func advisoryCases(t testing.TB) []archCase {
 implementation:
   advisories:
   - {type: Retirement, date: "2028-03-31", message: everything ends}
-  - {type: Rename, message: the server has a new name, variants: [server, other]}
+  - {type: Rename, message: the server has a new name, variants: [server, other], url: "https://example.com/rename"}
+  - {type: Correction, date: "2021-09-30", message: it was another one}
   - {type: Note, message: agents are old, variants: [agents]}`,
 		variants(variant("server", checks(dns)), variant("agents", checks(agent)), variant("other", checks(scaler))))
 	found := component(t, "dns", spec, with(deployment("coredns", 2, 2)))
@@ -567,45 +600,18 @@ implementation:
 		name: "only of what is present, and of the variants that are", mappings: list(found, absent),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Advisories).To(Equal([]v1alpha1.ComponentAdvisory{
+				{Component: "dns", Type: v1alpha1.AdvisoryCorrection, Date: "2021-09-30", Message: "it was another one"},
 				{Component: "dns", Type: v1alpha1.AdvisoryRetirement, Date: "2028-03-31", Message: "everything ends"},
-				{Component: "dns", Type: v1alpha1.AdvisoryRename, Message: "the server has a new name"}}))
-		},
-	}}
-}
-
-func TestCauses(t *testing.T) { runArchitectures(t, causeCases(t)) }
-
-func causeCases(t testing.TB) []archCase {
-	names := func(s v1alpha1.ClusterArchitectureStatus) [][]string {
-		var out [][]string
-		for _, c := range s.Causes {
-			out = append(out, append([]string{c.Reason}, c.Components...))
-		}
-		return out
-	}
-	// shared is a component that stands on the same agents as others; it has seen them fail so late.
-	shared := func(name string, after time.Duration) v1alpha1.ComponentMapping {
-		m := mappingCase{spec: checks(agent), visits: []visit{{after: after, cluster: with(daemonSet("agent", 1, 3))}}}.play(t).mapping
-		m.Name = name
-		return *m
-	}
-	return []archCase{{
-		name: "all is well", mappings: list(well(t, "a"), notNeeded(gone(t, "b")), forbidden(t, "c")),
-		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Causes).To(BeEmpty()) },
-	}, {
-		name:     "what is unhealthy first, then what is missing, then what is there in part",
-		mappings: list(half(t, "a"), gone(t, "b"), ill(t, "c"), notNeeded(ill(t, "d")), well(t, "e")),
-		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(names(s)).To(Equal([][]string{{"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}, {"Partial", "a"}}))
-			g.Expect(s.Causes[0].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
-			g.Expect(s.Causes[2].Message).To(Equal("not found; no Deployment kube-system/b"))
+				{Component: "dns", Type: v1alpha1.AdvisoryRename, Message: "the server has a new name", URL: "https://example.com/rename"}}))
 		},
 	}, {
-		name:     "the same explanation is one cause, that began when the first of them broke",
-		mappings: list(shared("a", 2*time.Hour), ill(t, "b"), shared("c", time.Hour), shared("d", 3*time.Hour)),
+		name: "those with a date come first, whatever they are of", mappings: list(advised(t, "a", "", "2027-01-01"), advised(t, "b", "2026-01-01", "")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(names(s)).To(Equal([][]string{{"WorkloadUnavailable", "a", "c", "d"}, {"WorkloadUnavailable", "b"}}))
-			g.Expect(s.Causes[0].Since).To(at(time.Hour))
+			var order []string
+			for _, a := range s.Advisories {
+				order = append(order, a.Component+" "+a.Date)
+			}
+			g.Expect(order).To(Equal([]string{"b 2026-01-01", "a 2027-01-01", "a ", "b "}))
 		},
 	}}
 }
@@ -615,11 +621,7 @@ func TestCaps(t *testing.T) { runArchitectures(t, capCases(t)) }
 // capCases are about more than a status can list.
 func capCases(t testing.TB) []archCase {
 	ready := func(s v1alpha1.ClusterArchitectureStatus) string { return the("Ready", s.Conditions).Message }
-	advised := well(t, "a")
-	for i := range 16 {
-		advised.Spec.Implementation.Advisories = append(advised.Spec.Implementation.Advisories,
-			v1alpha1.Advisory{Type: v1alpha1.AdvisoryNote, Message: fmt.Sprintf("note %d", i)})
-	}
+	noted := advised(t, "a", make([]string, 16)...)
 	pools := func(n int) *assess.ClusterView {
 		view := aks
 		for i := range n {
@@ -628,7 +630,7 @@ func capCases(t testing.TB) []archCase {
 		return &view
 	}
 	return []archCase{{
-		name: "as much as fits", mappings: slices.Concat(explained(many(64, ill(t, "ill")), 10), many(444, well(t, "well")), many(4, advised)), view: pools(256),
+		name: "as much as fits", mappings: slices.Concat(explained(many(64, ill(t, "ill")), 10), many(444, well(t, "well")), many(4, noted)), view: pools(256),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Components).To(HaveLen(512))
 			g.Expect(s.NodePools).To(HaveLen(256))
@@ -665,7 +667,7 @@ func capCases(t testing.TB) []archCase {
 			g.Expect(ready(s)).To(Equal("the verdicts are current; only the first 64 of 100 components of cause WorkloadUnavailable are listed"))
 		},
 	}, {
-		name: "too many advisories", mappings: many(5, advised),
+		name: "too many advisories", mappings: many(5, noted),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Advisories).To(HaveLen(64))
 			g.Expect(ready(s)).To(Equal("the verdicts are current; only the first 64 of 80 advisories are listed"))
@@ -690,7 +692,7 @@ func archReadyCases(t testing.TB) []archCase {
 	notYet, rejected := "Unknown NotYetObserved", "Unknown InvalidSpec"
 	return []archCase{{
 		name: "the first visit, before anything was read", mappings: list(well(t, "a")), view: reading,
-		ready: "Unknown Observing", platform: notYet, complete: notYet, healthy: notYet, documented: notYet,
+		ready: "Unknown Observing", platform: notYet, complete: notYet, supported: notYet, healthy: notYet, documented: notYet,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(1))
 		},
@@ -711,7 +713,7 @@ func archReadyCases(t testing.TB) []archCase {
 		},
 	}, {
 		name: "the spec cannot be used", visits: []archVisit{seen, invalid},
-		ready: "False InvalidSpec", platform: rejected, complete: rejected, healthy: rejected, documented: rejected,
+		ready: "False InvalidSpec", platform: rejected, complete: rejected, supported: rejected, healthy: rejected, documented: rejected,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(told(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
 			g.Expect(the("Stalled", s.Conditions).Message).To(Equal("change the spec: " + errSelector.Error()))
@@ -721,13 +723,13 @@ func archReadyCases(t testing.TB) []archCase {
 		},
 	}, {
 		name: "the spec still cannot be used", visits: []archVisit{seen, invalid, {after: time.Hour + time.Minute, invalid: errSelector}},
-		ready: "False InvalidSpec", platform: rejected, complete: rejected, healthy: rejected, documented: rejected,
+		ready: "False InvalidSpec", platform: rejected, complete: rejected, supported: rejected, healthy: rejected, documented: rejected,
 		also: func(g *WithT, s, previous v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(equality.Semantic.DeepEqual(s, previous)).To(BeTrue(), "nothing turned")
 		},
 	}, {
 		name: "the spec was mended and is being read", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, view: reading}},
-		ready: "Unknown Observing", platform: notYet, complete: notYet, healthy: notYet, documented: notYet,
+		ready: "Unknown Observing", platform: notYet, complete: notYet, supported: notYet, healthy: notYet, documented: notYet,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
 		},

@@ -89,24 +89,31 @@ func (r *rollup) nodeFault(message string, known causeList) string {
 // ownFault is the reason of a mapping's failing checks: NodeFault when nothing but the nodes is at fault, else
 // what is wrong beside them.
 func (r *rollup) ownFault(m *v1alpha1.ComponentMapping, healthy *metav1.Condition) string {
-	failing := failingChecks(m)
-	others := slices.DeleteFunc(slices.Clone(failing), func(c v1alpha1.CheckStatus) bool { return r.isNodeFault(&c) })
+	ofNodes, other := false, ""
+	for i := range m.Status.Checks {
+		c := &m.Status.Checks[i]
+		switch {
+		case !fails(m, c):
+		case r.isNodeFault(c):
+			ofNodes = true
+		default:
+			other = cmp.Or(other, c.Reason)
+		}
+	}
 	switch {
-	case len(failing) > 0 && len(others) == 0:
+	case ofNodes && other == "":
 		return v1alpha1.ReasonNodeFault
-	case len(others) > 0 && healthy.Reason == v1alpha1.ReasonNodeFault:
-		return others[0].Reason
+	case healthy.Reason == v1alpha1.ReasonNodeFault:
+		return cmp.Or(other, healthy.Reason)
 	}
 	return healthy.Reason
 }
 
-// failingChecks are those whose health votes, and is bad.
-func failingChecks(m *v1alpha1.ComponentMapping) []v1alpha1.CheckStatus {
-	return slices.DeleteFunc(slices.Clone(m.Status.Checks), func(c v1alpha1.CheckStatus) bool {
-		variant, _, ofVariant := strings.Cut(c.Name, "/")
-		return c.Present != v1alpha1.VerdictTrue || c.Healthy != v1alpha1.VerdictFalse ||
-			(ofVariant && !slices.Contains(m.Status.Variants, variant))
-	})
+// fails says that a check's health votes, and is bad.
+func fails(m *v1alpha1.ComponentMapping, c *v1alpha1.CheckStatus) bool {
+	variant, _, ofVariant := strings.Cut(c.Name, "/")
+	return c.Present == v1alpha1.VerdictTrue && c.Healthy == v1alpha1.VerdictFalse &&
+		(!ofVariant || slices.Contains(m.Status.Variants, variant))
 }
 
 // isNodeFault says whether a check fails only since nodes are down. A check of nodes names the unhealthy ones
@@ -132,9 +139,9 @@ func (r *rollup) sumUpFaults() string {
 	if len(r.faults) > 1 {
 		limit = maxToldCause
 	}
-	var told []string
-	for _, c := range r.faults {
-		told = append(told, check.Truncate(fmt.Sprintf("%s: %s: %s", check.Shorten(c.Components, ", "), c.Reason, c.Message), limit))
+	told := make([]string, len(r.faults))
+	for i, c := range r.faults[:min(len(r.faults), check.MaxNames)] {
+		told[i] = check.Truncate(fmt.Sprintf("%s: %s: %s", check.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
 	}
 	return r.countFaults() + ": " + check.Shorten(told, "; ")
 }

@@ -8,9 +8,11 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -117,21 +119,23 @@ func TestNodePools(t *testing.T) {
 
 func TestClusterView(t *testing.T) {
 	nodes := []object{member("n1", "a", "user"), member("n2", "a", "user"), unlabelled(member("n3", "a", "user"), "aks")}
+	two := map[string][]string{"v1.33.1": {"n1", "n2"}}
 	version := func(body string) cluster { return answering("/version", body, nodes...) }
 	for _, c := range []struct {
 		name, spec string
 		cluster    cluster
 		want       assess.ClusterView
 	}{
-		{"nodes and version", "", version(`{"major": "1", "gitVersion": "v1.33.1"}`), assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1"}},
-		{"no proof of the platform is asked for", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3}},
+		{"nodes and version", "", version(`{"major": "1", "gitVersion": "v1.33.1"}`),
+			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1", Kubelets: two}},
+		{"no proof of the platform is asked for", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3, Kubelets: map[string][]string{"v1.33.1": {"n1", "n2", "n3"}}}},
 		{"a selector with expressions", "nodeSelector: {matchLabels: null, matchExpressions: [{key: aks, operator: DoesNotExist}]}", version(""),
-			assess.ClusterView{Nodes: 3, MatchingNodes: 1}},
-		{"the version is no JSON", "", version("Forbidden"), assess.ClusterView{Nodes: 3, MatchingNodes: 2}},
+			assess.ClusterView{Nodes: 3, MatchingNodes: 1, Kubelets: map[string][]string{"v1.33.1": {"n3"}}}},
+		{"the version is no JSON", "", version("Forbidden"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
 		{"the version is longer than the status has room for", "", version(`{"gitVersion": "v1.33.1-` + strings.Repeat("x", 100) + `"}`),
-			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1-" + strings.Repeat("x", 52) + "…"}},
-		{"the version may not be read", "", version("").hidden(check.NotPermitted, "/version"), assess.ClusterView{Nodes: 3, MatchingNodes: 2}},
-		{"the version was not read yet", "", version("").hidden(check.Pending, "/version"), assess.ClusterView{Pending: true, Nodes: 3, MatchingNodes: 2}},
+			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1-" + strings.Repeat("x", 52) + "…", Kubelets: two}},
+		{"the version may not be read", "", version("").hidden(check.NotPermitted, "/version"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
+		{"the version was not read yet", "", version("").hidden(check.Pending, "/version"), assess.ClusterView{Pending: true, Nodes: 3, MatchingNodes: 2, Kubelets: two}},
 		{"the nodes were not read yet", "", version("").hidden(check.Pending, "Node"), assess.ClusterView{Pending: true}},
 		{"the nodes may not be read", "", version("").hidden(check.NotPermitted, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "as the test has it"}},
@@ -142,6 +146,34 @@ func TestClusterView(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { NewWithT(t).Expect(view(t, c.spec, c.cluster)).To(Equal(c.want)) })
 	}
+}
+
+// TestNodeStates tells nodes that are down from those that need not be ready.
+func TestNodeStates(t *testing.T) {
+	g := NewWithT(t)
+	aged := func(n *corev1.Node, age time.Duration) *corev1.Node {
+		n.CreationTimestamp = metav1.NewTime(start.Add(-age))
+		return n
+	}
+	stopped := unready(member("stopped", "a", "user"), corev1.ConditionUnknown)
+	stopped.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/shutdown"}}
+	cordoned, both := member("cordoned", "a", "user"), unready(member("down", "a", "user"), corev1.ConditionFalse)
+	cordoned.Spec.Unschedulable, both.Spec.Unschedulable = true, true
+	silent := unready(unlabelled(member("silent", "a", "user"), "aks"), "")
+	seen := view(t, poolLabels, with(stopped, cordoned, both, silent,
+		aged(unready(member("young", "a", "user"), corev1.ConditionFalse), 4*time.Minute),
+		aged(unready(member("younger", "a", "user"), corev1.ConditionFalse), time.Minute),
+		aged(member("ready already", "a", "user"), 9*time.Minute)))
+	g.Expect(seen.Down).To(Equal(map[string]string{"down": "Ready is False", "silent": "no condition Ready"}), "of whatever platform")
+	g.Expect(seen.Cordoned).To(Equal([]string{"cordoned"}))
+	g.Expect(seen.JoinEnds).To(Equal(start.Add(6 * time.Minute)))
+	g.Expect(seen.Kubelets["v1.33.1"]).NotTo(ContainElement("stopped"), "its kubelet does not run")
+
+	a := newArchitecture(t, poolLabels)
+	_, wait := assess.Architecture(a, list(well(t, "a")), seen, start.Add(4*time.Minute))
+	g.Expect(wait).To(Equal(2*time.Minute), "when the first of them counts as down")
+	_, wait = assess.Architecture(a, list(well(t, "a")), seen, start.Add(7*time.Minute))
+	g.Expect(wait).To(Equal(time.Second))
 }
 
 // TestPoolsFit holds pools that nodes make up to what the API takes.

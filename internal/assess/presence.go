@@ -102,12 +102,20 @@ func (c candidate) undecided() []*check.Finding {
 
 // ruledOut says that the cluster contradicts the variant: a precondition fails, or something is there that
 // must not be. What is seen of it then belongs to something else.
-func (c candidate) ruledOut() bool {
-	return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+func (c candidate) ruledOut() bool { return c.condition(v1alpha1.VerdictFalse) != nil }
+
+// perhapsRuledOut is what might contradict the variant, could it be seen; nil when nothing might.
+func (c candidate) perhapsRuledOut() *check.Finding { return c.condition(v1alpha1.VerdictUnknown) }
+
+// condition is the first finding about what must hold, or must not be there, that is as expected or not.
+func (c candidate) condition(asExpected v1alpha1.Verdict) *check.Finding {
+	for _, f := range c.findings {
 		expect := f.Check.Expect()
-		return (expect == v1alpha1.ExpectPrecondition || expect == v1alpha1.ExpectAbsent) &&
-			f.AsExpected() == v1alpha1.VerdictFalse
-	})
+		if (expect == v1alpha1.ExpectPrecondition || expect == v1alpha1.ExpectAbsent) && f.AsExpected() == asExpected {
+			return f
+		}
+	}
+	return nil
 }
 
 // found and missing are the findings that the variant cannot do without.
@@ -192,12 +200,12 @@ func (a *assessment) blocking() *check.Finding {
 	return first
 }
 
-// closest is the partly present variant that lacks least.
+// closest is the partly present variant that lacks least. What may belong to something else is no part.
 func (a *assessment) closest() *candidate {
 	var best *candidate
 	for i := range a.candidates {
 		c := &a.candidates[i]
-		if c.ruledOut() || len(c.found()) == 0 || len(c.missing()) == 0 {
+		if c.ruledOut() || c.perhapsRuledOut() != nil || len(c.found()) == 0 || len(c.missing()) == 0 {
 			continue
 		}
 		if best == nil || len(c.missing()) < len(best.missing()) {
@@ -232,6 +240,9 @@ func (a *assessment) notFoundMessage() string {
 				why = contradiction(f)
 				break
 			}
+		}
+		if f := c.perhapsRuledOut(); f != nil && !c.ruledOut() && len(c.found()) > 0 {
+			why += ", and whether what is there belongs to it cannot be told: " + f.Message
 		}
 		if c.variant.Name != "" {
 			why = c.variant.Name + ": " + why

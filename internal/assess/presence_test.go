@@ -225,6 +225,16 @@ func ruledOutCases() []mappingCase {
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "none of 1 Nodes with labels aks=here",
 	}, {
+		name: "a precondition that may not be looked at makes no part", spec: two,
+		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "Node"),
+		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		says: "no Deployment kube-system/coredns-autoscaler, and whether what is there belongs to it cannot be told: not permitted to look for Nodes",
+	}, {
+		name: "what must be absent and may not be looked at makes no part", spec: noAgent,
+		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
+		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		says: "cannot be told: not permitted to look for DaemonSet kube-system/agent",
+	}, {
 		name: "with the precondition it is a part", spec: two, cluster: with(deployment("coredns", 2, 2), aksNode),
 		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 	}, {

@@ -222,7 +222,7 @@ func matters(findings []check.Finding, i int) bool {
 	})
 }
 
-// part says that a variant is there in part, and nothing says that it is another one's.
+// part says that a variant is there in part, and that it is surely not another one's.
 func part(findings []check.Finding) bool {
 	there, missing := false, false
 	for _, f := range findings {
@@ -231,11 +231,11 @@ func part(findings []check.Finding) bool {
 			there = there || f.Present == v1alpha1.VerdictTrue
 			missing = missing || f.Present == v1alpha1.VerdictFalse
 		case v1alpha1.ExpectPrecondition:
-			if f.Present == v1alpha1.VerdictFalse {
+			if f.Present != v1alpha1.VerdictTrue {
 				return false
 			}
 		case v1alpha1.ExpectAbsent:
-			if f.Present == v1alpha1.VerdictTrue {
+			if f.Present != v1alpha1.VerdictFalse {
 				return false
 			}
 		}

@@ -1,0 +1,133 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// abstractOf is the abstract of an architecture with these mappings.
+func abstractOf(t testing.TB, spec string, view assess.ClusterView, mappings ...v1alpha1.ComponentMapping) []string {
+	t.Helper()
+	a := newArchitecture(t, spec)
+	a.Status, _ = assess.Architecture(a, mappings, view, start.Add(time.Hour))
+	return a.Status.Abstract
+}
+
+func TestAbstract(t *testing.T) {
+	broken := aks
+	broken.Nodes, broken.Down = 50, map[string]string{"a": "NodeStatusUnknown", "b": "KubeletNotReady"}
+	broken.Kubelets = map[string][]string{"v1.29.9": {"a"}}
+	broken.Mixed = []v1alpha1.VersionSkew{{Type: v1alpha1.SkewMixedNodeImages, Name: "sys", Message: "node images x (2), y (1)"}}
+	storage := func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
+		return inCategory(v1alpha1.CategoryStorage, 0, m)
+	}
+	progressing := well(t, "moving")
+	progressing.Status = component(t, "moving", checks(dns), with(rolling("coredns"))).Status
+	old := well(t, "old")
+	old.Status.Version = "v1.2.3"
+	for _, c := range []struct {
+		name, spec string
+		view       assess.ClusterView
+		mappings   []v1alpha1.ComponentMapping
+		want       []string
+	}{
+		{"all is well", "", aks, list(old, notNeeded(gone(t, "addon"))), []string{
+			"AKS v1.33.1, 3 nodes: 1 of 2 components present, none unhealthy",
+			"CATEGORY    NAME   METHODS  STATE    VERSION  SINCE, OR REASON",
+			"Networking  addon           absent            2026-03-01 08:00 UTC",
+			"Networking  old    deploy   healthy  v1.2.3   2026-03-01 08:00 UTC",
+		}},
+		{"what is wrong comes before the table, causes before consequences", "rules: [{name: one, type: ExactlyOne, components: [a, b]}]", broken,
+			list(storage(faulty(t, "disk", v1alpha1.ReasonNodeFault)), faulty(t, "proxy", v1alpha1.ReasonNodeFault), ill(t, "web"), gone(t, "dns")), []string{
+				"AKS v1.33.1, 50 nodes (2 down): 3 of 4 components present, 3 unhealthy by 2 causes, 1 required missing",
+				"! disk, proxy: NodeFault: 2 of 50 nodes are not ready: a (NodeStatusUnknown), b (KubeletNotReady)",
+				"! web: WorkloadUnavailable: web: Deployment kube-system/web: 0/2 available",
+				"! dns: NotFound: not found; no Deployment kube-system/dns",
+				"! rule: one: one must be present, found none of a, b",
+				"! kubelet: TooFarBehind: v1.29.9 on 1 node (a) is 4 minor versions behind the API server (v1.33.1), 3 are…",
+				"~ node pool sys: MixedNodeImages: node images x (2), y (1)",
+				"CATEGORY    NAME   METHODS  STATE      VERSION  SINCE, OR REASON",
+				"Storage     disk   deploy   unhealthy           NodeFault",
+				"Networking  dns             missing             2026-03-01 08:00 UTC",
+				"Networking  proxy  deploy   unhealthy           NodeFault",
+				"Networking  web    deploy   unhealthy           WorkloadUnavailable",
+			}},
+		{"every state in a word", "", aks,
+			list(healthless(t, "idle"), forbidden(t, "forbidden"), half(t, "half"), progressing, invisible(t, "invisible")), []string{
+				"AKS v1.33.1, 3 nodes: 2 of 5 components present, none unhealthy",
+				"! half: Partial: only a part is there, missing: no DaemonSet kube-system/agent; found: Deployment kube-sy…",
+				"CATEGORY    NAME       METHODS  STATE        VERSION  SINCE, OR REASON",
+				"Networking  forbidden           unknown               NotPermitted",
+				"Networking  half                partial               2026-03-01 08:00 UTC",
+				"Networking  idle       deploy   present               HealthNotObservable",
+				"Networking  invisible           unknown               NotObservable",
+				"Networking  moving     deploy   progressing           2026-03-01 08:00 UTC",
+			}},
+		{"no components", "", aks, nil, []string{"AKS v1.33.1, 3 nodes: 0 of 0 components present"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			NewWithT(t).Expect(strings.Join(abstractOf(t, c.spec, c.view, c.mappings...), "\n")).To(Equal(strings.Join(c.want, "\n")))
+		})
+	}
+}
+
+// TestAbstractFits holds the longest texts to the length of a line, and a great many to the limits of the API.
+func TestAbstractFits(t *testing.T) {
+	g := NewWithT(t)
+	mappings, view := full(t)
+	mappings = append(mappings, many(100, gone(t, strings.Repeat("ü", 60)))...)
+	a := newArchitecture(t, "platform: "+strings.Repeat("p", 63))
+	a.Status, _ = assess.Architecture(a, mappings, view, start)
+	lines := a.Status.Abstract
+	for _, line := range lines {
+		g.Expect(utf8.RuneCountInString(line)).To(BeNumerically("<=", 106), line)
+		g.Expect(line).NotTo(ContainSubstring("\n"))
+	}
+	g.Expect(lines).To(ContainElement("! and 497 more: see causes, violations and skews"), "512 faults and a gap")
+	g.Expect(lines).To(ContainElements("only the first 512 of 612 components are listed", "only the first 64 of 513 causes are listed"))
+	g.Expect(the("Ready", a.Status.Conditions).Message).To(HaveSuffix(strings.Join(lines[len(lines)-2:], "; ")), "Ready tells the same")
+	g.Expect(schemaOf(t, "architecture.archmap.dev_clusterarchitectures.yaml")(&a.Status)).To(BeEmpty())
+}
+
+func TestMessage(t *testing.T) { runArchitectures(t, messageCases(t)) }
+
+// messageCases are about the sentence that matters most.
+func messageCases(t testing.TB) []archCase {
+	says := func(message string) func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+		return func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Message).To(Equal(message)) }
+	}
+	old := withKubelets("v1.33.1", "v1.29.1")
+	unsupported := "kubelet: v1.29.1 on 1 node (n0) is 4 minor versions behind the API server (v1.33.1), 3 are supported"
+	return []archCase{
+		{name: "all is well", mappings: list(well(t, "a")), also: says("every required component is present and every rule holds")},
+		{name: "unhealthy before missing", mappings: list(ill(t, "a"), gone(t, "b")), view: old,
+			also: says("1 unhealthy by 1 cause: a: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available")},
+		{name: "missing before unsupported", mappings: list(well(t, "a"), gone(t, "b")), view: old, also: says("missing: b")},
+		{name: "unsupported before unseen", mappings: list(well(t, "a"), forbidden(t, "b")), view: old, also: says(unsupported)},
+		{name: "unseen before different", mappings: list(different(t, "a"), forbidden(t, "b")), also: says("cannot tell the health of b")},
+		{name: "different from the documentation", mappings: list(different(t, "a")), also: says("1 differ from their documentation: a")},
+		{name: "being read", view: &assess.ClusterView{Pending: true}, ready: "Unknown Observing", platform: "Unknown NotYetObserved",
+			also: says("the first read of the nodes is under way")},
+		{name: "a spec that cannot be used", visits: []archVisit{{invalid: errSpec}}, ready: "False InvalidSpec", platform: "Unknown InvalidSpec",
+			also: says(errSpec.Error())},
+	}
+}
+
+func TestLongMessagesFit(t *testing.T) {
+	g := NewWithT(t)
+	a := newArchitecture(t, "")
+	a.Status = assess.InvalidArchitecture(a, fmt.Errorf("%s", strings.Repeat("x", 5000)), start)
+	g.Expect(a.Status.Message).To(HaveLen(check.MaxMessage))
+}

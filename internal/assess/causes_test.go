@@ -1,0 +1,168 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+func TestCauses(t *testing.T) { runArchitectures(t, causeCases(t)) }
+
+// inShort are the reason and the components of each cause.
+func inShort(s v1alpha1.ClusterArchitectureStatus) [][]string {
+	var out [][]string
+	for _, c := range s.Causes {
+		out = append(out, append([]string{c.Reason}, c.Components...))
+	}
+	return out
+}
+
+func causeCases(t testing.TB) []archCase {
+	// shared is a component that stands on the same agents as others; it has seen them fail so late.
+	shared := func(name string, after time.Duration) v1alpha1.ComponentMapping {
+		m := mappingCase{spec: checks(agent), visits: []visit{{after: after, cluster: with(daemonSet("agent", 1, 3))}}}.play(t).mapping
+		m.Name = name
+		return *m
+	}
+	hurt := func(name string, p v1alpha1.Placement) v1alpha1.ComponentMapping { return placed(p, ill(t, name)) }
+	return []archCase{{
+		name: "all is well", mappings: list(well(t, "a"), notNeeded(gone(t, "b")), forbidden(t, "c")),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Causes).To(BeEmpty()) },
+	}, {
+		name:     "what is unhealthy first, then what is missing, then what is there in part",
+		mappings: list(half(t, "a"), gone(t, "b"), ill(t, "c"), notNeeded(ill(t, "d")), well(t, "e")),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}, {"Partial", "a"}}))
+			g.Expect(s.Causes[0].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
+			g.Expect(s.Causes[2].Message).To(Equal("not found; no Deployment kube-system/b"))
+		},
+	}, {
+		name:     "the same explanation is one cause, that began when the first of them broke",
+		mappings: list(shared("a", 2*time.Hour), ill(t, "b"), shared("c", time.Hour), shared("d", 3*time.Hour)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "a", "c", "d"}, {"WorkloadUnavailable", "b"}}))
+			g.Expect(s.Causes[0].Since).To(at(time.Hour))
+		},
+	}, {
+		name: "causes before consequences: the control plane, then nodes, then the cluster; each in the order of the table",
+		mappings: list(
+			hurt("c", v1alpha1.PlacementCluster), hurt("n2", v1alpha1.PlacementNode), hurt("p", v1alpha1.PlacementControlPlane), hurt("n1", v1alpha1.PlacementNode)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "p"}, {"WorkloadUnavailable", "n1"}, {"WorkloadUnavailable", "n2"}, {"WorkloadUnavailable", "c"}}))
+		},
+	}}
+}
+
+func placed(p v1alpha1.Placement, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
+	m.Spec.Placement = p
+	return m
+}
+
+// since is the component whose health has been what it is since so long after the start.
+func since(after time.Duration, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
+	meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy).LastTransitionTime = metav1.NewTime(start.Add(after))
+	return m
+}
+
+func TestNodeFaults(t *testing.T) { runArchitectures(t, nodeFaultCases(t)) }
+
+// faulty is a present component, some checks of which fail for these reasons.
+func faulty(t testing.TB, name string, reasons ...string) v1alpha1.ComponentMapping {
+	m := ill(t, name)
+	check := m.Status.Checks[0]
+	m.Status.Checks = nil
+	for i, reason := range reasons {
+		c := *check.DeepCopy()
+		c.Name, c.Reason, c.Message = string(rune('a'+i)), reason, "so says the test of "+name
+		m.Status.Checks = append(m.Status.Checks, c)
+	}
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+	c.Reason, c.Message = reasons[0], "a: so says the test of "+name
+	return m
+}
+
+func nodeFaultCases(t testing.TB) []archCase {
+	const allReady = `{name: nodes, type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: "True"}]}}}`
+	ready := func(name string, status corev1.ConditionStatus) *corev1.Node {
+		return node(name, status, map[string]string{"aks": "here"})
+	}
+	nodes := with(ready("a", "Unknown"), ready("b", "False"), ready("c", "True"))
+	kubelet := component(t, "kubelet", checks(allReady), nodes)
+	seen := view(t, "", nodes)
+	seen.KubernetesVersion = aks.KubernetesVersion
+	cordoned := ready("d", "True")
+	cordoned.Spec.Unschedulable = true
+	drained := view(t, "", with(ready("c", "True"), cordoned))
+	const twoDown = "2 of 3 nodes are not ready: a (Kubelet), b (Kubelet)"
+
+	idle := faulty(t, "idle", v1alpha1.ReasonNodeFault, v1alpha1.ReasonCrashLooping)
+	idle.Status.Checks[1].Name = "other/b" // of a variant that is not there
+
+	var dozen []object
+	for _, name := range []string{"a", "b", "d", "e", "f", "g", "h", "i", "j", "k"} {
+		dozen = append(dozen, ready(name, "False"))
+	}
+	crowd := view(t, "", with(dozen...))
+
+	return []archCase{{
+		name: "nodes that are down are one cause, whatever they hurt, and come first",
+		mappings: list(placed(v1alpha1.PlacementControlPlane, ill(t, "api")), placed(v1alpha1.PlacementNode, kubelet),
+			placed(v1alpha1.PlacementNode, faulty(t, "proxy", v1alpha1.ReasonNodeFault)), faulty(t, "dns", v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodeFault)),
+		view: &seen, healthy: "False ComponentsUnhealthy",
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "kubelet", "proxy", "dns"}, {"WorkloadUnavailable", "api"}}))
+			g.Expect(s.Causes[0].Message).To(Equal(twoDown))
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("4 unhealthy by 2 causes: kubelet, proxy, dns: NodeFault: " + twoDown +
+				"; api: WorkloadUnavailable: api: Deployment kube-system/api: 0/2 available"))
+		},
+	}, {
+		name: "began when the first of them was hurt", view: &seen,
+		mappings: list(since(time.Hour, faulty(t, "a", v1alpha1.ReasonNodeFault)), since(time.Minute, faulty(t, "b", v1alpha1.ReasonNodeFault))),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(s.Causes[0].Since).To(at(time.Minute))
+		},
+	}, {
+		name: "what has another fault beside it counts under its own", view: &seen,
+		mappings: list(faulty(t, "a", v1alpha1.ReasonNodeFault), faulty(t, "b", v1alpha1.ReasonCrashLooping, v1alpha1.ReasonNodeFault),
+			faulty(t, "c", v1alpha1.ReasonNodeFault, v1alpha1.ReasonLeaseStale)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "a"}, {"CrashLooping", "b"}, {"LeaseStale", "c"}}))
+		},
+	}, {
+		name: "a check of a variant that is not there has no say", view: &seen, mappings: list(idle),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "idle"}}))
+		},
+	}, {
+		name: "unhealthy nodes that are not down are the kubelet's own fault", mappings: list(kubelet), view: new(view(t, "", with(ready("a", "False"), ready("b", "True")))),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodesUnhealthy", "kubelet"}}))
+		},
+	}, {
+		name: "more nodes than a check names", mappings: list(component(t, "kubelet", checks(allReady), with(dozen...))), view: &crowd,
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "kubelet"}}))
+			g.Expect(s.Causes[0].Message).To(Equal("10 of 10 nodes are not ready: a (Kubelet), b (Kubelet), d (Kubelet) and 7 more"))
+		},
+	}, {
+		name: "nodes that are cordoned", mappings: list(faulty(t, "dns", v1alpha1.ReasonNodeFault)), view: &drained,
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(s.Causes[0].Message).To(Equal("1 of 2 nodes is cordoned: d"))
+		},
+	}, {
+		name: "nodes that have just recovered: one cause all the same", mappings: list(faulty(t, "a", v1alpha1.ReasonNodeFault), faulty(t, "b", v1alpha1.ReasonNodeFault)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "a", "b"}}))
+			g.Expect(s.Causes[0].Message).To(Equal("a: so says the test of a"))
+		},
+	}}
+}
