@@ -25,7 +25,7 @@ const (
 	// ConditionHealthy says whether what is present is well.
 	//
 	// Possible reasons for True: AllChecksPass, Progressing, WithinGracePeriod.
-	// Possible reasons for False: the reason of the worst check, such as WorkloadUnavailable or
+	// Possible reasons for False: the reason of the worst check, such as CrashLooping, NodeFault or
 	// LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
 	// Possible reasons for Unknown: NotPresent, HealthNotObservable, NotPermitted, NotYetObserved,
 	// ObservationFailed, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on a

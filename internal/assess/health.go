@@ -16,12 +16,6 @@ import (
 	"github.com/archmap/archmap/internal/check"
 )
 
-// severity orders the reasons of failing checks, the worst first; others come last.
-var severity = []string{
-	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
-	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck,
-}
-
 // health sums up the votes on health: unhealthy when a check fails for longer than its grace period. The
 // duration is when a grace period ends; 0 when none is running.
 func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Duration) {
@@ -40,7 +34,7 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 	graceEnds, over := a.grace(failing)
 	switch {
 	case over:
-		slices.SortStableFunc(failing, func(x, y *check.Finding) int { return rank(x) - rank(y) })
+		slices.SortStableFunc(failing, func(x, y *check.Finding) int { return check.Severity(x.Reason) - check.Severity(y.Reason) })
 		return healthy(metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
 	case len(undecided) > 0:
 		return healthy(metav1.ConditionUnknown, unknownReason(undecided[0]), messages(append(undecided, failing...))), graceEnds
@@ -72,13 +66,6 @@ func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over b
 	return ends, false
 }
 
-func rank(f *check.Finding) int {
-	if i := slices.Index(severity, f.Reason); i >= 0 {
-		return i
-	}
-	return len(severity)
-}
-
 // votes are the findings whose health counts.
 func (a *assessment) votes() []*check.Finding {
 	return slices.DeleteFunc(a.evident(), func(f *check.Finding) bool { return !f.Votes() })
@@ -88,13 +75,28 @@ func withHealth(findings []*check.Finding, verdict v1alpha1.Verdict) []*check.Fi
 	return slices.DeleteFunc(slices.Clone(findings), func(f *check.Finding) bool { return f.Healthy != verdict })
 }
 
-// messages names every finding with what it says.
+// messagesRoom is for the messages of all findings together; what goes before them has the rest of a condition's.
+const messagesRoom = check.MaxMessage - 64
+
+// minShare is what a finding may say in any case, though others are cut off then, in bytes.
+const minShare = 80
+
+// messages names every finding with what it says. When there is too little room for all of it, each has its share.
 func messages(findings []*check.Finding) string {
+	const separator = "; "
 	var parts []string
 	for _, f := range findings {
 		parts = append(parts, f.Check.Name()+": "+f.Message)
 	}
-	return strings.Join(parts, "; ")
+	text := strings.Join(parts, separator)
+	if len(text) <= messagesRoom {
+		return text
+	}
+	share := max(minShare, messagesRoom/len(parts)-len(separator))
+	for i := range parts {
+		parts[i] = check.Truncate(parts[i], share)
+	}
+	return strings.Join(parts, separator)
 }
 
 func (a *assessment) noVoteMessage() string {

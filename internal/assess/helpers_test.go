@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -61,6 +63,12 @@ type cluster struct {
 
 func with(objects ...object) cluster { return cluster{objects: objects} }
 
+// and is the cluster with further objects.
+func (c cluster) and(objects ...object) cluster {
+	c.objects = append(slices.Clone(c.objects), objects...)
+	return c
+}
+
 // hidden is the cluster where looking at this came to nothing.
 func (c cluster) hidden(state check.State, what ...string) cluster {
 	unseen := map[string]check.State{}
@@ -95,6 +103,7 @@ func (c cluster) answer(need check.Need, now time.Time) check.Answer {
 			a.Objects = append(a.Objects, o)
 		}
 	}
+	slices.SortFunc(a.Objects, func(x, y client.Object) int { return strings.Compare(x.GetName(), y.GetName()) })
 	return a
 }
 
@@ -116,7 +125,7 @@ func deployment(name string, available, desired int32, images ...string) *appsv1
 	return &appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{Kind: "Deployment"}, ObjectMeta: inKubeSystem(name),
 		Spec:   appsv1.DeploymentSpec{Replicas: new(desired), Template: running(images)},
-		Status: appsv1.DeploymentStatus{ObservedGeneration: 1, UpdatedReplicas: desired, AvailableReplicas: available},
+		Status: appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: desired, UpdatedReplicas: desired, AvailableReplicas: available},
 	}
 }
 
@@ -124,7 +133,7 @@ func daemonSet(name string, available, desired int32, images ...string) *appsv1.
 	return &appsv1.DaemonSet{
 		TypeMeta: metav1.TypeMeta{Kind: "DaemonSet"}, ObjectMeta: inKubeSystem(name),
 		Spec: appsv1.DaemonSetSpec{Template: running(images)},
-		Status: appsv1.DaemonSetStatus{ObservedGeneration: 1, UpdatedNumberScheduled: desired,
+		Status: appsv1.DaemonSetStatus{ObservedGeneration: 1, UpdatedNumberScheduled: desired, CurrentNumberScheduled: desired,
 			DesiredNumberScheduled: desired, NumberAvailable: available},
 	}
 }
@@ -142,6 +151,22 @@ func stuck(name string) *appsv1.Deployment {
 	d.Status.Conditions = []appsv1.DeploymentCondition{{
 		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", Message: "has timed out"}}
 	return d
+}
+
+// withPod has a Deployment whose only pod is not available, and that pod; it is on no node when none is given.
+func withPod(name, nodeName string, status corev1.PodStatus) cluster {
+	owner := metav1.OwnerReference{Kind: "ReplicaSet", Name: name + "-5d4f8", Controller: new(true)}
+	return with(deployment(name, 0, 1), &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name + "-5d4f8-0", OwnerReferences: []metav1.OwnerReference{owner}},
+		Spec:       corev1.PodSpec{NodeName: nodeName}, Status: status,
+	})
+}
+
+// waiting is the status of a pod whose container waits.
+func waiting(reason string) corev1.PodStatus {
+	return corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}
 }
 
 // lease is one that was renewed so long after the start.
@@ -199,8 +224,17 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, _ := check.EvaluateAll(compiled, c.facts(check.Needs(compiled), now))
-	return findings
+	facts := c.facts(check.Needs(compiled), now)
+	for {
+		findings, _ := check.EvaluateAll(compiled, facts)
+		shown := len(facts.Answers)
+		for _, need := range check.Wants(findings) {
+			facts.Answers[need] = c.answer(need, now)
+		}
+		if len(facts.Answers) == shown {
+			return findings
+		}
+	}
 }
 
 // visit is one look at a mapping.

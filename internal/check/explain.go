@@ -4,138 +4,368 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"hash/fnv"
 	"slices"
-	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/archmap/archmap/api/v1alpha1"
 )
 
 // PodKind is the kind of the pods that explain an unhealthy workload. No check may name it.
 var PodKind = corev1.SchemeGroupVersion.WithKind("Pod")
 
-// explanationNeeds is what tells why pods of a workload are unavailable. They are asked for only while it is
-// unhealthy, and then every DefaultInterval.
-func explanationNeeds(r *rollout) []Need {
-	return []Need{
-		{Kind: PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: DefaultInterval},
-		NodesNeed,
+// explanation is why a workload has too few pods.
+type explanation struct {
+	workload *rollout
+	nodes    Answer
+	pods     Answer
+	now      time.Time
+	// unwell are the nodes on which pods of the workload could run if they were well, and states what they are.
+	unwell []string
+	states []nodeState
+	daemon daemonNodes
+
+	causes []cause
+	// growing counts the pods of nodes that join, if the pods are known.
+	growing int
+	// wants is what must be seen to know more.
+	wants []Need
+	// recheckAfter is when time alone changes the verdict.
+	recheckAfter time.Duration
+}
+
+// cause is what several pods have in common.
+type cause struct {
+	fault
+
+	count int
+}
+
+// explain finds out why a workload that is judged unhealthy has too few pods, and puts it into the verdict. The
+// verdict may turn out to be healthy: a DaemonSet grows with its nodes.
+func explain(r *rollout, facts Facts, verdict *judged) *explanation {
+	e := &explanation{workload: r, now: facts.Now, nodes: facts.Answers[NodesNeed], wants: []Need{NodesNeed}}
+	if r.kind == v1alpha1.WorkloadDaemonSet {
+		if e.nodes.State == Pending {
+			verdict.healthy, verdict.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
+			return e
+		}
+		e.sortDaemonNodes()
+		if e.daemon.unexplained <= e.daemon.starting {
+			e.excuse(verdict)
+			return e
+		}
+	}
+	e.findUnwell()
+	need := Need{Kind: PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: DefaultInterval}
+	e.pods = facts.lastRead(need)
+	e.findCauses()
+	need.Refresh = Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
+	e.wants = append(e.wants, need)
+	if r.kind == v1alpha1.WorkloadDaemonSet && e.daemon.unexplained <= len(e.daemon.joined) && e.faulty() <= int(r.tolerated) {
+		e.excuse(verdict)
+		return e
+	}
+	e.blame(verdict)
+	return e
+}
+
+// excuse finds that no pod is missing but those of nodes that are stopped or join.
+func (e *explanation) excuse(verdict *judged) {
+	verdict.healthy, verdict.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
+	if e.workload.rolling {
+		verdict.reason = v1alpha1.ReasonProgressing
+	}
+	verdict.detail += e.daemon.stoppedText()
+	if e.daemon.unexplained > 0 {
+		verdict.reason = v1alpha1.ReasonProgressing
+		verdict.detail += fmt.Sprintf(", growing: %s joined in the last %d minutes (%s)",
+			count(len(e.daemon.joined), "node"), int(JoiningTime.Minutes()), Shorten(e.daemon.joined, ", "))
 	}
 }
 
-// explain says why pods of the workload are unavailable, by cause: how many, and where. It is empty while that
-// is not known.
-func explain(r *rollout, facts Facts) string {
-	needs := explanationNeeds(r)
-	pods, nodes := facts.Answers[needs[0]], facts.Answers[needs[1]]
-	if pods.State == NotPermitted {
-		return "why is not known, not permitted to look at its pods: " + pods.Message
+// blame says why pods are missing, and whose fault it is.
+func (e *explanation) blame(verdict *judged) {
+	verdict.detail += e.daemon.stoppedText()
+	if verdict.reason == v1alpha1.ReasonWorkloadUnavailable {
+		verdict.reason = e.reason()
 	}
-	down := downNodes(nodes)
-	causes := map[string][]string{} // cause to the places of its pods
-	for _, o := range pods.Objects {
-		pod, ok := o.(*corev1.Pod)
-		if !ok || PodSettled(pod) {
-			continue
-		}
-		cause := podFault(pod, down)
-		causes[cause] = append(causes[cause], place(pod))
+	if e.pods.State == NotPermitted {
+		verdict.detail += "; why is not known, not permitted to look at its pods: " + e.pods.Message
 	}
 	var parts []string
-	for cause, places := range causes {
-		parts = append(parts, fmt.Sprintf("%d %s (%s)", len(places), cause, shortenPlaces(places)))
+	for _, c := range e.causes {
+		parts = append(parts, c.String())
 	}
-	slices.Sort(parts)
-	return Shorten(parts, "; ")
+	if len(parts) > 0 {
+		verdict.detail += "; " + Shorten(parts, "; ")
+	}
 }
 
-// PodSettled says that nothing is wrong with a pod: it is ready, it has done its work, or it is going away.
-func PodSettled(pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded {
-		return true
-	}
-	ready := podCondition(pod, corev1.PodReady)
-	return ready != nil && ready.Status == corev1.ConditionTrue
-}
-
-// podFault says why a pod is not ready: the fault of its node, of the scheduler's choice, of its image, of its
-// program, in this order.
-func podFault(pod *corev1.Pod, down sets.Set[string]) string {
-	if down.Has(pod.Spec.NodeName) {
-		return "on nodes that are not ready"
-	}
-	if c := podCondition(pod, corev1.PodScheduled); pod.Spec.NodeName == "" && c != nil && c.Status == corev1.ConditionFalse {
-		return "cannot be scheduled: " + c.Message
-	}
-	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
-	for _, s := range statuses {
-		if w := s.State.Waiting; w != nil && slices.Contains(pullReasons, w.Reason) {
-			return fmt.Sprintf("cannot pull the image %s of container %s", s.Image, s.Name)
+// reason is the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
+// somebody else is needed besides whoever mends the nodes.
+func (e *explanation) reason() string {
+	onNodes := 0
+	for _, c := range e.causes {
+		switch c.reason {
+		case v1alpha1.ReasonNodeFault:
+			onNodes += c.count
+		case v1alpha1.ReasonWorkloadUnavailable:
+		default:
+			return c.reason
 		}
 	}
-	for _, s := range statuses {
-		if w := s.State.Waiting; w != nil && w.Reason == "CrashLoopBackOff" {
-			return "crash-looping: container " + s.Name + lastExit(s)
-		}
+	if onNodes > 0 && onNodes >= e.missing() {
+		return v1alpha1.ReasonNodeFault
 	}
-	var unready []string
-	for _, s := range pod.Status.ContainerStatuses {
-		if !s.Ready {
-			unready = append(unready, s.Name)
-		}
-	}
-	if len(unready) == 0 {
-		return "not ready"
-	}
-	return "not ready: container " + strings.Join(unready, ", ")
+	return v1alpha1.ReasonWorkloadUnavailable
 }
 
-// pullReasons are the kubelet's words for an image that does not arrive.
-var pullReasons = []string{"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
-
-func lastExit(s corev1.ContainerStatus) string {
-	t := s.LastTerminationState.Terminated
-	if t == nil {
-		return ""
-	}
-	return fmt.Sprintf(", last exit code %d (%s)", t.ExitCode, t.Reason)
+// missing is how many pods are unavailable without an excuse.
+func (e *explanation) missing() int {
+	return int(e.workload.desired) - int(e.workload.available) - len(e.daemon.stopped) - e.growing
 }
 
-// downNodes are the names of the nodes that are not ready.
-func downNodes(nodes Answer) sets.Set[string] {
-	down := sets.New[string]()
-	for _, o := range nodes.Objects {
-		node, ok := o.(*corev1.Node)
-		if !ok {
+// faulty counts the pods that have a cause.
+func (e *explanation) faulty() int {
+	n := 0
+	for _, c := range e.causes {
+		n += c.count
+	}
+	return n
+}
+
+// inconclusive says that pods may tell more in a while.
+func (e *explanation) inconclusive() bool {
+	return e.pods.State != Known || e.growing > 0 || slices.ContainsFunc(e.causes, func(c cause) bool { return c.passing })
+}
+
+// revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it.
+func (e *explanation) revision() uint64 {
+	r, h := e.workload, fnv.New64a()
+	_, _ = fmt.Fprint(h, r.object.GetUID(), r.object.GetGeneration(), r.desired, r.created, r.ready, r.available, r.rollingDetail, r.stuck, r.failure)
+	for i, name := range e.unwell {
+		_, _ = fmt.Fprint(h, "|", name, e.states[i])
+	}
+	return h.Sum64()
+}
+
+// findUnwell finds the nodes that could run pods of the workload, but for what is wrong with them.
+func (e *explanation) findUnwell() {
+	p := newPlacement("", e.workload.podSpec)
+	for _, o := range e.nodes.Objects {
+		if n, ok := o.(*corev1.Node); ok && stateOf(n) != nodeWell && p.allows(n) {
+			e.unwell, e.states = append(e.unwell, n.Name), append(e.states, stateOf(n))
+		}
+	}
+}
+
+// findCauses sorts the pods that are not ready by cause, and adds those that were never created.
+func (e *explanation) findCauses() {
+	if known := e.pods.State == Known && e.nodes.State != Pending; known {
+		busy := e.sortPods()
+		e.addReady()
+		e.addNotCreated(len(e.daemon.joined) - busy)
+	} else if e.workload.failure != "" {
+		e.addNotCreated(0)
+	}
+	slices.SortFunc(e.causes, func(a, b cause) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(Severity(a.reason), Severity(b.reason)), cmp.Compare(a.text, b.text))
+	})
+}
+
+// sortPods returns how many nodes that join have a pod that is not ready.
+func (e *explanation) sortPods() (busy int) {
+	byKey := map[string]*cause{}
+	for _, o := range e.pods.Objects {
+		pod, ok := o.(*corev1.Pod)
+		if !ok || !e.workload.lacks(pod) {
 			continue
 		}
-		if ready := findCondition(node, string(corev1.NodeReady)); ready != nil && ready.Status != corev1.ConditionTrue {
-			down.Insert(node.Name)
+		f, home := e.faultOf(pod), homeOf(pod)
+		switch {
+		case contains(e.daemon.stopped, home):
+			continue
+		case contains(e.daemon.joined, home):
+			busy++
+			if f.reason != v1alpha1.ReasonCrashLooping && f.reason != v1alpha1.ReasonImagePullFailed {
+				e.growing++
+				continue
+			}
+		}
+		key := f.reason + cmp.Or(f.key, f.text)
+		if c := byKey[key]; c != nil {
+			c.add(f)
+		} else {
+			byKey[key] = &cause{fault: f, count: 1}
 		}
 	}
-	return down
+	for _, c := range byKey {
+		e.causes = append(e.causes, *c)
+	}
+	return busy
 }
 
-func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == conditionType {
-			return &pod.Status.Conditions[i]
+// addReady counts the pods that are ready and must stay so for a while.
+func (e *explanation) addReady() {
+	if n := e.workload.ready - e.workload.available; n > 0 && e.workload.minReadySeconds > 0 {
+		e.causes = append(e.causes, cause{count: int(n), fault: fault{reason: v1alpha1.ReasonNotReady, passing: true,
+			text: fmt.Sprintf("ready, but not for %d seconds yet", e.workload.minReadySeconds)}})
+	}
+}
+
+// denials are the words of the API server when admission refuses a pod.
+var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling webhook"}
+
+// addNotCreated counts the pods that do not exist; those of nodes that join may be on their way.
+func (e *explanation) addNotCreated(joined int) {
+	r := e.workload
+	n := int(r.desired - r.created)
+	if n <= 0 || !r.observed {
+		return
+	}
+	coming := min(n, max(0, joined))
+	e.growing += coming
+	n -= coming
+	if n == 0 {
+		return
+	}
+	f := fault{reason: v1alpha1.ReasonWorkloadUnavailable, text: "not created"}
+	if r.failure != "" {
+		f.text += ": " + Truncate(firstLine(r.failure), maxWords)
+		if containsAny(r.failure, denials) {
+			f.reason = v1alpha1.ReasonAdmissionDenied
 		}
 	}
-	return nil
+	e.causes = append(e.causes, cause{fault: f, count: n})
 }
 
-// place is where a pod is, or which one it is while it is nowhere.
-func place(pod *corev1.Pod) string {
+// faultOf says why a pod is not ready: its node, the scheduler, or its containers.
+func (e *explanation) faultOf(pod *corev1.Pod) fault {
 	if pod.Spec.NodeName == "" {
-		return pod.Name
+		return e.unscheduled(pod)
 	}
-	return pod.Spec.NodeName
+	places := []string{pod.Spec.NodeName}
+	state := e.stateOf(pod.Spec.NodeName)
+	f := containerFault(pod, e.pods.ReadAt)
+	// The kubelet of a node that is not ready still reports. What needs no network of the node, such as the
+	// program that makes this network, may itself be why the node is not ready.
+	itself := state == nodeNotReady && e.workload.podSpec.HostNetwork && !f.passing
+	switch {
+	case !state.keeps() && !itself:
+		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
+	case pod.DeletionTimestamp != nil:
+		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", passing: true}
+	}
+	f.places = places
+	return f
 }
 
-func shortenPlaces(places []string) string {
+// stateOf is the state of a node by its name; a node is well while nodes cannot be seen.
+func (e *explanation) stateOf(name string) nodeState {
+	if e.nodes.State != Known {
+		return nodeWell
+	}
+	if n := nodeNamed(e.nodes, name); n != nil {
+		return stateOf(n)
+	}
+	return nodeGone
+}
+
+// unscheduled says why a pod is on no node.
+func (e *explanation) unscheduled(pod *corev1.Pod) fault {
+	home := homeOf(pod)
+	f := fault{reason: v1alpha1.ReasonUnschedulable, places: []string{cmp.Or(home, pod.Name)}}
+	c := podCondition(pod, corev1.PodScheduled)
+	if c == nil || c.Status != corev1.ConditionFalse {
+		f.text, f.passing = "waiting for the scheduler", true
+		return f
+	}
+	text := parseSchedulerText(c.Message)
+	f.text = "cannot be scheduled: " + cmp.Or(text.message, c.Reason)
+	f.key = withoutNumbers(f.text)
+	if !text.mayBeNodes() {
+		return f
+	}
+	states, names := text.states, []string(nil)
+	if e.nodes.State == Known {
+		states, names = e.statesOf(home)
+	}
+	if len(states) == 0 {
+		return f
+	}
+	return fault{reason: v1alpha1.ReasonNodeFault, text: "cannot be scheduled, as nodes " + describeStates(states), places: names}
+}
+
+// statesOf are the nodes that are not well: that one, or all when it is not said which.
+func (e *explanation) statesOf(home string) ([]nodeState, []string) {
+	if home == "" {
+		return e.states, e.unwell
+	}
+	i, found := slices.BinarySearch(e.unwell, home)
+	if !found {
+		return nil, nil
+	}
+	return e.states[i : i+1], []string{home}
+}
+
+// add is for another pod with the same fault.
+func (c *cause) add(f fault) {
+	c.count++
+	if len(f.places) == 1 { // else they are the same for all
+		c.places = append(c.places, f.places...)
+	}
+	c.restarts = max(c.restarts, f.restarts)
+}
+
+func (c *cause) String() string {
+	text := fmt.Sprintf("%d %s", c.count, c.text)
+	if c.restarts > 0 {
+		text += ", restarted " + times(c.restarts)
+	}
+	places := slices.Clone(c.places)
 	slices.Sort(places)
-	return Shorten(slices.Compact(places), ", ")
+	if places = slices.Compact(places); len(places) > 0 {
+		text += " (" + Shorten(places, ", ") + ")"
+	}
+	return text
+}
+
+// times tells a number roughly, as it grows all the time and not each restart is worth a write: 1, 2, 5, 10, 20,
+// 50 and so on, "or more".
+func times(n int32) string {
+	if n == 1 {
+		return "once"
+	}
+	known := int32(2)
+	for step := int32(1); step < 1_000_000_000; step *= 10 {
+		for _, factor := range []int32{1, 2, 5} {
+			if step*factor <= n {
+				known = max(known, step*factor)
+			}
+		}
+	}
+	if known == n {
+		return fmt.Sprintf("%d times", n)
+	}
+	return fmt.Sprintf("%d times or more", known)
+}
+
+// count is a number of things: 1 node, 2 nodes.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// contains is for names in order.
+func contains(names []string, name string) bool {
+	_, found := slices.BinarySearch(names, name)
+	return found
 }

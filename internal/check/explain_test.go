@@ -5,141 +5,479 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// podsOf decodes pods from YAML documents' bodies: name, node and status.
-func podsOf(t *testing.T, bodies ...string) []client.Object {
-	t.Helper()
-	var pods []client.Object
-	for i, body := range bodies {
-		pod := &corev1.Pod{}
-		NewWithT(t).Expect(yaml.UnmarshalStrict([]byte(body), pod)).To(Succeed())
-		if pod.Name == "" {
-			pod.Name = fmt.Sprintf("web-%d", i)
-		}
-		pods = append(pods, pod)
-	}
-	return pods
+// scene is what can be seen of a workload's surroundings.
+type scene struct {
+	nodes, pods []client.Object
+	noNodes     State // instead of nodes, unless it is Pending
+	noPods      State
 }
 
+// explained evaluates a check as an observer does: what it wants is shown to it, until it wants no more.
+func explained(c *Check, workload client.Object, s scene) Finding {
+	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
+	for {
+		f := c.Evaluate(facts)
+		more := false
+		for _, need := range f.Wants {
+			if _, shown := facts.Answers[need]; shown {
+				continue
+			}
+			more = true
+			facts.Answers[need] = s.answer(need)
+		}
+		if !more {
+			return f
+		}
+	}
+}
+
+func (s scene) answer(need Need) Answer {
+	objects, state := s.nodes, s.noNodes
+	if need.Kind == PodKind {
+		objects, state = s.pods, s.noPods
+	}
+	if state != Pending {
+		return Answer{State: state, Message: "grant the rule"}
+	}
+	return Answer{State: Known, ReadAt: noon, Objects: objects}
+}
+
+// web is a check of a Deployment, with some of its replicas available.
+func web(desired, available int) (*Check, *appsv1.Deployment) {
+	return newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [web]}}"),
+		deployment("web", fmt.Sprintf("{replicas: %d, selector: {matchLabels: {app: web}}, strategy: {rollingUpdate: {maxUnavailable: 0}}}", desired),
+			fmt.Sprintf("{observedGeneration: 2, replicas: %d, updatedReplicas: %d, readyReplicas: %d, availableReplicas: %d}",
+				desired, desired, available, available))
+}
+
+// pod is named, and on a node unless that is empty; conditions and container statuses are its status.
+func pod(name, nodeName, status string) client.Object {
+	return decode[*corev1.Pod](metadata("kube-system", name) + part("spec", fmt.Sprintf("{nodeName: %q, containers: []}", nodeName)) + part("status", status))
+}
+
+// container statuses, as YAML.
 const (
-	crashing = `
-spec: {nodeName: n1, containers: []}
-status:
-  containerStatuses:
-  - {name: web, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 3}
-`
-	pulling = `
-spec: {nodeName: n2, containers: []}
-status:
-  initContainerStatuses:
-  - {name: setup, state: {waiting: {reason: ErrImagePull}}, image: "registry.example/setup:v1", imageID: "", ready: false, restartCount: 0}
-`
-	waiting = `
-spec: {containers: []}
-status: {conditions: [{type: PodScheduled, status: "False", reason: Unschedulable, message: 0/3 nodes are available}]}
-`
-	onDeadNode = `
-spec: {nodeName: dead, containers: []}
-status:
-  containerStatuses:
-  - {name: web, state: {waiting: {reason: CrashLoopBackOff}}, image: "", imageID: "", ready: false, restartCount: 3}
-`
-	unready = `
-spec: {nodeName: n1, containers: []}
-status:
-  containerStatuses:
-  - {name: web, state: {running: {}}, image: "", imageID: "", ready: false, restartCount: 0}
-  - {name: sidecar, state: {running: {}}, image: "", imageID: "", ready: true, restartCount: 0}
-`
-	settled = `
-spec: {nodeName: n1, containers: []}
-status: {conditions: [{type: Ready, status: "True"}]}
-`
+	crashing  = `{name: web, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled}}, image: "", imageID: "", ready: false, restartCount: 3}`
+	pulling   = `{name: web, image: "registry.example/web:v1", state: {waiting: {reason: ImagePullBackOff, message: 'Back-off pulling image "registry.example/web:v1": ErrImagePull: rpc error: code = NotFound desc = registry.example/web:v1: not found'}}, imageID: "", ready: false, restartCount: 0}`
+	creating  = `{name: web, state: {waiting: {reason: ContainerCreating}}, image: "", imageID: "", ready: false, restartCount: 0}`
+	running   = `{name: web, state: {running: {startedAt: "2026-10-02T10:00:00Z"}}, image: "", imageID: "", ready: false, restartCount: 0}`
+	isReady   = `{name: sidecar, state: {running: {}}, image: "", imageID: "", ready: true, restartCount: 0}`
+	cannotRun = `{name: web, state: {waiting: {reason: CreateContainerConfigError, message: 'configmap "web" not found'}}, image: "", imageID: "", ready: false, restartCount: 0}`
 )
 
-func TestExplain(t *testing.T) {
-	tests := map[string]struct {
-		pods []string
-		want string
-	}{
-		"a crash loop, with its last exit":    {[]string{crashing, crashing}, "2 crash-looping: container web, last exit code 1 (Error) (n1)"},
-		"an image that cannot be pulled":      {[]string{pulling}, "1 cannot pull the image registry.example/setup:v1 of container setup (n2)"},
-		"no node to run on":                   {[]string{waiting}, "1 cannot be scheduled: 0/3 nodes are available (web-0)"},
-		"the node comes before the container": {[]string{onDeadNode}, "1 on nodes that are not ready (dead)"},
-		"which container is not ready":        {[]string{unready}, "1 not ready: container web (n1)"},
-		"pods that are well say nothing":      {[]string{settled}, ""},
-		"no pods at all":                      {nil, ""},
-		"several causes": {[]string{crashing, onDeadNode, waiting, unready, pulling},
-			"1 cannot be scheduled: 0/3 nodes are available (web-2); 1 cannot pull the image registry.example/setup:v1 of container setup (n2); " +
-				"1 crash-looping: container web, last exit code 1 (Error) (n1) and 2 more"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			g := NewWithT(t)
-			c, workload := explained(t)
-			facts := Facts{Answers: map[Need]Answer{
-				c.Needs()[0]: {State: Known, Objects: []client.Object{workload}},
-				NodesNeed:    {State: Known, Objects: []client.Object{&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "dead"}, Status: downStatus}}},
-			}}
-			unexplained := c.Evaluate(facts)
-			g.Expect(unexplained.Message).To(Equal("Deployment ns/web: 0/5 available"))
-			g.Expect(unexplained.Wants).To(HaveLen(2))
+func containerStatuses(list ...string) string {
+	return "{containerStatuses: [" + strings.Join(list, ", ") + "]}"
+}
 
-			facts.Answers[unexplained.Wants[0]] = Answer{State: Known, Objects: podsOf(t, test.pods...)}
-			want := "Deployment ns/web: 0/5 available"
-			if test.want != "" {
-				want += "; " + test.want
+func unscheduled(message string) string {
+	return fmt.Sprintf("{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: %q}]}", message)
+}
+
+// pools are two nodes that are well, and one of each kind that is not.
+func pools() []client.Object {
+	cordoned := node("cordoned", "{unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}")
+	off := node("stopped", "{taints: [{key: node.cloudprovider.kubernetes.io/shutdown, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
+	return []client.Object{
+		cordoned, nodeWith("n1", ready()), nodeWith("n2", ready()),
+		nodeWith("notready", condition("Ready", "False", "KubeletNotReady", 0)), off, nodeWith("unreachable", notReady()),
+	}
+}
+
+func TestExplainOneCause(t *testing.T) {
+	tainted := labeled(node("tainted", "{unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule}, {key: gpu, effect: NoSchedule}]}",
+		"{conditions: ["+ready()+"]}"), nil)
+	for name, test := range map[string]struct {
+		status string // of the only pod
+		node   string
+		nodes  []client.Object // pools, unless given
+		want   string
+	}{
+		// The node.
+		"node not ready":                       {containerStatuses(running), "notready", nil, "NodeFault: 1 on nodes that are not ready (notready)"},
+		"node unreachable":                     {containerStatuses(running), "unreachable", nil, "NodeFault: 1 on nodes that are unreachable (unreachable)"},
+		"node stopped":                         {containerStatuses(running), "stopped", nil, "NodeFault: 1 on nodes that are stopped (stopped)"},
+		"node deleted":                         {containerStatuses(running), "former", nil, "NodeFault: 1 on nodes that no longer exist (former)"},
+		"the node comes before the crash":      {containerStatuses(crashing), "unreachable", nil, "NodeFault: 1 on nodes that are unreachable (unreachable)"},
+		"a cordon does not hurt what is there": {containerStatuses(running), "cordoned", nil, "NotReady: 1 not ready: container web, its probe does not pass (cordoned)"},
+
+		// The scheduler.
+		"no room": {
+			unscheduled("0/6 nodes are available: 2 Insufficient cpu, 4 node(s) were unschedulable. preemption: 0/6 nodes are available: 2 No preemption victims found for incoming pod, 4 Preemption is not helpful for scheduling."), "", nil,
+			"Unschedulable: 1 cannot be scheduled: 0/6 nodes are available: 2 Insufficient cpu, 4 node(s) were unschedulable (web-0)",
+		},
+		"only cordoned nodes are left": {
+			unscheduled("0/2 nodes are available: 2 node(s) were unschedulable. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."), "",
+			[]client.Object{pools()[0]},
+			"NodeFault: 1 cannot be scheduled, as nodes are cordoned (cordoned)",
+		},
+		"nodes are down, and others are not meant for it": {
+			unscheduled("0/6 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 4 node(s) had untolerated taint(s)."), "", nil,
+			"NodeFault: 1 cannot be scheduled, as nodes are cordoned or are not ready or are stopped or are unreachable (cordoned, notready, stopped and 1 more)",
+		},
+		"taints, but all nodes are well": {
+			unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint(s)."), "", []client.Object{nodeWith("n1", ready())},
+			"Unschedulable: 1 cannot be scheduled: 0/2 nodes are available: 2 node(s) had untolerated taint(s) (web-0)",
+		},
+		"the node that is down is not meant for it": {
+			unscheduled("0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) didn't match Pod's node affinity/selector."), "",
+			[]client.Object{nodeWith("n1", ready()), tainted},
+			"Unschedulable: 1 cannot be scheduled: 0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) didn't match Pod's node affinity/selector (web-0)",
+		},
+		"a volume": {
+			unscheduled(`0/6 nodes are available: persistentvolumeclaim "data" not found. not eligible due to preemptionPolicy=Never.`), "", nil,
+			`Unschedulable: 1 cannot be scheduled: 0/6 nodes are available: persistentvolumeclaim "data" not found (web-0)`,
+		},
+		"no nodes":     {unscheduled("no nodes available to schedule pods"), "", nil, "Unschedulable: 1 cannot be scheduled: no nodes available to schedule pods (web-0)"},
+		"gated":        {"{conditions: [{type: PodScheduled, status: 'False', reason: SchedulingGated}]}", "", nil, "Unschedulable: 1 cannot be scheduled: SchedulingGated (web-0)"},
+		"no scheduler": {"{phase: Pending}", "", nil, "Unschedulable: 1 waiting for the scheduler (web-0)"},
+
+		// The image.
+		"image": {containerStatuses(pulling), "n1", nil, "ImagePullFailed: 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (n1)"},
+		"image of an init container": {
+			"{initContainerStatuses: [" + strings.Replace(pulling, "name: web", "name: setup", 1) + "], containerStatuses: [" + creating + "]}", "n1", nil,
+			"ImagePullFailed: 1 cannot pull the image registry.example/web:v1 of init container setup: ImagePullBackOff, not found (n1)",
+		},
+		"image name": {
+			containerStatuses(`{name: web, image: "Web", state: {waiting: {reason: InvalidImageName}}, imageID: "", ready: false, restartCount: 0}`), "n1", nil,
+			"ImagePullFailed: 1 cannot pull the image Web of container web: InvalidImageName (n1)",
+		},
+
+		// The program.
+		"crash loop": {containerStatuses(isReady, crashing), "n1", nil, "CrashLooping: 1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"},
+		"crash loop of an init container": {
+			"{initContainerStatuses: [" + strings.Replace(crashing, "name: web", "name: setup", 1) + "], containerStatuses: [" + creating + "]}", "n1", nil,
+			"CrashLooping: 1 crash-looping: init container setup, last exit code 137 (OOMKilled), restarted 2 times or more (n1)",
+		},
+		"between two crashes": {
+			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:59:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
+			"CrashLooping: 1 crash-looping: container web, last exit code 1 (Error), restarted once (n1)",
+		},
+		"a crash long ago": {
+			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:49:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
+			"NotReady: 1 not ready: container web, its probe does not pass (n1)",
+		},
+		"the first crash": {
+			containerStatuses(`{name: web, state: {terminated: {exitCode: 2, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 0}`), "n1", nil,
+			"CrashLooping: 1 crash-looping: container web, last exit code 2 (Error) (n1)",
+		},
+
+		// Not ready.
+		"probe":     {containerStatuses(running, isReady), "n1", nil, "NotReady: 1 not ready: container web, its probe does not pass (n1)"},
+		"starting":  {containerStatuses(creating), "n1", nil, "NotReady: 1 not ready: container web, ContainerCreating (n1)"},
+		"no status": {"{phase: Pending}", "n1", nil, "NotReady: 1 not ready: the kubelet has not started it yet (n1)"},
+		"cannot start": {
+			containerStatuses(cannotRun), "n1", nil,
+			`NotReady: 1 not ready: container web, cannot start: CreateContainerConfigError, configmap "web" not found (n1)`,
+		},
+		"init container still runs": {
+			"{initContainerStatuses: [" + strings.Replace(running, "name: web", "name: setup", 1) + "], containerStatuses: [" + creating + "]}", "n1", nil,
+			"NotReady: 1 not ready: init container setup, still running (n1)",
+		},
+		"init container is done": {
+			`{initContainerStatuses: [{name: setup, state: {terminated: {exitCode: 0, reason: Completed}}, image: "", imageID: "", ready: false, restartCount: 0}], containerStatuses: [` + running + "]}", "n1", nil,
+			"NotReady: 1 not ready: container web, its probe does not pass (n1)",
+		},
+		"readiness gate": {
+			`{containerStatuses: [` + isReady + `], conditions: [{type: Ready, status: "False", reason: ReadinessGatesNotReady, message: 'the status of pod readiness gate "a" is not "True"'}]}`, "n1", nil,
+			`NotReady: 1 not ready: the status of pod readiness gate "a" is not "True" (n1)`,
+		},
+
+		// What says nothing.
+		"well":     {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
+		"evicted":  {"{phase: Failed, reason: Evicted}", "n1", nil, "WorkloadUnavailable: "},
+		"shutdown": {"{phase: Failed, reason: NodeShutdown}", "unreachable", nil, "WorkloadUnavailable: "},
+		"done":     {"{phase: Succeeded}", "n1", nil, "WorkloadUnavailable: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, workload := web(1, 0)
+			nodes := test.nodes
+			if nodes == nil {
+				nodes = pools()
 			}
-			f := c.Evaluate(facts)
-			g.Expect(f.Message).To(Equal(want))
-			g.Expect(f.Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable))
+			f := explained(c, workload, scene{nodes: nodes, pods: []client.Object{pod("web-0", test.node, test.status)}})
+			_, why, _ := strings.Cut(f.Message, "0/1 available; ")
+			NewWithT(t).Expect(f.Reason + ": " + why).To(Equal(test.want))
 		})
 	}
 }
 
-func TestExplainNotPermitted(t *testing.T) {
-	g := NewWithT(t)
-	c, workload := explained(t)
-	facts := Facts{Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
-	pods := c.Evaluate(facts).Wants[0]
-	g.Expect(pods).To(Equal(Need{Kind: PodKind, Namespace: "ns", Selector: "app=web", Interval: DefaultInterval}))
-	facts.Answers[pods] = Answer{State: NotPermitted, Message: "grant the rule"}
-	g.Expect(c.Evaluate(facts).Message).To(HaveSuffix("why is not known, not permitted to look at its pods: grant the rule"))
+func TestExplainSeveralCauses(t *testing.T) {
+	var (
+		crash  = func(name string) client.Object { return pod(name, "n1", containerStatuses(crashing)) }
+		dead   = func(name string) client.Object { return pod(name, "unreachable", containerStatuses(running)) }
+		start  = func(name string) client.Object { return pod(name, "n2", containerStatuses(creating)) }
+		image  = func(name string) client.Object { return pod(name, "n2", containerStatuses(pulling)) }
+		noRoom = func(name, free string) client.Object {
+			return pod(name, "", unscheduled("0/"+free+" nodes are available: "+free+" Insufficient cpu. preemption: no."))
+		}
+	)
+	const (
+		crashed = " crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"
+		onDead  = " on nodes that are unreachable (unreachable)"
+	)
+	for name, test := range map[string]struct {
+		missing int
+		pods    []client.Object
+		want    string
+	}{
+		"the most frequent first": {3, []client.Object{crash("a"), start("b"), start("c")},
+			"NotReady: 2 not ready: container web, ContainerCreating (n2); 1" + crashed},
+		"the worse first among equals": {2, []client.Object{start("a"), crash("b")},
+			"CrashLooping: 1" + crashed + "; 1 not ready: container web, ContainerCreating (n2)"},
+		"all on nodes that are down": {2, []client.Object{dead("a"), dead("b")}, "NodeFault: 2" + onDead},
+		"not all on nodes that are down": {3, []client.Object{dead("a"), dead("b"), crash("c")},
+			"CrashLooping: 2" + onDead + "; 1" + crashed},
+		"one more is missing, for no known cause": {3, []client.Object{dead("a"), dead("b")}, "WorkloadUnavailable: 2" + onDead},
+		"numbers of nodes differ": {2, []client.Object{noRoom("a", "12"), noRoom("b", "13")},
+			"Unschedulable: 2 cannot be scheduled: 0/12 nodes are available: 12 Insufficient cpu (a, b)"},
+		"four causes": {4, []client.Object{crash("a"), dead("b"), start("c"), image("d")},
+			"CrashLooping: 1" + crashed + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (n2); " +
+				"1 not ready: container web, ContainerCreating (n2) and 1 more"},
+		"nothing": {2, nil, "WorkloadUnavailable: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, workload := web(9, 9-test.missing)
+			f := explained(c, workload, scene{nodes: pools(), pods: test.pods})
+			_, why, _ := strings.Cut(f.Message, "available; ")
+			NewWithT(t).Expect(f.Reason + ": " + why).To(Equal(test.want))
+		})
+	}
 }
 
-func TestHealthyWorkloadWantsNoPods(t *testing.T) {
+// The program that makes a node's network may be why the node is not ready: then it is not the node's fault.
+func TestExplainWhatMakesItsNodeUnready(t *testing.T) {
 	g := NewWithT(t)
-	c, workload := explained(t)
-	workload.Status.AvailableReplicas = 5
-	workload.Status.UpdatedReplicas = 5
-	f := c.Evaluate(Facts{Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}})
+	c, workload := cns(6, 4, "")
+	s := scene{nodes: pools(), pods: []client.Object{pod("cns-0", "notready", containerStatuses(crashing))}}
+	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault))
+
+	workload.Spec.Template.Spec.HostNetwork = true
+	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+
+	s.pods = []client.Object{pod("cns-0", "notready", containerStatuses(running))}
+	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "nothing is wrong with it but the node")
+	s.pods = []client.Object{pod("cns-0", "unreachable", containerStatuses(crashing))}
+	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "what its kubelet said last is old")
+}
+
+func TestExplainPodsThatDoNotExist(t *testing.T) {
+	failing := func(message string) string {
+		return fmt.Sprintf("conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: %q}]", message)
+	}
+	for name, test := range map[string]struct {
+		status, want string
+	}{
+		"no word":         {"", "WorkloadUnavailable: 2 not created"},
+		"forbidden":       {failing(`pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`},
+		"quota":           {failing(`pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`},
+		"webhook":         {failing(`admission webhook "a.example" denied the request: no`), `AdmissionDenied: 2 not created: admission webhook "a.example" denied the request: no`},
+		"webhook is down": {failing(`Internal error occurred: failed calling webhook "a.example": no endpoints`), `AdmissionDenied: 2 not created: Internal error occurred: failed calling webhook "a.example": no endpoints`},
+		"another error":   {failing("etcdserver: request timed out"), "WorkloadUnavailable: 2 not created: etcdserver: request timed out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, workload := web(3, 1)
+			workload.Status = deployment("", "", "{observedGeneration: 2, replicas: 1, updatedReplicas: 3, readyReplicas: 1, availableReplicas: 1, "+test.status+"}").Status
+			f := explained(c, workload, scene{nodes: pools()})
+			_, why, _ := strings.Cut(f.Message, "available; ")
+			NewWithT(t).Expect(f.Reason + ": " + why).To(Equal(test.want))
+		})
+	}
+	t.Run("nobody has tried yet", func(t *testing.T) {
+		c, workload := web(3, 1)
+		workload.Status = deployment("", "", "{observedGeneration: 1, replicas: 1}").Status
+		NewWithT(t).Expect(explained(c, workload, scene{nodes: pools()}).Message).NotTo(ContainSubstring("created"))
+	})
+	t.Run("a DaemonSet that says it by a condition", func(t *testing.T) {
+		c, workload := cns(3, 1, "currentNumberScheduled: 1, conditions: [{type: Any, status: 'True', reason: FailedCreate, message: exceeded quota}]")
+		expectWhy(t, explained(c, workload, scene{nodes: pools()}), "AdmissionDenied: DaemonSet kube-system/cns: 1/3 available, 1 node stopped (stopped); 2 not created: exceeded quota")
+	})
+}
+
+func expectWhy(t *testing.T, f Finding, want string) {
+	t.Helper()
+	NewWithT(t).Expect(f.Reason + ": " + f.Message).To(Equal(want))
+}
+
+func TestExplainReadyButNotAvailable(t *testing.T) {
+	c, workload := web(2, 1)
+	workload.Spec.MinReadySeconds, workload.Status.ReadyReplicas = 30, 2
+	expectWhy(t, explained(c, workload, scene{nodes: pools()}),
+		"NotReady: Deployment kube-system/web: 1/2 available; 1 ready, but not for 30 seconds yet")
+}
+
+func TestExplainPodsThatGoAway(t *testing.T) {
+	going := func(name, nodeName, owner string) client.Object {
+		p := pod(name, nodeName, containerStatuses(running)).(*corev1.Pod)
+		p.DeletionTimestamp = new(metav1.NewTime(noon))
+		p.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "web", Controller: new(true)}}
+		return p
+	}
+	t.Run("a Deployment makes others at once", func(t *testing.T) {
+		c, workload := web(1, 0)
+		expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: []client.Object{going("web-0", "unreachable", "ReplicaSet")}}),
+			"WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	})
+	stateful := statefulSet("web", "{replicas: 1, selector: {matchLabels: {app: web}}}", "{observedGeneration: 2, replicas: 1, updatedReplicas: 1}")
+	c := newCheck("{type: Workload, workload: {kind: StatefulSet, namespace: kube-system, names: [web]}}")
+	t.Run("a StatefulSet waits for the node to come back", func(t *testing.T) {
+		expectWhy(t, explained(c, stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "unreachable", "StatefulSet")}}),
+			"NodeFault: StatefulSet kube-system/web: 0/1 available; 1 on nodes that are unreachable (unreachable)")
+	})
+	t.Run("a StatefulSet waits for the pod", func(t *testing.T) {
+		expectWhy(t, explained(c, stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "n1", "StatefulSet")}}),
+			"NotReady: StatefulSet kube-system/web: 0/1 available; 1 not ready: going away, to be replaced (n1)")
+	})
+}
+
+// Labels alone do not tell whose a pod is.
+func TestExplainPodsOfOthers(t *testing.T) {
+	owned := func(kind, name string) client.Object {
+		p := pod("web-0", "n1", containerStatuses(crashing))
+		p.SetOwnerReferences([]metav1.OwnerReference{{Kind: kind, Name: name, Controller: new(true)}})
+		return p
+	}
+	c, workload := web(1, 0)
+	for _, test := range []struct {
+		pod  client.Object
+		want string
+	}{
+		{owned("ReplicaSet", "web-5d4f8"), v1alpha1.ReasonCrashLooping},
+		{owned("ReplicaSet", "website-5d4f8"), v1alpha1.ReasonWorkloadUnavailable},
+		{owned("DaemonSet", "web"), v1alpha1.ReasonWorkloadUnavailable},
+		{pod("web-0", "n1", containerStatuses(crashing)), v1alpha1.ReasonCrashLooping},
+	} {
+		NewWithT(t).Expect(explained(c, workload, scene{nodes: pools(), pods: []client.Object{test.pod}}).Reason).To(Equal(test.want))
+	}
+}
+
+func TestExplainWhatCannotBeSeen(t *testing.T) {
+	c, workload := web(2, 0)
+	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
+	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: NotPermitted}),
+		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, not permitted to look at its pods: grant the rule")
+	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: NotPermitted}),
+		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
+			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
+			"1 not ready: container web, its probe does not pass (unreachable)")
+
+	// Without nodes there are still the words of a scheduler that names the taint.
+	pods = []client.Object{pod("web-0", "", unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))}
+	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: NotPermitted}),
+		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; 1 cannot be scheduled, as nodes are unreachable")
+}
+
+// Nothing is said before everything is there that matters to it.
+func TestExplainNotYet(t *testing.T) {
+	g := NewWithT(t)
+	c, workload := web(1, 0)
+	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
+	f := c.Evaluate(facts)
+	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	g.Expect(f.Wants).To(HaveLen(2))
+	g.Expect(f.Wants[0]).To(Equal(NodesNeed))
+	g.Expect(f.Wants[1].WithoutRefresh()).To(Equal(Need{Kind: PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
+
+	facts.Answers[f.Wants[1]] = Answer{State: Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
+	expectWhy(t, c.Evaluate(facts), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	facts.Answers[NodesNeed] = Answer{State: Known, Objects: pools()}
+	g.Expect(c.Evaluate(facts).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+}
+
+func TestHealthyWorkloadWantsNothing(t *testing.T) {
+	c, workload := web(5, 5)
+	f := c.Evaluate(seeing(c, workload))
+	g := NewWithT(t)
 	g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictTrue))
 	g.Expect(f.Wants).To(BeEmpty())
 }
 
-var downStatus = corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}}
-
-// explained is a check of a Deployment with five replicas, none of which is available.
-func explained(t *testing.T) (*Check, *appsv1.Deployment) {
-	t.Helper()
-	c, err := New("", v1alpha1.Check{Name: "web", Type: v1alpha1.CheckWorkload, Workload: &v1alpha1.WorkloadCheck{
-		Kind: v1alpha1.WorkloadDeployment, Namespace: "ns", Names: []v1alpha1.ObjectName{"web"}}})
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return c, &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns"},
-		Spec:       appsv1.DeploymentSpec{Replicas: new(int32(5)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
-		Status:     appsv1.DeploymentStatus{UpdatedReplicas: 5},
+// podsWanted is how the pods are wanted in the end.
+func podsWanted(f Finding) Refresh {
+	for _, need := range f.Wants {
+		if need.Kind == PodKind {
+			return need.Refresh
+		}
 	}
+	return Refresh{}
+}
+
+func TestExplanationIsReadAgain(t *testing.T) {
+	g := NewWithT(t)
+	c, workload := web(9, 3)
+	s := scene{nodes: pools(), pods: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
+	first := podsWanted(explained(c, workload, s))
+	g.Expect(first.Revision).NotTo(BeZero())
+	g.Expect(podsWanted(explained(c, workload.DeepCopy(), s))).To(Equal(first))
+
+	for name, change := range map[string]func(*appsv1.Deployment){
+		"generation": func(d *appsv1.Deployment) { d.Generation, d.Status.ObservedGeneration = 3, 3 },
+		"available":  func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 4 },
+		"ready":      func(d *appsv1.Deployment) { d.Status.ReadyReplicas = 4 },
+		"created":    func(d *appsv1.Deployment) { d.Status.Replicas = 8 },
+		"updated":    func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 8 },
+	} {
+		changed := workload.DeepCopy()
+		change(changed)
+		g.Expect(podsWanted(explained(c, changed, s)).Revision).NotTo(Equal(first.Revision), name)
+	}
+
+	more := s
+	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
+	g.Expect(podsWanted(explained(c, workload, more)).Revision).NotTo(Equal(first.Revision), "a node has recovered")
+	more.nodes = append(pools(), nodeWith("z", ready()))
+	g.Expect(podsWanted(explained(c, workload, more)).Revision).To(Equal(first.Revision), "a node that is well is no news")
+	workload.Spec.Template.Spec.NodeSelector = map[string]string{"pool": "other"}
+	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
+	g.Expect(podsWanted(explained(c, workload, more)).Revision).To(Equal(podsWanted(explained(c, workload, s)).Revision), "a node that is not for it is no news")
+}
+
+func TestExplanationIsConclusive(t *testing.T) {
+	for name, test := range map[string]struct {
+		node, status string
+		want         bool
+	}{
+		"crash loop":          {"n1", containerStatuses(crashing), true},
+		"image":               {"n1", containerStatuses(pulling), true},
+		"cannot start":        {"n1", containerStatuses(cannotRun), true},
+		"scheduler":           {"", unscheduled("0/1 nodes are available: 1 Insufficient cpu."), true},
+		"node":                {"unreachable", containerStatuses(running), true},
+		"starting":            {"n1", containerStatuses(creating), false},
+		"probe":               {"n1", containerStatuses(running), false},
+		"no scheduler as yet": {"", "{}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, workload := web(1, 0)
+			f := explained(c, workload, scene{nodes: pools(), pods: []client.Object{pod("web-0", test.node, test.status)}})
+			NewWithT(t).Expect(podsWanted(f).Inconclusive).To(Equal(!test.want))
+		})
+	}
+	c, workload := web(1, 0)
+	g := NewWithT(t)
+	g.Expect(podsWanted(explained(c, workload, scene{noPods: NotPermitted})).Inconclusive).To(BeTrue())
+	g.Expect(podsWanted(c.Evaluate(seeing(c, workload))).Inconclusive).To(BeTrue())
+}
+
+// Restarts go up all the time; a message that told each of them would be written all the time.
+func TestRestartsAreToldRoughly(t *testing.T) {
+	told := map[string]bool{}
+	for n := int32(1); n <= 1000; n++ {
+		told[times(n)] = true
+	}
+	g := NewWithT(t)
+	g.Expect(len(told)).To(BeNumerically("<", 20))
+	g.Expect([]string{times(1), times(2), times(3), times(5), times(9), times(49), times(50), times(2_000_000_000)}).To(Equal([]string{
+		"once", "2 times", "2 times or more", "5 times", "5 times or more", "20 times or more", "50 times", "500000000 times or more"}))
 }

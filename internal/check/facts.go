@@ -32,8 +32,25 @@ type Need struct {
 	// Review to ask.
 	Review Review
 
-	// Interval between two reads; 0 means that the objects are watched.
+	// Interval between two reads; 0 means that the objects are watched. Pods are read on demand instead, see
+	// Refresh, and Interval is the least time between two reads.
 	Interval time.Duration
+	// Refresh says when what is read on demand is read again. It is no part of what is needed.
+	Refresh Refresh
+}
+
+// Refresh says when to read again.
+type Refresh struct {
+	// Revision of what the answer is to explain: one that was read for another revision is read again.
+	Revision uint64
+	// Inconclusive says that the answer says too little: it is read again, less and less often.
+	Inconclusive bool
+}
+
+// WithoutRefresh is the need itself.
+func (n Need) WithoutRefresh() Need {
+	n.Refresh = Refresh{}
+	return n
 }
 
 // Review is a request whose refusal is to be read.
@@ -101,6 +118,16 @@ type Facts struct {
 	Now time.Time
 	// Answers by need; one that is missing is Pending.
 	Answers map[Need]Answer
+}
+
+// lastRead is the answer to a need that is read on demand, for whatever revision it was read.
+func (f Facts) lastRead(need Need) Answer {
+	for n, answer := range f.Answers {
+		if n.WithoutRefresh() == need {
+			return answer
+		}
+	}
+	return Answer{}
 }
 
 // unseen is the finding when a need has no answer to judge; ok is false when there is one.

@@ -97,9 +97,29 @@ var healthRank = map[v1alpha1.Verdict]int{
 	v1alpha1.VerdictFalse: 0, v1alpha1.VerdictUnknown: 1, v1alpha1.VerdictTrue: 2, v1alpha1.VerdictNotAssessed: 3,
 }
 
-// reasonRank orders objects of the same verdict: below 0 come before the others, above 0 after them.
-var reasonRank = map[string]int{
-	v1alpha1.ReasonProgressing: -1, v1alpha1.ReasonNoHolder: -1, v1alpha1.ReasonRolloutStuck: 1,
+// severity orders the reasons of failing checks, the worst first. What the component itself must be mended for
+// comes before what is the fault of something else.
+var severity = []string{
+	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonUnschedulable,
+	v1alpha1.ReasonNotReady, v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
+	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
+}
+
+// Severity of the reason of a failing check: the lower the worse.
+func Severity(reason string) int {
+	if i := slices.Index(severity, reason); i >= 0 {
+		return i
+	}
+	return len(severity)
+}
+
+// reasonRank orders objects of the same verdict.
+func reasonRank(reason string) int {
+	switch reason {
+	case v1alpha1.ReasonProgressing, v1alpha1.ReasonNoHolder:
+		return -1
+	}
+	return Severity(reason)
 }
 
 // worstFirst sorts objects by verdict, then by reason, then by name.
@@ -107,7 +127,7 @@ func worstFirst(js []judged) {
 	slices.SortFunc(js, func(a, b judged) int {
 		return cmp.Or(
 			cmp.Compare(healthRank[a.healthy], healthRank[b.healthy]),
-			cmp.Compare(reasonRank[a.reason], reasonRank[b.reason]),
+			cmp.Compare(reasonRank(a.reason), reasonRank(b.reason)),
 			cmp.Compare(a.object.GetNamespace(), b.object.GetNamespace()),
 			cmp.Compare(a.object.GetName(), b.object.GetName()))
 	})

@@ -111,9 +111,9 @@ func newCheck(spec string) *Check {
 	return c
 }
 
-// answered are the facts in which the check's need has this answer.
+// answered are the facts in which the check's need has this answer. There are no nodes, unless it needs them.
 func answered(c *Check, answer Answer) Facts {
-	return Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: answer}}
+	return Facts{Now: noon, Answers: map[Need]Answer{NodesNeed: {State: Known}, c.Needs()[0]: answer}}
 }
 
 // seeing are the facts in which the check's need is met with these objects.

@@ -57,10 +57,14 @@ func describeCriteria(n *v1alpha1.NodeCriteria) []string {
 }
 
 func describeCondition(m v1alpha1.NodeConditionMatch) string {
-	if m.Reason == "" {
-		return fmt.Sprintf("condition %s=%s", m.Type, m.Status)
+	text := fmt.Sprintf("condition %s=%s", m.Type, m.Status)
+	if m.Reason != "" {
+		text += " (" + m.Reason + ")"
 	}
-	return fmt.Sprintf("condition %s=%s (%s)", m.Type, m.Status, m.Reason)
+	if m.MessageContains != "" {
+		text += fmt.Sprintf(" with %q in its message", m.MessageContains)
+	}
+	return text
 }
 
 func evaluateNodes(c *Check, facts Facts) Finding {
@@ -74,10 +78,10 @@ func evaluateNodes(c *Check, facts Facts) Finding {
 	versions := map[string]int{}
 	for _, o := range answer.Objects {
 		node, ok := o.(*corev1.Node)
-		if !ok || !c.selectsNode(node) || h.firstUnmet(spec.Present, node) != "" {
+		if !ok || !c.selectsNode(node, &h) || h.firstUnmet(spec.Present, node) != "" {
 			continue
 		}
-		js = append(js, judgeNode(spec.Healthy, node, &h))
+		js = append(js, h.judge(spec.Healthy, node))
 		versions[nodeVersion(node, spec.Version)]++
 	}
 	f := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", len(answer.Objects), nodesSubject(c)))
@@ -89,49 +93,73 @@ func evaluateNodes(c *Check, facts Facts) Finding {
 	return f
 }
 
-func (c *Check) selectsNode(node *corev1.Node) bool {
-	return c.matchesLabels(node) && !slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool {
-		return slices.Contains(c.Spec.Nodes.IgnoreTaints, v1alpha1.QualifiedName(t.Key))
-	})
+func (c *Check) selectsNode(node *corev1.Node, h *heartbeats) bool {
+	spec := c.Spec.Nodes
+	return c.matchesLabels(node) &&
+		!slices.ContainsFunc(spec.IgnoreTaints, func(key v1alpha1.QualifiedName) bool { return hasTaint(node, string(key)) }) &&
+		!slices.ContainsFunc(spec.IgnoreConditions, func(m v1alpha1.NodeConditionMatch) bool { return h.shows(m, node) != nil })
 }
 
-func judgeNode(healthy *v1alpha1.NodeCriteria, node *corev1.Node, h *heartbeats) judged {
+// judge holds a node to the criteria. One that joins the cluster gets time to become ready.
+func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) judged {
 	j := judged{object: node, kind: "Node", healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
 	if healthy == nil {
 		return j
 	}
 	j.healthy, j.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
-	if unmet := h.firstUnmet(healthy, node); unmet != "" {
+	unmet := h.firstUnmet(healthy, node)
+	left := joiningFor(node, h.now)
+	switch {
+	case unmet == "":
+	case left > 0 && !Ready(node):
+		j.reason, j.detail = v1alpha1.ReasonProgressing, node.Name
+		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
+	default:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy
 		j.detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
 	}
 	return j
 }
 
-// sumUpNodes holds the number of healthy nodes to minHealthyPercent.
+// sumUpNodes holds the number of healthy nodes to minHealthyPercent. Nodes that join count neither way.
 func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	f := found(js)
-	var unhealthy []string
+	if spec.Healthy == nil {
+		f.Message = fmt.Sprintf("%d nodes", len(js))
+		return f
+	}
+	var unhealthy, joining []string
 	for _, j := range js {
-		if j.healthy == v1alpha1.VerdictFalse {
+		switch {
+		case j.healthy == v1alpha1.VerdictFalse:
 			unhealthy = append(unhealthy, j.detail)
+		case j.reason == v1alpha1.ReasonProgressing:
+			joining = append(joining, j.detail)
 		}
 	}
 	need := int(spec.MinHealthyPercent)
 	if need == 0 {
 		need = 100
 	}
-	good := len(js) - len(unhealthy)
-	switch {
-	case spec.Healthy == nil:
-		f.Message = fmt.Sprintf("%d nodes", len(js))
-	case len(unhealthy) == 0:
-		f.Message = fmt.Sprintf("%d/%d nodes healthy", good, len(js))
-	case good*100 >= need*len(js):
+	all := len(js) - len(joining)
+	good := all - len(unhealthy)
+	enough := good*100 >= need*all
+	if enough {
 		f.Healthy, f.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
-		f.Message = fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, len(js), need, Shorten(unhealthy, ", "))
+	}
+	if enough && len(joining) > 0 {
+		f.Reason = v1alpha1.ReasonProgressing
+	}
+	switch {
+	case len(unhealthy) == 0:
+		f.Message = fmt.Sprintf("%d/%d nodes healthy", good, all)
+	case enough:
+		f.Message = fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, all, need, Shorten(unhealthy, ", "))
 	default:
-		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), len(js), Shorten(unhealthy, ", "))
+		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), all, Shorten(unhealthy, ", "))
+	}
+	if len(joining) > 0 {
+		f.Message += fmt.Sprintf("; %d joining: %s", len(joining), Shorten(joining, ", "))
 	}
 	return f
 }
@@ -147,7 +175,7 @@ func nodeVersion(node *corev1.Node, field v1alpha1.NodeVersion) string {
 	return ""
 }
 
-// heartbeats judges nodes by criteria, and keeps when to look again because of their heartbeats.
+// heartbeats judges nodes by criteria, and keeps when to look again because of their heartbeats and their age.
 type heartbeats struct {
 	now          time.Time
 	recheckAfter time.Duration
@@ -164,12 +192,12 @@ func (h *heartbeats) firstUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 		}
 	}
 	for _, m := range criteria.ForbiddenConditions {
-		if cond := findCondition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m, cond) {
+		if cond := h.shows(m, node); cond != nil {
 			return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
 		}
 	}
 	for _, key := range criteria.ForbiddenTaints {
-		if slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == string(key) }) {
+		if hasTaint(node, string(key)) {
 			return "has taint " + string(key)
 		}
 	}
@@ -184,6 +212,14 @@ func (h *heartbeats) firstUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 		return "has pod CIDR " + node.Spec.PodCIDR
 	}
 	return ""
+}
+
+// shows is the condition of the node that matches, unless it is not believed.
+func (h *heartbeats) shows(m v1alpha1.NodeConditionMatch, node *corev1.Node) *corev1.NodeCondition {
+	if cond := findCondition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m, cond) {
+		return cond
+	}
+	return nil
 }
 
 func (h *heartbeats) requiredUnmet(m v1alpha1.NodeConditionMatch, node *corev1.Node) string {
@@ -223,5 +259,6 @@ func findCondition(node *corev1.Node, conditionType string) *corev1.NodeConditio
 }
 
 func matchesCondition(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCondition) bool {
-	return string(cond.Status) == m.Status && (m.Reason == "" || m.Reason == cond.Reason)
+	return string(cond.Status) == m.Status && (m.Reason == "" || m.Reason == cond.Reason) &&
+		strings.Contains(strings.ToLower(cond.Message), strings.ToLower(m.MessageContains))
 }

@@ -5,36 +5,73 @@ package check
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
+
+// startingTime is how long the pods of a new node get to start before anybody looks why they do not.
+const startingTime = time.Minute
+
+// joiningFor is how much longer the node counts as new; not more than 0 when it does not.
+func joiningFor(node *corev1.Node, now time.Time) time.Duration {
+	return JoiningTime - now.Sub(node.CreationTimestamp.Time)
+}
+
+func hasTaint(node *corev1.Node, key string) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })
+}
+
+// nodeState is what keeps pods from running on a node, in words that follow "nodes that".
+type nodeState string
 
 const (
-	// JoiningTime is how long a new node may take until it is ready.
-	JoiningTime = 10 * time.Minute
-
-	// stoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
-	stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
+	nodeWell        nodeState = ""
+	nodeGone        nodeState = "no longer exist"
+	nodeStopped     nodeState = "are stopped"
+	nodeUnreachable nodeState = "are unreachable"
+	nodeNotReady    nodeState = "are not ready"
+	nodeCordoned    nodeState = "are cordoned"
 )
 
-// Ready says whether the node is ready.
-func Ready(node *corev1.Node) bool {
+// keeps says whether pods that are on the node already can run.
+func (s nodeState) keeps() bool { return s == nodeWell || s == nodeCordoned }
+
+func stateOf(node *corev1.Node) nodeState {
 	ready := findCondition(node, string(corev1.NodeReady))
-	return ready != nil && ready.Status == corev1.ConditionTrue
+	switch {
+	case Ready(node) && node.Spec.Unschedulable:
+		return nodeCordoned
+	case Ready(node):
+		return nodeWell
+	case Stopped(node):
+		return nodeStopped
+	case ready != nil && ready.Status == corev1.ConditionUnknown:
+		return nodeUnreachable
+	}
+	return nodeNotReady
 }
 
-// Joining says whether the node is so new that it need not be ready yet.
-func Joining(node *corev1.Node, now time.Time) bool {
-	return now.Sub(node.CreationTimestamp.Time) < JoiningTime
+// describeStates is "are cordoned or are not ready".
+func describeStates(states []nodeState) string {
+	var words []string
+	for _, s := range states {
+		words = append(words, string(s))
+	}
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), " or ")
 }
 
-// Stopped says whether the node's machine was stopped on purpose.
-func Stopped(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == stoppedTaint })
-}
-
-// Down says whether the node is not ready and ought to be.
-func Down(node *corev1.Node, now time.Time) bool {
-	return !Ready(node) && !Stopped(node) && !Joining(node, now)
+// nodeNamed finds a node of an answer, whose objects are sorted.
+func nodeNamed(nodes Answer, name string) *corev1.Node {
+	i, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
+		return strings.Compare(o.GetName(), name)
+	})
+	if !found {
+		return nil
+	}
+	node, _ := nodes.Objects[i].(*corev1.Node)
+	return node
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -61,18 +62,18 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 	}
 	js := make([]judged, len(rollouts))
 	var wants []Need
-	for i, r := range rollouts {
-		js[i] = r.judge()
-		if js[i].healthy != v1alpha1.VerdictFalse {
-			continue
-		}
-		wants = append(wants, explanationNeeds(&r)...)
-		if why := explain(&r, facts); why != "" {
-			js[i].detail += "; " + why
+	var recheck time.Duration
+	for i := range rollouts {
+		r := &rollouts[i]
+		js[i] = r.judge(c.Spec.Workload.MinAvailable)
+		if js[i].healthy == v1alpha1.VerdictFalse {
+			e := explain(r, facts, &js[i])
+			wants = append(wants, e.wants...)
+			recheck = Earliest(recheck, e.recheckAfter)
 		}
 	}
 	f := found(js)
-	f.Wants = wants
+	f.Wants, f.recheckAfter = wants, recheck
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
 	return f
 }
@@ -87,7 +88,7 @@ func (c *Check) matchesWorkload(r rollout) bool {
 	case !c.matchesLabels(r.object):
 		return false
 	}
-	return w.ImagePath == "" || slices.ContainsFunc(r.containers, func(ct corev1.Container) bool {
+	return w.ImagePath == "" || slices.ContainsFunc(r.podSpec.Containers, func(ct corev1.Container) bool {
 		return (w.Container == "" || ct.Name == w.Container) && ImageHasPath(ct.Image, w.ImagePath)
 	})
 }
@@ -106,7 +107,7 @@ func imagesInUse(rollouts []rollout, container string) ([]VersionCount, []string
 		if r.desired == 0 && !idle {
 			continue
 		}
-		for _, ct := range r.containers {
+		for _, ct := range r.podSpec.Containers {
 			if ct.Name != container {
 				continue
 			}
@@ -122,19 +123,26 @@ func imagesInUse(rollouts []rollout, container string) ([]VersionCount, []string
 
 // rollout is what the three kinds of workload have in common.
 type rollout struct {
-	object     client.Object
-	kind       v1alpha1.WorkloadKind
-	containers []corev1.Container
-	selector   *metav1.LabelSelector
+	object   client.Object
+	kind     v1alpha1.WorkloadKind
+	podSpec  *corev1.PodSpec
+	selector *metav1.LabelSelector
 
-	desired, available int32
-	// tolerated is how many pods may be unavailable.
-	tolerated int32
+	// minReadySeconds is how long a pod must be ready to be available.
+	minReadySeconds int32
+	// created, ready and available count pods.
+	desired, created, ready, available int32
+	// tolerated is how many pods may be unavailable; required is how many must be available.
+	tolerated, required int32
+	// observed says that its controller has seen the newest generation.
+	observed bool
 	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
 	rolling       bool
 	rollingDetail string
-	// stuck says why a roll-out will not finish by itself.
-	stuck string
+	// stuck says why a roll-out will not finish by itself; settled says that all there are are new pods, and it
+	// waits for nothing but their availability.
+	stuck   string
+	settled bool
 	// failure is the workload's own word on why it cannot make pods.
 	failure string
 }
@@ -151,12 +159,17 @@ func newRollout(o client.Object) (rollout, bool) {
 	return rollout{}, false
 }
 
+// failedCreate is the reason of a condition by which a controller says that it cannot create pods.
+const failedCreate = "FailedCreate"
+
 func deploymentRollout(d *appsv1.Deployment) rollout {
 	r := rollout{
-		object: d, kind: v1alpha1.WorkloadDeployment, containers: d.Spec.Template.Spec.Containers, selector: d.Spec.Selector,
-		desired: replicas(d.Spec.Replicas), available: d.Status.AvailableReplicas,
+		object: d, kind: v1alpha1.WorkloadDeployment, podSpec: &d.Spec.Template.Spec, selector: d.Spec.Selector,
+		minReadySeconds: d.Spec.MinReadySeconds, desired: replicas(d.Spec.Replicas),
+		created: d.Status.Replicas, ready: d.Status.ReadyReplicas, available: d.Status.AvailableReplicas,
 	}
 	r.observe(d.Generation, d.Status.ObservedGeneration, d.Status.UpdatedReplicas)
+	r.settled = !r.rolling && d.Status.Replicas <= d.Status.UpdatedReplicas
 	r.tolerated = deploymentTolerance(d, r.desired)
 	if d.Spec.Paused {
 		r.rolling = false
@@ -196,8 +209,9 @@ func deploymentTolerance(d *appsv1.Deployment, desired int32) int32 {
 
 func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 	r := rollout{
-		object: d, kind: v1alpha1.WorkloadDaemonSet, containers: d.Spec.Template.Spec.Containers, selector: d.Spec.Selector,
-		desired: d.Status.DesiredNumberScheduled, available: d.Status.NumberAvailable,
+		object: d, kind: v1alpha1.WorkloadDaemonSet, podSpec: &d.Spec.Template.Spec, selector: d.Spec.Selector,
+		minReadySeconds: d.Spec.MinReadySeconds, desired: d.Status.DesiredNumberScheduled,
+		created: d.Status.CurrentNumberScheduled, ready: d.Status.NumberReady, available: d.Status.NumberAvailable,
 	}
 	updated := d.Status.UpdatedNumberScheduled
 	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
@@ -210,13 +224,19 @@ func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 			r.tolerated = scaled(*ru.MaxUnavailable, r.desired, true)
 		}
 	}
+	for _, cond := range d.Status.Conditions {
+		if cond.Status == corev1.ConditionTrue && cond.Reason == failedCreate {
+			r.failure = cond.Message
+		}
+	}
 	return r
 }
 
 func statefulSetRollout(s *appsv1.StatefulSet) rollout {
 	r := rollout{
-		object: s, kind: v1alpha1.WorkloadStatefulSet, containers: s.Spec.Template.Spec.Containers, selector: s.Spec.Selector,
-		desired: replicas(s.Spec.Replicas), available: s.Status.AvailableReplicas,
+		object: s, kind: v1alpha1.WorkloadStatefulSet, podSpec: &s.Spec.Template.Spec, selector: s.Spec.Selector,
+		minReadySeconds: s.Spec.MinReadySeconds, desired: replicas(s.Spec.Replicas),
+		created: s.Status.Replicas, ready: s.Status.ReadyReplicas, available: s.Status.AvailableReplicas,
 	}
 	updated := r.desired
 	if ru := s.Spec.UpdateStrategy; ru.Type != appsv1.OnDeleteStatefulSetStrategyType && s.Status.UpdateRevision != s.Status.CurrentRevision {
@@ -238,8 +258,9 @@ func statefulSetRollout(s *appsv1.StatefulSet) rollout {
 // observe tells whether a roll-out is under way: the controller has not seen the newest generation, or not
 // all pods are of it.
 func (r *rollout) observe(generation, observed int64, updated int32) {
+	r.observed = observed >= generation
 	switch {
-	case observed < generation:
+	case !r.observed:
 		r.rolling = true
 		r.rollingDetail = fmt.Sprintf("its controller has not seen generation %d yet", generation)
 	case updated < r.desired:
@@ -248,33 +269,64 @@ func (r *rollout) observe(generation, observed int64, updated int32) {
 	}
 }
 
-func (r *rollout) judge() judged {
+// judge is by the numbers alone. minAvailable, if it is not 0, is how many pods are enough.
+func (r *rollout) judge(minAvailable int32) judged {
 	j := judged{object: r.object, kind: string(r.kind), healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
 	name := named(string(r.kind), r.object.GetNamespace(), r.object.GetName())
 	j.detail = fmt.Sprintf("%s: %d/%d available", name, r.available, r.desired)
 	if r.rolling {
 		j.detail += ", " + r.rollingDetail
 	}
+	r.require(minAvailable)
 	switch {
 	case r.desired == 0 && r.rolling:
 		j.reason = v1alpha1.ReasonProgressing
 	case r.desired == 0:
 		j.healthy, j.reason = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle
 		j.detail = name + ": idle, it wants no pods"
-	case r.available < r.desired-r.tolerated,
-		// A Deployment with one replica may tolerate one pod less and still serves nobody.
-		r.kind == v1alpha1.WorkloadDeployment && r.available <= 0:
+	case r.available < r.required:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonWorkloadUnavailable
-		if r.failure != "" {
-			j.detail += ": " + r.failure
-		}
-	case r.stuck != "":
+	case r.stuck != "" && (minAvailable == 0 || !r.settled):
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck
 		j.detail += ": " + r.stuck
 	case r.rolling:
 		j.reason = v1alpha1.ReasonProgressing
+	case minAvailable != 0 && r.available < r.desired:
+		j.detail += fmt.Sprintf(", %d is enough", r.required)
 	}
 	return j
+}
+
+// require says how many pods must be available.
+func (r *rollout) require(minAvailable int32) {
+	r.required = r.desired - r.tolerated
+	if r.kind == v1alpha1.WorkloadDeployment {
+		// One with one replica may tolerate one pod less and still serves nobody.
+		r.required = max(r.required, 1)
+	}
+	if minAvailable != 0 {
+		r.required = min(minAvailable, r.desired)
+	}
+}
+
+// lacks says whether the pod is one that the workload lacks: it is not ready, and no other one takes its place, as
+// a Deployment makes another while one goes away.
+func (r *rollout) lacks(pod *corev1.Pod) bool {
+	replaced := pod.DeletionTimestamp != nil && r.kind == v1alpha1.WorkloadDeployment
+	return !PodSettled(pod) && !replaced && r.owns(pod)
+}
+
+// owns says whether the pod is not one of another workload with the same labels. Between a Deployment and its
+// pods there is a ReplicaSet that has its name.
+func (r *rollout) owns(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(pod)
+	switch {
+	case owner == nil:
+		return true
+	case r.kind == v1alpha1.WorkloadDeployment:
+		return owner.Kind == "ReplicaSet" && strings.HasPrefix(owner.Name, r.object.GetName()+"-")
+	}
+	return owner.Kind == string(r.kind) && owner.Name == r.object.GetName()
 }
 
 func replicas(n *int32) int32 {

@@ -126,7 +126,7 @@ func TestDeploymentHealth(t *testing.T) {
 		},
 		"pods cannot be made": {
 			"{replicas: 2}", "{" + settled + "conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: exceeded quota}]}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available, 0/2 updated: exceeded quota",
+			"True/False AdmissionDenied: Deployment kube-system/coredns: 0/2 available, 0/2 updated; 2 not created: exceeded quota",
 		},
 		"pods could not be made before": {
 			"{replicas: 2}", "{" + settled + "updatedReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False', message: exceeded quota}]}",

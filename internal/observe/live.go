@@ -155,19 +155,37 @@ func (l *Live) Observe(key Key, needs []check.Need, view View) Seen {
 	if old := l.subscribers[key]; old != nil {
 		before = old.needs
 	}
-	wanted := sets.New(needs...)
-	l.acquire(key, wanted)
 	// What was wanted until now is still there to be seen.
-	facts := wanted.Union(before)
-	seen := view(l.facts(facts))
-	wanted.Insert(seen.Wants...)
+	used := before
+	seen, wanted := settle(sets.New(needs...), before, view, func(shown sets.Set[check.Need]) check.Facts {
+		l.acquire(key, shown)
+		used = used.Union(shown)
+		return l.facts(shown)
+	})
 	l.acquire(key, wanted)
-	if !facts.IsSuperset(wanted) {
-		seen = view(l.facts(wanted)) // somebody else may have it already
-	}
-	l.release(key, before.Difference(wanted))
+	l.release(key, withoutRefresh(used).Difference(withoutRefresh(wanted)))
 	l.subscribers[key] = &subscriber{needs: wanted, view: view, last: seen.What}
 	return seen
+}
+
+// maxPasses is how often a view is shown more: first the nodes, then the pods on them, then what else it wants.
+const maxPasses = 4
+
+// settle shows a view what it needs, and besides what it wants after it has seen that, until it wants no more. At
+// first it is shown what else there is. It returns what is needed and wanted in the end.
+func settle(
+	needs, more sets.Set[check.Need], view View, facts func(sets.Set[check.Need]) check.Facts,
+) (seen Seen, wanted sets.Set[check.Need]) {
+	shown := needs.Union(more)
+	for range maxPasses {
+		seen = view(facts(shown))
+		wanted = needs.Union(sets.New(seen.Wants...))
+		if shown.IsSuperset(wanted) {
+			break
+		}
+		shown = wanted
+	}
+	return seen, wanted
 }
 
 // Forget ends a subscription; what nobody else needs is no longer looked at.
@@ -175,20 +193,30 @@ func (l *Live) Forget(key Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.subscribers[key]; s != nil {
-		l.release(key, s.needs)
+		l.release(key, withoutRefresh(s.needs))
 		delete(l.subscribers, key)
 	}
 }
 
+// withoutRefresh are the needs as the sources have them.
+func withoutRefresh(needs sets.Set[check.Need]) sets.Set[check.Need] {
+	out := make(sets.Set[check.Need], needs.Len())
+	for need := range needs {
+		out.Insert(need.WithoutRefresh())
+	}
+	return out
+}
+
 func (l *Live) acquire(key Key, needs sets.Set[check.Need]) {
 	for need := range needs {
-		s := l.sources[need]
+		s := l.sources[need.WithoutRefresh()]
 		if s == nil {
-			s = newSource(l, need)
-			l.sources[need] = s
+			s = newSource(l, need.WithoutRefresh())
+			l.sources[s.need] = s
 			l.run(s)
 		}
 		s.subscribers.Insert(key)
+		s.demand(need.Refresh)
 	}
 }
 
@@ -250,7 +278,7 @@ func (l *Live) started() int {
 func (l *Live) facts(needs sets.Set[check.Need]) check.Facts {
 	facts := check.Facts{Now: l.options.Clock.Now(), Answers: make(map[check.Need]check.Answer, needs.Len())}
 	for need := range needs {
-		facts.Answers[need] = l.sources[need].current()
+		facts.Answers[need] = l.sources[need.WithoutRefresh()].current()
 	}
 	return facts
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,42 +41,26 @@ const (
 func (s *source) poll(ctx context.Context) {
 	began := s.live.options.Clock.Now()
 	for {
-		if s.need.Kind == check.PodKind && !s.awaitTurn(ctx) {
-			return
-		}
-		answer, err := s.read(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.live.log(s.need).V(1).Info("Could not read, will try again", "error", err.Error())
-			s.giveUpWaiting(began, err)
-		default:
-			s.keepRenewals(&answer)
-			s.set(answer)
-		}
+		s.refill(ctx, began)
 		if !s.pause(ctx, s.need.Interval) {
 			return
 		}
 	}
 }
 
-// awaitTurn keeps two reads of the same pods an interval apart, even when nobody wanted them in between.
-func (s *source) awaitTurn(ctx context.Context) bool {
-	l, clock := s.live, s.live.options.Clock
-	l.mu.Lock()
-	maps.DeleteFunc(l.podReads, func(need check.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
-	wait := time.Duration(0)
-	if last, read := l.podReads[s.need]; read {
-		wait = s.need.Interval - clock.Since(last)
-	}
-	l.mu.Unlock()
-	if !s.sleep(ctx, wait) {
+// refill reads once and replaces the answer, and says whether anything was learned.
+func (s *source) refill(ctx context.Context, began time.Time) bool {
+	answer, err := s.read(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil:
+		s.live.log(s.need).V(1).Info("Could not read, will try again", "error", err.Error())
+		s.giveUpWaiting(began, err)
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.podReads[s.need] = clock.Now()
+	s.keepRenewals(&answer)
+	s.set(answer)
 	return true
 }
 

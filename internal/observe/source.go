@@ -29,23 +29,33 @@ type source struct {
 	// judged are judged together.
 	dirty chan struct{}
 
+	// demanded has room for one signal that refresh has changed.
+	demanded chan struct{}
+
 	mu     sync.Mutex
 	answer check.Answer
+	// refresh is when to read again what is read on demand; revisions counts how often that was for another
+	// revision than before, as what turns back to what it was may have other pods now.
+	refresh   check.Refresh
+	revisions int
 	// objects, when set, is asked for the objects of an answer that is Known.
 	objects objectStore
 }
 
 func newSource(live *Live, need check.Need) *source {
-	return &source{live: live, need: need, subscribers: sets.New[Key](), dirty: make(chan struct{}, 1)}
+	return &source{live: live, need: need, subscribers: sets.New[Key](), dirty: make(chan struct{}, 1), demanded: make(chan struct{}, 1)}
 }
 
 // run keeps the answer current until the context ends.
 func (s *source) run(ctx context.Context) {
-	if s.need.Interval > 0 {
+	switch {
+	case s.need.Kind == check.PodKind:
+		s.readOnDemand(ctx)
+	case s.need.Interval > 0:
 		s.poll(ctx)
-		return
+	default:
+		s.watch(ctx)
 	}
-	s.watch(ctx)
 }
 
 // judge notifies the subscribers of changes until the context ends.
@@ -63,10 +73,13 @@ func (s *source) judge(ctx context.Context) {
 	}
 }
 
-func (s *source) markDirty() {
+func (s *source) markDirty() { signal(s.dirty) }
+
+// signal leaves a sign for whoever looks next, unless there is one already.
+func signal(c chan struct{}) {
 	select {
-	case s.dirty <- struct{}{}:
-	default: // somebody is about to look anyway
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -132,7 +145,10 @@ func (s *source) sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// pause waits for about d: not all sources knock at the same time.
+// jitter is the part by which waits differ, so that not all sources knock at the same time.
+const jitter = 0.2
+
+// pause waits for about d.
 func (s *source) pause(ctx context.Context, d time.Duration) bool {
-	return s.sleep(ctx, wait.Jitter(d, 0.2))
+	return s.sleep(ctx, wait.Jitter(d, jitter))
 }

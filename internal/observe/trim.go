@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/check"
 )
 
 // trim is what an object loses on arrival: everything that no check reads.
@@ -28,7 +30,7 @@ func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
 		case *corev1.Node:
 			return trimNode(o), nil
 		case *corev1.Pod:
-			o.Annotations, o.Spec = nil, corev1.PodSpec{NodeName: o.Spec.NodeName}
+			o.Annotations, o.Labels, o.Spec = nil, nil, corev1.PodSpec{NodeName: o.Spec.NodeName, Affinity: nodeAffinity(o.Spec.Affinity)}
 		case *appsv1.Deployment:
 			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
 		case *appsv1.DaemonSet:
@@ -53,13 +55,13 @@ func trimNode(n *corev1.Node) *corev1.Node {
 	}
 	out.Spec.ProviderID, out.Spec.PodCIDR, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.PodCIDR, n.Spec.Unschedulable
 	for _, t := range n.Spec.Taints {
-		out.Spec.Taints = append(out.Spec.Taints, corev1.Taint{Key: intern(t.Key), Effect: t.Effect})
+		out.Spec.Taints = append(out.Spec.Taints, corev1.Taint{Key: intern(t.Key), Value: intern(t.Value), Effect: t.Effect})
 	}
 	out.Status.Conditions = make([]corev1.NodeCondition, 0, len(n.Status.Conditions))
 	for _, c := range n.Status.Conditions {
 		out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{
 			Type: corev1.NodeConditionType(intern(string(c.Type))), Status: corev1.ConditionStatus(intern(string(c.Status))),
-			Reason: intern(c.Reason), LastHeartbeatTime: c.LastHeartbeatTime,
+			Reason: intern(c.Reason), Message: faultMessage(c), LastHeartbeatTime: c.LastHeartbeatTime,
 		})
 	}
 	info := n.Status.NodeInfo
@@ -70,13 +72,40 @@ func trimNode(n *corev1.Node) *corev1.Node {
 	return out
 }
 
-// trimPod keeps names and images of the containers.
+// maxConditionMessage is how much of a condition's message is kept, in bytes.
+const maxConditionMessage = 1024
+
+// faultMessage keeps the message of a condition that tells of a fault: Ready that is not True, any other that is
+// not False. The others are the same on all nodes and say nothing.
+func faultMessage(c corev1.NodeCondition) string {
+	well := corev1.ConditionFalse
+	if c.Type == corev1.NodeReady {
+		well = corev1.ConditionTrue
+	}
+	if c.Status == well {
+		return ""
+	}
+	return intern(check.Truncate(c.Message, maxConditionMessage))
+}
+
+// trimPod keeps names and images of the containers, and what says on which nodes the pods may run.
 func trimPod(spec corev1.PodSpec) corev1.PodSpec {
-	var out corev1.PodSpec
+	out := corev1.PodSpec{
+		NodeSelector: spec.NodeSelector, Affinity: nodeAffinity(spec.Affinity), Tolerations: spec.Tolerations, HostNetwork: spec.HostNetwork,
+	}
 	for _, c := range spec.Containers {
 		out.Containers = append(out.Containers, corev1.Container{Name: c.Name, Image: c.Image})
 	}
 	return out
+}
+
+// nodeAffinity keeps which nodes are required.
+func nodeAffinity(a *corev1.Affinity) *corev1.Affinity {
+	if a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return nil
+	}
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution}}
 }
 
 var customResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
@@ -121,7 +150,7 @@ func sameNode(a, b *corev1.Node) bool {
 		reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Spec.Taints, b.Spec.Taints) &&
 		a.Status.NodeInfo == b.Status.NodeInfo &&
 		slices.EqualFunc(a.Status.Conditions, b.Status.Conditions, func(x, y corev1.NodeCondition) bool {
-			return x.Type == y.Type && x.Status == y.Status && x.Reason == y.Reason
+			return x.Type == y.Type && x.Status == y.Status && x.Reason == y.Reason && x.Message == y.Message
 		})
 }
 

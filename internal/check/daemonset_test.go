@@ -1,0 +1,241 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// cns is a check of a DaemonSet, with some of its pods available; status overrides what follows from that.
+func cns(desired, available int, status string) (*Check, *appsv1.DaemonSet) {
+	defaults := fmt.Sprintf("observedGeneration: 2, desiredNumberScheduled: %d, currentNumberScheduled: %d, updatedNumberScheduled: %d, numberReady: %d, numberAvailable: %d",
+		desired, desired, desired, available, available)
+	d := daemonSet("cns", "{selector: {matchLabels: {app: cns}}, template: {spec: {containers: [], tolerations: [{operator: Exists}]}}}", "{"+defaults+"}")
+	d.Status = overlaid(d.Status, "{"+status+"}")
+	return newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [cns]}}"), d
+}
+
+// overlaid puts YAML over a status.
+func overlaid(status appsv1.DaemonSetStatus, text string) appsv1.DaemonSetStatus {
+	over := decode[map[string]any](text)
+	if len(over) == 0 {
+		return status
+	}
+	fields := decode[appsv1.DaemonSetStatus](text)
+	if _, given := over["currentNumberScheduled"]; given {
+		status.CurrentNumberScheduled = fields.CurrentNumberScheduled
+	}
+	if _, given := over["updatedNumberScheduled"]; given {
+		status.UpdatedNumberScheduled = fields.UpdatedNumberScheduled
+	}
+	status.Conditions = fields.Conditions
+	return status
+}
+
+// aged is a node of that age.
+func aged(o client.Object, age time.Duration) client.Object {
+	o.SetCreationTimestamp(metav1.NewTime(noon.Add(-age)))
+	return o
+}
+
+func fresh(name string, age time.Duration) client.Object {
+	return aged(nodeWith(name, notReady()), age)
+}
+
+func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*time.Hour) }
+
+func TestDaemonSetGrows(t *testing.T) {
+	const (
+		minute  = time.Minute
+		message = "DaemonSet kube-system/cns: "
+		joined  = ", growing: 2 nodes joined in the last 10 minutes (x, y)"
+		crashed = "; 1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more "
+	)
+	windows := func(o client.Object) client.Object {
+		return labeled(o, map[string]string{"kubernetes.io/os": "windows"})
+	}
+	for name, test := range map[string]struct {
+		desired, available int
+		status             string
+		nodes, pods        []client.Object
+		spec               func(*corev1.PodSpec)
+		want               string
+		recheck            time.Duration
+		unasked            bool // the pods are not asked for
+	}{
+		"nodes have just joined": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 10*time.Second), fresh("y", 30*time.Second)},
+			want: "True Progressing: " + message + "2/4 available" + joined, recheck: 31 * time.Second, unasked: true,
+		},
+		"nodes are joining, their pods are starting": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 9*minute)},
+			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", "{phase: Pending}")},
+			want: "True Progressing: " + message + "2/4 available" + joined, recheck: minute + time.Second,
+		},
+		"their pods do not exist yet": {
+			desired: 4, available: 2, status: "currentNumberScheduled: 2",
+			nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
+			want:  "True Progressing: " + message + "2/4 available" + joined, recheck: 7*minute + time.Second,
+		},
+		"one has taken too long": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 10*minute)},
+			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating))},
+			want: "False NodeFault: " + message + "2/4 available; 1 on nodes that are unreachable (y)", recheck: 7*minute + time.Second,
+		},
+		"a pod on an old node is missing": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
+			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "a", containerStatuses(running))},
+			want: "False NotReady: " + message + "2/4 available; 1 not ready: container web, its probe does not pass (a)", recheck: 7*minute + time.Second,
+		},
+		"a pod on a new node crashes": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), aged(nodeWith("x", ready()), 3*minute), fresh("y", 3*minute)},
+			pods: []client.Object{pod("1", "x", containerStatuses(crashing)), pod("2", "y", containerStatuses(creating))},
+			want: "False CrashLooping: " + message + "2/4 available" + crashed + "(x)", recheck: 7*minute + time.Second,
+		},
+		"more are missing than have joined": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), old("c"), fresh("y", 3*minute)},
+			pods: []client.Object{pod("1", "c", containerStatuses(crashing)), pod("2", "y", containerStatuses(creating))},
+			want: "False CrashLooping: " + message + "2/4 available" + crashed + "(c)", recheck: 7*minute + time.Second,
+		},
+		"more are missing than have just joined, the pods are not known": {
+			desired: 4, available: 1, nodes: []client.Object{old("a"), old("b"), fresh("x", 10*time.Second), fresh("y", 10*time.Second)},
+			want: "False WorkloadUnavailable: " + message + "1/4 available", recheck: 51 * time.Second,
+		},
+		"the new nodes are not meant for it": {
+			desired: 2, available: 1, nodes: []client.Object{old("a"), windows(old("b")), fresh("x", 10*time.Second)},
+			spec: func(s *corev1.PodSpec) { s.NodeSelector = map[string]string{"kubernetes.io/os": "windows"} },
+			want: "False WorkloadUnavailable: " + message + "1/2 available",
+		},
+		"the new Windows nodes are": {
+			desired: 2, available: 1, nodes: []client.Object{old("a"), windows(old("b")), fresh("w", 10*time.Second), windows(fresh("x", 10*time.Second)), windows(fresh("y", 10*time.Second))},
+			spec: func(s *corev1.PodSpec) { s.NodeSelector = map[string]string{"kubernetes.io/os": "windows"} },
+			want: "True Progressing: " + message + "1/2 available" + joined, recheck: 51 * time.Second, unasked: true,
+		},
+		"it does not tolerate the new nodes": {
+			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
+				aged(node("x", "{taints: [{key: sku, value: gpu, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}"), 10*time.Second)},
+			spec: func(s *corev1.PodSpec) { s.Tolerations = []corev1.Toleration{{Key: "sku", Value: "arm"}} },
+			want: "False WorkloadUnavailable: " + message + "2/3 available",
+		},
+		"it tolerates the new nodes": {
+			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
+				aged(node("x", "{taints: [{key: sku, value: gpu, effect: NoSchedule}, {key: node.kubernetes.io/unreachable, effect: NoExecute}]}", "{conditions: ["+ready()+"]}"), 10*time.Second)},
+			spec: func(s *corev1.PodSpec) { s.Tolerations = []corev1.Toleration{{Key: "sku", Value: "gpu"}} },
+			want: "True Progressing: " + message + "2/3 available, growing: 1 node joined in the last 10 minutes (x)", recheck: 51 * time.Second, unasked: true,
+		},
+		"rolled out while it grows": {
+			desired: 4, available: 1, status: "updatedNumberScheduled: 2",
+			nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
+			pods:  []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating)), pod("3", "a", containerStatuses(creating))},
+			want:  "True Progressing: " + message + "1/4 available, 2/4 updated" + joined, recheck: 7*minute + time.Second,
+		},
+
+		// Machines that are switched off.
+		"nodes are stopped": {
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), pools()[4]},
+			want: "True Healthy: " + message + "3/4 available, 1 node stopped (stopped)", unasked: true,
+		},
+		"nodes are stopped while it is rolled out": {
+			desired: 4, available: 2, status: "updatedNumberScheduled: 2", nodes: []client.Object{old("a"), old("b"), old("c"), pools()[4]},
+			want: "True Progressing: " + message + "2/4 available, 2/4 updated, 1 node stopped (stopped)", unasked: true,
+		},
+		"more are missing than nodes are stopped": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), old("c"), pools()[4]},
+			pods: []client.Object{pod("1", "a", containerStatuses(crashing)), pod("2", "stopped", containerStatuses(running))},
+			want: "False CrashLooping: " + message + "2/4 available, 1 node stopped (stopped)" + crashed + "(a)",
+		},
+		"nodes are stopped, others join": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], fresh("x", 10*time.Second)},
+			want:    "True Progressing: " + message + "2/4 available, 1 node stopped (stopped), growing: 1 node joined in the last 10 minutes (x)",
+			recheck: 51 * time.Second, unasked: true,
+		},
+		"nodes are stopped, another is down": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], aged(nodeWith("z", notReady()), time.Hour)},
+			pods: []client.Object{pod("1", "stopped", containerStatuses(running)), pod("2", "z", containerStatuses(running))},
+			want: "False NodeFault: " + message + "2/4 available, 1 node stopped (stopped); 1 on nodes that are unreachable (z)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			c, workload := cns(test.desired, test.available, test.status)
+			if test.spec != nil {
+				test.spec(&workload.Spec.Template.Spec)
+			}
+			f := explained(c, workload, scene{nodes: test.nodes, pods: test.pods})
+			g.Expect(fmt.Sprintf("%s %s: %s", f.Healthy, f.Reason, f.Message)).To(Equal(test.want))
+			g.Expect(f.recheckAfter).To(Equal(test.recheck))
+			asked := slices.ContainsFunc(f.Wants, func(n Need) bool { return n.Kind == PodKind })
+			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
+		})
+	}
+}
+
+// While it is not known whether nodes join, nothing is said.
+func TestDaemonSetWaitsForNodes(t *testing.T) {
+	c, workload := cns(3, 2, "")
+	f := c.Evaluate(Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}})
+	g := NewWithT(t)
+	g.Expect(f.Pending()).To(BeTrue())
+	g.Expect(f.Wants).To(Equal([]Need{NodesNeed}))
+	expectWhy(t, explained(c, workload, scene{noNodes: NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
+}
+
+// A pod of a DaemonSet that is on no node yet is on its way to a certain one.
+func TestDaemonSetPodIsPlacedByItsAffinity(t *testing.T) {
+	bound := func(name, status string) client.Object {
+		p := pod("cns-"+name, "", status).(*corev1.Pod)
+		p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+				{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{name}}}}}}}}
+		return p
+	}
+	c, workload := cns(3, 1, "")
+	const noRoom = "0/3 nodes are available: 1 Insufficient memory, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]"
+	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: []client.Object{bound("n1", unscheduled(noRoom+". preemption: no."))}}),
+		"Unschedulable: DaemonSet kube-system/cns: 1/3 available, 1 node stopped (stopped); 1 cannot be scheduled: "+noRoom+" (n1)")
+}
+
+func TestDaemonSetOf5000Nodes(t *testing.T) {
+	g := NewWithT(t)
+	var nodes, pods []client.Object
+	for i := range 5000 {
+		name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)
+		if i%2000 != 7 {
+			nodes = append(nodes, old(name))
+			continue
+		}
+		nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
+		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
+	}
+	c, workload := cns(5000, 4997, "")
+	f := explained(c, workload, scene{nodes: nodes, pods: pods})
+	expectWhy(t, f, "NodeFault: DaemonSet kube-system/cns: 4997/5000 available; 3 on nodes that are unreachable "+
+		"(aks-user-25795745-vmss000007, aks-user-25795745-vmss002007, aks-user-25795745-vmss004007)")
+	g.Expect(podsWanted(f).Inconclusive).To(BeFalse())
+
+	t.Run("all down", func(t *testing.T) {
+		nodes, pods = nil, nil
+		for i := range 5000 {
+			name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)
+			nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
+			pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
+		}
+		c, workload := cns(5000, 0, "")
+		f := explained(c, workload, scene{nodes: nodes, pods: pods})
+		NewWithT(t).Expect(f.Reason).To(Equal(v1alpha1.ReasonNodeFault))
+		NewWithT(t).Expect(f.Message).To(HaveSuffix("and 4997 more)"))
+		NewWithT(t).Expect(len(f.Message)).To(BeNumerically("<", 256))
+	})
+}

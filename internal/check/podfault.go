@@ -1,0 +1,223 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// fault is why a pod is not ready.
+type fault struct {
+	reason string
+	// text says it in a sentence that begins with a number of pods; key is what pods with the same cause have
+	// in common, and is the text where it is empty.
+	text, key string
+	// restarts of the container that crashes.
+	restarts int32
+	// passing says that the pod may soon be ready, or tell more.
+	passing bool
+	// places are where the fault is: nodes, or the pod while it is nowhere.
+	places []string
+}
+
+// maxWords is how much of what others say is repeated, in bytes.
+const maxWords = 200
+
+// PodSettled says that a pod explains nothing: it is ready, or it has ended and its controller makes another.
+func PodSettled(pod *corev1.Pod) bool {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return true
+	}
+	ready := podCondition(pod, corev1.PodReady)
+	return ready != nil && ready.Status == corev1.ConditionTrue
+}
+
+// containerFault says why the containers of a pod, which is on a node, are not ready: the image, the program, or
+// what they wait for, in this order.
+func containerFault(pod *corev1.Pod, readAt time.Time) fault {
+	containers := containersOf(pod)
+	for _, find := range []func(container, time.Time) (fault, bool){pullFault, crashFault, startFault} {
+		for _, c := range containers {
+			if f, ok := find(c, readAt); ok {
+				return f
+			}
+		}
+	}
+	return unready(pod, containers)
+}
+
+// container is the state of a container, with how it is called in a message.
+type container struct {
+	corev1.ContainerStatus
+	init  bool
+	title string
+}
+
+// finished says that an init container has done its work.
+func (c container) finished() bool {
+	return c.init && c.State.Terminated != nil && c.State.Terminated.ExitCode == 0
+}
+
+func containersOf(pod *corev1.Pod) []container {
+	var out []container
+	for _, s := range pod.Status.InitContainerStatuses {
+		out = append(out, container{s, true, "init container " + s.Name})
+	}
+	for _, s := range pod.Status.ContainerStatuses {
+		out = append(out, container{s, false, "container " + s.Name})
+	}
+	return out
+}
+
+// waiting is the kubelet's word for what a container waits for.
+func (c container) waiting() string {
+	if c.State.Waiting == nil {
+		return ""
+	}
+	return c.State.Waiting.Reason
+}
+
+// pullReasons are the kubelet's words for an image that does not arrive.
+var pullReasons = []string{
+	"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError",
+	"SignatureValidationFailed",
+}
+
+func pullFault(c container, _ time.Time) (fault, bool) {
+	if !slices.Contains(pullReasons, c.waiting()) {
+		return fault{}, false
+	}
+	key := fmt.Sprintf("cannot pull the image %s of %s", c.Image, c.title)
+	text := key + ": " + c.waiting()
+	if why := lastWords(c.State.Waiting.Message); why != "" {
+		text += ", " + why
+	}
+	return fault{reason: v1alpha1.ReasonImagePullFailed, key: key, text: text}, true
+}
+
+// lastWords of a chain of wrapped errors say what is wrong: "not found", "401 Unauthorized".
+func lastWords(message string) string {
+	message = strings.TrimSuffix(firstLine(message), ".")
+	if i := strings.LastIndex(message, ": "); i >= 0 {
+		return Truncate(message[i+2:], maxWords)
+	}
+	return "" // not wrapped: it repeats the name of the image
+}
+
+// crashMemory is how long after its last start a container that has crashed before and is not ready counts as one
+// that crashes: the kubelet forgives a crash after this time, too.
+const crashMemory = 10 * time.Minute
+
+func crashFault(c container, readAt time.Time) (fault, bool) {
+	last := c.LastTerminationState.Terminated
+	switch {
+	case c.waiting() == "CrashLoopBackOff":
+	case c.State.Terminated != nil && c.State.Terminated.ExitCode != 0:
+		last = c.State.Terminated
+	case c.State.Running != nil && !c.Ready && last != nil && c.RestartCount > 0 && readAt.Sub(c.State.Running.StartedAt.Time) < crashMemory:
+	default:
+		return fault{}, false
+	}
+	text := "crash-looping: " + c.title
+	if last != nil {
+		text += fmt.Sprintf(", last exit code %d", last.ExitCode)
+	}
+	if last != nil && last.Reason != "" {
+		text += " (" + last.Reason + ")"
+	}
+	return fault{reason: v1alpha1.ReasonCrashLooping, text: text, restarts: c.RestartCount}, true
+}
+
+// startReasons are the kubelet's words for a container that will start if nothing goes wrong.
+var startReasons = []string{"", "ContainerCreating", "PodInitializing"}
+
+// startFault is of a container that the kubelet cannot start, as for a ConfigMap that is not there.
+func startFault(c container, _ time.Time) (fault, bool) {
+	if slices.Contains(startReasons, c.waiting()) {
+		return fault{}, false
+	}
+	text := fmt.Sprintf("not ready: %s, cannot start: %s", c.title, c.waiting())
+	if c.State.Waiting.Message != "" {
+		text += ", " + Truncate(firstLine(c.State.Waiting.Message), maxWords)
+	}
+	return fault{reason: v1alpha1.ReasonNotReady, text: text}, true
+}
+
+// unready is of a pod whose containers run or are about to.
+func unready(pod *corev1.Pod, containers []container) fault {
+	f := fault{reason: v1alpha1.ReasonNotReady, passing: true}
+	var waiting, initializing, probed []string
+	for _, c := range containers {
+		switch {
+		case c.Ready || c.finished():
+		case c.State.Running == nil:
+			waiting = append(waiting, c.title)
+		case c.init:
+			initializing = append(initializing, c.title)
+		default:
+			probed = append(probed, c.title)
+		}
+	}
+	switch {
+	case len(initializing) > 0:
+		f.text = "not ready: " + Shorten(initializing, ", ") + ", still running"
+	case len(waiting) > 0:
+		f.text = "not ready: " + Shorten(waiting, ", ") + ", " + waitingFor(containers)
+	case len(probed) > 0:
+		f.text = "not ready: " + Shorten(probed, ", ") + ", its probe does not pass"
+	case len(containers) == 0:
+		f.text = "not ready: the kubelet has not started it yet"
+	default:
+		f.text = "not ready: a readiness gate is not met"
+		if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.Message != "" {
+			f.text = "not ready: " + Truncate(firstLine(ready.Message), maxWords)
+		}
+	}
+	return f
+}
+
+// waitingFor is what the first container that waits does wait for.
+func waitingFor(containers []container) string {
+	for _, c := range containers {
+		if c.waiting() != "" {
+			return c.waiting()
+		}
+	}
+	return "starting"
+}
+
+func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == conditionType {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// homeOf is the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet.
+func homeOf(pod *corev1.Pod) string {
+	if pod.Spec.NodeName != "" || pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {
+		return pod.Spec.NodeName
+	}
+	required := pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	if required == nil {
+		return ""
+	}
+	for _, term := range required.NodeSelectorTerms {
+		for _, field := range term.MatchFields {
+			if field.Key == "metadata.name" && field.Operator == corev1.NodeSelectorOpIn && len(field.Values) == 1 {
+				return field.Values[0]
+			}
+		}
+	}
+	return ""
+}

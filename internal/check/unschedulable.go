@@ -1,0 +1,92 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// schedulerText is what the scheduler says of a pod for which it finds no node, such as "0/3 nodes are available:
+// 1 Insufficient cpu, 2 node(s) were unschedulable. preemption: 0/3 nodes are available: ...".
+type schedulerText struct {
+	// message without what preemption would not change either.
+	message string
+	// states of nodes that the message names as hindrances.
+	states []nodeState
+	// anyTaint says that it names a hindrance by taint, but not which taint.
+	anyTaint bool
+	// other says that it names what does not go away when nodes recover.
+	other bool
+}
+
+// The reasons of the scheduler's plugins, in the words of all versions in use. What matches none of them, such as
+// "Insufficient cpu", is a reason of its own.
+var (
+	// hindrances go away when nodes recover.
+	hindrances = []struct {
+		state nodeState
+		texts []string
+	}{
+		{nodeCordoned, []string{"were unschedulable", "taint {" + corev1.TaintNodeUnschedulable}},
+		{nodeNotReady, []string{"taint {" + corev1.TaintNodeNotReady, "were not ready"}},
+		{nodeUnreachable, []string{"taint {" + corev1.TaintNodeUnreachable}},
+		{nodeStopped, []string{"taint {" + stoppedTaint}},
+	}
+	// unnamedTaints tell that there are taints, not which.
+	unnamedTaints = []string{"untolerated taint(s)", "taints that the pod didn't tolerate"}
+	// exclusions are of nodes that the pod is not meant for, or not meant to share with its like.
+	exclusions = []string{
+		"untolerated taint {", "had taint {", "node affinity", "node selector", "requested node name", "didn't satisfy plugin",
+		"that the pod didn't tolerate",
+		"pod affinity rules", "anti-affinity rules", "topology spread constraints",
+	}
+)
+
+var leadingCount = regexp.MustCompile(`^\d+ `)
+
+func parseSchedulerText(message string) schedulerText {
+	// The reasons are the first sentence; what follows is about preemption.
+	sentence, _, _ := strings.Cut(firstLine(message), ". ")
+	text := schedulerText{message: strings.TrimSuffix(sentence, ".")}
+	_, reasons, found := strings.Cut(text.message, " nodes are available: ")
+	if !found {
+		text.other = true
+		return text
+	}
+	for reason := range strings.SplitSeq(reasons, ", ") {
+		text.add(leadingCount.ReplaceAllString(reason, ""))
+	}
+	return text
+}
+
+func (t *schedulerText) add(reason string) {
+	for _, h := range hindrances {
+		if containsAny(reason, h.texts) {
+			t.states = append(t.states, h.state)
+			return
+		}
+	}
+	switch {
+	case containsAny(reason, unnamedTaints):
+		t.anyTaint = true
+	case !containsAny(reason, exclusions):
+		t.other = true
+	}
+}
+
+// mayBeNodes says whether nothing but nodes that are down or cordoned may keep the pod from being scheduled.
+func (t *schedulerText) mayBeNodes() bool { return !t.other && (t.anyTaint || len(t.states) > 0) }
+
+func containsAny(s string, texts []string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(s, text) })
+}
+
+// numbers differ between pods that wait for the same.
+var numbers = regexp.MustCompile(`\d+`)
+
+func withoutNumbers(s string) string { return numbers.ReplaceAllString(s, "") }

@@ -1,0 +1,103 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+// maxDemandPause is the longest time between two reads of what does not say enough.
+const maxDemandPause = 5 * time.Minute
+
+// demand says when the need is to be read again.
+func (s *source) demand(refresh check.Refresh) {
+	s.mu.Lock()
+	changed := s.refresh != refresh
+	if s.refresh.Revision != refresh.Revision {
+		s.revisions++
+	}
+	s.refresh = refresh
+	s.mu.Unlock()
+	if changed {
+		signal(s.demanded)
+	}
+}
+
+// demandedNow is how many revisions there were, and whether the answer to the last one says too little.
+func (s *source) demandedNow() (revisions int, inconclusive bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revisions, s.refresh.Inconclusive
+}
+
+// readOnDemand reads the need once for every revision of what it is to explain, and again, less and less often,
+// while it does not say enough.
+func (s *source) readOnDemand(ctx context.Context) {
+	began := s.live.options.Clock.Now()
+	pause := s.need.Interval
+	for s.awaitTurn(ctx) {
+		revisions, _ := s.demandedNow()
+		if !s.refill(ctx, began) {
+			continue // in turn
+		}
+		again, alive := s.awaitDemand(ctx, revisions, pause)
+		switch {
+		case !alive:
+			return
+		case again:
+			pause = min(2*pause, maxDemandPause)
+		default:
+			pause = s.need.Interval
+		}
+	}
+}
+
+// awaitDemand waits until another revision is to be explained, or until the pause is over and the same is to be
+// read again.
+func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration) (again, alive bool) {
+	timer := s.live.options.Clock.NewTimer(wait.Jitter(pause, jitter))
+	defer timer.Stop()
+	over := false
+	for {
+		revisions, inconclusive := s.demandedNow()
+		switch {
+		case revisions != read:
+			return false, true
+		case over && inconclusive:
+			return true, true
+		}
+		select {
+		case <-ctx.Done():
+			return false, false
+		case <-s.demanded:
+		case <-timer.C():
+			over = true
+		}
+	}
+}
+
+// awaitTurn keeps two reads of the same pods an interval apart, even when nobody wanted them in between.
+func (s *source) awaitTurn(ctx context.Context) bool {
+	l, clock := s.live, s.live.options.Clock
+	l.mu.Lock()
+	maps.DeleteFunc(l.podReads, func(need check.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
+	rest := time.Duration(0)
+	if last, read := l.podReads[s.need]; read {
+		rest = s.need.Interval - clock.Since(last)
+	}
+	l.mu.Unlock()
+	if !s.sleep(ctx, rest) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.podReads[s.need] = clock.Now()
+	return true
+}
