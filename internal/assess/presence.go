@@ -4,6 +4,7 @@
 package assess
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -200,7 +201,7 @@ func (a *assessment) blocking() *check.Finding {
 	return first
 }
 
-// closest is the partly present variant that lacks least. What may belong to something else is no part.
+// closest is the partly present variant that most likely is meant. What may belong to something else is no part.
 func (a *assessment) closest() *candidate {
 	var best *candidate
 	for i := range a.candidates {
@@ -208,11 +209,30 @@ func (a *assessment) closest() *candidate {
 		if c.ruledOut() || c.perhapsRuledOut() != nil || len(c.found()) == 0 || len(c.missing()) == 0 {
 			continue
 		}
-		if best == nil || len(c.missing()) < len(best.missing()) {
+		if best == nil || c.compare(best) < 0 {
 			best = c
 		}
 	}
 	return best
+}
+
+// compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack
+// less, then those of which more is there.
+func (c *candidate) compare(other *candidate) int {
+	return cmp.Or(
+		cmp.Compare(other.preconditions(), c.preconditions()),
+		cmp.Compare(len(c.missing()), len(other.missing())),
+		cmp.Compare(len(other.found()), len(c.found())))
+}
+
+// preconditions is 1 when the variant has any, and they hold; else 0.
+func (c *candidate) preconditions() int {
+	for _, f := range c.findings {
+		if f.Check.Expect() == v1alpha1.ExpectPrecondition && f.Present == v1alpha1.VerdictTrue {
+			return 1
+		}
+	}
+	return 0
 }
 
 func partialMessage(c *candidate) string {

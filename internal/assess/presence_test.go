@@ -140,6 +140,22 @@ func partialCases() []mappingCase {
 		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "variant first: ",
 	}, {
+		name: "of variants that lack as much the one of which more is there is told of",
+		spec: variants(
+			variant("first", checks(pieces[0], pieces[1])),
+			variant("second", checks(pieces[0], pieces[2], pieces[3]))),
+		cluster: with(deployment("one", 1, 1), deployment("four", 1, 1)),
+		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		says: "variant second: only a part is there, missing: no Deployment kube-system/three",
+	}, {
+		name: "a variant that the cluster is made for is told of before others",
+		spec: variants(
+			variant("anywhere", checks(pieces[0], pieces[1])),
+			variant("hosted", checks(onAKS, pieces[0], pieces[2], pieces[3]))),
+		cluster: with(aksNode, deployment("one", 1, 1)),
+		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		says: "variant hosted: only a part is there, missing: no Deployment kube-system/three; no Deployment kube-system/four",
+	}, {
 		name: "what every variant shares counts", spec: lines(checks(dns), variants(variant("a", checks(agent)))),
 		cluster: with(deployment("coredns", 2, 2)),
 		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
