@@ -214,8 +214,9 @@ func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 		created: d.Status.CurrentNumberScheduled, ready: d.Status.NumberReady, available: d.Status.NumberAvailable,
 	}
 	updated := d.Status.UpdatedNumberScheduled
-	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
-		updated = r.desired // the pods change when somebody deletes them; nothing is under way
+	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType || updated >= r.created {
+		// Nothing is under way: the pods change when somebody deletes them, or all that there are are new.
+		updated = r.desired
 	}
 	r.observe(d.Generation, d.Status.ObservedGeneration, updated)
 	if r.rolling {

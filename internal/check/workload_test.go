@@ -162,31 +162,39 @@ func TestDaemonSetHealth(t *testing.T) {
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 		"rolling out, one missing, as the default allows": {
-			"", "{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"True/True Progressing: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
 		},
+		"pods that are not created are no roll-out": {
+			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}",
+			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
+		},
+		"no pod is created at all": {
+			"", "{" + settled + "desiredNumberScheduled: 1}",
+			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available",
+		},
 		"rolling out, two missing": {
-			"", "{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
+			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 1/3 available, 1/3 updated",
 		},
 		"percentage is rounded up, within": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 30%}}}",
-			"{" + settled + "desiredNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 3}",
+			"{" + settled + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 3}",
 			"True/True Progressing: DaemonSet kube-system/azure-cns: 3/5 available, 1/5 updated",
 		},
 		"percentage is rounded up, over": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 30%}}}",
-			"{" + settled + "desiredNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"{" + settled + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/5 available, 1/5 updated",
 		},
 		"rolling out by surge, none may be missing": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}",
-			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
 		},
 		"as many as its own maxUnavailable allows": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 100%}}}",
-			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1}",
+			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1}",
 			"True/True Progressing: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
 		},
 		"new generation not seen yet": {
@@ -195,12 +203,12 @@ func TestDaemonSetHealth(t *testing.T) {
 		},
 		"OnDelete waits for somebody, that is no roll-out": {
 			"{updateStrategy: {type: OnDelete}}",
-			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 3}",
+			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 3}",
 			"True/True Healthy: DaemonSet kube-system/azure-cns: 3/3 available",
 		},
 		"OnDelete with one missing": {
 			"{updateStrategy: {type: OnDelete}}",
-			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 	} {
@@ -280,7 +288,7 @@ func TestWorkloadFamily(t *testing.T) {
 	const (
 		idle     = "{observedGeneration: 2}"
 		healthy  = "{observedGeneration: 2, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}"
-		rolling  = "{observedGeneration: 2, desiredNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}"
+		rolling  = "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}"
 		broken   = "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}"
 		prefixed = "DaemonSet kube-system/ama-logs-"
 	)
@@ -458,4 +466,45 @@ func TestWorkloadNeeds(t *testing.T) {
 	NewWithT(t).Expect(c.Needs()).To(ConsistOf(Need{
 		Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, Namespace: "monitoring",
 	}), "one watch of the kind serves all checks of the namespace")
+}
+
+func TestWorkloadMinAvailable(t *testing.T) {
+	const (
+		deadline = `conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: timed out}]`
+		istiod   = "Deployment kube-system/istiod: "
+	)
+	for name, test := range map[string]struct {
+		minAvailable int
+		spec, status string
+		want         string
+	}{
+		"enough":            {1, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 1", "True/True Healthy: " + istiod + "1/2 available, 1 is enough"},
+		"all":               {1, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 2", "True/True Healthy: " + istiod + "2/2 available"},
+		"too few":           {1, "{replicas: 2}", "updatedReplicas: 2", "True/False WorkloadUnavailable: " + istiod + "0/2 available"},
+		"more than its own": {4, "{replicas: 4}", "updatedReplicas: 4, availableReplicas: 3", "True/False WorkloadUnavailable: " + istiod + "3/4 available"},
+		"wants fewer":       {3, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 1", "True/False WorkloadUnavailable: " + istiod + "1/2 available"},
+		"wants fewer, all":  {3, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 2", "True/True Healthy: " + istiod + "2/2 available"},
+		"idle":              {1, "{replicas: 0}", "updatedReplicas: 0", "True/NotAssessed Idle: " + istiod + "idle, it wants no pods"},
+		"rolling":           {1, "{replicas: 2}", "updatedReplicas: 1, availableReplicas: 1", "True/True Progressing: " + istiod + "1/2 available, 1/2 updated"},
+		// The Deployment itself waits for its second pod in vain.
+		"its deadline is over, as one never comes": {
+			1, "{replicas: 2}", "replicas: 2, updatedReplicas: 2, availableReplicas: 1, " + deadline, "True/True Healthy: " + istiod + "1/2 available, 1 is enough",
+		},
+		"its deadline is over, old pods are left": {
+			1, "{replicas: 2}", "replicas: 3, updatedReplicas: 1, availableReplicas: 2, " + deadline,
+			"True/False RolloutStuck: " + istiod + "2/2 available, 1/2 updated: timed out",
+		},
+		"its deadline is over, old pods are left beside as many new ones": {
+			1, "{replicas: 2}", "replicas: 4, updatedReplicas: 2, availableReplicas: 2, " + deadline,
+			"True/False RolloutStuck: " + istiod + "2/2 available: timed out",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck(fmt.Sprintf("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [istiod], minAvailable: %d}}", test.minAvailable))
+			expectTold(t, c, seeing(c, deployment("istiod", test.spec, "{observedGeneration: 2, "+test.status+"}")), test.want)
+		})
+	}
+	c := newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [a], minAvailable: 2}}")
+	expectTold(t, c, seeing(c, daemonSet("a", "", "{observedGeneration: 2, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}")),
+		"True/True Healthy: DaemonSet kube-system/a: 2/3 available, 2 is enough")
 }
