@@ -119,6 +119,9 @@ func (p *pod) object(namespace string) *corev1.Pod {
 		o.Labels = map[string]string{}
 	}
 	o.Labels["pod-template-hash"] = p.revision
+	if p.owner.Kind == "DaemonSet" {
+		bind(&o.Spec, p.node.Name)
+	}
 	if p.going {
 		o.DeletionTimestamp, o.DeletionGracePeriodSeconds = &p.now, new(int64(30))
 	}
@@ -129,6 +132,15 @@ func (p *pod) object(namespace string) *corev1.Pod {
 	o.Spec.NodeName = p.node.Name
 	p.run(o)
 	return o
+}
+
+// bind makes a pod one of the node, as the controller of DaemonSets does.
+func bind(spec *corev1.PodSpec, node string) {
+	spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+			{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node}},
+		}}},
+	}}}
 }
 
 // pend writes down that no node has been found.
@@ -165,7 +177,7 @@ func (p *pod) run(o *corev1.Pod) {
 	}
 	for _, c := range o.Spec.Containers {
 		status := corev1.ContainerStatus{Name: c.Name, Image: c.Image, Ready: true, Started: new(true),
-			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metaTime(birth)}}}
 		switch {
 		case p.fault != nil && (p.fault.Init || p.fault.State == Starting):
 			status.Ready, status.Started = false, new(false)
@@ -217,7 +229,7 @@ func (p *pod) container(name, image string) corev1.ContainerStatus {
 		}
 	default:
 		status.Started = new(true)
-		status.State.Running = &corev1.ContainerStateRunning{}
+		status.State.Running = &corev1.ContainerStateRunning{StartedAt: metaTime(birth)}
 	}
 	return status
 }

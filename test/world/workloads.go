@@ -198,8 +198,7 @@ func (l *workload) settleDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
 		}
 		if _, unfit := repelled(n, tolerations, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute); unfit {
 			if _, driven := repelled(n, tolerations, corev1.TaintEffectNoExecute); !driven && !n.joining {
-				stray := l.newPod(n, l.rollOut == nil, n.Name)
-				l.ghosts = append(l.ghosts, stray)
+				l.ghosts = append(l.ghosts, l.newPod(n, l.rollOut == nil, n.Name))
 				strays++
 			}
 			continue

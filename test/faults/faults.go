@@ -1,0 +1,254 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package faults holds what can go wrong in a cluster as data: faults.yaml says of each fault how to cause it and
+// what archmap must then say, harmless.yaml lists what only looks like one. README.md explains the vocabulary.
+package faults
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/test/world"
+)
+
+//go:embed faults.yaml harmless.yaml
+var data embed.FS
+
+// Case is a fault, or what looks like one.
+type Case struct {
+	// Name says what happens, in a few words.
+	Name string `json:"name"`
+	// Shape of the cluster.
+	Shape string `json:"shape"`
+	// Row of the table that it is about: the name of a mapping.
+	Row string `json:"row"`
+	// Break is what is done to the cluster.
+	Break []Step `json:"break"`
+	// After how long it is looked at; two minutes when it is not said. What then is seen has the longest grace
+	// period to turn.
+	After metav1.Duration `json:"after"`
+	// Expect is what turns; every mapping that is not named here must stay as it was.
+	Expect []Expectation `json:"expect"`
+	// Causes is how many causes the architecture then counts; any number when it is not said.
+	Causes *int `json:"causes"`
+	// Complete of the architecture as status/reason, when it turns.
+	Complete string `json:"complete"`
+	// Platform is its PlatformDetected, when it turns.
+	Platform string `json:"platform"`
+}
+
+// Expectation is what mappings say: conditions as status/reason, and words that the message of the worse one holds.
+type Expectation struct {
+	Rows    []string `json:"rows"`
+	Present string   `json:"present"`
+	Healthy string   `json:"healthy"`
+	// Documented is AsDocumented.
+	Documented string   `json:"documented"`
+	Says       []string `json:"says"`
+	// Changes says that nothing but version, variants, methods or documentation may have become another.
+	Changes bool `json:"changes"`
+}
+
+// Step does one thing to a world.
+type Step struct {
+	// Delete an object, named as Kind name or Kind namespace/name; with a node goes what belongs to it.
+	Delete string `json:"delete"`
+	// Create an object.
+	Create map[string]any `json:"create"`
+	// Patch an object by merging.
+	Patch *Patch `json:"patch"`
+	// Pods of a workload are in a state.
+	Pods *PodsStep `json:"pods"`
+	// RollOut changes a workload's image.
+	RollOut *RollOutStep `json:"rollOut"`
+	// Node is in a state.
+	Node *NodeStep `json:"node"`
+	// Condition that a node's problem detector reports.
+	Condition *ConditionStep `json:"condition"`
+	// Join adds a node like another one.
+	Join *JoinStep `json:"join"`
+	// Freeze a lease, or the autoscaler's status: it is not written any more.
+	Freeze string `json:"freeze"`
+	// Release a lease: its holder gave it up, and nobody else takes it.
+	Release string `json:"release"`
+	// Answer of the API server to a path.
+	Answer *AnswerStep `json:"answer"`
+	// Wait lets time pass while archmap looks on.
+	Wait *metav1.Duration `json:"wait"`
+	// Repair all that was broken so far.
+	Repair bool `json:"repair"`
+}
+
+// Patch merges fields into an object.
+type Patch struct {
+	Of    string         `json:"of"`
+	Merge map[string]any `json:"merge"`
+}
+
+// PodsStep is what is wrong with pods of a workload.
+type PodsStep struct {
+	Of         string `json:"of"`
+	world.Pods `json:",inline"`
+}
+
+// RollOutStep is a change of a workload's image, and how far it has come; without that it is over.
+type RollOutStep struct {
+	Of        string         `json:"of"`
+	Container string         `json:"container"`
+	Tag       string         `json:"tag"`
+	Stops     *world.RollOut `json:"stops"`
+}
+
+// NodeStep is the state of a node, named as pool/index.
+type NodeStep struct {
+	Of    string          `json:"of"`
+	State world.NodeState `json:"state"`
+}
+
+// ConditionStep is a condition of a node; one that is frozen is not written again.
+type ConditionStep struct {
+	Of      string                 `json:"of"`
+	Type    string                 `json:"type"`
+	Status  corev1.ConditionStatus `json:"status"`
+	Reason  string                 `json:"reason"`
+	Message string                 `json:"message"`
+	Frozen  bool                   `json:"frozen"`
+}
+
+// JoinStep adds a node.
+type JoinStep struct {
+	Like string `json:"like"`
+	Name string `json:"name"`
+}
+
+// AnswerStep is an answer of the API server.
+type AnswerStep struct {
+	Path   string `json:"path"`
+	Status int    `json:"status"`
+	Body   string `json:"body"`
+}
+
+// Faults are the cases of faults.yaml.
+func Faults() ([]Case, error) { return read("faults.yaml") }
+
+// Harmless are the cases of harmless.yaml.
+func Harmless() ([]Case, error) { return read("harmless.yaml") }
+
+func read(file string) ([]Case, error) {
+	text, err := data.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var cases []Case
+	if err := yaml.UnmarshalStrict(text, &cases); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	seen := map[string]bool{}
+	for _, c := range cases {
+		if seen[c.Name] {
+			return nil, fmt.Errorf("%s: %q is there twice", file, c.Name)
+		}
+		seen[c.Name] = true
+	}
+	return cases, nil
+}
+
+// apply does the steps; healthy is the state to which a repair goes back.
+func apply(w *world.World, steps []Step, healthy world.State, look func(*world.Verdicts)) error {
+	for i, step := range steps {
+		if err := step.apply(w, healthy, look); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdicts)) error {
+	switch {
+	case s.Delete != "":
+		return onObject(s.Delete, w.Delete)
+	case s.Create != nil:
+		return w.Create(&unstructured.Unstructured{Object: s.Create})
+	case s.Patch != nil:
+		return onObject(s.Patch.Of, func(ref world.Ref) error { return w.Patch(ref, s.Patch.Merge) })
+	case s.Pods != nil:
+		return onObject(s.Pods.Of, func(ref world.Ref) error { return w.SetPods(ref, s.Pods.Pods) })
+	case s.RollOut != nil:
+		return onObject(s.RollOut.Of, func(ref world.Ref) error {
+			return w.RollOut(ref, s.RollOut.Container, s.RollOut.Tag, s.RollOut.Stops)
+		})
+	case s.Node != nil:
+		return onNode(w, s.Node.Of, func(name string) error { return w.SetNode(name, s.Node.State) })
+	case s.Condition != nil:
+		return onNode(w, s.Condition.Of, func(name string) error {
+			c := s.Condition
+			return w.SetNodeCondition(name, corev1.NodeCondition{
+				Type: corev1.NodeConditionType(c.Type), Status: c.Status, Reason: c.Reason, Message: c.Message}, c.Frozen)
+		})
+	case s.Join != nil:
+		return onNode(w, s.Join.Like, func(name string) error { return w.Join(name, s.Join.Name) })
+	case s.Freeze != "":
+		return onObject(s.Freeze, w.Freeze)
+	case s.Release != "":
+		return onObject(s.Release, func(ref world.Ref) error {
+			return errors.Join(w.Freeze(ref), w.Patch(ref, map[string]any{"spec": map[string]any{"holderIdentity": ""}}))
+		})
+	case s.Answer != nil:
+		status := s.Answer.Status
+		if status == 0 {
+			status = http.StatusOK
+		}
+		w.Answer(s.Answer.Path, check.Response{Status: status, Body: s.Answer.Body})
+		return nil
+	case s.Wait != nil:
+		return watch(w, s.Wait.Duration, look)
+	case s.Repair:
+		w.Restore(healthy)
+		return nil
+	}
+	return errors.New("says nothing")
+}
+
+func onObject(text string, do func(world.Ref) error) error {
+	ref, err := world.ParseRef(text)
+	if err != nil {
+		return err
+	}
+	return do(ref)
+}
+
+func onNode(w *world.World, text string, do func(string) error) error {
+	name, err := w.NodeName(text)
+	if err != nil {
+		return err
+	}
+	return do(name)
+}
+
+// glance is how often archmap looks while time passes.
+const glance = 15 * time.Second
+
+// watch lets time pass, and looks at once, often, and at the end.
+func watch(w *world.World, d time.Duration, look func(*world.Verdicts)) error {
+	for left := d; ; left -= glance {
+		verdicts, err := w.Judge()
+		if err != nil {
+			return err
+		}
+		look(verdicts)
+		if left <= 0 {
+			return nil
+		}
+		w.Advance(min(glance, left))
+	}
+}

@@ -1,0 +1,289 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/world"
+)
+
+// longestGrace is longer than any grace period of the catalogue.
+const longestGrace = 2*time.Minute + time.Second
+
+var loaded sync.Map
+
+// newWorld settles a shape; each is loaded once.
+func newWorld(g Gomega, name string) *world.World {
+	shape, ok := loaded.Load(name)
+	if !ok {
+		var err error
+		shape, err = shapes.Load(name)
+		g.Expect(err).NotTo(HaveOccurred())
+		loaded.Store(name, shape)
+	}
+	w, err := world.New(shape.(*shapes.Shape))
+	g.Expect(err).NotTo(HaveOccurred())
+	return w
+}
+
+func judge(g Gomega, w *world.World) *world.Verdicts {
+	verdicts, err := w.Judge()
+	g.Expect(err).NotTo(HaveOccurred())
+	return verdicts
+}
+
+// Every fault is seen, named, and told from everything else; repaired, it is forgotten.
+func TestFaults(t *testing.T) {
+	cases, err := Faults()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	count := 0
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			g := NewWithT(t)
+			w := newWorld(g, c.Shape)
+			before := judge(g, w)
+			healthy := w.Save()
+			w.Advance(time.Minute)
+			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
+
+			expectGrace(g, &c, judge(g, w))
+			broken := live(g, w, &c)
+			g.Expect(c.differences(before, broken)).To(BeEmpty())
+
+			w.Restore(healthy)
+			judge(g, w)
+			w.Advance(time.Minute)
+			expectSame(g, before, judge(g, w))
+			count++
+		})
+	}
+	t.Logf("COUNT %d faults", count)
+}
+
+// live lets the time of the case pass, and then the longest grace period, and tells what archmap says at the end.
+func live(g Gomega, w *world.World, c *Case) *world.Verdicts {
+	after := c.After.Duration
+	if after == 0 {
+		after = 2 * time.Minute
+	}
+	_, err := w.Run(after, after)
+	g.Expect(err).NotTo(HaveOccurred())
+	verdicts, err := w.Run(longestGrace, longestGrace)
+	g.Expect(err).NotTo(HaveOccurred())
+	return verdicts
+}
+
+// expectGrace holds that nothing turns unhealthy at once that has a grace period.
+func expectGrace(g Gomega, c *Case, seen *world.Verdicts) {
+	for _, e := range c.Expect {
+		for _, row := range e.Rows {
+			m := seen.Mappings[row]
+			g.Expect(m).NotTo(BeNil(), "there is no row %s", row)
+			if ptr.Deref(m.Spec.GracePeriodSeconds, 0) > 0 {
+				g.Expect(meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeFalse(), "%s: %s", row, m.Status.Message)
+			}
+		}
+	}
+}
+
+// differences tells in what the verdicts are not as the case expects.
+func (c *Case) differences(before, after *world.Verdicts) []string {
+	var told []string
+	was, is := before.Summary(), after.Summary()
+	expected := map[string]Expectation{}
+	for _, e := range c.Expect {
+		for _, row := range e.Rows {
+			expected[row] = e
+		}
+	}
+	if _, ok := expected[c.Row]; !ok {
+		told = append(told, fmt.Sprintf("the row %s is not among what is expected", c.Row))
+	}
+	for _, row := range slices.Sorted(maps.Keys(is)) {
+		message := after.Mappings[row].Status.Message
+		e, ok := expected[row]
+		if !ok {
+			if was[row].Present != is[row].Present || was[row].Healthy != is[row].Healthy || !slices.Equal(was[row].Variants, is[row].Variants) {
+				told = append(told, fmt.Sprintf("%s turned from %+v to %+v: %s", row, was[row], is[row], message))
+			}
+			continue
+		}
+		told = append(told, e.differences(row, was[row], is[row], after.Mappings[row])...)
+	}
+	return append(told, c.architectureDifferences(before, after)...)
+}
+
+func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha1.ComponentMapping) []string {
+	var told []string
+	hold := func(what, want, got string) {
+		if want != got {
+			told = append(told, fmt.Sprintf("%s: %s is %s, want %s: %s", row, what, got, want, m.Status.Message))
+		}
+	}
+	hold("Present", cmp.Or(e.Present, was.Present), is.Present)
+	hold("Healthy", cmp.Or(e.Healthy, was.Healthy), is.Healthy)
+	if e.Documented != "" {
+		hold("AsDocumented", e.Documented, is.AsDocumented)
+	}
+	if e.Changes && fmt.Sprint(was) == fmt.Sprint(is) {
+		told = append(told, row+" does not change")
+	}
+	for _, word := range e.Says {
+		if !strings.Contains(m.Status.Message, word) {
+			told = append(told, fmt.Sprintf("%s does not say %q: %s", row, word, m.Status.Message))
+		}
+	}
+	return told
+}
+
+// architectureDifferences holds the architecture to what its mappings say.
+func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
+	var told []string
+	was, is := shapes.ArchitectureVerdict(before.Architecture), shapes.ArchitectureVerdict(after.Architecture)
+	unhealthy := 0
+	for _, m := range after.Mappings {
+		if meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy) {
+			unhealthy++
+		}
+	}
+	told = append(told, differ("PlatformDetected", is.PlatformDetected, cmp.Or(c.Platform, was.PlatformDetected))...)
+	told = append(told, differ("Complete", is.Complete, cmp.Or(c.Complete, was.Complete))...)
+	if c.Platform == "" && strings.HasPrefix(is.Healthy, "False/") != (unhealthy > 0) {
+		told = append(told, fmt.Sprintf("the architecture's Healthy is %s while %d mappings are unhealthy", is.Healthy, unhealthy))
+	}
+	if c.Causes != nil && *c.Causes != len(after.Architecture.Status.Causes) {
+		told = append(told, fmt.Sprintf("the architecture has %d causes, want %d: %+v", len(after.Architecture.Status.Causes), *c.Causes,
+			after.Architecture.Status.Causes))
+	}
+	return told
+}
+
+func differ(what, got, want string) []string {
+	if got == want {
+		return nil
+	}
+	return []string{fmt.Sprintf("the architecture's %s is %s, want %s", what, got, want)}
+}
+
+// expectSame holds everything but times to what it was.
+func expectSame(g Gomega, before, after *world.Verdicts) {
+	for name, m := range before.Mappings {
+		g.Expect(timeless(after.Mappings[name])).To(Equal(timeless(m)), name)
+	}
+	g.Expect(shapes.ArchitectureVerdict(after.Architecture)).To(Equal(shapes.ArchitectureVerdict(before.Architecture)))
+	g.Expect(after.Architecture.Status.Causes).To(Equal(before.Architecture.Status.Causes))
+	g.Expect(after.PodLists).To(Equal(before.PodLists))
+}
+
+func timeless(m *v1alpha1.ComponentMapping) v1alpha1.ComponentMappingStatus {
+	status := *m.Status.DeepCopy()
+	for i := range status.Conditions {
+		status.Conditions[i].LastTransitionTime = metav1.Time{}
+	}
+	for i := range status.Checks {
+		status.Checks[i].LastTransitionTime = metav1.Time{}
+	}
+	return status
+}
+
+// Faults that come and go one after the other in the same cluster leave nothing behind.
+func TestFaultsLeaveNothingBehind(t *testing.T) {
+	cases, err := Faults()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	byShape := map[string][]Case{}
+	for _, c := range cases {
+		byShape[c.Shape] = append(byShape[c.Shape], c)
+	}
+	for name, cases := range byShape {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			w := newWorld(g, name)
+			before := judge(g, w)
+			healthy := w.Save()
+			for _, c := range cases {
+				w.Advance(time.Minute)
+				g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), c.Name)
+				w.Advance(30 * time.Second)
+				judge(g, w)
+				w.Restore(healthy)
+				w.Advance(time.Minute)
+				judge(g, w)
+			}
+			w.Advance(time.Hour)
+			expectSame(g, before, judge(g, w))
+		})
+	}
+}
+
+// What only looks like a fault turns nothing.
+func TestHarmless(t *testing.T) {
+	cases, err := Harmless()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	count := 0
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			g := NewWithT(t)
+			w := newWorld(g, c.Shape)
+			before := judge(g, w)
+			healthy := w.Save()
+			began := w.Now()
+			look := func(verdicts *world.Verdicts) {
+				g.Expect(turned(before, verdicts)).To(BeEmpty(), "%s after the beginning", w.Now().Sub(began))
+			}
+			w.Advance(time.Minute)
+			g.Expect(apply(w, c.Break, healthy, look)).To(Succeed())
+			after := c.After.Duration
+			if after == 0 {
+				after = 8 * time.Minute
+			}
+			g.Expect(watch(w, after, look)).To(Succeed())
+			end := judge(g, w)
+			for _, e := range c.Expect {
+				for _, row := range e.Rows {
+					g.Expect(e.differences(row, before.Summary()[row], end.Summary()[row], end.Mappings[row])).To(BeEmpty())
+				}
+			}
+			count++
+		})
+	}
+	t.Logf("COUNT %d non-faults", count)
+}
+
+// turned lists what is False and was not.
+func turned(before, after *world.Verdicts) []string {
+	var told []string
+	bad := func(what, was, is string) {
+		if strings.HasPrefix(is, "False/") && !strings.HasPrefix(was, "False/") {
+			told = append(told, fmt.Sprintf("%s turned from %s to %s", what, was, is))
+		}
+	}
+	was, is := before.Summary(), after.Summary()
+	for _, row := range slices.Sorted(maps.Keys(is)) {
+		bad(row+": Present", was[row].Present, is[row].Present)
+		bad(row+": Healthy", was[row].Healthy, is[row].Healthy)
+		if len(told) > 0 {
+			told = append(told, after.Mappings[row].Status.Message)
+			return told
+		}
+	}
+	a, b := shapes.ArchitectureVerdict(before.Architecture), shapes.ArchitectureVerdict(after.Architecture)
+	bad("the architecture's Complete", a.Complete, b.Complete)
+	bad("the architecture's Healthy", a.Healthy, b.Healthy)
+	return told
+}
