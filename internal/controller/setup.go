@@ -59,7 +59,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(observer); err != nil {
 		return fmt.Errorf("observer: %w", err)
 	}
-	writer := &statusWriter{client: c, recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock}
+	writer := &statusWriter{
+		client: c, clock: options.Observe.Clock,
+		teller: &teller{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock},
+	}
 	mappings := &MappingReconciler{reader: c, observer: observer, writer: writer, clock: options.Observe.Clock}
 	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
 		return fmt.Errorf("controller of ComponentMappings: %w", err)

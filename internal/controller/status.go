@@ -11,13 +11,10 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,7 +28,7 @@ import (
 // ownConditions are the types that archmap writes; conditions of other types belong to somebody else.
 var ownConditions = sets.New(
 	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented,
-	v1alpha1.ConditionPresent, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete)
+	v1alpha1.ConditionPresent, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported)
 
 // withoutForeign leaves out what others have written: applying it would take it over from them.
 func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
@@ -43,9 +40,9 @@ const counterInterval = 5 * time.Second
 
 // statusWriter applies statuses, only when they changed, and tells of transitions by events.
 type statusWriter struct {
-	client   client.Client
-	recorder events.EventRecorder
-	clock    clock.Clock
+	client client.Client
+	teller *teller
+	clock  clock.Clock
 
 	mu      sync.Mutex
 	written map[observe.Key]time.Time
@@ -109,7 +106,7 @@ func (w *statusWriter) write(
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
 	w.note(key)
-	w.tell(object, c.before, c.after)
+	w.teller.tell(key, object, c.before, c.after)
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
@@ -138,6 +135,7 @@ func (w *statusWriter) forget(key observe.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.written, key)
+	w.teller.forget(key)
 }
 
 // withoutCounters is the status without the texts that count: messages and versions.
@@ -157,7 +155,7 @@ func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.Component
 // numbers of the node pools.
 func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1alpha1.ClusterArchitectureStatus {
 	s := status.DeepCopy()
-	s.ObservedAt = metav1.Time{}
+	s.ObservedAt, s.Message, s.Abstract = metav1.Time{}, "", nil
 	for i := range s.Conditions {
 		s.Conditions[i].Message = ""
 	}
@@ -166,6 +164,9 @@ func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1a
 	}
 	for i := range s.Components {
 		s.Components[i].Version = ""
+	}
+	for i := range s.Skews {
+		s.Skews[i].Message = ""
 	}
 	for i, pool := range s.NodePools {
 		s.NodePools[i] = v1alpha1.NodePool{Name: pool.Name, Mode: pool.Mode, OS: pool.OS}
@@ -183,31 +184,4 @@ func convert(from, to any) error {
 		return fmt.Errorf("decode the status: %w", err)
 	}
 	return nil
-}
-
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
-
-// tell records an event for every condition that turned: from, to, why. First impressions are told only
-// when they are bad.
-func (w *statusWriter) tell(object client.Object, before, after []metav1.Condition) {
-	for _, now := range after {
-		if now.Type == v1alpha1.ConditionReady || now.Type == v1alpha1.ConditionStalled {
-			continue
-		}
-		was := metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotYetObserved}
-		if c := meta.FindStatusCondition(before, now.Type); c != nil {
-			was = *c
-		}
-		first := was.Reason == v1alpha1.ReasonNotYetObserved
-		bad := now.Type == v1alpha1.ConditionHealthy && now.Status == metav1.ConditionFalse
-		if was.Status == now.Status || (first && !bad) {
-			continue
-		}
-		kind := corev1.EventTypeNormal
-		if now.Status == metav1.ConditionFalse && now.Type != v1alpha1.ConditionAsDocumented {
-			kind = corev1.EventTypeWarning
-		}
-		w.recorder.Eventf(object, nil, kind, now.Reason, "Evaluate", "%s",
-			check.Truncate(fmt.Sprintf("%s turned from %s to %s: %s", now.Type, was.Status, now.Status, now.Message), check.MaxMessage))
-	}
 }

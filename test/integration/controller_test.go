@@ -63,8 +63,8 @@ var _ = Describe("A ComponentMapping", func() {
 		Expect(net.requests(statusWrite + "web/status")).To(Equal(before + 2))
 
 		Eventually(notesAbout("web")).WithTimeout(soon).Should(ConsistOf(
-			HavePrefix("Healthy turned from True to False: controller: Deployment default/web: 0/2 available"),
-			HavePrefix("Healthy turned from False to True: ")))
+			HavePrefix("web turned from healthy to unhealthy: WorkloadUnavailable: controller: Deployment default/web: 0/2 available"),
+			Equal("web turned from unhealthy to healthy: AllChecksPass: 1 of 1 checks pass")))
 	})
 
 	It("says what is absent, and sees it come and go", func() {
@@ -494,7 +494,7 @@ var _ = Describe("A ClusterArchitecture", func() {
 
 		setAvailable(d, 0)
 		Eventually(architecture).WithTimeout(soon).Should(And(
-			haveCondition("Healthy", "False", "ComponentsUnhealthy", "part (WorkloadUnavailable)"),
+			haveCondition("Healthy", "False", "ComponentsUnhealthy", "1 unhealthy by 1 cause: part: WorkloadUnavailable: "),
 			HaveField("Status.Causes", ConsistOf(And(HaveField("Reason", "WorkloadUnavailable"), HaveField("Components", ConsistOf("part")))))))
 
 		deployment("nothing", 1)

@@ -143,8 +143,8 @@ var _ = Describe("The status of a ClusterArchitecture", func() {
 
 	It("fills the further columns of kubectl get -o wide", func() {
 		table := tableOf("clusterarchitectures", architecture.Name)
-		Expect(columns(table, wide)).To(Equal([]string{"Ready", "Detected", "As-Documented", "Message"}))
-		Expect(cells(table, wide)).To(HaveExactElements("True", "True", "Unknown", "One component is unhealthy."))
+		Expect(columns(table, wide)).To(Equal([]string{"Ready", "Detected", "As-Documented", "Supported", "Message"}))
+		Expect(cells(table, wide)).To(HaveExactElements("True", "True", "Unknown", "False", "A disk plugin is unhealthy."))
 	})
 })
 

@@ -1,0 +1,159 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+const (
+	// maxNote is the length of an event's note, in bytes.
+	maxNote = 1024
+	// reasonInterval is the least time until the same reason is told again while nothing else turns.
+	reasonInterval = time.Minute
+)
+
+// words are what the conditions say, to be put behind "turned from" and "to".
+var words = map[string]map[metav1.ConditionStatus]string{
+	v1alpha1.ConditionPresent: {
+		metav1.ConditionTrue: "present", metav1.ConditionFalse: "absent", metav1.ConditionUnknown: "unseen"},
+	v1alpha1.ConditionHealthy: {
+		metav1.ConditionTrue: "healthy", metav1.ConditionFalse: "unhealthy", metav1.ConditionUnknown: "of unknown health"},
+	v1alpha1.ConditionAsDocumented: {
+		metav1.ConditionTrue: "as documented", metav1.ConditionFalse: "not as documented", metav1.ConditionUnknown: "not comparable with its documentation"},
+	v1alpha1.ConditionPlatformDetected: {
+		metav1.ConditionTrue: "detected", metav1.ConditionFalse: "not detected", metav1.ConditionUnknown: "unseen"},
+	v1alpha1.ConditionComplete: {
+		metav1.ConditionTrue: "complete", metav1.ConditionFalse: "incomplete", metav1.ConditionUnknown: "of unknown completeness"},
+	v1alpha1.ConditionVersionsSupported: {
+		metav1.ConditionTrue: "of supported versions", metav1.ConditionFalse: "of unsupported versions", metav1.ConditionUnknown: "of unknown versions"},
+}
+
+func wordOf(c metav1.Condition) string {
+	if c.Reason == v1alpha1.ReasonPartial {
+		return "present only in part"
+	}
+	return words[c.Type][c.Status]
+}
+
+// teller tells of transitions by events.
+type teller struct {
+	recorder events.EventRecorder
+	clock    clock.PassiveClock
+
+	mu sync.Mutex
+	// told says when a reason was last told of an object.
+	told map[toldReason]time.Time
+}
+
+type toldReason struct {
+	key    observe.Key
+	reason string
+}
+
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
+
+// tell records an event for every condition that turned, and when another fault takes the place of one.
+func (t *teller) tell(key observe.Key, object client.Object, before, after []metav1.Condition) {
+	led := leaderTurned(before, after)
+	for _, now := range after {
+		if words[now.Type] == nil {
+			continue
+		}
+		was := conditionIn(before, now.Type)
+		note, again := sentence(object.GetName(), was, now, led)
+		if note == "" || (t.toldLately(toldReason{key, now.Reason}) && again) {
+			continue
+		}
+		kind := corev1.EventTypeNormal
+		if now.Status == metav1.ConditionFalse && now.Type != v1alpha1.ConditionAsDocumented {
+			kind = corev1.EventTypeWarning
+		}
+		// Events of the same action and reason are counted as one.
+		t.recorder.Eventf(object, nil, kind, now.Reason, "Evaluate"+now.Type, "%s", check.Truncate(note, maxNote))
+	}
+}
+
+// sentence tells the transition of a condition: from, to, why; it is empty when there is nothing to tell. A
+// first impression is told only when it is bad, and so is what merely follows from the component having come
+// or gone (led). again says that the condition did not turn, only its reason did.
+func sentence(name string, was, now metav1.Condition, led bool) (note string, again bool) {
+	unhealthy := now.Type == v1alpha1.ConditionHealthy && now.Status == metav1.ConditionFalse
+	why := now.Reason + ": " + now.Message
+	switch from, to := wordOf(was), wordOf(now); {
+	case from == to && unhealthy && was.Reason != now.Reason:
+		return fmt.Sprintf("%s is still unhealthy, its reason turned from %s to %s", name, was.Reason, why), true
+	case from == to:
+		return "", false
+	case was.Reason == v1alpha1.ReasonNotYetObserved && unhealthy:
+		return fmt.Sprintf("%s is unhealthy: %s", name, why), false
+	case was.Reason == v1alpha1.ReasonNotYetObserved:
+		return "", false
+	case led && !leads(now.Type) && !unhealthy:
+		return "", false
+	default:
+		return fmt.Sprintf("%s turned from %s to %s: %s", name, from, to, why), false
+	}
+}
+
+// leads says of a condition that the others are Unknown unless it is True.
+func leads(conditionType string) bool {
+	return conditionType == v1alpha1.ConditionPresent || conditionType == v1alpha1.ConditionPlatformDetected
+}
+
+func leaderTurned(before, after []metav1.Condition) bool {
+	for _, now := range after {
+		if leads(now.Type) {
+			return conditionIn(before, now.Type).Status != now.Status
+		}
+	}
+	return false
+}
+
+// conditionIn is the condition of a type; one that is missing has not been observed yet.
+func conditionIn(conditions []metav1.Condition, conditionType string) metav1.Condition {
+	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
+		return *c
+	}
+	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotYetObserved}
+}
+
+// toldLately says whether a reason was told within the last minute, and notes that it is told now.
+func (t *teller) toldLately(r toldReason) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.clock.Now()
+	if last, ok := t.told[r]; ok && now.Sub(last) < reasonInterval {
+		return true
+	}
+	if t.told == nil {
+		t.told = map[toldReason]time.Time{}
+	}
+	t.told[r] = now
+	return false
+}
+
+// forget what was told of an object that is gone.
+func (t *teller) forget(key observe.Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for r := range t.told {
+		if r.key == key {
+			delete(t.told, r)
+		}
+	}
+}
