@@ -4,6 +4,7 @@
 package catalog_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -275,14 +276,6 @@ func TestJoiningNodes(t *testing.T) {
 
 // TestHiddenParts: whatever is claimed to run outside of the cluster is claimed on AKS only.
 func TestHiddenParts(t *testing.T) {
-	gated := func(checks []v1alpha1.Check) bool {
-		return slices.ContainsFunc(checks, func(c v1alpha1.Check) bool {
-			return c.Expect == v1alpha1.ExpectPrecondition && c.Nodes != nil &&
-				slices.ContainsFunc(c.Nodes.Selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
-					return r.Key == "kubernetes.azure.com/cluster" && r.Operator == "Exists"
-				})
-		})
-	}
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		for _, v := range m.Spec.Variants {
 			hidden := slices.ContainsFunc(append(slices.Clone(m.Spec.Checks), v.Checks...), func(c v1alpha1.Check) bool {
@@ -293,10 +286,52 @@ func TestHiddenParts(t *testing.T) {
 				continue
 			}
 			t.Run(m.Name+"/"+v.Name, func(t *testing.T) {
-				NewWithT(t).Expect(gated(v.Checks)).To(BeTrue(), "needs a precondition on the node label of AKS")
+				NewWithT(t).Expect(v.Checks).To(ContainElement(Satisfy(func(c v1alpha1.Check) bool {
+					return c.Expect == v1alpha1.ExpectPrecondition && marks(c) == "kubernetes.azure.com/cluster"
+				})), "needs a precondition on the node label of AKS")
 			})
 		}
 	}
+}
+
+// TestOperatedByAzure: what is said to be Azure's work bears a mark of AKS, be it on the nodes or on the component.
+func TestOperatedByAzure(t *testing.T) {
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		for _, v := range m.Spec.Variants {
+			if cmp.Or(v.OperatedBy, m.Spec.OperatedBy) != v1alpha1.OperatedByProvider {
+				continue
+			}
+			t.Run(m.Name+"/"+v.Name, func(t *testing.T) {
+				NewWithT(t).Expect(v.Checks).To(ContainElement(Satisfy(func(c v1alpha1.Check) bool {
+					needed := c.Expect == v1alpha1.ExpectPrecondition || c.Expect == v1alpha1.ExpectPresent || c.Expect == ""
+					return needed && strings.HasPrefix(marks(c), "kubernetes.azure.com/")
+				})), "needs a check that asks for a label of AKS")
+			})
+		}
+	}
+}
+
+// marks is a label that the nodes or workloads which a check looks for must have.
+func marks(c v1alpha1.Check) string {
+	var selector *metav1.LabelSelector
+	switch {
+	case c.Nodes != nil:
+		selector = c.Nodes.Selector
+	case c.Workload != nil:
+		selector = c.Workload.Selector
+	}
+	if selector == nil {
+		return ""
+	}
+	for _, r := range selector.MatchExpressions {
+		if r.Operator == metav1.LabelSelectorOpExists || r.Operator == metav1.LabelSelectorOpIn {
+			return r.Key
+		}
+	}
+	for key := range selector.MatchLabels {
+		return key
+	}
+	return ""
 }
 
 // TestOrder: rows of one category have different places, those of the table before the extras.
@@ -320,7 +355,7 @@ func TestOrder(t *testing.T) {
 
 // TestArchitecture: the architecture finds its mappings, and its rules speak of mappings and variants that exist.
 func TestArchitecture(t *testing.T) {
-	g, c := NewWithT(t), load(t, catalog.AKS)
+	g, c := NewWithT(t), load(t, catalog.AKS, catalog.AKSExtras)
 	g.Expect(c.Architectures).To(HaveLen(1))
 	arch := c.Architectures[0]
 	g.Expect(arch.Name).To(Equal("aks"))
