@@ -30,8 +30,9 @@ func checksOfAnything() []*Check {
 		"{type: Workload, workload: {kind: Deployment, namespace: a, container: c}}",
 		"{type: Workload, workload: {kind: DaemonSet, namespace: a, container: c}}",
 		"{type: Workload, workload: {kind: StatefulSet, namespace: a, container: c, imagePath: b/c}}",
+		"{type: Workload, workload: {kind: DaemonSet, namespace: a, minAvailable: 2}}",
 		"{type: Nodes, nodes: {version: Kubelet, healthy: " + criteria + "}}",
-		"{type: Nodes, nodes: {version: ContainerRuntime, ignoreTaints: [t], present: " + criteria + "}}",
+		"{type: Nodes, nodes: {version: ContainerRuntime, ignoreTaints: [t], ignoreConditions: [{type: Ready, status: 'False', messageContains: b}], present: " + criteria + "}}",
 		"{type: Lease, lease: {namespace: a}}",
 		"{type: Endpoint, endpoint: {path: /a}}",
 		"{type: Endpoint, endpoint: {path: /a, present: json != null, healthy: json.a, version: body}}",
@@ -76,6 +77,12 @@ func FuzzEvaluate(f *testing.F) {
 		`{"status": {"conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": null}, {"type": "KubeletProblem", "status": "True"}, {}]}}`,
 		`{"status": {"conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "9999-12-31T23:59:59Z"}], "nodeInfo": {"containerRuntimeVersion": "containerd://"}}}`,
 		`{"spec": {"taints": [{"key": "t"}, {}], "providerID": "azure://", "podCIDR": "x"}, "status": {"nodeInfo": {"containerRuntimeVersion": "://"}}}`,
+		`{"metadata": {"creationTimestamp": "2026-10-02T11:55:00Z"}, "spec": {"unschedulable": true, "nodeName": "n", "nodeSelector": {"a": "b"}}}`,
+		`{"metadata": {"name": "n", "generation": 1}, "spec": {"nodeName": "n"}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 2147483647, "currentNumberScheduled": -2147483648, "numberReady": 9, "numberAvailable": -9}}`,
+		`{"spec": {"minReadySeconds": 5, "template": {"spec": {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchFields": [{"key": "x", "operator": "Bogus"}]}]}}}}}}, "status": {"readyReplicas": 7}}`,
+		`{"status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 node(s) were unschedulable, . . "}]}}`,
+		`{"spec": {"nodeName": "n"}, "status": {"containerStatuses": [{"restartCount": -5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {}}}], "initContainerStatuses": [{}]}}`,
+		`{"spec": {"nodeName": "n"}, "status": {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": ": "}}}, {"state": {"waiting": {"reason": "Odd", "message": "\n"}}}]}}`,
 		`{"spec": {"holderIdentity": "", "leaseDurationSeconds": 2147483647, "renewTime": "0001-01-01T00:00:00.000000Z"}}`,
 		`{"spec": {"holderIdentity": "a", "leaseDurationSeconds": -1, "renewTime": "9999-12-31T23:59:59.000000Z"}}`,
 	} {
@@ -96,8 +103,27 @@ func FuzzEvaluate(f *testing.F) {
 				client.ObjectKeyFromObject(o): {Since: noon.Add(time.Duration(status) * time.Second), Moved: status > 200},
 			}
 			expectProper(g, c, answered(c, answer))
+			if c.Spec.Workload != nil {
+				expectProper(g, c, surrounded(c, o, text))
+			}
 		}
 	})
+}
+
+// surrounded are the facts in which a workload's nodes and pods are made of the text, too.
+func surrounded(c *Check, workload client.Object, text []byte) Facts {
+	n, p := &corev1.Node{}, &corev1.Pod{}
+	_, _ = json.Unmarshal(text, n), json.Unmarshal(text, p)
+	facts := Facts{Now: noon, Answers: map[Need]Answer{
+		c.Needs()[0]: {State: Known, Objects: []client.Object{workload}},
+		NodesNeed:    {State: Known, Objects: []client.Object{n}},
+	}}
+	for _, need := range c.Evaluate(facts).Wants {
+		if need.Kind == PodKind {
+			facts.Answers[need] = Answer{State: Known, ReadAt: noon, Objects: []client.Object{p, pod("other", "gone", "")}}
+		}
+	}
+	return facts
 }
 
 // expectProper holds a finding to what everybody who reads findings relies on.

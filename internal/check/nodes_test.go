@@ -270,3 +270,90 @@ func TestNodesNeeds(t *testing.T) {
 	c := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
 	NewWithT(t).Expect(c.Needs()).To(ConsistOf(NodesNeed), "all checks of nodes share one watch")
 }
+
+// A node that joins gets ten minutes to become ready. It counts neither way until then.
+func TestNodesJoin(t *testing.T) {
+	const (
+		minute  = time.Minute
+		healthy = "healthy: {conditions: [{type: Ready, status: 'True'}], forbiddenConditions: [{type: KubeletProblem, status: 'True'}]}"
+	)
+	sick := func(name string, age time.Duration) client.Object {
+		return aged(nodeWith(name, ready(), condition("KubeletProblem", "True", "KubeletIsDown", 0)), age)
+	}
+	for name, test := range map[string]struct {
+		nodes   []client.Object
+		percent int
+		want    string
+		recheck time.Duration
+	}{
+		"two join": {
+			[]client.Object{old("a"), fresh("x", minute), fresh("y", 4*minute)}, 100,
+			"True/True Progressing: 1/1 nodes healthy; 2 joining: x, y", 6*minute + time.Second,
+		},
+		"one without any condition joins": {
+			[]client.Object{old("a"), aged(nodeWith("x"), minute)}, 100,
+			"True/True Progressing: 1/1 nodes healthy; 1 joining: x", 9*minute + time.Second,
+		},
+		"its time is over": {
+			[]client.Object{old("a"), fresh("x", 10*minute)}, 100,
+			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is Unknown: NodeStatusUnknown)", 0,
+		},
+		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 100, "True/True Healthy: 2/2 nodes healthy", 0},
+		"it is ready, and something else is wrong": {
+			[]client.Object{old("a"), sick("x", minute)}, 100,
+			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (KubeletProblem is True: KubeletIsDown)", 0,
+		},
+		"another one is down": {
+			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 100,
+			"True/False NodesUnhealthy: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 joining: x", 9*minute + time.Second,
+		},
+		"another one is down, enough are not": {
+			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 50,
+			"True/True Progressing: 1/2 nodes healthy, 50% are enough; unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 joining: x", 9*minute + time.Second,
+		},
+		"a new cluster": {[]client.Object{fresh("x", 0)}, 100, "True/True Progressing: 0/0 nodes healthy; 1 joining: x", 10*minute + time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {minHealthyPercent: %d, %s}}", test.percent, healthy))
+			f := c.Evaluate(seeing(c, test.nodes...))
+			g := NewWithT(t)
+			g.Expect(told(f)).To(Equal(test.want))
+			g.Expect(f.recheckAfter).To(Equal(test.recheck))
+		})
+	}
+}
+
+func TestNodesConditionMessage(t *testing.T) {
+	withMessage := func(name, message string) client.Object {
+		return node(name, "", fmt.Sprintf("{conditions: [{type: Ready, status: 'False', reason: KubeletNotReady, message: %q}]}", message))
+	}
+	const (
+		noNetwork = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized"
+		waits     = "{type: Ready, status: 'False', messageContains: CNI plugin not initialized}"
+		mustReady = "healthy: {conditions: [{type: Ready, status: 'True'}]}"
+		notReadyB = "b (Ready is False: KubeletNotReady)"
+	)
+	for name, test := range map[string]struct {
+		nodes string
+		b     client.Object // the second node; the first one, a, is well
+		want  string
+	}{
+		"left out":             {"{ignoreConditions: [" + waits + "], " + mustReady + "}", withMessage("b", noNetwork), "True/True Healthy: 1/1 nodes healthy"},
+		"another message":      {"{ignoreConditions: [" + waits + "], " + mustReady + "}", withMessage("b", "PLEG is not healthy"), "True/False NodesUnhealthy: 1/2 nodes unhealthy: " + notReadyB},
+		"another status":       {"{ignoreConditions: [" + waits + "], " + mustReady + "}", nodeWith("b", notReady()), "True/False NodesUnhealthy: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
+		"of any message":       {"{ignoreConditions: [{type: Ready, status: 'False'}], " + mustReady + "}", withMessage("b", "anything"), "True/True Healthy: 1/1 nodes healthy"},
+		"one of several":       {"{ignoreConditions: [{type: Ready, status: Unknown}, {type: KubeletProblem, status: 'True'}], " + mustReady + "}", nodeWith("b", notReady()), "True/True Healthy: 1/1 nodes healthy"},
+		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodesUnhealthy: 1/2 nodes unhealthy: " + notReadyB},
+		"forbidden, not there": {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"), "True/True Healthy: 2/2 nodes healthy"},
+		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 nodes"},
+		"no sign of presence": {
+			"{present: {conditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"),
+			`False/NotAssessed NotFound: none of 2 Nodes with condition Ready=False with "CNI plugin not initialized" in its message`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Nodes, nodes: " + test.nodes + "}")
+			expectTold(t, c, seeing(c, nodeWith("a", ready()), test.b), test.want)
+		})
+	}
+}

@@ -66,10 +66,19 @@ func evaluateObject(c *Check, facts Facts) Finding {
 		return f
 	}
 	f := c.judgeObjects(answer.Objects, facts.Now)
-	if c.usesTime() {
+	if c.usesTime() && c.turns(answer.Objects, f, facts.Now) {
 		f.recheckAfter = timedRecheck
 	}
 	return f
+}
+
+// distant is so far away that whatever time turns has turned, and at another hour of the day.
+const distant = 100*365*24*time.Hour + 12*time.Hour
+
+// turns says whether time alone will turn the finding.
+func (c *Check) turns(objects []client.Object, now Finding, at time.Time) bool {
+	later := c.judgeObjects(objects, at.Add(distant))
+	return later.Present != now.Present || later.Healthy != now.Healthy || later.Message != now.Message
 }
 
 func (c *Check) judgeObjects(objects []client.Object, now time.Time) Finding {
@@ -157,7 +166,7 @@ func (c *Check) objectName(o client.Object) string {
 	return named(c.Spec.Object.Kind, o.GetNamespace(), o.GetName())
 }
 
-// usesTime says whether time alone can turn the verdict.
+// usesTime says whether time has a part in the verdict.
 func (c *Check) usesTime() bool {
 	for _, p := range c.programs {
 		if p.usesNow {

@@ -144,7 +144,7 @@ func TestDaemonSetHealth(t *testing.T) {
 	const settled = "observedGeneration: 2, "
 	for name, test := range map[string]struct{ spec, status, want string }{
 		"one on each node": {
-			"", "{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
+			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
 			"True/True Healthy: DaemonSet kube-system/azure-cns: 3/3 available",
 		},
 		// Every cluster has Windows variants, most have no Windows nodes.
@@ -153,12 +153,12 @@ func TestDaemonSetHealth(t *testing.T) {
 			"True/NotAssessed Idle: DaemonSet kube-system/azure-cns: idle, it wants no pods",
 		},
 		"one missing, no roll-out": {
-			"", "{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
+			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 		"maxUnavailable means nothing without a roll-out": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 2}}}",
-			"{" + settled + "desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
+			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
 			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 		"rolling out, one missing, as the default allows": {
@@ -198,7 +198,7 @@ func TestDaemonSetHealth(t *testing.T) {
 			"True/True Progressing: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
 		},
 		"new generation not seen yet": {
-			"", "{observedGeneration: 1, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
+			"", "{observedGeneration: 1, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
 			"True/True Progressing: DaemonSet kube-system/azure-cns: 3/3 available, its controller has not seen generation 2 yet",
 		},
 		"OnDelete waits for somebody, that is no roll-out": {
@@ -287,9 +287,9 @@ func TestStatefulSetHealth(t *testing.T) {
 func TestWorkloadFamily(t *testing.T) {
 	const (
 		idle     = "{observedGeneration: 2}"
-		healthy  = "{observedGeneration: 2, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}"
+		healthy  = "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}"
 		rolling  = "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}"
-		broken   = "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}"
+		broken   = "{observedGeneration: 2, desiredNumberScheduled: 2, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}"
 		prefixed = "DaemonSet kube-system/ama-logs-"
 	)
 	for name, test := range map[string]struct {
@@ -505,6 +505,6 @@ func TestWorkloadMinAvailable(t *testing.T) {
 		})
 	}
 	c := newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [a], minAvailable: 2}}")
-	expectTold(t, c, seeing(c, daemonSet("a", "", "{observedGeneration: 2, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}")),
+	expectTold(t, c, seeing(c, daemonSet("a", "", "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}")),
 		"True/True Healthy: DaemonSet kube-system/a: 2/3 available, 2 is enough")
 }
