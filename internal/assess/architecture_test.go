@@ -835,19 +835,19 @@ func archFlaws(a *v1alpha1.ClusterArchitecture) []string {
 
 // full is an architecture as big as they come: 512 components, each with something to say, and 256 pools.
 func full(t testing.TB) ([]v1alpha1.ComponentMapping, assess.ClusterView) {
-	long := strings.Repeat("x", 58)
+	long := strings.Repeat("x", 248)
 	m := ill(t, long)
 	m.Spec.Component = strings.Repeat("c", 63)
 	m.Spec.Implementation.Advisories = []v1alpha1.Advisory{{Type: v1alpha1.AdvisoryNote, Date: "2028-03-31", Message: strings.Repeat("a", 512)}}
-	m.Status.Implementation = strings.Repeat("i", 63)
-	versions := "v1.32.3-akslts-20260301 (1412), v1.33.1-akslts-20260301 (1088), v1.31.9-akslts-20260301 (7) and 2 more"
+	m.Status.Implementation = strings.Repeat("i", 1024)
+	versions := "v1.32.3-akslts-20260301-0001 (1412), v1.33.1-akslts-20260301-0002 (1088), v1.31.9-akslts-20260301-0003 (7000000) and 200 more"
 	m.Status.Version = versions
 	m.Status.Methods = []v1alpha1.ImplementationMethod{v1alpha1.MethodPlatformService, v1alpha1.MethodDaemonSet, v1alpha1.MethodDeployment}
 	mappings := explained(many(512, m), check.MaxMessage-5)
 	view := aks
 	for i := range 256 {
 		view.NodePools = append(view.NodePools, v1alpha1.NodePool{
-			Name: fmt.Sprintf("%s%03d", long, i), Mode: "system", OS: "linux", Nodes: ptr.To[int32](1000), Ready: ptr.To[int32](1000),
+			Name: fmt.Sprintf("%s%03d", long[:60], i), Mode: "system", OS: "linux", Nodes: ptr.To[int32](1000), Ready: ptr.To[int32](1000),
 			KubeletVersions: versions, ContainerRuntimes: versions, NodeImages: versions})
 	}
 	return mappings, view
