@@ -242,18 +242,21 @@ nodeGroups:
 	}
 }
 
-// Time alone may turn what depends on now, so that it is looked at again; nothing else is.
+// What time alone will turn is looked at again; nothing else is.
 func TestObjectRecheck(t *testing.T) {
 	const kind = "{type: Object, object: {apiVersion: v1, kind: Service, "
 	for name, test := range map[string]struct {
 		check string
 		want  time.Duration
 	}{
-		"present uses now":     {kind + "present: now > timestamp('2026-01-01T00:00:00Z')}}", timedRecheck},
-		"healthy uses now":     {kind + "healthy: now > timestamp('2026-01-01T00:00:00Z')}}", timedRecheck},
-		"absent, and uses now": {kind + "present: now < timestamp('2026-01-01T00:00:00Z')}}", timedRecheck},
-		"now is not used":      {kind + "present: object.metadata.name == 'now'}}", 0},
-		"no expression":        {kind + "name: a}}", 0},
+		"will be absent":      {kind + "present: now < timestamp('2030-01-01T00:00:00Z')}}", timedRecheck},
+		"will be present":     {kind + "present: now > timestamp('2030-01-01T00:00:00Z')}}", timedRecheck},
+		"will be unhealthy":   {kind + "healthy: now < timestamp('2030-01-01T00:00:00Z')}}", timedRecheck},
+		"depends on the hour": {kind + "healthy: now.getHours() < 12}}", timedRecheck},
+		"is present for ever": {kind + "present: now > timestamp('2020-01-01T00:00:00Z')}}", 0},
+		"is unhealthy anyway": {kind + "healthy: now < timestamp('2020-01-01T00:00:00Z')}}", 0},
+		"now is not used":     {kind + "present: object.metadata.name == 'now'}}", 0},
+		"no expression":       {kind + "name: a}}", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(test.check)
