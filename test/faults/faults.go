@@ -69,6 +69,8 @@ type Step struct {
 	Patch *Patch `json:"patch"`
 	// Pods of a workload are in a state.
 	Pods *PodsStep `json:"pods"`
+	// Heal ends what is wrong with pods of a workload, and its roll-out.
+	Heal string `json:"heal"`
 	// RollOut changes a workload's image.
 	RollOut *RollOutStep `json:"rollOut"`
 	// Node is in a state.
@@ -115,14 +117,14 @@ type NodeStep struct {
 	State world.NodeState `json:"state"`
 }
 
-// ConditionStep is a condition of a node; one that is frozen is not written again.
+// ConditionStep is a condition of a node; with an age it was written then, and not again.
 type ConditionStep struct {
 	Of      string                 `json:"of"`
 	Type    string                 `json:"type"`
 	Status  corev1.ConditionStatus `json:"status"`
 	Reason  string                 `json:"reason"`
 	Message string                 `json:"message"`
-	Frozen  bool                   `json:"frozen"`
+	Age     metav1.Duration        `json:"age"`
 }
 
 // JoinStep adds a node.
@@ -183,6 +185,8 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 		return onObject(s.Patch.Of, func(ref world.Ref) error { return w.Patch(ref, s.Patch.Merge) })
 	case s.Pods != nil:
 		return onObject(s.Pods.Of, func(ref world.Ref) error { return w.SetPods(ref, s.Pods.Pods) })
+	case s.Heal != "":
+		return onObject(s.Heal, w.Heal)
 	case s.RollOut != nil:
 		return onObject(s.RollOut.Of, func(ref world.Ref) error {
 			return w.RollOut(ref, s.RollOut.Container, s.RollOut.Tag, s.RollOut.Stops)
@@ -193,7 +197,7 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 		return onNode(w, s.Condition.Of, func(name string) error {
 			c := s.Condition
 			return w.SetNodeCondition(name, corev1.NodeCondition{
-				Type: corev1.NodeConditionType(c.Type), Status: c.Status, Reason: c.Reason, Message: c.Message}, c.Frozen)
+				Type: corev1.NodeConditionType(c.Type), Status: c.Status, Reason: c.Reason, Message: c.Message}, c.Age.Duration)
 		})
 	case s.Join != nil:
 		return onNode(w, s.Join.Like, func(name string) error { return w.Join(name, s.Join.Name) })
@@ -235,20 +239,19 @@ func onNode(w *world.World, text string, do func(string) error) error {
 	return do(name)
 }
 
-// glance is how often archmap looks while time passes.
-const glance = 15 * time.Second
-
-// watch lets time pass, and looks at once, often, and at the end.
+// watch lets time pass, and looks at once, at the end, and in between: often at first, then less and less.
 func watch(w *world.World, d time.Duration, look func(*world.Verdicts)) error {
-	for left := d; ; left -= glance {
+	for passed := time.Duration(0); ; {
 		verdicts, err := w.Judge()
 		if err != nil {
 			return err
 		}
 		look(verdicts)
-		if left <= 0 {
+		if passed >= d {
 			return nil
 		}
-		w.Advance(min(glance, left))
+		step := min(max(15*time.Second, passed/8), d-passed)
+		w.Advance(step)
+		passed += step
 	}
 }

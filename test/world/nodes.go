@@ -53,6 +53,8 @@ const (
 	evictionGrace = 300 * time.Second
 	// joinTime is how long a node takes until it is ready.
 	joinTime = 3 * time.Minute
+	// startTime is how long its first pods then take.
+	startTime = 30 * time.Second
 	// detectorPeriod is how often a problem detector writes its conditions.
 	detectorPeriod = 5 * time.Minute
 )
@@ -68,14 +70,14 @@ func (w *World) SetNode(name string, state NodeState) error {
 	return nil
 }
 
-// SetNodeCondition makes the problem detector of a node report a condition. It is written once when frozen,
-// else again and again.
-func (w *World) SetNodeCondition(name string, condition corev1.NodeCondition, frozen bool) error {
+// SetNodeCondition makes the problem detector of a node report a condition, again and again; with an age, it did
+// so then and has been silent since.
+func (w *World) SetNodeCondition(name string, condition corev1.NodeCondition, age time.Duration) error {
 	if !w.Has(Ref{Kind: "Node", Name: name}) {
 		return fmt.Errorf("there is no node %s", name)
 	}
-	if frozen {
-		condition.LastHeartbeatTime = metav1.NewTime(w.now)
+	if age > 0 {
+		condition.LastHeartbeatTime = metav1.NewTime(w.now.Add(-age))
 	}
 	n := w.state.nodes[name]
 	n.Conditions = append(slices.Clone(n.Conditions), condition)
@@ -88,8 +90,10 @@ type node struct {
 	*corev1.Node
 	// ready: its kubelet says so, as far as the API server knows.
 	ready bool
-	// joining: it has never been ready.
-	joining bool
+	// starting: its pods have not come up yet.
+	starting bool
+	// hostNetwork: pods that need no network plugin run, though it is not ready.
+	hostNetwork bool
 	// evicted: pods that do not tolerate its state have been replaced elsewhere.
 	evicted bool
 }
@@ -137,10 +141,10 @@ func (w *World) settleNode(o *corev1.Node) *node {
 	case NodeWithoutCNI:
 		n.notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: "+
 			"cni plugin not initialized", w.now)
-		n.evicted = age >= evictionGrace
+		n.hostNetwork, n.evicted = true, age >= evictionGrace
 	case NodeJoining:
+		n.starting = age < joinTime+startTime
 		if age < joinTime {
-			n.joining = true
 			n.notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: "+
 				"cni plugin not initialized", w.now)
 			n.taint("node.cloudprovider.kubernetes.io/uninitialized", corev1.TaintEffectNoSchedule)

@@ -103,7 +103,12 @@ func (p *pod) scheduled() bool {
 }
 
 // available says whether the pod serves.
-func (p *pod) available() bool { return p.scheduled() && p.fault == nil && p.node.ready && !p.going }
+func (p *pod) available() bool { return p.scheduled() && p.fault == nil && p.reachable() && !p.going }
+
+// reachable says whether the node lets the pod be ready.
+func (p *pod) reachable() bool {
+	return p.node.ready || (p.node.hostNetwork && p.template.Spec.HostNetwork)
+}
 
 // object is the pod as the API server shows it.
 func (p *pod) object(namespace string) *corev1.Pod {
@@ -195,7 +200,7 @@ func (p *pod) run(o *corev1.Pod) {
 	case p.fault != nil:
 		ready.Status, ready.Reason = corev1.ConditionFalse, "ContainersNotReady"
 		ready.Message = fmt.Sprintf("containers with unready status: [%s]", broken)
-	case !p.node.ready:
+	case !p.reachable():
 		ready.Status = corev1.ConditionFalse // the node controller's word; the kubelet's last words stand
 	}
 	o.Status.Conditions = append(o.Status.Conditions, ready)

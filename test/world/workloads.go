@@ -54,6 +54,16 @@ func (w *World) RollOut(workload Ref, container, tag string, rollOut *RollOut) e
 	return nil
 }
 
+// Heal ends what is wrong with the pods of a workload; its roll-out is over.
+func (w *World) Heal(workload Ref) error {
+	if !w.Has(workload) {
+		return fmt.Errorf("there is no %s", workload)
+	}
+	delete(w.state.pods, workload)
+	delete(w.state.rollOuts, workload)
+	return nil
+}
+
 // workload is what the controllers of Deployments, DaemonSets and StatefulSets have in common.
 type workload struct {
 	ref      Ref
@@ -145,7 +155,7 @@ func (l *workload) afflict() {
 		}
 	}
 	for _, p := range l.pods {
-		if p.fault == nil && p.node != nil && p.node.joining {
+		if p.fault == nil && p.node != nil && p.node.starting {
 			p.fault = &Pods{State: Starting}
 		}
 	}
@@ -197,7 +207,7 @@ func (l *workload) settleDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
 			continue
 		}
 		if _, unfit := repelled(n, tolerations, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute); unfit {
-			if _, driven := repelled(n, tolerations, corev1.TaintEffectNoExecute); !driven && !n.joining {
+			if _, driven := repelled(n, tolerations, corev1.TaintEffectNoExecute); !driven && !n.starting {
 				l.ghosts = append(l.ghosts, l.newPod(n, l.rollOut == nil, n.Name))
 				strays++
 			}

@@ -294,7 +294,7 @@ func (w *World) settle() ([]client.Object, error) {
 	services := w.endpoints(pods)
 	joining := sets.New[string]()
 	for _, n := range nodes {
-		if n.joining {
+		if n.starting {
 			joining.Insert(n.Name)
 		}
 	}
