@@ -51,7 +51,7 @@ func aged(o client.Object, age time.Duration) client.Object {
 }
 
 func fresh(name string, age time.Duration) client.Object {
-	return aged(nodeWith(name, notReady()), age)
+	return aged(nodeWith(name, condition("Ready", "False", "KubeletNotReady", 0)), age)
 }
 
 func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*time.Hour) }
@@ -92,7 +92,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"one has taken too long": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 10*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating))},
-			want: "False NodeFault: " + message + "2/4 available; 1 on nodes that are unreachable (y)", recheck: 7*minute + time.Second,
+			want: "False NodeFault: " + message + "2/4 available; 1 on nodes that are not ready (y)", recheck: 7*minute + time.Second,
 		},
 		"a pod on an old node is missing": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},

@@ -296,7 +296,7 @@ func TestNodesJoin(t *testing.T) {
 		},
 		"its time is over": {
 			[]client.Object{old("a"), fresh("x", 10*minute)}, 100,
-			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is Unknown: NodeStatusUnknown)", 0,
+			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
 		},
 		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 100, "True/True Healthy: 2/2 nodes healthy", 0},
 		"it is ready, and something else is wrong": {

@@ -12,12 +12,43 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// startingTime is how long the pods of a new node get to start before anybody looks why they do not.
-const startingTime = time.Minute
+const (
+	// JoiningTime is how long a new node may take until it is ready and its pods are.
+	JoiningTime = 10 * time.Minute
+	// startingTime is how long the pods of a new node get to start before anybody looks why they do not.
+	startingTime = time.Minute
 
-// joiningFor is how much longer the node counts as new; not more than 0 when it does not.
+	// stoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
+	stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
+	// neverUpdated is the node controller's word on a node whose kubelet has not said anything yet.
+	neverUpdated = "NodeStatusNeverUpdated"
+)
+
+// Ready says whether the node is ready.
+func Ready(node *corev1.Node) bool {
+	ready := findCondition(node, string(corev1.NodeReady))
+	return ready != nil && ready.Status == corev1.ConditionTrue
+}
+
+// Joining says whether the node is so new that it need not be ready yet.
+func Joining(node *corev1.Node, now time.Time) bool { return joiningFor(node, now) > 0 }
+
+// joiningFor is how much longer the node need not be ready; 0 when it does not join. One that has been heard of,
+// and is no more, does not join, however new it is.
 func joiningFor(node *corev1.Node, now time.Time) time.Duration {
-	return JoiningTime - now.Sub(node.CreationTimestamp.Time)
+	ready := findCondition(node, string(corev1.NodeReady))
+	if ready != nil && ready.Status == corev1.ConditionUnknown && ready.Reason != neverUpdated {
+		return 0
+	}
+	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
+}
+
+// Stopped says whether the node's machine was stopped on purpose.
+func Stopped(node *corev1.Node) bool { return hasTaint(node, stoppedTaint) }
+
+// Down says whether the node is not ready and ought to be.
+func Down(node *corev1.Node, now time.Time) bool {
+	return !Ready(node) && !Stopped(node) && !Joining(node, now)
 }
 
 func hasTaint(node *corev1.Node, key string) bool {

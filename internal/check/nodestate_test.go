@@ -22,6 +22,7 @@ func TestNodeState(t *testing.T) {
 		name   string
 		age    time.Duration
 		ready  corev1.ConditionStatus
+		reason string
 		taints []corev1.Taint
 
 		joining, stopped, down bool
@@ -31,6 +32,8 @@ func TestNodeState(t *testing.T) {
 		{name: "unreachable", age: old, ready: corev1.ConditionUnknown, down: true},
 		{name: "without the condition", age: old, down: true},
 		{name: "a node that joins", age: fresh, ready: corev1.ConditionFalse, joining: true},
+		{name: "nothing was heard of a new node yet", age: fresh, ready: corev1.ConditionUnknown, reason: "NodeStatusNeverUpdated", joining: true},
+		{name: "nothing is heard of a new node any more", age: fresh, ready: corev1.ConditionUnknown, reason: "NodeStatusUnknown", down: true},
 		{name: "a new node that is ready", age: fresh, ready: corev1.ConditionTrue, joining: true},
 		{name: "stopped on purpose", age: old, ready: corev1.ConditionUnknown, taints: shutdown, stopped: true},
 		{name: "cordoned", age: old, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: corev1.TaintNodeUnschedulable}}},
@@ -43,7 +46,7 @@ func TestNodeState(t *testing.T) {
 			}
 			if c.ready != "" {
 				node.Status.Conditions = []corev1.NodeCondition{
-					{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: c.ready}}
+					{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: c.ready, Reason: c.reason}}
 			}
 			g.Expect(check.Joining(node, now)).To(Equal(c.joining), "joining")
 			g.Expect(check.Stopped(node)).To(Equal(c.stopped), "stopped")
