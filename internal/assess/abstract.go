@@ -56,6 +56,9 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	if n := len(r.filter(missing)); n > 0 {
 		line += fmt.Sprintf(", %d required missing", n)
 	}
+	if n := len(r.filter(partial)); n > 0 {
+		line += fmt.Sprintf(", %d only in part", n)
+	}
 	return line
 }
 

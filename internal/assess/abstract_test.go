@@ -56,7 +56,7 @@ func TestAbstract(t *testing.T) {
 				"! web: WorkloadUnavailable: web: Deployment kube-system/web: 0/2 available",
 				"! dns: NotFound: not found; no Deployment kube-system/dns",
 				"! rule: one: one must be present, found none of a, b",
-				"! kubelet: TooFarBehind: v1.29.9 on 1 node (a) is 4 minor versions behind the API server (v1.33.1), 3 are…",
+				"! kubelet: TooFarBehind: v1.29.9 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 1 …",
 				"~ node pool sys: MixedNodeImages: node images x (2), y (1)",
 				"CATEGORY    NAME   METHODS  STATE      VERSION  SINCE, OR REASON",
 				"Storage     disk   deploy   unhealthy           NodeFault",
@@ -66,7 +66,7 @@ func TestAbstract(t *testing.T) {
 			}},
 		{"every state in a word", "", aks,
 			list(healthless(t, "idle"), forbidden(t, "forbidden"), half(t, "half"), progressing, invisible(t, "invisible")), []string{
-				"AKS v1.33.1, 3 nodes: 2 of 5 components present, none unhealthy",
+				"AKS v1.33.1, 3 nodes: 2 of 5 components present, none unhealthy, 1 only in part",
 				"! half: Partial: only a part is there, missing: no DaemonSet kube-system/agent; found: Deployment kube-sy…",
 				"CATEGORY    NAME       METHODS  STATE        VERSION  SINCE, OR REASON",
 				"Networking  forbidden           unknown               NotPermitted",
@@ -109,7 +109,7 @@ func messageCases(t testing.TB) []archCase {
 		return func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Message).To(Equal(message)) }
 	}
 	old := withKubelets("v1.33.1", "v1.29.1")
-	unsupported := "kubelet: v1.29.1 on 1 node (n0) is 4 minor versions behind the API server (v1.33.1), 3 are supported"
+	unsupported := "kubelet: v1.29.1 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 1 node: n0"
 	return []archCase{
 		{name: "all is well", mappings: list(well(t, "a")), also: says("every required component is present and every rule holds")},
 		{name: "unhealthy before missing", mappings: list(ill(t, "a"), gone(t, "b")), view: old,

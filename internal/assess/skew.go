@@ -79,8 +79,7 @@ func (r *rollup) kubeletSkews(s *skews, server *version.Version, limit minorVers
 			continue
 		}
 		versions = append(versions, v)
-		where := fmt.Sprintf("%s on %s (%s)", text, count(len(nodes), "node"), check.Shorten(nodes, ", "))
-		s.compare(kubelet, where, n, limit, r.view.KubernetesVersion)
+		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", count(len(nodes), "node"), check.Shorten(nodes, ", ")), n, limit, r.view.KubernetesVersion)
 	}
 	if len(versions) > 0 {
 		s.compared = append(s.compared, "kubelets")
@@ -90,12 +89,13 @@ func (r *rollup) kubeletSkews(s *skews, server *version.Version, limit minorVers
 	return versions
 }
 
-func (s *skews) compare(name, what string, n, limit minorVersions, server string) {
+// compare notes a version that lies n minor versions behind the API server, when that is not supported.
+func (s *skews) compare(name, text, where string, n, limit minorVersions, server string) {
 	switch {
 	case n < 0:
-		s.exceed(v1alpha1.SkewNewerThanAPIServer, name, fmt.Sprintf("%s is newer than the API server (%s), which is never supported", what, server))
+		s.exceed(v1alpha1.SkewNewerThanAPIServer, name, fmt.Sprintf("%s is newer than the API server (%s), which is never supported%s", text, server, where))
 	case n > limit:
-		s.exceed(v1alpha1.SkewTooFarBehind, name, fmt.Sprintf("%s is %s behind the API server (%s), %d are supported", what, n, server, limit))
+		s.exceed(v1alpha1.SkewTooFarBehind, name, fmt.Sprintf("%s is %s behind the API server (%s), %d are supported%s", text, n, server, limit, where))
 	}
 }
 
@@ -113,7 +113,7 @@ func (r *rollup) componentSkews(s *skews, name string, server *version.Version, 
 		v := check.ParseVersion(text)
 		if n, ok := behind(v, server); ok {
 			versions = append(versions, v)
-			s.compare(name, text, n, limit, r.view.KubernetesVersion)
+			s.compare(name, text, "", n, limit, r.view.KubernetesVersion)
 		}
 	}
 	if len(versions) == 0 {

@@ -62,13 +62,13 @@ func skewCases(t testing.TB) []archCase {
 		name: "three minor versions behind are supported", view: withKubelets("v1.33.1", "v1.30.9", "v1.33.1"), supported: within,
 	}, {
 		name: "four are not", view: withKubelets("v1.33.1", "v1.29.9", "v1.33.1", "v1.29.9"), supported: exceeded,
-		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.29.9 on 2 nodes (n0, n2) is 4 minor versions behind the API server (v1.33.1), 3 are supported"),
+		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.29.9 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 2 nodes: n0, n2"),
 	}, {
 		name: "a kubelet may never be newer", view: withKubelets("v1.33.1", "v1.34.0"), supported: exceeded,
-		also: one(v1alpha1.SkewNewerThanAPIServer, "kubelet", "v1.34.0 on 1 node (n0) is newer than the API server (v1.33.1), which is never supported"),
+		also: one(v1alpha1.SkewNewerThanAPIServer, "kubelet", "v1.34.0 is newer than the API server (v1.33.1), which is never supported; 1 node: n0"),
 	}, {
 		name: "the spec may be stricter", spec: "versionSkew: {maxMinorsBehind: 0}", view: withKubelets("v1.33.1", "v1.32.9"), supported: exceeded,
-		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.32.9 on 1 node (n0) is 1 minor version behind the API server (v1.33.1), 0 are supported"),
+		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.32.9 is 1 minor version behind the API server (v1.33.1), 0 are supported; 1 node: n0"),
 	}, {
 		name: "what is not supported does not make a cluster unhealthy", view: withKubelets("v1.33.1", "v1.29.9"), mappings: list(well(t, "a")),
 		supported: exceeded, healthy: "True AllChecksPass", complete: "True AllRequiredPresent",

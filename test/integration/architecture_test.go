@@ -50,7 +50,7 @@ checks:
 			HaveField("Status.Message", ContainSubstring(fault)),
 			HaveField("Status.Causes", HaveExactElements(And(
 				HaveField("Reason", "NodeFault"), HaveField("Message", fault), HaveField("Components", HaveExactElements("kubelet", "runtime"))))),
-			haveCondition("VersionsSupported", "False", "SkewExceeded", "v1.20.9 on 1 node (down)", "behind the API server"),
+			haveCondition("VersionsSupported", "False", "SkewExceeded", "v1.20.9 is ", "behind the API server", "1 node: down"),
 			HaveField("Status.Skews", ContainElement(And(HaveField("Type", v1alpha1.SkewMixedKubelets), HaveField("Name", "system")))),
 			HaveField("Status.Abstract", ContainElements(
 				ContainSubstring("2 nodes (1 down): 2 of 2 components present, 2 unhealthy by 1 cause"),
