@@ -55,15 +55,33 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 
 // grace says when the first grace period of the failing checks ends, and whether one is over already.
 func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over bool) {
-	period := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
 	for _, f := range failing {
-		left := period - a.now.Sub(a.since(f).Time)
+		left := a.gracePeriod(f) - a.now.Sub(a.since(f).Time)
 		if left <= 0 {
 			return 0, true
 		}
 		ends = check.Earliest(ends, left)
 	}
 	return ends, false
+}
+
+// rolloutGrace is how long the last pods of a roll-out may take: as long as a Deployment waits by default before it
+// says that it is stuck.
+const rolloutGrace = 10 * time.Minute
+
+// gracePeriod is how long the check may fail before it counts.
+func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
+	period := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
+	if a.endsRollout(f) {
+		period = max(period, rolloutGrace)
+	}
+	return period
+}
+
+// endsRollout says whether the check fails as the last pods of a roll-out, which was seen before, are starting.
+func (a *assessment) endsRollout(f *check.Finding) bool {
+	previous := a.previous(f)
+	return f.Settling && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
 }
 
 // votes are the findings whose health counts.
@@ -130,8 +148,12 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	var out []v1alpha1.CheckStatus
 	for i := range a.findings {
 		f := &a.findings[i]
+		reason := f.Reason
+		if a.endsRollout(f) {
+			reason = v1alpha1.ReasonProgressing // so that the next visit knows
+		}
 		out = append(out, v1alpha1.CheckStatus{
-			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: f.Reason, Message: f.Message,
+			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
 			Version:            check.Truncate(check.FormatVersions(f.Versions), 256),
 			Image:              check.Truncate(check.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
@@ -144,10 +166,18 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 
 // since is when the finding's verdict last turned.
 func (a *assessment) since(f *check.Finding) metav1.Time {
-	for _, previous := range a.mapping.Status.Checks {
-		if previous.Name == f.Check.Name() && previous.Present == f.Present && previous.Healthy == f.Healthy {
-			return previous.LastTransitionTime
-		}
+	if previous := a.previous(f); previous != nil && previous.Present == f.Present && previous.Healthy == f.Healthy {
+		return previous.LastTransitionTime
 	}
 	return a.now
+}
+
+// previous is what the same check said before; nil when it said nothing.
+func (a *assessment) previous(f *check.Finding) *v1alpha1.CheckStatus {
+	checks := a.mapping.Status.Checks
+	i := slices.IndexFunc(checks, func(c v1alpha1.CheckStatus) bool { return c.Name == f.Check.Name() })
+	if i < 0 {
+		return nil
+	}
+	return &checks[i]
 }

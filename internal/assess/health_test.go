@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
@@ -207,6 +208,59 @@ func undecidedCases() []mappingCase {
 		spec: lines("gracePeriodSeconds: 60", checks(dns, driver)), cluster: with(deployment("coredns", 0, 2), broken),
 		present: "True Observed", healthy: "Unknown ObservationFailed", documented: "True MatchesDocumentation",
 		says: "driver: Driver d: healthy: no such key: up", wait: time.Minute,
+	}}
+}
+
+func TestEndOfRollout(t *testing.T) { runMappings(t, rolloutCases()) }
+
+// rolloutCases are about the last pods of a roll-out: by the numbers alone they look like pods that fail.
+func rolloutCases() []mappingCase {
+	see := func(after time.Duration, updated, available int32, more ...object) visit {
+		d := daemonSet("agent", available, 3)
+		d.Status.UpdatedNumberScheduled = updated
+		return visit{after: after, cluster: with(d).and(more...)}
+	}
+	pod := func(reason string, born time.Duration) object {
+		p := withPod("agent", "n1", waiting(reason)).objects[1]
+		p.SetOwnerReferences(nil)
+		p.SetCreationTimestamp(metav1.NewTime(start.Add(born)))
+		return p
+	}
+	n1 := node("n1", "True", nil)
+	spec := lines("implementation: {methods: [DaemonSet]}", checks(agent))
+	const documented = "True MatchesDocumentation"
+	return []mappingCase{{
+		name: "the last pod starts", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2)},
+		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 10 * time.Minute,
+		says: "unhealthy from 2026-03-01T08:12:00Z on unless it recovers: agent: DaemonSet kube-system/agent: 2/3 available",
+	}, {
+		name: "the last pod takes its time", spec: spec,
+		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(5*time.Minute, 3, 2)},
+		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 7 * time.Minute,
+	}, {
+		name: "the last pod is there", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(3*time.Minute, 3, 3)},
+		present: "True Observed", healthy: "True AllChecksPass", documented: documented,
+	}, {
+		name: "the last pod never comes", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(12*time.Minute, 3, 2)},
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: documented, says: "2/3 available",
+	}, {
+		name: "the last pod crashes", spec: spec,
+		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(3*time.Minute, 3, 2, pod("CrashLoopBackOff", 2*time.Minute), n1)},
+		present: "True Observed", healthy: "False CrashLooping", documented: documented, says: "1 crash-looping",
+	}, {
+		name: "the last pod is seen to start", spec: spec,
+		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2, pod("ContainerCreating", 2*time.Minute), n1)},
+		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 10 * time.Minute, says: "container main, ContainerCreating",
+	}, {
+		name: "a pod that is not new does not start", spec: spec,
+		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2, pod("ContainerCreating", -time.Hour), n1)},
+		present: "True Observed", healthy: "False NotReady", documented: documented, says: "container main, ContainerCreating",
+	}, {
+		name: "more are missing than it replaces at a time", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 1)},
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: documented, says: "1/3 available",
+	}, {
+		name: "no roll-out was seen", spec: spec, visits: []visit{see(0, 3, 3), see(2*time.Minute, 3, 2)},
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: documented, says: "2/3 available",
 	}}
 }
 

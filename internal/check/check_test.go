@@ -187,7 +187,7 @@ func TestExpectations(t *testing.T) {
 // Findings come in the order of the checks, each knows its check, and the first wait counts.
 func TestEvaluateAll(t *testing.T) {
 	first := newCheck("{type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: 'True', maxHeartbeatAgeSeconds: 60}]}}}")
-	second := newCheck("{type: Object, object: {apiVersion: v1, kind: Service, present: now > timestamp('2026-01-01T00:00:00Z')}}")
+	second := newCheck("{type: Object, object: {apiVersion: v1, kind: Service, present: now > timestamp('2030-01-01T00:00:00Z')}}")
 	third := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
 	checks := []*Check{first, second, third}
 	facts := Facts{Now: noon, Answers: map[Need]Answer{}}

@@ -19,6 +19,9 @@ import (
 // PodKind is the kind of the pods that explain an unhealthy workload. No check may name it.
 var PodKind = corev1.SchemeGroupVersion.WithKind("Pod")
 
+// youngPod is how long a pod counts as new.
+const youngPod = 10 * time.Minute
+
 // explanation is why a workload has too few pods.
 type explanation struct {
 	workload *rollout
@@ -93,7 +96,7 @@ func (e *explanation) excuse(verdict *judged) {
 func (e *explanation) blame(verdict *judged) {
 	verdict.detail += e.daemon.stoppedText()
 	if verdict.reason == v1alpha1.ReasonWorkloadUnavailable {
-		verdict.reason = e.reason()
+		verdict.reason, verdict.settling = e.reason(), e.settling()
 	}
 	if e.pods.State == NotPermitted {
 		verdict.detail += "; why is not known, not permitted to look at its pods: " + e.pods.Message
@@ -124,6 +127,16 @@ func (e *explanation) reason() string {
 		return v1alpha1.ReasonNodeFault
 	}
 	return v1alpha1.ReasonWorkloadUnavailable
+}
+
+// settling says that no more pods are missing than a roll-out replaces at a time, and that nothing is known to be
+// wrong with them: they are new and about to be ready. Of a DaemonSet or a StatefulSet whose last pods are starting, the numbers do not tell whether
+// that is so because of a roll-out.
+func (e *explanation) settling() bool {
+	r := e.workload
+	return e.missing() <= int(r.atATime) && r.failure == "" && e.pods.State <= Known && !slices.ContainsFunc(e.causes, func(c cause) bool {
+		return !c.young && c.reason != v1alpha1.ReasonWorkloadUnavailable
+	})
 }
 
 // missing is how many pods are unavailable without an excuse.
@@ -214,7 +227,7 @@ func (e *explanation) sortPods() (busy int) {
 // addReady counts the pods that are ready and must stay so for a while.
 func (e *explanation) addReady() {
 	if n := e.workload.ready - e.workload.available; n > 0 && e.workload.minReadySeconds > 0 {
-		e.causes = append(e.causes, cause{count: int(n), fault: fault{reason: v1alpha1.ReasonNotReady, passing: true,
+		e.causes = append(e.causes, cause{count: int(n), fault: fault{reason: v1alpha1.ReasonNotReady, passing: true, young: true,
 			text: fmt.Sprintf("ready, but not for %d seconds yet", e.workload.minReadySeconds)}})
 	}
 }
@@ -263,6 +276,7 @@ func (e *explanation) faultOf(pod *corev1.Pod) fault {
 		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", passing: true}
 	}
 	f.places = places
+	f.young = f.passing && e.pods.ReadAt.Sub(pod.CreationTimestamp.Time) < youngPod
 	return f
 }
 
@@ -321,6 +335,7 @@ func (c *cause) add(f fault) {
 		c.places = append(c.places, f.places...)
 	}
 	c.restarts = max(c.restarts, f.restarts)
+	c.young = c.young && f.young
 }
 
 func (c *cause) String() string {

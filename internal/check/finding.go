@@ -34,6 +34,9 @@ type Finding struct {
 	Objects     []v1alpha1.ObservedObject
 	ObjectCount int
 
+	// Settling says that a roll-out which replaces its last pods would look like this, too.
+	Settling bool
+
 	// Wants is what would explain the finding; seeing it too makes the message say why.
 	Wants []Need
 
@@ -90,6 +93,8 @@ type judged struct {
 	healthy v1alpha1.Verdict
 	reason  string
 	detail  string
+	// settling says that the end of a roll-out would look like this, too.
+	settling bool
 }
 
 // healthRank orders verdicts by how much they matter: the worst first.

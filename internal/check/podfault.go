@@ -22,8 +22,8 @@ type fault struct {
 	text, key string
 	// restarts of the container that crashes.
 	restarts int32
-	// passing says that the pod may soon be ready, or tell more.
-	passing bool
+	// passing says that the pod may soon be ready, or tell more; young that it is new besides.
+	passing, young bool
 	// places are where the fault is: nodes, or the pod while it is nowhere.
 	places []string
 }

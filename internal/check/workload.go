@@ -73,6 +73,7 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 		}
 	}
 	f := found(js)
+	f.Settling = !slices.ContainsFunc(js, func(j judged) bool { return j.healthy == v1alpha1.VerdictFalse && !j.settling })
 	f.Wants, f.recheckAfter = wants, recheck
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
 	return f
@@ -132,8 +133,9 @@ type rollout struct {
 	minReadySeconds int32
 	// created, ready and available count pods.
 	desired, created, ready, available int32
-	// tolerated is how many pods may be unavailable; required is how many must be available.
-	tolerated, required int32
+	// tolerated is how many pods may be unavailable; required is how many must be available; atATime is how many
+	// a roll-out replaces, for a workload that tolerates none else.
+	tolerated, required, atATime int32
 	// observed says that its controller has seen the newest generation.
 	observed bool
 	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
@@ -219,11 +221,12 @@ func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 		updated = r.desired
 	}
 	r.observe(d.Generation, d.Status.ObservedGeneration, updated)
+	r.atATime = 1
+	if ru := d.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
+		r.atATime = scaled(*ru.MaxUnavailable, r.desired, true)
+	}
 	if r.rolling {
-		r.tolerated = 1
-		if ru := d.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
-			r.tolerated = scaled(*ru.MaxUnavailable, r.desired, true)
-		}
+		r.tolerated = r.atATime
 	}
 	for _, cond := range d.Status.Conditions {
 		if cond.Status == corev1.ConditionTrue && cond.Reason == failedCreate {
@@ -247,11 +250,12 @@ func statefulSetRollout(s *appsv1.StatefulSet) rollout {
 		}
 	}
 	r.observe(s.Generation, s.Status.ObservedGeneration, updated)
+	r.atATime = 1
+	if ru := s.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
+		r.atATime = max(1, scaled(*ru.MaxUnavailable, r.desired, false))
+	}
 	if r.rolling {
-		r.tolerated = 1
-		if ru := s.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
-			r.tolerated = max(1, scaled(*ru.MaxUnavailable, r.desired, false))
-		}
+		r.tolerated = r.atATime
 	}
 	return r
 }
