@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"text/template"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -175,8 +177,33 @@ func (s *Shape) addNode(t *template.Template, n node) error {
 		return err
 	}
 	objects, err := documents(filled.Bytes())
+	if err != nil {
+		return err
+	}
 	s.Objects = append(s.Objects, objects...)
-	return err
+	return s.addConditions(objects[0])
+}
+
+// addConditions that the shape names to those of the template, of which each stays that is of another type.
+func (s *Shape) addConditions(node *unstructured.Unstructured) error {
+	if len(s.NodeConditions) == 0 {
+		return nil
+	}
+	usual, _, err := unstructured.NestedSlice(node.Object, "status", "conditions")
+	if err != nil {
+		return err
+	}
+	conditions := slices.DeleteFunc(usual, func(c any) bool {
+		return slices.ContainsFunc(s.NodeConditions, func(own corev1.NodeCondition) bool {
+			return string(own.Type) == c.(map[string]any)["type"]
+		})
+	})
+	for _, own := range s.NodeConditions {
+		conditions = append(conditions, map[string]any{
+			"type": string(own.Type), "status": string(own.Status), "reason": own.Reason, "message": own.Message,
+		})
+	}
+	return unstructured.SetNestedSlice(node.Object, conditions, "status", "conditions")
 }
 
 // validate refuses words that mean nothing.

@@ -59,6 +59,9 @@ type Shape struct {
 	NodeImage NodeImage `json:"nodeImage"`
 	// NodeLabels that all nodes have, besides those of the provider.
 	NodeLabels map[string]string `json:"nodeLabels"`
+	// NodeConditions that all nodes report, besides the usual ones or in place of them: whoever connects the pods
+	// says NetworkUnavailable=False, and a node without a CNI is not ready.
+	NodeConditions []corev1.NodeCondition `json:"nodeConditions"`
 	// NodePools are the groups of like nodes.
 	NodePools []NodePool `json:"nodePools"`
 
@@ -99,8 +102,8 @@ type NodeImage struct {
 }
 
 // Expected is the verdict on one ComponentMapping: its conditions as status/reason, the complete variants, the
-// methods in short and the version in use. Without a version, any will do: that of the API server is the
-// control plane's own.
+// methods in short, the version in use and who operates it. Without a version or an operator, any will do: the
+// version of the API server is the control plane's own.
 type Expected struct {
 	Present      string   `json:"present"`
 	Healthy      string   `json:"healthy"`
@@ -108,6 +111,7 @@ type Expected struct {
 	Variants     []string `json:"variants"`
 	Methods      string   `json:"methods"`
 	Version      string   `json:"version"`
+	OperatedBy   string   `json:"operatedBy"`
 }
 
 // Names lists the shapes.

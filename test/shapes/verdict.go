@@ -62,6 +62,7 @@ func Verdict(m *v1alpha1.ComponentMapping) Expected {
 		Variants:     m.Status.Variants,
 		Methods:      m.Status.MethodSummary,
 		Version:      m.Status.Version,
+		OperatedBy:   string(m.Status.OperatedBy),
 	}
 }
 
@@ -87,13 +88,17 @@ func ConditionOf(conditions []metav1.Condition, conditionType string) string {
 	return "missing"
 }
 
-// Differences tells, for each mapping, in what it is not as expected. Where no version is expected, any will do.
+// Differences tells, for each mapping, in what it is not as expected. Where no version or no operator is expected,
+// any will do.
 func Differences(got, want map[string]Expected) []string {
 	var told []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		g, w := got[name], want[name]
 		if w.Version == "" {
 			g.Version = ""
+		}
+		if w.OperatedBy == "" {
+			g.OperatedBy = ""
 		}
 		if !reflect.DeepEqual(g, w) {
 			told = append(told, fmt.Sprintf("%s is %+v, want %+v", name, g, w))

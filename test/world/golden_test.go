@@ -60,7 +60,7 @@ func messages(verdicts *world.Verdicts, shape *shapes.Shape) string {
 }
 
 // rewrite writes the verdicts in the order of the catalogue, below the comment that the file begins with. A
-// version that was left out stays so.
+// version or an operator that was left out stays so.
 func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 	old, err := os.ReadFile(file)
 	if err != nil && !os.IsNotExist(err) {
@@ -94,6 +94,9 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 		}
 		if was, known := shape.Expected[name]; v.Version != "" && (!known || was.Version != "") {
 			fmt.Fprintf(&out, ", version: %q", v.Version)
+		}
+		if shape.Expected[name].OperatedBy != "" {
+			fmt.Fprintf(&out, ", operatedBy: %s", v.OperatedBy)
 		}
 		out.WriteString("}\n")
 	}
