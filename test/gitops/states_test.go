@@ -1,0 +1,309 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package gitops asks the libraries of GitOps tools what they make of archmap's objects. It is a module of its
+// own, so that those libraries are no dependencies of the operator.
+package gitops
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// The states in which an object can be found. They are those of both kinds, unless they say otherwise.
+const (
+	applied      = "applied, and not looked at yet"
+	observing    = "observing"
+	healthy      = "evaluated: healthy"
+	unhealthy    = "evaluated: unhealthy"
+	partial      = "evaluated: partly there"
+	absent       = "evaluated: absent"
+	unknown      = "evaluated: not permitted to look"
+	elsewhere    = "evaluated: not the platform" // a ClusterArchitecture's
+	invalid      = "invalid spec"
+	mended       = "invalid spec, mended and not looked at yet"
+	mendedSeen   = "invalid spec, mended and evaluated"
+	changed      = "changed, and not looked at yet"
+	reobserving  = "changed, and observing"
+	restarted    = "evaluated, and observing once more after a restart"
+	beingDeleted = "being deleted"
+)
+
+var now = time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
+
+// sight is what the operator sees of what it needs.
+type sight func([]check.Need) check.Facts
+
+// nothing has been read yet.
+func nothing([]check.Need) check.Facts { return check.Facts{Now: now} }
+
+// refused is the sight of one who may not look.
+func refused(needs []check.Need) check.Facts {
+	return answering(needs, func(check.Need) check.Answer {
+		return check.Answer{State: check.NotPermitted, Message: "may not list anything"}
+	})
+}
+
+// seeing is the sight of a cluster that holds these objects and no others.
+func seeing(objects ...client.Object) sight {
+	return func(needs []check.Need) check.Facts {
+		return answering(needs, func(need check.Need) check.Answer {
+			answer := check.Answer{State: check.Known, ReadAt: now}
+			for _, o := range objects {
+				if o.GetObjectKind().GroupVersionKind() == need.Kind {
+					answer.Objects = append(answer.Objects, o)
+				}
+			}
+			return answer
+		})
+	}
+}
+
+func answering(needs []check.Need, answer func(check.Need) check.Answer) check.Facts {
+	facts := check.Facts{Now: now, Answers: map[check.Need]check.Answer{}}
+	for _, n := range needs {
+		facts.Answers[n] = answer(n)
+	}
+	return facts
+}
+
+func deployment(name string, available int32) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name, Generation: 1},
+		Spec:       appsv1.DeploymentSpec{Replicas: new(int32(2))},
+		Status: appsv1.DeploymentStatus{
+			ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: available, AvailableReplicas: available,
+			UnavailableReplicas: 2 - available,
+		},
+	}
+}
+
+func node(labels map[string]string) *corev1.Node {
+	return &corev1.Node{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: "node", Labels: labels},
+	}
+}
+
+// The life of an object: what its author and the operator do to it.
+
+// visit does what the operator's reconciler does to a mapping.
+func visit(m *v1alpha1.ComponentMapping, see sight) *v1alpha1.ComponentMapping {
+	checks, err := check.Compile(&m.Spec)
+	if err != nil {
+		m.Status = assess.InvalidMapping(m, err, now)
+		return m
+	}
+	findings, _ := check.EvaluateAll(checks, see(check.Needs(checks)))
+	m.Status, _ = assess.Mapping(m, findings, now)
+	return m
+}
+
+// visitArchitecture does what the operator's reconciler does to an architecture.
+func visitArchitecture(a *v1alpha1.ClusterArchitecture, see sight, mappings ...*v1alpha1.ComponentMapping) *v1alpha1.ClusterArchitecture {
+	selectors, err := assess.ParseSelectors(&a.Spec)
+	if err != nil {
+		a.Status = assess.InvalidArchitecture(a, err, now)
+		return a
+	}
+	var items []v1alpha1.ComponentMapping
+	for _, m := range mappings {
+		items = append(items, *m)
+	}
+	a.Status, _ = assess.Architecture(a, items, assess.ViewCluster(&a.Spec, selectors.Nodes, see(assess.ClusterNeeds())), now)
+	return a
+}
+
+// mapping is one that was just applied. An expression that does not compile makes it invalid.
+func mapping(expression v1alpha1.Expression) *v1alpha1.ComponentMapping {
+	workload := func(name v1alpha1.ObjectName) v1alpha1.Check {
+		return v1alpha1.Check{Name: string(name), Type: v1alpha1.CheckWorkload, Workload: &v1alpha1.WorkloadCheck{
+			Kind: "Deployment", Namespace: "kube-system", Names: []v1alpha1.ObjectName{name},
+		}}
+	}
+	return &v1alpha1.ComponentMapping{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ComponentMapping"},
+		ObjectMeta: metav1.ObjectMeta{Name: "dns", Generation: 1},
+		Spec: v1alpha1.ComponentMappingSpec{
+			Component: "DNS", Category: "Networking", Placement: "Cluster", OperatedBy: "Provider",
+			Implementation: v1alpha1.Implementation{Name: "CoreDNS"},
+			Checks: []v1alpha1.Check{workload("server"), workload("autoscaler"), {
+				Name: "config", Type: v1alpha1.CheckObject, Expect: v1alpha1.ExpectOptional, Method: "Deployment",
+				Object: &v1alpha1.ObjectCheck{APIVersion: "v1", Kind: "Service", Namespace: "kube-system", Healthy: expression},
+			}},
+		},
+	}
+}
+
+const (
+	good   = "true"
+	broken = "no such words"
+)
+
+// architecture is one that was just applied. A selector that cannot be parsed makes it invalid.
+func architecture(operator metav1.LabelSelectorOperator) *v1alpha1.ClusterArchitecture {
+	return &v1alpha1.ClusterArchitecture{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ClusterArchitecture"},
+		ObjectMeta: metav1.ObjectMeta{Name: "test", Generation: 1},
+		Spec: v1alpha1.ClusterArchitectureSpec{
+			Platform:     "test",
+			NodeSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "platform", Operator: operator}}},
+		},
+	}
+}
+
+// edited is an object whose author has just changed its spec.
+func edited[T client.Object](object T, change func(T)) T {
+	change(object)
+	object.SetGeneration(object.GetGeneration() + 1)
+	return object
+}
+
+func deleted[T client.Object](object T) T {
+	object.SetDeletionTimestamp(&metav1.Time{Time: now})
+	object.SetFinalizers([]string{"example.com/wait"})
+	return object
+}
+
+// mappingStates are all states of a ComponentMapping.
+func mappingStates() map[string]client.Object {
+	whole := seeing(deployment("server", 2), deployment("autoscaler", 2))
+	rename := func(m *v1alpha1.ComponentMapping) { m.Spec.Component = "Names" }
+	mend := func(m *v1alpha1.ComponentMapping) { m.Spec.Checks[2].Object.Healthy = good }
+	return map[string]client.Object{
+		applied:      mapping(good),
+		observing:    visit(mapping(good), nothing),
+		healthy:      visit(mapping(good), whole),
+		unhealthy:    visit(mapping(good), seeing(deployment("server", 0), deployment("autoscaler", 2))),
+		partial:      visit(mapping(good), seeing(deployment("server", 2))),
+		absent:       visit(mapping(good), seeing()),
+		unknown:      visit(mapping(good), refused),
+		invalid:      visit(mapping(broken), whole),
+		mended:       edited(visit(mapping(broken), whole), mend),
+		mendedSeen:   visit(edited(visit(mapping(broken), whole), mend), whole),
+		changed:      edited(visit(mapping(good), whole), rename),
+		reobserving:  visit(edited(visit(mapping(good), whole), rename), nothing),
+		restarted:    visit(visit(mapping(good), whole), nothing),
+		beingDeleted: deleted(visit(mapping(good), whole)),
+	}
+}
+
+// architectureStates are all states of a ClusterArchitecture.
+func architectureStates() map[string]client.Object {
+	mappings := mappingStates()
+	of := func(state string) *v1alpha1.ComponentMapping { return mappings[state].(*v1alpha1.ComponentMapping) }
+	ours, others := seeing(node(map[string]string{"platform": ""})), seeing(node(nil))
+	fresh := func() *v1alpha1.ClusterArchitecture { return architecture(metav1.LabelSelectorOpExists) }
+	wrong := func() *v1alpha1.ClusterArchitecture { return architecture("Resembles") }
+	rename := func(a *v1alpha1.ClusterArchitecture) { a.Spec.Platform = "other" }
+	mend := func(a *v1alpha1.ClusterArchitecture) { a.Spec = fresh().Spec }
+	return map[string]client.Object{
+		applied:      fresh(),
+		observing:    visitArchitecture(fresh(), nothing, of(healthy)),
+		healthy:      visitArchitecture(fresh(), ours, of(healthy)),
+		unhealthy:    visitArchitecture(fresh(), ours, of(unhealthy)),
+		partial:      visitArchitecture(fresh(), ours, of(partial)),
+		absent:       visitArchitecture(fresh(), ours, of(absent)),
+		unknown:      visitArchitecture(fresh(), ours, of(unknown)),
+		elsewhere:    visitArchitecture(fresh(), others, of(healthy)),
+		invalid:      visitArchitecture(wrong(), ours, of(healthy)),
+		mended:       edited(visitArchitecture(wrong(), ours, of(healthy)), mend),
+		mendedSeen:   visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), mend), ours, of(healthy)),
+		changed:      edited(visitArchitecture(fresh(), ours, of(healthy)), rename),
+		reobserving:  visitArchitecture(edited(visitArchitecture(fresh(), ours, of(healthy)), rename), nothing, of(healthy)),
+		restarted:    visitArchitecture(visitArchitecture(fresh(), ours, of(healthy)), nothing, of(healthy)),
+		beingDeleted: deleted(visitArchitecture(fresh(), ours, of(healthy))),
+	}
+}
+
+// TestStates holds the states to their names.
+func TestStates(t *testing.T) {
+	for state, want := range map[string][2]string{
+		observing:   {"Ready=Unknown Observing", "Ready=Unknown Observing"},
+		healthy:     {"Healthy=True AllChecksPass", "Healthy=True AllChecksPass"},
+		unhealthy:   {"Healthy=False WorkloadUnavailable", "Healthy=False ComponentsUnhealthy"},
+		partial:     {"Present=False Partial", "Complete=False ComponentsPartial"},
+		absent:      {"Present=False NotFound", "Complete=False ComponentsMissing"},
+		unknown:     {"Present=Unknown NotPermitted", "Complete=Unknown ComponentsUnknown"},
+		elsewhere:   {"", "PlatformDetected=False NoNodeMatches"},
+		invalid:     {"Ready=False InvalidSpec", "Ready=False InvalidSpec"},
+		mendedSeen:  {"Ready=True Evaluated", "Ready=True Evaluated"},
+		reobserving: {"Ready=Unknown Observing", "Ready=Unknown Observing"},
+		restarted:   {"Ready=True Evaluated", "Ready=True Evaluated"},
+	} {
+		t.Run(state, func(t *testing.T) {
+			g := NewWithT(t)
+			if m, found := mappingStates()[state].(*v1alpha1.ComponentMapping); found {
+				g.Expect(told(m.Status.Conditions)).To(ContainElement(want[0]))
+			}
+			g.Expect(told(architectureStates()[state].(*v1alpha1.ClusterArchitecture).Status.Conditions)).To(ContainElement(want[1]))
+		})
+	}
+}
+
+func told(conditions []metav1.Condition) []string {
+	var out []string
+	for _, c := range conditions {
+		out = append(out, fmt.Sprintf("%s=%s %s", c.Type, c.Status, c.Reason))
+	}
+	return out
+}
+
+// served is the object as the API server serves it: with the defaults of its CustomResourceDefinition.
+func served(t *testing.T, object client.Object) *unstructured.Unstructured {
+	t.Helper()
+	g := NewWithT(t)
+	raw, err := json.Marshal(object)
+	g.Expect(err).NotTo(HaveOccurred())
+	u := &unstructured.Unstructured{}
+	g.Expect(u.UnmarshalJSON(raw)).To(Succeed())
+	defaulting.Default(u.Object, schemaOf(t, u.GetKind()))
+	return u
+}
+
+// schemaOf reads the schema of a kind from its CustomResourceDefinition.
+func schemaOf(t *testing.T, kind string) *structuralschema.Structural {
+	t.Helper()
+	g := NewWithT(t)
+	files, err := filepath.Glob(filepath.Join(crdDir, "*.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		g.Expect(err).NotTo(HaveOccurred())
+		var crd apiextensionsv1.CustomResourceDefinition
+		g.Expect(yaml.UnmarshalStrict(data, &crd)).To(Succeed())
+		if crd.Spec.Names.Kind != kind {
+			continue
+		}
+		var props apiextensions.JSONSchemaProps
+		g.Expect(apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+			crd.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil)).To(Succeed())
+		schema, err := structuralschema.NewStructural(&props)
+		g.Expect(err).NotTo(HaveOccurred())
+		return schema
+	}
+	t.Fatalf("no CustomResourceDefinition of %s in %s", kind, crdDir)
+	return nil
+}
