@@ -68,10 +68,12 @@ fmt: ## Format the code.
 vet: ## Run go vet.
 	go vet ./...
 	go vet -tags e2e ./test/...
+	go -C test/gitops vet ./...
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint the code, and the API types by the Kubernetes API conventions.
 	$(GOLANGCI_LINT) run
+	cd test/gitops && $(GOLANGCI_LINT) run
 	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/...
 
 .PHONY: lint-fix
@@ -85,6 +87,13 @@ verify: $(CONTROLLER_GEN) ## Fail when generated files, go.mod files or the form
 .PHONY: test
 test: $(GOTESTSUM) $(API_SERVER) ## Run all tests but test-e2e, against a real API server (PKG=./internal/... for some).
 	$(GOTESTSUM) --format standard-quiet -- -timeout 20m $(PKG)
+ifeq ($(PKG),./...)
+	GOTESTSUM_JUNITFILE=$(GOTESTSUM_JUNITFILE:.xml=-gitops.xml) $(MAKE) --no-print-directory test-gitops
+endif
+
+.PHONY: test-gitops
+test-gitops: $(GOTESTSUM) $(API_SERVER) ## Ask the libraries of kstatus, Flux, Argo CD and kubectl what they make of archmap.
+	cd test/gitops && $(GOTESTSUM) --format standard-quiet -- -timeout 10m ./...
 
 .PHONY: test-e2e
 test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole control plane with simulated nodes.
