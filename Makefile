@@ -60,6 +60,10 @@ generate: $(CONTROLLER_GEN) ## Generate the DeepCopy methods and the apply confi
 	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt \
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
+.PHONY: docs
+docs: ## Generate the pages that tell what archmap says of which cluster and of which fault.
+	go run ./hack/docs
+
 .PHONY: fmt
 fmt: ## Format the code.
 	go fmt ./...
@@ -86,7 +90,8 @@ verify: $(CONTROLLER_GEN) ## Fail when generated files, go.mod files or the form
 
 .PHONY: test
 test: $(GOTESTSUM) $(API_SERVER) ## Run all tests but test-e2e, against a real API server (PKG=./internal/... for some).
-	$(GOTESTSUM) --format standard-quiet -- -timeout 20m $(PKG)
+	$(GOTESTSUM) --format standard-quiet --jsonfile $(BIN)/test.json -- -timeout 20m $(PKG)
+	@sed -n 's/.*"Output":".*COUNT \([^"\]*\)\\n"}.*/Judged: \1/p' $(BIN)/test.json
 ifeq ($(PKG),./...)
 	GOTESTSUM_JUNITFILE=$(GOTESTSUM_JUNITFILE:.xml=-gitops.xml) $(MAKE) --no-print-directory test-gitops
 endif

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-generated=(api config/crd/bases config/rbac/role.yaml)
+generated=(api config/crd/bases config/rbac/role.yaml docs/clusters.md docs/faults.md)
 failed=0
 complain() {
 	echo "verify: $*" >&2
@@ -16,7 +16,7 @@ trap 'rm -rf "$before"' EXIT
 tar -cf - "${generated[@]}" | tar -xf - -C "$before"
 # Generators delete nothing: what belongs to a type that is gone would stay.
 rm -rf api/v1alpha1/applyconfiguration
-make --no-print-directory generate manifests
+make --no-print-directory generate manifests docs
 for path in "${generated[@]}"; do
 	diff -ruN "$before/$path" "$path" || complain "$path was out of date; it is generated anew now: commit it"
 done
