@@ -148,6 +148,16 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(inShort(s)).To(Equal([][]string{{"NodesUnhealthy", "kubelet"}}))
 		},
 	}, {
+		name: "nor are others than those that are down", mappings: list(kubelet), view: new(view(t, "", with(ready("a", "False"), ready("y", "False"), ready("z", "False")))),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodesUnhealthy", "kubelet"}}))
+		},
+	}, {
+		name: "one of many is not down", mappings: list(component(t, "kubelet", checks(allReady), with(dozen...))), view: new(view(t, "", with(dozen[:9]...))),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodesUnhealthy", "kubelet"}}))
+		},
+	}, {
 		name: "more nodes than a check names", mappings: list(component(t, "kubelet", checks(allReady), with(dozen...))), view: &crowd,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "kubelet"}}))

@@ -103,6 +103,12 @@ func skewCases(t testing.TB) []archCase {
 			g.Expect(s.Skews).To(HaveExactElements(HaveField("Type", v1alpha1.SkewTooFarBehind), HaveField("Type", v1alpha1.SkewTooFarFromKubelets)))
 		},
 	}, {
+		name: "a part of a component without a kubelet near it", spec: "versionSkew: {maxMinorsBehind: 1, components: [proxy]}",
+		view: withKubelets("v1.33.1", "v1.33.1"), mappings: proxy("v1.33.1 (3), v1.31.1 (1)"), supported: exceeded,
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(s.Skews).To(HaveExactElements(HaveField("Type", v1alpha1.SkewTooFarBehind), HaveField("Type", v1alpha1.SkewTooFarFromKubelets)))
+		},
+	}, {
 		name: "a version that was cut off is not compared", spec: withProxy, view: withKubelets("v1.33.1", "v1.33.1"), mappings: proxy("v1.33.1 (4), v1.2…"), supported: within,
 	}, {
 		name: "more versions than are told", spec: withProxy, view: withKubelets("v1.33.1", "v1.33.1"),
