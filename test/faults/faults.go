@@ -53,8 +53,10 @@ type Expectation struct {
 	Present string   `json:"present"`
 	Healthy string   `json:"healthy"`
 	// Documented is AsDocumented.
-	Documented string   `json:"documented"`
-	Says       []string `json:"says"`
+	Documented string `json:"documented"`
+	// Version in use.
+	Version string   `json:"version"`
+	Says    []string `json:"says"`
 	// Changes says that nothing but version, variants, methods or documentation may have become another.
 	Changes bool `json:"changes"`
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,12 @@ import (
 
 // longestGrace is longer than any grace period of the catalogue.
 const longestGrace = 2*time.Minute + time.Second
+
+// TestMain trades memory for time: thousands of small clusters come and go.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800)
+	m.Run()
+}
 
 var loaded sync.Map
 
@@ -140,6 +147,9 @@ func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha
 	hold("Healthy", cmp.Or(e.Healthy, was.Healthy), is.Healthy)
 	if e.Documented != "" {
 		hold("AsDocumented", e.Documented, is.AsDocumented)
+	}
+	if e.Version != "" {
+		hold("the version", e.Version, is.Version)
 	}
 	if e.Changes && fmt.Sprint(was) == fmt.Sprint(is) {
 		told = append(told, row+" does not change")

@@ -6,6 +6,7 @@ package world
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -117,12 +118,16 @@ func (w *World) Judge() (*Verdicts, error) {
 			}
 		}
 		m.Status, _ = assess.Mapping(m, seen.What.([]check.Finding), w.now)
-		verdicts.Mappings[m.Name] = m.DeepCopy()
+		told := *m // its spec stays as it is
+		told.Status = *m.Status.DeepCopy()
+		verdicts.Mappings[m.Name] = &told
 	}
 	a := &w.judge.architecture
 	view := assess.ViewCluster(&a.Spec, w.judge.catalogue.selectors.Nodes, dump.Facts(assess.ClusterNeeds()))
 	a.Status, _ = assess.Architecture(a, w.judge.mappings, view, w.now)
-	verdicts.Architecture = a.DeepCopy()
+	whole := *a
+	whole.Status = *a.Status.DeepCopy()
+	verdicts.Architecture = &whole
 	return verdicts, nil
 }
 
@@ -185,9 +190,7 @@ func (w *World) responses() (map[string]check.Response, error) {
 		}
 		out[path] = check.Response{Status: http.StatusOK, Body: string(text)}
 	}
-	for path, response := range w.state.answers {
-		out[path] = response
-	}
+	maps.Copy(out, w.state.answers)
 	return out, nil
 }
 

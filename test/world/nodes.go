@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+const nodeKind = "Node"
+
 // NodeState is what is wrong with a node.
 type NodeState string
 
@@ -28,7 +30,7 @@ const (
 	RuntimeDown NodeState = "RuntimeDown"
 	// NodeCordoned: nothing new is scheduled there.
 	NodeCordoned NodeState = "Cordoned"
-	// NodeUnreachable: there is no route to the node's pods.
+	// NodeNetworkUnavailable: there is no route to the node's pods.
 	NodeNetworkUnavailable NodeState = "NetworkUnavailable"
 	// NodeJoining: the node has just been made; it is ready after joinTime.
 	NodeJoining NodeState = "Joining"
@@ -61,7 +63,7 @@ const (
 
 // SetNode says what is wrong with a node from now on.
 func (w *World) SetNode(name string, state NodeState) error {
-	if !w.Has(Ref{Kind: "Node", Name: name}) {
+	if !w.Has(Ref{Kind: nodeKind, Name: name}) {
 		return fmt.Errorf("there is no node %s", name)
 	}
 	n := w.state.nodes[name]
@@ -73,7 +75,7 @@ func (w *World) SetNode(name string, state NodeState) error {
 // SetNodeCondition makes the problem detector of a node report a condition, again and again; with an age, it did
 // so then and has been silent since.
 func (w *World) SetNodeCondition(name string, condition corev1.NodeCondition, age time.Duration) error {
-	if !w.Has(Ref{Kind: "Node", Name: name}) {
+	if !w.Has(Ref{Kind: nodeKind, Name: name}) {
 		return fmt.Errorf("there is no node %s", name)
 	}
 	if age > 0 {
@@ -101,7 +103,7 @@ type node struct {
 func (w *World) settleNodes() ([]*node, error) {
 	var nodes []*node
 	for _, ref := range w.order {
-		if ref.Kind != "Node" || !w.Has(ref) {
+		if ref.Kind != nodeKind || !w.Has(ref) {
 			continue
 		}
 		typed, err := w.typedCopy(w.state.objects[ref], &corev1.Node{})

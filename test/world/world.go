@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,17 +140,10 @@ func (w *World) add(o *unstructured.Unstructured, created time.Time) error {
 	o.SetCreationTimestamp(metaTime(created))
 	o.SetGeneration(1)
 	w.state.objects[ref] = o
-	w.remember(ref)
-	return nil
-}
-
-func (w *World) remember(ref Ref) {
-	for _, known := range w.order {
-		if known == ref {
-			return
-		}
+	if !slices.Contains(w.order, ref) {
+		w.order = append(w.order, ref)
 	}
-	w.order = append(w.order, ref)
+	return nil
 }
 
 // Has says whether there is such an object.
@@ -167,7 +161,7 @@ func (w *World) Delete(ref Ref) error {
 		return fmt.Errorf("there is no %s", ref)
 	}
 	delete(w.state.objects, ref)
-	if ref.Kind == "Node" {
+	if ref.Kind == nodeKind {
 		for _, dependent := range dependents {
 			dependent.Name = ref.Name
 			delete(w.state.objects, dependent)
@@ -251,10 +245,10 @@ func (w *World) NodeName(text string) (string, error) {
 
 // Join adds a node like another one, which begins to join.
 func (w *World) Join(like, name string) error {
-	if !w.Has(Ref{Kind: "Node", Name: like}) {
+	if !w.Has(Ref{Kind: nodeKind, Name: like}) {
 		return fmt.Errorf("there is no node %s", like)
 	}
-	for _, ref := range append([]Ref{{Kind: "Node"}}, dependents...) {
+	for _, ref := range append([]Ref{{Kind: nodeKind}}, dependents...) {
 		ref.Name = like
 		o := w.state.objects[ref]
 		if o == nil {
@@ -288,7 +282,7 @@ func (w *World) settle() ([]client.Object, error) {
 	}
 	settled := map[Ref]client.Object{}
 	for _, n := range nodes {
-		settled[Ref{Kind: "Node", Name: n.Name}] = n.Node
+		settled[Ref{Kind: nodeKind, Name: n.Name}] = n.Node
 	}
 	maps.Copy(settled, workloads)
 	services := w.endpoints(pods)
