@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
 )
 
 // BenchmarkNodes5000 judges a big cluster, of which a few nodes are not ready.
@@ -45,6 +47,35 @@ func BenchmarkWorkload(b *testing.B) {
 			"{observedGeneration: 2, updatedReplicas: 1, availableReplicas: 1}"))
 	}
 	facts := seeing(c, deployments...)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Evaluate(facts)
+	}
+}
+
+// BenchmarkExplain5000 explains a DaemonSet of a big cluster, a tenth of whose nodes are down.
+func BenchmarkExplain5000(b *testing.B) {
+	var nodes, pods []client.Object
+	for i := range 5000 {
+		name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)
+		if i%10 != 0 {
+			nodes = append(nodes, old(name))
+			continue
+		}
+		nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
+		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
+	}
+	c, workload := cns(5000, 4500, "")
+	facts := seeing(c, workload)
+	facts.Answers[NodesNeed] = Answer{State: Known, Objects: nodes}
+	for _, need := range c.Evaluate(facts).Wants {
+		if need.Kind == PodKind {
+			facts.Answers[need] = Answer{State: Known, ReadAt: noon, Objects: pods}
+		}
+	}
+	if f := c.Evaluate(facts); f.Reason != v1alpha1.ReasonNodeFault {
+		b.Fatal(told(f))
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Evaluate(facts)

@@ -74,7 +74,7 @@ func evaluateNodes(c *Check, facts Facts) Finding {
 	}
 	spec := c.Spec.Nodes
 	h := heartbeats{now: facts.Now}
-	var js []judged
+	js := make([]judged, 0, len(answer.Objects))
 	versions := map[string]int{}
 	for _, o := range answer.Objects {
 		node, ok := o.(*corev1.Node)

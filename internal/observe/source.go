@@ -135,6 +135,9 @@ func (s *source) current() check.Answer {
 
 // sleep waits, and says whether the context is still alive.
 func (s *source) sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	timer := s.live.options.Clock.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -1,0 +1,188 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+const (
+	short = 100 * time.Millisecond // how long nothing must happen
+	soon  = 10 * time.Second
+)
+
+// explainer observes pods by a clock that the test turns, and counts how often they are listed.
+type explainer struct {
+	t      *testing.T
+	live   *Live
+	clock  *clocktesting.FakeClock
+	listed atomic.Int64
+	broken atomic.Bool
+}
+
+func newExplainer(t *testing.T) *explainer {
+	e := &explainer{t: t, clock: clocktesting.NewFakeClock(dumpTime)}
+	kube := kubefake.NewClientset()
+	kube.Resources = []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: []metav1.APIResource{
+		{Name: "pods", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"list"}}}}}
+	kube.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
+	})
+	reader := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			e.listed.Add(1)
+			if e.broken.Load() {
+				return errors.New("the network is down")
+			}
+			return c.List(ctx, list, opts...)
+		},
+	}).Build()
+	options := Options{Clock: e.clock}
+	options.setDefaults()
+	e.live = &Live{
+		options: options, reader: reader, kube: kube, notify: func(Key) {}, metrics: newMetrics(),
+		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[check.Need]time.Time{},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- e.live.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		NewWithT(t).Eventually(stopped).WithTimeout(soon).Should(Receive(BeNil()))
+	})
+	NewWithT(t).Eventually(func() bool { e.live.mu.Lock(); defer e.live.mu.Unlock(); return e.live.ctx != nil }).Should(BeTrue())
+	return e
+}
+
+// want asks for the pods at a revision.
+func (e *explainer) want(revision uint64, inconclusive bool) {
+	need := check.Need{Kind: check.PodKind, Namespace: "a", Interval: check.DefaultInterval,
+		Refresh: check.Refresh{Revision: revision, Inconclusive: inconclusive}}
+	e.live.Observe(Key{Name: "m"}, nil, func(check.Facts) Seen { return Seen{Wants: []check.Need{need}} })
+}
+
+// expectLists waits until the pods were listed so often, and sees that they are not listed once more.
+func (e *explainer) expectLists(n int64, why string) {
+	e.t.Helper()
+	g := NewWithT(e.t)
+	g.Eventually(e.listed.Load).WithTimeout(soon).Should(Equal(n), why)
+	g.Consistently(e.listed.Load).WithTimeout(short).Should(Equal(n), why)
+}
+
+// pass lets time go by, once somebody waits for it.
+func (e *explainer) pass(d time.Duration) {
+	e.t.Helper()
+	NewWithT(e.t).Eventually(e.clock.HasWaiters).WithTimeout(soon).Should(BeTrue())
+	e.clock.Step(d)
+}
+
+func TestPodsAreReadOncePerRevision(t *testing.T) {
+	e := newExplainer(t)
+	e.want(1, false)
+	e.expectLists(1, "first")
+	e.pass(time.Hour)
+	e.want(1, false)
+	e.expectLists(1, "nothing has changed")
+	e.want(2, false)
+	e.expectLists(2, "something has changed")
+
+	e.want(3, false)
+	e.expectLists(2, "the last time was just now")
+	e.pass(29 * time.Second)
+	e.expectLists(2, "the last time was 29 seconds ago")
+	e.pass(time.Second)
+	e.expectLists(3, "the last time was 30 seconds ago")
+
+	e.want(4, false)
+	e.want(3, false)
+	e.pass(30 * time.Second)
+	e.expectLists(4, "what turns back may have other pods")
+}
+
+func TestPodsAreReadLessAndLessOften(t *testing.T) {
+	e := newExplainer(t)
+	e.want(1, true)
+	e.expectLists(1, "first")
+	lists := int64(1)
+	for _, pause := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
+		e.pass(pause - time.Second)
+		e.expectLists(lists, "not yet")
+		e.pass(pause/5 + 2*time.Second) // the pause varies by a fifth
+		lists++
+		e.expectLists(lists, "after "+pause.String())
+	}
+	e.want(1, false)
+	e.pass(time.Hour)
+	e.expectLists(lists, "the last answer says enough")
+	e.want(1, true)
+	e.expectLists(lists+1, "it no longer does")
+
+	e.want(2, true)
+	e.pass(30 * time.Second)
+	e.expectLists(lists+2, "another revision")
+	e.pass(36 * time.Second)
+	e.expectLists(lists+3, "begins anew")
+}
+
+func TestPodsAreNotReadTwiceInTurnWhenNobodyWantedThemBetween(t *testing.T) {
+	e := newExplainer(t)
+	e.want(1, false)
+	e.expectLists(1, "first")
+	e.live.Forget(Key{Name: "m"})
+	e.want(1, false)
+	e.expectLists(1, "just now")
+	e.pass(30 * time.Second)
+	e.expectLists(2, "in turn")
+}
+
+func TestPodsAreReadAgainWhenReadingFails(t *testing.T) {
+	e := newExplainer(t)
+	e.broken.Store(true)
+	e.want(1, false)
+	e.expectLists(1, "it fails")
+	e.broken.Store(false)
+	e.pass(30 * time.Second)
+	e.expectLists(2, "it is tried again")
+	e.pass(time.Hour)
+	e.expectLists(2, "it has succeeded")
+}
+
+// Only pods that explain something are held, and of those only what does.
+func TestPodsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	home := &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+		{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"n"}}}}}}
+	owners := []metav1.OwnerReference{{Kind: "DaemonSet", Name: "a", Controller: new(true)}}
+	trimmed, err := trim(check.PodKind)(&corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"a": "b"}, OwnerReferences: owners},
+		Spec: corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "a"}}, Affinity: &corev1.Affinity{
+			PodAntiAffinity: &corev1.PodAntiAffinity{}, NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: home}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending},
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(trimmed).To(Equal(&corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "a", OwnerReferences: owners},
+		Spec: corev1.PodSpec{NodeName: "n", Affinity: &corev1.Affinity{
+			NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: home}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending},
+	}))
+}

@@ -1,0 +1,122 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+func trimmedNode(conditions ...corev1.NodeCondition) *corev1.Node {
+	return trimNode(&corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}},
+		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: "sku", Value: "gpu", Effect: corev1.TaintEffectNoSchedule, TimeAdded: new(metav1.Now())}}},
+		Status:     corev1.NodeStatus{Conditions: conditions},
+	})
+}
+
+// Messages are kept only of conditions that tell of a fault, and not at any length.
+func TestNodesKeepMessagesOfFaults(t *testing.T) {
+	for _, test := range []struct {
+		conditionType corev1.NodeConditionType
+		status        corev1.ConditionStatus
+		kept          string
+	}{
+		{corev1.NodeReady, corev1.ConditionTrue, ""},
+		{corev1.NodeReady, corev1.ConditionFalse, "why"},
+		{corev1.NodeReady, corev1.ConditionUnknown, "why"},
+		{"KubeletProblem", corev1.ConditionFalse, ""},
+		{"KubeletProblem", corev1.ConditionTrue, "why"},
+		{"KubeletProblem", corev1.ConditionUnknown, "why"},
+	} {
+		g := NewWithT(t)
+		c := corev1.NodeCondition{Type: test.conditionType, Status: test.status, Message: "why"}
+		g.Expect(trimmedNode(c).Status.Conditions[0].Message).To(Equal(test.kept), "%s is %s", c.Type, c.Status)
+		c.Message = strings.Repeat("x", 5000)
+		g.Expect(len(trimmedNode(c).Status.Conditions[0].Message)).To(BeNumerically("<=", maxConditionMessage))
+	}
+}
+
+func TestNodesKeepTheirTaints(t *testing.T) {
+	NewWithT(t).Expect(trimmedNode().Spec.Taints).To(Equal([]corev1.Taint{{Key: "sku", Value: "gpu", Effect: corev1.TaintEffectNoSchedule}}))
+}
+
+func TestSameNode(t *testing.T) {
+	g := NewWithT(t)
+	bad := func(message string) *corev1.Node {
+		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: message, LastHeartbeatTime: metav1.Now()})
+	}
+	g.Expect(same(bad("a"), bad("a"))).To(BeTrue(), "a heartbeat is no change")
+	g.Expect(same(bad("a"), bad("b"))).To(BeFalse(), "the message of a fault is one")
+	good := func(message string) *corev1.Node {
+		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Message: message})
+	}
+	g.Expect(same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
+}
+
+// aksNode is a node as AKS has it, decoded anew, so that it shares nothing with others.
+func aksNode(b *testing.B, i int) *corev1.Node {
+	b.Helper()
+	name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
+	for _, key := range []string{"agentpool", "cluster", "mode", "role", "node-image-version", "os-sku", "nodepool-type", "network-subnet", "sku-cpu", "sku-memory"} {
+		n.Labels["kubernetes.azure.com/"+key] = "value-of-" + key
+	}
+	n.Spec.ProviderID = fmt.Sprintf("azure:///subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/mc_rg_aks_westeurope/"+
+		"providers/Microsoft.Compute/virtualMachineScaleSets/aks-user-25795745-vmss/virtualMachines/%d", i)
+	n.Spec.Taints = []corev1.Taint{{Key: "kubernetes.azure.com/scalesetpriority", Value: "spot", Effect: corev1.TaintEffectNoSchedule}}
+	n.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.35.8", ContainerRuntimeVersion: "containerd://2.2.4", OSImage: "Azure Linux 3.0", OperatingSystem: "linux"}
+	for c := range 14 {
+		n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{
+			Type: corev1.NodeConditionType(fmt.Sprintf("Condition%d", c)), Status: corev1.ConditionFalse, Reason: fmt.Sprintf("Reason%d", c),
+			Message: fmt.Sprintf("what condition %d says of a node that is well", c), LastHeartbeatTime: metav1.NewTime(time.Unix(int64(i), 0)),
+		})
+	}
+	if i%10 == 0 {
+		n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{
+			Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status."})
+	}
+	raw, err := json.Marshal(n)
+	if err != nil {
+		b.Fatal(err)
+	}
+	decoded := &corev1.Node{}
+	if err := json.Unmarshal(raw, decoded); err != nil {
+		b.Fatal(err)
+	}
+	return decoded
+}
+
+// BenchmarkNodesHeld reports how much memory each of 5,000 nodes takes, a tenth of which are down.
+func BenchmarkNodesHeld(b *testing.B) {
+	const count = 5000
+	transform := trim(check.NodesNeed.Kind)
+	var before, after runtime.MemStats
+	for b.Loop() {
+		held := make([]any, 0, count)
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range count {
+			trimmed, err := transform(aksNode(b, i))
+			if err != nil {
+				b.Fatal(err)
+			}
+			held = append(held, trimmed)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/count, "B/node")
+		runtime.KeepAlive(held)
+	}
+}
