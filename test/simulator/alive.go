@@ -96,6 +96,9 @@ func (s *Simulator) moveHeartbeats(ctx context.Context) error {
 				beats = append(beats, map[string]any{"type": condition.Type, "lastHeartbeatTime": metav1.Now()})
 			}
 		}
+		if len(beats) == 0 {
+			continue // no problem detector runs there
+		}
 		if err := s.patchConditions(ctx, node.Name, beats...); err != nil {
 			return err
 		}

@@ -72,13 +72,13 @@ func (s *Simulator) labelPods(ctx context.Context, namespace, deployment string,
 	return nil
 }
 
-// StopKubelet ends the kubelet of a node. The node problem detector, which lives on, says so at once; the
-// node controller finds out when the heartbeats are missing for long enough.
+// StopKubelet ends the kubelet of a node. The node problem detector, which lives on, says so at once where there is
+// one; the node controller finds out when the heartbeats are missing for long enough.
 func (s *Simulator) StopKubelet(ctx context.Context, node string) error {
 	if err := s.labelKubelet(ctx, node, nil); err != nil {
 		return err
 	}
-	return s.patchConditions(ctx, node, kubeletProblem("True", "KubeletIsDown", "Kubelet service is not running"))
+	return s.detect(ctx, node, "True", "KubeletIsDown", "Kubelet service is not running")
 }
 
 // StartKubelet starts the kubelet of a node again.
@@ -86,7 +86,7 @@ func (s *Simulator) StartKubelet(ctx context.Context, node string) error {
 	if err := s.labelKubelet(ctx, node, cluster.KubeletValue); err != nil {
 		return err
 	}
-	return s.patchConditions(ctx, node, kubeletProblem("False", "KubeletIsUp", "kubelet service is up"))
+	return s.detect(ctx, node, "False", "KubeletIsUp", "kubelet service is up")
 }
 
 func (s *Simulator) labelKubelet(ctx context.Context, node string, value any) error {
@@ -94,10 +94,20 @@ func (s *Simulator) labelKubelet(ctx context.Context, node string, value any) er
 	return s.merge(ctx, o, map[string]any{"metadata": map[string]any{"labels": map[string]any{cluster.KubeletLabel: value}}})
 }
 
-func kubeletProblem(status, reason, message string) map[string]any {
-	now := metav1.Now()
-	return map[string]any{
-		"type": "KubeletProblem", "status": status, "reason": reason, "message": message,
-		"lastHeartbeatTime": now, "lastTransitionTime": now,
+const kubeletProblem = "KubeletProblem"
+
+// detect lets the node problem detector of a node, if it has one, say how the kubelet is.
+func (s *Simulator) detect(ctx context.Context, name, status, reason, message string) error {
+	var node corev1.Node
+	if err := s.client.Get(ctx, client.ObjectKey{Name: name}, &node); err != nil {
+		return err
 	}
+	if !slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == kubeletProblem }) {
+		return nil
+	}
+	now := metav1.Now()
+	return s.patchConditions(ctx, name, map[string]any{
+		"type": kubeletProblem, "status": status, "reason": reason, "message": message,
+		"lastHeartbeatTime": now, "lastTransitionTime": now,
+	})
 }

@@ -26,14 +26,14 @@ type Fault struct {
 	Break, Repair func(context.Context) error
 }
 
-// Faults are what the demo breaks, one after the other.
+// Faults are what the demo breaks, one after the other, as far as the shape has it.
 func (b *Testbed) Faults() []Fault {
 	const (
 		dns       = "coredns"
 		scheduler = "kube-scheduler"
 	)
 	node := b.lastNode()
-	return []Fault{
+	return slices.DeleteFunc([]Fault{
 		{
 			Title: "CoreDNS crash-loops: every pod of its Deployment", RepairTitle: "The pods run again",
 			Mapping: dns, Reason: v1alpha1.ReasonCrashLooping, Message: "crash-looping: container coredns",
@@ -56,7 +56,7 @@ func (b *Testbed) Faults() []Fault {
 			Break:  func(ctx context.Context) error { return b.Simulator.StopKubelet(ctx, node) },
 			Repair: func(ctx context.Context) error { return b.Simulator.StartKubelet(ctx, node) },
 		},
-	}
+	}, func(f Fault) bool { return b.shape.Expected[f.Mapping].Variants == nil })
 }
 
 // ShownBy says whether a row tells the whole story of the fault.
