@@ -92,7 +92,8 @@ func TestDumpReadsWhatLiveReads(t *testing.T) {
 	g := NewWithT(t)
 	objects := untyped(t, dnsDeployment, schedulerLease, nncDefinition, brokenPod)
 	objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}}})
-	dump := &Dump{Time: dumpTime, Coverage: Complete, Objects: objects}
+	typed := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "s", Annotations: map[string]string{"a": "b"}}}
+	dump := &Dump{Time: dumpTime, Coverage: Complete, Objects: append(objects, typed)}
 	only := func(need check.Need) client.Object {
 		answer := dump.Facts([]check.Need{need}).Answers[need]
 		g.Expect(answer.Objects).To(HaveLen(1), "%v: %s", need, answer.Message)
@@ -104,6 +105,8 @@ func TestDumpReadsWhatLiveReads(t *testing.T) {
 	g.Expect(deployment.(*appsv1.Deployment).Spec.Template.Spec).To(Equal(corev1.PodSpec{
 		Containers: []corev1.Container{{Name: "coredns", Image: "coredns:v1.13.1"}}}), "no check reads more")
 	g.Expect(objects[0].GetAnnotations()).To(HaveKey("a"), "the dump keeps what it holds")
+	g.Expect(only(check.Need{Kind: kind("apps/v1", "StatefulSet")}).GetAnnotations()).To(BeEmpty())
+	g.Expect(typed.Annotations).To(HaveKey("a"), "and what it holds as a type")
 
 	lease := only(check.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Interval: time.Second})
 	g.Expect(lease.(*coordinationv1.Lease).Spec.RenewTime.Time).To(BeTemporally("==", dumpTime.Add(-2*time.Second)))
@@ -186,12 +189,10 @@ func TestDumpShowsWhatIsWanted(t *testing.T) {
 	seen := dump.Observe([]check.Need{deployments}, func(facts check.Facts) Seen {
 		looks++
 		g.Expect(facts.Answers[deployments].Objects).To(HaveLen(1))
-		switch {
-		case facts.Answers[check.NodesNeed].State == check.Pending:
+		if facts.Answers[check.NodesNeed].State == check.Pending {
 			return Seen{Wants: []check.Need{check.NodesNeed}}
-		default:
-			return Seen{What: len(facts.Answers[pods].Objects), Wants: []check.Need{check.NodesNeed, pods}}
 		}
+		return Seen{What: len(facts.Answers[pods].Objects), Wants: []check.Need{check.NodesNeed, pods}}
 	})
 	g.Expect(seen.What).To(Equal(1))
 	g.Expect(looks).To(Equal(3))
