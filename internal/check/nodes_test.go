@@ -11,6 +11,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -298,6 +300,14 @@ func TestNodesJoin(t *testing.T) {
 			[]client.Object{old("a"), fresh("x", 10*minute)}, 100,
 			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
 		},
+		"it was ready": {
+			[]client.Object{old("a"), turned(fresh("x", 5*minute), time.Minute)}, 100,
+			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
+		},
+		"it never was": {
+			[]client.Object{old("a"), turned(fresh("x", 5*minute), 5*minute)}, 100,
+			"True/True Progressing: 1/1 nodes healthy; 1 joining: x", 5*minute + time.Second,
+		},
 		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 100, "True/True Healthy: 2/2 nodes healthy", 0},
 		"it is ready, and something else is wrong": {
 			[]client.Object{old("a"), sick("x", minute)}, 100,
@@ -321,6 +331,15 @@ func TestNodesJoin(t *testing.T) {
 			g.Expect(f.recheckAfter).To(Equal(test.recheck))
 		})
 	}
+}
+
+// turned is a node whose conditions have been what they are for so long.
+func turned(o client.Object, ago time.Duration) client.Object {
+	n := o.(*corev1.Node)
+	for i := range n.Status.Conditions {
+		n.Status.Conditions[i].LastTransitionTime = metav1.NewTime(noon.Add(-ago))
+	}
+	return n
 }
 
 func TestNodesConditionMessage(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 const (
 	// JoiningTime is how long a new node may take until it is ready and its pods are.
 	JoiningTime = 10 * time.Minute
-	// startingTime is how long the pods of a new node get to start before anybody looks why they do not.
+	// startingTime is how long a new node takes until it says anything of itself, and how long its pods get to start
+	// before anybody looks why they do not.
 	startingTime = time.Minute
 
 	// stoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
@@ -33,12 +34,14 @@ func Ready(node *corev1.Node) bool {
 // Joining says whether the node is so new that it need not be ready yet.
 func Joining(node *corev1.Node, now time.Time) bool { return joiningFor(node, now) > 0 }
 
-// joiningFor is how much longer the node need not be ready; 0 when it does not join. One that has been heard of,
-// and is no more, does not join, however new it is.
+// joiningFor is how much longer the node need not be ready; 0 when it does not join. One that has been heard of, and
+// is no more, does not join, however new it is, nor does one that has been ready.
 func joiningFor(node *corev1.Node, now time.Time) time.Duration {
-	ready := findCondition(node, string(corev1.NodeReady))
-	if ready != nil && ready.Status == corev1.ConditionUnknown && ready.Reason != neverUpdated {
-		return 0
+	if ready := findCondition(node, string(corev1.NodeReady)); ready != nil && ready.Status != corev1.ConditionTrue && ready.Reason != neverUpdated {
+		turned := ready.LastTransitionTime.Sub(node.CreationTimestamp.Time)
+		if ready.Status == corev1.ConditionUnknown || turned > startingTime {
+			return 0
+		}
 	}
 	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
 }

@@ -62,6 +62,7 @@ func trimNode(n *corev1.Node) *corev1.Node {
 		out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{
 			Type: corev1.NodeConditionType(intern(string(c.Type))), Status: corev1.ConditionStatus(intern(string(c.Status))),
 			Reason: intern(c.Reason), Message: faultMessage(c), LastHeartbeatTime: c.LastHeartbeatTime,
+			LastTransitionTime: c.LastTransitionTime,
 		})
 	}
 	info := n.Status.NodeInfo

@@ -13,7 +13,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -271,41 +270,6 @@ checks:
 		Expect(net.requests(statusWrite + "steady")).To(BeZero())
 	})
 
-	It("lists the pods of an unhealthy workload, and only then, to say why", func() {
-		net := &network{}
-		startOperator(cfg, net)
-		create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "well"}})
-		down := create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "down"}})
-		beat(down, "Unknown", time.Now())
-		d := deployment("why", 4)
-		pod(d, "why-a", "well", corev1.ContainerStatus{Name: "main",
-			State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
-			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}}})
-		pod(d, "why-b", "down", corev1.ContainerStatus{Name: "main"})
-		pod(d, "why-c", "well", corev1.ContainerStatus{Name: "main", Image: "registry.example/why:v9",
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}})
-		create(mapping("why", checkDeployment("why")))
-		Eventually(get("why")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
-		const podLists = "GET /api/v1/namespaces/default/pods"
-		Expect(net.requests(podLists)).To(BeZero())
-
-		setAvailable(d, 1)
-		Eventually(get("why")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "WorkloadUnavailable",
-			"1/4 available",
-			"1 crash-looping: container main, last exit code 137 (OOMKilled) (well)",
-			"1 on nodes that are not ready (down)",
-			"1 cannot pull the image registry.example/why:v9 of container main (well)"))
-		Expect(net.requests(podLists)).To(Equal(1))
-		Expect(net.requests(podLists + "?labelSelector=app%3Dwhy&limit=500")).To(Equal(1))
-
-		By("not listing again for a workload that flaps")
-		setAvailable(d, 4)
-		Eventually(get("why")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
-		setAvailable(d, 1)
-		Eventually(get("why")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "WorkloadUnavailable"))
-		Expect(net.requests(podLists)).To(Equal(1))
-	})
-
 	It("writes nothing for heartbeats of nodes", func() {
 		net := &network{}
 		startOperator(cfg, net)
@@ -325,8 +289,8 @@ checks:
 		for i := range 50 {
 			beat(node, "True", time.Now().Add(time.Duration(i)*time.Second))
 		}
-		beat(node, "False", time.Now())
-		Eventually(get("beats")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "NodesUnhealthy", "beating (Ready is False: Test)"))
+		beat(node, "Unknown", time.Now())
+		Eventually(get("beats")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "NodesUnhealthy", "beating (Ready is Unknown: Test)"))
 		Expect(net.requests(statusWrite)).To(Equal(before + 1))
 	})
 
@@ -531,17 +495,6 @@ func checkOf(mapping, check string) func() (v1alpha1.CheckStatus, error) {
 		}
 		return v1alpha1.CheckStatus{}, err
 	}
-}
-
-// pod is a pod of a Deployment on a node, with the status of its container; nothing runs it here.
-func pod(d *appsv1.Deployment, name, node string, status corev1.ContainerStatus) {
-	GinkgoHelper()
-	p := create(&corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: d.Namespace, Labels: d.Spec.Template.Labels},
-		Spec:       corev1.PodSpec{NodeName: node, Containers: d.Spec.Template.Spec.Containers, TerminationGracePeriodSeconds: new(int64(0))},
-	})
-	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{status}}
-	Expect(k8sClient.Status().Update(ctx, p)).To(Succeed())
 }
 
 // notesAbout lists the texts of the events about a mapping.
