@@ -45,6 +45,8 @@ type Case struct {
 	Complete string `json:"complete"`
 	// Platform is its PlatformDetected, when it turns.
 	Platform string `json:"platform"`
+	// Versions is its VersionsSupported, when it turns.
+	Versions string `json:"versions"`
 }
 
 // Expectation is what mappings say: conditions as status/reason, and words that the message of the worse one holds.

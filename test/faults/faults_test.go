@@ -173,6 +173,10 @@ func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
 		}
 	}
 	told = append(told, differ("PlatformDetected", is.PlatformDetected, cmp.Or(c.Platform, was.PlatformDetected))...)
+	supported := func(v *world.Verdicts) string {
+		return shapes.ConditionOf(v.Architecture.Status.Conditions, v1alpha1.ConditionVersionsSupported)
+	}
+	told = append(told, differ("VersionsSupported", supported(after), cmp.Or(c.Versions, supported(before)))...)
 	told = append(told, differ("Complete", is.Complete, cmp.Or(c.Complete, was.Complete))...)
 	if c.Platform == "" && strings.HasPrefix(is.Healthy, "False/") != (unhealthy > 0) {
 		told = append(told, fmt.Sprintf("the architecture's Healthy is %s while %d mappings are unhealthy", is.Healthy, unhealthy))
