@@ -129,6 +129,12 @@ func TestDaemonSetGrows(t *testing.T) {
 			spec: func(s *corev1.PodSpec) { s.Tolerations = []corev1.Toleration{{Key: "sku", Value: "arm"}} },
 			want: "False WorkloadUnavailable: " + message + "2/3 available",
 		},
+		"its pods are not made before the new nodes are ready": {
+			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
+				aged(node("x", "{taints: [{key: node.kubernetes.io/not-ready, effect: NoSchedule}]}", "{conditions: ["+condition("Ready", "False", "KubeletNotReady", 0)+"]}"), 10*time.Second)},
+			spec: func(s *corev1.PodSpec) { s.Tolerations = nil },
+			want: "False WorkloadUnavailable: " + message + "2/3 available",
+		},
 		"it tolerates the new nodes": {
 			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
 				aged(node("x", "{taints: [{key: sku, value: gpu, effect: NoSchedule}, {key: node.kubernetes.io/unreachable, effect: NoExecute}]}", "{conditions: ["+ready()+"]}"), 10*time.Second)},

@@ -356,6 +356,7 @@ func TestExplainPodsOfOthers(t *testing.T) {
 	}{
 		{owned("ReplicaSet", "web-5d4f8"), v1alpha1.ReasonCrashLooping},
 		{owned("ReplicaSet", "website-5d4f8"), v1alpha1.ReasonWorkloadUnavailable},
+		{owned("StatefulSet", "web-5d4f8"), v1alpha1.ReasonWorkloadUnavailable},
 		{owned("DaemonSet", "web"), v1alpha1.ReasonWorkloadUnavailable},
 		{pod("web-0", "n1", containerStatuses(crashing)), v1alpha1.ReasonCrashLooping},
 	} {
