@@ -9,15 +9,19 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -109,12 +113,29 @@ func describeShape(name string) {
 		for _, p := range whole.Status.NodePools {
 			pools[p.Name] = fmt.Sprintf("%d/%d %s %s", *p.Ready, *p.Nodes, p.Mode, p.KubeletVersions)
 		}
-		want := map[string]string{}
-		for _, p := range shape.NodePools {
-			want[p.Name] = fmt.Sprintf("%d/%d %s %s", p.Count, p.Count, p.Labels["kubernetes.azure.com/mode"], shape.KubernetesVersion)
-		}
-		Expect(pools).To(Equal(want))
+		Expect(pools).To(Equal(poolsOf(shape)))
 	})
+
+	if name == "automatic" {
+		It("is installed, and works, under policies that protect the system's namespaces", func(ctx SpecContext) {
+			// Whom Entra ID makes an administrator has all rights, and is subject to every policy.
+			_, err := bed.Kubectl(ctx, "create", "clusterrolebinding", "entra-admins", "--clusterrole=cluster-admin", "--group=entra-admins")
+			Expect(err).NotTo(HaveOccurred())
+			asAdmin := func(args ...string) error {
+				_, err := bed.Kubectl(ctx, append(args, "--as=entra-admin", "--as-group=entra-admins")...)
+				return err
+			}
+			Eventually(ctx, func() error {
+				return asAdmin("create", "configmap", "probe", "--namespace=kube-system", "--dry-run=server")
+			}).WithPolling(time.Second).Should(MatchError(ContainSubstring("aks-managed-protect-system-namespaces")))
+			Expect(asAdmin("create", "configmap", "probe", "--namespace=default")).To(Succeed(), "it is these namespaces alone")
+			Expect(asAdmin("delete", "pod", "--namespace=kube-system", "--selector=k8s-app=kube-dns", "--dry-run=server")).
+				To(MatchError(ContainSubstring("aks-managed-protect-system-namespaces")))
+			for _, folder := range []string{"../../config/default", "../testbed/catalog"} {
+				Expect(asAdmin("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", folder)).To(Succeed())
+			}
+		})
+	}
 
 	// What AKS was years ago, as the other shape shows it, has a version too long for it.
 	if name == "overlay-cilium" {
@@ -150,4 +171,22 @@ func describeShape(name string) {
 			}
 		}
 	})
+}
+
+// poolsOf are the node pools that the labels of a shape's nodes tell of. Nodes that are provisioned one by one are of
+// none, and the first one stands for them.
+func poolsOf(shape *shapes.Shape) map[string]string {
+	nodes := shape.Of(schema.GroupKind{Kind: "Node"})
+	slices.SortFunc(nodes, func(a, b *unstructured.Unstructured) int { return strings.Compare(a.GetName(), b.GetName()) })
+	count, mode := map[string]int{}, map[string]string{}
+	for _, node := range nodes {
+		pool := cmp.Or(node.GetLabels()["kubernetes.azure.com/agentpool"], "(none)")
+		count[pool]++
+		mode[pool] = cmp.Or(mode[pool], node.GetLabels()["kubernetes.azure.com/mode"])
+	}
+	pools := map[string]string{}
+	for pool, n := range count {
+		pools[pool] = fmt.Sprintf("%d/%d %s %s", n, n, mode[pool], shape.KubernetesVersion)
+	}
+	return pools
 }
