@@ -119,8 +119,9 @@ type Check struct {
 	//
 	// Healthy: every match is rolled out. Its controller has seen the newest
 	// generation, and no more pods are unavailable than its own maxUnavailable
-	// allows. A workload that wants no pods is idle: present, without a vote on
-	// health.
+	// allows, or minAvailable are. Pods of a DaemonSet do not count on nodes that
+	// joined less than ten minutes ago or that are stopped. A workload that wants
+	// no pods is idle: present, without a vote on health.
 	// +optional
 	Workload *WorkloadCheck `json:"workload,omitempty"`
 
@@ -128,8 +129,9 @@ type Check struct {
 	//
 	// Present: at least one selected node meets present.
 	//
-	// Healthy: of those, minHealthyPercent also meet healthy. Without healthy the
-	// check has no vote on health.
+	// Healthy: of those, minHealthyPercent also meet healthy. One that joined less
+	// than ten minutes ago and is not ready yet does not count. Without healthy
+	// the check has no vote on health.
 	// +optional
 	Nodes *NodesCheck `json:"nodes,omitempty"`
 
