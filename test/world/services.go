@@ -66,7 +66,7 @@ func isReady(pod *corev1.Pod) bool {
 }
 
 // settleAPIService says whether the API server finds the one behind an aggregated API.
-func (e endpoints) settleAPIService(o *unstructured.Unstructured, since time.Time) error {
+func (e endpoints) settleAPIService(o *unstructured.Unstructured) error {
 	namespace, _, _ := unstructured.NestedString(o.Object, "spec", "service", "namespace")
 	name, found, _ := unstructured.NestedString(o.Object, "spec", "service", "name")
 	if !found {
@@ -74,7 +74,7 @@ func (e endpoints) settleAPIService(o *unstructured.Unstructured, since time.Tim
 	}
 	available := map[string]any{
 		"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed",
-		"lastTransitionTime": since.UTC().Format(time.RFC3339),
+		"lastTransitionTime": birth.UTC().Format(time.RFC3339),
 	}
 	if e.ready[Ref{Kind: "Service", Namespace: namespace, Name: name}] == 0 {
 		available["status"], available["reason"] = "False", "MissingEndpoints"

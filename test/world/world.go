@@ -339,20 +339,28 @@ func (w *World) settleOther(ref Ref, o *unstructured.Unstructured, services endp
 	if silent, ok := w.state.frozen[ref]; ok {
 		at = silent
 	}
-	o = o.DeepCopy()
+	var move func(*unstructured.Unstructured) error
 	switch {
 	case ref.Kind == "Lease":
-		return o, renew(o, at)
+		move = func(o *unstructured.Unstructured) error { return renew(o, at) }
 	case ref == autoscalerStatus:
-		return o, rewriteAutoscalerStatus(o, at)
+		move = func(o *unstructured.Unstructured) error { return rewriteAutoscalerStatus(o, at) }
 	case ref.Kind == "APIService":
-		return o, services.settleAPIService(o, birth)
+		move = services.settleAPIService
 	case ref.Kind == "CSINode" && joining.Has(ref.Name):
-		return o, unstructured.SetNestedSlice(o.Object, []any{}, "spec", "drivers")
+		move = func(o *unstructured.Unstructured) error {
+			return unstructured.SetNestedSlice(o.Object, []any{}, "spec", "drivers")
+		}
 	case ref.Kind == "NodeNetworkConfig" && joining.Has(ref.Name):
-		unstructured.RemoveNestedField(o.Object, "status")
+		move = func(o *unstructured.Unstructured) error {
+			unstructured.RemoveNestedField(o.Object, "status")
+			return nil
+		}
+	default:
+		return o, nil
 	}
-	return o, nil
+	o = o.DeepCopy()
+	return o, move(o)
 }
 
 func renew(lease *unstructured.Unstructured, at time.Time) error {
