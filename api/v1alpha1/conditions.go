@@ -141,8 +141,9 @@ const (
 	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows, and nothing tells
 	// why (yet). The reasons that follow say it.
 	ReasonWorkloadUnavailable = "WorkloadUnavailable"
-	// ReasonNodeFault: all pods that are unavailable are on nodes that are not ready or unreachable, or cannot
-	// be scheduled only because nodes are down or cordoned. It is the nodes that need help.
+	// ReasonNodeFault: the nodes need help, not the component. All its nodes that are unhealthy, or all its pods
+	// that are unavailable, are down with their nodes, or pods cannot be scheduled only because nodes are down or
+	// cordoned.
 	ReasonNodeFault = "NodeFault"
 	// ReasonUnschedulable: the scheduler finds no node for the pods.
 	ReasonUnschedulable = "Unschedulable"
@@ -157,7 +158,7 @@ const (
 	// ReasonRolloutStuck: a roll-out has exceeded its progress deadline.
 	ReasonRolloutStuck = "RolloutStuck"
 
-	// ReasonNodesUnhealthy: too many nodes do not meet the criteria.
+	// ReasonNodesUnhealthy: too many nodes do not meet the criteria, and not only because they are down.
 	ReasonNodesUnhealthy = "NodesUnhealthy"
 
 	// ReasonLeaseStale: renewTime has stopped moving.

@@ -563,7 +563,7 @@ func TestTroubles(t *testing.T) {
 	}{
 		"scheduler lost":           {base.without("kube-scheduler").with(staleLease("kube-scheduler")), "kube-scheduler", "False", v1alpha1.ReasonLeaseStale, "kube-scheduler"},
 		"etcd down":                {etcdDown, "etcd", "False", v1alpha1.ReasonEndpointFailing, "/readyz/etcd"},
-		"kubelet silent":           {base.with(badNode("Ready", "Unknown")), "kubelet", "False", v1alpha1.ReasonNodesUnhealthy, "aks-np1-2"},
+		"kubelet silent":           {base.with(badNode("Ready", "Unknown")), "kubelet", "False", v1alpha1.ReasonNodeFault, "aks-np1-2"},
 		"kubelet down":             {base.with(badNode("KubeletProblem", "True")), "kubelet", "False", v1alpha1.ReasonNodesUnhealthy, "KubeletProblem"},
 		"old problem":              {base.with(oldProblem), "kubelet", "True", v1alpha1.ReasonAllChecksPass, ""},
 		"deallocated":              {base.with(deallocated), "kubelet", "True", v1alpha1.ReasonAllChecksPass, ""},

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,7 +31,7 @@ func (r *rollup) causes() []v1alpha1.Cause {
 }
 
 // findFaults are the causes of what is unhealthy, causes before consequences: nodes that are down are one
-// cause, whatever they hurt; then the control plane, the nodes' own components, and what runs on them.
+// cause, whatever they hurt (a mapping has NodeFault only when nothing else is at fault); then the control plane, the nodes' own components, and what runs on them.
 func (r *rollup) findFaults() []v1alpha1.Cause {
 	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
 	slices.SortStableFunc(unhealthy, func(a, b *v1alpha1.ComponentMapping) int {
@@ -41,11 +40,10 @@ func (r *rollup) findFaults() []v1alpha1.Cause {
 	var ofNodes, others causeList
 	for _, m := range unhealthy {
 		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
-		own := r.ownFault(m, c)
-		if own == v1alpha1.ReasonNodeFault {
-			ofNodes.add(m, v1alpha1.ReasonNodeFault, r.nodeFault(c.Message, ofNodes), c.LastTransitionTime)
+		if c.Reason == v1alpha1.ReasonNodeFault {
+			ofNodes.add(m, c.Reason, r.nodeFault(c.Message, ofNodes), c.LastTransitionTime)
 		} else {
-			others.add(m, own, c.Message, c.LastTransitionTime)
+			others.add(m, c.Reason, c.Message, c.LastTransitionTime)
 		}
 	}
 	return slices.Concat(ofNodes, others)
@@ -84,53 +82,6 @@ func (r *rollup) nodeFault(message string, known causeList) string {
 		return known[0].Message
 	}
 	return cmp.Or(r.view.nodeFault(), message)
-}
-
-// ownFault is the reason of a mapping's failing checks: NodeFault when nothing but the nodes is at fault, else
-// what is wrong beside them.
-func (r *rollup) ownFault(m *v1alpha1.ComponentMapping, healthy *metav1.Condition) string {
-	ofNodes, other := false, ""
-	for i := range m.Status.Checks {
-		c := &m.Status.Checks[i]
-		switch {
-		case !fails(m, c):
-		case r.isNodeFault(c):
-			ofNodes = true
-		default:
-			other = cmp.Or(other, c.Reason)
-		}
-	}
-	switch {
-	case ofNodes && other == "":
-		return v1alpha1.ReasonNodeFault
-	case healthy.Reason == v1alpha1.ReasonNodeFault:
-		return cmp.Or(other, healthy.Reason)
-	}
-	return healthy.Reason
-}
-
-// fails says that a check's health votes, and is bad.
-func fails(m *v1alpha1.ComponentMapping, c *v1alpha1.CheckStatus) bool {
-	variant, _, ofVariant := strings.Cut(c.Name, "/")
-	return c.Present == v1alpha1.VerdictTrue && c.Healthy == v1alpha1.VerdictFalse &&
-		(!ofVariant || slices.Contains(m.Status.Variants, variant))
-}
-
-// isNodeFault says whether a check fails only since nodes are down. A check of nodes names the unhealthy ones
-// first, and its message begins with their number.
-func (r *rollup) isNodeFault(c *v1alpha1.CheckStatus) bool {
-	if c.Reason != v1alpha1.ReasonNodesUnhealthy {
-		return c.Reason == v1alpha1.ReasonNodeFault
-	}
-	var unhealthy, all int
-	if _, err := fmt.Sscanf(c.Message, "%d/%d nodes unhealthy", &unhealthy, &all); err != nil || unhealthy > len(r.view.Down) {
-		return false
-	}
-	named := c.Objects[:min(unhealthy, len(c.Objects))]
-	return !slices.ContainsFunc(named, func(o v1alpha1.ObservedObject) bool {
-		_, down := r.view.Down[o.Name]
-		return !down
-	})
 }
 
 // sumUpFaults says how much is unhealthy, by how many causes, and by which.

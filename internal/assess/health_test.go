@@ -57,8 +57,8 @@ func symptoms() []symptom {
 		"unavailable: Deployment kube-system/unavailable: 0/2 available",
 	}, {
 		v1alpha1.ReasonNodesUnhealthy,
-		`{name: nodes, type: Nodes, method: SystemdService, nodes: {healthy: {conditions: [{type: Ready, status: "True"}]}}}`,
-		with(node("n3", "False", nil)), "nodes: 1/1 nodes unhealthy: n3 (Ready is False: Kubelet)",
+		`{name: nodes, type: Nodes, method: SystemdService, nodes: {healthy: {podCIDR: Set}}}`,
+		with(node("n3", "True", nil)), "nodes: 1/1 nodes unhealthy: n3 (has no pod CIDR)",
 	}, {
 		v1alpha1.ReasonLeaseStale, leased("stale"), with(lease("stale", -time.Hour)),
 		"stale: Lease kube-system/stale is not renewed",

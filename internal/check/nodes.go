@@ -4,6 +4,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,7 +108,8 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 		return j
 	}
 	j.healthy, j.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
-	unmet := h.firstUnmet(healthy, node)
+	ill := h.conditionUnmet(healthy, node)
+	unmet := cmp.Or(ill, fieldUnmet(healthy, node))
 	left := joiningFor(node, h.now)
 	switch {
 	case unmet == "":
@@ -116,6 +118,9 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
 	default:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy
+		if ill != "" && Down(node, h.now) {
+			j.reason = v1alpha1.ReasonNodeFault
+		}
 		j.detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
 	}
 	return j
@@ -186,6 +191,10 @@ func (h *heartbeats) firstUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 	if criteria == nil {
 		return ""
 	}
+	return cmp.Or(h.conditionUnmet(criteria, node), fieldUnmet(criteria, node))
+}
+
+func (h *heartbeats) conditionUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
 	for _, m := range criteria.Conditions {
 		if unmet := h.requiredUnmet(m, node); unmet != "" {
 			return unmet
@@ -196,6 +205,10 @@ func (h *heartbeats) firstUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 			return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
 		}
 	}
+	return ""
+}
+
+func fieldUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
 	for _, key := range criteria.ForbiddenTaints {
 		if hasTaint(node, string(key)) {
 			return "has taint " + string(key)

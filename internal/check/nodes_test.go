@@ -92,6 +92,7 @@ func TestNodesHealth(t *testing.T) {
 		mustNotBe  = "{healthy: {forbiddenConditions: [{type: KubeletProblem, status: 'True', maxHeartbeatAgeSeconds: 900}]}}"
 		healthy2   = "True/True Healthy: 2/2 nodes healthy"
 		unhealthy1 = "True/False NodesUnhealthy: 1/2 nodes unhealthy: "
+		down1      = "True/False NodeFault: 1/2 nodes unhealthy: "
 	)
 	up := func(age time.Duration) string { return condition("KubeletProblem", "False", "KubeletIsUp", age) }
 	down := func(age time.Duration) string { return condition("KubeletProblem", "True", "KubeletIsDown", age) }
@@ -101,18 +102,19 @@ func TestNodesHealth(t *testing.T) {
 		want  string
 	}{
 		"all meet it":                      {mustReady, nodeWith("b", ready()), healthy2},
-		"one does not":                     {mustReady, nodeWith("b", notReady()), unhealthy1 + "b (Ready is Unknown: NodeStatusUnknown)"},
+		"one does not":                     {mustReady, nodeWith("b", notReady()), down1 + "b (Ready is Unknown: NodeStatusUnknown)"},
 		"the reason differs":               {"{healthy: {conditions: [{type: Ready, status: 'True', reason: KubeletReady}]}}", nodeWith("b", condition("Ready", "True", "Other", 0)), unhealthy1 + "b (Ready is True: Other)"},
-		"it does not report the condition": {mustReady, nodeWith("b"), unhealthy1 + "b (has no condition Ready)"},
+		"it does not report the condition": {mustReady, nodeWith("b"), down1 + "b (has no condition Ready)"},
 
 		// Windows nodes have no problem detector: what must be there is missing, what must not be is not there.
 		"required of a Windows node":  {mustBeUp, nodeWith("win", ready()), unhealthy1 + "win (has no condition KubeletProblem)"},
 		"forbidden on a Windows node": {mustNotBe, nodeWith("win", ready()), healthy2},
 
 		// When the machine dies its conditions stay as they were; only their heartbeat tells.
-		"required, heartbeat is frozen":    {mustBeUp, nodeWith("b", up(16*minute)), unhealthy1 + "b (heartbeat of KubeletProblem stopped at 2026-10-02T11:44:00Z)"},
+		"required, heartbeat is frozen":    {mustBeUp, nodeWith("b", ready(), up(16*minute)), unhealthy1 + "b (heartbeat of KubeletProblem stopped at 2026-10-02T11:44:00Z)"},
 		"required, heartbeat just in time": {mustBeUp, nodeWith("b", up(15*minute)), healthy2},
-		"forbidden":                        {mustNotBe, nodeWith("b", down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
+		"forbidden":                        {mustNotBe, nodeWith("b", ready(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
+		"forbidden, and the node is down":  {mustNotBe, nodeWith("b", notReady(), down(0)), down1 + "b (KubeletProblem is True: KubeletIsDown)"},
 		"forbidden, heartbeat is frozen":   {mustNotBe, nodeWith("b", down(16*minute)), healthy2},
 		"any heartbeat will do": {
 			"{healthy: {conditions: [{type: KubeletProblem, status: 'False'}]}}", nodeWith("b", up(999*time.Hour)), healthy2,
@@ -152,11 +154,11 @@ func TestNodesMinHealthyPercent(t *testing.T) {
 	}{
 		"all":                         {90, 0, "True/True Healthy: 10/10 nodes healthy"},
 		"just enough":                 {90, 1, "True/True Healthy: 9/10 nodes healthy, 90% are enough; unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
-		"one more than allowed":       {90, 2, "True/False NodesUnhealthy: 2/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), n1 (Ready is Unknown: NodeStatusUnknown)"},
-		"percentages are not rounded": {91, 1, "True/False NodesUnhealthy: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
-		"100 is the default":          {0, 1, "True/False NodesUnhealthy: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
+		"one more than allowed":       {90, 2, "True/False NodeFault: 2/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), n1 (Ready is Unknown: NodeStatusUnknown)"},
+		"percentages are not rounded": {91, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
+		"100 is the default":          {0, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
 		"three are named": {
-			50, 10, "True/False NodesUnhealthy: 10/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), " +
+			50, 10, "True/False NodeFault: 10/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), " +
 				"n1 (Ready is Unknown: NodeStatusUnknown), n2 (Ready is Unknown: NodeStatusUnknown) and 7 more",
 		},
 	} {
@@ -298,11 +300,11 @@ func TestNodesJoin(t *testing.T) {
 		},
 		"its time is over": {
 			[]client.Object{old("a"), fresh("x", 10*minute)}, 100,
-			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
+			"True/False NodeFault: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
 		},
 		"it was ready": {
 			[]client.Object{old("a"), turned(fresh("x", 5*minute), time.Minute)}, 100,
-			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
+			"True/False NodeFault: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
 		},
 		"it never was": {
 			[]client.Object{old("a"), turned(fresh("x", 5*minute), 5*minute)}, 100,
@@ -315,7 +317,7 @@ func TestNodesJoin(t *testing.T) {
 		},
 		"another one is down": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 100,
-			"True/False NodesUnhealthy: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 joining: x", 9*minute + time.Second,
+			"True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 joining: x", 9*minute + time.Second,
 		},
 		"another one is down, enough are not": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 50,
@@ -358,11 +360,11 @@ func TestNodesConditionMessage(t *testing.T) {
 		want  string
 	}{
 		"left out":             {"{ignoreConditions: [" + waits + "], " + mustReady + "}", withMessage("b", noNetwork), "True/True Healthy: 1/1 nodes healthy"},
-		"another message":      {"{ignoreConditions: [" + waits + "], " + mustReady + "}", withMessage("b", "PLEG is not healthy"), "True/False NodesUnhealthy: 1/2 nodes unhealthy: " + notReadyB},
-		"another status":       {"{ignoreConditions: [" + waits + "], " + mustReady + "}", nodeWith("b", notReady()), "True/False NodesUnhealthy: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
+		"another message":      {"{ignoreConditions: [" + waits + "], " + mustReady + "}", withMessage("b", "PLEG is not healthy"), "True/False NodeFault: 1/2 nodes unhealthy: " + notReadyB},
+		"another status":       {"{ignoreConditions: [" + waits + "], " + mustReady + "}", nodeWith("b", notReady()), "True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
 		"of any message":       {"{ignoreConditions: [{type: Ready, status: 'False'}], " + mustReady + "}", withMessage("b", "anything"), "True/True Healthy: 1/1 nodes healthy"},
 		"one of several":       {"{ignoreConditions: [{type: Ready, status: Unknown}, {type: KubeletProblem, status: 'True'}], " + mustReady + "}", nodeWith("b", notReady()), "True/True Healthy: 1/1 nodes healthy"},
-		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodesUnhealthy: 1/2 nodes unhealthy: " + notReadyB},
+		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodeFault: 1/2 nodes unhealthy: " + notReadyB},
 		"forbidden, not there": {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"), "True/True Healthy: 2/2 nodes healthy"},
 		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 nodes"},
 		"no sign of presence": {

@@ -290,7 +290,7 @@ checks:
 			beat(node, "True", time.Now().Add(time.Duration(i)*time.Second))
 		}
 		beat(node, "Unknown", time.Now())
-		Eventually(get("beats")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "NodesUnhealthy", "beating (Ready is Unknown: Test)"))
+		Eventually(get("beats")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "NodeFault", "beating (Ready is Unknown: Test)"))
 		Expect(net.requests(statusWrite)).To(Equal(before + 1))
 	})
 

@@ -52,7 +52,7 @@ func (b *Testbed) Faults() []Fault {
 		{
 			Title: "The kubelet of " + node + " dies", RepairTitle: "The kubelet is back",
 			// The problem detector tells at once, the node controller some seconds later, the row after its grace period.
-			Mapping: "kubelet", Reason: v1alpha1.ReasonNodesUnhealthy, Message: node + " (Ready is Unknown",
+			Mapping: "kubelet", Reason: v1alpha1.ReasonNodeFault, Message: node + " (Ready is Unknown",
 			Break:  func(ctx context.Context) error { return b.Simulator.StopKubelet(ctx, node) },
 			Repair: func(ctx context.Context) error { return b.Simulator.StartKubelet(ctx, node) },
 		},

@@ -46,15 +46,17 @@ type CheckApplyConfiguration struct {
 	//
 	// Healthy: every match is rolled out. Its controller has seen the newest
 	// generation, and no more pods are unavailable than its own maxUnavailable
-	// allows. A workload that wants no pods is idle: present, without a vote on
-	// health.
+	// allows, or minAvailable are. Pods of a DaemonSet do not count on nodes that
+	// joined less than ten minutes ago or that are stopped. A workload that wants
+	// no pods is idle: present, without a vote on health.
 	Workload *WorkloadCheckApplyConfiguration `json:"workload,omitempty"`
 	// nodes says which nodes run the component and what each of them must show.
 	//
 	// Present: at least one selected node meets present.
 	//
-	// Healthy: of those, minHealthyPercent also meet healthy. Without healthy the
-	// check has no vote on health.
+	// Healthy: of those, minHealthyPercent also meet healthy. One that joined less
+	// than ten minutes ago and is not ready yet does not count. Without healthy
+	// the check has no vote on health.
 	Nodes *NodesCheckApplyConfiguration `json:"nodes,omitempty"`
 	// lease names a Lease that its holder keeps renewing, by name or by selector.
 	//
