@@ -108,8 +108,8 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 		return j
 	}
 	j.healthy, j.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
-	ill := h.conditionUnmet(healthy, node)
-	unmet := cmp.Or(ill, fieldUnmet(healthy, node))
+	lacking := h.requirementUnmet(healthy, node)
+	unmet := cmp.Or(lacking, h.otherUnmet(healthy, node))
 	left := joiningFor(node, h.now)
 	switch {
 	case unmet == "":
@@ -118,7 +118,7 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
 	default:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy
-		if ill != "" && Down(node, h.now) {
+		if lacking != "" && Down(node, h.now) {
 			j.reason = v1alpha1.ReasonNodeFault
 		}
 		j.detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
@@ -191,24 +191,25 @@ func (h *heartbeats) firstUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 	if criteria == nil {
 		return ""
 	}
-	return cmp.Or(h.conditionUnmet(criteria, node), fieldUnmet(criteria, node))
+	return cmp.Or(h.requirementUnmet(criteria, node), h.otherUnmet(criteria, node))
 }
 
-func (h *heartbeats) conditionUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
+// requirementUnmet says which condition the node lacks, as one that is down lacks most.
+func (h *heartbeats) requirementUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
 	for _, m := range criteria.Conditions {
 		if unmet := h.requiredUnmet(m, node); unmet != "" {
 			return unmet
 		}
 	}
+	return ""
+}
+
+func (h *heartbeats) otherUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
 	for _, m := range criteria.ForbiddenConditions {
 		if cond := h.shows(m, node); cond != nil {
 			return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
 		}
 	}
-	return ""
-}
-
-func fieldUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
 	for _, key := range criteria.ForbiddenTaints {
 		if hasTaint(node, string(key)) {
 			return "has taint " + string(key)

@@ -111,11 +111,11 @@ func TestNodesHealth(t *testing.T) {
 		"forbidden on a Windows node": {mustNotBe, nodeWith("win", ready()), healthy2},
 
 		// When the machine dies its conditions stay as they were; only their heartbeat tells.
-		"required, heartbeat is frozen":    {mustBeUp, nodeWith("b", ready(), up(16*minute)), unhealthy1 + "b (heartbeat of KubeletProblem stopped at 2026-10-02T11:44:00Z)"},
-		"required, heartbeat just in time": {mustBeUp, nodeWith("b", up(15*minute)), healthy2},
-		"forbidden":                        {mustNotBe, nodeWith("b", ready(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
-		"forbidden, and the node is down":  {mustNotBe, nodeWith("b", notReady(), down(0)), down1 + "b (KubeletProblem is True: KubeletIsDown)"},
-		"forbidden, heartbeat is frozen":   {mustNotBe, nodeWith("b", down(16*minute)), healthy2},
+		"required, heartbeat is frozen":     {mustBeUp, nodeWith("b", ready(), up(16*minute)), unhealthy1 + "b (heartbeat of KubeletProblem stopped at 2026-10-02T11:44:00Z)"},
+		"required, heartbeat just in time":  {mustBeUp, nodeWith("b", up(15*minute)), healthy2},
+		"forbidden":                         {mustNotBe, nodeWith("b", ready(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
+		"forbidden, be the node down or up": {mustNotBe, nodeWith("b", notReady(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
+		"forbidden, heartbeat is frozen":    {mustNotBe, nodeWith("b", down(16*minute)), healthy2},
 		"any heartbeat will do": {
 			"{healthy: {conditions: [{type: KubeletProblem, status: 'False'}]}}", nodeWith("b", up(999*time.Hour)), healthy2,
 		},
@@ -364,7 +364,7 @@ func TestNodesConditionMessage(t *testing.T) {
 		"another status":       {"{ignoreConditions: [" + waits + "], " + mustReady + "}", nodeWith("b", notReady()), "True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
 		"of any message":       {"{ignoreConditions: [{type: Ready, status: 'False'}], " + mustReady + "}", withMessage("b", "anything"), "True/True Healthy: 1/1 nodes healthy"},
 		"one of several":       {"{ignoreConditions: [{type: Ready, status: Unknown}, {type: KubeletProblem, status: 'True'}], " + mustReady + "}", nodeWith("b", notReady()), "True/True Healthy: 1/1 nodes healthy"},
-		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodeFault: 1/2 nodes unhealthy: " + notReadyB},
+		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodesUnhealthy: 1/2 nodes unhealthy: " + notReadyB},
 		"forbidden, not there": {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"), "True/True Healthy: 2/2 nodes healthy"},
 		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 nodes"},
 		"no sign of presence": {
