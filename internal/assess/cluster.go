@@ -29,8 +29,8 @@ const (
 	maxKubernetesVersion = 63
 )
 
-// versionNeed is the need for the API server's version.
-var versionNeed = check.Need{Path: "/version", Interval: 5 * time.Minute}
+// versionNeed is the need for the API server's version. Nodes of a newer one may join soon after it was upgraded.
+var versionNeed = check.Need{Path: "/version", Interval: 30 * time.Second}
 
 // ClusterNeeds is what a ClusterArchitecture must see of the cluster itself.
 func ClusterNeeds() []check.Need { return []check.Need{check.NodesNeed, versionNeed} }
@@ -211,10 +211,15 @@ func (c *poolCounter) add(node *corev1.Node) {
 	if check.Ready(node) {
 		p.ready++
 	}
+	if check.Stopped(node) {
+		return // what it ran says nothing of what runs
+	}
 	info := node.Status.NodeInfo
 	p.kubelets[info.KubeletVersion]++
 	p.runtimes[info.ContainerRuntimeVersion]++
-	p.images[cmp.Or(node.Labels[string(c.spec.NodeImageLabel)], info.OSImage)]++
+	if image := cmp.Or(node.Labels[string(c.spec.NodeImageLabel)], info.OSImage); image != "" {
+		p.images[image]++
+	}
 }
 
 // list is the pools by mode and name, and those of them with several versions of kubelets or images.

@@ -46,7 +46,7 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	for _, c := range []metav1.Condition{ready(), present, healthy, documented} {
 		a.set(&status.Conditions, c)
 	}
-	status.Message = check.Truncate(headline(present, healthy, documented), check.MaxMessage)
+	status.Message = check.Truncate(a.headline(present, healthy, documented), check.MaxMessage)
 	return status, wait
 }
 
@@ -100,14 +100,15 @@ func ready() metav1.Condition {
 }
 
 // headline is the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
-// or its health could not be seen, else where it differs from its documentation, else how it is found.
-func headline(present, healthy, documented metav1.Condition) string {
+// or its health could not be seen, else of what only a part is there, else where it differs from its
+// documentation, else how it is found.
+func (a *assessment) headline(present, healthy, documented metav1.Condition) string {
 	switch {
 	case present.Status != metav1.ConditionTrue:
 		return present.Message
 	case healthy.Reason != v1alpha1.ReasonAllChecksPass && healthy.Reason != v1alpha1.ReasonHealthNotObservable:
 		return healthy.Message
-	case documented.Status == metav1.ConditionFalse:
+	case documented.Status == metav1.ConditionFalse && len(a.partials()) == 0:
 		return documented.Message
 	}
 	return present.Message

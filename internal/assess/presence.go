@@ -178,7 +178,24 @@ func (a *assessment) observedPresence() metav1.Condition {
 	if names := a.variantNames(); len(names) > 0 {
 		message = "found as " + strings.Join(names, ", ") + ": " + strings.Join(subjects, "; ")
 	}
+	for _, c := range a.partials() {
+		message += "; " + partialMessage(c)
+	}
 	return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, message)
+}
+
+// partials are the variants of which only a part is there, beside those that are whole: something of their own is
+// there, and nothing speaks against them.
+func (a *assessment) partials() []*candidate {
+	var out []*candidate
+	for i := range a.candidates {
+		c := &a.candidates[i]
+		own := slices.ContainsFunc(c.found(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name })
+		if c.complete() == v1alpha1.VerdictFalse && own && c.isPart() {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // blocking is the finding that keeps a variant from being decided either way: one that may not be looked at
@@ -206,7 +223,7 @@ func (a *assessment) closest() *candidate {
 	var best *candidate
 	for i := range a.candidates {
 		c := &a.candidates[i]
-		if c.ruledOut() || c.perhapsRuledOut() != nil || len(c.found()) == 0 || len(c.missing()) == 0 {
+		if !c.isPart() {
 			continue
 		}
 		if best == nil || c.compare(best) < 0 {
@@ -214,6 +231,11 @@ func (a *assessment) closest() *candidate {
 		}
 	}
 	return best
+}
+
+// isPart says that a part of what the variant needs is there, and that nothing speaks against the variant, or may.
+func (c *candidate) isPart() bool {
+	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.found()) > 0 && len(c.missing()) > 0
 }
 
 // compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack

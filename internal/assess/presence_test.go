@@ -65,6 +65,17 @@ func presentCases() []mappingCase {
 		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		says: "found as b: Deployment kube-system/coredns",
+	}, {
+		name: "beside it, only a part of another is there",
+		spec: variants(
+			variant("whole", checks(dns)),
+			variant("part", checks(workload("Deployment", "one"), workload("Deployment", "two"))),
+			variant("gone", checks(workload("Deployment", "three"))),
+			variant("refused", checks(workload("Deployment", "one"), workload("Deployment", "three"), workload("Deployment", "coredns", absent)))),
+		cluster: with(deployment("coredns", 2, 2), deployment("one", 1, 1)),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+		says: "found as whole: Deployment kube-system/coredns; variant part: only a part is there, " +
+			"missing: no Deployment kube-system/two; found: Deployment kube-system/one",
 	}}
 }
 
