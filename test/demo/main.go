@@ -4,8 +4,8 @@
 // Command demo shows archmap at work on a real control plane: the table of an AKS cluster, three things that
 // break, and how the table tells of them. Everything runs on loopback and is gone afterwards.
 //
-//	SHAPE=documented|overlay-cilium  the cluster to show (overlay-cilium)
-//	KEEP=1                           leave it up until Ctrl-C
+//	SHAPE=documented  the cluster to show, a folder of test/shapes (overlay-cilium)
+//	KEEP=1            leave it up until Ctrl-C
 package main
 
 import (
