@@ -5,19 +5,22 @@ package world_test
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -79,7 +82,7 @@ func messages(verdicts *world.Verdicts, shape *shapes.Shape) string {
 	return out.String()
 }
 
-// rewrite writes the verdicts in the order of the catalogue, below the comment that the file begins with. A
+// rewrite writes the verdicts in the order of the table, below the comment that the file begins with. A
 // version or an operator that was left out stays so.
 func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 	old, err := os.ReadFile(file)
@@ -100,13 +103,8 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 		fmt.Fprintf(&out, ",\n   violations: [%s]", strings.Join(a.Violations, ", "))
 	}
 	out.WriteString("}\n")
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
-	if err != nil {
-		return err
-	}
 	summary := verdicts.Summary()
-	for i := range loaded.Mappings {
-		name := loaded.Mappings[i].Name
+	for _, name := range inOrder(verdicts.Mappings) {
 		v := summary[name]
 		fmt.Fprintf(&out, "%s:\n  {present: %s, healthy: %s, asDocumented: %s", name, v.Present, v.Healthy, v.AsDocumented)
 		if len(v.Variants) > 0 {
@@ -121,4 +119,15 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 		out.WriteString("}\n")
 	}
 	return os.WriteFile(file, out.Bytes(), 0o644)
+}
+
+// inOrder is the order of the table, by category.
+func inOrder(mappings map[string]*v1alpha1.ComponentMapping) []string {
+	return slices.SortedFunc(maps.Keys(mappings), func(a, b string) int {
+		x, y := mappings[a].Spec, mappings[b].Spec
+		return cmp.Or(
+			cmp.Compare(slices.Index(v1alpha1.Categories, x.Category), slices.Index(v1alpha1.Categories, y.Category)),
+			cmp.Compare(ptr.Deref(x.Order, 0), ptr.Deref(y.Order, 0)),
+			cmp.Compare(a, b))
+	})
 }
