@@ -155,7 +155,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		},
 		"nodes are stopped while it is rolled out": {
 			desired: 4, available: 2, status: "updatedNumberScheduled: 2", nodes: []client.Object{old("a"), old("b"), old("c"), pools()[4]},
-			want: "True Progressing: " + message + "2/4 available, 2/4 updated, 1 node stopped (stopped)", unasked: true,
+			want: "True Progressing: " + message + "2/4 available, 2/4 updated, 1 node stopped (stopped)",
 		},
 		"more are missing than nodes are stopped": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), old("c"), pools()[4]},

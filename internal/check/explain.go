@@ -50,16 +50,19 @@ type cause struct {
 }
 
 // explain finds out why a workload that is judged unhealthy has too few pods, and puts it into the verdict. The
-// verdict may turn out to be healthy: a DaemonSet grows with its nodes.
+// verdict may turn out to be healthy: a DaemonSet grows with its nodes. It may turn out to be unhealthy, too: a
+// roll-out that nobody sets a deadline hangs when its new pods do not run.
 func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 	e := &explanation{workload: r, now: facts.Now, nodes: facts.Answers[NodesNeed], wants: []Need{NodesNeed}}
 	if r.kind == v1alpha1.WorkloadDaemonSet {
 		if e.nodes.State == Pending {
-			verdict.healthy, verdict.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
+			if verdict.healthy == v1alpha1.VerdictFalse {
+				verdict.healthy, verdict.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
+			}
 			return e
 		}
 		e.sortDaemonNodes()
-		if e.daemon.unexplained <= e.daemon.starting {
+		if e.daemon.unexplained <= e.daemon.starting && !r.endless {
 			e.excuse(verdict)
 			return e
 		}
@@ -70,12 +73,41 @@ func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 	e.findCauses()
 	need.Refresh = Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 	e.wants = append(e.wants, need)
-	if r.kind == v1alpha1.WorkloadDaemonSet && e.daemon.unexplained <= len(e.daemon.joined) && e.faulty() <= int(r.tolerated) {
+	switch {
+	case e.hangs() != "":
+		verdict.healthy, verdict.reason = v1alpha1.VerdictFalse, e.hangs()
+		e.blame(verdict)
+	case verdict.healthy == v1alpha1.VerdictTrue, e.onlyGrows():
 		e.excuse(verdict)
-		return e
+	default:
+		e.blame(verdict)
 	}
-	e.blame(verdict)
 	return e
+}
+
+// onlyGrows says whether a DaemonSet lacks no more pods than those of nodes that join, and what it replaces.
+func (e *explanation) onlyGrows() bool {
+	r := e.workload
+	return r.kind == v1alpha1.WorkloadDaemonSet && e.daemon.unexplained <= len(e.daemon.joined) && e.faulty() <= int(r.tolerated)
+}
+
+// hangs is why a roll-out without a deadline does not go on: a pod that it lacks does not run, and will not by
+// itself. It is empty when nothing speaks against its going on. The nodes are to blame only when nothing else is.
+func (e *explanation) hangs() string {
+	reason := ""
+	if !e.workload.endless || e.missing() <= 0 {
+		return reason
+	}
+	for _, c := range e.causes {
+		switch {
+		case c.passing, c.reason == v1alpha1.ReasonWorkloadUnavailable:
+		case c.reason == v1alpha1.ReasonNodeFault:
+			reason = c.reason
+		default:
+			return c.reason
+		}
+	}
+	return reason
 }
 
 // excuse finds that no pod is missing but those of nodes that are stopped or join.
@@ -155,13 +187,17 @@ func (e *explanation) faulty() int {
 
 // inconclusive says that pods may tell more in a while.
 func (e *explanation) inconclusive() bool {
-	return e.pods.State != Known || e.growing > 0 || slices.ContainsFunc(e.causes, func(c cause) bool { return c.passing })
+	return e.workload.endless || e.pods.State != Known || e.growing > 0 || slices.ContainsFunc(e.causes, func(c cause) bool { return c.passing })
 }
 
-// revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it.
+// revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it. The
+// numbers of a roll-out that goes on move all the time, and are no news.
 func (e *explanation) revision() uint64 {
 	r, h := e.workload, fnv.New64a()
-	_, _ = fmt.Fprint(h, r.object.GetUID(), r.object.GetGeneration(), r.desired, r.created, r.ready, r.available, r.rollingDetail, r.stuck, r.failure)
+	_, _ = fmt.Fprint(h, r.object.GetUID(), r.object.GetGeneration())
+	if !r.endless || r.available < r.required || e.hangs() != "" {
+		_, _ = fmt.Fprint(h, "|", r.desired, r.created, r.ready, r.available, r.rollingDetail, r.stuck, r.failure)
+	}
 	for i, name := range e.unwell {
 		_, _ = fmt.Fprint(h, "|", name, e.states[i])
 	}

@@ -66,7 +66,7 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 	for i := range rollouts {
 		r := &rollouts[i]
 		js[i] = r.judge(c.Spec.Workload.MinAvailable)
-		if js[i].healthy == v1alpha1.VerdictFalse {
+		if js[i].healthy == v1alpha1.VerdictFalse || r.endless {
 			e := explain(r, facts, &js[i])
 			wants = append(wants, e.wants...)
 			recheck = Earliest(recheck, e.recheckAfter)
@@ -141,6 +141,8 @@ type rollout struct {
 	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
 	rolling       bool
 	rollingDetail string
+	// endless says that nobody sets the roll-out a deadline: only its pods tell whether it hangs.
+	endless bool
 	// stuck says why a roll-out will not finish by itself; settled says that all there are are new pods, and it
 	// waits for nothing but their availability.
 	stuck   string
@@ -283,6 +285,7 @@ func (r *rollout) judge(minAvailable int32) judged {
 		j.detail += ", " + r.rollingDetail
 	}
 	r.require(minAvailable)
+	r.endless = r.rolling && r.kind != v1alpha1.WorkloadDeployment && r.desired > 0 && minAvailable == 0
 	switch {
 	case r.desired == 0 && r.rolling:
 		j.reason = v1alpha1.ReasonProgressing

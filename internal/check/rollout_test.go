@@ -1,0 +1,98 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// A DaemonSet and a StatefulSet have no deadline for a roll-out: whether it hangs, only their pods tell.
+func TestRollOutThatHangs(t *testing.T) {
+	const (
+		begins  = "DaemonSet kube-system/cns: 2/3 available, 1/3 updated"
+		crashed = "; 1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (a)"
+	)
+	nodes := []client.Object{old("a"), old("b"), old("c")}
+	dead := []client.Object{old("a"), old("b"), pools()[5]}
+	going := pod("cns-0", "a", containerStatuses(crashing))
+	going.SetDeletionTimestamp(new(metav1.NewTime(noon)))
+	for name, test := range map[string]struct {
+		available int
+		nodes     []client.Object
+		pods      []client.Object
+		noPods    State
+		want      string
+	}{
+		"a new pod crashes":       {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, Pending, "False CrashLooping: " + begins + crashed},
+		"its image does not come": {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(pulling))}, Pending, "False ImagePullFailed: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
+		"a dead node's pod uses up what may be missing": {2, dead, []client.Object{pod("cns-0", "unreachable", containerStatuses(running))}, Pending,
+			"False NodeFault: " + begins + "; 1 on nodes that are unreachable (unreachable)"},
+		"its pod is starting":                  {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(creating))}, Pending, "True Progressing: " + begins},
+		"its pod is not ready yet":             {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(running))}, Pending, "True Progressing: " + begins},
+		"an old pod goes away":                 {2, nodes, []client.Object{going}, Pending, "True Progressing: " + begins},
+		"no pod is there just now":             {2, nodes, nil, Pending, "True Progressing: " + begins},
+		"its pods cannot be seen":              {2, nodes, nil, NotPermitted, "True Progressing: " + begins},
+		"the pod that crashed is ready by now": {3, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, Pending, "True Progressing: DaemonSet kube-system/cns: 3/3 available, 1/3 updated"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, workload := cns(3, test.available, "updatedNumberScheduled: 1")
+			f := explained(c, workload, scene{nodes: test.nodes, pods: test.pods, noPods: test.noPods})
+			NewWithT(t).Expect(fmt.Sprintf("%s %s: %s", f.Healthy, f.Reason, f.Message)).To(Equal(test.want))
+		})
+	}
+	t.Run("of a StatefulSet", func(t *testing.T) {
+		c := newCheck("{type: Workload, workload: {kind: StatefulSet, namespace: kube-system, names: [web]}}")
+		web := statefulSet("web", "{replicas: 3, selector: {matchLabels: {app: web}}}",
+			"{observedGeneration: 2, replicas: 3, currentRevision: a, updateRevision: b, updatedReplicas: 1, availableReplicas: 2}")
+		s := scene{nodes: nodes, pods: []client.Object{pod("web-2", "a", containerStatuses(crashing))}}
+		expectWhy(t, explained(c, web, s), "CrashLooping: StatefulSet kube-system/web: 2/3 available, 1/3 updated"+crashed)
+		s.pods = []client.Object{pod("web-2", "a", containerStatuses(creating))}
+		expectWhy(t, explained(c, web, s), "Progressing: StatefulSet kube-system/web: 2/3 available, 1/3 updated")
+	})
+}
+
+// A roll-out that goes on is Progressing all the time, and its pods are asked for less and less often: the numbers
+// that move are no news.
+func TestRollOutThatGoesOn(t *testing.T) {
+	g := NewWithT(t)
+	nodes := []client.Object{}
+	for i := range 100 {
+		nodes = append(nodes, old(fmt.Sprintf("n%02d", i)))
+	}
+	asked := map[Refresh]bool{}
+	for updated := range 100 {
+		for _, available := range []int{99, 100} {
+			c, workload := cns(100, available, fmt.Sprintf("updatedNumberScheduled: %d", updated))
+			s := scene{nodes: nodes, pods: []client.Object{pod("cns", fmt.Sprintf("n%02d", updated), containerStatuses(creating))}}
+			f := explained(c, workload, s)
+			g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictTrue))
+			g.Expect(f.Reason).To(Equal(v1alpha1.ReasonProgressing))
+			asked[podsWanted(f)] = true
+		}
+	}
+	g.Expect(asked).To(HaveLen(1))
+	for refresh := range asked {
+		g.Expect(refresh.Inconclusive).To(BeTrue())
+	}
+
+	c, workload := cns(100, 99, "updatedNumberScheduled: 7")
+	stuck := func() Refresh {
+		return podsWanted(explained(c, workload, scene{nodes: nodes, pods: []client.Object{pod("cns", "n07", containerStatuses(crashing))}}))
+	}
+	before := stuck()
+	workload.Status.UpdatedNumberScheduled = 8
+	g.Expect(stuck()).NotTo(Equal(before), "when it hangs, whatever moves is news")
+
+	c, workload = cns(100, 100, "")
+	f := explained(c, workload, scene{nodes: nodes})
+	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonHealthy))
+	g.Expect(f.Wants).To(BeEmpty())
+}
