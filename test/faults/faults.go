@@ -47,6 +47,8 @@ type Case struct {
 	Platform string `json:"platform"`
 	// Versions is its VersionsSupported, when it turns.
 	Versions string `json:"versions"`
+	// Says are words of the architecture: of its conditions, its causes, and the rules that are broken.
+	Says []string `json:"says"`
 }
 
 // Expectation is what mappings say: conditions as status/reason, and words that the message of the worse one holds.

@@ -65,12 +65,14 @@ func TestFaults(t *testing.T) {
 			g := NewWithT(t)
 			w := newWorld(g, c.Shape)
 			before := judge(g, w)
-			healthy := w.Save()
+			healthy, began := w.Save(), w.Now()
 			w.Advance(time.Minute)
 			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
 
 			expectGrace(g, &c, judge(g, w))
-			broken := live(g, w, &c)
+			broken := live(g, w, &c, func(seen *world.Verdicts) {
+				g.Expect(c.strays(before, seen)).To(BeEmpty(), "%s after the world began", w.Now().Sub(began))
+			})
 			g.Expect(c.differences(before, broken)).To(BeEmpty())
 
 			w.Restore(healthy)
@@ -83,16 +85,37 @@ func TestFaults(t *testing.T) {
 	t.Logf("COUNT %d faults", count)
 }
 
-// live lets the time of the case pass, and then the longest grace period, and tells what archmap says at the end.
-func live(g Gomega, w *world.World, c *Case) *world.Verdicts {
+// Every fault is about a row, holds the messages to words, and counts causes where nodes are at fault.
+func TestFaultsSayWhatTheyExpect(t *testing.T) {
+	cases, err := Faults()
+	g := NewWithT(t)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, c := range cases {
+		g.Expect(c.expected()).To(HaveKey(c.Row), c.Name)
+		for _, e := range c.Expect {
+			g.Expect(slices.Concat(e.Says, c.Says)).NotTo(BeEmpty(), "%s: nothing is said of %v", c.Name, e.Rows)
+			if strings.HasSuffix(e.Healthy, "/"+v1alpha1.ReasonNodeFault) {
+				g.Expect(c.Causes).NotTo(BeNil(), "%s: causes are not counted", c.Name)
+			}
+		}
+	}
+}
+
+// live lets the time of the case pass, and then the longest grace period; it looks at once and at the end of both, and
+// tells what archmap says at last.
+func live(g Gomega, w *world.World, c *Case, look func(*world.Verdicts)) *world.Verdicts {
 	after := c.After.Duration
 	if after == 0 {
 		after = 2 * time.Minute
 	}
-	_, err := w.Run(after, after)
-	g.Expect(err).NotTo(HaveOccurred())
-	verdicts, err := w.Run(longestGrace, longestGrace)
-	g.Expect(err).NotTo(HaveOccurred())
+	verdicts := judge(g, w)
+	look(verdicts)
+	for _, span := range []time.Duration{min(after, 2*time.Minute), after - min(after, 2*time.Minute), longestGrace} {
+		var err error
+		verdicts, err = w.Run(span, max(span, time.Second))
+		g.Expect(err).NotTo(HaveOccurred())
+		look(verdicts)
+	}
 	return verdicts
 }
 
@@ -111,29 +134,40 @@ func expectGrace(g Gomega, c *Case, seen *world.Verdicts) {
 
 // differences tells in what the verdicts are not as the case expects.
 func (c *Case) differences(before, after *world.Verdicts) []string {
-	var told []string
+	told := c.strays(before, after)
 	was, is := before.Summary(), after.Summary()
+	expected := c.expected()
+	for _, row := range slices.Sorted(maps.Keys(expected)) {
+		told = append(told, expected[row].differences(row, was[row], is[row], after.Mappings[row])...)
+	}
+	return append(told, c.architectureDifferences(before, after)...)
+}
+
+// expected is what is said of each row.
+func (c *Case) expected() map[string]Expectation {
 	expected := map[string]Expectation{}
 	for _, e := range c.Expect {
 		for _, row := range e.Rows {
 			expected[row] = e
 		}
 	}
-	if _, ok := expected[c.Row]; !ok {
-		told = append(told, fmt.Sprintf("the row %s is not among what is expected", c.Row))
-	}
+	return expected
+}
+
+// strays tells which rows have turned that the case does not name.
+func (c *Case) strays(before, after *world.Verdicts) []string {
+	var told []string
+	was, is := before.Summary(), after.Summary()
+	expected := c.expected()
 	for _, row := range slices.Sorted(maps.Keys(is)) {
-		message := after.Mappings[row].Status.Message
-		e, ok := expected[row]
-		if !ok {
-			if was[row].Present != is[row].Present || was[row].Healthy != is[row].Healthy || !slices.Equal(was[row].Variants, is[row].Variants) {
-				told = append(told, fmt.Sprintf("%s turned from %+v to %+v: %s", row, was[row], is[row], message))
-			}
+		if _, ok := expected[row]; ok {
 			continue
 		}
-		told = append(told, e.differences(row, was[row], is[row], after.Mappings[row])...)
+		if was[row].Present != is[row].Present || was[row].Healthy != is[row].Healthy || !slices.Equal(was[row].Variants, is[row].Variants) {
+			told = append(told, fmt.Sprintf("%s turned from %+v to %+v: %s", row, was[row], is[row], after.Mappings[row].Status.Message))
+		}
 	}
-	return append(told, c.architectureDifferences(before, after)...)
+	return told
 }
 
 func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha1.ComponentMapping) []string {
@@ -154,12 +188,7 @@ func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha
 	if e.Changes && fmt.Sprint(was) == fmt.Sprint(is) {
 		told = append(told, row+" does not change")
 	}
-	for _, word := range e.Says {
-		if !strings.Contains(m.Status.Message, word) {
-			told = append(told, fmt.Sprintf("%s does not say %q: %s", row, word, m.Status.Message))
-		}
-	}
-	return told
+	return append(told, unsaid(row, m.Status.Message, e.Says)...)
 }
 
 // architectureDifferences holds the architecture to what its mappings say.
@@ -184,6 +213,33 @@ func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
 	if c.Causes != nil && *c.Causes != len(after.Architecture.Status.Causes) {
 		told = append(told, fmt.Sprintf("the architecture has %d causes, want %d: %+v", len(after.Architecture.Status.Causes), *c.Causes,
 			after.Architecture.Status.Causes))
+	}
+	told = append(told, unsaid("the architecture", words(after.Architecture), c.Says)...)
+	return told
+}
+
+// words are all that an architecture says of its conditions, its causes and the rules that are broken.
+func words(a *v1alpha1.ClusterArchitecture) string {
+	var text []string
+	for _, condition := range a.Status.Conditions {
+		text = append(text, condition.Message)
+	}
+	for _, cause := range a.Status.Causes {
+		text = append(text, fmt.Sprintf("%+v", cause))
+	}
+	for _, violation := range a.Status.Violations {
+		text = append(text, fmt.Sprintf("%+v", violation))
+	}
+	return strings.Join(text, "\n")
+}
+
+// unsaid tells which words are missing.
+func unsaid(who, text string, words []string) []string {
+	var told []string
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			told = append(told, fmt.Sprintf("%s does not say %q: %s", who, word, text))
+		}
 	}
 	return told
 }
