@@ -39,11 +39,11 @@ type Need struct {
 	Refresh Refresh
 }
 
-// Refresh says when to read again.
+// Refresh says when to read again: once per revision, and every 10 minutes while it lasts.
 type Refresh struct {
 	// Revision of what the answer is to explain: one that was read for another revision is read again.
 	Revision uint64
-	// Inconclusive says that the answer says too little: it is read again, less and less often.
+	// Inconclusive says that the answer says too little: it is read again sooner, less and less often.
 	Inconclusive bool
 }
 

@@ -16,6 +16,10 @@ import (
 // maxDemandPause is the longest time between two reads of what does not say enough.
 const maxDemandPause = 5 * time.Minute
 
+// lastingPause is the time between two reads of what says enough: as long as it lasts, its cause may become another
+// without a change of the workload's numbers.
+const lastingPause = 10 * time.Minute
+
 // demand says when the need is to be read again.
 func (s *source) demand(refresh check.Refresh) {
 	s.mu.Lock()
@@ -37,8 +41,8 @@ func (s *source) demandedNow() (revisions int, inconclusive bool) {
 	return s.revisions, s.refresh.Inconclusive
 }
 
-// readOnDemand reads the need once for every revision of what it is to explain, and again, less and less often,
-// while it does not say enough.
+// readOnDemand reads the need once for every revision of what it is to explain, and every 10 minutes while that lasts;
+// sooner at first, and less and less often, while it does not say enough.
 func (s *source) readOnDemand(ctx context.Context) {
 	began := s.live.options.Clock.Now()
 	pause := s.need.Interval
@@ -64,6 +68,8 @@ func (s *source) readOnDemand(ctx context.Context) {
 func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration) (again, alive bool) {
 	timer := s.live.options.Clock.NewTimer(wait.Jitter(pause, jitter))
 	defer timer.Stop()
+	lasting := s.live.options.Clock.NewTimer(wait.Jitter(lastingPause, jitter))
+	defer lasting.Stop()
 	over := false
 	for {
 		revisions, inconclusive := s.demandedNow()
@@ -79,6 +85,8 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 		case <-s.demanded:
 		case <-timer.C():
 			over = true
+		case <-lasting.C():
+			return true, true
 		}
 	}
 }

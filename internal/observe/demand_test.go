@@ -99,7 +99,7 @@ func TestPodsAreReadOncePerRevision(t *testing.T) {
 	e := newExplainer(t)
 	e.want(1, false)
 	e.expectLists(1, "first")
-	e.pass(time.Hour)
+	e.pass(lastingPause - time.Second)
 	e.want(1, false)
 	e.expectLists(1, "nothing has changed")
 	e.want(2, false)
@@ -131,7 +131,7 @@ func TestPodsAreReadLessAndLessOften(t *testing.T) {
 		e.expectLists(lists, "after "+pause.String())
 	}
 	e.want(1, false)
-	e.pass(time.Hour)
+	e.pass(lastingPause - time.Second)
 	e.expectLists(lists, "the last answer says enough")
 	e.want(1, true)
 	e.expectLists(lists+1, "it no longer does")
@@ -162,8 +162,24 @@ func TestPodsAreReadAgainWhenReadingFails(t *testing.T) {
 	e.broken.Store(false)
 	e.pass(30 * time.Second)
 	e.expectLists(2, "it is tried again")
-	e.pass(time.Hour)
+	e.pass(lastingPause - time.Second)
 	e.expectLists(2, "it has succeeded")
+}
+
+// Why an image does not arrive, or how often a program has crashed, changes while the workload's numbers stay.
+func TestPodsAreReadAgainWhileWhatTheyExplainLasts(t *testing.T) {
+	e := newExplainer(t)
+	e.want(1, false)
+	for n := range int64(4) {
+		e.expectLists(n+1, "not yet")
+		e.pass(lastingPause - time.Second)
+		e.expectLists(n+1, "not before 10 minutes")
+		e.pass(lastingPause/5 + 2*time.Second) // the pause varies by a fifth
+	}
+	e.expectLists(5, "after 40 minutes")
+	e.live.Forget(Key{Name: "m"})
+	e.clock.Step(time.Hour)
+	e.expectLists(5, "what is well is not explained")
 }
 
 // Only pods that explain something are held, and of those only what does.
