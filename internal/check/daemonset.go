@@ -12,43 +12,54 @@ import (
 
 // daemonNodes are the nodes of a DaemonSet that may lack a pod without fault.
 type daemonNodes struct {
-	// stopped have no pod that runs, as their machines are switched off.
-	stopped []string
+	// stopped have no pod that runs, as their machines are switched off; leaving ones need none any more.
+	stopped, leaving []string
 	// joined are new; starting counts those that are so new that nobody looks at their pods yet.
 	joined   []string
 	starting int
-	// unexplained is how many pods too few there are, those of stopped nodes apart.
+	// unexplained is how many pods too few there are, those of nodes that are stopped or leave apart.
 	unexplained int
 }
+
+// excused have no pod that counts.
+func (d *daemonNodes) excused() int { return len(d.stopped) + len(d.leaving) }
 
 // sortDaemonNodes counts what nodes excuse, and when they will no longer do.
 func (e *explanation) sortDaemonNodes() {
 	p := newPlacement(e.workload.kind, e.workload.podSpec)
 	for _, o := range e.nodes.Objects {
-		n, ok := o.(*corev1.Node)
-		if !ok {
-			continue
-		}
-		left, stopped := joiningFor(n, e.now), stateOf(n) == nodeStopped
-		switch {
-		case !stopped && left <= 0, !p.allows(n):
-		case stopped:
-			e.daemon.stopped = append(e.daemon.stopped, n.Name)
-		default:
-			e.daemon.joined = append(e.daemon.joined, n.Name)
-			if starting := left - (JoiningTime - startingTime); starting > 0 {
-				e.daemon.starting++
-				left = starting
-			}
-			e.recheckAfter = Earliest(e.recheckAfter, left+time.Second)
+		if n, ok := o.(*corev1.Node); ok {
+			e.sortDaemonNode(n, p)
 		}
 	}
-	e.daemon.unexplained = max(0, int(e.workload.required-e.workload.available)-len(e.daemon.stopped))
+	e.daemon.unexplained = max(0, int(e.workload.required-e.workload.available)-e.daemon.excused())
 }
 
-func (d *daemonNodes) stoppedText() string {
-	if len(d.stopped) == 0 {
-		return ""
+func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
+	left, stopped, leaving := joiningFor(n, e.now), stateOf(n) == nodeStopped, Leaving(n)
+	switch {
+	case !stopped && !leaving && left <= 0, !p.allows(n):
+	case stopped:
+		e.daemon.stopped = append(e.daemon.stopped, n.Name)
+	case leaving:
+		e.daemon.leaving = append(e.daemon.leaving, n.Name)
+	default:
+		e.daemon.joined = append(e.daemon.joined, n.Name)
+		if starting := left - (JoiningTime - startingTime); starting > 0 {
+			e.daemon.starting++
+			left = starting
+		}
+		e.recheckAfter = Earliest(e.recheckAfter, left+time.Second)
 	}
-	return fmt.Sprintf(", %s stopped (%s)", count(len(d.stopped), "node"), Shorten(d.stopped, ", "))
+}
+
+func (d *daemonNodes) excuses() string {
+	text := ""
+	if len(d.stopped) > 0 {
+		text += fmt.Sprintf(", %s stopped (%s)", count(len(d.stopped), "node"), Shorten(d.stopped, ", "))
+	}
+	if len(d.leaving) > 0 {
+		text += fmt.Sprintf(", %s leaving (%s)", count(len(d.leaving), "node"), Shorten(d.leaving, ", "))
+	}
+	return text
 }

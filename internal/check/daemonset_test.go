@@ -54,6 +54,11 @@ func fresh(name string, age time.Duration) client.Object {
 	return aged(nodeWith(name, condition("Ready", "False", "KubeletNotReady", 0)), age)
 }
 
+// leaving is a node that the cluster autoscaler removes.
+func leaving(name string) client.Object {
+	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
+}
+
 func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*time.Hour) }
 
 func TestDaemonSetGrows(t *testing.T) {
@@ -166,6 +171,16 @@ func TestDaemonSetGrows(t *testing.T) {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], fresh("x", 10*time.Second)},
 			want:    "True Progressing: " + message + "2/4 available, 1 node stopped (stopped), growing: 1 node joined in the last 10 minutes (x)",
 			recheck: 51 * time.Second, unasked: true,
+		},
+		// Machines that are being removed.
+		"a node is leaving": {
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), leaving("x")},
+			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)", unasked: true,
+		},
+		"more are missing than nodes leave": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), old("c"), leaving("x")},
+			pods: []client.Object{pod("1", "a", containerStatuses(crashing)), pod("2", "x", containerStatuses(running))},
+			want: "False CrashLooping: " + message + "2/4 available, 1 node leaving (x)" + crashed + "(a)",
 		},
 		"nodes are stopped, another is down": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], aged(nodeWith("z", notReady()), time.Hour)},

@@ -110,13 +110,13 @@ func (e *explanation) hangs() string {
 	return reason
 }
 
-// excuse finds that no pod is missing but those of nodes that are stopped or join.
+// excuse finds that no pod is missing but those of nodes that are stopped, leave or join.
 func (e *explanation) excuse(verdict *judged) {
 	verdict.healthy, verdict.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	if e.workload.rolling {
 		verdict.reason = v1alpha1.ReasonProgressing
 	}
-	verdict.detail += e.daemon.stoppedText()
+	verdict.detail += e.daemon.excuses()
 	if e.daemon.unexplained > 0 {
 		verdict.reason = v1alpha1.ReasonProgressing
 		verdict.detail += fmt.Sprintf(", growing: %s joined in the last %d minutes (%s)",
@@ -126,7 +126,7 @@ func (e *explanation) excuse(verdict *judged) {
 
 // blame says why pods are missing, and whose fault it is.
 func (e *explanation) blame(verdict *judged) {
-	verdict.detail += e.daemon.stoppedText()
+	verdict.detail += e.daemon.excuses()
 	if verdict.reason == v1alpha1.ReasonWorkloadUnavailable {
 		verdict.reason, verdict.settling = e.reason(), e.settling()
 	}
@@ -173,7 +173,7 @@ func (e *explanation) settling() bool {
 
 // missing is how many pods are unavailable without an excuse.
 func (e *explanation) missing() int {
-	return int(e.workload.desired) - int(e.workload.available) - len(e.daemon.stopped) - e.growing
+	return int(e.workload.desired) - int(e.workload.available) - e.daemon.excused() - e.growing
 }
 
 // faulty counts the pods that have a cause.
@@ -238,7 +238,7 @@ func (e *explanation) sortPods() (busy int) {
 		}
 		f, home := e.faultOf(pod), homeOf(pod)
 		switch {
-		case contains(e.daemon.stopped, home):
+		case contains(e.daemon.stopped, home), contains(e.daemon.leaving, home):
 			continue
 		case contains(e.daemon.joined, home):
 			busy++

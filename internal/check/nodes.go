@@ -101,7 +101,8 @@ func (c *Check) selectsNode(node *corev1.Node, h *heartbeats) bool {
 		!slices.ContainsFunc(spec.IgnoreConditions, func(m v1alpha1.NodeConditionMatch) bool { return h.shows(m, node) != nil })
 }
 
-// judge holds a node to the criteria. One that joins the cluster gets time to become ready.
+// judge holds a node to the criteria. One that joins the cluster gets time to become ready,
+// and one that leaves it need not meet them any more.
 func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) judged {
 	j := judged{object: node, kind: "Node", healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
 	if healthy == nil {
@@ -113,6 +114,8 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 	left := joiningFor(node, h.now)
 	switch {
 	case unmet == "":
+	case Leaving(node):
+		j.healthy, j.reason, j.detail = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved, node.Name
 	case left > 0 && !Ready(node):
 		j.reason, j.detail = v1alpha1.ReasonProgressing, node.Name
 		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
@@ -126,27 +129,29 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 	return j
 }
 
-// sumUpNodes holds the number of healthy nodes to minHealthyPercent. Nodes that join count neither way.
+// sumUpNodes holds the number of healthy nodes to minHealthyPercent. Nodes that join or leave count neither way.
 func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	f := found(js)
 	if spec.Healthy == nil {
 		f.Message = fmt.Sprintf("%d nodes", len(js))
 		return f
 	}
-	var unhealthy, joining []string
+	var unhealthy, joining, leaving []string
 	for _, j := range js {
 		switch {
 		case j.healthy == v1alpha1.VerdictFalse:
 			unhealthy = append(unhealthy, j.detail)
 		case j.reason == v1alpha1.ReasonProgressing:
 			joining = append(joining, j.detail)
+		case j.healthy == v1alpha1.VerdictNotAssessed:
+			leaving = append(leaving, j.detail)
 		}
 	}
 	need := int(spec.MinHealthyPercent)
 	if need == 0 {
 		need = 100
 	}
-	all := len(js) - len(joining)
+	all := len(js) - len(joining) - len(leaving)
 	good := all - len(unhealthy)
 	enough := good*100 >= need*all
 	if enough {
@@ -155,7 +160,17 @@ func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	if enough && len(joining) > 0 {
 		f.Reason = v1alpha1.ReasonProgressing
 	}
+	var moving []string
+	if len(joining) > 0 {
+		moving = append(moving, fmt.Sprintf("%s joining: %s", count(len(joining), "node"), Shorten(joining, ", ")))
+	}
+	if len(leaving) > 0 {
+		moving = append(moving, fmt.Sprintf("%s leaving: %s", count(len(leaving), "node"), Shorten(leaving, ", ")))
+	}
 	switch {
+	case all == 0:
+		f.Message = strings.Join(moving, "; ")
+		return f
 	case len(unhealthy) == 0:
 		f.Message = fmt.Sprintf("%d/%d nodes healthy", good, all)
 	case enough:
@@ -163,9 +178,7 @@ func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	default:
 		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), all, Shorten(unhealthy, ", "))
 	}
-	if len(joining) > 0 {
-		f.Message += fmt.Sprintf("; %d joining: %s", len(joining), Shorten(joining, ", "))
-	}
+	f.Message = strings.Join(append([]string{f.Message}, moving...), "; ")
 	return f
 }
 

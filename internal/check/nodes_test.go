@@ -292,11 +292,11 @@ func TestNodesJoin(t *testing.T) {
 	}{
 		"two join": {
 			[]client.Object{old("a"), fresh("x", minute), fresh("y", 4*minute)}, 100,
-			"True/True Progressing: 1/1 nodes healthy; 2 joining: x, y", 6*minute + time.Second,
+			"True/True Progressing: 1/1 nodes healthy; 2 nodes joining: x, y", 6*minute + time.Second,
 		},
 		"one without any condition joins": {
 			[]client.Object{old("a"), aged(nodeWith("x"), minute)}, 100,
-			"True/True Progressing: 1/1 nodes healthy; 1 joining: x", 9*minute + time.Second,
+			"True/True Progressing: 1/1 nodes healthy; 1 node joining: x", 9*minute + time.Second,
 		},
 		"its time is over": {
 			[]client.Object{old("a"), fresh("x", 10*minute)}, 100,
@@ -308,7 +308,7 @@ func TestNodesJoin(t *testing.T) {
 		},
 		"it never was": {
 			[]client.Object{old("a"), turned(fresh("x", 5*minute), 5*minute)}, 100,
-			"True/True Progressing: 1/1 nodes healthy; 1 joining: x", 5*minute + time.Second,
+			"True/True Progressing: 1/1 nodes healthy; 1 node joining: x", 5*minute + time.Second,
 		},
 		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 100, "True/True Healthy: 2/2 nodes healthy", 0},
 		"it is ready, and something else is wrong": {
@@ -317,13 +317,15 @@ func TestNodesJoin(t *testing.T) {
 		},
 		"another one is down": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 100,
-			"True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 joining: x", 9*minute + time.Second,
+			"True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
 		},
 		"another one is down, enough are not": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 50,
-			"True/True Progressing: 1/2 nodes healthy, 50% are enough; unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 joining: x", 9*minute + time.Second,
+			"True/True Progressing: 1/2 nodes healthy, 50% are enough; unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
 		},
-		"a new cluster": {[]client.Object{fresh("x", 0)}, 100, "True/True Progressing: 0/0 nodes healthy; 1 joining: x", 10*minute + time.Second},
+		"another one is leaving": {[]client.Object{old("a"), leaving("x"), leaving("y")}, 100, "True/True Healthy: 1/1 nodes healthy; 2 nodes leaving: x, y", 0},
+		"all are leaving":        {[]client.Object{leaving("x")}, 100, "True/True Healthy: 1 node leaving: x", 0},
+		"a new cluster":          {[]client.Object{fresh("x", 0)}, 100, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {minHealthyPercent: %d, %s}}", test.percent, healthy))

@@ -49,9 +49,17 @@ func joiningFor(node *corev1.Node, now time.Time) time.Duration {
 // Stopped says whether the node's machine was stopped on purpose.
 func Stopped(node *corev1.Node) bool { return hasTaint(node, stoppedTaint) }
 
+// leavingTaints are what autoscalers put on a node that they are about to remove.
+var leavingTaints = []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
+
+// Leaving says whether the node is being removed on purpose.
+func Leaving(node *corev1.Node) bool {
+	return node.DeletionTimestamp != nil || slices.ContainsFunc(leavingTaints, func(key string) bool { return hasTaint(node, key) })
+}
+
 // Down says whether the node is not ready and ought to be.
 func Down(node *corev1.Node, now time.Time) bool {
-	return !Ready(node) && !Stopped(node) && !Joining(node, now)
+	return !Ready(node) && !Stopped(node) && !Leaving(node) && !Joining(node, now)
 }
 
 func hasTaint(node *corev1.Node, key string) bool {
@@ -65,6 +73,7 @@ const (
 	nodeWell        nodeState = ""
 	nodeGone        nodeState = "no longer exist"
 	nodeStopped     nodeState = "are stopped"
+	nodeLeaving     nodeState = "are leaving"
 	nodeUnreachable nodeState = "are unreachable"
 	nodeNotReady    nodeState = "are not ready"
 	nodeCordoned    nodeState = "are cordoned"
@@ -82,6 +91,8 @@ func stateOf(node *corev1.Node) nodeState {
 		return nodeWell
 	case Stopped(node):
 		return nodeStopped
+	case Leaving(node):
+		return nodeLeaving
 	case ready != nil && ready.Status == corev1.ConditionUnknown:
 		return nodeUnreachable
 	}

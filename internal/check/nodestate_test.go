@@ -19,13 +19,14 @@ func TestNodeState(t *testing.T) {
 	const old, fresh = 10 * time.Minute, 10*time.Minute - time.Second
 	shutdown := []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/shutdown"}}
 	for _, c := range []struct {
-		name   string
-		age    time.Duration
-		ready  corev1.ConditionStatus
-		reason string
-		taints []corev1.Taint
+		name    string
+		age     time.Duration
+		ready   corev1.ConditionStatus
+		reason  string
+		taints  []corev1.Taint
+		deleted bool
 
-		joining, stopped, down bool
+		joining, stopped, leaving, down bool
 	}{
 		{name: "a ready node", age: old, ready: corev1.ConditionTrue},
 		{name: "not ready", age: old, ready: corev1.ConditionFalse, down: true},
@@ -36,6 +37,10 @@ func TestNodeState(t *testing.T) {
 		{name: "nothing is heard of a new node any more", age: fresh, ready: corev1.ConditionUnknown, reason: "NodeStatusUnknown", down: true},
 		{name: "a new node that is ready", age: fresh, ready: corev1.ConditionTrue, joining: true},
 		{name: "stopped on purpose", age: old, ready: corev1.ConditionUnknown, taints: shutdown, stopped: true},
+		{name: "the cluster autoscaler removes it", age: old, ready: corev1.ConditionUnknown, taints: []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}}, leaving: true},
+		{name: "Karpenter removes it", age: old, ready: corev1.ConditionFalse, taints: []corev1.Taint{{Key: "karpenter.sh/disrupted"}}, leaving: true},
+		{name: "an older Karpenter removes it", age: old, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: "karpenter.sh/disruption"}}, leaving: true},
+		{name: "it is being deleted", age: old, ready: corev1.ConditionFalse, deleted: true, leaving: true},
 		{name: "cordoned", age: old, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: corev1.TaintNodeUnschedulable}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -44,12 +49,16 @@ func TestNodeState(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(now.Add(-c.age))},
 				Spec:       corev1.NodeSpec{Taints: c.taints},
 			}
+			if c.deleted {
+				node.DeletionTimestamp = new(metav1.NewTime(now))
+			}
 			if c.ready != "" {
 				node.Status.Conditions = []corev1.NodeCondition{
 					{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: c.ready, Reason: c.reason}}
 			}
 			g.Expect(check.Joining(node, now)).To(Equal(c.joining), "joining")
 			g.Expect(check.Stopped(node)).To(Equal(c.stopped), "stopped")
+			g.Expect(check.Leaving(node)).To(Equal(c.leaving), "leaving")
 			g.Expect(check.Down(node, now)).To(Equal(c.down), "down")
 			g.Expect(check.Ready(node)).To(Equal(c.ready == corev1.ConditionTrue), "ready")
 		})

@@ -49,6 +49,7 @@ func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
 func trimNode(n *corev1.Node) *corev1.Node {
 	out := &corev1.Node{TypeMeta: n.TypeMeta}
 	out.Name, out.UID, out.ResourceVersion, out.CreationTimestamp = n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp
+	out.DeletionTimestamp = n.DeletionTimestamp
 	out.Labels = make(map[string]string, len(n.Labels))
 	for k, v := range n.Labels {
 		out.Labels[intern(k)] = intern(v)
@@ -147,7 +148,7 @@ func same(before, after any) bool {
 }
 
 func sameNode(a, b *corev1.Node) bool {
-	return a.Spec.ProviderID == b.Spec.ProviderID && a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
+	return (a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) && a.Spec.ProviderID == b.Spec.ProviderID && a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
 		reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Spec.Taints, b.Spec.Taints) &&
 		a.Status.NodeInfo == b.Status.NodeInfo &&
 		slices.EqualFunc(a.Status.Conditions, b.Status.Conditions, func(x, y corev1.NodeCondition) bool {

@@ -52,6 +52,14 @@ func TestNodesKeepTheirTaints(t *testing.T) {
 	NewWithT(t).Expect(trimmedNode().Spec.Taints).To(Equal([]corev1.Taint{{Key: "sku", Value: "gpu", Effect: corev1.TaintEffectNoSchedule}}))
 }
 
+// A node that is being deleted is one that leaves.
+func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
+	g := NewWithT(t)
+	deleted := trimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
+	g.Expect(check.Leaving(deleted)).To(BeTrue())
+	g.Expect(same(trimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
+}
+
 func TestSameNode(t *testing.T) {
 	g := NewWithT(t)
 	bad := func(message string) *corev1.Node {
