@@ -49,6 +49,8 @@ type Case struct {
 	Versions string `json:"versions"`
 	// Says are words of the architecture: of its conditions, its causes, and the rules that are broken.
 	Says []string `json:"says"`
+	// Ends is what ends the fault by itself; then nothing may be False that was not.
+	Ends []Step `json:"ends"`
 }
 
 // Expectation is what mappings say: conditions as status/reason, and words that the message of the worse one holds.
@@ -91,6 +93,8 @@ type Step struct {
 	Release string `json:"release"`
 	// Answer of the API server to a path.
 	Answer *AnswerStep `json:"answer"`
+	// Opinion is what the authorizer of Azure says in its refusals.
+	Opinion *string `json:"opinion"`
 	// Wait lets time pass while archmap looks on.
 	Wait *metav1.Duration `json:"wait"`
 	// Repair all that was broken so far.
@@ -133,10 +137,23 @@ type ConditionStep struct {
 	Age     metav1.Duration        `json:"age"`
 }
 
-// JoinStep adds a node.
+// JoinStep adds a node, or that many whose names are numbered.
 type JoinStep struct {
-	Like string `json:"like"`
-	Name string `json:"name"`
+	Like  string `json:"like"`
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
+func (s *JoinStep) join(w *world.World, like string) error {
+	if s.Count == 0 {
+		return w.Join(like, s.Name)
+	}
+	for i := range s.Count {
+		if err := w.Join(like, fmt.Sprintf("%s%d", s.Name, i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AnswerStep is an answer of the API server.
@@ -206,7 +223,7 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 				Type: corev1.NodeConditionType(c.Type), Status: c.Status, Reason: c.Reason, Message: c.Message}, c.Age.Duration)
 		})
 	case s.Join != nil:
-		return onNode(w, s.Join.Like, func(name string) error { return w.Join(name, s.Join.Name) })
+		return onNode(w, s.Join.Like, func(name string) error { return s.Join.join(w, name) })
 	case s.Freeze != "":
 		return onObject(s.Freeze, w.Freeze)
 	case s.Release != "":
@@ -219,6 +236,9 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 			status = http.StatusOK
 		}
 		w.Answer(s.Answer.Path, check.Response{Status: status, Body: s.Answer.Body})
+		return nil
+	case s.Opinion != nil:
+		w.SetOpinion(*s.Opinion)
 		return nil
 	case s.Wait != nil:
 		return watch(w, s.Wait.Duration, look)

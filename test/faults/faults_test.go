@@ -74,6 +74,10 @@ func TestFaults(t *testing.T) {
 				g.Expect(c.strays(before, seen)).To(BeEmpty(), "%s after the world began", w.Now().Sub(began))
 			})
 			g.Expect(c.differences(before, broken)).To(BeEmpty())
+			if c.Ends != nil {
+				g.Expect(apply(w, c.Ends, healthy, func(*world.Verdicts) {})).To(Succeed())
+				g.Expect(turned(before, judge(g, w))).To(BeEmpty())
+			}
 
 			w.Restore(healthy)
 			judge(g, w)
@@ -207,7 +211,7 @@ func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
 	}
 	told = append(told, differ("VersionsSupported", supported(after), cmp.Or(c.Versions, supported(before)))...)
 	told = append(told, differ("Complete", is.Complete, cmp.Or(c.Complete, was.Complete))...)
-	if c.Platform == "" && strings.HasPrefix(is.Healthy, "False/") != (unhealthy > 0) {
+	if strings.HasPrefix(is.PlatformDetected, "True/") && strings.HasPrefix(is.Healthy, "False/") != (unhealthy > 0) {
 		told = append(told, fmt.Sprintf("the architecture's Healthy is %s while %d mappings are unhealthy", is.Healthy, unhealthy))
 	}
 	if c.Causes != nil && *c.Causes != len(after.Architecture.Status.Causes) {

@@ -144,10 +144,10 @@ func (w *World) Dump() (*observe.Dump, error) {
 	dump := &observe.Dump{
 		Time: w.now, Coverage: observe.Complete, Objects: objects, Responses: responses, Reviews: map[check.Review]observe.ReviewAnswer{},
 	}
-	if w.shape.AzureRBAC {
+	if w.state.opinion != "" {
 		for _, need := range w.judge.catalogue.needs {
 			if need.Review != (check.Review{}) {
-				dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: AzureRBACOpinion}
+				dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: w.state.opinion}
 			}
 		}
 	}

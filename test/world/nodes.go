@@ -17,6 +17,9 @@ import (
 
 const nodeKind = "Node"
 
+// stoppedTaint is what the cloud controller puts on a node whose machine is stopped.
+const stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
+
 // NodeState is what is wrong with a node.
 type NodeState string
 
@@ -36,6 +39,8 @@ const (
 	NodeJoining NodeState = "Joining"
 	// NodeStopped: its machine was stopped on purpose, as a scale-down by deallocating does.
 	NodeStopped NodeState = "Stopped"
+	// NodeRestarted: its machine was started again; its kubelet speaks after bootTime, its pods come later.
+	NodeRestarted NodeState = "Restarted"
 	// NodeWithoutCNI: no CNI plugin has been installed.
 	NodeWithoutCNI NodeState = "WithoutCNI"
 )
@@ -55,6 +60,8 @@ const (
 	evictionGrace = 300 * time.Second
 	// joinTime is how long a node takes until it is ready.
 	joinTime = 3 * time.Minute
+	// bootTime is how long a stopped machine takes from its kubelet's first word to being ready.
+	bootTime = 20 * time.Second
 	// startTime is how long its first pods then take.
 	startTime = 30 * time.Second
 	// detectorPeriod is how often a problem detector writes its conditions.
@@ -94,6 +101,8 @@ type node struct {
 	ready bool
 	// starting: its pods have not come up yet.
 	starting bool
+	// joining: no driver and no network has been set up there.
+	joining bool
 	// hostNetwork: pods that need no network plugin run, though it is not ready.
 	hostNetwork bool
 	// evicted: pods that do not tolerate its state have been replaced elsewhere.
@@ -134,7 +143,7 @@ func (w *World) settleNode(o *corev1.Node) *node {
 		}
 		n.taint(corev1.TaintNodeUnreachable, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute)
 		if fault.State == NodeStopped {
-			n.taint("node.cloudprovider.kubernetes.io/shutdown", corev1.TaintEffectNoSchedule)
+			n.taint(stoppedTaint, corev1.TaintEffectNoSchedule)
 		}
 	case RuntimeDown:
 		n.set("ContainerRuntimeProblem", corev1.ConditionTrue, "ContainerRuntimeIsDown", "container runtime service is not running", w.now)
@@ -146,10 +155,17 @@ func (w *World) settleNode(o *corev1.Node) *node {
 		n.hostNetwork, n.evicted = true, age >= evictionGrace
 	case NodeJoining:
 		n.starting = age < joinTime+startTime
+		n.joining = n.starting
 		if age < joinTime {
 			n.notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: "+
 				"cni plugin not initialized", w.now)
 			n.taint("node.cloudprovider.kubernetes.io/uninitialized", corev1.TaintEffectNoSchedule)
+		}
+	case NodeRestarted:
+		n.starting = age < bootTime+startTime
+		if age < bootTime {
+			n.notReady("container runtime status check may not have completed yet", w.now)
+			n.taint(stoppedTaint, corev1.TaintEffectNoSchedule) // until it is ready
 		}
 	case NodeCordoned:
 		n.Spec.Unschedulable = true

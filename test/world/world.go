@@ -88,6 +88,8 @@ type State struct {
 	nodes    map[string]Node
 	frozen   map[Ref]time.Time
 	answers  map[string]check.Response
+	// opinion is what Azure's authorizer says in its refusals.
+	opinion string
 	// overrides are patches of statuses that would be derived.
 	overrides map[Ref][]byte
 }
@@ -95,7 +97,7 @@ type State struct {
 func (s State) clone() State {
 	return State{
 		objects: maps.Clone(s.objects), pods: maps.Clone(s.pods), rollOuts: maps.Clone(s.rollOuts), nodes: maps.Clone(s.nodes),
-		frozen: maps.Clone(s.frozen), answers: maps.Clone(s.answers), overrides: maps.Clone(s.overrides),
+		frozen: maps.Clone(s.frozen), answers: maps.Clone(s.answers), overrides: maps.Clone(s.overrides), opinion: s.opinion,
 	}
 }
 
@@ -109,6 +111,9 @@ func New(shape *shapes.Shape) (*World, error) {
 		},
 		typed:  map[*unstructured.Unstructured]client.Object{},
 		placed: map[Ref][]string{}, ghosts: map[Ref][]string{},
+	}
+	if shape.AzureRBAC {
+		w.state.opinion = AzureRBACOpinion
 	}
 	for _, o := range shape.Objects {
 		if err := w.add(o, birth); err != nil {
@@ -224,6 +229,9 @@ func (w *World) Freeze(ref Ref) error {
 // Answer makes the API server answer a path so.
 func (w *World) Answer(path string, response check.Response) { w.state.answers[path] = response }
 
+// SetOpinion changes what Azure's authorizer says in its refusals; empty, there is none.
+func (w *World) SetOpinion(text string) { w.state.opinion = text }
+
 // NodeName resolves pool/index, such as user/0.
 func (w *World) NodeName(text string) (string, error) {
 	pool, index, _ := strings.Cut(text, "/")
@@ -288,7 +296,7 @@ func (w *World) settle() ([]client.Object, error) {
 	services := w.endpoints(pods)
 	joining := sets.New[string]()
 	for _, n := range nodes {
-		if n.starting {
+		if n.joining {
 			joining.Insert(n.Name)
 		}
 	}
