@@ -14,9 +14,11 @@ import (
 type daemonNodes struct {
 	// stopped have no pod that runs, as their machines are switched off; leaving ones need none any more.
 	stopped, leaving []string
-	// joined are new; starting counts those that are so new that nobody looks at their pods yet.
+	// joined are new; starting counts those that are not ready yet, or only just: nobody looks at their pods.
 	joined   []string
 	starting int
+	// unready counts those of the joined ones that are not ready.
+	unready int
 	// unexplained is how many pods too few there are, those of nodes that are stopped or leave apart.
 	unexplained int
 }
@@ -45,9 +47,12 @@ func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
 		e.daemon.leaving = append(e.daemon.leaving, n.Name)
 	default:
 		e.daemon.joined = append(e.daemon.joined, n.Name)
-		if starting := left - (JoiningTime - startingTime); starting > 0 {
+		if !Ready(n) {
+			e.daemon.unready++
 			e.daemon.starting++
-			left = starting
+		} else if starting := podStartTime - e.now.Sub(readySince(n)); starting > 0 {
+			e.daemon.starting++
+			left = min(left, starting)
 		}
 		e.recheckAfter = Earliest(e.recheckAfter, left+time.Second)
 	}

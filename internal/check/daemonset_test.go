@@ -54,6 +54,18 @@ func fresh(name string, age time.Duration) client.Object {
 	return aged(nodeWith(name, condition("Ready", "False", "KubeletNotReady", 0)), age)
 }
 
+// young is a new node that is ready.
+func young(name string, age time.Duration) client.Object {
+	return aged(nodeWith(name, ready()), age)
+}
+
+// readyFor is a new node that became ready some time ago.
+func readyFor(name string, age, since time.Duration) client.Object {
+	n := young(name, age).(*corev1.Node)
+	n.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(-since))
+	return n
+}
+
 // leaving is a node that the cluster autoscaler removes.
 func leaving(name string) client.Object {
 	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
@@ -66,6 +78,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		minute  = time.Minute
 		message = "DaemonSet kube-system/cns: "
 		joined  = ", growing: 2 nodes joined in the last 10 minutes (x, y)"
+		joining = ", growing: 2 nodes joining (x, y)"
 		crashed = "; 1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more "
 	)
 	windows := func(o client.Object) client.Object {
@@ -82,16 +95,24 @@ func TestDaemonSetGrows(t *testing.T) {
 	}{
 		"nodes have just joined": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 10*time.Second), fresh("y", 30*time.Second)},
-			want: "True Progressing: " + message + "2/4 available" + joined, recheck: 31 * time.Second, unasked: true,
+			want: "True Progressing: " + message + "2/4 available" + joining, recheck: 9*minute + 31*time.Second, unasked: true,
 		},
 		"nodes are joining, their pods are starting": {
-			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 9*minute)},
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 9*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", "{phase: Pending}")},
 			want: "True Progressing: " + message + "2/4 available" + joined, recheck: minute + time.Second,
 		},
+		"nodes take long to become ready": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 9*minute)},
+			want: "True Progressing: " + message + "2/4 available" + joining, recheck: minute + time.Second, unasked: true,
+		},
+		"nodes have become ready just now": {
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), readyFor("x", 3*minute, minute), readyFor("y", 5*minute, 30*time.Second)},
+			want: "True Progressing: " + message + "2/4 available" + joined, recheck: minute + time.Second, unasked: true,
+		},
 		"their pods do not exist yet": {
 			desired: 4, available: 2, status: "currentNumberScheduled: 2",
-			nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
+			nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 3*minute)},
 			want:  "True Progressing: " + message + "2/4 available" + joined, recheck: 7*minute + time.Second,
 		},
 		"one has taken too long": {
@@ -100,7 +121,7 @@ func TestDaemonSetGrows(t *testing.T) {
 			want: "False NodeFault: " + message + "2/4 available; 1 on nodes that are not ready (y)", recheck: 7*minute + time.Second,
 		},
 		"a pod on an old node is missing": {
-			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
+			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 3*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "a", containerStatuses(running))},
 			want: "False NotReady: " + message + "2/4 available; 1 not ready: container web, its probe does not pass (a)", recheck: 7*minute + time.Second,
 		},
@@ -116,7 +137,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		},
 		"more are missing than have just joined, the pods are not known": {
 			desired: 4, available: 1, nodes: []client.Object{old("a"), old("b"), fresh("x", 10*time.Second), fresh("y", 10*time.Second)},
-			want: "False WorkloadUnavailable: " + message + "1/4 available", recheck: 51 * time.Second,
+			want: "False WorkloadUnavailable: " + message + "1/4 available", recheck: 9*minute + 51*time.Second,
 		},
 		"the new nodes are not meant for it": {
 			desired: 2, available: 1, nodes: []client.Object{old("a"), windows(old("b")), fresh("x", 10*time.Second)},
@@ -126,7 +147,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"the new Windows nodes are": {
 			desired: 2, available: 1, nodes: []client.Object{old("a"), windows(old("b")), fresh("w", 10*time.Second), windows(fresh("x", 10*time.Second)), windows(fresh("y", 10*time.Second))},
 			spec: func(s *corev1.PodSpec) { s.NodeSelector = map[string]string{"kubernetes.io/os": "windows"} },
-			want: "True Progressing: " + message + "1/2 available" + joined, recheck: 51 * time.Second, unasked: true,
+			want: "True Progressing: " + message + "1/2 available" + joining, recheck: 9*minute + 51*time.Second, unasked: true,
 		},
 		"it does not tolerate the new nodes": {
 			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
@@ -144,13 +165,13 @@ func TestDaemonSetGrows(t *testing.T) {
 			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
 				aged(node("x", "{taints: [{key: sku, value: gpu, effect: NoSchedule}, {key: node.kubernetes.io/unreachable, effect: NoExecute}]}", "{conditions: ["+ready()+"]}"), 10*time.Second)},
 			spec: func(s *corev1.PodSpec) { s.Tolerations = []corev1.Toleration{{Key: "sku", Value: "gpu"}} },
-			want: "True Progressing: " + message + "2/3 available, growing: 1 node joined in the last 10 minutes (x)", recheck: 51 * time.Second, unasked: true,
+			want: "True Progressing: " + message + "2/3 available, growing: 1 node joined in the last 10 minutes (x)", recheck: minute + 51*time.Second, unasked: true,
 		},
 		"rolled out while it grows": {
 			desired: 4, available: 1, status: "updatedNumberScheduled: 2",
 			nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
 			pods:  []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating)), pod("3", "a", containerStatuses(creating))},
-			want:  "True Progressing: " + message + "1/4 available, 2/4 updated" + joined, recheck: 7*minute + time.Second,
+			want:  "True Progressing: " + message + "1/4 available, 2/4 updated" + joining, recheck: 7*minute + time.Second,
 		},
 
 		// Machines that are switched off.
@@ -169,8 +190,8 @@ func TestDaemonSetGrows(t *testing.T) {
 		},
 		"nodes are stopped, others join": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], fresh("x", 10*time.Second)},
-			want:    "True Progressing: " + message + "2/4 available, 1 node stopped (stopped), growing: 1 node joined in the last 10 minutes (x)",
-			recheck: 51 * time.Second, unasked: true,
+			want:    "True Progressing: " + message + "2/4 available, 1 node stopped (stopped), growing: 1 node joining (x)",
+			recheck: 9*minute + 51*time.Second, unasked: true,
 		},
 		// Machines that are being removed.
 		"a node is leaving": {

@@ -119,8 +119,11 @@ func (e *explanation) excuse(verdict *judged) {
 	verdict.detail += e.daemon.excuses()
 	if e.daemon.unexplained > 0 {
 		verdict.reason = v1alpha1.ReasonProgressing
-		verdict.detail += fmt.Sprintf(", growing: %s joined in the last %d minutes (%s)",
-			count(len(e.daemon.joined), "node"), int(JoiningTime.Minutes()), Shorten(e.daemon.joined, ", "))
+		joined := fmt.Sprintf("joined in the last %d minutes", int(JoiningTime.Minutes()))
+		if e.daemon.unready > 0 {
+			joined = "joining"
+		}
+		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", count(len(e.daemon.joined), "node"), joined, Shorten(e.daemon.joined, ", "))
 	}
 }
 

@@ -15,9 +15,11 @@ import (
 const (
 	// JoiningTime is how long a new node may take until it is ready and its pods are.
 	JoiningTime = 10 * time.Minute
-	// startingTime is how long a new node takes until it says anything of itself, and how long its pods get to start
-	// before anybody looks why they do not.
+	// startingTime is how long a new node takes until it says anything of itself.
 	startingTime = time.Minute
+	// podStartTime is how long the pods of a new node get to start, once it is ready, before anybody looks why they
+	// do not.
+	podStartTime = 2 * time.Minute
 
 	// stoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
 	stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
@@ -29,6 +31,15 @@ const (
 func Ready(node *corev1.Node) bool {
 	ready := findCondition(node, string(corev1.NodeReady))
 	return ready != nil && ready.Status == corev1.ConditionTrue
+}
+
+// readySince is when a node that is ready became so.
+func readySince(node *corev1.Node) time.Time {
+	since := node.CreationTimestamp.Time
+	if ready := findCondition(node, string(corev1.NodeReady)); ready != nil && ready.LastTransitionTime.After(since) {
+		since = ready.LastTransitionTime.Time
+	}
+	return since
 }
 
 // Joining says whether the node is so new that it need not be ready yet.
