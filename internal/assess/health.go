@@ -172,9 +172,30 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 	return a.now
 }
 
+// keepExplanations lets a check that failed before say why in the same words, while that is being read anew: a restart
+// of the operator does not change why.
+func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
+	if m.Status.ObservedGeneration != m.Generation {
+		return findings
+	}
+	out := slices.Clone(findings) // others see them, too
+	for i := range out {
+		f := &out[i]
+		previous := previousOf(m, f)
+		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
+			f.Healthy, f.Reason, f.Message, f.Settling = previous.Healthy, previous.Reason, previous.Message, false
+		}
+	}
+	return out
+}
+
 // previous is what the same check said before; nil when it said nothing.
 func (a *assessment) previous(f *check.Finding) *v1alpha1.CheckStatus {
-	checks := a.mapping.Status.Checks
+	return previousOf(a.mapping, f)
+}
+
+func previousOf(m *v1alpha1.ComponentMapping, f *check.Finding) *v1alpha1.CheckStatus {
+	checks := m.Status.Checks
 	i := slices.IndexFunc(checks, func(c v1alpha1.CheckStatus) bool { return c.Name == f.Check.Name() })
 	if i < 0 {
 		return nil

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
 )
 
@@ -357,4 +358,24 @@ func graceCases() []mappingCase {
 		name: "is no grace for absence", spec: spec, visits: []visit{see(0, 2, 1), {after: time.Minute, cluster: cluster{}}},
 		present: "False NotFound", healthy: "Unknown NotPresent",
 	}}
+}
+
+// While the pods are read anew, as after a restart, why a check fails stays what it was.
+func TestExplanationOutlivesRestart(t *testing.T) {
+	g := NewWithT(t)
+	m := newMapping(t, "{checks: ["+workload("Deployment", "crashing")+"]}")
+	seen := withPod("crashing", "n1", waiting("CrashLoopBackOff")).and(node("n1", "True", nil))
+	m.Status, _ = assess.Mapping(m, evaluate(t, m, seen, start), start)
+	before := m.Status.DeepCopy()
+	g.Expect(before.Checks[0].Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+
+	later := start.Add(time.Minute)
+	restarted := evaluate(t, m, seen.hidden(check.Pending, "Pod kube-system"), later)
+	g.Expect(restarted[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable))
+	m.Status, _ = assess.Mapping(m, restarted, later)
+	g.Expect(&m.Status).To(Equal(before))
+	g.Expect(restarted[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable), "the findings are not touched")
+
+	m.Status, _ = assess.Mapping(m, evaluate(t, m, seen.hidden(check.Failed, "Pod kube-system"), later), later)
+	g.Expect(m.Status.Checks[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable), "reading has failed")
 }

@@ -28,7 +28,7 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 			return observing(m, findings[i], now), 0
 		}
 	}
-	a := newAssessment(m, findings, now)
+	a := newAssessment(m, keepExplanations(m, findings), now)
 	status := v1alpha1.ComponentMappingStatus{
 		ObservedGeneration: m.Generation,
 		Conditions:         withoutStalled(m.Status.Conditions),

@@ -36,8 +36,9 @@ type explanation struct {
 	causes []cause
 	// growing counts the pods of nodes that join, if the pods are known.
 	growing int
-	// wants is what must be seen to know more.
-	wants []Need
+	// wants is what must be seen to know more; pending says that it is being read.
+	wants   []Need
+	pending bool
 	// recheckAfter is when time alone changes the verdict.
 	recheckAfter time.Duration
 }
@@ -59,6 +60,7 @@ func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 			if verdict.healthy == v1alpha1.VerdictFalse {
 				verdict.healthy, verdict.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
 			}
+			e.pending = true
 			return e
 		}
 		e.sortDaemonNodes()
@@ -70,6 +72,7 @@ func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 	e.findUnwell()
 	need := Need{Kind: PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: DefaultInterval}
 	e.pods = facts.lastRead(need)
+	e.pending = e.nodes.State == Pending || e.pods.State == Pending
 	e.findCauses()
 	need.Refresh = Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 	e.wants = append(e.wants, need)
@@ -133,8 +136,11 @@ func (e *explanation) blame(verdict *judged) {
 	if verdict.reason == v1alpha1.ReasonWorkloadUnavailable {
 		verdict.reason, verdict.settling = e.reason(), e.settling()
 	}
-	if e.pods.State == NotPermitted {
+	switch e.pods.State {
+	case NotPermitted:
 		verdict.detail += "; why is not known, not permitted to look at its pods: " + e.pods.Message
+	case Failed:
+		verdict.detail += "; why is not known, could not read its pods: " + e.pods.Message
 	}
 	var parts []string
 	for _, c := range e.causes {

@@ -369,6 +369,8 @@ func TestExplainWhatCannotBeSeen(t *testing.T) {
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
 	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: NotPermitted}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, not permitted to look at its pods: grant the rule")
+	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: Failed}),
+		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, could not read its pods: grant the rule")
 	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
 			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
@@ -387,6 +389,7 @@ func TestExplainNotYet(t *testing.T) {
 	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
 	f := c.Evaluate(facts)
 	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	g.Expect(f.Explaining).To(BeTrue())
 	g.Expect(f.Wants).To(HaveLen(2))
 	g.Expect(f.Wants[0]).To(Equal(NodesNeed))
 	g.Expect(f.Wants[1].WithoutRefresh()).To(Equal(Need{Kind: PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
@@ -395,6 +398,7 @@ func TestExplainNotYet(t *testing.T) {
 	expectWhy(t, c.Evaluate(facts), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	facts.Answers[NodesNeed] = Answer{State: Known, Objects: pools()}
 	g.Expect(c.Evaluate(facts).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+	g.Expect(c.Evaluate(facts).Explaining).To(BeFalse())
 }
 
 func TestHealthyWorkloadWantsNothing(t *testing.T) {

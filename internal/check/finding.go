@@ -37,6 +37,9 @@ type Finding struct {
 	// Settling says that a roll-out which replaces its last pods would look like this, too.
 	Settling bool
 
+	// Explaining says that why it is unhealthy is still being read.
+	Explaining bool
+
 	// Wants is what would explain the finding; seeing it too makes the message say why.
 	Wants []Need
 
@@ -117,6 +120,15 @@ func Severity(reason string) int {
 	}
 	return len(severity)
 }
+
+// explainedReasons are those that only the pods of a workload give.
+var explainedReasons = []string{
+	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonUnschedulable,
+	v1alpha1.ReasonNotReady, v1alpha1.ReasonNodeFault,
+}
+
+// Explained says whether the reason of a failing check is what its pods say.
+func Explained(reason string) bool { return slices.Contains(explainedReasons, reason) }
 
 // reasonRank orders objects of the same verdict.
 func reasonRank(reason string) int {

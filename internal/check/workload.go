@@ -63,6 +63,7 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 	js := make([]judged, len(rollouts))
 	var wants []Need
 	var recheck time.Duration
+	explaining := false
 	for i := range rollouts {
 		r := &rollouts[i]
 		js[i] = r.judge(c.Spec.Workload.MinAvailable)
@@ -70,11 +71,12 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 			e := explain(r, facts, &js[i])
 			wants = append(wants, e.wants...)
 			recheck = Earliest(recheck, e.recheckAfter)
+			explaining = explaining || e.pending
 		}
 	}
 	f := found(js)
 	f.Settling = !slices.ContainsFunc(js, func(j judged) bool { return j.healthy == v1alpha1.VerdictFalse && !j.settling })
-	f.Wants, f.recheckAfter = wants, recheck
+	f.Wants, f.recheckAfter, f.Explaining = wants, recheck, explaining
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
 	return f
 }
