@@ -182,6 +182,14 @@ func TestPodsAreReadAgainWhileWhatTheyExplainLasts(t *testing.T) {
 	e.expectLists(5, "what is well is not explained")
 }
 
+// However much is watched, there is room to explain it.
+func TestPodsHaveRoom(t *testing.T) {
+	e := newExplainer(t)
+	e.live.options.MaxSources = 0
+	e.want(1, false)
+	e.expectLists(1, "the limit is reached")
+}
+
 // Only pods that explain something are held, and of those only what does.
 func TestPodsAreTrimmed(t *testing.T) {
 	g := NewWithT(t)

@@ -38,7 +38,7 @@ type Options struct {
 	// NodeSettle is how long node events are collected before they are judged, as they come in bursts.
 	// Default: 200 ms.
 	NodeSettle time.Duration
-	// MaxSources caps watches and pollers together. Default: 256.
+	// MaxSources caps watches and pollers together, pods apart. Default: 256.
 	MaxSources int
 }
 
@@ -235,7 +235,7 @@ func (l *Live) run(s *source) {
 	if l.ctx == nil || l.ctx.Err() != nil {
 		return
 	}
-	if l.started() >= l.options.MaxSources {
+	if s.need.Kind != check.PodKind && l.started() >= l.options.MaxSources {
 		s.set(check.Answer{State: check.Failed, Message: fmt.Sprintf(
 			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", l.options.MaxSources)})
 		return
@@ -264,11 +264,11 @@ func (l *Live) stop(s *source) {
 	}
 }
 
-// started counts the sources that are running.
+// started counts the sources that are running, but for the pods that explain something: they are few and seldom read.
 func (l *Live) started() int {
 	n := 0
 	for _, s := range l.sources {
-		if s.cancel != nil {
+		if s.cancel != nil && s.need.Kind != check.PodKind {
 			n++
 		}
 	}
