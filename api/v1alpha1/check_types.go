@@ -292,8 +292,7 @@ type NodesCheck struct {
 	// whose fault is no fault of the component, such as those that wait for a
 	// network plugin that somebody has yet to install.
 	// +optional
-	// +listType=map
-	// +listMapKey=type
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreConditions []NodeConditionMatch `json:"ignoreConditions,omitempty"`
 

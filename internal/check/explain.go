@@ -293,9 +293,10 @@ func (e *explanation) addNotCreated(joined int) {
 	if n == 0 {
 		return
 	}
-	f := fault{reason: v1alpha1.ReasonWorkloadUnavailable, text: "not created"}
+	f := fault{reason: v1alpha1.ReasonWorkloadUnavailable, text: "not created: its events say why"}
+	// Only the controller of Deployments tells it in the status.
 	if r.failure != "" {
-		f.text += ": " + Truncate(firstLine(r.failure), maxWords)
+		f.text = "not created: " + Truncate(firstLine(r.failure), maxWords)
 		if containsAny(r.failure, denials) {
 			f.reason = v1alpha1.ReasonAdmissionDenied
 		}

@@ -280,7 +280,7 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 	for name, test := range map[string]struct {
 		status, want string
 	}{
-		"no word":         {"", "WorkloadUnavailable: 2 not created"},
+		"no word":         {"", "WorkloadUnavailable: 2 not created: its events say why"},
 		"forbidden":       {failing(`pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`},
 		"quota":           {failing(`pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`},
 		"webhook":         {failing(`admission webhook "a.example" denied the request: no`), `AdmissionDenied: 2 not created: admission webhook "a.example" denied the request: no`},
@@ -299,10 +299,6 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 		c, workload := web(3, 1)
 		workload.Status = deployment("", "", "{observedGeneration: 1, replicas: 1}").Status
 		NewWithT(t).Expect(explained(c, workload, scene{nodes: pools()}).Message).NotTo(ContainSubstring("created"))
-	})
-	t.Run("a DaemonSet that says it by a condition", func(t *testing.T) {
-		c, workload := cns(3, 1, "currentNumberScheduled: 1, conditions: [{type: Any, status: 'True', reason: FailedCreate, message: exceeded quota}]")
-		expectWhy(t, explained(c, workload, scene{nodes: pools()}), "AdmissionDenied: DaemonSet kube-system/cns: 1/3 available, 1 node stopped (stopped); 2 not created: exceeded quota")
 	})
 }
 

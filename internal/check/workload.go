@@ -165,9 +165,6 @@ func newRollout(o client.Object) (rollout, bool) {
 	return rollout{}, false
 }
 
-// failedCreate is the reason of a condition by which a controller says that it cannot create pods.
-const failedCreate = "FailedCreate"
-
 func deploymentRollout(d *appsv1.Deployment) rollout {
 	r := rollout{
 		object: d, kind: v1alpha1.WorkloadDeployment, podSpec: &d.Spec.Template.Spec, selector: d.Spec.Selector,
@@ -231,11 +228,6 @@ func daemonSetRollout(d *appsv1.DaemonSet) rollout {
 	}
 	if r.rolling {
 		r.tolerated = r.atATime
-	}
-	for _, cond := range d.Status.Conditions {
-		if cond.Status == corev1.ConditionTrue && cond.Reason == failedCreate {
-			r.failure = cond.Message
-		}
 	}
 	return r
 }

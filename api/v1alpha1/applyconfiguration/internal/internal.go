@@ -741,9 +741,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.NodeConditionMatch
-          elementRelationship: associative
-          keys:
-          - type
+          elementRelationship: atomic
     - name: ignoreTaints
       type:
         list:
