@@ -31,7 +31,8 @@ func (r *rollup) causes() []v1alpha1.Cause {
 }
 
 // findFaults are the causes of what is unhealthy, causes before consequences: nodes that are down are one
-// cause, whatever they hurt (a mapping has NodeFault only when nothing else is at fault); then the control plane, the nodes' own components, and what runs on them.
+// cause, whatever they hurt (a mapping has NodeFault only when nothing else is at fault); then the control plane,
+// the nodes' own components, and what runs on them.
 func (r *rollup) findFaults() []v1alpha1.Cause {
 	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
 	slices.SortStableFunc(unhealthy, func(a, b *v1alpha1.ComponentMapping) int {

@@ -144,7 +144,7 @@ func (v *ClusterView) addState(node *corev1.Node, now time.Time) {
 			v.Down = map[string]string{}
 		}
 		v.Down[node.Name] = readyReason(node)
-	case check.Stopped(node):
+	case check.Stopped(node), check.Leaving(node):
 	case !check.Ready(node): // it joins
 		if ends := node.CreationTimestamp.Add(check.JoiningTime); v.JoinEnds.IsZero() || ends.Before(v.JoinEnds) {
 			v.JoinEnds = ends

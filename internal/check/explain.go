@@ -126,7 +126,7 @@ func (e *explanation) excuse(verdict *judged) {
 		if e.daemon.unready > 0 {
 			joined = "joining"
 		}
-		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", count(len(e.daemon.joined), "node"), joined, Shorten(e.daemon.joined, ", "))
+		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", countNodes(len(e.daemon.joined)), joined, Shorten(e.daemon.joined, ", "))
 	}
 }
 
@@ -417,12 +417,12 @@ func times(n int32) string {
 	return fmt.Sprintf("%d times or more", known)
 }
 
-// count is a number of things: 1 node, 2 nodes.
-func count(n int, thing string) string {
+// countNodes is "1 node", "2 nodes".
+func countNodes(n int) string {
 	if n == 1 {
-		return "1 " + thing
+		return "1 node"
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return fmt.Sprintf("%d nodes", n)
 }
 
 // contains is for names in order.

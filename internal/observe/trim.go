@@ -148,7 +148,8 @@ func same(before, after any) bool {
 }
 
 func sameNode(a, b *corev1.Node) bool {
-	return (a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) && a.Spec.ProviderID == b.Spec.ProviderID && a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
+	return (a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) && a.Spec.ProviderID == b.Spec.ProviderID &&
+		a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
 		reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Spec.Taints, b.Spec.Taints) &&
 		a.Status.NodeInfo == b.Status.NodeInfo &&
 		slices.EqualFunc(a.Status.Conditions, b.Status.Conditions, func(x, y corev1.NodeCondition) bool {
