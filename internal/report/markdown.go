@@ -25,7 +25,7 @@ func markdown(s string) string {
 		return `\` + s // else a heading, a list, a rule
 	}
 	digits := strings.TrimLeft(s, "0123456789")
-	if digits != s && digits != "" && (digits[0] == '.' || digits[0] == ')') {
+	if digits != s && (strings.HasPrefix(digits+" ", ". ") || strings.HasPrefix(digits+" ", ") ")) {
 		return s[:len(s)-len(digits)] + `\` + digits // else a numbered list
 	}
 	return s
@@ -35,7 +35,9 @@ func markdown(s string) string {
 func escapeUnderscores(s string) string {
 	var out strings.Builder
 	runes := []rune(s)
-	inWord := func(i int) bool { return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i])) }
+	inWord := func(i int) bool {
+		return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
+	}
 	for i, r := range runes {
 		if r == '_' && (!inWord(i-1) || !inWord(i+1)) {
 			out.WriteByte('\\')
@@ -56,8 +58,11 @@ func code(s string) string {
 
 // link writes a link; text alone when there is no address.
 func link(text, address string) string {
-	if address == "" {
+	switch {
+	case address == "":
 		return markdown(text)
+	case text == address:
+		return "<" + address + ">"
 	}
-	return "[" + markdown(text) + "](<" + strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", `\`, "%5C", "\n", "", " ", "%20").Replace(clean(address)) + ">)"
+	return "[" + markdown(text) + "](" + address + ")"
 }

@@ -94,7 +94,9 @@ func find(conditions []metav1.Condition, conditionType string) metav1.Condition 
 }
 
 // found says that the component is in the cluster.
-func (c component) found() bool { return c.is(v1alpha1.ConditionPresent).Status == metav1.ConditionTrue }
+func (c component) found() bool {
+	return c.is(v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
+}
 
 // differs says that what is found is not what is documented.
 func (c component) differs() bool {
@@ -106,7 +108,9 @@ func (c component) implementation() string {
 	return cmp.Or(c.Status.Implementation, c.Spec.Implementation.Name)
 }
 
-func (c component) operatedBy() v1alpha1.Operator { return cmp.Or(c.Status.OperatedBy, c.Spec.OperatedBy) }
+func (c component) operatedBy() v1alpha1.Operator {
+	return cmp.Or(c.Status.OperatedBy, c.Spec.OperatedBy)
+}
 
 // since is when the decisive condition last changed.
 func (c component) since() time.Time {

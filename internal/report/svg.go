@@ -31,8 +31,10 @@ const (
 	svgLine    = 17
 	svgPadding = 10
 	svgEach    = (svgWidth - 2*svgMargin - 2*svgPadding - (svgColumns-1)*svgGap) / svgColumns
-	// svgText is how many columns of text go into a box, for letters of a usual width; wider ones are cut.
+	// svgText and svgBold are how many columns of text go into a box, for letters of a usual width; wider ones
+	// are cut.
 	svgText = 29
+	svgBold = 25
 )
 
 // svg is the drawing; style is put into it, and empty where the page has the colours already.
@@ -133,20 +135,20 @@ type svgLineText struct{ class, text string }
 
 func (b Box) svgLines() []svgLineText {
 	var lines []svgLineText
-	add := func(class, text string, most int) {
-		for _, l := range wrap(clean(text), svgText, most) {
+	add := func(class, text string, columns, most int) {
+		for _, l := range wrap(clean(text), columns, most) {
 			lines = append(lines, svgLineText{class, l})
 		}
 	}
-	add("name", b.Title, 3)
+	add("name", b.Title, svgBold, 3)
 	for _, l := range b.Lines {
-		add("line", l, 2)
+		add("line", l, svgText, 2)
 	}
 	if b.State != "" {
-		add("state", b.State.Mark()+" "+b.State.Word(), 1)
+		add("state", b.State.Mark()+" "+b.State.Word(), svgBold, 1)
 	}
 	if b.Differs {
-		add("differs", strings.TrimSpace(differsMark)+" not as documented", 1)
+		add("differs", strings.TrimSpace(differsMark)+" not as documented", svgBold, 1)
 	}
 	return lines
 }
@@ -183,6 +185,6 @@ func (s *sketch) legend(d Diagram) {
 	if differs {
 		parts = append(parts, strings.TrimSpace(differsMark)+" not as documented")
 	}
-	s.text(svgMargin, s.y+20, "note", strings.Join(parts, "    "))
+	s.text(svgMargin, s.y+20, "note", strings.Join(parts, " · "))
 	s.y += 24
 }

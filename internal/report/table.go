@@ -56,7 +56,7 @@ func Causes(p *Picture) Grid {
 			{Text: p.age(c.Since.Time), Exact: stamp(c.Since.Time)}, {Text: c.Message}})
 	}
 	for _, v := range p.Architecture.Status.Violations {
-		g.Rows = append(g.Rows, []Cell{{Text: "RuleViolated", State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
+		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
 	}
 	return g
 }

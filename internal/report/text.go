@@ -94,14 +94,17 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// webAddress is an address that may be made a link; empty for any other scheme than http and https.
+// webAddress is an address that may be made a link: of the scheme http or https, and without characters that
+// mean something where it is written. It is empty for any other.
 func webAddress(address v1alpha1.WebAddress) string {
 	u, err := url.Parse(string(address))
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return ""
 	}
-	return u.String()
+	return inAddress.Replace(u.String())
 }
+
+var inAddress = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", "`", "%60", `\`, "%5C", "*", "%2A", `"`, "%22", "'", "%27", " ", "%20")
 
 // objectName names an observed object: Deployment kube-system/coredns.
 func objectName(o v1alpha1.ObservedObject) string {

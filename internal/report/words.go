@@ -104,7 +104,7 @@ func (p platform) call(o v1alpha1.Operator) string {
 	}
 	switch o {
 	case v1alpha1.OperatedByProvider:
-		return provider + " runs it: open a support request with the evidence below"
+		return provider + " runs it: open a support request, with this evidence"
 	case v1alpha1.OperatedByCustomer:
 		return "the owner of the cluster installed it and runs it"
 	case v1alpha1.OperatedByShared:
