@@ -31,7 +31,11 @@ func (d Diagram) ASCII(w io.Writer, o ASCIIOptions) error {
 		a.group(g)
 	}
 	a.legend(d.states())
-	_, err := io.WriteString(w, a.out.String())
+	text := a.out.String()
+	if a.Plain {
+		text = strings.ReplaceAll(text, "…", "~")
+	}
+	_, err := io.WriteString(w, text)
 	return err
 }
 
@@ -81,7 +85,7 @@ func (a *plotter) plain(s string) string {
 			return '?'
 		}
 		return r
-	}, strings.NewReplacer("…", "~", "↔", "<->", "–", "-", "≠", "#").Replace(s))
+	}, strings.NewReplacer("↔", "<->", "–", "-", "≠", "#").Replace(s))
 }
 
 func (a *plotter) line(s string) { a.out.WriteString(strings.TrimRight(s, " ") + "\n") }

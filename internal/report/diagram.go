@@ -109,7 +109,7 @@ func (a artist) shown(c component) bool { return a.Documented || c.state != Abse
 
 func (a artist) controlPlane() Group {
 	g := Group{Title: a.words.provider + " control plane", Note: "managed, seen by its traces"}
-	if a.words.provider == "Provider" {
+	if a.words.provider == someProvider {
 		g.Title = "Control plane"
 	}
 	part := func(m v1alpha1.ImplementationMethod) bool { return hidden(m) }
@@ -133,7 +133,7 @@ func (a artist) controlPlane() Group {
 
 // cloudAPI is out of sight from inside a cluster, so it has no state.
 func (a artist) cloudAPI() Group {
-	if len(a.all) == 0 || a.words.provider == "Provider" {
+	if len(a.all) == 0 || a.words.provider == someProvider {
 		return Group{}
 	}
 	return Group{

@@ -76,7 +76,7 @@ func compared(c component, reason string, words platform) (documented, observed 
 
 // DepartureTable lists departures row by row.
 func DepartureTable(departures []Departure) Grid {
-	g := Grid{Header: []string{"Name", "Component", "Reason", "Documented", "Observed", "Message"}}
+	g := Grid{Header: []string{headName, headComponent, "Reason", "Documented", "Observed", "Message"}}
 	for _, x := range departures {
 		g.Rows = append(g.Rows, row(x.Name, x.Component, x.Reason, x.Documented, x.Observed, x.Message))
 	}
@@ -113,7 +113,7 @@ const (
 	// MethodChanged: another implementation method.
 	MethodChanged ChangeKind = "Method"
 	// VersionChanged: another version.
-	VersionChanged ChangeKind = "Version"
+	VersionChanged ChangeKind = headVersion
 	// HealthChanged: another state of health.
 	HealthChanged ChangeKind = "Health"
 	// DocumentationChanged: it departs from its documentation, or does so no longer.
@@ -256,7 +256,7 @@ func describedPool(p v1alpha1.NodePool) string {
 
 // Table lists the changes row by row.
 func (x Comparison) Table() Grid {
-	g := Grid{Header: []string{"Name", "Component", "Change", "From", "To"}}
+	g := Grid{Header: []string{headName, headComponent, "Change", "From", "To"}}
 	for _, c := range x.Changes {
 		g.Rows = append(g.Rows, row(c.Name, c.Component, string(c.Kind), c.From, c.To))
 	}

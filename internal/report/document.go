@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
@@ -67,7 +69,7 @@ func (d *document) intro() {
 	}
 	d.line("\nSeen on %s at %s%s: %s.", code(d.Source), stamp(d.ObservedAt), d.version(), markdown(summary(d.all)))
 	for _, c := range d.Architecture.Status.Conditions {
-		if c.Type != v1alpha1.ConditionReady && c.Status != "True" {
+		if c.Type != v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
 			d.line("\n- **%s** is %s (%s): %s", markdown(c.Type), markdown(string(c.Status)), markdown(c.Reason), markdown(c.Message))
 		}
 	}
@@ -124,7 +126,7 @@ func (d *document) observed(c component) []string {
 
 // reasoned is a status, with its reason unless it is True.
 func reasoned[T ~string](status T, reason string) string {
-	if status == "True" || reason == "" {
+	if string(status) == string(metav1.ConditionTrue) || reason == "" {
 		return string(status)
 	}
 	return string(status) + " (" + reason + ")"
@@ -133,12 +135,12 @@ func reasoned[T ~string](status T, reason string) string {
 // statements are the details of an implementation, with the image and the version unless they are among them.
 func statements(doc v1alpha1.Implementation) []string {
 	out := slices.Clone(doc.Details)
-	for _, fact := range []struct{ what, value string }{{"Image", doc.Image}, {"Version", doc.MinVersion}} {
+	for _, fact := range []struct{ what, value string }{{headImage, doc.Image}, {headVersion, doc.MinVersion}} {
 		if fact.value == "" || slices.ContainsFunc(out, func(s string) bool { return strings.Contains(s, fact.value) }) {
 			continue
 		}
 		text := fact.what + ": " + fact.value
-		if fact.what == "Version" {
+		if fact.what == headVersion {
 			text += "+"
 		}
 		out = append(out, text)
@@ -256,7 +258,7 @@ var artifactWords = []struct {
 	artifact v1alpha1.ArtifactType
 	name     string
 }{
-	{"Image", "Image"}, {"Binary", "Binary"}, {"ConfigFile", "Configuration file"}, {"SourceFile", "Key implementation file"}, {"Package", "Package"},
+	{"Image", headImage}, {"Binary", "Binary"}, {"ConfigFile", "Configuration file"}, {"SourceFile", "Key implementation file"}, {"Package", "Package"},
 }
 
 // workloads are those that the checks of a component look for: Deployment kube-system/coredns.

@@ -182,7 +182,7 @@ func (e *explanation) check(c checkView) {
 
 func (e *explanation) causes() {
 	first := true
-	for _, c := range e.Architecture.Status.Causes {
+	for _, c := range e.Picture.causes() {
 		if !slices.Contains(c.Components, e.Name) || len(c.Components) < 2 {
 			continue
 		}

@@ -5,6 +5,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -205,7 +206,7 @@ func newPageView(p *Picture) pageView {
 			v.States = append(v.States, s)
 		}
 	}
-	for _, c := range status.Causes {
+	for _, c := range p.causes() {
 		cause := causeView{Reason: c.Reason, Message: c.Message, Since: p.age(c.Since.Time)}
 		for _, name := range c.Components {
 			cause.Components = append(cause.Components, p.linkTo(name))
@@ -229,7 +230,7 @@ func (p *Picture) linkTo(name string) componentLink {
 }
 
 func (c component) link() componentLink {
-	return componentLink{ID: componentID(c.Name), Title: strings.TrimSpace(c.Spec.Component)}
+	return componentLink{ID: componentID(c.Name), Title: cmp.Or(strings.TrimSpace(clean(c.Spec.Component)), c.Name)}
 }
 
 // componentID is a name as the id of an element, and as the fragment of an address.
@@ -249,7 +250,7 @@ func componentID(name string) string {
 func (p *Picture) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
-		componentLink: c.link(), Name: c.Name, State: c.state, Differs: c.differs(), Found: c.found(),
+		componentLink: c.link(), Name: clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
 		StateOrder: slices.Index(States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: c.Spec.Presence == v1alpha1.PresenceOptional,
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
@@ -258,7 +259,9 @@ func (p *Picture) componentView(c component, words platform) componentView {
 		Evidence: evidenceWords[c.Status.Evidence], SourceURL: webAddress(doc.Source.URL), Since: c.since(), SinceSort: c.since().Unix(),
 		OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.Status.Conditions,
 	}
-	v.Text = clean(strings.Join([]string{c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word()}, " "))
+	v.Text = clean(strings.Join([]string{
+		c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word(),
+	}, " "))
 	for _, variant := range c.Spec.Variants {
 		if slices.Contains(c.Status.Variants, variant.Name) {
 			v.Variants = append(v.Variants, variant)
@@ -267,8 +270,10 @@ func (p *Picture) componentView(c component, words platform) componentView {
 	for _, part := range c.evidence() {
 		view := checksView{Title: part.title}
 		for _, check := range part.checks {
-			view.Checks = append(view.Checks, singleCheckView{Name: check.short, Words: check.words(), Message: check.reasoned(),
-				Version: strings.TrimSpace(check.Image + " " + check.CheckStatus.Version), Objects: check.objects(), State: check.state, Since: check.LastTransitionTime.Time})
+			view.Checks = append(view.Checks, singleCheckView{
+				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
+				Objects: check.objects(), State: check.state, Since: check.LastTransitionTime.Time,
+			})
 		}
 		v.Checks = append(v.Checks, view)
 	}

@@ -64,7 +64,8 @@ func (d *document) cloudController() (title, text string) {
 	if url := webAddress(c.Spec.Implementation.Source.URL); url != "" {
 		source = link(url, url)
 	}
-	text = fmt.Sprintf("documented as %s of Kubernetes with leader election, from %s.", markdown(d.words.methodNames(c.Spec.Implementation.Methods)), source)
+	text = fmt.Sprintf("documented to run as %s of Kubernetes, with leader election, from %s.",
+		markdown(d.words.methodNames(c.Spec.Implementation.Methods)), source)
 	switch {
 	case !d.Live:
 	case !c.found():
@@ -77,7 +78,9 @@ func (d *document) cloudController() (title, text string) {
 
 func (d *document) storagePattern() (title, text string) {
 	drivers := d.those(func(c component) bool {
-		return c.Spec.Category == v1alpha1.CategoryStorage && slices.Contains(c.Spec.Implementation.Methods, v1alpha1.MethodDaemonSet)
+		methods := c.Spec.Implementation.Methods
+		return c.Spec.Category == v1alpha1.CategoryStorage &&
+			slices.Contains(methods, v1alpha1.MethodDaemonSet) && slices.Contains(methods, v1alpha1.MethodDeployment)
 	})
 	if len(drivers) == 0 {
 		return "", ""
@@ -144,7 +147,7 @@ func (d *document) integrationPoints() (title, text string) {
 	}
 	present := slices.DeleteFunc(slices.Clone(points), func(c component) bool { return !c.found() })
 	return markdown(d.words.provider) + " Integration Points", fmt.Sprintf(
-		"what is specific to %s is encapsulated in dedicated components, which integrate with the %s: %s.%s",
+		"what is specific to %s is encapsulated in dedicated components, those that integrate with the %ss among them: %s.%s",
 		markdown(d.words.provider), markdown(d.words.api), names(points), d.live(" Present are %d of %d.", len(present), len(points)))
 }
 

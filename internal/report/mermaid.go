@@ -6,12 +6,17 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// mermaidColumns is how many boxes stand side by side.
-const mermaidColumns = 4
+const (
+	// mermaidColumns is how many boxes stand side by side.
+	mermaidColumns = 4
+	// mermaidLinks is how many links are used to lay boxes out; Mermaid refuses more than 500.
+	mermaidLinks = 400
+)
 
 // Mermaid writes a diagram as a flowchart of Mermaid.
 func (d Diagram) Mermaid(w io.Writer) error {
@@ -29,6 +34,7 @@ func (d Diagram) Mermaid(w io.Writer) error {
 type mermaid struct {
 	out           strings.Builder
 	groups, nodes int
+	links         int
 	// previous is the group above.
 	previous string
 }
@@ -52,7 +58,8 @@ func (m *mermaid) group(depth int, g Group) string {
 		m.box(depth+1, b)
 	}
 	// Boxes in a grid: those below each other hang together by a link that is not drawn.
-	for n := first; n+mermaidColumns <= m.nodes; n++ {
+	for n := first; n+mermaidColumns <= m.nodes && m.links < mermaidLinks; n++ {
+		m.links++
 		m.line(depth+1, fmt.Sprintf("n%d ~~~ n%d", n, n+mermaidColumns))
 	}
 	for _, in := range g.Groups {
@@ -64,18 +71,17 @@ func (m *mermaid) group(depth int, g Group) string {
 
 func (m *mermaid) box(depth int, b Box) {
 	m.nodes++
-	label := "<b>" + mermaidText(b.Title) + "</b>"
-	for _, l := range b.Lines {
-		label += "<br/>" + mermaidText(l)
-	}
-	if status := b.status(); status != "" {
-		label += "<br/>" + mermaidText(status)
+	lines := []string{"<b>" + mermaidText(b.Title) + "</b>"}
+	for _, l := range append(slices.Clone(b.Lines), b.status()) {
+		if l != "" {
+			lines = append(lines, mermaidText(l))
+		}
 	}
 	class := string(b.State)
 	if class == "" {
 		class = "neutral"
 	}
-	m.line(depth, fmt.Sprintf(`n%d["%s"]:::%s`, m.nodes, label, class))
+	m.line(depth, fmt.Sprintf(`n%d["%s"]:::%s`, m.nodes, strings.Join(lines, "<br/>"), class))
 	if b.Differs {
 		m.line(depth, fmt.Sprintf("class n%d differs", m.nodes))
 	}

@@ -21,7 +21,7 @@ type Cluster struct {
 
 // Clusters lists components x clusters: the state of each, and the version where it has one when wide.
 func Clusters(clusters []Cluster, wide bool) Grid {
-	g := Grid{Header: []string{"Name", "Component"}}
+	g := Grid{Header: []string{headName, headComponent}}
 	verdicts, versions, pools := row("", "(verdict)"), row("", "(Kubernetes)"), row("", "(nodes ready)")
 	for _, c := range clusters {
 		g.Header = append(g.Header, c.Name)

@@ -32,6 +32,9 @@ type Picture struct {
 // Verdict sums the picture up: Unhealthy when something is wrong or missing, Unknown when it cannot be told,
 // else Healthy.
 func (p *Picture) Verdict() State {
+	if len(p.Architecture.Status.Conditions) == 0 {
+		return verdictOf(p.components())
+	}
 	worst := Healthy
 	for _, t := range []string{v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
 		switch c := find(p.Architecture.Status.Conditions, t); {
@@ -42,6 +45,45 @@ func (p *Picture) Verdict() State {
 		}
 	}
 	return worst
+}
+
+// verdictOf sums up components that no architecture takes in. That the health of one can never be seen is no
+// reason for doubt.
+func verdictOf(components []component) State {
+	present, doubt := false, false
+	for _, c := range components {
+		if c.state.Bad() {
+			return Unhealthy
+		}
+		present = present || c.state.present()
+		never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
+		doubt = doubt || (!never && (c.state == Unknown || c.state == HealthUnknown))
+	}
+	if doubt || !present {
+		return Unknown
+	}
+	return Healthy
+}
+
+// causes are those of the architecture; without one, what is wrong with each component.
+func (p *Picture) causes() []v1alpha1.Cause {
+	if len(p.Architecture.Status.Conditions) > 0 {
+		return p.Architecture.Status.Causes
+	}
+	var out []v1alpha1.Cause
+	for _, c := range p.components() {
+		if !c.state.Bad() {
+			continue
+		}
+		decisive := c.is(v1alpha1.ConditionPresent)
+		if c.state == Unhealthy {
+			decisive = c.is(v1alpha1.ConditionHealthy)
+		}
+		out = append(out, v1alpha1.Cause{
+			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
+		})
+	}
+	return out
 }
 
 // component is one row of all listings.

@@ -51,8 +51,8 @@ func (d Diagram) svg(style string) string {
 	}
 	s.legend(d)
 	height := s.y + svgMargin
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="architecture" viewBox="0 0 %d %d" role="img" aria-labelledby="architecture-title architecture-desc">`+
-		"\n<title id=\"architecture-title\">%s</title>\n<desc id=\"architecture-desc\">%s</desc>\n%s"+
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="architecture" viewBox="0 0 %d %d" role="img"`+
+		` aria-labelledby="architecture-title architecture-desc">`+"\n<title id=\"architecture-title\">%s</title>\n<desc id=\"architecture-desc\">%s</desc>\n%s"+
 		`<rect class="paper" width="%d" height="%d"/>`+"\n%s</svg>\n",
 		svgWidth, height, svgEscape(d.Title), svgEscape(d.Describe()), style, svgWidth, height, s.out.String())
 }

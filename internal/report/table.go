@@ -11,7 +11,7 @@ import (
 
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide.
 func Table(p *Picture, wide bool) Grid {
-	g := Grid{Header: []string{"Name", "Component", "Implementation", "Method", "Present", "Healthy", "Version", "Since"}}
+	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}}
 	if wide {
 		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message")
 	}
@@ -34,7 +34,7 @@ func Table(p *Picture, wide bool) Grid {
 
 // NodePools lists the node pools.
 func NodePools(p *Picture) Grid {
-	g := Grid{Header: []string{"Pool", "Mode", "OS", "Ready", "Kubelet", "Runtime", "Image"}}
+	g := Grid{Header: []string{"Pool", "Mode", "OS", "Ready", "Kubelet", "Runtime", headImage}}
 	components := p.components()
 	for _, pool := range p.Architecture.Status.NodePools {
 		cells := row(pool.Name, pool.Mode, pool.OS)
@@ -51,7 +51,7 @@ func readyNodes(pool v1alpha1.NodePool) string {
 // Causes lists what is wrong, and the rules that do not hold.
 func Causes(p *Picture) Grid {
 	g := Grid{Header: []string{"Cause", "Components", "Since", "Message"}}
-	for _, c := range p.Architecture.Status.Causes {
+	for _, c := range p.causes() {
 		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
 			{Text: p.age(c.Since.Time), Exact: stamp(c.Since.Time)}, {Text: c.Message}})
 	}

@@ -104,7 +104,8 @@ func webAddress(address v1alpha1.WebAddress) string {
 	return inAddress.Replace(u.String())
 }
 
-var inAddress = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", "`", "%60", `\`, "%5C", "*", "%2A", `"`, "%22", "'", "%27", " ", "%20")
+var inAddress = strings.NewReplacer(
+	"(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", "`", "%60", `\`, "%5C", "*", "%2A", `"`, "%22", "'", "%27", " ", "%20")
 
 // objectName names an observed object: Deployment kube-system/coredns.
 func objectName(o v1alpha1.ObservedObject) string {

@@ -15,6 +15,9 @@ type platform struct {
 	name, short, provider, api string
 }
 
+// someProvider is the provider of a platform that is not among platforms.
+const someProvider = "Provider"
+
 // platforms by the spec.platform of a ClusterArchitecture. One that is not here is spoken of in general words.
 var platforms = map[string]platform{
 	"aks": {name: "Azure Kubernetes Service (AKS)", short: "AKS", provider: "Azure", api: "Azure Resource Manager (ARM) API"},
@@ -25,9 +28,17 @@ func (p *Picture) platform() platform {
 	if known, ok := platforms[name]; ok {
 		return known
 	}
-	name = cmp.Or(name, "the platform")
-	return platform{name: name, short: name, provider: "Provider", api: "Cloud API"}
+	name = cmp.Or(name, "Kubernetes")
+	return platform{name: name, short: name, provider: someProvider, api: "Cloud API"}
 }
+
+// Words that several listings have as headings.
+const (
+	headName      = "Name"
+	headComponent = "Component"
+	headVersion   = "Version"
+	headImage     = "Image"
+)
 
 // methodWords are the implementation methods in the order of listings.
 var methodWords = []struct {
@@ -43,7 +54,8 @@ var methodWords = []struct {
 	{v1alpha1.MethodDaemonSet, "ds", "DaemonSet", "a workload of Kubernetes that keeps one pod on every node, or on every selected one"},
 	{v1alpha1.MethodDeployment, "deploy", "Deployment", "the usual workload of Kubernetes, with replica management and rolling updates"},
 	{v1alpha1.MethodStatefulSet, "sts", "StatefulSet", "a workload of Kubernetes whose replicas each keep a name and their storage"},
-	{v1alpha1.MethodHostBinary, "binary", "Host Binary", "an executable on the disk of the host OS, typically in `/opt/cni/bin/`, that is called when it is needed"},
+	{v1alpha1.MethodHostBinary, "binary", "Host Binary",
+		"an executable on the disk of the host OS, typically in `/opt/cni/bin/`, that is called when it is needed"},
 }
 
 // methodName is a method as a document writes it: Azure Platform Service.
@@ -99,7 +111,7 @@ func categoryTitle(c v1alpha1.Category) string { return cmp.Or(categoryTitles[c]
 // call says whom to call.
 func (p platform) call(o v1alpha1.Operator) string {
 	provider := "the provider"
-	if p.provider != "Provider" {
+	if p.provider != someProvider {
 		provider = p.provider
 	}
 	switch o {

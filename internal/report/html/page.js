@@ -1,3 +1,5 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
 "use strict";
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
