@@ -45,7 +45,7 @@ func hostile(t testing.TB, text string) *report.Picture {
 		doc.Source = v1alpha1.Source{Name: text, URL: v1alpha1.WebAddress(text)}
 		doc.Details = []string{text, text}
 		doc.Artifacts = []v1alpha1.Artifact{{Name: text, Type: "Binary", Description: text}}
-		doc.References = []v1alpha1.Reference{{Name: text, URL: v1alpha1.WebAddress(text)}, {Name: text, URL: "javascript:alert(1)"}}
+		doc.References = []v1alpha1.Reference{{Name: text, URL: v1alpha1.WebAddress(text)}, {Name: text, URL: "javascript:alert(1)"}, {Name: text, URL: "javascript://a.example/%0aalert(1)"}}
 		doc.Advisories = []v1alpha1.Advisory{{Type: v1alpha1.AdvisoryNote, Message: text, Date: text, URL: v1alpha1.WebAddress(text)}}
 		s := &m.Status
 		s.Implementation, s.MethodSummary, s.Version, s.Image, s.Message, s.Variant = text, text, text, text, text, text
