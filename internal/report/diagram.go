@@ -1,0 +1,318 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Diagram is the architecture as groups of boxes, from the control plane down to the add-ons. Every renderer
+// draws the same one.
+type Diagram struct {
+	Title, Subtitle string
+	Groups          []Group
+}
+
+// Group is a part of the architecture: boxes, or groups of them.
+type Group struct {
+	Title, Note string
+	// Arrow is what the part above does with this one; without it no arrow leads here.
+	Arrow  string
+	Boxes  []Box
+	Groups []Group
+}
+
+// Box is a component, a node pool or something else that has a state.
+type Box struct {
+	// Name of the mapping; empty for what is none.
+	Name  string
+	Title string
+	Lines []string
+	// State colours the box; it is empty for what has none.
+	State State
+	// Differs marks a component that is not as documented.
+	Differs bool
+}
+
+// DiagramOptions say what is drawn.
+type DiagramOptions struct {
+	// Documented draws the documentation instead of the cluster: no states, no pools.
+	Documented bool
+	// OmitAbsent leaves out what is not in the cluster and need not be.
+	OmitAbsent bool
+}
+
+// Draw draws a picture.
+func Draw(p *Picture, o DiagramOptions) Diagram {
+	a := artist{Picture: p, DiagramOptions: o, words: p.platform(), all: p.components()}
+	d := Diagram{Title: a.words.short + " cluster architecture", Subtitle: a.subtitle()}
+	for _, g := range []Group{a.controlPlane(), a.cloudAPI(), a.nodePools(), a.addOns(), a.absent()} {
+		if len(g.Boxes)+len(g.Groups) > 0 {
+			d.Groups = append(d.Groups, g)
+		}
+	}
+	if len(d.Groups) > 0 {
+		d.Groups[0].Arrow = ""
+	}
+	return d
+}
+
+// artist draws one picture.
+type artist struct {
+	*Picture
+	DiagramOptions
+	words platform
+	all   []component
+}
+
+func (a artist) subtitle() string {
+	if a.Documented {
+		return "as documented"
+	}
+	parts := []string{summary(a.all)}
+	if v := clean(a.Architecture.Status.KubernetesVersion); v != "" {
+		parts = slices.Insert(parts, 0, "Kubernetes "+v)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// methods are the observed ones, or the documented ones where those are drawn.
+func (a artist) methods(c component) []v1alpha1.ImplementationMethod {
+	if a.Documented {
+		return c.Spec.Implementation.Methods
+	}
+	return c.Status.Methods
+}
+
+// hidden says which of the methods are the provider's own affair.
+func hidden(m v1alpha1.ImplementationMethod) bool { return m == v1alpha1.MethodPlatformService }
+
+// beside says that a component, or a part of it, is beside the API server; inside that it, or the other part,
+// is in the cluster. A CSI driver whose controller is hidden is drawn in both places.
+func (a artist) beside(c component) bool {
+	return c.Spec.Placement == v1alpha1.PlacementControlPlane || slices.ContainsFunc(a.methods(c), hidden)
+}
+
+func (a artist) inside(c component) bool {
+	seen := func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }
+	return c.Spec.Placement != v1alpha1.PlacementControlPlane && (len(a.methods(c)) == 0 || slices.ContainsFunc(a.methods(c), seen))
+}
+
+// shown says that a component is drawn in its place, and not among the absent ones.
+func (a artist) shown(c component) bool { return a.Documented || c.state != Absent }
+
+func (a artist) controlPlane() Group {
+	g := Group{Title: a.words.provider + " control plane", Note: "managed, seen by its traces"}
+	if a.words.provider == someProvider {
+		g.Title = "Control plane"
+	}
+	part := func(m v1alpha1.ImplementationMethod) bool { return hidden(m) }
+	managed := false
+	for _, c := range a.all {
+		if !a.shown(c) || !a.beside(c) {
+			continue
+		}
+		managed = managed || slices.ContainsFunc(a.methods(c), hidden)
+		if a.inside(c) {
+			g.Boxes = append(g.Boxes, a.box(c, part))
+		} else {
+			g.Boxes = append(g.Boxes, a.box(c, nil))
+		}
+	}
+	if !managed {
+		g.Title, g.Note = "Control plane", ""
+	}
+	return g
+}
+
+// cloudAPI is out of sight from inside a cluster, so it has no state.
+func (a artist) cloudAPI() Group {
+	if len(a.all) == 0 || a.words.provider == someProvider {
+		return Group{}
+	}
+	return Group{
+		Title: a.words.provider, Note: "out of sight from inside the cluster", Arrow: "creates machines, disks, routes, load balancers through",
+		Boxes: []Box{{Title: a.words.api}},
+	}
+}
+
+func (a artist) nodePools() Group {
+	g := Group{Title: "Node pools", Arrow: "nodes"}
+	if !a.Documented {
+		ready, total := a.nodes()
+		g.Note = fmt.Sprintf("%s, %d of %s ready", plural(len(a.Architecture.Status.NodePools), "pool"), ready, plural(int(total), "node"))
+		for _, pool := range a.Architecture.Status.NodePools {
+			g.Boxes = append(g.Boxes, poolBox(pool, a.all))
+		}
+	}
+	every := Group{Title: "On every node"}
+	for _, c := range a.all {
+		if a.shown(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
+			every.Boxes = append(every.Boxes, a.box(c, func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }))
+		}
+	}
+	if len(every.Boxes) > 0 {
+		g.Groups = append(g.Groups, every)
+	}
+	return g
+}
+
+func poolBox(pool v1alpha1.NodePool, components []component) Box {
+	b := Box{Title: pool.Name, State: poolState(pool, components), Lines: []string{readyNodes(pool) + " nodes ready"}}
+	if kind := joined(slices.DeleteFunc([]string{pool.Mode, pool.OS}, func(s string) bool { return s == "" })); kind != "" {
+		b.Title += " (" + kind + ")"
+	}
+	for _, v := range []struct{ what, version string }{{"kubelet", pool.KubeletVersions}, {"", pool.ContainerRuntimes}, {"", pool.NodeImages}} {
+		if v.version != "" {
+			b.Lines = append(b.Lines, strings.TrimSpace(v.what+" "+v.version))
+		}
+	}
+	return b
+}
+
+// addOns are what runs somewhere on the nodes, by category.
+func (a artist) addOns() Group {
+	g := Group{Title: "In the cluster", Note: "somewhere on the nodes", Arrow: "run"}
+	for _, category := range v1alpha1.Categories {
+		in := Group{Title: categoryTitle(category)}
+		for _, c := range a.all {
+			if c.Spec.Category == category && c.Spec.Placement == v1alpha1.PlacementCluster && a.shown(c) && a.inside(c) {
+				in.Boxes = append(in.Boxes, a.box(c, nil))
+			}
+		}
+		if len(in.Boxes) > 0 {
+			g.Groups = append(g.Groups, in)
+		}
+	}
+	return g
+}
+
+func (a artist) absent() Group {
+	g := Group{Title: "Not in this cluster", Note: "and need not be"}
+	for _, c := range a.all {
+		if !a.OmitAbsent && !a.shown(c) {
+			g.Boxes = append(g.Boxes, a.box(c, nil))
+		}
+	}
+	return g
+}
+
+// box draws a component, or that part of it which runs by some of its methods.
+func (a artist) box(c component, part func(v1alpha1.ImplementationMethod) bool) Box {
+	methods := slices.Clone(a.methods(c))
+	if part != nil {
+		methods = slices.DeleteFunc(methods, func(m v1alpha1.ImplementationMethod) bool { return !part(m) })
+	}
+	b := Box{Name: c.Name, Title: cmp.Or(c.Spec.Component, c.Name)}
+	name := c.Spec.Implementation.Name
+	if !a.Documented {
+		b.State, b.Differs = c.state, c.differs()
+		name = c.implementation()
+	}
+	if name != b.Title {
+		b.Lines = append(b.Lines, name)
+	}
+	how := shortMethods(methods)
+	// The version is that of what was seen, which is not the hidden part.
+	if !a.Documented && c.Status.Version != "" && (part == nil || !slices.ContainsFunc(methods, hidden)) {
+		how = strings.TrimSpace(how + " " + c.Status.Version)
+	}
+	if how != "" {
+		b.Lines = append(b.Lines, how)
+	}
+	return b
+}
+
+// batches puts small groups side by side, where so many boxes go into a row.
+func batches(groups []Group, perRow int) [][]Group {
+	var out [][]Group
+	room := 0
+	for _, g := range groups {
+		if n := len(g.Boxes); len(out) > 0 && n <= room {
+			out[len(out)-1] = append(out[len(out)-1], g)
+			room -= n
+		} else {
+			out = append(out, []Group{g})
+			room = perRow - n
+		}
+	}
+	return out
+}
+
+// status is the state of a box in words.
+func (b Box) status() string {
+	text := ""
+	if b.State != "" {
+		text = b.State.Mark() + " " + b.State.Word()
+	}
+	if b.Differs {
+		text += differsMark + " not as documented"
+	}
+	return strings.TrimSpace(text)
+}
+
+const differsMark = " ≠"
+
+// Describe tells a diagram in sentences, for those who cannot see it.
+func (d Diagram) Describe() string {
+	var out strings.Builder
+	out.WriteString(clean(d.Subtitle) + ".")
+	for _, g := range d.Groups {
+		g.describe(&out)
+	}
+	return out.String()
+}
+
+func (g Group) describe(out *strings.Builder) {
+	title := clean(g.Title)
+	if g.Note != "" {
+		title += " (" + clean(g.Note) + ")"
+	}
+	var boxes []string
+	for _, b := range g.Boxes {
+		text := clean(b.Title)
+		if b.State != "" {
+			text += " " + b.State.Word()
+		}
+		if b.Differs {
+			text += " and not as documented"
+		}
+		boxes = append(boxes, text)
+	}
+	if len(boxes) > 0 {
+		out.WriteString(" " + title + ": " + joined(boxes) + ".")
+	}
+	for _, in := range g.Groups {
+		in.describe(out)
+	}
+}
+
+// states that occur in a diagram, in the order of listings; differs says that something is not as documented.
+func (d Diagram) states() (states []State, differs bool) {
+	seen := map[State]bool{}
+	var visit func(g Group)
+	visit = func(g Group) {
+		for _, b := range g.Boxes {
+			seen[b.State] = true
+			differs = differs || b.Differs
+		}
+		for _, in := range g.Groups {
+			visit(in)
+		}
+	}
+	for _, g := range d.Groups {
+		visit(g)
+	}
+	for _, s := range States {
+		if seen[s] {
+			states = append(states, s)
+		}
+	}
+	return states, differs
+}

@@ -1,0 +1,196 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report_test
+
+import (
+	"encoding/xml"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/report/reporttest"
+)
+
+// boxes of a diagram by the title of their group; those of a group within a group stand under its own title.
+func boxes(d report.Diagram) map[string][]report.Box {
+	out := map[string][]report.Box{}
+	var visit func(g report.Group)
+	visit = func(g report.Group) {
+		if len(g.Boxes) > 0 {
+			out[g.Title] = g.Boxes
+		}
+		for _, in := range g.Groups {
+			visit(in)
+		}
+	}
+	for _, g := range d.Groups {
+		visit(g)
+	}
+	return out
+}
+
+func box(boxes []report.Box, name string) *report.Box {
+	i := slices.IndexFunc(boxes, func(b report.Box) bool { return b.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &boxes[i]
+}
+
+// TestPlaces: boxes stand where the cluster has the components, not where a template has them.
+func TestPlaces(t *testing.T) {
+	g := NewWithT(t)
+	const controlPlane, nodes, addOns, absent = "Azure control plane", "On every node", "Add-ons & Extensions", "Not in this cluster"
+	documented := boxes(report.Draw(picture(t, reporttest.Documented), report.DiagramOptions{}))
+	today := boxes(report.Draw(picture(t, reporttest.Modern), report.DiagramOptions{}))
+
+	g.Expect(box(documented[controlPlane], "azure-disk-csi")).To(BeNil())
+	g.Expect(box(documented[nodes], "azure-disk-csi").Lines).To(ContainElement("ds,deploy v1.33.5"))
+	g.Expect(box(today[controlPlane], "azure-disk-csi").Lines).To(Equal([]string{"Azure Disk CSI", "hosted"}), "its controller is hidden")
+	g.Expect(box(today[nodes], "azure-disk-csi").Lines).To(Equal([]string{"Azure Disk CSI", "ds v1.34.4"}), "its other half is not")
+
+	g.Expect(box(documented[addOns], "autoscaler")).NotTo(BeNil())
+	g.Expect(box(today[addOns], "autoscaler")).To(BeNil())
+	g.Expect(box(today[controlPlane], "autoscaler")).NotTo(BeNil())
+
+	g.Expect(box(documented[nodes], "kubenet")).NotTo(BeNil())
+	g.Expect(box(today[absent], "kubenet").State).To(Equal(report.Absent))
+	g.Expect(box(today[nodes], "kubenet")).To(BeNil())
+	g.Expect(box(today[nodes], "kube-proxy").Differs).To(BeTrue())
+
+	g.Expect(today["Node pools"]).To(HaveLen(3))
+	g.Expect(today["Node pools"][2]).To(Equal(report.Box{Title: "user (user, linux)", State: report.Healthy,
+		Lines: []string{"3/3 nodes ready", "kubelet v1.35.8", "containerd://2.2.4", "AKSAzureLinux-V3gen2-202609.15.0"}}))
+}
+
+// TestEveryComponentIsDrawn: with its own state.
+func TestEveryComponentIsDrawn(t *testing.T) {
+	for name, p := range map[string]*report.Picture{"documented": picture(t, reporttest.Documented), "today": broken(t), "big": big(t)} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			drawn := map[string]report.State{}
+			for _, in := range boxes(report.Draw(p, report.DiagramOptions{})) {
+				for _, b := range in {
+					drawn[b.Name] = b.State
+				}
+			}
+			for i := range p.Mappings {
+				g.Expect(drawn).To(HaveKeyWithValue(p.Mappings[i].Name, report.StateOf(&p.Mappings[i])))
+			}
+			shown := boxes(report.Draw(p, report.DiagramOptions{OmitAbsent: true}))
+			g.Expect(shown).NotTo(HaveKey("Not in this cluster"))
+		})
+	}
+}
+
+// TestMissing: what must be there is drawn in its place, with the mark of what is missing.
+func TestMissing(t *testing.T) {
+	g := NewWithT(t)
+	p := picture(t, reporttest.Modern)
+	m := reporttest.Mapping(p, "metrics-server")
+	reporttest.SetCondition(m, v1alpha1.ConditionPresent, "False", v1alpha1.ReasonNotFound, "no Deployment")
+	m.Status.Methods, m.Status.Version = nil, ""
+	d := report.Draw(p, report.DiagramOptions{})
+	g.Expect(box(boxes(d)["Monitoring & Observability"], "metrics-server").State).To(Equal(report.Missing))
+	g.Expect(written(t, d.SVG)).To(MatchRegexp(`<svg class="box missing"[^>]*data-component="metrics-server">`))
+	g.Expect(written(t, d.Mermaid)).To(ContainSubstring("<b>Metrics Server</b><br/>metrics-server<br/>∅ missing\"]:::missing"))
+}
+
+// TestDocumentedDiagram: the documentation has no states and no nodes.
+func TestDocumentedDiagram(t *testing.T) {
+	g := NewWithT(t)
+	d := report.Draw(broken(t), report.DiagramOptions{Documented: true})
+	for _, in := range boxes(d) {
+		for _, b := range in {
+			g.Expect(b.State).To(BeEmpty())
+			g.Expect(b.Differs).To(BeFalse())
+		}
+	}
+	g.Expect(boxes(d)).NotTo(HaveKey("Node pools"))
+	g.Expect(box(boxes(d)["Add-ons & Extensions"], "autoscaler").Lines).To(Equal([]string{"AKS Cluster Autoscaler", "deploy"}))
+}
+
+// TestPools: nodes that are not ready are a fault only when a component says so.
+func TestPools(t *testing.T) {
+	g := NewWithT(t)
+	p := picture(t, reporttest.Modern)
+	*p.Architecture.Status.NodePools[2].Ready = 1
+	g.Expect(boxes(report.Draw(p, report.DiagramOptions{}))["Node pools"][2].State).To(Equal(report.Progressing))
+	reporttest.Break(p, "kubelet", v1alpha1.ReasonNodesUnhealthy, "2 of 6 nodes are not ready")
+	pools := boxes(report.Draw(p, report.DiagramOptions{}))["Node pools"]
+	g.Expect(pools[2]).To(SatisfyAll(HaveField("State", report.Unhealthy), HaveField("Lines", ContainElement("1/3 nodes ready"))))
+	g.Expect(pools[0].State).To(Equal(report.Healthy))
+}
+
+// TestEmptyDiagram: a picture of nothing is drawn as nothing.
+func TestEmptyDiagram(t *testing.T) {
+	g := NewWithT(t)
+	d := report.Draw(&report.Picture{}, report.DiagramOptions{})
+	g.Expect(d.Groups).To(BeEmpty())
+	for _, write := range []func(io.Writer) error{d.SVG, d.Mermaid, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{}) }} {
+		g.Expect(written(t, write)).NotTo(BeEmpty())
+	}
+}
+
+// TestSVG: the file stands alone, and is for those too who do not see it or its colours.
+func TestSVG(t *testing.T) {
+	g := NewWithT(t)
+	text := written(t, report.Draw(broken(t), report.DiagramOptions{}).SVG)
+	var root struct {
+		XMLName xml.Name
+		Role    string `xml:"role,attr"`
+		Label   string `xml:"aria-labelledby,attr"`
+		ViewBox string `xml:"viewBox,attr"`
+		Width   string `xml:"width,attr"`
+		Title   struct {
+			ID   string `xml:"id,attr"`
+			Text string `xml:",chardata"`
+		} `xml:"title"`
+		Desc struct {
+			ID   string `xml:"id,attr"`
+			Text string `xml:",chardata"`
+		} `xml:"desc"`
+		Boxes []struct {
+			Class string   `xml:"class,attr"`
+			Name  string   `xml:"data-component,attr"`
+			Text  []string `xml:"text"`
+		} `xml:"svg"`
+	}
+	g.Expect(xml.Unmarshal([]byte(text), &root)).To(Succeed())
+	g.Expect(root.XMLName.Space).To(Equal("http://www.w3.org/2000/svg"))
+	g.Expect(root.Role).To(Equal("img"))
+	g.Expect(strings.Fields(root.Label)).To(Equal([]string{root.Title.ID, root.Desc.ID}))
+	g.Expect(root.Width).To(BeEmpty(), "it scales")
+	g.Expect(root.Desc.Text).To(ContainSubstring("DNS unhealthy"))
+	g.Expect(text).To(ContainSubstring("prefers-color-scheme: dark"))
+	g.Expect(text).NotTo(MatchRegexp(`url\(|@import|@font-face|<script|href`))
+	for _, b := range root.Boxes {
+		if state, ok := strings.CutPrefix(b.Class, "box "); ok && b.Name != "" {
+			word := report.State(state).Word()
+			g.Expect(strings.Join(b.Text, "\n")).To(ContainSubstring(report.State(state).Mark()+" "+word), b.Name)
+		}
+	}
+}
+
+// TestColour: colours come only when asked for, and change nothing else.
+func TestColour(t *testing.T) {
+	g := NewWithT(t)
+	d := report.Draw(broken(t), report.DiagramOptions{})
+	plain := written(t, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{}) })
+	coloured := written(t, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{Colour: true}) })
+	g.Expect(plain).NotTo(ContainSubstring("\x1b"))
+	g.Expect(coloured).To(ContainSubstring("\x1b[31;1m┌"))
+	g.Expect(ansi.ReplaceAllString(coloured, "")).To(Equal(plain))
+
+	table := report.Table(broken(t), false)
+	text := written(t, func(w io.Writer) error { return table.Text(w, false) })
+	colours := written(t, func(w io.Writer) error { return table.Text(w, true) })
+	g.Expect(colours).To(ContainSubstring("\x1b[31;1mFalse\x1b[0m"))
+	g.Expect(ansi.ReplaceAllString(colours, "")).To(Equal(text))
+}

@@ -1,0 +1,264 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Departure is where a cluster is not what its documentation says.
+type Departure struct {
+	// Name of the mapping, or of the rule of the architecture that does not hold.
+	Name      string `json:"name"`
+	Component string `json:"component"`
+	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound, Partial or
+	// RulesViolated.
+	Reason     string `json:"reason"`
+	Documented string `json:"documented"`
+	Observed   string `json:"observed"`
+	Message    string `json:"message"`
+}
+
+// Departures lists where a cluster departs from its documentation, in the order of the table. What is optional
+// and absent is no departure, and what cannot be seen is none that is known.
+func Departures(p *Picture) []Departure {
+	words := p.platform()
+	out := []Departure{}
+	for _, c := range p.components() {
+		decisive := c.is(v1alpha1.ConditionAsDocumented)
+		if c.state == Missing || c.state == Partial {
+			decisive = c.is(v1alpha1.ConditionPresent)
+		}
+		if decisive.Status != metav1.ConditionFalse {
+			continue
+		}
+		x := Departure{Name: c.Name, Component: c.Spec.Component, Reason: decisive.Reason, Message: decisive.Message}
+		x.Documented, x.Observed = compared(c, decisive.Reason, words)
+		out = append(out, x)
+	}
+	for _, v := range p.Architecture.Status.Violations {
+		x := Departure{Name: v.Rule, Component: "rule " + v.Rule, Reason: v1alpha1.ReasonRulesViolated, Message: v.Message}
+		for _, r := range p.Architecture.Spec.Rules {
+			if r.Name == v.Rule {
+				members := make([]string, len(r.Components))
+				for i, m := range r.Components {
+					members[i] = string(m)
+				}
+				x.Documented = string(r.Type) + " of " + joined(members)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// compared is what stands in the documentation, and what was seen instead.
+func compared(c component, reason string, words platform) (documented, observed string) {
+	doc := c.Spec.Implementation
+	switch reason {
+	case v1alpha1.ReasonImageDiffers:
+		return doc.Image, c.Status.Image
+	case v1alpha1.ReasonVersionBelowDocumented:
+		return doc.MinVersion + " or newer", c.Status.Version
+	case v1alpha1.ReasonVersionSkew:
+		return "one minor version", c.Status.Version
+	case v1alpha1.ReasonMethodDiffers:
+		return words.methodNames(doc.Methods), words.methodNames(c.Status.Methods)
+	}
+	return doc.Name + ", " + words.methodNames(doc.Methods), c.state.Word()
+}
+
+// DepartureTable lists departures row by row.
+func DepartureTable(departures []Departure) Grid {
+	g := Grid{Header: []string{headName, headComponent, "Reason", "Documented", "Observed", "Message"}}
+	for _, x := range departures {
+		g.Rows = append(g.Rows, row(x.Name, x.Component, x.Reason, x.Documented, x.Observed, x.Message))
+	}
+	return g
+}
+
+// Comparison is what has changed between two pictures.
+type Comparison struct {
+	From    Side     `json:"from"`
+	To      Side     `json:"to"`
+	Changes []Change `json:"changes"`
+}
+
+// Side is one of the pictures.
+type Side struct {
+	Source            string      `json:"source"`
+	ObservedAt        metav1.Time `json:"observedAt"`
+	KubernetesVersion string      `json:"kubernetesVersion,omitempty"`
+}
+
+// ChangeKind says what has changed.
+type ChangeKind string
+
+// The kinds of changes, in the order of listings.
+const (
+	// Added: it is only in the second picture.
+	Added ChangeKind = "Added"
+	// Gone: it is only in the first picture.
+	Gone ChangeKind = "Gone"
+	// NotComparable: it can be seen in one picture only.
+	NotComparable ChangeKind = "NotComparable"
+	// ImplementationChanged: another implementation or variant.
+	ImplementationChanged ChangeKind = "Implementation"
+	// MethodChanged: another implementation method.
+	MethodChanged ChangeKind = "Method"
+	// VersionChanged: another version.
+	VersionChanged ChangeKind = headVersion
+	// HealthChanged: another state of health.
+	HealthChanged ChangeKind = "Health"
+	// DocumentationChanged: it departs from its documentation, or does so no longer.
+	DocumentationChanged ChangeKind = "AsDocumented"
+	// NodesChanged: another number of nodes, or of ready ones.
+	NodesChanged ChangeKind = "Nodes"
+	// ImageChanged: another node image.
+	ImageChanged ChangeKind = "NodeImage"
+)
+
+// Change is one thing that has changed.
+type Change struct {
+	// Name of the mapping, of the node pool as pool/name, or "cluster".
+	Name      string     `json:"name"`
+	Component string     `json:"component"`
+	Kind      ChangeKind `json:"kind"`
+	From      string     `json:"from"`
+	To        string     `json:"to"`
+}
+
+// Compare tells what has changed from one picture to another: before and after an upgrade, or between two
+// clusters.
+func Compare(from, to *Picture) Comparison {
+	out := Comparison{From: side(from), To: side(to), Changes: []Change{}}
+	out.note("cluster", "Kubernetes", VersionChanged, out.From.KubernetesVersion, out.To.KubernetesVersion)
+	after := map[string]component{}
+	for _, c := range to.components() {
+		after[c.Name] = c
+	}
+	before := map[string]bool{}
+	for _, a := range from.components() {
+		before[a.Name] = true
+		if b, ok := after[a.Name]; ok {
+			out.component(a, b)
+		} else {
+			out.component(a, component{ComponentMapping: absentMapping(a), state: Absent})
+		}
+	}
+	for _, b := range to.components() {
+		if !before[b.Name] {
+			out.component(component{ComponentMapping: absentMapping(b), state: Absent}, b)
+		}
+	}
+	out.pools(from, to)
+	return out
+}
+
+func side(p *Picture) Side {
+	return Side{Source: p.Source, ObservedAt: metav1.NewTime(p.ObservedAt), KubernetesVersion: p.Architecture.Status.KubernetesVersion}
+}
+
+// absentMapping stands for a mapping that a picture has not.
+func absentMapping(c component) *v1alpha1.ComponentMapping {
+	m := &v1alpha1.ComponentMapping{Spec: c.Spec}
+	m.Name = c.Name
+	m.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotFound}}
+	return m
+}
+
+func (x *Comparison) note(name, what string, kind ChangeKind, from, to string) {
+	if from != to {
+		x.Changes = append(x.Changes, Change{Name: name, Component: what, Kind: kind, From: from, To: to})
+	}
+}
+
+func (x *Comparison) component(a, b component) {
+	name, what := b.Name, b.Spec.Component
+	wasThere, isThere := a.found() || a.state == Partial, b.found() || b.state == Partial
+	switch {
+	case (a.state == Unknown) != (b.state == Unknown):
+		x.note(name, what, NotComparable, stateAndReason(a), stateAndReason(b))
+		return
+	case !wasThere && isThere:
+		x.note(name, what, Added, a.state.Word(), inShort(b))
+		return
+	case wasThere && !isThere:
+		x.note(name, what, Gone, inShort(a), b.state.Word())
+		return
+	}
+	x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
+	x.note(name, what, MethodChanged, shortMethods(a.Status.Methods), shortMethods(b.Status.Methods))
+	x.note(name, what, VersionChanged, a.Status.Version, b.Status.Version)
+	if a.state != b.state {
+		x.note(name, what, HealthChanged, stateAndReason(a), stateAndReason(b))
+	}
+	was, now := a.is(v1alpha1.ConditionAsDocumented), b.is(v1alpha1.ConditionAsDocumented)
+	x.note(name, what, DocumentationChanged, reasoned(was.Status, was.Reason), reasoned(now.Status, now.Reason))
+}
+
+func stateAndReason(c component) string { return reasonedState(c.state, c.reason()) }
+
+func reasonedState(s State, reason string) string {
+	if s == Healthy || s == Absent || reason == "" {
+		return s.Word()
+	}
+	return s.Word() + " (" + reason + ")"
+}
+
+// inShort is a component that came or went, in a few words.
+func inShort(c component) string {
+	parts := []string{c.implementation(), shortMethods(c.Status.Methods), c.Status.Version, stateAndReason(c)}
+	return joined(slices.DeleteFunc(parts, func(s string) bool { return s == "" }))
+}
+
+func implementationAndVariants(c component) string {
+	if len(c.Status.Variants) == 0 {
+		return c.implementation()
+	}
+	return c.implementation() + " [" + strings.Join(c.Status.Variants, " ") + "]"
+}
+
+func (x *Comparison) pools(from, to *Picture) {
+	after := map[string]v1alpha1.NodePool{}
+	for _, p := range to.Architecture.Status.NodePools {
+		after[p.Name] = p
+	}
+	before := map[string]bool{}
+	for _, a := range from.Architecture.Status.NodePools {
+		before[a.Name] = true
+		name, what := "pool/"+a.Name, "node pool "+a.Name
+		b, ok := after[a.Name]
+		if !ok {
+			x.note(name, what, Gone, describedPool(a), "")
+			continue
+		}
+		x.note(name, what, NodesChanged, readyNodes(a), readyNodes(b))
+		x.note(name, what, VersionChanged, a.KubeletVersions, b.KubeletVersions)
+		x.note(name, what, ImageChanged, a.NodeImages, b.NodeImages)
+	}
+	for _, b := range to.Architecture.Status.NodePools {
+		if !before[b.Name] {
+			x.note("pool/"+b.Name, "node pool "+b.Name, Added, "", describedPool(b))
+		}
+	}
+}
+
+func describedPool(p v1alpha1.NodePool) string {
+	return strings.TrimSuffix(readyNodes(p)+" ready, kubelet "+p.KubeletVersions, ", kubelet ")
+}
+
+// Table lists the changes row by row.
+func (x Comparison) Table() Grid {
+	g := Grid{Header: []string{headName, headComponent, "Change", "From", "To"}}
+	for _, c := range x.Changes {
+		g.Rows = append(g.Rows, row(c.Name, c.Component, string(c.Kind), c.From, c.To))
+	}
+	return g
+}

@@ -1,0 +1,133 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/report/reporttest"
+)
+
+var ansi = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func TestDepartures(t *testing.T) {
+	g := NewWithT(t)
+	p := picture(t, reporttest.Modern)
+	m := reporttest.Mapping(p, "metrics-server")
+	reporttest.SetCondition(m, v1alpha1.ConditionPresent, "False", v1alpha1.ReasonNotFound, "no Deployment kube-system/metrics-server")
+	reporttest.SetCondition(reporttest.Mapping(p, "coredns"), v1alpha1.ConditionAsDocumented, "False", v1alpha1.ReasonVersionSkew, "several minor versions")
+	p.Architecture.Status.Violations = []v1alpha1.Violation{{Rule: "one-cni", Message: "both are there"}}
+
+	departures := report.Departures(p)
+	var names []string
+	for _, d := range departures {
+		names = append(names, d.Name+" "+d.Reason)
+	}
+	g.Expect(names).To(Equal([]string{"cloud-controller MethodDiffers", "kube-proxy ImageDiffers", "azure-disk-csi MethodDiffers", "azure-file-csi MethodDiffers",
+		"coredns VersionSkew", "metrics-server NotFound", "azure-monitor MethodDiffers", "istio MethodDiffers", "autoscaler MethodDiffers", "one-cni RulesViolated"}))
+	g.Expect(departures[1]).To(Equal(report.Departure{Name: "kube-proxy", Component: "kube-proxy", Reason: "ImageDiffers",
+		Documented: "registry.k8s.io/kube-proxy", Observed: "mcr.microsoft.com/containernetworking/cilium/cilium",
+		Message: "documented image registry.k8s.io/kube-proxy, observed mcr.microsoft.com/containernetworking/cilium/cilium"}))
+	g.Expect(departures[5]).To(SatisfyAll(HaveField("Documented", "metrics-server, Deployment"), HaveField("Observed", "missing")))
+	g.Expect(departures[9].Documented).To(Equal("ExactlyOne of kubenet, azure-cni"))
+
+	none, err := json.Marshal(report.Departures(&report.Picture{}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(none)).To(Equal("[]"))
+}
+
+func TestCompare(t *testing.T) {
+	before, after := picture(t, reporttest.Modern), broken(t)
+	after.Architecture.Status.KubernetesVersion = "v1.36.1"
+	reporttest.Mapping(after, "kubelet").Status.Version = "v1.36.1"
+	after.Architecture.Status.NodePools[0].KubeletVersions = "v1.36.1"
+	*after.Architecture.Status.NodePools[1].Nodes = 4
+	unseen := reporttest.Mapping(after, "keda")
+	reporttest.SetCondition(unseen, v1alpha1.ConditionPresent, "Unknown", v1alpha1.ReasonNotPermitted, "may not look")
+	gone := reporttest.Mapping(after, "istio")
+	reporttest.SetCondition(gone, v1alpha1.ConditionPresent, "False", v1alpha1.ReasonNotFound, "gone")
+	after.Mappings = append(after.Mappings, mapping("cert-manager", is("True", v1alpha1.ReasonObserved), is("True", v1alpha1.ReasonAllChecksPass)))
+
+	g := NewWithT(t)
+	comparison := report.Compare(before, after)
+	g.Expect(comparison.Changes).To(ConsistOf(
+		report.Change{Name: "cluster", Component: "Kubernetes", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.36.1"},
+		report.Change{Name: "kubelet", Component: "kubelet", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.36.1"},
+		report.Change{Name: "coredns", Component: "DNS", Kind: report.HealthChanged, From: "healthy", To: "unhealthy (CrashLooping)"},
+		report.Change{Name: "keda", Component: "KEDA", Kind: report.NotComparable, From: "healthy", To: "cannot be seen (NotPermitted)"},
+		report.Change{Name: "istio", Component: "Istio", Kind: report.Gone, From: "Istio add-on, deploy, 1.29.2, healthy", To: "absent"},
+		report.Change{Name: "cert-manager", Component: "cert-manager", Kind: report.Added, From: "absent", To: "cert-manager, healthy"},
+		report.Change{Name: "pool/system", Component: "node pool system", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.36.1"},
+		report.Change{Name: "pool/spot", Component: "node pool spot", Kind: report.NodesChanged, From: "1/1", To: "1/4"},
+	))
+	g.Expect(report.Compare(before, picture(t, reporttest.Modern)).Changes).To(BeEmpty())
+	g.Expect(report.Compare(before, before).Changes).NotTo(BeNil(), "a list, not null, in JSON")
+
+	back := report.Compare(after, before)
+	g.Expect(back.Changes).To(HaveLen(len(comparison.Changes)))
+	g.Expect(back.Changes).To(ContainElement(HaveField("Kind", report.Added)))
+	g.Expect(back.Changes).To(ContainElement(report.Change{Name: "cert-manager", Component: "cert-manager", Kind: report.Gone, From: "cert-manager, healthy", To: "absent"}))
+}
+
+func TestClusters(t *testing.T) {
+	g := NewWithT(t)
+	clusters := []report.Cluster{
+		{Name: "prod", Picture: picture(t, reporttest.Documented)},
+		{Name: "test", Picture: broken(t)},
+		{Name: "gone", Err: errors.New("connection refused")},
+	}
+	clusters[0].Picture.Mappings = clusters[0].Picture.Mappings[:21]
+	text := written(t, func(w io.Writer) error { return report.Clusters(clusters, true).Text(w, false) })
+	lines := map[string]string{}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) > 0 {
+			lines[fields[0]] = strings.Join(fields, " ")
+		}
+	}
+	g.Expect(lines["NAME"]).To(Equal("NAME COMPONENT PROD TEST GONE"))
+	g.Expect(lines["(verdict)"]).To(Equal("(verdict) ✓ healthy ✗ unhealthy ? not read"))
+	g.Expect(lines["(Kubernetes)"]).To(Equal("(Kubernetes) v1.32.7 v1.35.8"))
+	g.Expect(lines["coredns"]).To(Equal("coredns DNS ✓ healthy v1.11.3-6 ✗ unhealthy v1.13.1-20"))
+	g.Expect(lines["vpa"]).To(Equal("vpa Vertical Pod Autoscaler (no mapping) ✓ healthy"))
+	g.Expect(lines["gone:"]).To(Equal("gone: connection refused"))
+
+	g.Expect(report.Worst(clusters)).To(Equal(report.Unhealthy))
+	g.Expect(report.Worst([]report.Cluster{clusters[0], clusters[2]})).To(Equal(report.Unknown))
+	g.Expect(report.Worst(clusters[:1])).To(Equal(report.Healthy))
+}
+
+func TestLookup(t *testing.T) {
+	g := NewWithT(t)
+	p := picture(t, reporttest.Modern)
+	g.Expect(report.Lookup(p, "coredns").Name).To(Equal("coredns"))
+	g.Expect(report.Lookup(p, "dns").Name).To(Equal("coredns"))
+	g.Expect(report.Lookup(p, "CSI Driver (Azure Disk)").Name).To(Equal("azure-disk-csi"))
+	g.Expect(report.Lookup(p, "nothing")).To(BeNil())
+	g.Expect(report.Names(p)).To(HaveLen(40))
+}
+
+// TestExplain: what is not there, and what may not be looked at, is told too.
+func TestExplain(t *testing.T) {
+	g := NewWithT(t)
+	p := picture(t, reporttest.Modern)
+	explain := func(name string) string {
+		return written(t, func(w io.Writer) error { return report.Explain(w, p, reporttest.Mapping(p, name), false) })
+	}
+	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– absent for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
+	reporttest.Break(p, "coredns", v1alpha1.ReasonNodeFault, "2 nodes are down")
+	p.Architecture.Status.Causes[0].Components = []string{"coredns", "kube-proxy"}
+	g.Expect(explain("coredns")).To(SatisfyAll(ContainSubstring("✗ unhealthy for 5m, since 2026-10-02T14:25:00Z"), ContainSubstring("NodeFault: kube-proxy"),
+		ContainSubstring("Provider: Azure runs it")))
+	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))
+}

@@ -1,0 +1,100 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// checkView is the verdict of a check, with what it was meant to find.
+type checkView struct {
+	v1alpha1.CheckStatus
+	short, variant string
+	expect         v1alpha1.Expectation
+	state          State
+}
+
+// evidencePart is a list of checks that belong together.
+type evidencePart struct {
+	title  string
+	checks []checkView
+}
+
+// evidence are the checks of a component: those that hold for it, then those of the ways in which it was not
+// found.
+func (c component) evidence() []evidencePart {
+	hold, others := evidencePart{title: "Checks"}, evidencePart{title: "Checks of other variants, which are not what is found"}
+	for _, s := range c.Status.Checks {
+		v := c.view(s)
+		if v.variant != "" && c.found() && !slices.Contains(c.Status.Variants, v.variant) {
+			others.checks = append(others.checks, v)
+		} else {
+			hold.checks = append(hold.checks, v)
+		}
+	}
+	return slices.DeleteFunc([]evidencePart{hold, others}, func(p evidencePart) bool { return len(p.checks) == 0 })
+}
+
+func (c component) view(s v1alpha1.CheckStatus) checkView {
+	v := checkView{CheckStatus: s, short: s.Name, expect: v1alpha1.ExpectPresent, state: checkState(s)}
+	checks, name := c.Spec.Checks, s.Name
+	if variant, rest, ok := strings.Cut(s.Name, "/"); ok {
+		v.variant, name = variant, rest
+		for _, w := range c.Spec.Variants {
+			if w.Name == variant {
+				checks = w.Checks
+			}
+		}
+	}
+	for _, check := range checks {
+		if check.Name == name && check.Expect != "" {
+			v.expect = check.Expect
+		}
+	}
+	return v
+}
+
+// words say what the verdict means, given what was expected.
+func (v checkView) words() string {
+	switch {
+	case v.expect == v1alpha1.ExpectAbsent && v.state == Absent:
+		return "absent, as it must be"
+	case v.expect == v1alpha1.ExpectAbsent && v.Present == v1alpha1.VerdictTrue:
+		return "there, which rules the variant out"
+	case v.expect == v1alpha1.ExpectPrecondition && v.Present == v1alpha1.VerdictTrue:
+		return "holds"
+	case v.expect == v1alpha1.ExpectOptional && v.state == Absent:
+		return "absent, as it may be"
+	}
+	return v.state.Word()
+}
+
+// reasoned is the message, with its reason where that says more.
+func (v checkView) reasoned() string {
+	if slices.Contains([]string{"", v1alpha1.ReasonHealthy, v1alpha1.ReasonObserved, v1alpha1.ReasonNotFound}, v.Reason) {
+		return v.Message
+	}
+	return strings.TrimSuffix(v.Reason+": "+v.Message, ": ")
+}
+
+// objects behind the verdict, unless the message names them all.
+func (v checkView) objects() string {
+	names, named := make([]string, len(v.Objects)), true
+	for i, o := range v.Objects {
+		names[i] = objectName(o)
+		named = named && strings.Contains(v.Message, names[i])
+	}
+	if named {
+		return ""
+	}
+	text := joined(names)
+	if more := int(number(v.ObjectCount)) - len(names); more > 0 && text != "" {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

@@ -1,0 +1,214 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Names of the mappings, in the order of the table.
+func Names(p *Picture) []string {
+	var out []string
+	for _, c := range p.components() {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// Lookup finds a mapping by its name or, in any case of letters, by its component; nil when there is none.
+func Lookup(p *Picture, name string) *v1alpha1.ComponentMapping {
+	if c, ok := p.component(name); ok {
+		return c.ComponentMapping
+	}
+	for _, c := range p.components() {
+		if strings.EqualFold(c.Spec.Component, name) || strings.EqualFold(c.Name, name) {
+			return c.ComponentMapping
+		}
+	}
+	return nil
+}
+
+// Explain writes everything about one component of the picture.
+func Explain(w io.Writer, p *Picture, m *v1alpha1.ComponentMapping, colour bool) error {
+	e := explanation{Picture: p, component: component{m, StateOf(m)}, words: p.platform(), colour: colour}
+	e.headline()
+	e.documented()
+	e.observed()
+	e.checks()
+	e.causes()
+	e.advice()
+	e.section("Whom to call")
+	e.text(string(e.operatedBy()) + ": " + e.words.call(e.operatedBy()))
+	_, err := io.WriteString(w, e.out.String())
+	return err
+}
+
+// explanation is one in the making.
+type explanation struct {
+	*Picture
+	component
+	words  platform
+	colour bool
+	out    strings.Builder
+}
+
+// explainWidth is how wide texts run.
+const explainWidth = 100
+
+func (e *explanation) line(s string) { e.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+func (e *explanation) section(title string) { e.line("\n" + title) }
+
+// text is a paragraph, indented.
+func (e *explanation) text(s string) { e.hang("  ", s) }
+
+// hang writes a text whose further lines stand below its first.
+func (e *explanation) hang(first, s string) {
+	indent := strings.Repeat(" ", width(first))
+	for i, l := range wrap(clean(s), explainWidth-width(first), 0) {
+		if i == 0 {
+			e.line(first + l)
+		} else {
+			e.line(indent + l)
+		}
+	}
+}
+
+// field is a name with its value; nothing when it has none.
+func (e *explanation) field(name, value string) {
+	if value != "" {
+		e.hang("  "+pad(name, 16), value)
+	}
+}
+
+func (e *explanation) paint(s State, text string) string {
+	if e.colour {
+		return s.colour(text)
+	}
+	return text
+}
+
+func (e *explanation) headline() {
+	e.line(clean(e.Name) + ": " + clean(e.Spec.Component))
+	since := ""
+	if t := e.since(); !t.IsZero() {
+		since = fmt.Sprintf(" for %s, since %s", e.age(t), stamp(t))
+	}
+	e.line("  " + e.paint(e.state, e.state.Mark()+" "+e.state.Word()) + since)
+	e.text(e.Status.Message)
+	if ready := e.is(v1alpha1.ConditionReady); ready.Status != metav1.ConditionTrue {
+		e.text("Its verdicts are not current: " + strings.TrimSpace(ready.Reason+" "+ready.Message))
+	}
+}
+
+func (e *explanation) documented() {
+	doc := e.Spec.Implementation
+	e.section("Documented")
+	e.field("Implementation", doc.Name)
+	e.field("Method", e.words.methodNames(doc.Methods))
+	e.field("Source", strings.TrimSpace(doc.Source.Name+" "+string(doc.Source.URL)))
+	e.field("Image", doc.Image)
+	if doc.MinVersion != "" {
+		e.field("Version", doc.MinVersion+" or newer")
+	}
+	e.field("Category", categoryTitle(e.Spec.Category))
+	if e.Spec.Presence == v1alpha1.PresenceOptional {
+		e.field("Presence", "optional")
+	} else {
+		e.field("Presence", "required")
+	}
+	for _, d := range doc.Details {
+		e.hang("  - ", d)
+	}
+	for _, a := range doc.Artifacts {
+		e.hang("  - ", strings.TrimSuffix(string(a.Type)+" "+a.Name+": "+a.Description, ": "))
+	}
+}
+
+func (e *explanation) observed() {
+	e.section("Observed")
+	if !e.found() {
+		present := e.is(v1alpha1.ConditionPresent)
+		e.field("Present", strings.TrimSpace(reasoned(present.Status, present.Reason)+" "+present.Message))
+		return
+	}
+	e.field("Implementation", e.implementation())
+	e.field("Method", e.words.methodNames(e.Status.Methods))
+	for _, v := range e.Spec.Variants {
+		if slices.Contains(e.Status.Variants, v.Name) {
+			e.field("Variant", strings.TrimSuffix(v.Name+": "+v.Description, ": "))
+		}
+	}
+	e.field("Version", e.Status.Version)
+	e.field("Image", e.Status.Image)
+	e.field("Evidence", strings.TrimSuffix(string(e.Status.Evidence)+": "+evidenceWords[e.Status.Evidence], ": "))
+	for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented} {
+		c := e.is(t)
+		e.field(t, fmt.Sprintf("%s (%s): %s", c.Status, c.Reason, c.Message))
+	}
+}
+
+func (e *explanation) checks() {
+	for _, part := range e.evidence() {
+		e.section(part.title)
+		for _, c := range part.checks {
+			e.check(c)
+		}
+	}
+}
+
+func (e *explanation) check(c checkView) {
+	since := ""
+	if t := c.LastTransitionTime.Time; !t.IsZero() {
+		since = " (" + e.age(t) + ")"
+	}
+	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + clean(c.short) + ": " + e.paint(c.state, c.words()) + since)
+	e.hang("      ", c.reasoned())
+	if v := strings.TrimSpace(c.Image + " " + c.Version); v != "" {
+		e.hang("      ", v)
+	}
+	if objects := c.objects(); objects != "" {
+		e.hang("      ", objects)
+	}
+}
+
+func (e *explanation) causes() {
+	first := true
+	for _, c := range e.Picture.causes() {
+		if !slices.Contains(c.Components, e.Name) || len(c.Components) < 2 {
+			continue
+		}
+		if first {
+			e.section("Hurt by the same cause")
+			first = false
+		}
+		others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })
+		e.hang("  - ", c.Reason+": "+joined(others))
+	}
+}
+
+func (e *explanation) advice() {
+	if list := e.component.advisories(); len(list) > 0 {
+		e.section("Advisories")
+		for _, a := range list {
+			e.hang("  - ", strings.TrimSpace(string(a.Type)+" "+a.Date)+": "+a.Message)
+			if a.URL != "" {
+				e.line("    " + clean(string(a.URL)))
+			}
+		}
+	}
+	if list := e.Spec.Implementation.References; len(list) > 0 {
+		e.section("References")
+		for _, r := range list {
+			e.hang("  - ", r.Name+": "+string(r.URL))
+		}
+	}
+}

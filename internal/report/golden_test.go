@@ -1,0 +1,42 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/report/reporttest"
+)
+
+// TestGolden holds what people read to files that can be looked at.
+func TestGolden(t *testing.T) {
+	for name, p := range map[string]*report.Picture{reporttest.Documented: picture(t, reporttest.Documented), reporttest.Modern: broken(t)} {
+		diagram := report.Draw(p, report.DiagramOptions{})
+		for file, write := range map[string]func(io.Writer) error{
+			"table.txt":        func(w io.Writer) error { return report.Table(p, false).Text(w, false) },
+			"table-wide.txt":   func(w io.Writer) error { return report.Table(p, true).Text(w, false) },
+			"table.md":         report.Table(p, false).Markdown,
+			"table.csv":        report.Table(p, true).CSV,
+			"pools.txt":        func(w io.Writer) error { return report.NodePools(p).Text(w, false) },
+			"causes.txt":       func(w io.Writer) error { return report.Causes(p).Text(w, false) },
+			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(p)).Text(w, false) },
+			"document.md":      func(w io.Writer) error { return report.Document(w, p, report.DocumentOptions{Live: true}) },
+			"diagram.txt":      func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{}) },
+			"diagram-7bit.txt": func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{Plain: true, Width: 80}) },
+			"diagram.mmd":      diagram.Mermaid,
+			"diagram.svg":      diagram.SVG,
+			"explain-disk.txt": func(w io.Writer) error {
+				return report.Explain(w, p, report.Lookup(p, "azure-disk-csi"), false)
+			},
+			"explain-dns.txt": func(w io.Writer) error { return report.Explain(w, p, report.Lookup(p, "DNS"), false) },
+		} {
+			t.Run(name+"/"+file, func(t *testing.T) { golden(t, name+"-"+file, written(t, write)) })
+		}
+	}
+	documented, today := picture(t, reporttest.Documented), broken(t)
+	golden(t, "document-only.md", written(t, func(w io.Writer) error { return report.Document(w, documented, report.DocumentOptions{}) }))
+	golden(t, "compare.txt", written(t, func(w io.Writer) error { return report.Compare(documented, today).Table().Text(w, false) }))
+}

@@ -1,0 +1,135 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Grid is a listing that can be written as text, Markdown or CSV.
+type Grid struct {
+	Header []string
+	Rows   [][]Cell
+	// Notes stand below the listing, except in CSV.
+	Notes []string
+}
+
+// Cell is one field of a Grid.
+type Cell struct {
+	Text string
+	// State colours the cell on a terminal.
+	State State
+	// Exact is what CSV has instead of Text, such as a time instead of an age.
+	Exact string
+}
+
+// row makes cells of texts.
+func row(texts ...string) []Cell {
+	cells := make([]Cell, len(texts))
+	for i, t := range texts {
+		cells[i] = Cell{Text: t}
+	}
+	return cells
+}
+
+// Text writes the listing as kubectl does; colours only when asked for.
+func (g Grid) Text(w io.Writer, colour bool) error {
+	widths := make([]int, len(g.Header))
+	header := make([]Cell, len(g.Header))
+	for i, h := range g.Header {
+		header[i] = Cell{Text: strings.ToUpper(h)}
+		widths[i] = width(h)
+	}
+	for _, r := range g.Rows {
+		for i, c := range r {
+			widths[i] = max(widths[i], width(clean(c.Text)))
+		}
+	}
+	var out strings.Builder
+	for _, r := range append([][]Cell{header}, g.Rows...) {
+		var line strings.Builder
+		for i, c := range r {
+			text := clean(c.Text)
+			gap := widths[i] - width(text)
+			if colour && c.State != "" && text != "" {
+				text = c.State.colour(text)
+			}
+			line.WriteString(text + strings.Repeat(" ", gap+3))
+		}
+		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	for i, n := range g.Notes {
+		if i == 0 {
+			out.WriteString("\n")
+		}
+		out.WriteString(clean(n) + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// Markdown writes the listing as a table.
+func (g Grid) Markdown(w io.Writer) error {
+	var out strings.Builder
+	line := func(cells []string) { out.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
+	rule := make([]string, len(g.Header))
+	header := make([]string, len(g.Header))
+	for i, h := range g.Header {
+		header[i], rule[i] = markdown(h), "---"
+	}
+	line(header)
+	line(rule)
+	for _, r := range g.Rows {
+		cells := make([]string, len(r))
+		for i, c := range r {
+			cells[i] = markdown(c.Text)
+		}
+		line(cells)
+	}
+	for _, n := range g.Notes {
+		out.WriteString("\n" + markdown(n) + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// CSV writes the listing with a header in lower case. What a spreadsheet would take for a formula gets an
+// apostrophe.
+func (g Grid) CSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	header := make([]string, len(g.Header))
+	for i, h := range g.Header {
+		header[i] = strings.ToLower(h)
+	}
+	if err := out.Write(header); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	for _, r := range g.Rows {
+		record := make([]string, len(r))
+		for i, c := range r {
+			record[i] = c.Text
+			if c.Exact != "" {
+				record[i] = c.Exact
+			}
+			if record[i] = clean(record[i]); strings.HasPrefix(record[i], "=") || strings.ContainsAny(firstByte(record[i]), "+-@") {
+				record[i] = "'" + record[i]
+			}
+		}
+		if err := out.Write(record); err != nil {
+			return fmt.Errorf("write CSV: %w", err)
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func firstByte(s string) string {
+	if s == "" {
+		return ""
+	}
+	return s[:1]
+}

@@ -1,0 +1,291 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+//go:embed html/page.html html/page.css html/page.js
+var pageFiles embed.FS
+
+var (
+	pageTemplate = template.Must(template.New("").Funcs(template.FuncMap{"text": isolate}).ParseFS(pageFiles, "html/page.html"))
+	pageStyle    = diagramCSS + pageFile("html/page.css")
+	pageScript   = pageFile("html/page.js")
+)
+
+func pageFile(name string) string {
+	text, err := pageFiles.ReadFile(name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}
+
+// isolate shows any text so that its direction does not touch that of the text around it.
+func isolate(value any) template.HTML {
+	return template.HTML("<bdi>" + html.EscapeString(clean(fmt.Sprint(value))) + "</bdi>") //nolint:gosec // it is escaped
+}
+
+// HTMLOptions say what the page can do.
+type HTMLOptions struct {
+	// Events is the path from which a page that is served hears of newer pictures: server-sent events named
+	// main, whose data is what HTMLMain writes. Without it the page asks nothing of anybody.
+	Events string
+}
+
+// HTML writes a picture as one page that needs nothing else.
+func HTML(w io.Writer, p *Picture, o HTMLOptions) error {
+	var main bytes.Buffer
+	if err := HTMLMain(&main, p); err != nil {
+		return err
+	}
+	return pageTemplate.ExecuteTemplate(w, "page", map[string]any{
+		"Title": pageTitle(p), "Policy": policy(o), "Events": o.Events,
+		"Style": template.CSS(pageStyle), "Script": template.JS(pageScript), //nolint:gosec // they are our own
+		"Main": template.HTML(main.String()), //nolint:gosec // it is the output of a template
+	})
+}
+
+// HTMLMain writes the element main of the page alone: with archmap.update the page puts it in the place of the
+// one that it has, and keeps the reader's filter, order, focus and open details.
+func HTMLMain(w io.Writer, p *Picture) error {
+	return pageTemplate.ExecuteTemplate(w, "main", newPageView(p))
+}
+
+// policy lets the page run its own script and style, and nothing else.
+func policy(o HTMLOptions) string {
+	parts := []string{
+		"default-src 'none'", "style-src " + hashSource(pageStyle), "script-src " + hashSource(pageScript),
+		"img-src data:", "base-uri 'none'", "form-action 'none'",
+	}
+	if o.Events != "" {
+		parts = append(parts, "connect-src 'self'")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+func pageTitle(p *Picture) string {
+	title := p.Verdict().Word() + ": " + p.platform().short
+	if p.Source != "" {
+		title += " " + clean(p.Source)
+	}
+	return title
+}
+
+// pageView is what the page shows.
+type pageView struct {
+	picture *Picture
+
+	Title, Platform, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
+
+	Verdict    State
+	Conditions []metav1.Condition
+	Causes     []causeView
+	Violations []v1alpha1.Violation
+	Drawing    template.HTML
+	Categories []categoryView
+	States     []State
+	Components []componentView
+	Pools      []poolView
+	Departures []Departure
+	Advisories []advisoryView
+}
+
+// Age and Stamp are for the template.
+func (v pageView) Age(t time.Time) string   { return v.picture.age(t) }
+func (v pageView) Stamp(t time.Time) string { return stamp(t) }
+
+type causeView struct {
+	Reason, Message, Since string
+	Components             []componentLink
+}
+
+type categoryView struct {
+	Value v1alpha1.Category
+	Title string
+}
+
+// componentLink leads to the evidence of a component.
+type componentLink struct{ ID, Title string }
+
+type componentView struct {
+	componentLink
+
+	Index, StateOrder, CategoryOrder int
+	SinceSort                        int64
+	Name, Text, Message, Call        string
+	Category                         v1alpha1.Category
+	CategoryTitle, AsDocumented      string
+	State                            State
+	Differs, Found, Optional         bool
+	Implementation, Method           string
+	DocumentedMethod, ObservedMethod string
+	Version, Image, Evidence         string
+	SourceURL                        string
+	Since                            time.Time
+	OperatedBy                       v1alpha1.Operator
+	Documented                       v1alpha1.Implementation
+	Variants                         []v1alpha1.Variant
+	Conditions                       []metav1.Condition
+	Checks                           []checksView
+	Advisories                       []advisoryView
+	References                       []referenceView
+}
+
+type checksView struct {
+	Title  string
+	Checks []singleCheckView
+}
+
+type singleCheckView struct {
+	Name, Words, Message, Version, Objects string
+	State                                  State
+	Since                                  time.Time
+}
+
+type advisoryView struct {
+	Component          componentLink
+	Type               v1alpha1.AdvisoryType
+	Date, Message, URL string
+}
+
+type referenceView struct{ Name, URL string }
+
+type poolView struct {
+	v1alpha1.NodePool
+	Ready string
+	State State
+}
+
+func newPageView(p *Picture) pageView {
+	components, words := p.components(), p.platform()
+	status := p.Architecture.Status
+	v := pageView{
+		picture: p, Title: pageTitle(p), Platform: words.name, Summary: summary(components), Source: p.Source,
+		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(p.ObservedAt), Verdict: p.Verdict(),
+		Conditions: status.Conditions, Violations: status.Violations, Departures: Departures(p),
+		Drawing: template.HTML(Draw(p, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
+	}
+	if ready, total := p.nodes(); total > 0 {
+		v.Nodes = fmt.Sprintf("%d of %d nodes ready", ready, total)
+	}
+	for i, c := range components {
+		view := p.componentView(c, words)
+		view.Index = i
+		v.Components = append(v.Components, view)
+		if category := (categoryView{c.Spec.Category, categoryTitle(c.Spec.Category)}); !slices.Contains(v.Categories, category) {
+			v.Categories = append(v.Categories, category)
+		}
+	}
+	occurring := counts(components)
+	for _, s := range States {
+		if occurring[s] > 0 {
+			v.States = append(v.States, s)
+		}
+	}
+	for _, c := range p.causes() {
+		cause := causeView{Reason: c.Reason, Message: c.Message, Since: p.age(c.Since.Time)}
+		for _, name := range c.Components {
+			cause.Components = append(cause.Components, p.linkTo(name))
+		}
+		v.Causes = append(v.Causes, cause)
+	}
+	for _, pool := range status.NodePools {
+		v.Pools = append(v.Pools, poolView{pool, readyNodes(pool), poolState(pool, components)})
+	}
+	for _, a := range p.advisories() {
+		v.Advisories = append(v.Advisories, viewAdvisory(a.component, a.Advisory))
+	}
+	return v
+}
+
+func (p *Picture) linkTo(name string) componentLink {
+	if c, ok := p.component(name); ok {
+		return c.link()
+	}
+	return componentLink{ID: componentID(name), Title: name}
+}
+
+func (c component) link() componentLink {
+	return componentLink{ID: componentID(c.Name), Title: cmp.Or(strings.TrimSpace(clean(c.Spec.Component)), c.Name)}
+}
+
+// componentID is a name as the id of an element, and as the fragment of an address.
+func componentID(name string) string {
+	var out strings.Builder
+	out.WriteString("component-")
+	for _, r := range name {
+		if r == '-' || r == '.' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, "_%x_", r)
+		}
+	}
+	return out.String()
+}
+
+func (p *Picture) componentView(c component, words platform) componentView {
+	doc := c.Spec.Implementation
+	v := componentView{
+		componentLink: c.link(), Name: clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
+		StateOrder: slices.Index(States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
+		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: c.Spec.Presence == v1alpha1.PresenceOptional,
+		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
+		DocumentedMethod: words.methodNames(doc.Methods), ObservedMethod: words.methodNames(c.Status.Methods),
+		AsDocumented: string(c.is(v1alpha1.ConditionAsDocumented).Status), Message: c.Status.Message,
+		Evidence: evidenceWords[c.Status.Evidence], SourceURL: webAddress(doc.Source.URL), Since: c.since(), SinceSort: c.since().Unix(),
+		OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.Status.Conditions,
+	}
+	v.Text = clean(strings.Join([]string{
+		c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word(),
+	}, " "))
+	for _, variant := range c.Spec.Variants {
+		if slices.Contains(c.Status.Variants, variant.Name) {
+			v.Variants = append(v.Variants, variant)
+		}
+	}
+	for _, part := range c.evidence() {
+		view := checksView{Title: part.title}
+		for _, check := range part.checks {
+			view.Checks = append(view.Checks, singleCheckView{
+				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
+				Objects: check.objects(), State: check.state, Since: check.LastTransitionTime.Time,
+			})
+		}
+		v.Checks = append(v.Checks, view)
+	}
+	for _, a := range c.advisories() {
+		v.Advisories = append(v.Advisories, viewAdvisory(c, a))
+	}
+	for _, r := range doc.References {
+		v.References = append(v.References, referenceView{r.Name, webAddress(r.URL)})
+	}
+	return v
+}
+
+func viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
+	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, Message: a.Message, URL: webAddress(a.URL)}
+}

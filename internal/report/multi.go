@@ -1,0 +1,113 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Cluster is one of several that are shown together.
+type Cluster struct {
+	// Name of the cluster, such as its context.
+	Name string
+	// Picture of it; nil when it could not be read, and Err says why.
+	Picture *Picture
+	Err     error
+}
+
+// Clusters lists components x clusters: the state of each, and the version where it has one when wide.
+func Clusters(clusters []Cluster, wide bool) Grid {
+	g := Grid{Header: []string{headName, headComponent}}
+	verdicts, versions, pools := row("", "(verdict)"), row("", "(Kubernetes)"), row("", "(nodes ready)")
+	for _, c := range clusters {
+		g.Header = append(g.Header, c.Name)
+		if c.Picture == nil {
+			verdicts = append(verdicts, Cell{Text: Unknown.Mark() + " not read", State: Unknown})
+			versions, pools = append(versions, Cell{}), append(pools, Cell{})
+			g.Notes = append(g.Notes, c.Name+": "+reasonOf(c.Err))
+			continue
+		}
+		v := c.Picture.Verdict()
+		verdicts = append(verdicts, Cell{Text: v.Mark() + " " + v.Word(), State: v})
+		versions = append(versions, Cell{Text: c.Picture.Architecture.Status.KubernetesVersion})
+		pools = append(pools, readyCell(c.Picture))
+	}
+	g.Rows = [][]Cell{verdicts, versions, pools}
+	for _, m := range union(clusters) {
+		cells := row(m.Name, m.Spec.Component)
+		for _, c := range clusters {
+			cells = append(cells, clusterCell(c, m.Name, wide))
+		}
+		g.Rows = append(g.Rows, cells)
+	}
+	return g
+}
+
+func reasonOf(err error) string {
+	if err == nil {
+		return "not read yet"
+	}
+	return err.Error()
+}
+
+func readyCell(p *Picture) Cell {
+	ready, total := p.nodes()
+	pool := v1alpha1.NodePool{Nodes: &total, Ready: &ready}
+	return Cell{Text: readyNodes(pool), State: poolState(pool, p.components())}
+}
+
+func clusterCell(c Cluster, name string, wide bool) Cell {
+	if c.Picture == nil {
+		return Cell{}
+	}
+	found, ok := c.Picture.component(name)
+	if !ok {
+		return Cell{Text: "(no mapping)", State: Absent}
+	}
+	text := found.state.Mark() + " " + found.state.Word()
+	if wide && found.Status.Version != "" {
+		text += " " + found.Status.Version
+	}
+	return Cell{Text: text, State: found.state}
+}
+
+// union of the components of all clusters, in the order of the table.
+func union(clusters []Cluster) []component {
+	var all Picture
+	seen := map[string]bool{}
+	for _, c := range clusters {
+		if c.Picture == nil {
+			continue
+		}
+		for _, m := range c.Picture.Mappings {
+			if !seen[m.Name] {
+				seen[m.Name] = true
+				all.Mappings = append(all.Mappings, m)
+			}
+		}
+	}
+	return all.components()
+}
+
+// Worst is the worst verdict of clusters: what could not be read cannot be told.
+func Worst(clusters []Cluster) State {
+	order := []State{Healthy, Unknown, Unhealthy}
+	return slices.MaxFunc(append([]State{Healthy}, verdictsOf(clusters)...), func(a, b State) int {
+		return cmp.Compare(slices.Index(order, a), slices.Index(order, b))
+	})
+}
+
+func verdictsOf(clusters []Cluster) []State {
+	out := make([]State, len(clusters))
+	for i, c := range clusters {
+		out[i] = Unknown
+		if c.Picture != nil {
+			out[i] = c.Picture.Verdict()
+		}
+	}
+	return out
+}

@@ -1,0 +1,286 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package report turns statuses into what people read: tables, the mapping document, drawings, a page. It is
+// pure: it has no client and no clock, so that a cluster, a dump and a test all give the same words.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Picture is one look at a cluster: the statuses, whoever derived them.
+type Picture struct {
+	Architecture v1alpha1.ClusterArchitecture
+	Mappings     []v1alpha1.ComponentMapping
+	// Source names the cluster for people: a context, or the file of a dump.
+	Source string
+	// ObservedAt is when the cluster was looked at; ages are counted from then.
+	ObservedAt time.Time
+}
+
+// Verdict sums the picture up: Unhealthy when something is wrong or missing, Unknown when it cannot be told,
+// else Healthy.
+func (p *Picture) Verdict() State {
+	if len(p.Architecture.Status.Conditions) == 0 {
+		return verdictOf(p.components())
+	}
+	worst := Healthy
+	for _, t := range []string{v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
+		switch c := find(p.Architecture.Status.Conditions, t); {
+		case c.Status == metav1.ConditionFalse && t != v1alpha1.ConditionPlatformDetected:
+			return Unhealthy
+		case c.Status != metav1.ConditionTrue:
+			worst = Unknown
+		}
+	}
+	return worst
+}
+
+// verdictOf sums up components that no architecture takes in. That the health of one can never be seen is no
+// reason for doubt.
+func verdictOf(components []component) State {
+	present, doubt := false, false
+	for _, c := range components {
+		if c.state.Bad() {
+			return Unhealthy
+		}
+		present = present || c.state.present()
+		never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
+		doubt = doubt || (!never && (c.state == Unknown || c.state == HealthUnknown))
+	}
+	if doubt || !present {
+		return Unknown
+	}
+	return Healthy
+}
+
+// causes are those of the architecture; without one, what is wrong with each component.
+func (p *Picture) causes() []v1alpha1.Cause {
+	if len(p.Architecture.Status.Conditions) > 0 {
+		return p.Architecture.Status.Causes
+	}
+	var out []v1alpha1.Cause
+	for _, c := range p.components() {
+		if !c.state.Bad() {
+			continue
+		}
+		decisive := c.is(v1alpha1.ConditionPresent)
+		if c.state == Unhealthy {
+			decisive = c.is(v1alpha1.ConditionHealthy)
+		}
+		out = append(out, v1alpha1.Cause{
+			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
+		})
+	}
+	return out
+}
+
+// component is one row of all listings.
+type component struct {
+	*v1alpha1.ComponentMapping
+	state State
+}
+
+// components in the order of the table: by category, order and name.
+func (p *Picture) components() []component {
+	out := make([]component, len(p.Mappings))
+	for i := range p.Mappings {
+		out[i] = component{&p.Mappings[i], StateOf(&p.Mappings[i])}
+	}
+	slices.SortStableFunc(out, func(a, b component) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(v1alpha1.Categories, a.Spec.Category), slices.Index(v1alpha1.Categories, b.Spec.Category)),
+			cmp.Compare(a.order(), b.order()),
+			cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// component finds one by the name of its mapping.
+func (p *Picture) component(name string) (component, bool) {
+	i := slices.IndexFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
+	if i < 0 {
+		return component{}, false
+	}
+	return component{&p.Mappings[i], StateOf(&p.Mappings[i])}, true
+}
+
+func (c component) order() int32 {
+	if c.Spec.Order == nil {
+		return 0
+	}
+	return *c.Spec.Order
+}
+
+// is finds a condition; one that is not there is Unknown.
+func (c component) is(conditionType string) metav1.Condition {
+	return find(c.Status.Conditions, conditionType)
+}
+
+func find(conditions []metav1.Condition, conditionType string) metav1.Condition {
+	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
+		return *c
+	}
+	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown}
+}
+
+// found says that the component is in the cluster.
+func (c component) found() bool {
+	return c.is(v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
+}
+
+// differs says that what is found is not what is documented.
+func (c component) differs() bool {
+	return c.is(v1alpha1.ConditionAsDocumented).Status == metav1.ConditionFalse
+}
+
+// implementation that was found, else the documented one.
+func (c component) implementation() string {
+	return cmp.Or(c.Status.Implementation, c.Spec.Implementation.Name)
+}
+
+func (c component) operatedBy() v1alpha1.Operator {
+	return cmp.Or(c.Status.OperatedBy, c.Spec.OperatedBy)
+}
+
+// since is when the decisive condition last changed.
+func (c component) since() time.Time {
+	if !c.found() {
+		return c.is(v1alpha1.ConditionPresent).LastTransitionTime.Time
+	}
+	return c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
+}
+
+// reason of the state, in one word.
+func (c component) reason() string {
+	if !c.found() {
+		return c.is(v1alpha1.ConditionPresent).Reason
+	}
+	return c.is(v1alpha1.ConditionHealthy).Reason
+}
+
+// advisories that concern what is found; all of them when nothing is.
+func (c component) advisories() []v1alpha1.Advisory {
+	var out []v1alpha1.Advisory
+	for _, a := range c.Spec.Implementation.Advisories {
+		concerned := func(variant string) bool { return slices.Contains(c.Status.Variants, variant) }
+		if len(a.Variants) == 0 || !c.found() || slices.ContainsFunc(a.Variants, concerned) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// advisory is one with the component that it is about.
+type advisory struct {
+	v1alpha1.Advisory
+	component component
+}
+
+// advisories about what is in the cluster: those with a date by date, then the others.
+func (p *Picture) advisories() []advisory {
+	var out []advisory
+	for _, c := range p.components() {
+		if !c.found() {
+			continue
+		}
+		for _, a := range c.advisories() {
+			out = append(out, advisory{a, c})
+		}
+	}
+	const never = "9999"
+	slices.SortStableFunc(out, func(a, b advisory) int { return cmp.Compare(cmp.Or(a.Date, never), cmp.Or(b.Date, never)) })
+	return out
+}
+
+// counts of the components by state.
+func counts(components []component) map[State]int {
+	out := map[State]int{}
+	for _, c := range components {
+		out[c.state]++
+	}
+	return out
+}
+
+// summary counts the components in words: "32 of 40 components present: 31 healthy, 1 unhealthy; 8 absent".
+func summary(components []component) string {
+	n, present := counts(components), 0
+	var there, elsewhere []string
+	for _, s := range States {
+		if n[s] == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", n[s], s.Word())
+		if s.present() {
+			present += n[s]
+			there = append(there, text)
+		} else {
+			elsewhere = append(elsewhere, text)
+		}
+	}
+	text := fmt.Sprintf("%d of %d components present", present, len(components))
+	if len(there) > 0 {
+		text += ": " + strings.Join(there, ", ")
+	}
+	if len(elsewhere) > 0 {
+		text += "; " + strings.Join(elsewhere, ", ")
+	}
+	return text
+}
+
+// age is how long ago something was when the picture was taken, as kubectl writes it.
+func (p *Picture) age(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return duration.HumanDuration(max(0, p.ObservedAt.Sub(t)))
+}
+
+// stamp writes a time in full.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// nodes counts the nodes of all pools, and those of them that are ready.
+func (p *Picture) nodes() (ready, total int32) {
+	for _, pool := range p.Architecture.Status.NodePools {
+		ready += number(pool.Ready)
+		total += number(pool.Nodes)
+	}
+	return ready, total
+}
+
+func number(n *int32) int32 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// poolState is the state of a node pool. Nodes that are not ready are a fault when a component on the nodes
+// is hurt; otherwise they join, or were stopped on purpose.
+func poolState(pool v1alpha1.NodePool, components []component) State {
+	switch {
+	case number(pool.Ready) >= number(pool.Nodes):
+		return Healthy
+	case slices.ContainsFunc(components, func(c component) bool {
+		return c.Spec.Placement == v1alpha1.PlacementNode && c.state == Unhealthy
+	}):
+		return Unhealthy
+	}
+	return Progressing
+}

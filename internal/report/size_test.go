@@ -1,0 +1,42 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+// TestSizes: 512 components and 200 node pools are shown in full.
+func TestSizes(t *testing.T) {
+	g := NewWithT(t)
+	p := big(t)
+	d := report.Draw(p, report.DiagramOptions{})
+	table := written(t, func(w io.Writer) error { return report.Table(p, true).Text(w, false) })
+	g.Expect(strings.Count(table, "\n")).To(Equal(513))
+	page := written(t, func(w io.Writer) error { return report.HTML(w, p, report.HTMLOptions{}) })
+	g.Expect(strings.Count(page, "<tr data-index=")).To(Equal(512))
+	g.Expect(len(page)).To(BeNumerically("<", 6<<20))
+	g.Expect(strings.Count(written(t, d.SVG), `<svg class="box `)).To(BeNumerically(">=", 712))
+	mermaid := written(t, d.Mermaid)
+	g.Expect(strings.Count(mermaid, "]:::")).To(BeNumerically(">=", 712))
+	g.Expect(strings.Count(mermaid, "~~~")+strings.Count(mermaid, "-->")).To(BeNumerically("<=", 500), "Mermaid draws no more links")
+	for _, pool := range p.Architecture.Status.NodePools {
+		g.Expect(page).To(ContainSubstring("<bdi>" + pool.Name + "</bdi>"))
+	}
+}
+
+func BenchmarkHTML(b *testing.B) {
+	p := big(b)
+	for b.Loop() {
+		if err := report.HTML(io.Discard, p, report.HTMLOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

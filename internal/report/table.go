@@ -1,0 +1,71 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide.
+func Table(p *Picture, wide bool) Grid {
+	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}}
+	if wide {
+		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message")
+	}
+	for _, c := range p.components() {
+		cells := row(c.Name, c.Spec.Component, c.implementation(), c.Status.MethodSummary)
+		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
+			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
+		}
+		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
+		cells = append(cells, Cell{Text: c.Status.Version}, Cell{Text: p.age(since), Exact: stamp(since)})
+		if wide {
+			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
+				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),
+				string(c.is(v1alpha1.ConditionReady).Status), c.Status.Message)...)
+		}
+		g.Rows = append(g.Rows, cells)
+	}
+	return g
+}
+
+// NodePools lists the node pools.
+func NodePools(p *Picture) Grid {
+	g := Grid{Header: []string{"Pool", "Mode", "OS", "Ready", "Kubelet", "Runtime", headImage}}
+	components := p.components()
+	for _, pool := range p.Architecture.Status.NodePools {
+		cells := row(pool.Name, pool.Mode, pool.OS)
+		cells = append(cells, Cell{Text: readyNodes(pool), State: poolState(pool, components)})
+		g.Rows = append(g.Rows, append(cells, row(pool.KubeletVersions, pool.ContainerRuntimes, pool.NodeImages)...))
+	}
+	return g
+}
+
+func readyNodes(pool v1alpha1.NodePool) string {
+	return fmt.Sprintf("%d/%d", number(pool.Ready), number(pool.Nodes))
+}
+
+// Causes lists what is wrong, and the rules that do not hold.
+func Causes(p *Picture) Grid {
+	g := Grid{Header: []string{"Cause", "Components", "Since", "Message"}}
+	for _, c := range p.causes() {
+		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
+			{Text: p.age(c.Since.Time), Exact: stamp(c.Since.Time)}, {Text: c.Message}})
+	}
+	for _, v := range p.Architecture.Status.Violations {
+		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
+	}
+	return g
+}
+
+// list names at most three.
+func list(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return joined(names)
+	}
+	return fmt.Sprintf("%s and %d more", joined(names[:most]), len(names)-most)
+}
