@@ -59,7 +59,7 @@ func newExplainer(t *testing.T) *explainer {
 	options := Options{Clock: e.clock}
 	options.setDefaults()
 	e.live = &Live{
-		options: options, reader: reader, kube: kube, notify: func(Key) {}, metrics: newMetrics(),
+		options: options, api: &api{reader: reader, kube: kube}, notify: func(Key) {}, metrics: newMetrics(),
 		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[check.Need]time.Time{},
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -16,10 +16,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/internal/check"
@@ -40,6 +38,8 @@ type Options struct {
 	NodeSettle time.Duration
 	// MaxSources caps watches and pollers together, pods apart. Default: 256.
 	MaxSources int
+	// Who observes, for messages about missing rights. Default: archmap's service account.
+	Who string
 }
 
 func (o *Options) setDefaults() {
@@ -57,6 +57,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.MaxSources == 0 {
 		o.MaxSources = 256
+	}
+	if o.Who == "" {
+		o.Who = "archmap's service account"
 	}
 }
 
@@ -85,8 +88,7 @@ type Live struct {
 	config  *rest.Config
 	http    *http.Client
 	mapper  meta.RESTMapper
-	reader  client.Reader
-	kube    kubernetes.Interface
+	api     *api
 	notify  func(Key)
 	metrics *metrics
 
@@ -112,16 +114,12 @@ type subscriber struct {
 // subscriber whose view has changed; it must not block for long.
 func NewLive(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, notify func(Key), options Options) (*Live, error) {
 	options.setDefaults()
-	reader, err := client.New(config, client.Options{HTTPClient: httpClient, Mapper: mapper})
-	if err != nil {
-		return nil, fmt.Errorf("client of the observer: %w", err)
-	}
-	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
+	api, err := newAPI(config, httpClient, mapper, options.Who)
 	if err != nil {
 		return nil, fmt.Errorf("client of the observer: %w", err)
 	}
 	return &Live{
-		options: options, config: config, http: httpClient, mapper: mapper, reader: reader, kube: kube, notify: notify,
+		options: options, config: config, http: httpClient, mapper: mapper, api: api, notify: notify,
 		metrics: newMetrics(),
 		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[check.Need]time.Time{},
 	}, nil

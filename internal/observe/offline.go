@@ -5,6 +5,7 @@ package observe
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -31,6 +32,8 @@ const (
 	// Partial: nothing follows, unless the dump holds other objects of the kind in the namespace. The zero
 	// value.
 	Partial Coverage = iota
+	// Recorded: it is not in the cluster where the reads say that they covered it; nothing follows elsewhere.
+	Recorded
 	// Complete: it is not in the cluster.
 	Complete
 )
@@ -43,8 +46,11 @@ type Dump struct {
 	Time time.Time
 	// Coverage of the cluster.
 	Coverage Coverage
-	// Objects of any kind, typed or not, in the versions in which the API server serves them.
+	// Objects of any kind, typed or not, in the versions in which the API server serves them. Of several with
+	// the same kind, namespace and name the last counts.
 	Objects []client.Object
+	// Reads are what was asked of the cluster, where that was recorded.
+	Reads []Read
 	// Responses to GETs, by path and query.
 	Responses map[string]check.Response
 	// Reviews are the answers to access reviews.
@@ -55,10 +61,56 @@ type Dump struct {
 	answers map[check.Need]check.Answer
 }
 
+// Read is something that was asked of a cluster, and what came of it: Known, or why not.
+type Read struct {
+	Need    check.Need
+	State   check.State
+	Message string
+}
+
 // ReviewAnswer is the answer to an access review.
 type ReviewAnswer struct {
 	Allowed bool
 	Reason  string
+}
+
+// Add adds what was read besides.
+func (d *Dump) Add(other *Dump) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.byKind, d.answers = nil, nil
+	if other.Time.After(d.Time) {
+		d.Time = other.Time
+	}
+	d.Objects, d.Reads = append(d.Objects, other.Objects...), append(d.Reads, other.Reads...)
+	if d.Responses == nil {
+		d.Responses, d.Reviews = map[string]check.Response{}, map[check.Review]ReviewAnswer{}
+	}
+	maps.Copy(d.Responses, other.Responses)
+	maps.Copy(d.Reviews, other.Reviews)
+}
+
+// Unread are those of the needs that no recorded read covers.
+func (d *Dump) Unread(needs []check.Need) []check.Need {
+	return slices.DeleteFunc(slices.Clone(needs), func(need check.Need) bool { return d.read(need) != nil })
+}
+
+// read finds the read that covers the need; one that succeeded rather than one that did not.
+func (d *Dump) read(need check.Need) *Read {
+	var found *Read
+	for i := range d.Reads {
+		if r := &d.Reads[i]; contains(r.Need, need) && (found == nil || r.State == check.Known) {
+			found = r
+		}
+	}
+	return found
+}
+
+// contains says whether what the one need asks for is part of what the other asks for.
+func contains(all, part check.Need) bool {
+	within := func(all, part string) bool { return all == "" || all == part }
+	return all.Kind == part.Kind && all.Path == part.Path && all.Review == part.Review &&
+		within(all.Namespace, part.Namespace) && within(all.Name, part.Name) && within(all.Selector, part.Selector)
 }
 
 // maxLooks is how often a view may want more than it was shown.
@@ -98,11 +150,17 @@ func (d *Dump) Facts(needs []check.Need) check.Facts {
 	return facts
 }
 
-// groupByKind leaves out objects that do not say of which kind they are.
+// groupByKind leaves out objects that do not say of which kind they are, and those of which there is a later one.
 func groupByKind(objects []client.Object) map[schema.GroupVersionKind][]client.Object {
-	byKind := map[schema.GroupVersionKind][]client.Object{}
-	for _, o := range objects {
-		if kind, err := apiutil.GVKForObject(o, scheme.Scheme); err == nil {
+	type key struct {
+		kind schema.GroupVersionKind
+		name client.ObjectKey
+	}
+	byKind, seen := map[schema.GroupVersionKind][]client.Object{}, sets.New[key]()
+	for _, o := range slices.Backward(objects) {
+		kind, err := apiutil.GVKForObject(o, scheme.Scheme)
+		if k := (key{kind, client.ObjectKeyFromObject(o)}); err == nil && !seen.Has(k) {
+			seen.Insert(k)
 			byKind[kind] = append(byKind[kind], o)
 		}
 	}
@@ -111,6 +169,9 @@ func groupByKind(objects []client.Object) map[schema.GroupVersionKind][]client.O
 
 func (d *Dump) answer(need check.Need) check.Answer {
 	answer := check.Answer{State: check.Known, ReadAt: d.Time}
+	if r := d.read(need); r != nil && r.State != check.Known {
+		return check.Answer{State: r.State, Message: r.Message}
+	}
 	switch {
 	case need.Path != "":
 		response, held := d.Responses[need.Path]
@@ -165,7 +226,14 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 
 // covers says whether the dump tells all that there is of a kind in a namespace.
 func (d *Dump) covers(need check.Need) bool {
-	return d.Coverage == Complete || slices.ContainsFunc(d.byKind[need.Kind], func(o client.Object) bool { return inPlace(need, o) })
+	switch d.Coverage {
+	case Complete:
+		return true
+	case Recorded:
+		return d.read(need) != nil
+	default:
+		return slices.ContainsFunc(d.byKind[need.Kind], func(o client.Object) bool { return inPlace(need, o) })
+	}
 }
 
 func inPlace(need check.Need, o client.Object) bool {

@@ -34,7 +34,7 @@ func (s *source) watch(ctx context.Context) {
 	retry := s.backoff()
 	began := s.live.options.Clock.Now()
 	for ctx.Err() == nil {
-		problem, err := s.live.probe(ctx, s.need, "list", "watch")
+		problem, err := s.live.api.probe(ctx, s.need, "list", "watch")
 		if err == nil && problem == nil {
 			err = s.runCache(ctx, retry)
 		}

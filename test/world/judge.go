@@ -5,19 +5,19 @@ package world
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
 )
@@ -25,59 +25,14 @@ import (
 // AzureRBACOpinion is what the authorizer of a cluster with Azure RBAC says of a user that Azure does not know.
 const AzureRBACOpinion = "kubeguard: Azure does not have opinion for this user."
 
-// compiled is the shipped catalogue, ready to run.
-type compiled struct {
-	mappings     []v1alpha1.ComponentMapping
-	checks       [][]*check.Check
-	architecture v1alpha1.ClusterArchitecture
-	selectors    assess.Selectors
-	// needs of all of it.
-	needs []check.Need
-}
-
-var shipped = sync.OnceValues(func() (*compiled, error) {
+// shipped is the shipped catalogue, ready to be judged.
+var shipped = sync.OnceValues(func() (*judge.Catalogue, error) {
 	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
 	if err != nil {
 		return nil, err
 	}
-	if len(loaded.Architectures) != 1 {
-		return nil, fmt.Errorf("the catalogue has %d architectures", len(loaded.Architectures))
-	}
-	c := &compiled{mappings: loaded.Mappings, architecture: loaded.Architectures[0], needs: assess.ClusterNeeds()}
-	if c.selectors, err = assess.ParseSelectors(&c.architecture.Spec); err != nil {
-		return nil, err
-	}
-	for i := range c.mappings {
-		checks, err := check.Compile(&c.mappings[i].Spec)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.mappings[i].Name, err)
-		}
-		c.mappings[i].Generation = 1
-		c.checks = append(c.checks, checks)
-		c.needs = append(c.needs, check.Needs(checks)...)
-	}
-	return c, nil
+	return judge.Compile(&loaded.Architectures[0], loaded.Mappings), nil
 })
-
-// judge holds the verdicts from visit to visit.
-type judge struct {
-	catalogue    *compiled
-	mappings     []v1alpha1.ComponentMapping
-	architecture v1alpha1.ClusterArchitecture
-}
-
-func (j *judge) init() error {
-	var err error
-	if j.catalogue, err = shipped(); err != nil {
-		return err
-	}
-	for i := range j.catalogue.mappings {
-		j.mappings = append(j.mappings, *j.catalogue.mappings[i].DeepCopy())
-	}
-	j.architecture = *j.catalogue.architecture.DeepCopy()
-	j.architecture.Generation = 1
-	return nil
-}
 
 // Verdicts are what archmap says of a world.
 type Verdicts struct {
@@ -98,36 +53,28 @@ func (v *Verdicts) Summary() map[string]shapes.Expected {
 
 // Judge looks at the world as it is now, and goes on from the verdicts of the look before.
 func (w *World) Judge() (*Verdicts, error) {
+	catalogue, err := shipped()
+	if err != nil {
+		return nil, err
+	}
 	dump, err := w.Dump()
 	if err != nil {
 		return nil, err
 	}
-	verdicts := &Verdicts{Mappings: map[string]*v1alpha1.ComponentMapping{}}
-	wanted := map[check.Need]bool{}
-	for i := range w.judge.mappings {
-		m := &w.judge.mappings[i]
-		checks := w.judge.catalogue.checks[i]
-		seen := dump.Observe(check.Needs(checks), func(facts check.Facts) observe.Seen {
-			findings, recheck := check.EvaluateAll(checks, facts)
-			return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
-		})
-		for _, need := range seen.Wants {
-			if need.Kind == check.PodKind && !wanted[need] {
-				wanted[need] = true
-				verdicts.PodLists++
-			}
-		}
-		m.Status, _ = assess.Mapping(m, seen.What.([]check.Finding), w.now)
-		told := *m // its spec stays as it is
-		told.Status = *m.Status.DeepCopy()
-		verdicts.Mappings[m.Name] = &told
+	w.verdicts = catalogue.JudgeAgain(dump, w.verdicts)
+	verdicts := &Verdicts{Mappings: map[string]*v1alpha1.ComponentMapping{}, Architecture: w.verdicts.Architecture.DeepCopy()}
+	for i := range w.verdicts.Mappings {
+		m := w.verdicts.Mappings[i] // its spec stays as it is
+		m.Status = *m.Status.DeepCopy()
+		verdicts.Mappings[m.Name] = &m
 	}
-	a := &w.judge.architecture
-	view := assess.ViewCluster(&a.Spec, w.judge.catalogue.selectors.Nodes, dump.Facts(assess.ClusterNeeds()))
-	a.Status, _ = assess.Architecture(a, w.judge.mappings, view, w.now)
-	whole := *a
-	whole.Status = *a.Status.DeepCopy()
-	verdicts.Architecture = &whole
+	pods := sets.New[check.Need]()
+	for _, need := range w.verdicts.Wants {
+		if need.Kind == check.PodKind {
+			pods.Insert(need)
+		}
+	}
+	verdicts.PodLists = pods.Len()
 	return verdicts, nil
 }
 
@@ -145,7 +92,11 @@ func (w *World) Dump() (*observe.Dump, error) {
 		Time: w.now, Coverage: observe.Complete, Objects: objects, Responses: responses, Reviews: map[check.Review]observe.ReviewAnswer{},
 	}
 	if w.state.opinion != "" {
-		for _, need := range w.judge.catalogue.needs {
+		catalogue, err := shipped()
+		if err != nil {
+			return nil, err
+		}
+		for _, need := range catalogue.Needs() {
 			if need.Review != (check.Review{}) {
 				dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: w.state.opinion}
 			}

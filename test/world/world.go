@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/test/shapes"
 )
 
@@ -76,7 +77,8 @@ type World struct {
 	// ghosts are nodes whose kubelet has yet to end pods that were replaced elsewhere.
 	ghosts map[Ref][]string
 
-	judge judge
+	// verdicts of the last look; nil before the first.
+	verdicts *judge.Verdicts
 }
 
 // State is what is declared of a world: its objects, and what is wrong with them. It is never changed in
@@ -120,7 +122,7 @@ func New(shape *shapes.Shape) (*World, error) {
 			return nil, err
 		}
 	}
-	return w, w.judge.init()
+	return w, nil
 }
 
 // Now is the time in the world.

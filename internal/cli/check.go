@@ -1,0 +1,57 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+func newCheckCommand(e *env) *cobra.Command {
+	from, output := &source{env: e}, &format{}
+	command := &cobra.Command{
+		Use:   "check",
+		Short: "Evaluate the catalogue against the cluster, with nothing installed",
+		Long: "Evaluate the built-in catalogue of AKS against the cluster of the current context. Nothing is installed, nothing\n" +
+			"is written. Prints the table of components, and what is wrong with its causes.\n\n" +
+			"As one look cannot tell for how long something has been bad, no grace periods are granted.",
+		Example: `  # Is everything that AKS ought to run here, and well?
+  kubectl archmap check
+
+  # In a script: exit code 0 all is well, 1 something is not, 2 it cannot be told
+  kubectl archmap check -o name || echo "look at it"`,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := output.validate(); err != nil {
+				return err
+			}
+			p, _, err := from.look(command.Context())
+			if err != nil {
+				return err
+			}
+			if err := e.printCheck(p, output); err != nil {
+				return err
+			}
+			return verdictOf(p.Verdict())
+		},
+	}
+	from.addFlags(command)
+	output.addFlag(command, formatText, formatWide, formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
+	return command
+}
+
+// printCheck prints the table, and for people what is wrong.
+func (e *env) printCheck(p *report.Picture, output *format) error {
+	if err := output.writeGrid(e.Out, report.Table(p, output.chosen == formatWide)); err != nil {
+		return err
+	}
+	causes := report.Causes(p)
+	if output.chosen != formatText && output.chosen != formatWide || len(causes.Rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(e.Out)
+	return output.writeGrid(e.Out, causes)
+}

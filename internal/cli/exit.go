@@ -1,0 +1,61 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+// The exit codes of every command.
+const (
+	// exitWell: all is well.
+	exitWell = 0
+	// exitUnhealthy: something is unhealthy, or required and missing.
+	exitUnhealthy = 1
+	// exitUnknown: it cannot be told, or the command failed.
+	exitUnknown = 2
+	// exitUsage: the command was not understood.
+	exitUsage = 3
+)
+
+// usageError says that the command was not understood.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// verdictError ends a command that has said all that there is to say.
+type verdictError struct{ code int }
+
+func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// verdictOf turns a verdict into the command's end.
+func verdictOf(s report.State) error {
+	switch s {
+	case report.Healthy:
+		return nil
+	case report.Unhealthy:
+		return verdictError{exitUnhealthy}
+	}
+	return verdictError{exitUnknown}
+}
+
+// exitCode of a command, and whether the error has yet to be told.
+func exitCode(err error) (code int, tell bool) {
+	var verdict verdictError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitWell, false
+	case errors.As(err, &verdict):
+		return verdict.code, false
+	case errors.As(err, &usage):
+		return exitUsage, true
+	}
+	return exitUnknown, true
+}

@@ -1,0 +1,104 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cli is the commands of the kubectl plugin, a file for each. They only read.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
+)
+
+// env is what every command works with.
+type env struct {
+	genericiooptions.IOStreams
+	// flags are those of kubectl: --context, --as, --request-timeout and the like.
+	flags   *genericclioptions.ConfigFlags
+	version string
+	now     func() time.Time
+}
+
+// Run runs the plugin with the arguments and returns its exit code.
+func Run(args []string, streams genericiooptions.IOStreams, version string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	e := &env{IOStreams: streams, flags: newConfigFlags(version), version: version, now: time.Now}
+	root := newRootCommand(e)
+	root.SetArgs(args)
+	command, err := root.ExecuteContextC(ctx)
+	code, tell := exitCode(err)
+	if tell {
+		fmt.Fprintf(streams.ErrOut, "error: %s\n", err)
+	}
+	if code == exitUsage {
+		fmt.Fprintf(streams.ErrOut, "See '%s --help'.\n", command.CommandPath())
+	}
+	return code
+}
+
+func newConfigFlags(version string) *genericclioptions.ConfigFlags {
+	flags := genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(300).WithDiscoveryQPS(50)
+	return flags.WithWrapConfigFn(func(config *rest.Config) *rest.Config {
+		config.QPS, config.Burst = 50, 300 // as kubectl
+		return rest.AddUserAgent(config, "kubectl-archmap/"+version)
+	})
+}
+
+func newRootCommand(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "archmap",
+		Short: "Tell which component of Kubernetes runs how on this cluster, and whether it is well",
+		Long: "archmap compares a cluster with a catalogue of components: how each is implemented on the platform, whether\n" +
+			"it is present and healthy, and whether it still is as documented. It never writes to a cluster.\n\n" +
+			"Exit codes: 0 all is well, 1 something is unhealthy or required and missing, 2 it cannot be told, 3 usage.",
+		Version:       e.version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// kubectl shows a plugin under its own name.
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: displayName()},
+	}
+	root.SetIn(e.In)
+	root.SetOut(e.Out)
+	root.SetErr(e.ErrOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	e.flags.AddFlags(root.PersistentFlags())
+	root.AddCommand(
+		newCheckCommand(e),
+	)
+	for _, command := range root.Commands() {
+		command.Args = usageArgs(command.Args)
+	}
+	return root
+}
+
+// displayName is how the plugin was called: by kubectl, or by its own name.
+func displayName() string {
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
+		return "kubectl archmap"
+	}
+	return "archmap"
+}
+
+// usageArgs makes complaints about arguments usage errors.
+func usageArgs(validate cobra.PositionalArgs) cobra.PositionalArgs {
+	if validate == nil {
+		validate = cobra.NoArgs
+	}
+	return func(command *cobra.Command, args []string) error {
+		if err := validate(command, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}

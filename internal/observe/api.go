@@ -1,0 +1,239 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/pager"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+const (
+	// pageSize is the number of objects that one request asks for.
+	pageSize = 500
+	// maxBody is how much of an answer is read, in bytes.
+	maxBody = 1 << 20
+)
+
+// api asks the API server, once each time.
+type api struct {
+	config *rest.Config
+	http   *http.Client
+	reader client.Reader
+	kube   kubernetes.Interface
+	// who asks, for messages about missing rights.
+	who string
+}
+
+func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, who string) (*api, error) {
+	reader, err := client.New(config, client.Options{HTTPClient: httpClient, Mapper: mapper})
+	if err != nil {
+		return nil, err
+	}
+	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
+	return &api{config: config, http: httpClient, reader: reader, kube: kube, who: who}, err
+}
+
+// ask reads what is needed. An error means that nothing was learned.
+func (a *api) ask(ctx context.Context, need check.Need) (check.Answer, error) {
+	switch {
+	case need.Path != "":
+		return a.readPath(ctx, need.Path)
+	case need.Review != (check.Review{}):
+		return a.readReview(ctx, need.Review)
+	}
+	objects, err := a.fetch(ctx, need)
+	sortObjects(objects)
+	return check.Answer{State: check.Known, Objects: objects}, err
+}
+
+func (a *api) readPath(ctx context.Context, path string) (check.Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.config.Host, "/")+path, nil)
+	if err != nil {
+		return check.Answer{}, err
+	}
+	response, err := a.http.Do(request)
+	if err != nil {
+		return check.Answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized {
+		path, _, _ = strings.Cut(path, "?")
+		return check.Answer{State: check.NotPermitted, Message: fmt.Sprintf(
+			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.who, path)}, nil
+	}
+	if response.StatusCode == http.StatusTooManyRequests {
+		return check.Answer{}, errors.New("the API server asks for patience (429)")
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return check.Answer{}, err
+	}
+	return check.Answer{State: check.Known, Response: check.Response{Status: response.StatusCode, Body: string(body)}}, nil
+}
+
+func (a *api) readReview(ctx context.Context, r check.Review) (check.Answer, error) {
+	review, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: r.Verb, Group: r.Group, Resource: r.Resource}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return a.denied("create selfsubjectaccessreviews.authorization.k8s.io", err)
+	}
+	return check.Answer{State: check.Known, Allowed: review.Status.Allowed, Reason: review.Status.Reason}, nil
+}
+
+// fetch gets the one object, or lists all page by page.
+func (a *api) fetch(ctx context.Context, need check.Need) ([]client.Object, error) {
+	if need.Name != "" {
+		o := prototype(need.Kind)
+		err := a.reader.Get(ctx, client.ObjectKey{Namespace: need.Namespace, Name: need.Name}, o)
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		return []client.Object{o}, nil
+	}
+	var objects []client.Object
+	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		list := listPrototype(need.Kind)
+		return list, a.reader.List(ctx, list, client.InNamespace(need.Namespace),
+			&client.ListOptions{Limit: options.Limit, Continue: options.Continue, Raw: &options})
+	})
+	lister.PageSize = pageSize
+	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
+		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+			return nil // it explains nothing
+		}
+		trimmed, err := trim(need.Kind)(o)
+		if object, ok := trimmed.(client.Object); ok {
+			objects = append(objects, object)
+		}
+		return err
+	})
+	return objects, err
+}
+
+// listPrototype is an empty list of the kind, typed where prototype is.
+func listPrototype(kind schema.GroupVersionKind) client.ObjectList {
+	listKind := kind.GroupVersion().WithKind(kind.Kind + "List")
+	if _, untyped := prototype(kind).(*unstructured.Unstructured); !untyped {
+		if list, err := scheme.Scheme.New(listKind); err == nil {
+			return list.(client.ObjectList)
+		}
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(listKind)
+	return list
+}
+
+// denied turns a refusal into an answer; other errors stay errors.
+func (a *api) denied(what string, err error) (check.Answer, error) {
+	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+		return check.Answer{State: check.NotPermitted, Message: a.who + " may not " + what}, nil
+	}
+	return check.Answer{}, err
+}
+
+// probe says why the need cannot be met: its kind is not served, or the verbs are not permitted. It returns
+// nil when nothing stands in the way, and an error when that cannot be told now.
+func (a *api) probe(ctx context.Context, need check.Need, verbs ...string) (*check.Answer, error) {
+	resource, err := a.resource(need)
+	switch {
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		return new(notServed(need.Kind)), nil
+	case err != nil:
+		return nil, err
+	case !resource.Namespaced && need.Namespace != "":
+		return new(clusterScoped(need.Kind)), nil
+	case resource.Name == "secrets" && need.Kind.Group == "":
+		return new(refuseSecrets()), nil
+	}
+	for _, verb := range verbs {
+		if !slices.Contains(resource.Verbs, verb) {
+			return &check.Answer{State: check.Failed, Message: cannot(verb, need)}, nil
+		}
+		review, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Verb: verb, Group: need.Kind.Group, Resource: resource.Name, Namespace: need.Namespace, Name: need.Name}},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return nil, err
+		}
+		if !review.Status.Allowed {
+			return &check.Answer{State: check.NotPermitted, Message: a.missingRule(need, resource.Name, verbs...)}, nil
+		}
+	}
+	return nil, nil
+}
+
+func notServed(kind schema.GroupVersionKind) check.Answer {
+	return check.Answer{State: check.NotServed, Message: fmt.Sprintf("the API server does not serve %s in %s", kind.Kind, kind.GroupVersion())}
+}
+
+func refuseSecrets() check.Answer {
+	return check.Answer{State: check.NotPermitted, Message: "archmap reads no Secrets"}
+}
+
+func clusterScoped(kind schema.GroupVersionKind) check.Answer {
+	return check.Answer{State: check.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
+}
+
+// cannot says that the kind does not know the verb, and what to do.
+func cannot(verb string, need check.Need) string {
+	text := fmt.Sprintf("the API server cannot %s %s of %s", verb, need.Kind.Kind, need.Kind.GroupVersion())
+	if verb == "watch" {
+		return text + "; set observe: Poll in the check"
+	}
+	return text
+}
+
+// resource looks the kind up where the API server announces it, so that one that comes or goes is noticed.
+func (a *api) resource(need check.Need) (metav1.APIResource, error) {
+	list, err := a.kube.Discovery().ServerResourcesForGroupVersion(need.Kind.GroupVersion().String())
+	if err != nil {
+		return metav1.APIResource{}, err
+	}
+	for _, r := range list.APIResources {
+		if r.Kind == need.Kind.Kind && !strings.Contains(r.Name, "/") {
+			return r, nil
+		}
+	}
+	return metav1.APIResource{}, &meta.NoKindMatchError{GroupKind: need.Kind.GroupKind(), SearchedVersions: []string{need.Kind.Version}}
+}
+
+// missingRule is the RBAC rule that is asked for.
+func (a *api) missingRule(need check.Need, resource string, verbs ...string) string {
+	rule := fmt.Sprintf("apiGroups: [%q], resources: [%q], verbs: [%s]", need.Kind.Group, resource, strings.Join(verbs, ", "))
+	if need.Name != "" {
+		rule += fmt.Sprintf(", resourceNames: [%q]", need.Name)
+	}
+	where := "a ClusterRole"
+	if need.Namespace != "" {
+		where = "a Role in namespace " + need.Namespace + " or a ClusterRole"
+	}
+	return "grant " + a.who + " " + where + " with the rule " + rule
+}

@@ -1,0 +1,206 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+// maxParallelReads is how many requests a Reader has under way.
+const maxParallelReads = 16
+
+// stranger is a user whom no cluster knows. A reader who may do everything asks what he may not do.
+const stranger = "archmap:stranger"
+
+// Reader reads a cluster once, with the rights of whoever runs it. It asks only for what is needed.
+type Reader struct {
+	api    *api
+	mapper meta.RESTMapper
+	clock  *serverClock
+	// Progress, when set, is told how many of the reads are done; from one goroutine at a time.
+	Progress func(done, all int)
+}
+
+// NewReader makes a reader of the cluster behind config.
+func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)) (*Reader, error) {
+	config = rest.CopyConfig(config)
+	clock := &serverClock{}
+	config.Wrap(clock.wrap)
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("client of the cluster: %w", err)
+	}
+	mapper, err := newMapper(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("asking the cluster %s which kinds it serves: %w", config.Host, err)
+	}
+	api, err := newAPI(config, httpClient, mapper, "the user of this context")
+	if err != nil {
+		return nil, fmt.Errorf("client of the cluster: %w", err)
+	}
+	return &Reader{api: api, mapper: mapper, clock: clock}, nil
+}
+
+// Read reads what is needed. What cannot be read is part of what it returns; an error is that of the context.
+func (r *Reader) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
+	dump := &Dump{Coverage: Recorded, Responses: map[string]check.Response{}, Reviews: map[check.Review]ReviewAnswer{}}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxParallelReads)
+	needs = distinct(needs)
+	for _, need := range needs {
+		group.Go(func() error {
+			answer := r.read(ctx, need)
+			mu.Lock()
+			defer mu.Unlock()
+			dump.record(need, answer)
+			if r.Progress != nil {
+				r.Progress(len(dump.Reads), len(needs))
+			}
+			return ctx.Err()
+		})
+	}
+	err := group.Wait()
+	dump.Time = r.clock.now()
+	return dump, err
+}
+
+// distinct are the needs without what says how often they are to be met.
+func distinct(needs []check.Need) []check.Need {
+	var out []check.Need
+	seen := map[check.Need]bool{}
+	for _, need := range needs {
+		need = need.WithoutRefresh()
+		need.Interval = 0
+		if !seen[need] {
+			seen[need] = true
+			out = append(out, need)
+		}
+	}
+	return out
+}
+
+func (d *Dump) record(need check.Need, answer check.Answer) {
+	d.Reads = append(d.Reads, Read{Need: need, State: answer.State, Message: answer.Message})
+	switch {
+	case answer.State != check.Known:
+	case need.Path != "":
+		d.Responses[need.Path] = answer.Response
+	case need.Review != (check.Review{}):
+		d.Reviews[need.Review] = ReviewAnswer{Allowed: answer.Allowed, Reason: answer.Reason}
+	default:
+		d.Objects = append(d.Objects, answer.Objects...)
+	}
+}
+
+// read turns every outcome into an answer.
+func (r *Reader) read(ctx context.Context, need check.Need) check.Answer {
+	resource, problem := r.resource(need)
+	if problem != nil {
+		return *problem
+	}
+	answer, err := r.api.ask(ctx, need)
+	switch {
+	case err == nil && answer.Allowed:
+		return r.askForStranger(ctx, need.Review, answer)
+	case err == nil:
+		return answer
+	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+		verb := "list"
+		if need.Name != "" {
+			verb = "get"
+		}
+		return check.Answer{State: check.NotPermitted, Message: r.api.missingRule(need, resource, verb)}
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		return notServed(need.Kind)
+	}
+	return check.Answer{State: check.Failed, Message: err.Error()}
+}
+
+// resource is the name by which the API server serves the kind, or why it is not read.
+func (r *Reader) resource(need check.Need) (string, *check.Answer) {
+	if need.Kind == (schema.GroupVersionKind{}) {
+		return "", nil
+	}
+	mapping, err := r.mapper.RESTMapping(need.Kind.GroupKind(), need.Kind.Version)
+	switch {
+	case meta.IsNoMatchError(err):
+		return "", new(notServed(need.Kind))
+	case err != nil:
+		return "", &check.Answer{State: check.Failed, Message: err.Error()}
+	case need.Kind == secretKind:
+		return "", new(refuseSecrets())
+	case mapping.Scope.Name() == meta.RESTScopeNameRoot && need.Namespace != "":
+		return "", new(clusterScoped(need.Kind))
+	}
+	return mapping.Resource.Resource, nil
+}
+
+// askForStranger asks on behalf of somebody who surely may not: from what the API server says then, a refusal can be
+// read also by who may do everything. Without the right to ask that, the answer stands.
+func (r *Reader) askForStranger(ctx context.Context, review check.Review, own check.Answer) check.Answer {
+	answer, err := r.api.kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{User: stranger, Groups: []string{"system:authenticated"},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: review.Verb, Group: review.Group, Resource: review.Resource}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return own
+	}
+	return check.Answer{State: check.Known, Allowed: answer.Status.Allowed, Reason: answer.Status.Reason}
+}
+
+// serverClock is the time of the API server, as its answers tell it: whether a lease is stale must not depend on the
+// clock of whoever asks.
+type serverClock struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (c *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(request)
+		if err == nil {
+			c.note(response.Header.Get("Date"))
+		}
+		return response, err
+	})
+}
+
+func (c *serverClock) note(date string) {
+	t, err := http.ParseTime(date)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && t.After(c.last) {
+		c.last = t
+	}
+}
+
+// now is the time of the last answer, to the second; the clock of this machine when no answer told any.
+func (c *serverClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last.IsZero() {
+		return time.Now()
+	}
+	return c.last
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
