@@ -4,6 +4,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,19 +15,20 @@ import (
 
 // Departure is where a cluster is not what its documentation says.
 type Departure struct {
-	// Name of the mapping, or of the rule of the architecture that does not hold.
+	// Name of the mapping, of the rule that does not hold, or of what has a version that is not supported.
 	Name      string `json:"name"`
 	Component string `json:"component"`
-	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound, Partial or
-	// RulesViolated.
+	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound, Partial,
+	// RulesViolated, NewerThanAPIServer, TooFarBehind or TooFarFromKubelets.
 	Reason     string `json:"reason"`
 	Documented string `json:"documented"`
 	Observed   string `json:"observed"`
 	Message    string `json:"message"`
 }
 
-// Departures lists where a cluster departs from its documentation, in the order of the table. What is optional
-// and absent is no departure, and what cannot be seen is none that is known.
+// Departures lists where a cluster departs from its documentation: components in the order of the table, then rules
+// that do not hold, then versions that are not supported. What is optional and absent is no departure, and what
+// cannot be seen is none that is known.
 func Departures(p *Picture) []Departure {
 	words := p.platform()
 	out := []Departure{}
@@ -43,19 +45,51 @@ func Departures(p *Picture) []Departure {
 		out = append(out, x)
 	}
 	for _, v := range p.Architecture.Status.Violations {
-		x := Departure{Name: v.Rule, Component: "rule " + v.Rule, Reason: v1alpha1.ReasonRulesViolated, Message: v.Message}
-		for _, r := range p.Architecture.Spec.Rules {
-			if r.Name == v.Rule {
-				members := make([]string, len(r.Components))
-				for i, m := range r.Components {
-					members[i] = string(m)
-				}
-				x.Documented = string(r.Type) + " of " + joined(members)
-			}
+		out = append(out, Departure{Name: v.Rule, Component: "rule " + v.Rule, Reason: v1alpha1.ReasonRulesViolated,
+			Documented: p.ruled(v.Rule), Message: v.Message})
+	}
+	for _, s := range p.Architecture.Status.Skews {
+		if unsupported(s) {
+			out = append(out, p.skewed(s))
 		}
-		out = append(out, x)
 	}
 	return out
+}
+
+// ruled is what a rule demands: ExactlyOne of kubenet, azure-cni.
+func (p *Picture) ruled(name string) string {
+	for _, r := range p.Architecture.Spec.Rules {
+		if r.Name != name {
+			continue
+		}
+		members := make([]string, len(r.Components))
+		for i, m := range r.Components {
+			members[i] = string(m)
+		}
+		return string(r.Type) + " of " + joined(members)
+	}
+	return ""
+}
+
+// defaultMinorsBehind is the version skew that Kubernetes supports.
+const defaultMinorsBehind int32 = 3
+
+// skewed is a version that is not supported. A skew names a mapping, or one variant of it.
+func (p *Picture) skewed(s v1alpha1.VersionSkew) Departure {
+	most := defaultMinorsBehind
+	if n := p.Architecture.Spec.VersionSkew.MaxMinorsBehind; n != nil {
+		most = *n
+	}
+	documented := fmt.Sprintf("at most %s older than the API server, never newer", plural(int(most), "minor version"))
+	if s.Type == v1alpha1.SkewTooFarFromKubelets {
+		documented = fmt.Sprintf("at most %s away from the kubelets", plural(int(most), "minor version"))
+	}
+	x := Departure{Name: s.Name, Component: s.Name, Reason: string(s.Type), Documented: documented, Message: s.Message}
+	mapping, _, _ := strings.Cut(s.Name, "/")
+	if c, ok := p.component(mapping); ok {
+		x.Component, x.Observed = c.Spec.Component, c.Status.Version
+	}
+	return x
 }
 
 // compared is what stands in the documentation, and what was seen instead.
@@ -85,6 +119,8 @@ func DepartureTable(departures []Departure) Grid {
 
 // Comparison is what has changed between two pictures.
 type Comparison struct {
+	metav1.TypeMeta `json:",inline"`
+
 	From    Side     `json:"from"`
 	To      Side     `json:"to"`
 	Changes []Change `json:"changes"`
@@ -122,6 +158,8 @@ const (
 	NodesChanged ChangeKind = "Nodes"
 	// ImageChanged: another node image.
 	ImageChanged ChangeKind = "NodeImage"
+	// ConditionChanged: the cluster as a whole is complete, or its versions are supported, or no longer so.
+	ConditionChanged ChangeKind = "Condition"
 )
 
 // Change is one thing that has changed.
@@ -137,8 +175,8 @@ type Change struct {
 // Compare tells what has changed from one picture to another: before and after an upgrade, or between two
 // clusters.
 func Compare(from, to *Picture) Comparison {
-	out := Comparison{From: side(from), To: side(to), Changes: []Change{}}
-	out.note("cluster", "Kubernetes", VersionChanged, out.From.KubernetesVersion, out.To.KubernetesVersion)
+	out := Comparison{TypeMeta: exported("Comparison"), From: side(from), To: side(to), Changes: []Change{}}
+	out.cluster(from, to)
 	after := map[string]component{}
 	for _, c := range to.components() {
 		after[c.Name] = c
@@ -159,6 +197,19 @@ func Compare(from, to *Picture) Comparison {
 	}
 	out.pools(from, to)
 	return out
+}
+
+// cluster compares the clusters as wholes. That one is unhealthy follows from its components.
+func (x *Comparison) cluster(from, to *Picture) {
+	const name = "cluster"
+	x.note(name, "Kubernetes", VersionChanged, x.From.KubernetesVersion, x.To.KubernetesVersion)
+	if !from.judged() || !to.judged() {
+		return
+	}
+	for _, t := range []string{v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
+		was, is := from.condition(t), to.condition(t)
+		x.note(name, t, ConditionChanged, reasoned(was.Status, was.Reason), reasoned(is.Status, is.Reason))
+	}
 }
 
 func side(p *Picture) Side {

@@ -68,11 +68,20 @@ func (d *document) intro() {
 		return
 	}
 	d.line("\nSeen on %s at %s%s: %s.", code(d.Source), stamp(d.ObservedAt), d.version(), markdown(summary(d.all)))
-	for _, c := range d.Architecture.Status.Conditions {
-		if c.Type != v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
-			d.line("\n- **%s** is %s (%s): %s", markdown(c.Type), markdown(string(c.Status)), markdown(c.Reason), markdown(c.Message))
-		}
+	for _, note := range d.caveats() {
+		d.line("\n%s", markdown(note))
 	}
+	for i, c := range d.worthTelling() {
+		if i == 0 {
+			d.line("")
+		}
+		d.line("- **%s** is %s (%s): %s", markdown(c.Type), markdown(string(c.Status)), markdown(c.Reason), markdown(c.Message))
+	}
+}
+
+// worthTelling are the conditions of the cluster that are not as one would wish.
+func (d *document) worthTelling() []metav1.Condition {
+	return slices.DeleteFunc(d.conditions(), func(c metav1.Condition) bool { return c.Status == metav1.ConditionTrue })
 }
 
 func (d *document) version() string {
@@ -165,7 +174,7 @@ func (d *document) methods() {
 		if documented+observed == 0 {
 			continue
 		}
-		d.line("- **%s**: %s.%s", markdown(d.words.methodName(m.method)), m.explanation,
+		d.line("- **%s**: %s.%s", markdown(d.words.methodName(m.method)), m.explanation(markdown(d.words.provider)),
 			d.live(" Documented for %d of the components, observed for %d.", documented, observed))
 	}
 }
@@ -236,7 +245,7 @@ func (d *document) keyDetail(c component) {
 		d.line("- **Image in use**: %s, version %s", code(c.Status.Image), markdown(c.Status.Version))
 	}
 	for _, a := range c.advisories() {
-		d.line("- **%s**%s: %s", markdown(string(a.Type)), dated(a.Date), markdown(a.Message))
+		d.line("- **%s**%s: %s%s", markdown(string(a.Type)), dated(a.Date), markdown(a.Message), more(a.URL))
 	}
 }
 
@@ -245,6 +254,13 @@ func described(text string) string {
 		return ""
 	}
 	return ": " + markdown(text)
+}
+
+func more(address v1alpha1.WebAddress) string {
+	if url := webAddress(address); url != "" {
+		return " (" + link("more about it", url) + ")"
+	}
+	return ""
 }
 
 func dated(date string) string {

@@ -38,7 +38,7 @@ func Lookup(p *Picture, name string) *v1alpha1.ComponentMapping {
 
 // Explain writes everything about one component of the picture.
 func Explain(w io.Writer, p *Picture, m *v1alpha1.ComponentMapping, colour bool) error {
-	e := explanation{Picture: p, component: component{m, StateOf(m)}, words: p.platform(), colour: colour}
+	e := explanation{Picture: p, component: p.newComponent(m), words: p.platform(), colour: colour}
 	e.headline()
 	e.documented()
 	e.observed()
@@ -60,9 +60,6 @@ type explanation struct {
 	out    strings.Builder
 }
 
-// explainWidth is how wide texts run.
-const explainWidth = 100
-
 func (e *explanation) line(s string) { e.out.WriteString(strings.TrimRight(s, " ") + "\n") }
 
 func (e *explanation) section(title string) { e.line("\n" + title) }
@@ -73,7 +70,7 @@ func (e *explanation) text(s string) { e.hang("  ", s) }
 // hang writes a text whose further lines stand below its first.
 func (e *explanation) hang(first, s string) {
 	indent := strings.Repeat(" ", width(first))
-	for i, l := range wrap(clean(s), explainWidth-width(first), 0) {
+	for i, l := range wrap(clean(s), proseWidth-width(first), 0) {
 		if i == 0 {
 			e.line(first + l)
 		} else {
@@ -99,11 +96,14 @@ func (e *explanation) paint(s State, text string) string {
 func (e *explanation) headline() {
 	e.line(clean(e.Name) + ": " + clean(e.Spec.Component))
 	since := ""
-	if t := e.since(); !t.IsZero() {
-		since = fmt.Sprintf(" for %s, since %s", e.age(t), stamp(t))
+	if age := e.age(e.since()); age != "" {
+		since = " for " + age + ", since " + stamp(e.since())
 	}
 	e.line("  " + e.paint(e.state, e.state.Mark()+" "+e.state.Word()) + since)
 	e.text(e.Status.Message)
+	if words := reasonWords[e.reason()]; words != "" && e.state.Bad() {
+		e.text(e.reason() + ": " + words)
+	}
 	if ready := e.is(v1alpha1.ConditionReady); ready.Status != metav1.ConditionTrue {
 		e.text("Its verdicts are not current: " + strings.TrimSpace(ready.Reason+" "+ready.Message))
 	}
@@ -167,8 +167,8 @@ func (e *explanation) checks() {
 
 func (e *explanation) check(c checkView) {
 	since := ""
-	if t := c.LastTransitionTime.Time; !t.IsZero() {
-		since = " (" + e.age(t) + ")"
+	if age := e.age(c.LastTransitionTime.Time); age != "" {
+		since = " (" + age + ")"
 	}
 	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + clean(c.short) + ": " + e.paint(c.state, c.words()) + since)
 	e.hang("      ", c.reasoned())

@@ -66,7 +66,9 @@ func (g Grid) Text(w io.Writer, colour bool) error {
 		if i == 0 {
 			out.WriteString("\n")
 		}
-		out.WriteString(clean(n) + "\n")
+		for _, l := range wrap(clean(n), proseWidth, 0) {
+			out.WriteString(l + "\n")
+		}
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

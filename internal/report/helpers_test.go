@@ -20,40 +20,51 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/world"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func picture(t testing.TB, shape string) *report.Picture {
+// picture of a shape with faults; a fresh one each time.
+func picture(t testing.TB, shape string, faults ...reporttest.Fault) *report.Picture {
 	t.Helper()
-	read, ok := pictures[shape]
-	if !ok {
-		t.Fatalf("no picture of %s", shape)
+	if len(faults) > 0 {
+		return taken(t, func() (*report.Picture, error) { return reporttest.Picture(shape, faults...) })
 	}
+	read, _ := pictures.LoadOrStore(shape, sync.OnceValues(func() (*report.Picture, error) { return reporttest.Picture(shape) }))
+	return fresh(taken(t, read.(func() (*report.Picture, error))))
+}
+
+// pictures without faults, by shape; they are read once.
+var pictures sync.Map
+
+func taken(t testing.TB, read func() (*report.Picture, error)) *report.Picture {
+	t.Helper()
 	p, err := read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := *p
-	p.Architecture.DeepCopyInto(&fresh.Architecture)
-	fresh.Mappings = make([]v1alpha1.ComponentMapping, len(p.Mappings))
-	for i := range p.Mappings {
-		p.Mappings[i].DeepCopyInto(&fresh.Mappings[i])
-	}
-	return &fresh
-}
-
-// pictures are read once.
-var pictures = map[string]func() (*report.Picture, error){
-	reporttest.Documented: sync.OnceValues(func() (*report.Picture, error) { return reporttest.Picture(reporttest.Documented) }),
-	reporttest.Modern:     sync.OnceValues(func() (*report.Picture, error) { return reporttest.Picture(reporttest.Modern) }),
-}
-
-// broken is today's AKS where DNS crashes.
-func broken(t testing.TB) *report.Picture {
-	p := picture(t, reporttest.Modern)
-	reporttest.Break(p, "coredns", v1alpha1.ReasonCrashLooping, "Deployment kube-system/coredns: 0/2 available; container coredns of 2 pods crashes")
 	return p
+}
+
+func fresh(p *report.Picture) *report.Picture {
+	out := *p
+	p.Architecture.DeepCopyInto(&out.Architecture)
+	out.Mappings = make([]v1alpha1.ComponentMapping, len(p.Mappings))
+	for i := range p.Mappings {
+		p.Mappings[i].DeepCopyInto(&out.Mappings[i])
+	}
+	return &out
+}
+
+// crashing is today's AKS where DNS crashes; it is made once.
+var crashing = sync.OnceValues(func() (*report.Picture, error) {
+	return reporttest.Picture(reporttest.Modern, reporttest.Pods("Deployment kube-system/coredns", world.CrashLooping))
+})
+
+func broken(t testing.TB) *report.Picture {
+	t.Helper()
+	return fresh(taken(t, crashing))
 }
 
 // written is what a function writes.
@@ -99,7 +110,7 @@ func mapping(name string, present, healthy metav1.Condition) v1alpha1.ComponentM
 }
 
 func is(status metav1.ConditionStatus, reason string) metav1.Condition {
-	return metav1.Condition{Status: status, Reason: reason, Message: "because", LastTransitionTime: metav1.NewTime(reporttest.Now.Add(-time.Hour))}
+	return metav1.Condition{Status: status, Reason: reason, Message: "because", LastTransitionTime: metav1.NewTime(time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC))}
 }
 
 // big is a picture as large as the API allows.

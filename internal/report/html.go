@@ -102,6 +102,7 @@ type pageView struct {
 	Title, Platform, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
 
 	Verdict    State
+	Notes      []string
 	Conditions []metav1.Condition
 	Causes     []causeView
 	Violations []v1alpha1.Violation
@@ -110,17 +111,18 @@ type pageView struct {
 	States     []State
 	Components []componentView
 	Pools      []poolView
+	Upgrades   []v1alpha1.VersionSkew
 	Departures []Departure
 	Advisories []advisoryView
 }
 
-// Age and Stamp are for the template.
+// Age and Stamp are for the template. What was first seen when the picture was taken has no age.
 func (v pageView) Age(t time.Time) string   { return v.picture.age(t) }
 func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 
 type causeView struct {
-	Reason, Message, Since string
-	Components             []componentLink
+	Reason, Message, Since, Advice string
+	Components                     []componentLink
 }
 
 type categoryView struct {
@@ -186,7 +188,7 @@ func newPageView(p *Picture) pageView {
 	v := pageView{
 		picture: p, Title: pageTitle(p), Platform: words.name, Summary: summary(components), Source: p.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(p.ObservedAt), Verdict: p.Verdict(),
-		Conditions: status.Conditions, Violations: status.Violations, Departures: Departures(p),
+		Notes: p.caveats(), Conditions: p.conditions(), Violations: status.Violations, Departures: Departures(p), Upgrades: p.upgrades(),
 		Drawing: template.HTML(Draw(p, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
 	if ready, total := p.nodes(); total > 0 {
@@ -207,7 +209,7 @@ func newPageView(p *Picture) pageView {
 		}
 	}
 	for _, c := range p.causes() {
-		cause := causeView{Reason: c.Reason, Message: c.Message, Since: p.age(c.Since.Time)}
+		cause := causeView{Reason: c.Reason, Message: c.Message, Since: p.age(c.Since.Time), Advice: reasonWords[c.Reason]}
 		for _, name := range c.Components {
 			cause.Components = append(cause.Components, p.linkTo(name))
 		}

@@ -44,7 +44,7 @@ func (d *document) hybridModel() (title, text string) {
 		observed = append(observed, fmt.Sprintf("%s %d", kind.name, inCluster))
 	}
 	return "Hybrid Deployment Model", fmt.Sprintf(
-		"%s is a mix. Documented are %s: the control plane is the provider's, the node agents are the operating system's, add-ons run in Kubernetes; "+
+		"%s uses a mix. Documented are %s: the control plane is the provider's, the node agents are the operating system's, the add-ons run in Kubernetes; "+
 			"some components count twice.%s",
 		markdown(d.words.short), joined(documented), d.live(" Observed: %s.", joined(observed)))
 }
@@ -64,7 +64,7 @@ func (d *document) cloudController() (title, text string) {
 	if url := webAddress(c.Spec.Implementation.Source.URL); url != "" {
 		source = link(url, url)
 	}
-	text = fmt.Sprintf("documented to run as %s of Kubernetes, with leader election, from %s.",
+	text = fmt.Sprintf("documented as a standard %s of Kubernetes with leader election; its source is %s.",
 		markdown(d.words.methodNames(c.Spec.Implementation.Methods)), source)
 	switch {
 	case !d.Live:
@@ -99,7 +99,7 @@ func (d *document) storagePattern() (title, text string) {
 		}
 	}
 	return "CSI Pattern", fmt.Sprintf(
-		"storage drivers (%s) follow the pattern of CSI, a controller Deployment and a DaemonSet on the nodes.%s", names(drivers),
+		"storage drivers (%s) follow the standard CSI pattern: a Deployment for the controller and a DaemonSet for the node plugins.%s", names(drivers),
 		d.live(" Present are %d of %d: %d with the controller as a Deployment, %d with a hidden one.", present, len(drivers), deployed, concealed))
 }
 
@@ -115,7 +115,7 @@ func (d *document) nodeAgents() (title, text string) {
 	}))
 	ready, total := d.nodes()
 	return "Node Agent Strategy", fmt.Sprintf(
-		"the core of each node (%s) runs as systemd services: it starts early, before Kubernetes, and does not depend on it for reliability.%s", names(agents),
+		"the core node components (%s) run as systemd services: reliability and early startup do not depend on Kubernetes.%s", namesInFull(agents),
 		d.live(" Observed for %d of %d; %d of %d nodes are ready.", observed, len(agents), ready, total))
 }
 
@@ -132,7 +132,7 @@ func (d *document) addOnEcosystem() (title, text string) {
 	}
 	present := slices.DeleteFunc(slices.Clone(addOns), func(c component) bool { return !c.found() })
 	return "Add-on Ecosystem", fmt.Sprintf(
-		"optional features such as monitoring, ingress and autoscaling are workloads of Kubernetes like any other: %s.%s", names(addOns),
+		"optional features such as monitoring, ingress and autoscaling are deployed as standard Kubernetes workloads: %s.%s", names(addOns),
 		d.live(" Present are %d of %d.", len(present), len(addOns)))
 }
 
@@ -147,8 +147,8 @@ func (d *document) integrationPoints() (title, text string) {
 	}
 	present := slices.DeleteFunc(slices.Clone(points), func(c component) bool { return !c.found() })
 	return markdown(d.words.provider) + " Integration Points", fmt.Sprintf(
-		"what is specific to %s is encapsulated in dedicated components, those that integrate with the %ss among them: %s.%s",
-		markdown(d.words.provider), markdown(d.words.api), names(points), d.live(" Present are %d of %d.", len(present), len(points)))
+		"all logic that is %s-specific is encapsulated in dedicated components, which integrate with the APIs of %s, such as the %s: %s.%s",
+		markdown(d.words.provider), markdown(d.words.provider), markdown(d.words.api), names(points), d.live(" Present are %d of %d.", len(present), len(points)))
 }
 
 // names lists components for a sentence of Markdown.
@@ -156,6 +156,19 @@ func names(components []component) string {
 	out := make([]string, len(components))
 	for i, c := range components {
 		out[i] = markdown(c.Spec.Component)
+	}
+	return joined(out)
+}
+
+// namesInFull adds what implements a component where its own name does not say it: kubelet, Container Runtime
+// (containerd).
+func namesInFull(components []component) string {
+	out := make([]string, len(components))
+	for i, c := range components {
+		out[i] = markdown(c.Spec.Component)
+		if doc := c.Spec.Implementation.Name; !strings.Contains(doc, c.Spec.Component) {
+			out[i] += " (" + markdown(doc) + ")"
+		}
 	}
 	return joined(out)
 }

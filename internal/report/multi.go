@@ -4,9 +4,6 @@
 package report
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
@@ -94,12 +91,7 @@ func union(clusters []Cluster) []component {
 }
 
 // Worst is the worst verdict of clusters: what could not be read cannot be told.
-func Worst(clusters []Cluster) State {
-	order := []State{Healthy, Unknown, Unhealthy}
-	return slices.MaxFunc(append([]State{Healthy}, verdictsOf(clusters)...), func(a, b State) int {
-		return cmp.Compare(slices.Index(order, a), slices.Index(order, b))
-	})
-}
+func Worst(clusters []Cluster) State { return worstOf(verdictsOf(clusters)) }
 
 func verdictsOf(clusters []Cluster) []State {
 	out := make([]State, len(clusters))

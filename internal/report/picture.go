@@ -29,63 +29,6 @@ type Picture struct {
 	ObservedAt time.Time
 }
 
-// Verdict sums the picture up: Unhealthy when something is wrong or missing, Unknown when it cannot be told,
-// else Healthy.
-func (p *Picture) Verdict() State {
-	if len(p.Architecture.Status.Conditions) == 0 {
-		return verdictOf(p.components())
-	}
-	worst := Healthy
-	for _, t := range []string{v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
-		switch c := find(p.Architecture.Status.Conditions, t); {
-		case c.Status == metav1.ConditionFalse && t != v1alpha1.ConditionPlatformDetected:
-			return Unhealthy
-		case c.Status != metav1.ConditionTrue:
-			worst = Unknown
-		}
-	}
-	return worst
-}
-
-// verdictOf sums up components that no architecture takes in. That the health of one can never be seen is no
-// reason for doubt.
-func verdictOf(components []component) State {
-	present, doubt := false, false
-	for _, c := range components {
-		if c.state.Bad() {
-			return Unhealthy
-		}
-		present = present || c.state.present()
-		never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
-		doubt = doubt || (!never && (c.state == Unknown || c.state == HealthUnknown))
-	}
-	if doubt || !present {
-		return Unknown
-	}
-	return Healthy
-}
-
-// causes are those of the architecture; without one, what is wrong with each component.
-func (p *Picture) causes() []v1alpha1.Cause {
-	if len(p.Architecture.Status.Conditions) > 0 {
-		return p.Architecture.Status.Causes
-	}
-	var out []v1alpha1.Cause
-	for _, c := range p.components() {
-		if !c.state.Bad() {
-			continue
-		}
-		decisive := c.is(v1alpha1.ConditionPresent)
-		if c.state == Unhealthy {
-			decisive = c.is(v1alpha1.ConditionHealthy)
-		}
-		out = append(out, v1alpha1.Cause{
-			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
-		})
-	}
-	return out
-}
-
 // component is one row of all listings.
 type component struct {
 	*v1alpha1.ComponentMapping
@@ -96,7 +39,7 @@ type component struct {
 func (p *Picture) components() []component {
 	out := make([]component, len(p.Mappings))
 	for i := range p.Mappings {
-		out[i] = component{&p.Mappings[i], StateOf(&p.Mappings[i])}
+		out[i] = p.newComponent(&p.Mappings[i])
 	}
 	slices.SortStableFunc(out, func(a, b component) int {
 		return cmp.Or(
@@ -113,7 +56,16 @@ func (p *Picture) component(name string) (component, bool) {
 	if i < 0 {
 		return component{}, false
 	}
-	return component{&p.Mappings[i], StateOf(&p.Mappings[i])}, true
+	return p.newComponent(&p.Mappings[i]), true
+}
+
+// newComponent gives a mapping its state. Nothing is missing where nothing is required.
+func (p *Picture) newComponent(m *v1alpha1.ComponentMapping) component {
+	c := component{m, StateOf(m)}
+	if c.state == Missing && p.judged() && !p.claimed() {
+		c.state = Absent
+	}
+	return c
 }
 
 func (c component) order() int32 {
@@ -239,12 +191,13 @@ func summary(components []component) string {
 	return text
 }
 
-// age is how long ago something was when the picture was taken, as kubectl writes it.
+// age is how long ago something was when the picture was taken, as kubectl writes it. What was first seen then may
+// be of any age.
 func (p *Picture) age(t time.Time) string {
-	if t.IsZero() {
+	if t.IsZero() || !t.Before(p.ObservedAt) {
 		return ""
 	}
-	return duration.HumanDuration(max(0, p.ObservedAt.Sub(t)))
+	return duration.HumanDuration(p.ObservedAt.Sub(t))
 }
 
 // stamp writes a time in full.
@@ -271,15 +224,16 @@ func number(n *int32) int32 {
 	return *n
 }
 
-// poolState is the state of a node pool. Nodes that are not ready are a fault when a component on the nodes
-// is hurt; otherwise they join, or were stopped on purpose.
+// nodeFaults are the reasons of what is unhealthy by the fault of nodes.
+var nodeFaults = []string{v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodesUnhealthy}
+
+// poolState is the state of a node pool. Nodes that are not ready are a fault when they hurt a component;
+// otherwise they join, or were stopped on purpose.
 func poolState(pool v1alpha1.NodePool, components []component) State {
 	switch {
 	case number(pool.Ready) >= number(pool.Nodes):
 		return Healthy
-	case slices.ContainsFunc(components, func(c component) bool {
-		return c.Spec.Placement == v1alpha1.PlacementNode && c.state == Unhealthy
-	}):
+	case slices.ContainsFunc(components, func(c component) bool { return unhealthy(c) && slices.Contains(nodeFaults, c.reason()) }):
 		return Unhealthy
 	}
 	return Progressing

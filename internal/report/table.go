@@ -5,13 +5,15 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide.
+// Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide. Its notes
+// are those of the picture.
 func Table(p *Picture, wide bool) Grid {
-	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}}
+	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}, Notes: p.Notes()}
 	if wide {
 		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message")
 	}
@@ -32,7 +34,7 @@ func Table(p *Picture, wide bool) Grid {
 	return g
 }
 
-// NodePools lists the node pools.
+// NodePools lists the node pools. Its notes tell of pools that are being upgraded.
 func NodePools(p *Picture) Grid {
 	g := Grid{Header: []string{"Pool", "Mode", "OS", "Ready", "Kubelet", "Runtime", headImage}}
 	components := p.components()
@@ -40,6 +42,28 @@ func NodePools(p *Picture) Grid {
 		cells := row(pool.Name, pool.Mode, pool.OS)
 		cells = append(cells, Cell{Text: readyNodes(pool), State: poolState(pool, components)})
 		g.Rows = append(g.Rows, append(cells, row(pool.KubeletVersions, pool.ContainerRuntimes, pool.NodeImages)...))
+	}
+	for _, s := range p.upgrades() {
+		g.Notes = append(g.Notes, "Node pool "+s.Name+": "+s.Message)
+	}
+	return g
+}
+
+// upgrades are the pools whose nodes are not alike, as while they are upgraded. That is supported.
+func (p *Picture) upgrades() []v1alpha1.VersionSkew {
+	return slices.DeleteFunc(slices.Clone(p.Architecture.Status.Skews), unsupported)
+}
+
+// unsupported says that versions must not differ so.
+func unsupported(s v1alpha1.VersionSkew) bool {
+	return s.Type != v1alpha1.SkewMixedKubelets && s.Type != v1alpha1.SkewMixedNodeImages
+}
+
+// Advisories lists what is known of what is in the cluster: retirements, renames and the like.
+func Advisories(p *Picture) Grid {
+	g := Grid{Header: []string{headName, headComponent, "Type", "Date", "Message", "URL"}}
+	for _, a := range p.advisories() {
+		g.Rows = append(g.Rows, row(a.component.Name, a.component.Spec.Component, string(a.Type), a.Date, a.Message, webAddress(a.URL)))
 	}
 	return g
 }

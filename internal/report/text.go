@@ -30,6 +30,9 @@ func clean(s string) string {
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 }
 
+// proseWidth is how wide sentences run on a terminal.
+const proseWidth = 100
+
 func width(s string) int { return displaywidth.String(s) }
 
 // pad fills a text up to a number of columns.

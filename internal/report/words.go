@@ -40,23 +40,28 @@ const (
 	headImage     = "Image"
 )
 
-// methodWords are the implementation methods in the order of listings.
+// methodWords are the implementation methods in the order of listings. The explanation of one has room for the
+// provider's name.
 var methodWords = []struct {
 	method      v1alpha1.ImplementationMethod
 	short, name string
-	explanation string
+	explanation func(provider string) string
 }{
-	{v1alpha1.MethodPlatformService, "hosted", "Platform Service",
-		"fully managed by the provider beside or inside its control plane: the customer has no visibility of it and no control over it. " +
-			"It shows only in traces, such as a leader lease that is renewed"},
+	{v1alpha1.MethodPlatformService, "hosted", "Platform Service", func(provider string) string {
+		return "components fully managed by the control plane of " + provider + " or beside it, with no customer visibility and no customer control. " +
+			"They show only in traces, such as a leader lease that is renewed"
+	}},
 	{v1alpha1.MethodSystemdService, "systemd", "systemd service",
-		"a Linux system service directly on the host OS of each node, started by systemd and not by Kubernetes"},
-	{v1alpha1.MethodDaemonSet, "ds", "DaemonSet", "a workload of Kubernetes that keeps one pod on every node, or on every selected one"},
-	{v1alpha1.MethodDeployment, "deploy", "Deployment", "the usual workload of Kubernetes, with replica management and rolling updates"},
-	{v1alpha1.MethodStatefulSet, "sts", "StatefulSet", "a workload of Kubernetes whose replicas each keep a name and their storage"},
+		always("the traditional Linux way: system services running directly on the host OS of each node, started by systemd and not by Kubernetes")},
+	{v1alpha1.MethodDaemonSet, "ds", "DaemonSet",
+		always("a Kubernetes workload, which ensures that one pod runs on every node of the cluster, or on every selected one")},
+	{v1alpha1.MethodDeployment, "deploy", "Deployment", always("the standard Kubernetes workload, with replica management and rolling updates")},
+	{v1alpha1.MethodStatefulSet, "sts", "StatefulSet", always("a Kubernetes workload whose replicas each keep a name and their storage")},
 	{v1alpha1.MethodHostBinary, "binary", "Host Binary",
-		"an executable on the disk of the host OS, typically in `/opt/cni/bin/`, that is called when it is needed"},
+		always("a binary executable, installed directly on the host OS (typically in `/opt/cni/bin/`) and called when it is needed")},
 }
+
+func always(text string) func(string) string { return func(string) string { return text } }
 
 // methodName is a method as a document writes it: Azure Platform Service.
 func (p platform) methodName(method v1alpha1.ImplementationMethod) string {
@@ -130,4 +135,21 @@ var evidenceWords = map[v1alpha1.Evidence]string{
 	v1alpha1.EvidenceDirect:   "the component itself was seen",
 	v1alpha1.EvidenceIndirect: "only traces of it were seen",
 	v1alpha1.EvidenceNone:     "nothing of it was seen",
+}
+
+// reasonWords say what the reason of a fault means, and what to do.
+var reasonWords = map[string]string{
+	v1alpha1.ReasonNodeFault:           "the nodes need help, not what runs on them; it recovers with them",
+	v1alpha1.ReasonNodesUnhealthy:      "nodes do not meet what is asked of them; look at their conditions",
+	v1alpha1.ReasonUnschedulable:       "no node takes the pods; look for room, taints and selectors",
+	v1alpha1.ReasonImagePullFailed:     "an image does not arrive; look at its name, the registry and the way to it",
+	v1alpha1.ReasonCrashLooping:        "a container ends again and again; look at the log of its last run (kubectl logs --previous)",
+	v1alpha1.ReasonNotReady:            "the containers run but are not ready; look at their probes and logs",
+	v1alpha1.ReasonAdmissionDenied:     "the API server refuses the pods; look at quotas, policies and webhooks",
+	v1alpha1.ReasonRolloutStuck:        "a roll-out does not come to its end; look at its newest pods",
+	v1alpha1.ReasonWorkloadUnavailable: "pods are missing, and nothing tells why; look at the events of the workload",
+	v1alpha1.ReasonLeaseStale:          "its leader has fallen silent; it is down, or cut off from the API server",
+	v1alpha1.ReasonNoHolder:            "nobody leads it; it is not running",
+	v1alpha1.ReasonEndpointFailing:     "the API server itself says so",
+	v1alpha1.ReasonPartial:             "an installation, an upgrade or a removal has stopped half-way, or something deleted a part",
 }

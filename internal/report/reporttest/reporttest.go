@@ -5,15 +5,14 @@
 package reporttest
 
 import (
-	"embed"
+	"maps"
+	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
-
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/world"
 )
 
 const (
@@ -21,80 +20,104 @@ const (
 	Documented = "documented"
 	// Modern is the shape of today's AKS.
 	Modern = "overlay-cilium"
+	// Elsewhere is the shape of a cluster that is not AKS.
+	Elsewhere = "kubeadm"
 )
 
-// Now is when the pictures are taken.
-var Now = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
+const (
+	// Watched is how long a cluster has been watched when its picture is taken.
+	Watched = 48 * time.Hour
+	// Faulty is how long it has had its faults by then.
+	Faulty = 10 * time.Minute
+)
 
-//go:embed *.yaml
-var statuses embed.FS
+// Fault changes a world.
+type Fault func(*world.World) error
 
-// Picture is the shipped catalogue with the statuses that it has on a cluster of the shape.
-func Picture(shape string) (*report.Picture, error) {
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+// Picture is what archmap says of a shape that has been well for long, and has had the faults for a while.
+func Picture(shape string, faults ...Fault) (*report.Picture, error) {
+	loaded, err := shapes.Load(shape)
 	if err != nil {
 		return nil, err
 	}
-	text, err := statuses.ReadFile(shape + ".yaml")
+	w, err := world.New(loaded)
 	if err != nil {
 		return nil, err
 	}
-	var judged struct {
-		Architecture v1alpha1.ClusterArchitectureStatus         `json:"architecture"`
-		Mappings     map[string]v1alpha1.ComponentMappingStatus `json:"mappings"`
-	}
-	if err := yaml.Unmarshal(text, &judged); err != nil {
+	if _, err := w.Judge(); err != nil {
 		return nil, err
 	}
-	p := &report.Picture{Architecture: loaded.Architectures[0], Mappings: loaded.Mappings, Source: shape, ObservedAt: Now}
-	p.Architecture.Status = judged.Architecture
-	for i := range p.Mappings {
-		m := &p.Mappings[i]
-		m.Generation, m.Status = 1, judged.Mappings[m.Name]
+	w.Advance(Watched - Faulty)
+	for _, fault := range faults {
+		if err := fault(w); err != nil {
+			return nil, err
+		}
+	}
+	verdicts, err := w.Run(Faulty, time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	p := &report.Picture{Architecture: *verdicts.Architecture, Source: shape, ObservedAt: w.Now()}
+	for _, name := range slices.Sorted(maps.Keys(verdicts.Mappings)) {
+		p.Mappings = append(p.Mappings, *verdicts.Mappings[name].DeepCopy())
 	}
 	return p, nil
 }
 
-// Mapping is one of a picture, to be changed; nil when there is none of the name.
+// Mapping is one of a picture; nil when there is none of the name.
 func Mapping(p *report.Picture, name string) *v1alpha1.ComponentMapping {
-	for i := range p.Mappings {
-		if p.Mappings[i].Name == name {
-			return &p.Mappings[i]
-		}
+	i := slices.IndexFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &p.Mappings[i]
 }
 
-// Break makes a mapping unhealthy, since five minutes, and names it as a cause.
-func Break(p *report.Picture, name, reason, message string) {
-	m := Mapping(p, name)
-	SetCondition(m, v1alpha1.ConditionHealthy, metav1.ConditionFalse, reason, message)
-	m.Status.Message = message
-	for i := range m.Status.Checks {
-		if c := &m.Status.Checks[i]; c.Healthy == v1alpha1.VerdictTrue {
-			c.Healthy, c.Reason, c.Message = v1alpha1.VerdictFalse, reason, message
-			c.LastTransitionTime = metav1.NewTime(Now.Add(-5 * time.Minute))
-			break
-		}
-	}
-	a := &p.Architecture.Status
-	a.Causes = append(a.Causes, v1alpha1.Cause{Reason: reason, Message: message, Components: []string{name}, Since: metav1.NewTime(Now.Add(-5 * time.Minute))})
-	setCondition(&a.Conditions, v1alpha1.ConditionHealthy, metav1.ConditionFalse, v1alpha1.ReasonComponentsUnhealthy, "unhealthy: "+name)
+// Pods are faulty in all replicas of a workload, such as "Deployment kube-system/coredns".
+func Pods(workload string, state world.PodState) Fault {
+	return on(workload, func(w *world.World, ref world.Ref) error { return w.SetPods(ref, world.Pods{State: state}) })
 }
 
-// SetCondition gives a mapping a condition, since five minutes.
-func SetCondition(m *v1alpha1.ComponentMapping, conditionType string, status metav1.ConditionStatus, reason, message string) {
-	setCondition(&m.Status.Conditions, conditionType, status, reason, message)
+// Gone is an object that was deleted.
+func Gone(object string) Fault {
+	return on(object, func(w *world.World, ref world.Ref) error { return w.Delete(ref) })
 }
 
-func setCondition(conditions *[]metav1.Condition, conditionType string, status metav1.ConditionStatus, reason, message string) {
-	c := metav1.Condition{Type: conditionType, Status: status, Reason: reason, Message: message,
-		LastTransitionTime: metav1.NewTime(Now.Add(-5 * time.Minute))}
-	for i := range *conditions {
-		if (*conditions)[i].Type == conditionType {
-			(*conditions)[i] = c
-			return
+// Patched is an object with other fields.
+func Patched(object string, patch map[string]any) Fault {
+	return on(object, func(w *world.World, ref world.Ref) error { return w.Patch(ref, patch) })
+}
+
+// Node is one of a pool, such as user/0, in a state.
+func Node(place string, state world.NodeState) Fault {
+	return func(w *world.World) error {
+		name, err := w.NodeName(place)
+		if err != nil {
+			return err
 		}
+		return w.SetNode(name, state)
 	}
-	*conditions = append(*conditions, c)
+}
+
+// Kubelet is another version of that of a node of a pool.
+func Kubelet(place, version string) Fault {
+	return func(w *world.World) error {
+		name, err := w.NodeName(place)
+		if err != nil {
+			return err
+		}
+		return w.Patch(world.Ref{Kind: "Node", Name: name}, map[string]any{
+			"status": map[string]any{"nodeInfo": map[string]any{"kubeletVersion": version}},
+		})
+	}
+}
+
+func on(object string, do func(*world.World, world.Ref) error) Fault {
+	return func(w *world.World) error {
+		ref, err := world.ParseRef(object)
+		if err != nil {
+			return err
+		}
+		return do(w, ref)
+	}
 }

@@ -1,0 +1,112 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Export is a picture for programs: a v1 List of the ClusterArchitecture, if there is one, and of the
+// ComponentMappings in the order of the table, each with its status, as the operator keeps them in a cluster. What
+// reads one reads the other.
+func Export(p *Picture) *metav1.List {
+	list := &metav1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{}}
+	if p.hasArchitecture() {
+		a := p.Architecture.DeepCopy()
+		a.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(architectureKind))
+		a.ManagedFields = nil // as kubectl get
+		list.Items = append(list.Items, runtime.RawExtension{Object: a})
+	}
+	for _, c := range p.components() {
+		m := c.DeepCopy()
+		m.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(mappingKind))
+		m.ManagedFields = nil
+		list.Items = append(list.Items, runtime.RawExtension{Object: m})
+	}
+	return list
+}
+
+const (
+	architectureKind = "ClusterArchitecture"
+	mappingKind      = "ComponentMapping"
+
+	architectureResource = "clusterarchitecture"
+	mappingResource      = "componentmapping"
+)
+
+// ObjectNames are the objects of Export as -o name writes them, such as
+// componentmapping.architecture.archmap.dev/coredns.
+func ObjectNames(p *Picture) []string {
+	var names []string
+	if p.hasArchitecture() {
+		names = append(names, resourceName(architectureResource, p.Architecture.Name))
+	}
+	for _, c := range p.components() {
+		names = append(names, resourceName(mappingResource, c.Name))
+	}
+	return names
+}
+
+func resourceName(resource, name string) string {
+	return resource + "." + v1alpha1.GroupVersion.Group + "/" + clean(name)
+}
+
+func (p *Picture) hasArchitecture() bool { return p.Architecture.Name != "" || p.judged() }
+
+// exportVersion is that of the outputs that are no objects of Kubernetes. A change that breaks their readers gets
+// another one.
+const exportVersion = "report.archmap.dev/v1alpha1"
+
+func exported(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: exportVersion, Kind: kind}
+}
+
+// DepartureList is what Departures finds, for programs.
+type DepartureList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	Source     string      `json:"source,omitempty"`
+	ObservedAt metav1.Time `json:"observedAt,omitzero"`
+	Items      []Departure `json:"items"`
+}
+
+// ExportDepartures lists where a cluster departs from its documentation.
+func ExportDepartures(p *Picture) DepartureList {
+	return DepartureList{TypeMeta: exported("DepartureList"), Source: p.Source, ObservedAt: metav1.NewTime(p.ObservedAt), Items: Departures(p)}
+}
+
+// ClusterList is several clusters, for programs.
+type ClusterList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	Items []ClusterItem `json:"items"`
+}
+
+// ClusterItem is one of several clusters. One that could not be read has an error in place of objects.
+type ClusterItem struct {
+	Name       string      `json:"name"`
+	Verdict    State       `json:"verdict"`
+	ObservedAt metav1.Time `json:"observedAt,omitzero"`
+	Error      string      `json:"error,omitempty"`
+	// Objects are what Export has of the cluster.
+	Objects []runtime.RawExtension `json:"objects,omitempty"`
+}
+
+// ExportClusters is what Clusters lists.
+func ExportClusters(clusters []Cluster) ClusterList {
+	out := ClusterList{TypeMeta: exported("ClusterList"), Items: []ClusterItem{}}
+	for _, c := range clusters {
+		item := ClusterItem{Name: c.Name, Verdict: Unknown}
+		if c.Picture == nil {
+			item.Error = reasonOf(c.Err)
+		} else {
+			item.Verdict, item.ObservedAt, item.Objects = c.Picture.Verdict(), metav1.NewTime(c.Picture.ObservedAt), Export(c.Picture).Items
+		}
+		out.Items = append(out.Items, item)
+	}
+	return out
+}

@@ -1,0 +1,316 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report_test
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/report/reporttest"
+)
+
+// facts of the architecture table, as the catalogue's testdata has them.
+type facts struct {
+	Rows       []factRow            `json:"rows"`
+	Methods    []factMethod         `json:"methods"`
+	KeyDetails []factKeyDetails     `json:"keyDetails"`
+	Insights   []factInsight        `json:"insights"`
+	References []v1alpha1.Reference `json:"references"`
+}
+
+type factRow struct {
+	Mapping        string          `json:"mapping"`
+	Section        string          `json:"section"`
+	Component      string          `json:"component"`
+	Implementation string          `json:"implementation"`
+	Source         v1alpha1.Source `json:"source"`
+	Method         string          `json:"method"`
+	Image          string          `json:"image"`
+	MinVersion     string          `json:"minVersion"`
+	Details        []string        `json:"details"`
+}
+
+type factMethod struct {
+	Name        string `json:"name"`
+	Explanation string `json:"explanation"`
+}
+
+type factKeyDetails struct {
+	Mapping    string              `json:"mapping"`
+	Repository string              `json:"repository"`
+	Details    []string            `json:"details"`
+	Artifacts  []v1alpha1.Artifact `json:"artifacts"`
+}
+
+type factInsight struct {
+	Name     string            `json:"name"`
+	Text     string            `json:"text"`
+	Mappings map[string]string `json:"mappings"`
+}
+
+func readFacts(t *testing.T) facts {
+	t.Helper()
+	text, err := os.ReadFile("../../config/catalog/testdata/architecture-table.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f facts
+	if err := yaml.UnmarshalStrict(text, &f); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+var (
+	escaped    = regexp.MustCompile(`\\([^A-Za-z0-9 ])`)
+	linkWithin = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
+)
+
+// rendered is Markdown as its reader sees it; a link is its text and its address.
+func rendered(markdown string) string {
+	plain := strings.NewReplacer("**", "", "`", "").Replace(linkWithin.ReplaceAllString(markdown, "$1 <$2>"))
+	return html.UnescapeString(escaped.ReplaceAllString(plain, "$1"))
+}
+
+// mapped is a mapping document taken apart.
+type mapped struct {
+	// rows of the table by their component, cell by cell, and the section that each stands in.
+	rows     map[string][]string
+	sections map[string]string
+	// parts are what stands below each heading, up to the next one.
+	parts map[string]string
+}
+
+func takeApart(document string) mapped {
+	m := mapped{rows: map[string][]string{}, sections: map[string]string{}, parts: map[string]string{}}
+	section, heading := "", ""
+	for line := range strings.Lines(document) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			heading = rendered(strings.TrimSpace(title))
+			continue
+		}
+		m.parts[heading] += rendered(line)
+		if !strings.HasPrefix(line, "| **") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(rendered(cells[i]))
+		}
+		if strings.Join(cells[1:], "") == "" {
+			section = cells[0]
+		} else {
+			m.rows[cells[0]], m.sections[cells[0]] = cells, section
+		}
+	}
+	return m
+}
+
+// missing are the facts that a document does not tell where they belong.
+type missing []string
+
+func (m *missing) expect(holds bool, fact string, args ...any) {
+	if !holds {
+		*m = append(*m, fmt.Sprintf(fact, args...))
+	}
+}
+
+// bulleted says that a cell has a statement as a bullet of its own.
+func bulleted(cell, statement string) bool {
+	return slices.Contains(strings.Split(cell, "<br/>"), "• "+statement)
+}
+
+// missingFrom a document are the facts of the table.
+func (f facts) missingFrom(document string) []string {
+	var out missing
+	m := takeApart(document)
+	f.rows(&out, m)
+	f.keyDetails(&out, m)
+	methods := m.parts["Deployment Types Explained"]
+	for _, method := range f.Methods {
+		told := lineOf(methods, "- "+method.Name+": ")
+		out.expect(told != "", "method %s", method.Name)
+		out.words("method "+method.Name, method.Explanation, told)
+	}
+	f.insights(&out, m)
+	for _, r := range f.References {
+		out.expect(lineOf(m.parts["References"], fmt.Sprintf("- %s <%s>", r.Name, r.URL)) != "", "reference %s", r.Name)
+	}
+	return out
+}
+
+func (f facts) rows(out *missing, m mapped) {
+	for _, r := range f.Rows {
+		cells := m.rows[r.Component]
+		if len(cells) < 5 {
+			out.expect(false, "row %s", r.Component)
+			continue
+		}
+		source := r.Source.Name
+		if r.Source.URL != "" {
+			source += fmt.Sprintf(" <%s>", r.Source.URL)
+		}
+		out.expect(m.sections[r.Component] == r.Section, "row %s: section %s", r.Component, r.Section)
+		out.expect(cells[1] == r.Implementation, "row %s: implementation %s", r.Component, r.Implementation)
+		out.expect(cells[2] == source, "row %s: source %s", r.Component, source)
+		out.expect(cells[3] == r.Method, "row %s: method %s", r.Component, r.Method)
+		out.expect(strings.Contains(cells[4], r.Image), "row %s: image %s", r.Component, r.Image)
+		out.expect(strings.Contains(cells[4], r.MinVersion), "row %s: version %s", r.Component, r.MinVersion)
+		for _, d := range r.Details {
+			out.expect(bulleted(cells[4], d), "row %s: %s", r.Component, d)
+		}
+	}
+}
+
+// row of a mapping in a document; nil when it has none.
+func (f facts) row(m mapped, mapping string) []string {
+	for _, r := range f.Rows {
+		if cells := m.rows[r.Component]; r.Mapping == mapping && len(cells) >= 5 {
+			return cells
+		}
+	}
+	return nil
+}
+
+// keyDetails stand below a heading of their own, named like the implementation, or as details in the row.
+func (f facts) keyDetails(out *missing, m mapped) {
+	for _, k := range f.KeyDetails {
+		cells := f.row(m, k.Mapping)
+		if cells == nil {
+			out.expect(false, "key details %s", k.Mapping)
+			continue
+		}
+		part := m.parts[cells[1]]
+		out.expect(strings.Contains(part, k.Repository), "key details %s: repository %s", k.Mapping, k.Repository)
+		for _, d := range k.Details {
+			out.expect(bulleted(cells[4], d), "key details %s: %s", k.Mapping, d)
+		}
+		for _, a := range k.Artifacts {
+			told := lineOf(part, fmt.Sprintf("- %s: %s", artifactKinds[a.Type], a.Name))
+			out.expect(told != "" && strings.Contains(told, a.Description), "key details %s: %s %s", k.Mapping, a.Type, a.Name)
+		}
+	}
+}
+
+var artifactKinds = map[v1alpha1.ArtifactType]string{
+	"Image": "Image", "Binary": "Binary", "SourceFile": "Key implementation file", "Package": "Package",
+}
+
+// inAllRows are the insights whose components are only examples: the rows tell how each runs.
+var inAllRows = []string{"Hybrid Deployment Model", "Cloud Controller Manager"}
+
+func (f facts) insights(out *missing, m mapped) {
+	for _, i := range f.Insights {
+		told := lineOf(m.parts["Key Implementation Insights"], fmt.Sprintf(". %s: ", i.Name))
+		out.expect(told != "", "insight %s", i.Name)
+		out.words("insight "+i.Name, i.Text, told)
+		for name, method := range i.Mappings {
+			cells := f.row(m, name)
+			out.expect(cells != nil && cells[3] == method, "insight %s: method of %s", i.Name, name)
+			if cells != nil && !slices.Contains(inAllRows, i.Name) {
+				out.expect(strings.Contains(told, cells[0]), "insight %s: component %s", i.Name, name)
+			}
+		}
+	}
+}
+
+var (
+	word = regexp.MustCompile(`https?://[^ ]+|[A-Za-z0-9/]+`)
+	// fillers are the words of a fact that say nothing.
+	fillers = strings.Fields("a an and are as by each for from in is like no of on or that the their to with")
+)
+
+// words of a fact are all told, each in this or another form: the document says it in sentences of its own.
+func (m *missing) words(what, fact, told string) {
+	for _, w := range word.FindAllString(fact, -1) {
+		stem := strings.ToLower(w[:min(len(w), 6)])
+		if strings.Contains(w, "://") {
+			stem = w
+		}
+		m.expect(slices.Contains(fillers, w) || strings.Contains(strings.ToLower(told), stem), "%s: %q", what, w)
+	}
+}
+
+// lineOf a text that contains another; empty when there is none.
+func lineOf(text, with string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, with) {
+			return line
+		}
+	}
+	return ""
+}
+
+// document of a picture, with live columns and without.
+func document(t testing.TB, p *report.Picture, o report.DocumentOptions) string {
+	t.Helper()
+	return written(t, func(w io.Writer) error { return report.Document(w, p, o) })
+}
+
+// TestFacts: the document tells every fact of the table where it belongs, whatever the cluster.
+func TestFacts(t *testing.T) {
+	f := readFacts(t)
+	g := NewWithT(t)
+	g.Expect(f.Rows).To(HaveLen(22))
+	g.Expect([]int{len(f.Methods), len(f.KeyDetails), len(f.Insights), len(f.References)}).To(Equal([]int{5, 4, 6, 6}))
+	for name, p := range map[string]*report.Picture{
+		reporttest.Documented: picture(t, reporttest.Documented), reporttest.Modern: broken(t), reporttest.Elsewhere: picture(t, reporttest.Elsewhere),
+	} {
+		for _, live := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/live %t", name, live), func(t *testing.T) {
+				NewWithT(t).Expect(f.missingFrom(document(t, p, report.DocumentOptions{Live: live}))).To(BeEmpty())
+			})
+		}
+	}
+}
+
+// TestFactsAreMissed: what is taken from the catalogue is missed in the document, and only that.
+func TestFactsAreMissed(t *testing.T) {
+	f := readFacts(t)
+	for i, r := range f.Rows {
+		t.Run(r.Mapping, func(t *testing.T) {
+			for _, d := range r.Details {
+				if r.Image != "" && strings.HasSuffix(d, r.Image) {
+					continue // the field image says it too
+				}
+				g, p := NewWithT(t), picture(t, reporttest.Documented)
+				doc := &reporttest.Mapping(p, r.Mapping).Spec.Implementation
+				doc.Details = slices.DeleteFunc(doc.Details, func(s string) bool { return s == d })
+				g.Expect(f.missingFrom(document(t, p, report.DocumentOptions{Live: i%2 == 0}))).To(HaveExactElements(fmt.Sprintf("row %s: %s", r.Component, d)))
+			}
+		})
+	}
+	for name, tc := range map[string]struct {
+		mapping string
+		take    func(*v1alpha1.ComponentMapping)
+		want    string
+	}{
+		"source":  {"azure-cni", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Source.URL = "" }, "row CNI Plugin (Advanced): source"},
+		"version": {"cloud-controller", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Details = nil; m.Spec.Implementation.MinVersion = "" }, "version v1.32.3"},
+		"method":  {"vpa", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Methods = nil }, "row Vertical Pod Autoscaler: method Deployment"},
+		"section": {"vpa", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryNode }, "row Vertical Pod Autoscaler: section Add-ons & Extensions"},
+		"key detail": {"azure-disk-csi", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Details = m.Spec.Implementation.Details[:7] },
+			"key details azure-disk-csi: Integration with cloud-provider-azure: driver.cloud = azure.GetCloudProvider(...)"},
+		"artifact":  {"kubenet", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Artifacts = m.Spec.Implementation.Artifacts[:1] }, "/opt/cni/bin/host-local"},
+		"reference": {"kube-apiserver", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.References = nil }, "reference Kubernetes Architecture Documentation"},
+		"insight":   {"azure-file-csi", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryAddon }, "insight CSI Pattern: component azure-file-csi"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := picture(t, reporttest.Documented)
+			tc.take(reporttest.Mapping(p, tc.mapping))
+			NewWithT(t).Expect(f.missingFrom(document(t, p, report.DocumentOptions{}))).To(ContainElement(ContainSubstring(tc.want)))
+		})
+	}
+}

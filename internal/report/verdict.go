@@ -1,0 +1,219 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// Verdict sums the picture up: Unhealthy when something is unhealthy, or required and not there as it must be, or
+// a rule does not hold; Unknown when that cannot be told; else Healthy. Versions that are not supported, and what
+// differs from its documentation, are no illness.
+func (p *Picture) Verdict() State {
+	switch {
+	case !p.judged():
+		return verdictOf(p.components())
+	case !p.claimed():
+		if slices.ContainsFunc(p.components(), unhealthy) {
+			return Unhealthy // whatever the cluster is
+		}
+		return Unknown
+	}
+	return worstOf([]State{p.verdictOfWhole(), verdictOfRest(p.rest())})
+}
+
+// worstOf states that verdicts have; Healthy when there are none.
+func worstOf(verdicts []State) State {
+	for _, s := range []State{Unhealthy, Unknown} {
+		if slices.Contains(verdicts, s) {
+			return s
+		}
+	}
+	return Healthy
+}
+
+// judged says that an architecture sums the components up.
+func (p *Picture) judged() bool { return len(p.Architecture.Status.Conditions) > 0 }
+
+// condition of the architecture.
+func (p *Picture) condition(conditionType string) metav1.Condition {
+	return find(p.Architecture.Status.Conditions, conditionType)
+}
+
+// claimed says that the cluster is of the platform, so that what is required there is required here.
+func (p *Picture) claimed() bool {
+	return p.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionTrue
+}
+
+// verdictOfWhole is that of the architecture. It is in doubt while it is about an older spec.
+func (p *Picture) verdictOfWhole() State {
+	verdict := Healthy
+	for _, t := range []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
+		switch p.condition(t).Status {
+		case metav1.ConditionFalse:
+			return Unhealthy
+		case metav1.ConditionUnknown:
+			verdict = Unknown
+		}
+	}
+	if p.condition(v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+		verdict = Unknown
+	}
+	return verdict
+}
+
+// rest are the components that the architecture does not take in.
+func (p *Picture) rest() []component {
+	selector, err := metav1.LabelSelectorAsSelector(&p.Architecture.Spec.ComponentSelector)
+	if err != nil {
+		return nil // then the architecture is not ready
+	}
+	return slices.DeleteFunc(p.components(), func(c component) bool { return selector.Matches(labels.Set(c.Labels)) })
+}
+
+// verdictOf sums up components that no architecture takes in: when none is there, nothing is known to be well.
+func verdictOf(components []component) State {
+	if !slices.ContainsFunc(components, func(c component) bool { return c.state.Bad() || c.state.present() }) {
+		return Unknown
+	}
+	return verdictOfRest(components)
+}
+
+func verdictOfRest(components []component) State {
+	verdicts := make([]State, len(components))
+	for i, c := range components {
+		switch {
+		case c.state.Bad():
+			verdicts[i] = Unhealthy
+		case c.doubtful():
+			verdicts[i] = Unknown
+		}
+	}
+	return worstOf(verdicts)
+}
+
+// doubtful says that a component could not be seen. That it never can be is no reason for doubt.
+func (c component) doubtful() bool {
+	never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
+	return !never && (c.state == Unknown || c.state == HealthUnknown)
+}
+
+func unhealthy(c component) bool { return c.state == Unhealthy }
+
+// causes are those of the architecture, and what is wrong with each component that it does not speak of.
+func (p *Picture) causes() []v1alpha1.Cause {
+	if !p.judged() {
+		return ownCauses(p.components(), component.bad)
+	}
+	if !p.claimed() {
+		return ownCauses(p.components(), unhealthy)
+	}
+	return slices.Concat(p.Architecture.Status.Causes, ownCauses(p.rest(), component.bad))
+}
+
+func (c component) bad() bool { return c.state.Bad() }
+
+func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause {
+	var out []v1alpha1.Cause
+	for _, c := range components {
+		if !of(c) {
+			continue
+		}
+		decisive := c.is(v1alpha1.ConditionPresent)
+		if c.state == Unhealthy {
+			decisive = c.is(v1alpha1.ConditionHealthy)
+		}
+		out = append(out, v1alpha1.Cause{
+			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
+		})
+	}
+	return out
+}
+
+// Notes tell what a reader must know to take the rest of the picture for what it is: that the cluster is of another
+// platform, that verdicts are not current, what cannot be told, which versions are not supported. There are none
+// while all is as it should be.
+func (p *Picture) Notes() []string {
+	notes := p.caveats()
+	if !p.claimed() {
+		return notes
+	}
+	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
+		switch c := p.condition(t); {
+		case c.Status == metav1.ConditionUnknown:
+			notes = append(notes, t+" cannot be told: "+told(c))
+		case c.Status == metav1.ConditionFalse && t == v1alpha1.ConditionVersionsSupported:
+			notes = append(notes, "Versions that are not supported: "+told(c))
+		}
+	}
+	return notes
+}
+
+// caveats are the notes that no condition tells well.
+func (p *Picture) caveats() []string {
+	var notes []string
+	if len(p.Mappings) == 0 {
+		notes = append(notes, "No component was looked at: there are no ComponentMappings.")
+	}
+	if !p.judged() {
+		return notes
+	}
+	notes = append(notes, p.currency()...)
+	if !p.claimed() {
+		notes = append(notes, p.elsewhere())
+	}
+	return notes
+}
+
+// conditions of the architecture that say something of their own: none while nothing is claimed.
+func (p *Picture) conditions() []metav1.Condition {
+	if !p.claimed() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.Architecture.Status.Conditions), func(c metav1.Condition) bool {
+		return c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionStalled
+	})
+}
+
+// told is the message of a condition, else its reason.
+func told(c metav1.Condition) string {
+	for _, text := range []string{c.Message, c.Reason} {
+		if text != "" {
+			return text
+		}
+	}
+	return "nobody has said why"
+}
+
+// currency says that the architecture is judged by an older spec, or that its status has no room for all of it.
+func (p *Picture) currency() []string {
+	ready := p.condition(v1alpha1.ConditionReady)
+	if stalled := meta.FindStatusCondition(p.Architecture.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil {
+		ready = *stalled
+	}
+	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
+		return []string{"The verdicts on the whole are not current: " + told(ready)}
+	}
+	if _, cuts, found := strings.Cut(ready.Message, "; "); found {
+		return []string{"Not everything is listed: " + cuts}
+	}
+	return nil
+}
+
+// elsewhere says that the cluster is of another platform, or that this cannot be told.
+func (p *Picture) elsewhere() string {
+	detected, platform := p.condition(v1alpha1.ConditionPlatformDetected), p.platform().name
+	if detected.Status == metav1.ConditionFalse {
+		return "This cluster is not " + platform + ": " + told(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
+			"the rows say what was found. Is it the cluster that you meant? For another platform, bring mappings of your own."
+	}
+	return "It cannot be told whether this cluster is " + platform + ": " + told(detected) + ". Until then nothing is claimed of it as a whole."
+}
