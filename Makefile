@@ -111,8 +111,14 @@ bench: $(API_SERVER) ## Run the benchmarks (PKG=./internal/... for some).
 ##@ Build
 
 .PHONY: build
-build: ## Build the operator into bin/manager.
+build: ## Build the operator into bin/manager, and the kubectl plugin into bin/kubectl-archmap.
 	go build -ldflags "-X main.version=$(VERSION)" -o $(BIN)/manager ./cmd
+	go build -ldflags "-X main.version=$(VERSION)" -o $(BIN)/kubectl-archmap ./cmd/kubectl-archmap
+
+.PHONY: install-plugin
+install-plugin: build ## Install the kubectl plugin and its completion where go install puts commands.
+	install -d "$${GOBIN:-$$(go env GOPATH)/bin}"
+	install -m 755 $(BIN)/kubectl-archmap cmd/kubectl-archmap/kubectl_complete-archmap "$${GOBIN:-$$(go env GOPATH)/bin}"
 
 .PHONY: run
 run: manifests generate ## Run the operator here, against the cluster of the current kubeconfig.

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,13 +46,25 @@ func newCheckCommand(e *env) *cobra.Command {
 
 // printCheck prints the table, and for people what is wrong.
 func (e *env) printCheck(p *report.Picture, output *format) error {
-	if err := output.writeGrid(e.Out, report.Table(p, output.chosen == formatWide)); err != nil {
-		return err
-	}
-	causes := report.Causes(p)
-	if output.chosen != formatText && output.chosen != formatWide || len(causes.Rows) == 0 {
+	if output.chosen == formatName {
+		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(p), "\n"))
 		return nil
 	}
-	fmt.Fprintln(e.Out)
-	return output.writeGrid(e.Out, causes)
+	wide := output.chosen == formatWide
+	if err := output.write(e.Out, report.Table(p, wide), report.Export(p)); err != nil {
+		return err
+	}
+	if !wide && output.chosen != formatText {
+		return nil
+	}
+	if causes := report.Causes(p); len(causes.Rows) > 0 {
+		fmt.Fprintln(e.Out)
+		if err := output.writeGrid(e.Out, causes); err != nil {
+			return err
+		}
+	}
+	if abstract := p.Architecture.Status.Abstract; len(abstract) > 0 {
+		fmt.Fprintf(e.Out, "\n%s\n", abstract[0])
+	}
+	return nil
 }

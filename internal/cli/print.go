@@ -4,13 +4,18 @@
 package cli
 
 import (
+	"bufio"
+	"encoding/json"
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/internal/report"
 )
@@ -67,4 +72,44 @@ func colours(w io.Writer) bool {
 func terminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// write writes a listing, or as JSON or YAML the data that it is made of.
+func (f *format) write(w io.Writer, g report.Grid, data any) error {
+	switch f.chosen {
+	case formatJSON:
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(data)
+	case formatYAML:
+		text, err := yaml.Marshal(data)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	return f.writeGrid(w, g)
+}
+
+// writeFile writes a file in one go: it is there whole, or as it was.
+func writeFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = os.Remove(file.Name())
+		}
+	}()
+	buffered := bufio.NewWriter(file)
+	if err := write(buffered); err != nil {
+		return err
+	}
+	if err := errors.Join(buffered.Flush(), file.Chmod(mode), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
 }

@@ -75,6 +75,11 @@ func newRootCommand(e *env) *cobra.Command {
 	e.flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
 		newCheckCommand(e),
+		newExplainCommand(e),
+		newDiffCommand(e),
+		newTableCommand(e),
+		newDiagramCommand(e),
+		newReportCommand(e),
 	)
 	for _, command := range root.Commands() {
 		command.Args = usageArgs(command.Args)

@@ -8,6 +8,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,36 +17,66 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/manifest"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
 )
 
+// The values of --source.
+const (
+	sourceAuto     = "auto"
+	sourceOperator = "operator"
+	sourceCluster  = "cluster"
+)
+
+// contextPrefix makes --from the cluster of a context.
+const contextPrefix = "context:"
+
 // source is where a command has its picture of a cluster from.
 type source struct {
 	env *env
+	// kind is where verdicts come from when there is no dump: from the operator, or by judging the cluster here.
+	kind  string
+	from  string
+	files []string
+	at    string
 }
 
+// addFlags adds the flags of commands that judge the cluster or a dump themselves.
 func (s *source) addFlags(command *cobra.Command) {
+	s.kind = sourceCluster
+	flags := command.Flags()
+	flags.StringVar(&s.from, "from", "", "Read a dump instead of the cluster: a file, a directory, a tar archive, or - for standard input")
+	flags.StringSliceVarP(&s.files, "filename", "f", nil, "Judge these mappings instead of the built-in catalogue: files, directories, or -")
+	flags.StringVar(&s.at, "at", "", "Time at which the dump was taken, for one that does not tell (RFC 3339)")
 }
 
-// catalogue is what is judged: the built-in one of AKS.
-func (s *source) catalogue() (*judge.Catalogue, error) {
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
-	if err != nil {
-		return nil, err
-	}
-	return judge.Compile(&loaded.Architectures[0], loaded.Mappings), nil
+// addAllFlags lets the reader also choose the verdicts that an operator keeps.
+func (s *source) addAllFlags(command *cobra.Command) {
+	s.addFlags(command)
+	kinds := []string{sourceAuto, sourceOperator, sourceCluster}
+	command.Flags().StringVar(&s.kind, "source", sourceAuto,
+		"Whose verdicts: those that the operator keeps in the cluster, those of judging the cluster now, or auto:\n"+
+			"the operator's when there is one alive. One of: "+strings.Join(kinds, ", "))
+	_ = command.RegisterFlagCompletionFunc("source", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// look judges the catalogue on the cluster of the context, and also returns what was read of it.
+// picture is what the command is about.
+func (s *source) picture(ctx context.Context) (*report.Picture, error) {
+	p, _, err := s.look(ctx)
+	return p, err
+}
+
+// look judges the catalogue on the dump or on the cluster, and also returns what was read of it.
 func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, error) {
 	catalogue, err := s.catalogue()
 	if err != nil {
 		return nil, nil, err
 	}
-	reader, err := s.env.newReader(ctx)
+	reader, err := s.env.newReader()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,12 +90,78 @@ func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, erro
 	return pictureOf(verdicts, s.env.contextName()), dump, nil
 }
 
+// documentation is the catalogue alone, without a cluster.
+func (s *source) documentation(context.Context) (*report.Picture, error) {
+	architecture, mappings, err := s.definitions()
+	if err != nil {
+		return nil, err
+	}
+	p := &report.Picture{Mappings: mappings, Source: "documentation", ObservedAt: s.env.now()}
+	if architecture != nil {
+		p.Architecture = *architecture
+	}
+	return p, nil
+}
+
+func (s *source) catalogue() (*judge.Catalogue, error) {
+	architecture, mappings, err := s.definitions()
+	if err != nil {
+		return nil, err
+	}
+	return judge.Compile(architecture, mappings), nil
+}
+
+// definitions are what is judged: the reader's own files, or else the built-in catalogue of AKS. The architecture
+// is nil when the files hold none.
+func (s *source) definitions() (*v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping, error) {
+	if len(s.files) == 0 {
+		loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &loaded.Architectures[0], loaded.Mappings, nil
+	}
+	set, err := manifest.Read(s.files, s.env.In)
+	if err == nil {
+		err = set.Err()
+	}
+	switch {
+	case err != nil:
+		return nil, nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
+	case len(set.Mappings) == 0:
+		return nil, nil, usagef("no ComponentMapping in %s", strings.Join(s.files, ", "))
+	case len(set.Architectures) > 1:
+		return nil, nil, usagef("there are %d ClusterArchitectures in %s; only one can be judged at a time",
+			len(set.Architectures), strings.Join(s.files, ", "))
+	}
+	var mappings []v1alpha1.ComponentMapping
+	for _, m := range set.Mappings {
+		mappings = append(mappings, *m.Value)
+	}
+	if len(set.Architectures) == 0 {
+		return nil, mappings, nil
+	}
+	return set.Architectures[0].Value, mappings, nil
+}
+
 func pictureOf(v *judge.Verdicts, source string) *report.Picture {
 	p := &report.Picture{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
 	if v.Architecture != nil {
 		p.Architecture = *v.Architecture
 	}
 	return p
+}
+
+// time is --at.
+func (s *source) time() (time.Time, error) {
+	if s.at == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, s.at)
+	if err != nil {
+		return t, usagef("--at %q is no time such as %s", s.at, "2026-11-22T14:30:00Z")
+	}
+	return t, nil
 }
 
 // contextName is the name of the context, for people.
@@ -76,7 +174,7 @@ func (e *env) contextName() string {
 }
 
 // newReader makes a reader of the cluster of the context; it fails when the cluster cannot be reached.
-func (e *env) newReader(ctx context.Context) (*observe.Reader, error) {
+func (e *env) newReader() (*observe.Reader, error) {
 	config, err := e.flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to read: %w; choose one with --context or --kubeconfig, or read a dump with --from", err)

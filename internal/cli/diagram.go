@@ -1,0 +1,84 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+// The formats of drawings.
+const (
+	formatASCII   = "ascii"
+	formatMermaid = "mermaid"
+	formatSVG     = "svg"
+)
+
+func newDiagramCommand(e *env) *cobra.Command {
+	from, output := &source{env: e}, &format{}
+	options, ascii := report.DiagramOptions{}, report.ASCIIOptions{}
+	command := &cobra.Command{
+		Use:   "diagram",
+		Short: "Draw the architecture of the cluster",
+		Long: "Draw the architecture: the managed control plane, the cloud's API, the node pools with what runs on every node, and\n" +
+			"the add-ons. Each box has the colour and the sign of its state.",
+		Example: `  # In the terminal
+  kubectl archmap diagram
+
+  # For a README, and for a slide
+  kubectl archmap diagram -o mermaid
+  kubectl archmap diagram -o svg > architecture.svg`,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := output.validate(); err != nil {
+				return err
+			}
+			read := from.picture
+			if options.Documented {
+				read = from.documentation
+			}
+			p, err := read(command.Context())
+			if err != nil {
+				return err
+			}
+			return e.draw(report.Draw(p, options), output.chosen, ascii)
+		},
+	}
+	from.addAllFlags(command)
+	output.addFlag(command, formatASCII, formatMermaid, formatSVG)
+	flags := command.Flags()
+	flags.BoolVar(&options.Documented, "documented", false, "Draw the documentation; ask no cluster")
+	flags.BoolVar(&options.OmitAbsent, "omit-absent", false, "Leave out what is not in the cluster and need not be")
+	flags.IntVar(&ascii.Width, "width", 0, "Columns of an ascii drawing (default: those of the terminal, else 100)")
+	flags.BoolVar(&ascii.Plain, "plain", false, "Draw with the characters of ASCII alone")
+	return command
+}
+
+func (e *env) draw(d report.Diagram, format string, ascii report.ASCIIOptions) error {
+	switch format {
+	case formatMermaid:
+		return d.Mermaid(e.Out)
+	case formatSVG:
+		return d.SVG(e.Out)
+	}
+	ascii.Colour = colours(e.Out)
+	if ascii.Width == 0 {
+		ascii.Width = columns(e.Out)
+	}
+	return d.ASCII(e.Out, ascii)
+}
+
+// columns of a terminal; 0 for what is none.
+func columns(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
+}

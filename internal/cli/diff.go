@@ -1,0 +1,89 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+func newDiffCommand(e *env) *cobra.Command {
+	from, output := &source{env: e}, &format{}
+	var to string
+	command := &cobra.Command{
+		Use:   "diff",
+		Short: "Tell where the cluster departs from its documentation, or two clusters from each other",
+		Long: "Without --to, list row by row where the cluster departs from its documentation: another method, another image, an\n" +
+			"older version, something required that is missing.\n\n" +
+			"With --to, list what has changed from one cluster or dump to another. Each of --from and --to is a dump, or\n" +
+			"context:NAME for the cluster of a context; without --from it is the cluster of the current context.\n\n" +
+			"Exit codes: 0 no difference, 1 there are some, 2 it cannot be told, 3 usage.",
+		Example: `  # Is this cluster as documented?
+  kubectl archmap diff
+
+  # What did the upgrade change?
+  kubectl archmap collect -o before.tar.gz
+  kubectl archmap diff --from before.tar.gz --to context:prod
+
+  # Two clusters
+  kubectl archmap diff --from context:staging --to context:prod -o markdown`,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := output.validate(); err != nil {
+				return err
+			}
+			if to != "" {
+				return e.compare(command.Context(), from, to, output)
+			}
+			p, err := from.picture(command.Context())
+			if err != nil {
+				return err
+			}
+			departures := report.Departures(p)
+			return e.printDiff(output, report.DepartureTable(departures), departures, len(departures), "as documented")
+		},
+	}
+	from.addAllFlags(command)
+	command.Flags().StringVar(&to, "to", "", "Compare with this dump, or with the cluster of a context (context:NAME)")
+	output.addFlag(command, formatText, formatJSON, formatYAML, formatMarkdown, formatCSV)
+	return command
+}
+
+// compare reads both sides at the same time.
+func (e *env) compare(ctx context.Context, from *source, to string, output *format) error {
+	other := *from
+	other.from = to
+	pictures := make([]*report.Picture, 2)
+	group, ctx := errgroup.WithContext(ctx)
+	for i, side := range []*source{from, &other} {
+		group.Go(func() (err error) {
+			pictures[i], err = side.picture(ctx)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	comparison := report.Compare(pictures[0], pictures[1])
+	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference")
+}
+
+// printDiff prints differences; none is said in words to people, on the other stream.
+func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string) error {
+	if differences == 0 && output.chosen == formatText {
+		fmt.Fprintln(e.ErrOut, none)
+		return nil
+	}
+	if err := output.write(e.Out, g, data); err != nil {
+		return err
+	}
+	if differences > 0 {
+		return verdictError{exitUnhealthy}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+func newExplainCommand(e *env) *cobra.Command {
+	from := &source{env: e}
+	command := &cobra.Command{
+		Use:   "explain COMPONENT",
+		Short: "Tell everything about one component",
+		Long: "Tell everything about one component: what is documented and what was observed, each check with its objects and since\n" +
+			"when, advisories, references, and whom to call. A component is named by its mapping or as the table names it.",
+		Example: `  # Why is CoreDNS red?
+  kubectl archmap explain coredns
+
+  # By the name in the table, on a bundle that somebody mailed
+  kubectl archmap explain "CSI Driver (Azure Disk)" --from bundle.tar.gz`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			p, err := from.picture(command.Context())
+			if err != nil {
+				return err
+			}
+			m := report.Lookup(p, args[0])
+			if m == nil {
+				return usagef("no component is named %q; there are: %s", args[0], strings.Join(report.Names(p), ", "))
+			}
+			return report.Explain(e.Out, p, m, colours(e.Out))
+		},
+	}
+	from.addAllFlags(command)
+	return command
+}

@@ -1,0 +1,42 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+func newTableCommand(e *env) *cobra.Command {
+	from := &source{env: e}
+	documented, options := false, report.DocumentOptions{}
+	command := &cobra.Command{
+		Use:   "table",
+		Short: "Write the mapping document anew, from the cluster",
+		Long: "Write the mapping document in Markdown: the table by category, what the methods mean, the components in detail,\n" +
+			"the architecture flow, insights with live numbers, and references.",
+		Example: `  # The document, with what is true of this cluster today
+  kubectl archmap table > ARCHITECTURE.md
+
+  # The documentation alone; no cluster is asked
+  kubectl archmap table --documented`,
+		RunE: func(command *cobra.Command, _ []string) error {
+			options.Live = !documented
+			read := from.picture
+			if documented {
+				read = from.documentation
+			}
+			p, err := read(command.Context())
+			if err != nil {
+				return err
+			}
+			return report.Document(e.Out, p, options)
+		},
+	}
+	from.addAllFlags(command)
+	command.Flags().BoolVar(&documented, "documented", false, "Leave out what was observed; ask no cluster")
+	command.Flags().BoolVar(&options.Mermaid, "mermaid", false, "Draw the architecture flow with Mermaid instead of with characters")
+	return command
+}
