@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -15,9 +16,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // env is what every command works with.
@@ -50,7 +54,8 @@ func Run(args []string, streams genericiooptions.IOStreams, version string) int 
 func newConfigFlags(version string) *genericclioptions.ConfigFlags {
 	flags := genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(300).WithDiscoveryQPS(50)
 	return flags.WithWrapConfigFn(func(config *rest.Config) *rest.Config {
-		config.QPS, config.Burst = 50, 300 // as kubectl
+		config.QPS, config.Burst = 50, 300        // as kubectl
+		config.WarningHandler = rest.NoWarnings{} // which versions are deprecated is the catalogue's business, not the reader's
 		return rest.AddUserAgent(config, "kubectl-archmap/"+version)
 	})
 }
@@ -73,6 +78,7 @@ func newRootCommand(e *env) *cobra.Command {
 	root.SetErr(e.ErrOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	e.flags.AddFlags(root.PersistentFlags())
+	addVerbosity(root.PersistentFlags())
 	root.AddCommand(
 		newCheckCommand(e),
 		newExplainCommand(e),
@@ -85,6 +91,14 @@ func newRootCommand(e *env) *cobra.Command {
 		command.Args = usageArgs(command.Args)
 	}
 	return root
+}
+
+// addVerbosity adds kubectl's flag -v: at 6 each request is shown.
+func addVerbosity(flags *pflag.FlagSet) {
+	log.SetLogger(klog.Background())
+	all := flag.NewFlagSet("", flag.ContinueOnError)
+	klog.InitFlags(all)
+	flags.AddGoFlag(all.Lookup("v"))
 }
 
 // displayName is how the plugin was called: by kubectl, or by its own name.
