@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,7 +31,7 @@ const stranger = "archmap:stranger"
 type Reader struct {
 	api    *api
 	mapper meta.RESTMapper
-	clock  *serverClock
+	clock  *ServerClock
 	// Progress, when set, is told how many of the reads are done; from one goroutine at a time.
 	Progress func(done, all int)
 }
@@ -40,8 +39,8 @@ type Reader struct {
 // NewReader makes a reader of the cluster behind config.
 func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)) (*Reader, error) {
 	config = rest.CopyConfig(config)
-	clock := &serverClock{}
-	config.Wrap(clock.wrap)
+	clock := &ServerClock{}
+	config.Wrap(clock.Wrap)
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
@@ -77,7 +76,7 @@ func (r *Reader) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
 		})
 	}
 	err := group.Wait()
-	dump.Time = r.clock.now()
+	dump.Time = r.clock.Now()
 	return dump, err
 }
 
@@ -164,43 +163,3 @@ func (r *Reader) askForStranger(ctx context.Context, review check.Review, own ch
 	}
 	return check.Answer{State: check.Known, Allowed: answer.Status.Allowed, Reason: answer.Status.Reason}
 }
-
-// serverClock is the time of the API server, as its answers tell it: whether a lease is stale must not depend on the
-// clock of whoever asks.
-type serverClock struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (c *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		response, err := next.RoundTrip(request)
-		if err == nil {
-			c.note(response.Header.Get("Date"))
-		}
-		return response, err
-	})
-}
-
-func (c *serverClock) note(date string) {
-	t, err := http.ParseTime(date)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil && t.After(c.last) {
-		c.last = t
-	}
-}
-
-// now is the time of the last answer, to the second; the clock of this machine when no answer told any.
-func (c *serverClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last.IsZero() {
-		return time.Now()
-	}
-	return c.last
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
