@@ -52,7 +52,7 @@ const (
 	// EvidenceIndirect: only a trace was seen, such as the leader lease of a
 	// hidden controller.
 	EvidenceIndirect Evidence = "Indirect"
-	// EvidenceNone: nothing was seen.
+	// EvidenceNone: nothing was seen, or nothing that proves anything.
 	EvidenceNone Evidence = "None"
 )
 
@@ -97,10 +97,12 @@ type Check struct {
 	Method CheckMethod `json:"method,omitempty"`
 
 	// evidence is Direct (the default) when the component itself is seen, Indirect
-	// when only a trace of it is, such as the lease of a hidden controller.
+	// when only a trace of it is, such as the lease of a hidden controller. None:
+	// the component needs the object, but alone it proves nothing, like a
+	// definition of a kind that outlives what it was made for.
 	// +optional
 	// +default="Direct"
-	// +kubebuilder:validation:Enum=Direct;Indirect
+	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
 	// intervalSeconds is the time between two looks at what cannot be watched

@@ -79,8 +79,9 @@ func (c candidate) proven() v1alpha1.Verdict {
 	for _, f := range c.findings {
 		expect := f.Check.Expect()
 		switch {
-		case f.Evident():
+		case f.Proves():
 			return v1alpha1.VerdictTrue
+		case f.Check.Evidence() == v1alpha1.EvidenceNone:
 		case f.Present == v1alpha1.VerdictUnknown && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional):
 			proven = v1alpha1.VerdictUnknown
 		}
@@ -133,7 +134,7 @@ func (c candidate) required(present v1alpha1.Verdict) []*check.Finding {
 	return out
 }
 
-// evident lists the findings that prove the observed variants, each once.
+// evident lists the findings that show parts of the observed variants, each once.
 func (a *assessment) evident() []*check.Finding {
 	var out []*check.Finding
 	for _, c := range a.observed {
@@ -190,7 +191,7 @@ func (a *assessment) partials() []*candidate {
 	var out []*candidate
 	for i := range a.candidates {
 		c := &a.candidates[i]
-		own := slices.ContainsFunc(c.found(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name })
+		own := slices.ContainsFunc(c.found(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name && f.Proves() })
 		if c.complete() == v1alpha1.VerdictFalse && own && c.isPart() {
 			out = append(out, c)
 		}
@@ -233,9 +234,10 @@ func (a *assessment) closest() *candidate {
 	return best
 }
 
-// isPart says that a part of what the variant needs is there, and that nothing speaks against the variant, or may.
+// isPart says that a part of what the variant needs is there, one that proves something, and that nothing speaks
+// against the variant, or may.
 func (c *candidate) isPart() bool {
-	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.found()) > 0 && len(c.missing()) > 0
+	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.missing()) > 0 && slices.ContainsFunc(c.found(), (*check.Finding).Proves)
 }
 
 // compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack
@@ -345,10 +347,12 @@ func (a *assessment) implementations() []string {
 func (a *assessment) evidence() v1alpha1.Evidence {
 	evidence := v1alpha1.EvidenceNone
 	for _, f := range a.evident() {
-		if f.Check.Evidence() == v1alpha1.EvidenceDirect {
+		switch f.Check.Evidence() {
+		case v1alpha1.EvidenceDirect:
 			return v1alpha1.EvidenceDirect
+		case v1alpha1.EvidenceIndirect:
+			evidence = v1alpha1.EvidenceIndirect
 		}
-		evidence = v1alpha1.EvidenceIndirect
 	}
 	return evidence
 }

@@ -18,6 +18,7 @@ const (
 	optional     = "expect: Optional"
 	absent       = "expect: Absent"
 	precondition = "expect: Precondition"
+	noEvidence   = "evidence: None"
 )
 
 // Checks that many cases share.
@@ -34,7 +35,7 @@ func TestPresence(t *testing.T) { runMappings(t, presenceCases()) }
 
 // presenceCases are about Present, and what follows from it for the other conditions.
 func presenceCases() []mappingCase {
-	return slices.Concat(presentCases(), notFoundCases(), partialCases(), cannotTellCases(), ruledOutCases(), onlyOptionalCases())
+	return slices.Concat(presentCases(), notFoundCases(), partialCases(), noEvidenceCases(), cannotTellCases(), ruledOutCases(), onlyOptionalCases())
 }
 
 func presentCases() []mappingCase {
@@ -180,6 +181,43 @@ func partialCases() []mappingCase {
 		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(checkNamed("coredns", s).Healthy).To(Equal(v1alpha1.VerdictFalse), "the check itself still says so")
+		},
+	}}
+}
+
+// noEvidenceCases are about what a component needs and what proves nothing of it.
+func noEvidenceCases() []mappingCase {
+	config := workload("Deployment", "config", noEvidence)
+	needed := checks(dns, config)
+	return []mappingCase{{
+		name: "what proves nothing is needed", spec: needed, cluster: with(deployment("coredns", 2, 2)),
+		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		says: "missing: no Deployment kube-system/config; found: Deployment kube-system/coredns",
+	}, {
+		name: "what proves nothing is left", spec: needed, cluster: with(deployment("config", 2, 2)),
+		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		says: "no Deployment kube-system/coredns",
+	}, {
+		name: "what proves nothing has a vote on health", spec: needed, cluster: with(deployment("coredns", 2, 2), deployment("config", 0, 2)),
+		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
+		says: "config: Deployment kube-system/config: 0/2 available",
+	}, {
+		name: "what proves nothing makes no trace direct", spec: checks(leased("scheduler"), config),
+		cluster: with(lease("scheduler", 0), deployment("config", 2, 2)),
+		present: "True ObservedIndirectly", healthy: "True AllChecksPass", documented: "False MethodDiffers",
+	}, {
+		name: "what proves nothing is all there is to a variant", spec: checks(config), cluster: with(deployment("config", 2, 2)),
+		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+	}, {
+		name: "what proves nothing may not be looked at", spec: checks(workload("Deployment", "config", noEvidence, optional)),
+		cluster: cluster{}.hidden(check.NotPermitted, "Deployment"),
+		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+	}, {
+		name: "what proves nothing makes no part beside a whole", spec: variants(variant("whole", checks(dns)), variant("part", checks(config, agent))),
+		cluster: with(deployment("coredns", 2, 2), deployment("config", 2, 2)),
+		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Present", s.Conditions).Message).To(Equal("found as whole: Deployment kube-system/coredns"))
 		},
 	}}
 }

@@ -65,11 +65,14 @@ func (f *Finding) AsExpected() v1alpha1.Verdict {
 // Votes says whether the finding's health counts: its object belongs to the component and is there.
 func (f *Finding) Votes() bool { return f.Evident() && f.Healthy != v1alpha1.VerdictNotAssessed }
 
-// Evident says whether the finding is evidence of the component.
+// Evident says whether the finding shows a part of the component.
 func (f *Finding) Evident() bool {
 	expect := f.Check.Expect()
 	return f.Present == v1alpha1.VerdictTrue && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional)
 }
+
+// Proves says whether the finding proves the component, even with nothing else of it there.
+func (f *Finding) Proves() bool { return f.Evident() && f.Check.Evidence() != v1alpha1.EvidenceNone }
 
 func negate(v v1alpha1.Verdict) v1alpha1.Verdict {
 	switch v {

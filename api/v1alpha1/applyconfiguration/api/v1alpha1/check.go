@@ -32,7 +32,9 @@ type CheckApplyConfiguration struct {
 	// no implementation of it, such as a CSIDriver.
 	Method *apiv1alpha1.CheckMethod `json:"method,omitempty"`
 	// evidence is Direct (the default) when the component itself is seen, Indirect
-	// when only a trace of it is, such as the lease of a hidden controller.
+	// when only a trace of it is, such as the lease of a hidden controller. None:
+	// the component needs the object, but alone it proves nothing, like a
+	// definition of a kind that outlives what it was made for.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
 	// intervalSeconds is the time between two looks at what cannot be watched
 	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
