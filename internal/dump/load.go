@@ -1,0 +1,55 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dump reads what others have written down of a cluster, and writes the bundle that is mailed to support.
+package dump
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// Options say how a dump is read.
+type Options struct {
+	// At is when the dump was made, for one that does not say it; zero when it is not known.
+	At time.Time
+	// Needs, when there are any, are all that is kept.
+	Needs []check.Need
+	// Progress, when set, is told how many bytes have been read of how many; all is 0 when that is not known.
+	Progress func(read, all int64)
+}
+
+// Info says what was found.
+type Info struct {
+	// Source is what kind of dump it is.
+	Source Source
+	// Cluster is the name of the cluster, as far as the dump knows it.
+	Cluster string
+	// Files and Objects count what was read; Kept counts the objects that matter.
+	Files, Objects, Kept int
+	// Skipped are the files that hold nothing of use, with the reason.
+	Skipped []string
+	// Warnings are what whoever relies on the verdicts must know.
+	Warnings []string
+}
+
+// Source is a kind of dump.
+type Source string
+
+// The kinds of dumps.
+const (
+	Bundle      Source = "bundle of archmap"
+	ClusterInfo Source = "kubectl cluster-info dump"
+	MustGather  Source = "must-gather"
+	Kubectl     Source = "output of kubectl"
+)
+
+// Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text in which such are, in tar
+// archives, compressed or not. It writes nothing anywhere.
+func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
+	return nil, nil, errors.New("not yet")
+}
