@@ -98,7 +98,7 @@ func (c *Catalogue) judge(
 		}
 		judged := as(m)
 		var wants []check.Need
-		m.Status, wants = c.mappings[i].status(&judged, dump)
+		m.Status, wants, _ = c.mappings[i].status(&judged, dump.Observe, dump.Time)
 		v.Mappings, v.Wants = append(v.Mappings, m), append(v.Wants, wants...)
 	}
 	if c.architecture != nil {
@@ -106,34 +106,40 @@ func (c *Catalogue) judge(
 		if before != nil {
 			a.Status = before.Architecture.Status
 		}
-		a.Status = c.statusOf(&a, v.Mappings, dump)
+		a.Status, _ = c.statusOf(&a, v.Mappings, dump.Observe, dump.Time)
 		v.Architecture = &a
 	}
 	return v
 }
 
-// status of the mapping, judged as m says.
-func (c *mapping) status(m *v1alpha1.ComponentMapping, dump *observe.Dump) (v1alpha1.ComponentMappingStatus, []check.Need) {
+// eyes show a view the facts that it needs.
+type eyes func(needs []check.Need, view observe.View) observe.Seen
+
+// status of the mapping, judged as m says. The duration says when to judge again although nothing changes; 0 is never.
+func (c *mapping) status(
+	m *v1alpha1.ComponentMapping, see eyes, now time.Time,
+) (v1alpha1.ComponentMappingStatus, []check.Need, time.Duration) {
 	if c.invalid != nil {
-		return assess.InvalidMapping(m, c.invalid, dump.Time), nil
+		return assess.InvalidMapping(m, c.invalid, now), nil, 0
 	}
-	seen := dump.Observe(check.Needs(c.checks), func(facts check.Facts) observe.Seen {
+	seen := see(check.Needs(c.checks), func(facts check.Facts) observe.Seen {
 		findings, recheck := check.EvaluateAll(c.checks, facts)
 		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
 	})
-	status, _ := assess.Mapping(m, seen.What.([]check.Finding), dump.Time)
-	return status, seen.Wants
+	status, graceEnds := assess.Mapping(m, seen.What.([]check.Finding), now)
+	return status, seen.Wants, check.Earliest(seen.RecheckAfter, graceEnds)
 }
 
 func (c *Catalogue) statusOf(
-	a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, dump *observe.Dump,
-) v1alpha1.ClusterArchitectureStatus {
+	a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, see eyes, now time.Time,
+) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
 	if c.invalid != nil {
-		return assess.InvalidArchitecture(a, c.invalid, dump.Time)
+		return assess.InvalidArchitecture(a, c.invalid, now), 0
 	}
-	view := assess.ViewCluster(&a.Spec, c.selectors.Nodes, dump.Facts(assess.ClusterNeeds()))
-	status, _ := assess.Architecture(a, mappings, view, dump.Time)
-	return status
+	seen := see(assess.ClusterNeeds(), func(facts check.Facts) observe.Seen {
+		return observe.Seen{What: assess.ViewCluster(&a.Spec, c.selectors.Nodes, facts)}
+	})
+	return assess.Architecture(a, mappings, seen.What.(assess.ClusterView), now)
 }
 
 // Reader reads a cluster.
