@@ -26,6 +26,18 @@ type expression struct {
 	boolean bool // else it yields a string
 }
 
+// ExpressionError says what is wrong with an expression of a check.
+type ExpressionError struct {
+	// Field of the check, such as object.healthy.
+	Field string
+	// Line and Column of the expression, from 1; 0 when it is wrong as a whole.
+	Line, Column int
+	Err          error
+}
+
+func (e *ExpressionError) Error() string { return e.Field + ": " + e.Err.Error() }
+func (e *ExpressionError) Unwrap() error { return e.Err }
+
 // program is a compiled expression.
 type program struct {
 	run     cel.Program
@@ -87,7 +99,7 @@ func compileAll(expressions []expression) (map[string]*program, error) {
 		}
 		p, err := compile(e)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", e.field, err))
+			errs = append(errs, err)
 			continue
 		}
 		programs[e.field] = p
@@ -96,16 +108,20 @@ func compileAll(expressions []expression) (map[string]*program, error) {
 }
 
 func compile(e expression) (*program, error) {
+	fault := func(line, column int, format string, args ...any) error {
+		return &ExpressionError{Field: e.field, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
+	}
 	ast, issues := e.env.Compile(string(e.text))
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("%q does not compile: %s", e.text, compileErrors(issues))
+		at := issues.Errors()[0].Location
+		return nil, fault(at.Line(), at.Column()+1, "%q does not compile: %s", e.text, compileErrors(issues))
 	}
 	if want := outputType(e.boolean); !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.DynType) {
-		return nil, fmt.Errorf("%q must yield a %s, it yields a %s", e.text, want, ast.OutputType())
+		return nil, fault(0, 0, "%q must yield a %s, it yields a %s", e.text, want, ast.OutputType())
 	}
 	run, err := e.env.Program(ast)
 	if err != nil {
-		return nil, fmt.Errorf("%q cannot be run: %w", e.text, err)
+		return nil, fault(0, 0, "%q cannot be run: %w", e.text, err)
 	}
 	return &program{run: run, usesNow: refersTo(ast, "now")}, nil
 }
