@@ -22,39 +22,23 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/test/mistakes"
 )
-
-// mistakes is a file of testdata/invalid: an object that the API server accepts, and ways to spoil it.
-type mistakes struct {
-	Base  json.RawMessage `json:"base"`
-	Cases []mistake       `json:"cases"`
-}
-
-// mistake spoils an object by either of two JSON merge patches.
-type mistake struct {
-	Name string `json:"name"`
-	// Patch is for the object.
-	Patch json.RawMessage `json:"patch,omitempty"`
-	// Check is for the object's first check.
-	Check json.RawMessage `json:"check,omitempty"`
-	// Want maps each field that the API server must complain about, and it must about no other, to words
-	// of its complaint.
-	Want map[string]string `json:"want"`
-}
 
 var _ = Describe("Validation", func() {
 	cases := 0
-	for _, path := range glob("testdata/invalid/*.yaml") {
-		file := readYAML[mistakes](path)
+	for _, file := range mistakes.Files() {
 		cases += len(file.Cases)
 
-		Describe("of "+path, func() {
+		Describe("of "+file.Path, func() {
 			It("accepts the base", func() {
 				Expect(tryCreate(file.Base)).To(Succeed())
 			})
 			for _, mistake := range file.Cases {
 				It("refuses "+mistake.Name, func() {
-					expectComplaints(tryCreate(mistake.spoil(file.Base)), mistake.Want)
+					spoilt, err := mistake.Spoil(file.Base)
+					Expect(err).NotTo(HaveOccurred())
+					expectComplaints(tryCreate(spoilt), mistake.Want)
 				})
 			}
 		})
@@ -120,22 +104,6 @@ var _ = Describe("Validation", func() {
 		Expect(mapping.Spec.Checks[1].Object.Observe).To(Equal(v1alpha1.ObserveWatch))
 	})
 })
-
-// spoil makes the mistake in an object.
-func (m mistake) spoil(base json.RawMessage) json.RawMessage {
-	GinkgoHelper()
-	if m.Check == nil {
-		return merge(base, m.Patch)
-	}
-	var mapping struct {
-		Spec struct {
-			Checks []json.RawMessage `json:"checks"`
-		} `json:"spec"`
-	}
-	Expect(json.Unmarshal(base, &mapping)).To(Succeed())
-	check := merge(mapping.Spec.Checks[0], m.Check)
-	return merge(base, json.RawMessage(`{"spec": {"checks": [`+string(check)+`]}}`))
-}
 
 func merge(object, patch json.RawMessage) json.RawMessage {
 	GinkgoHelper()

@@ -1,0 +1,53 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// numerous are kinds of which a cluster has about as many as it has pods.
+var numerous = []string{
+	"CiliumEndpoint", "CiliumIdentity", "ConfigMap", "ControllerRevision", "Endpoints", "EndpointSlice", "Event", "PodMetrics", "PolicyReport",
+	"ReplicaSet", "ServiceAccount", "VulnerabilityReport",
+}
+
+// advise reports what works, and may not be what is wanted.
+func (l *linter) advise(m *mapping) {
+	for _, c := range m.checks {
+		if o := c.spec.Object; o != nil {
+			l.kind(m, c.field+".object.kind", o)
+			l.costly(m, c.field+".object", o)
+		}
+	}
+}
+
+// kind reports a kind that a group of Kubernetes itself does not have.
+func (l *linter) kind(m *mapping, field string, o *v1alpha1.ObjectCheck) {
+	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+	if !scheme.Scheme.IsVersionRegistered(kind.GroupVersion()) || scheme.Scheme.Recognizes(kind) {
+		return
+	}
+	var known []string
+	for name := range scheme.Scheme.KnownTypes(kind.GroupVersion()) {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	l.report(ruleKind, Warning, m.Object, field, fmt.Sprintf("Kubernetes has no kind %s in %s", kind.Kind, o.APIVersion),
+		didYouMean(kind.Kind, known)+"a kind that is not served counts as absent")
+}
+
+func (l *linter) costly(m *mapping, field string, o *v1alpha1.ObjectCheck) {
+	everywhere := o.Namespace == "" && o.Selector == nil
+	if o.Observe == v1alpha1.ObserveWatch && everywhere && slices.Contains(numerous, o.Kind) {
+		l.report(ruleCostly, Note, m.Object, field, fmt.Sprintf("every %s of the cluster is watched, and held in memory", o.Kind),
+			"name a namespace or labels, or set observe: Poll")
+	}
+}

@@ -1,0 +1,167 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/manifest"
+)
+
+// clashes reports names that are given twice.
+func (l *linter) clashes() {
+	var objects []*manifest.Object
+	for _, m := range l.Mappings {
+		objects = append(objects, m.Object)
+	}
+	for _, a := range l.Architectures {
+		objects = append(objects, a.Object)
+	}
+	for _, r := range l.ClusterRoles {
+		objects = append(objects, r.Object)
+	}
+	first := map[string]*manifest.Object{}
+	for _, o := range objects {
+		if other := first[o.String()]; other != nil && o.GetName() != "" {
+			l.report(ruleClash, Error, o, "metadata.name", fmt.Sprintf("there is another %s at %s", o, other.At("metadata.name")),
+				"rename one of them, or leave one out")
+			continue
+		}
+		first[o.String()] = o
+	}
+	for _, m := range l.mappings {
+		l.overrides(m)
+	}
+}
+
+// overrides reports checks of variants that look as if they replaced a shared one.
+func (l *linter) overrides(m *mapping) {
+	shared := ofVariant(m, "")
+	for _, c := range m.checks {
+		if c.variant != "" && slices.ContainsFunc(shared, func(s *placedCheck) bool { return s.spec.Name == c.spec.Name }) {
+			l.report(ruleClash, Warning, m.Object, c.field+".name", fmt.Sprintf(
+				"a shared check is called %s as well; the variant's does not replace it, both must be as expected", c.spec.Name),
+				"rename one of them, or move the shared one into the variants that need it")
+		}
+	}
+}
+
+// architectures reports what architectures and mappings do not know of each other.
+func (l *linter) architectures() {
+	selected := map[string]bool{}
+	var selectors []labels.Selector
+	for _, a := range l.Architectures {
+		if !a.Valid || !l.selector(a.Object, "spec.nodeSelector", a.Value.Spec.NodeSelector) ||
+			!l.selector(a.Object, "spec.componentSelector", &a.Value.Spec.ComponentSelector) {
+			continue
+		}
+		s, err := assess.ParseSelectors(&a.Value.Spec)
+		if err != nil {
+			continue // reported above
+		}
+		selectors = append(selectors, s.Components)
+		any := false
+		for _, m := range l.Mappings {
+			if s.Components.Matches(labels.Set(m.Value.Labels)) {
+				any, selected[m.Value.Name] = true, true
+			}
+		}
+		if !any && len(l.Mappings) > 0 {
+			l.report(ruleSelection, Warning, a.Object, "spec.componentSelector",
+				fmt.Sprintf("none of the %d mappings has the labels %s", len(l.Mappings), s.Components),
+				"give the mappings these labels, or change the selector")
+		}
+		l.references(a, s.Components)
+	}
+	for _, m := range l.Mappings {
+		if len(selectors) > 0 && !selected[m.Value.Name] {
+			l.report(ruleSelection, Warning, m.Object, "metadata.labels", "no ClusterArchitecture takes it in: none of them selects its labels",
+				"give it the labels "+selectors[0].String())
+		}
+	}
+}
+
+// references reports components that an architecture names and that are not there. Without any mapping among the files
+// they are surely elsewhere.
+func (l *linter) references(a manifest.Item[v1alpha1.ClusterArchitecture], selector labels.Selector) {
+	if len(l.Mappings) == 0 {
+		return
+	}
+	spec := &a.Value.Spec
+	for i, rule := range spec.Rules {
+		for j, name := range rule.Components {
+			l.reference(a.Object, fmt.Sprintf("spec.rules[%d].components[%d]", i, j), string(name), selector)
+		}
+	}
+	for i, name := range spec.VersionSkew.Components {
+		l.reference(a.Object, fmt.Sprintf("spec.versionSkew.components[%d]", i), string(name), selector)
+	}
+}
+
+func (l *linter) reference(o *manifest.Object, field, member string, selector labels.Selector) {
+	name, variant, _ := strings.Cut(member, "/")
+	i := slices.IndexFunc(l.Mappings, func(m manifest.Item[v1alpha1.ComponentMapping]) bool { return m.Value.Name == name })
+	if i < 0 {
+		var known []string
+		for _, m := range l.Mappings {
+			known = append(known, m.Value.Name)
+		}
+		l.report(ruleReference, Warning, o, field, fmt.Sprintf("ComponentMapping %s is not among the files", name),
+			didYouMean(name, known)+"a component that is not in the cluster either counts as not present")
+		return
+	}
+	m := l.Mappings[i].Value
+	var variants []string
+	for _, v := range m.Spec.Variants {
+		variants = append(variants, v.Name)
+	}
+	switch {
+	case variant != "" && !slices.Contains(variants, variant):
+		l.report(ruleReference, Error, o, field, fmt.Sprintf("ComponentMapping %s has no variant %s", name, variant),
+			didYouMean(variant, variants)+"it has: "+strings.Join(variants, ", "))
+	case !selector.Matches(labels.Set(m.Labels)):
+		l.report(ruleReference, Warning, o, field, fmt.Sprintf(
+			"ComponentMapping %s is not taken in by componentSelector, and so counts as not present", name), "give it the labels "+selector.String())
+	}
+}
+
+// didYouMean suggests the known name that is most like one that is not known.
+func didYouMean(name string, known []string) string {
+	best, least := "", len(name)/3+1
+	for _, k := range known {
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %s? ", best)
+}
+
+// distance is the number of letters to insert, remove or replace to get from one word to another.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
