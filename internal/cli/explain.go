@@ -23,7 +23,8 @@ func newExplainCommand(e *env) *cobra.Command {
 
   # By the name in the table, on a bundle that somebody mailed
   kubectl archmap explain "CSI Driver (Azure Disk)" --from bundle.tar.gz`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: e.completeComponents,
 		RunE: func(command *cobra.Command, args []string) error {
 			p, err := from.picture(command.Context())
 			if err != nil {

@@ -70,7 +70,7 @@ func colours(w io.Writer) bool {
 }
 
 func terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+	file, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 

@@ -81,12 +81,14 @@ func newRootCommand(e *env) *cobra.Command {
 	addVerbosity(root.PersistentFlags())
 	root.AddCommand(
 		newCheckCommand(e),
+		newStatusCommand(e),
 		newExplainCommand(e),
 		newDiffCommand(e),
 		newTableCommand(e),
 		newDiagramCommand(e),
 		newReportCommand(e),
 	)
+	e.completeKubeconfig(root)
 	for _, command := range root.Commands() {
 		command.Args = usageArgs(command.Args)
 	}

@@ -1,0 +1,112 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
+)
+
+// completionTimeout is how long a cluster may take to be asked while somebody waits at the prompt.
+const completionTimeout = 800 * time.Millisecond
+
+// completeComponents proposes the components of the built-in catalogue, and those of the cluster if it answers at once.
+// It is for commands that take one component.
+func (e *env) completeComponents(command *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	components := map[string]string{}
+	if shipped, err := catalog.Load(catalog.AKS, catalog.AKSExtras); err == nil {
+		for _, m := range shipped.Mappings {
+			components[m.Name] = m.Spec.Component
+		}
+	}
+	ctx := command.Context()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	maps.Copy(components, e.componentsOfCluster(ctx))
+	var out []cobra.Completion
+	for _, name := range slices.Sorted(maps.Keys(components)) {
+		out = append(out, cobra.CompletionWithDesc(name, components[name]))
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// componentsOfCluster are those that the cluster tells in time: whoever waits for a completion wants no explanation.
+func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
+	defer cancel()
+	found, _ := within(ctx, func(ctx context.Context) (map[string]string, error) {
+		config, err := e.flags.ToRESTConfig()
+		if err != nil {
+			return nil, err
+		}
+		if config.ExecProvider != nil {
+			config.ExecProvider.StdinUnavailable = true // the shell reads it
+		}
+		o, err := newOperator(config, operatorFlags{})
+		if err != nil {
+			return nil, err
+		}
+		components := map[string]string{}
+		err = list(ctx, o.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
+			components[m.Name] = m.Spec.Component
+		})
+		return components, err
+	})
+	return found
+}
+
+// completeContexts proposes contexts of the kubeconfig, also after a comma.
+func (e *env) completeContexts(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	known, err := e.knownContexts()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	before, given := "", []string{}
+	if comma := strings.LastIndexByte(typed, ','); comma >= 0 {
+		before = typed[:comma+1]
+		given = strings.Split(before, ",")
+	}
+	var out []cobra.Completion
+	for _, name := range known {
+		if !slices.Contains(given, name) {
+			out = append(out, before+name)
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeKubeconfig has the flags that name parts of the kubeconfig completed from it.
+func (e *env) completeKubeconfig(root *cobra.Command) {
+	for flag, names := range map[string]func() ([]string, error){
+		"context": e.knownContexts,
+		"cluster": func() ([]string, error) {
+			config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
+			return slices.Sorted(maps.Keys(config.Clusters)), err
+		},
+		"user": func() ([]string, error) {
+			config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
+			return slices.Sorted(maps.Keys(config.AuthInfos)), err
+		},
+	} {
+		_ = root.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			known, err := names()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return known, cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+}

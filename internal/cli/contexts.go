@@ -1,0 +1,172 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+const (
+	// contextTimeout is how long each of several clusters has to answer, unless --request-timeout says otherwise.
+	contextTimeout = 10 * time.Second
+	// maxParallelContexts is how many clusters are read at the same time.
+	maxParallelContexts = 64
+)
+
+// contexts are the flags that choose several clusters.
+type contexts struct {
+	chosen []string
+	all    bool
+}
+
+func (c *contexts) addFlags(e *env, command *cobra.Command) {
+	command.Flags().StringSliceVar(&c.chosen, "contexts", nil, "Show the clusters of these contexts side by side, such as a,b,c")
+	command.Flags().BoolVar(&c.all, "all-contexts", false, "Show the clusters of all contexts of the kubeconfig side by side")
+	_ = command.RegisterFlagCompletionFunc("contexts", e.completeContexts)
+}
+
+func (c *contexts) wanted() bool { return c.all || c.chosen != nil }
+
+// oneCluster are the flags that mean one cluster.
+var oneCluster = []string{"context", "cluster", "server", "tls-server-name"}
+
+func (c *contexts) validate(command *cobra.Command) error {
+	if c.all && c.chosen != nil {
+		return usagef("choose either --contexts or --all-contexts")
+	}
+	for _, name := range oneCluster {
+		if flag := command.Flag(name); flag != nil && flag.Changed {
+			return usagef("--%s is about one cluster; it does not go with --contexts or --all-contexts", name)
+		}
+	}
+	return nil
+}
+
+// names of the chosen contexts, each once, in the order in which they were given; all of them by name.
+func (c *contexts) names(e *env) ([]string, error) {
+	known, err := e.knownContexts()
+	if err != nil {
+		return nil, err
+	}
+	if len(known) == 0 {
+		return nil, usagef("the kubeconfig has no contexts")
+	}
+	if c.all {
+		return known, nil
+	}
+	var names, unknown []string
+	for _, name := range c.chosen {
+		switch name = strings.TrimSpace(name); {
+		case slices.Contains(names, name):
+		case slices.Contains(known, name):
+			names = append(names, name)
+		default:
+			unknown = append(unknown, fmt.Sprintf("%q", name))
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, usagef("the kubeconfig has no context %s; it has: %s", strings.Join(unknown, ", "), strings.Join(known, ", "))
+	}
+	if len(names) == 0 {
+		return nil, usagef("--contexts names none; the kubeconfig has: %s", strings.Join(known, ", "))
+	}
+	return names, nil
+}
+
+// knownContexts are the contexts of the kubeconfig, by name.
+func (e *env) knownContexts() ([]string, error) {
+	config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("the kubeconfig cannot be read: %w", err)
+	}
+	return slices.Sorted(maps.Keys(config.Contexts)), nil
+}
+
+// look is what was seen of one of several clusters.
+type look struct {
+	report.Cluster
+	life liveness
+}
+
+// lookInto reads the clusters of the contexts at the same time; none waits for another.
+func (e *env) lookInto(ctx context.Context, names []string, flags operatorFlags) []look {
+	progress := newProgress(e.ErrOut, "Reading clusters")
+	defer progress.end()
+	looks := make([]look, len(names))
+	var done atomic.Int64
+	var group errgroup.Group
+	group.SetLimit(maxParallelContexts)
+	for i, name := range names {
+		group.Go(func() error {
+			looks[i] = e.lookIntoOne(ctx, name, flags)
+			progress.tell(int(done.Add(1)), len(names))
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is part of each look
+	return looks
+}
+
+func (e *env) lookIntoOne(ctx context.Context, name string, flags operatorFlags) look {
+	l := look{Cluster: report.Cluster{Name: name}}
+	config, err := e.configOf(name)
+	if err != nil {
+		l.Err = err
+		return l
+	}
+	o, err := newOperator(config, flags)
+	if err != nil {
+		l.Err = err
+		return l
+	}
+	kept, err := o.read(ctx, contextTimeout)
+	if err != nil {
+		l.Err = err
+		return l
+	}
+	if l.Picture, l.life, l.Err = kept.picture(flags, o.clock.Now()); l.Err == nil {
+		l.Picture.Source = name
+	}
+	return l
+}
+
+// configOf is how the cluster of the context is reached, with the other flags as they are.
+func (e *env) configOf(name string) (*rest.Config, error) {
+	config, err := e.inContext(name).ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	if config.ExecProvider != nil {
+		config.ExecProvider.StdinUnavailable = true
+		config.ExecProvider.StdinUnavailableMessage = "several clusters are read at the same time; log in to this one first"
+	}
+	return config, nil
+}
+
+// inContext are the flags for another context.
+func (e *env) inContext(name string) *genericclioptions.ConfigFlags {
+	flags, given := newConfigFlags(e.version), e.flags
+	flags.Context = &name
+	flags.KubeConfig, flags.CacheDir = given.KubeConfig, given.CacheDir
+	flags.Namespace, flags.Timeout = given.Namespace, given.Timeout
+	flags.AuthInfoName, flags.BearerToken, flags.CertFile, flags.KeyFile = given.AuthInfoName, given.BearerToken, given.CertFile, given.KeyFile
+	flags.Impersonate, flags.ImpersonateUID = given.Impersonate, given.ImpersonateUID
+	flags.ImpersonateGroup, flags.ImpersonateUserExtra = given.ImpersonateGroup, given.ImpersonateUserExtra
+	flags.Insecure, flags.CAFile = given.Insecure, given.CAFile
+	flags.DisableCompression, flags.ProxyURL = given.DisableCompression, given.ProxyURL
+	return flags
+}
