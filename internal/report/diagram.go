@@ -51,6 +51,9 @@ type DiagramOptions struct {
 // Draw draws a picture.
 func Draw(p *Picture, o DiagramOptions) Diagram {
 	a := artist{Picture: p, DiagramOptions: o, words: p.platform(), all: p.components()}
+	if p.isElsewhere() && !o.Documented {
+		a.words = someplace
+	}
 	d := Diagram{Title: a.words.short + " cluster architecture", Subtitle: a.subtitle()}
 	for _, g := range []Group{a.controlPlane(), a.cloudAPI(), a.nodePools(), a.addOns(), a.absent()} {
 		if len(g.Boxes)+len(g.Groups) > 0 {

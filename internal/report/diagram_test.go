@@ -12,9 +12,9 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/world"
 )
 
 // boxes of a diagram by the title of their group; those of a group within a group stand under its own title.
@@ -92,11 +92,7 @@ func TestEveryComponentIsDrawn(t *testing.T) {
 // TestMissing: what must be there is drawn in its place, with the mark of what is missing.
 func TestMissing(t *testing.T) {
 	g := NewWithT(t)
-	p := picture(t, reporttest.Modern)
-	m := reporttest.Mapping(p, "metrics-server")
-	reporttest.SetCondition(m, v1alpha1.ConditionPresent, "False", v1alpha1.ReasonNotFound, "no Deployment")
-	m.Status.Methods, m.Status.Version = nil, ""
-	d := report.Draw(p, report.DiagramOptions{})
+	d := report.Draw(picture(t, reporttest.Modern, reporttest.Gone(metrics)), report.DiagramOptions{})
 	g.Expect(box(boxes(d)["Monitoring & Observability"], "metrics-server").State).To(Equal(report.Missing))
 	g.Expect(written(t, d.SVG)).To(MatchRegexp(`<svg class="box missing"[^>]*data-component="metrics-server">`))
 	g.Expect(written(t, d.Mermaid)).To(ContainSubstring("<b>Metrics Server</b><br/>metrics-server<br/>∅ missing\"]:::missing"))
@@ -116,16 +112,36 @@ func TestDocumentedDiagram(t *testing.T) {
 	g.Expect(box(boxes(d)["Add-ons & Extensions"], "autoscaler").Lines).To(Equal([]string{"AKS Cluster Autoscaler", "deploy"}))
 }
 
-// TestPools: nodes that are not ready are a fault only when a component says so.
+// TestPools: nodes that are not ready are a fault only when they hurt a component.
 func TestPools(t *testing.T) {
-	g := NewWithT(t)
-	p := picture(t, reporttest.Modern)
-	*p.Architecture.Status.NodePools[2].Ready = 1
-	g.Expect(boxes(report.Draw(p, report.DiagramOptions{}))["Node pools"][2].State).To(Equal(report.Progressing))
-	reporttest.Break(p, "kubelet", v1alpha1.ReasonNodesUnhealthy, "2 of 6 nodes are not ready")
-	pools := boxes(report.Draw(p, report.DiagramOptions{}))["Node pools"]
-	g.Expect(pools[2]).To(SatisfyAll(HaveField("State", report.Unhealthy), HaveField("Lines", ContainElement("1/3 nodes ready"))))
-	g.Expect(pools[0].State).To(Equal(report.Healthy))
+	for name, tc := range map[string]struct {
+		faults []reporttest.Fault
+		want   report.State
+		ready  string
+	}{
+		"well":      {nil, report.Healthy, "3/3"},
+		"stopped":   {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, report.Progressing, "2/3"},
+		"down":      {[]reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, report.Unhealthy, "2/3"},
+		"unrelated": {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped), reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, report.Progressing, "2/3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, p := NewWithT(t), picture(t, reporttest.Modern, tc.faults...)
+			pools := boxes(report.Draw(p, report.DiagramOptions{}))["Node pools"]
+			g.Expect(pools[2]).To(SatisfyAll(HaveField("State", tc.want), HaveField("Lines", ContainElement(tc.ready+" nodes ready"))))
+			g.Expect(pools[0].State).To(Equal(report.Healthy))
+			g.Expect(report.NodePools(p).Rows[2][3]).To(Equal(report.Cell{Text: tc.ready, State: tc.want}))
+		})
+	}
+}
+
+// TestUpgrade: pools whose nodes are not alike are told, and are no fault.
+func TestUpgrade(t *testing.T) {
+	g, p := NewWithT(t), picture(t, reporttest.Modern, reporttest.Kubelet("user/0", "v1.34.9"))
+	const note = "Node pool user: kubelets v1.35.8 (2), v1.34.9 (1)"
+	g.Expect(report.NodePools(p).Notes).To(Equal([]string{note}))
+	g.Expect(p.Verdict()).To(Equal(report.Healthy))
+	root, _ := page(t, p, report.HTMLOptions{})
+	g.Expect(content(root)).To(ContainSubstring(note))
 }
 
 // TestEmptyDiagram: a picture of nothing is drawn as nothing.

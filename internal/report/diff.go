@@ -230,6 +230,13 @@ func (x *Comparison) note(name, what string, kind ChangeKind, from, to string) {
 	}
 }
 
+// noteKnown leaves out what is not known of one side: nodes that are stopped say nothing.
+func (x *Comparison) noteKnown(name, what string, kind ChangeKind, from, to string) {
+	if from != "" && to != "" {
+		x.note(name, what, kind, from, to)
+	}
+}
+
 func (x *Comparison) component(a, b component) {
 	name, what := b.Name, b.Spec.Component
 	wasThere, isThere := a.found() || a.state == Partial, b.found() || b.state == Partial
@@ -291,8 +298,8 @@ func (x *Comparison) pools(from, to *Picture) {
 			continue
 		}
 		x.note(name, what, NodesChanged, readyNodes(a), readyNodes(b))
-		x.note(name, what, VersionChanged, a.KubeletVersions, b.KubeletVersions)
-		x.note(name, what, ImageChanged, a.NodeImages, b.NodeImages)
+		x.noteKnown(name, what, VersionChanged, a.KubeletVersions, b.KubeletVersions)
+		x.noteKnown(name, what, ImageChanged, a.NodeImages, b.NodeImages)
 	}
 	for _, b := range to.Architecture.Status.NodePools {
 		if !before[b.Name] {

@@ -65,8 +65,13 @@ func hostile(t testing.TB, text string) *report.Picture {
 	a.NodePools = []v1alpha1.NodePool{{Name: text, Mode: text, OS: text, KubeletVersions: text, ContainerRuntimes: text, NodeImages: text}}
 	a.Causes = []v1alpha1.Cause{{Reason: text, Message: text, Components: []string{text, "etcd"}}}
 	a.Violations = []v1alpha1.Violation{{Rule: text, Message: text}}
+	a.Skews = []v1alpha1.VersionSkew{{Type: v1alpha1.SkewTooFarBehind, Name: text, Message: text}, {Type: v1alpha1.SkewMixedKubelets, Name: text, Message: text}}
+	a.Message, a.Abstract = text, []string{text}
 	for i := range a.Conditions {
-		a.Conditions[i].Message, a.Conditions[i].Status = text, metav1.ConditionFalse
+		// The platform is detected in every other picture: what is told of both is seen.
+		if a.Conditions[i].Message = text; a.Conditions[i].Type != v1alpha1.ConditionPlatformDetected || len(text)%2 == 0 {
+			a.Conditions[i].Status = metav1.ConditionFalse
+		}
 	}
 	p.Source = text
 	return p
@@ -225,12 +230,28 @@ var (
 	inlineCode = regexp.MustCompile("(^|[^\\\\])`[^`]+`")
 )
 
+// grids are all listings of a picture.
+func grids(p *report.Picture) map[string]report.Grid {
+	return map[string]report.Grid{
+		"table": report.Table(p, true), "pools": report.NodePools(p), "causes": report.Causes(p), "advisories": report.Advisories(p),
+		"departures": report.DepartureTable(report.Departures(p)), "changes": report.Compare(&report.Picture{}, p).Table(),
+		"clusters": report.Clusters([]report.Cluster{{Name: p.Source, Picture: p}, {Name: "b", Err: errors.New(p.Source)}}, true),
+	}
+}
+
 func checkMarkdown(t *testing.T, p *report.Picture) {
 	g := NewWithT(t)
-	for _, table := range []report.Grid{report.Table(p, true), report.NodePools(p), report.Causes(p), report.DepartureTable(report.Departures(p))} {
+	for _, table := range grids(p) {
+		rows := 0
 		for line := range strings.Lines(written(t, table.Markdown)) {
-			g.Expect(columns(line)).To(Equal(len(table.Header)), line)
+			if strings.HasPrefix(line, "|") {
+				rows++
+				g.Expect(columns(line)).To(Equal(len(table.Header)), line)
+			} else {
+				g.Expect(inlineHTML.ReplaceAllString(line, "")).NotTo(ContainAny("<>"), line)
+			}
 		}
+		g.Expect(rows).To(Equal(2 + len(table.Rows)))
 	}
 	document := written(t, func(w io.Writer) error { return report.Document(w, p, report.DocumentOptions{Live: true}) })
 	fenced, fences, tables := false, 0, 0
@@ -253,7 +274,11 @@ func checkMarkdown(t *testing.T, p *report.Picture) {
 		}
 	}
 	g.Expect(fences).To(Equal(2))
-	g.Expect(tables).To(Equal(2 + len(p.Mappings) + 2)) // two categories
+	categories := map[v1alpha1.Category]bool{}
+	for _, m := range p.Mappings {
+		categories[m.Spec.Category] = true
+	}
+	g.Expect(tables).To(Equal(2 + len(p.Mappings) + len(categories)))
 }
 
 // columns of a row, as GitHub counts them.
@@ -270,20 +295,49 @@ func columns(line string) int {
 	return n
 }
 
+// checkText: a terminal gets letters and line ends, and colours of our own where they are asked for.
 func checkText(t *testing.T, p *report.Picture) {
 	g := NewWithT(t)
-	outputs := map[string]string{
-		"table": written(t, func(w io.Writer) error { return report.Table(p, true).Text(w, false) }),
-		"clusters": written(t, func(w io.Writer) error {
-			return report.Clusters([]report.Cluster{{Name: p.Source, Picture: p}, {Name: "b", Err: errors.New(p.Source)}}, true).Text(w, false)
-		}),
-		"explain": written(t, func(w io.Writer) error { return report.Explain(w, p, &p.Mappings[0], false) }),
+	checkLines(t, p)
+	outputs := map[string]string{"summary": report.Summary(p), "names": strings.Join(report.ObjectNames(p), "\n")}
+	for _, colour := range []bool{false, true} {
+		write := func(name string, to func(io.Writer) error) {
+			outputs[fmt.Sprintf("%s, colour %t", name, colour)] = written(t, to)
+		}
+		for name, grid := range grids(p) {
+			write(name, func(w io.Writer) error { return grid.Text(w, colour) })
+		}
+		write("explain", func(w io.Writer) error { return report.Explain(w, p, &p.Mappings[0], colour) })
+		for _, plain := range []bool{false, true} {
+			write(fmt.Sprintf("drawing, plain %t", plain), func(w io.Writer) error {
+				return report.Draw(p, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Colour: colour})
+			})
+		}
 	}
+	for name, text := range outputs {
+		if strings.HasSuffix(name, "colour true") {
+			text = ownColours.ReplaceAllString(text, "")
+		}
+		bad := strings.IndexFunc(text, func(r rune) bool {
+			return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r))
+		})
+		g.Expect(bad).To(Equal(-1), name)
+	}
+}
+
+// ownColours are those that the report may use.
+var ownColours = regexp.MustCompile("\x1b\\[(0|2|31|32|33|36|31;1)m")
+
+// checkLines: whatever the texts, listings have their lines and drawings their width.
+func checkLines(t *testing.T, p *report.Picture) {
+	g := NewWithT(t)
+	table := report.Table(p, true)
+	table.Notes = nil
+	g.Expect(slices.Collect(strings.Lines(written(t, func(w io.Writer) error { return table.Text(w, false) })))).To(HaveLen(len(p.Mappings) + 1))
 	for _, plain := range []bool{false, true} {
 		drawing := written(t, func(w io.Writer) error {
 			return report.Draw(p, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain})
 		})
-		outputs[fmt.Sprintf("drawing, plain %t", plain)] = drawing
 		for line := range strings.Lines(drawing) {
 			line = strings.TrimSuffix(line, "\n")
 			g.Expect(displaywidth.String(line)).To(BeNumerically("<=", 100), line)
@@ -295,12 +349,4 @@ func checkText(t *testing.T, p *report.Picture) {
 			}
 		}
 	}
-	for name, text := range outputs {
-		bad := strings.IndexFunc(text, func(r rune) bool {
-			return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
-		})
-		g.Expect(bad).To(Equal(-1), name)
-	}
-	lines := slices.Collect(strings.Lines(outputs["table"]))
-	g.Expect(lines).To(HaveLen(len(p.Mappings) + 1))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/world"
 )
 
 // TestGolden holds what people read to files that can be looked at.
@@ -20,6 +21,7 @@ func TestGolden(t *testing.T) {
 			"table-wide.txt":   func(w io.Writer) error { return report.Table(p, true).Text(w, false) },
 			"table.md":         report.Table(p, false).Markdown,
 			"table.csv":        report.Table(p, true).CSV,
+			"advisories.txt":   func(w io.Writer) error { return report.Advisories(p).Text(w, false) },
 			"pools.txt":        func(w io.Writer) error { return report.NodePools(p).Text(w, false) },
 			"causes.txt":       func(w io.Writer) error { return report.Causes(p).Text(w, false) },
 			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(p)).Text(w, false) },
@@ -35,6 +37,20 @@ func TestGolden(t *testing.T) {
 		} {
 			t.Run(name+"/"+file, func(t *testing.T) { golden(t, name+"-"+file, written(t, write)) })
 		}
+	}
+	elsewhere, down := picture(t, reporttest.Elsewhere), picture(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown), reporttest.Kubelet("user/1", "v1.40.0"))
+	for file, write := range map[string]func(io.Writer) error{
+		"elsewhere-table.txt": func(w io.Writer) error { return report.Table(elsewhere, false).Text(w, false) },
+		"elsewhere-diagram.txt": func(w io.Writer) error {
+			return report.Draw(elsewhere, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{})
+		},
+		"down-table.txt":      func(w io.Writer) error { return report.Table(down, false).Text(w, false) },
+		"down-causes.txt":     func(w io.Writer) error { return report.Causes(down).Text(w, false) },
+		"down-pools.txt":      func(w io.Writer) error { return report.NodePools(down).Text(w, false) },
+		"down-departures.txt": func(w io.Writer) error { return report.DepartureTable(report.Departures(down)).Text(w, false) },
+		"down-explain.txt":    func(w io.Writer) error { return report.Explain(w, down, report.Lookup(down, "kubelet"), false) },
+	} {
+		t.Run(file, func(t *testing.T) { golden(t, file, written(t, write)) })
 	}
 	documented, today := picture(t, reporttest.Documented), broken(t)
 	golden(t, "document-only.md", written(t, func(w io.Writer) error { return report.Document(w, documented, report.DocumentOptions{}) }))

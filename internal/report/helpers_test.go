@@ -15,6 +15,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -59,7 +60,7 @@ func fresh(p *report.Picture) *report.Picture {
 
 // crashing is today's AKS where DNS crashes; it is made once.
 var crashing = sync.OnceValues(func() (*report.Picture, error) {
-	return reporttest.Picture(reporttest.Modern, reporttest.Pods("Deployment kube-system/coredns", world.CrashLooping))
+	return reporttest.Picture(reporttest.Modern, reporttest.Pods("Deployment kube-system/coredns", world.Pods{State: world.CrashLooping}))
 })
 
 func broken(t testing.TB) *report.Picture {
@@ -111,6 +112,13 @@ func mapping(name string, present, healthy metav1.Condition) v1alpha1.ComponentM
 
 func is(status metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{Status: status, Reason: reason, Message: "because", LastTransitionTime: metav1.NewTime(time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC))}
+}
+
+// set gives a mapping a condition that no world has.
+func set(m *v1alpha1.ComponentMapping, conditionType string, status metav1.ConditionStatus, reason string) {
+	c := is(status, reason)
+	c.Type = conditionType
+	meta.SetStatusCondition(&m.Status.Conditions, c)
 }
 
 // big is a picture as large as the API allows.

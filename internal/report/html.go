@@ -88,18 +88,29 @@ func hashSource(text string) string {
 }
 
 func pageTitle(p *Picture) string {
-	title := p.Verdict().Word() + ": " + p.platform().short
+	title := verdictWord(p.Verdict()) + ": " + p.platform().short
+	if p.isElsewhere() {
+		title = verdictWord(p.Verdict()) + ": not " + p.platform().short + ":"
+	}
 	if p.Source != "" {
 		title += " " + clean(p.Source)
 	}
 	return title
 }
 
+// heading is what the page is about.
+func (p *Picture) heading() string {
+	if p.isElsewhere() {
+		return "A cluster that is not " + p.platform().name
+	}
+	return p.platform().name
+}
+
 // pageView is what the page shows.
 type pageView struct {
 	picture *Picture
 
-	Title, Platform, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
+	Title, Platform, VerdictWord, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
 
 	Verdict    State
 	Notes      []string
@@ -186,7 +197,7 @@ func newPageView(p *Picture) pageView {
 	components, words := p.components(), p.platform()
 	status := p.Architecture.Status
 	v := pageView{
-		picture: p, Title: pageTitle(p), Platform: words.name, Summary: summary(components), Source: p.Source,
+		picture: p, Title: pageTitle(p), Platform: p.heading(), VerdictWord: verdictWord(p.Verdict()), Summary: summary(components), Source: p.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(p.ObservedAt), Verdict: p.Verdict(),
 		Notes: p.caveats(), Conditions: p.conditions(), Violations: status.Violations, Departures: Departures(p), Upgrades: p.upgrades(),
 		Drawing: template.HTML(Draw(p, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped

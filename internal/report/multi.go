@@ -29,7 +29,7 @@ func Clusters(clusters []Cluster, wide bool) Grid {
 			continue
 		}
 		v := c.Picture.Verdict()
-		verdicts = append(verdicts, Cell{Text: v.Mark() + " " + v.Word(), State: v})
+		verdicts = append(verdicts, Cell{Text: v.Mark() + " " + verdictWord(v), State: v})
 		versions = append(versions, Cell{Text: c.Picture.Architecture.Status.KubernetesVersion})
 		pools = append(pools, readyCell(c.Picture))
 	}

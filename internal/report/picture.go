@@ -165,7 +165,20 @@ func counts(components []component) map[State]int {
 	return out
 }
 
-// summary counts the components in words: "32 of 40 components present: 31 healthy, 1 unhealthy; 8 absent".
+// Summary is the picture in one line: unhealthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41 components present
+// (31 healthy, 1 unhealthy), 9 absent.
+func Summary(p *Picture) string {
+	parts := []string{strings.TrimSpace(p.platform().short + " " + clean(p.Architecture.Status.KubernetesVersion))}
+	if p.isElsewhere() {
+		parts = []string{"not " + p.platform().short, strings.TrimSpace(someplace.short + " " + clean(p.Architecture.Status.KubernetesVersion))}
+	}
+	if ready, total := p.nodes(); total > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, plural(int(total), "node")))
+	}
+	return verdictWord(p.Verdict()) + ": " + joined(append(parts, summary(p.components())))
+}
+
+// summary counts the components in words: 32 of 41 components present (31 healthy, 1 unhealthy), 9 absent.
 func summary(components []component) string {
 	n, present := counts(components), 0
 	var there, elsewhere []string
@@ -181,14 +194,11 @@ func summary(components []component) string {
 			elsewhere = append(elsewhere, text)
 		}
 	}
-	text := fmt.Sprintf("%d of %d components present", present, len(components))
+	text := fmt.Sprintf("%d of %s present", present, plural(len(components), "component"))
 	if len(there) > 0 {
-		text += ": " + strings.Join(there, ", ")
+		text += " (" + joined(there) + ")"
 	}
-	if len(elsewhere) > 0 {
-		text += "; " + strings.Join(elsewhere, ", ")
-	}
-	return text
+	return joined(append([]string{text}, elsewhere...))
 }
 
 // age is how long ago something was when the picture was taken, as kubectl writes it. What was first seen then may

@@ -11,7 +11,6 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
 )
 
 // TestStateOf: healthy, unhealthy, absent and not to be seen are never mixed up.
@@ -54,39 +53,4 @@ func TestStatesDiffer(t *testing.T) {
 		g.Expect(marks).NotTo(HaveKey(s.Mark()))
 		words[s.Word()], marks[s.Mark()] = true, true
 	}
-}
-
-func TestVerdict(t *testing.T) {
-	g := NewWithT(t)
-	g.Expect(picture(t, reporttest.Documented).Verdict()).To(Equal(report.Healthy))
-	g.Expect(broken(t).Verdict()).To(Equal(report.Unhealthy))
-	g.Expect((&report.Picture{}).Verdict()).To(Equal(report.Unknown), "nothing is known")
-
-	alone := &report.Picture{Mappings: []v1alpha1.ComponentMapping{
-		mapping("well", is("True", v1alpha1.ReasonObserved), is("True", v1alpha1.ReasonAllChecksPass)),
-		mapping("silent", is("True", v1alpha1.ReasonObserved), is("Unknown", v1alpha1.ReasonHealthNotObservable)),
-	}}
-	g.Expect(alone.Verdict()).To(Equal(report.Healthy), "mappings without an architecture")
-	alone.Mappings = append(alone.Mappings, mapping("hidden", is("Unknown", v1alpha1.ReasonNotPermitted), is("Unknown", v1alpha1.ReasonNotPermitted)))
-	g.Expect(alone.Verdict()).To(Equal(report.Unknown))
-	alone.Mappings = append(alone.Mappings, mapping("gone", is("False", v1alpha1.ReasonNotFound), is("Unknown", v1alpha1.ReasonNotPresent)))
-	g.Expect(alone.Verdict()).To(Equal(report.Unhealthy))
-	g.Expect(report.Causes(alone).Rows).To(HaveExactElements(ContainElements(HaveField("Text", "NotFound"), HaveField("Text", "gone"), HaveField("Text", "because"))))
-
-	elsewhere := picture(t, reporttest.Modern)
-	for i := range elsewhere.Architecture.Status.Conditions {
-		c := &elsewhere.Architecture.Status.Conditions[i]
-		if c.Status = "Unknown"; c.Type == v1alpha1.ConditionPlatformDetected {
-			c.Status = "False"
-		}
-	}
-	g.Expect(elsewhere.Verdict()).To(Equal(report.Unknown), "nothing is claimed of another platform")
-
-	incomplete := picture(t, reporttest.Modern)
-	for i := range incomplete.Architecture.Status.Conditions {
-		if c := &incomplete.Architecture.Status.Conditions[i]; c.Type == v1alpha1.ConditionComplete {
-			c.Status = "False"
-		}
-	}
-	g.Expect(incomplete.Verdict()).To(Equal(report.Unhealthy))
 }

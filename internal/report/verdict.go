@@ -53,6 +53,19 @@ func (p *Picture) claimed() bool {
 	return p.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionTrue
 }
 
+// isElsewhere says that the cluster is of another platform.
+func (p *Picture) isElsewhere() bool {
+	return p.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionFalse
+}
+
+// verdictWord is a verdict for people.
+func verdictWord(s State) string {
+	if s == Unknown {
+		return "cannot be told"
+	}
+	return s.Word()
+}
+
 // verdictOfWhole is that of the architecture. It is in doubt while it is about an older spec.
 func (p *Picture) verdictOfWhole() State {
 	verdict := Healthy
@@ -211,7 +224,7 @@ func (p *Picture) currency() []string {
 // elsewhere says that the cluster is of another platform, or that this cannot be told.
 func (p *Picture) elsewhere() string {
 	detected, platform := p.condition(v1alpha1.ConditionPlatformDetected), p.platform().name
-	if detected.Status == metav1.ConditionFalse {
+	if p.isElsewhere() {
 		return "This cluster is not " + platform + ": " + told(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
 			"the rows say what was found. Is it the cluster that you meant? For another platform, bring mappings of your own."
 	}

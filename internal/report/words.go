@@ -18,6 +18,9 @@ type platform struct {
 // someProvider is the provider of a platform that is not among platforms.
 const someProvider = "Provider"
 
+// someplace is any cluster.
+var someplace = platform{name: "Kubernetes", short: "Kubernetes", provider: someProvider, api: "Cloud API"}
+
 // platforms by the spec.platform of a ClusterArchitecture. One that is not here is spoken of in general words.
 var platforms = map[string]platform{
 	"aks": {name: "Azure Kubernetes Service (AKS)", short: "AKS", provider: "Azure", api: "Azure Resource Manager (ARM) API"},
@@ -28,8 +31,10 @@ func (p *Picture) platform() platform {
 	if known, ok := platforms[name]; ok {
 		return known
 	}
-	name = cmp.Or(name, "Kubernetes")
-	return platform{name: name, short: name, provider: someProvider, api: "Cloud API"}
+	if name == "" {
+		return someplace
+	}
+	return platform{name: name, short: name, provider: someplace.provider, api: someplace.api}
 }
 
 // Words that several listings have as headings.

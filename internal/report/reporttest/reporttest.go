@@ -7,6 +7,7 @@ package reporttest
 import (
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -31,16 +32,20 @@ const (
 	Faulty = 10 * time.Minute
 )
 
+// loaded are the shapes by name; a world leaves its shape as it is.
+var loaded sync.Map
+
 // Fault changes a world.
 type Fault func(*world.World) error
 
 // Picture is what archmap says of a shape that has been well for long, and has had the faults for a while.
 func Picture(shape string, faults ...Fault) (*report.Picture, error) {
-	loaded, err := shapes.Load(shape)
+	load, _ := loaded.LoadOrStore(shape, sync.OnceValues(func() (*shapes.Shape, error) { return shapes.Load(shape) }))
+	cluster, err := load.(func() (*shapes.Shape, error))()
 	if err != nil {
 		return nil, err
 	}
-	w, err := world.New(loaded)
+	w, err := world.New(cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +79,8 @@ func Mapping(p *report.Picture, name string) *v1alpha1.ComponentMapping {
 }
 
 // Pods are faulty in all replicas of a workload, such as "Deployment kube-system/coredns".
-func Pods(workload string, state world.PodState) Fault {
-	return on(workload, func(w *world.World, ref world.Ref) error { return w.SetPods(ref, world.Pods{State: state}) })
+func Pods(workload string, pods world.Pods) Fault {
+	return on(workload, func(w *world.World, ref world.Ref) error { return w.SetPods(ref, pods) })
 }
 
 // Gone is an object that was deleted.
