@@ -339,8 +339,22 @@ func documented() cluster {
 		labelled(deployment("kube-system", "vpa-admission-controller", "a", "vpa:1"), managedAKS, "aks"),
 		labelled(deployment("kube-system", "vpa-recommender", "r", "vpa:1"), managedAKS, "aks"),
 		labelled(deployment("kube-system", "vpa-updater", "u", "vpa:1"), managedAKS, "aks"),
-	)
+		injector("istio-sidecar-injector-asm-1-30-aks-istio-system"),
+	).with(vpaRegistration()...)
 	return signedIn(c)
+}
+
+// vpaRegistration is what every VPA registers, whoever installed it.
+func vpaRegistration() []client.Object {
+	return []client.Object{
+		object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "verticalpodautoscalers.autoscaling.k8s.io", nil),
+		object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "vpa-webhook-config", nil),
+	}
+}
+
+// injector is the webhook by which Istio gives pods a proxy.
+func injector(name string) client.Object {
+	return labelled(object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, nil), "app", "sidecar-injector")
 }
 
 // signedIn has the issuer and the authorizer of Azure.
@@ -422,10 +436,10 @@ func TestClusters(t *testing.T) {
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium-self", "network-policy": "cilium-self"})},
 		"Calico of one's own": {aks(nil).with(kubeProxy(), daemonSet("kube-system", "calico-node", "calico-node", "calico/node:v3.30.0")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "calico-manifest"})},
-		"on the way from kubenet to overlay": {aks(nil).without("aks-np1-1").with(routedBy("RouteCreated"), kubeProxy(), masquerade(), azureCNS(),
+		"on the way from kubenet to overlay": {aks(nil).without("aks-np1-1").with(routedBy("RouteCreated"), kubeProxy(), masquerade(), azureCNS(), nodeNetworkConfig(256),
 			labelled(node("aks-np2-1", map[string]string{netLabel: "overlay"}), aksLabel, "MC_g_c_r")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "kubenet": "node-routes"})},
-		"ways in": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(),
+		"ways in": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), deployment("ingress-nginx", "ingress-nginx-controller", "controller", "nginx:v1.12.1"),
 			ingressClass("webapprouting.kubernetes.azure.com", "webapprouting.kubernetes.azure.com/nginx"),
 			deployment("app-routing-system", "nginx", "controller", "kubernetes/ingress/nginx-ingress-controller:v1.11.2"),
@@ -443,7 +457,8 @@ func TestClusters(t *testing.T) {
 			daemonSet("kube-system", "ama-metrics-node-m", "prometheus-collector", "images:6.17.0-main"), idle("ama-metrics-node-xs"), idle("ama-metrics-node-xl")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium",
 				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "autoscaler": "hosted", "azure-monitor": "managed-prometheus"})},
-		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(),
+		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(vpaRegistration()...).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
+			injector("istio-sidecar-injector"),
 			deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
 			deployment("kube-system", "vpa-recommender", "recommender", "vpa:1.6.0"), deployment("kube-system", "vpa-updater", "updater", "vpa:1.6.0")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "istio": "self-installed", "vpa": "self-installed"})},
