@@ -1,0 +1,239 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/archmap/archmap/internal/live"
+	"github.com/archmap/archmap/internal/report"
+)
+
+// redrawEvery is how often ages are brought up to date on a terminal, and doubts are noticed.
+const redrawEvery = 5 * time.Second
+
+// follow shows the verdicts and what becomes of them, until the reader has seen enough. It ends as a look at the last
+// ones would.
+func (s *status) follow(ctx context.Context) error {
+	quiet()
+	config, err := s.env.clusterConfig()
+	if err != nil {
+		return err
+	}
+	o, err := newOperator(config, s.operator)
+	if err != nil {
+		return err
+	}
+	// What cannot be read at all is told at once; after that, whatever goes wrong may pass.
+	if _, err := o.read(ctx, readTimeout); err != nil {
+		return err
+	}
+	config.Timeout = 0 // of a watch it would be the end
+	feed, err := s.env.operatorFeed(config, s.operator)
+	if err != nil {
+		return err
+	}
+	f := &follower{env: s.env, output: &s.output, doubt: feed.Doubt, terminal: terminal(s.env.Out) && os.Getenv("TERM") != "dumb"}
+	return f.run(ctx, feed)
+}
+
+// follower shows pictures as they come.
+type follower struct {
+	env    *env
+	output *format
+	// doubt says why the newest picture may be out of date.
+	doubt func() string
+	// terminal: each picture is drawn in place of the one before. Elsewhere, rows that change are printed.
+	terminal bool
+
+	mu       sync.Mutex
+	last     *report.Picture
+	at       time.Time
+	printed  map[string]string
+	doubtful bool
+}
+
+func (f *follower) run(ctx context.Context, feed live.Feed) error {
+	if f.terminal {
+		fmt.Fprint(f.env.Out, otherScreen)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- feed.Run(ctx, f.show) }()
+	ticker := time.NewTicker(redrawEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return f.end(err)
+		case <-ticker.C:
+			f.show(nil)
+		}
+	}
+}
+
+// end gives the terminal back with what was seen last, and ends as a look at it would.
+func (f *follower) end(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.terminal {
+		fmt.Fprint(f.env.Out, firstScreen)
+	}
+	switch {
+	case err != nil:
+		return err
+	case f.last == nil:
+		return verdictError{exitUnknown}
+	case f.terminal:
+		if err := f.env.printCheck(f.last, f.output); err != nil {
+			return err
+		}
+	}
+	return verdictOf(liveness{alive: f.doubt() == ""}.verdict(f.last))
+}
+
+// show shows a picture or, without a new one, the last one as it looks now.
+func (f *follower) show(p *report.Picture) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p != nil {
+		f.last, f.at = p, time.Now()
+	}
+	switch {
+	case f.last == nil:
+	case f.terminal:
+		f.draw()
+	default:
+		f.print(p)
+	}
+}
+
+// print prints the rows that have changed, as kubectl get --watch does.
+func (f *follower) print(p *report.Picture) {
+	doubt := f.doubt()
+	if doubt != "" && !f.doubtful {
+		f.env.warn("", []string{doubt})
+	}
+	if doubt == "" && f.doubtful {
+		fmt.Fprintln(f.env.ErrOut, "The verdicts are kept up to date again.")
+	}
+	f.doubtful = doubt != ""
+	if p == nil {
+		return
+	}
+	grid := report.Table(p, f.output.chosen == formatWide)
+	grid.Notes = nil
+	var text bytes.Buffer
+	_ = grid.Text(&text, colours(f.env.Out)) // a buffer takes all
+	lines := strings.Split(text.String(), "\n")
+	if f.printed == nil {
+		f.printed = map[string]string{}
+		fmt.Fprintln(f.env.Out, lines[0])
+	}
+	for i, row := range grid.Rows {
+		if name, now := row[0].Text, lasting(row); f.printed[name] != now {
+			f.printed[name] = now
+			fmt.Fprintln(f.env.Out, lines[i+1])
+		}
+	}
+}
+
+// lasting is a row without what changes by itself, as ages do.
+func lasting(row []report.Cell) string {
+	var out strings.Builder
+	for _, c := range row {
+		if c.Exact != "" {
+			c.Text = c.Exact
+		}
+		out.WriteString(c.Text + "\x00")
+	}
+	return out.String()
+}
+
+// draw draws what status prints over what is on the screen.
+func (f *follower) draw() {
+	p := *f.last
+	doubt := f.doubt()
+	if doubt == "" {
+		p.ObservedAt = p.ObservedAt.Add(time.Since(f.at)) // ages grow while nothing changes
+	}
+	screen := &screen{to: f.env.Out}
+	on := *f.env
+	on.Out = screen
+	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), p.ObservedAt.UTC().Format(time.RFC3339))
+	if doubt != "" {
+		fmt.Fprintf(screen, "warning: %s\n", doubt)
+	}
+	fmt.Fprintln(screen)
+	if err := on.printCheck(&p, f.output); err == nil {
+		screen.flush()
+	}
+}
+
+// screen collects what is to be on a terminal.
+type screen struct {
+	bytes.Buffer
+	to io.Writer
+}
+
+// Fd is that of the terminal, so that what is written has its colours.
+func (s *screen) Fd() uintptr {
+	if file, ok := s.to.(interface{ Fd() uintptr }); ok {
+		return file.Fd()
+	}
+	return ^uintptr(0)
+}
+
+// What terminals are told.
+const (
+	// otherScreen keeps what is on the terminal for firstScreen.
+	otherScreen = "\x1b[?1049h"
+	firstScreen = "\x1b[?1049l"
+	toTop       = "\x1b[H"
+	clearRight  = "\x1b[K"
+	clearBelow  = "\x1b[J"
+	cutLines    = "\x1b[?7l"
+	wrapLines   = "\x1b[?7h"
+)
+
+// flush draws it in one go over what was there.
+func (s *screen) flush() {
+	_, height, err := term.GetSize(int(s.Fd()))
+	if err != nil {
+		height = 24
+	}
+	lines := fit(strings.Split(strings.TrimRight(s.String(), "\n"), "\n"), height-1)
+	_, _ = io.WriteString(s.to, cutLines+toTop+strings.Join(lines, clearRight+"\n")+clearRight+"\n"+clearBelow+wrapLines)
+}
+
+// fit leaves out as many lines of the table as there is no room for. What stands before and below it, says more.
+func fit(lines []string, height int) []string {
+	if len(lines) <= height {
+		return lines
+	}
+	var gaps []int // empty lines: the table stands between the first two
+	for i, l := range lines {
+		if l == "" {
+			gaps = append(gaps, i)
+		}
+	}
+	end := len(lines)
+	if len(gaps) > 1 {
+		end = gaps[1]
+	}
+	tail := lines[end:]
+	room := height - len(tail) - 1
+	if room < 3 {
+		return lines[:max(1, height)]
+	}
+	return append(append(lines[:room:room], fmt.Sprintf("… %d more rows", end-room)), tail...)
+}
