@@ -1,0 +1,139 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archmap/archmap/internal/lint"
+	"github.com/archmap/archmap/internal/manifest"
+)
+
+// The formats of lint besides JSON.
+const (
+	formatLines = "text"
+	formatSARIF = "sarif"
+)
+
+// linting is the flags of lint.
+type linting struct {
+	files   []string
+	strict  bool
+	disable []string
+	output  format
+}
+
+func newLintCommand(e *env) *cobra.Command {
+	o := &linting{}
+	command := &cobra.Command{
+		Use:   "lint -f FILENAME",
+		Short: "Check mappings before they are committed",
+		Long: "Check ComponentMappings and ClusterArchitectures in files: what the API server would refuse, expressions that do not\n" +
+			"compile, names that clash, variants that can never be found, and what the operator lacks the right to read. No\n" +
+			"cluster is asked. A directory is searched for *.yaml, *.yml and *.json; kustomization files are left out, so that\n" +
+			"patches are best built first.\n\n" +
+			"What is wrong in itself is an error. What may be right together with what is not among the files, such as a role that\n" +
+			"is kept elsewhere, is a warning. The rules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
+			"Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file cannot be read, 3 usage.",
+		Example: `  # All mappings of a repository
+  kubectl archmap lint -f mappings/
+
+  # In a pipeline: warnings fail, and the findings show up beside the code
+  kubectl archmap lint -f mappings/ --strict -o sarif > archmap.sarif
+
+  # Those that kustomize builds
+  kubectl kustomize overlays/prod | kubectl archmap lint -f -
+
+  # For mappings that only the plugin uses: what the operator may read makes no difference
+  kubectl archmap lint -f mappings/ --disable rbac`,
+		RunE: func(*cobra.Command, []string) error { return e.lint(o) },
+	}
+	flags := command.Flags()
+	addFilenames(command, &o.files)
+	flags.BoolVar(&o.strict, "strict", false, "Fail on warnings, too")
+	flags.StringSliceVar(&o.disable, "disable", nil, "Rules to leave out: "+strings.Join(lint.RuleNames(), ", "))
+	_ = command.RegisterFlagCompletionFunc("disable", cobra.FixedCompletions(lint.RuleNames(), cobra.ShellCompDirectiveNoFileComp))
+	o.output.addFlag(command, formatLines, formatJSON, formatSARIF)
+	return command
+}
+
+// addFilenames adds the flag for the files of a command that reads nothing else.
+func addFilenames(command *cobra.Command, files *[]string) {
+	command.Flags().StringSliceVarP(files, "filename", "f", nil, "Files or directories with mappings, or - for standard input")
+	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
+}
+
+// readMappings reads files of which at least one must hold a mapping or an architecture, or something that is wrong.
+func (e *env) readMappings(files []string) (*manifest.Set, error) {
+	if len(files) == 0 {
+		return nil, usagef("which mappings? Name files or directories with -f, or - for standard input")
+	}
+	set, err := manifest.Read(files, e.In)
+	if err != nil {
+		return nil, err
+	}
+	if len(set.Mappings)+len(set.Architectures)+len(set.Problems) == 0 {
+		return nil, fmt.Errorf("no ComponentMapping and no ClusterArchitecture in %s", strings.Join(files, ", "))
+	}
+	return set, nil
+}
+
+func (e *env) lint(o *linting) error {
+	if err := o.output.validate(); err != nil {
+		return err
+	}
+	for _, rule := range o.disable {
+		if !slices.Contains(lint.RuleNames(), rule) {
+			return usagef("there is no rule %q; choose from: %s", rule, strings.Join(lint.RuleNames(), ", "))
+		}
+	}
+	set, err := e.readMappings(o.files)
+	if err != nil {
+		return err
+	}
+	findings, err := lint.Run(set, lint.Options{Without: o.disable})
+	if err != nil {
+		return err
+	}
+	if err := e.printFindings(set, findings, o.output.chosen); err != nil {
+		return err
+	}
+	if worst := lint.Worst(findings); worst == lint.Error || o.strict && worst == lint.Warning {
+		return verdictError{exitUnhealthy}
+	}
+	return nil
+}
+
+func (e *env) printFindings(set *manifest.Set, findings []lint.Finding, as string) error {
+	switch as {
+	case formatJSON:
+		return lint.WriteJSON(e.Out, findings)
+	case formatSARIF:
+		dir, err := os.Getwd()
+		if err != nil {
+			return err
+		}
+		return lint.WriteSARIF(e.Out, findings, e.version, dir)
+	}
+	if err := lint.WriteText(e.Out, findings); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.ErrOut, "%s, %s, %s in %s and %s\n",
+		count(lint.Count(findings, lint.Error), "error"), count(lint.Count(findings, lint.Warning), "warning"),
+		count(lint.Count(findings, lint.Note), "note"),
+		count(len(set.Mappings), "mapping"), count(len(set.Architectures), "architecture"))
+	return nil
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

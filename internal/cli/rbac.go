@@ -1,0 +1,146 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"github.com/archmap/archmap/internal/manifest"
+	"github.com/archmap/archmap/internal/rbac"
+)
+
+// granting is the flags of rbac.
+type granting struct {
+	files      []string
+	reader     string
+	name       string
+	namespaced bool
+	subjects   []string
+	output     format
+}
+
+func newRBACCommand(e *env) *cobra.Command {
+	o := &granting{}
+	command := &cobra.Command{
+		Use:   "rbac -f FILENAME",
+		Short: "Print the least ClusterRole that mappings need",
+		Long: "Print the least ClusterRole with which everything that the given mappings name can be read, and which of them needs\n" +
+			"each rule. No cluster is asked, and nothing is applied.\n\n" +
+			"For the operator it carries the label that adds it to what the operator may look at: once it is applied, nothing else\n" +
+			"has to be done. For a user it is what check, collect and the other commands of the plugin need; bind it with --subject.\n\n" +
+			"How the API server names a kind in rules follows from the kind's name. Where it does not, put the\n" +
+			"CustomResourceDefinition among the files.",
+		Example: `  # Let the operator see what these mappings name
+  kubectl archmap rbac -f mappings/ | kubectl apply -f -
+
+  # Let a group look, with the plugin and these mappings
+  kubectl archmap rbac -f mappings/ --for user --subject group:sre
+
+  # Rights in no more namespaces than needed, where a ClusterRole is too much
+  kubectl archmap rbac -f mappings/ --namespaced`,
+		RunE: func(*cobra.Command, []string) error { return e.rbac(o) },
+	}
+	flags := command.Flags()
+	addFilenames(command, &o.files)
+	flags.StringVar(&o.reader, "for", string(rbac.Operator), "Who is to read: operator, which watches, or user, who looks once")
+	_ = command.RegisterFlagCompletionFunc("for",
+		cobra.FixedCompletions([]string{string(rbac.Operator), string(rbac.User)}, cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVar(&o.name, "name", "", "Name of the roles (default archmap-observer-extra, or archmap-reader for a user)")
+	flags.BoolVar(&o.namespaced, "namespaced", false, "Print a Role for each namespace, and a ClusterRole only for what needs one")
+	flags.StringArrayVar(&o.subjects, "subject", nil,
+		"Bind the roles to user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME (default for Roles of the operator: its service account)")
+	o.output.addFlag(command, formatYAML, formatJSON)
+	return command
+}
+
+func (e *env) rbac(o *granting) error {
+	if err := o.output.validate(); err != nil {
+		return err
+	}
+	options, err := o.options()
+	if err != nil {
+		return err
+	}
+	set, err := e.readMappings(o.files)
+	if err != nil {
+		return err
+	}
+	needs, err := needsOf(set, options.Reader)
+	if err != nil {
+		return err
+	}
+	rules := needs.ClusterRules()
+	if o.namespaced {
+		rules = needs.NamespacedRules()
+	}
+	roles := rbac.NewRoles(rules, options)
+	if o.output.chosen == formatJSON {
+		return roles.JSON(e.Out)
+	}
+	return roles.YAML(e.Out)
+}
+
+func (o *granting) options() (rbac.Options, error) {
+	options := rbac.Options{Reader: rbac.Reader(o.reader)}
+	for _, text := range o.subjects {
+		subject, err := parseSubject(text)
+		if err != nil {
+			return options, err
+		}
+		options.Subjects = append(options.Subjects, subject)
+	}
+	switch options.Reader {
+	case rbac.Operator:
+		options.Name = cmp.Or(o.name, "archmap-observer-extra")
+		if len(options.Subjects) == 0 {
+			options.Subjects = []rbacv1.Subject{rbac.OperatorAccount}
+		}
+	case rbac.User:
+		options.Name = cmp.Or(o.name, "archmap-reader")
+	default:
+		return options, usagef("--for must be operator or user, not %q", o.reader)
+	}
+	return options, nil
+}
+
+func parseSubject(text string) (rbacv1.Subject, error) {
+	kind, name, _ := strings.Cut(text, ":")
+	switch {
+	case kind == "user" && name != "":
+		return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}, nil
+	case kind == "group" && name != "":
+		return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: name}, nil
+	case kind == "serviceaccount":
+		if namespace, account, ok := strings.Cut(name, ":"); ok && namespace != "" && account != "" {
+			return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}, nil
+		}
+	}
+	return rbacv1.Subject{}, usagef("--subject must be user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME, not %q", text)
+}
+
+// needsOf is what the mappings and architectures of files need. What is wrong with one of them is an error.
+func needsOf(set *manifest.Set, reader rbac.Reader) (*rbac.Needs, error) {
+	if err := set.Err(); err != nil {
+		return nil, err
+	}
+	var definitions []*apiextensionsv1.CustomResourceDefinition
+	for _, d := range set.Definitions {
+		definitions = append(definitions, d.Value)
+	}
+	needs := rbac.NewNeeds(reader, rbac.NewPlurals(definitions...))
+	for _, m := range set.Mappings {
+		if err := needs.AddMapping(m.Value); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range set.Architectures {
+		needs.AddArchitecture(a.Value)
+	}
+	return needs, nil
+}
