@@ -21,7 +21,7 @@ const completionTimeout = 800 * time.Millisecond
 
 // completeComponents proposes the components of the built-in catalogue, and those of the cluster if it answers at once.
 // It is for commands that take one component.
-func (e *env) completeComponents(command *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (e *env) completeComponents(command *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -38,7 +38,9 @@ func (e *env) completeComponents(command *cobra.Command, args []string, _ string
 	maps.Copy(components, e.componentsOfCluster(ctx))
 	var out []cobra.Completion
 	for _, name := range slices.Sorted(maps.Keys(components)) {
-		out = append(out, cobra.CompletionWithDesc(name, components[name]))
+		if strings.HasPrefix(name, typed) {
+			out = append(out, cobra.CompletionWithDesc(name, components[name]))
+		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

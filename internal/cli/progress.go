@@ -13,50 +13,78 @@ import (
 const (
 	// progressAfter is how long something may take before it says how far it is.
 	progressAfter = time.Second
-	// progressEvery is how often it says so where lines stay.
-	progressEvery = 5 * time.Second
+	// progressEvery is how often it says so where lines stay, progressInPlace where one line is written again and again.
+	progressEvery   = 5 * time.Second
+	progressInPlace = 100 * time.Millisecond
 )
 
-// progress tells how far something is that takes long.
+// progress tells how far something is that takes long, also while it does not get any further.
 type progress struct {
 	out  io.Writer
 	what string
-	// inPlace: a terminal, where one line is written again and again.
+	// inPlace: on a terminal.
 	inPlace bool
+	ended   chan struct{}
+	telling sync.WaitGroup
 
-	mu          sync.Mutex
-	began, last time.Time
+	mu        sync.Mutex
+	done, all int
 }
 
+// newProgress begins to tell; end must be called.
 func newProgress(out io.Writer, what string) *progress {
-	return &progress{out: out, what: what, inPlace: terminal(out), began: time.Now()}
+	p := &progress{out: out, what: what, inPlace: terminal(out), ended: make(chan struct{})}
+	p.telling.Go(p.run)
+	return p
 }
 
 // tell says that some of all steps are done.
 func (p *progress) tell(done, all int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	p.done, p.all = done, all
+}
+
+func (p *progress) run() {
 	pause := progressEvery
 	if p.inPlace {
-		pause = progressEvery / 50
+		pause = progressInPlace
 	}
-	if now.Sub(p.began) < progressAfter || now.Sub(p.last) < pause {
-		return
+	timer := time.NewTimer(progressAfter)
+	defer timer.Stop()
+	for told := false; ; told = true {
+		select {
+		case <-timer.C:
+			p.write()
+			timer.Reset(pause)
+		case <-p.ended:
+			if told && p.inPlace {
+				fmt.Fprint(p.out, clearLine)
+			}
+			return
+		}
 	}
-	p.last = now
+}
+
+// clearLine clears the line of a terminal.
+const clearLine = "\r\x1b[K"
+
+func (p *progress) write() {
+	p.mu.Lock()
+	text := p.what
+	if p.all > 0 {
+		text = fmt.Sprintf("%s: %d of %d", p.what, p.done, p.all)
+	}
+	p.mu.Unlock()
 	if p.inPlace {
-		fmt.Fprintf(p.out, "\r\x1b[K%s: %d of %d", p.what, done, all)
+		fmt.Fprint(p.out, clearLine+text)
 		return
 	}
-	fmt.Fprintf(p.out, "%s: %d of %d\n", p.what, done, all)
+	fmt.Fprintln(p.out, text)
 }
 
 // end clears the line.
 func (p *progress) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.inPlace && !p.last.IsZero() {
-		fmt.Fprint(p.out, "\r\x1b[K")
-	}
+	close(p.ended)
+	p.telling.Wait()
 }

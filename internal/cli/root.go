@@ -67,9 +67,10 @@ func newRootCommand(e *env) *cobra.Command {
 		Long: "archmap compares a cluster with a catalogue of components: how each is implemented on the platform, whether\n" +
 			"it is present and healthy, and whether it still is as documented. It never writes to a cluster.\n\n" +
 			"Exit codes: 0 all is well, 1 something is unhealthy or required and missing, 2 it cannot be told, 3 usage.",
-		Version:       e.version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version:                    e.version,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
 		// kubectl shows a plugin under its own name.
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: displayName()},
 	}
@@ -87,8 +88,11 @@ func newRootCommand(e *env) *cobra.Command {
 		newTableCommand(e),
 		newDiagramCommand(e),
 		newReportCommand(e),
+		newLintCommand(e),
+		newRBACCommand(e),
 	)
 	e.completeKubeconfig(root)
+	root.Args, root.RunE = unknownCommand, func(root *cobra.Command, _ []string) error { return root.Help() }
 	for _, command := range root.Commands() {
 		command.Args = usageArgs(command.Args)
 	}
@@ -109,6 +113,17 @@ func displayName() string {
 		return "kubectl archmap"
 	}
 	return "archmap"
+}
+
+// unknownCommand complains about a command that there is not.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if like := root.SuggestionsFor(args[0]); len(like) > 0 {
+		return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(like, ", "))
+	}
+	return usagef("unknown command %q", args[0])
 }
 
 // usageArgs makes complaints about arguments usage errors.
