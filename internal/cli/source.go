@@ -57,6 +57,10 @@ func (s *source) addFlags(command *cobra.Command) {
 // addAllFlags lets the reader also choose the verdicts that an operator keeps.
 func (s *source) addAllFlags(command *cobra.Command) {
 	s.addFlags(command)
+	s.addKindFlag(command)
+}
+
+func (s *source) addKindFlag(command *cobra.Command) {
 	kinds := []string{sourceAuto, sourceOperator, sourceCluster}
 	command.Flags().StringVar(&s.kind, "source", sourceAuto,
 		"Whose verdicts: those that the operator keeps in the cluster, those of judging the cluster now, or auto:\n"+

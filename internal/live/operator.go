@@ -14,48 +14,48 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
 )
 
-// operatorSilentAfter is how old the operator's observedAt may get: it renews it every 5 minutes.
-const operatorSilentAfter = 11 * time.Minute
+// Develop makes a picture of what the operator keeps. It also says why the picture may be out of date, as when the
+// operator is not at work; that is empty while it is current.
+type Develop func(ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) (
+	p *report.Picture, doubt string, err error)
+
+// developEvery is how often a picture is made although nothing has changed: an operator dies in silence.
+const developEvery = 20 * time.Second
 
 // Operator is a feed of what the operator keeps in the cluster.
 type Operator struct {
-	source  string
+	develop Develop
 	config  *rest.Config
 	client  *http.Client
 	mapper  meta.RESTMapper
 	contact *contact
-	clock   clock.PassiveClock
 
-	mu       sync.Mutex
-	observed time.Time
+	mu    sync.Mutex
+	doubt string
 }
 
-// NewOperator makes a feed of the statuses in the cluster behind config, which people call source.
-func NewOperator(config *rest.Config, source string) (*Operator, error) {
+// NewOperator makes a feed of the statuses in the cluster behind config; they must be there, and be permitted to read.
+func NewOperator(config *rest.Config, develop Develop) (*Operator, error) {
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
 	}
-	mapper, err := apiutil.NewDynamicRESTMapper(config, httpClient)
-	if err != nil {
-		return nil, fmt.Errorf("asking the cluster %s which kinds it serves: %w", config.Host, err)
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, kind := range []string{"ComponentMapping", "ClusterArchitecture"} {
+		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeRoot)
 	}
-	clock := clock.RealClock{}
 	return &Operator{
-		source: source, config: config, client: httpClient, mapper: mapper, clock: clock,
-		contact: newContact(config, httpClient, clock),
+		develop: develop, config: config, client: httpClient, mapper: mapper, contact: newContact(config, httpClient, clock.RealClock{}),
 	}, nil
 }
 
@@ -66,19 +66,19 @@ func (o *Operator) Doubt() string {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if age := o.clock.Since(o.observed); !o.observed.IsZero() && age > operatorSilentAfter {
-		return fmt.Sprintf("The operator has not looked at the cluster for %s: is it running? What is shown is what it saw last.", duration.HumanDuration(age))
-	}
-	return ""
+	return o.doubt
+}
+
+func (o *Operator) setDoubt(doubt string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.doubt = doubt
 }
 
 // Run publishes a picture whenever a status changes.
 func (o *Operator) Run(ctx context.Context, publish func(*report.Picture)) error {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	if err := o.mayRead(ctx, scheme); err != nil {
 		return err
 	}
 	statuses, err := cache.New(o.config, cache.Options{HTTPClient: o.client, Scheme: scheme, Mapper: o.mapper})
@@ -111,63 +111,39 @@ func (o *Operator) Run(ctx context.Context, publish func(*report.Picture)) error
 	return o.follow(ctx, statuses, changed, publish)
 }
 
-// mayRead fails at once where a watch would try for ever.
-func (o *Operator) mayRead(ctx context.Context, scheme *runtime.Scheme) error {
-	reader, err := client.New(o.config, client.Options{HTTPClient: o.client, Scheme: scheme, Mapper: o.mapper})
-	if err != nil {
-		return fmt.Errorf("client of the cluster: %w", err)
-	}
-	for _, list := range []client.ObjectList{&v1alpha1.ClusterArchitectureList{}, &v1alpha1.ComponentMappingList{}} {
-		err := reader.List(ctx, list, client.Limit(1))
-		switch {
-		case meta.IsNoMatchError(err):
-			return fmt.Errorf("the operator is not installed in this cluster: %w", err)
-		case err != nil:
-			return fmt.Errorf("reading what the operator keeps: %w", err)
-		}
-	}
-	return nil
-}
-
 func (o *Operator) follow(ctx context.Context, statuses client.Reader, changed <-chan struct{}, publish func(*report.Picture)) error {
 	camera := &camera{publish: publish, contact: o.contact}
 	for {
-		var architectures v1alpha1.ClusterArchitectureList
-		var mappings v1alpha1.ComponentMappingList
-		for _, list := range []client.ObjectList{&architectures, &mappings} {
-			if err := statuses.List(ctx, list); err != nil && ctx.Err() == nil {
-				return fmt.Errorf("reading what the operator keeps: %w", err)
-			}
-		}
-		if ctx.Err() != nil {
+		p, err := o.look(ctx, statuses)
+		switch {
+		case ctx.Err() != nil:
 			return nil
+		case err != nil && camera.last == nil:
+			return err
+		case err != nil: // as when somebody has deleted it all
+			o.setDoubt("What is shown is what was seen last: " + err.Error())
+		default:
+			camera.take(p)
 		}
-		p := PictureOf(architectures.Items, mappings.Items, o.source)
-		o.mu.Lock()
-		o.observed = p.ObservedAt
-		o.mu.Unlock()
-		camera.take(p)
-		if !wait(ctx, changed, freshness) || !pause(ctx, pace-settle) {
+		if !wait(ctx, changed, developEvery) || !pause(ctx, pace-settle) {
 			return nil
 		}
 	}
 }
 
-// PictureOf is the picture that statuses are of; of several architectures that of the first by name. Without any it is
-// of the time of the newest condition.
-func PictureOf(architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, source string) *report.Picture {
-	p := &report.Picture{Mappings: slices.Clone(mappings), Source: source}
-	slices.SortFunc(p.Mappings, func(a, b v1alpha1.ComponentMapping) int { return cmp.Compare(a.Name, b.Name) })
-	if len(architectures) > 0 {
-		p.Architecture = slices.MinFunc(architectures, func(a, b v1alpha1.ClusterArchitecture) int { return cmp.Compare(a.Name, b.Name) })
-		p.ObservedAt = p.Architecture.Status.ObservedAt.Time
-	}
-	for i := range mappings {
-		for _, c := range mappings[i].Status.Conditions {
-			if c.LastTransitionTime.After(p.ObservedAt) {
-				p.ObservedAt = c.LastTransitionTime.Time
-			}
+func (o *Operator) look(ctx context.Context, statuses client.Reader) (*report.Picture, error) {
+	var architectures v1alpha1.ClusterArchitectureList
+	var mappings v1alpha1.ComponentMappingList
+	for _, list := range []client.ObjectList{&architectures, &mappings} {
+		if err := statuses.List(ctx, list); err != nil {
+			return nil, fmt.Errorf("reading what the operator keeps: %w", err)
 		}
 	}
-	return p
+	slices.SortFunc(mappings.Items, func(a, b v1alpha1.ComponentMapping) int { return cmp.Compare(a.Name, b.Name) })
+	p, doubt, err := o.develop(ctx, architectures.Items, mappings.Items)
+	if err != nil {
+		return nil, err
+	}
+	o.setDoubt(doubt)
+	return p, nil
 }

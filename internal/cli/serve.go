@@ -1,0 +1,84 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/archmap/archmap/internal/live"
+	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/serve"
+)
+
+func newServeCommand(e *env) *cobra.Command {
+	from := &source{env: e}
+	var address string
+	var port uint16
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Show the page of report in the browser, live",
+		Long: "Show the page of report at http://127.0.0.1:8001. The page follows the cluster: what changes there shows within\n" +
+			"about two seconds, without a reload. It is seen with your own rights, by watches, and nothing is written.\n\n" +
+			"Whoever can open the page sees what you may see of the cluster. So it is served on this machine alone, unless\n" +
+			"you say otherwise with --address. Ctrl-C ends it.",
+		Example: `  kubectl archmap serve
+
+  # On any free port
+  kubectl archmap serve --port 0
+
+  # Judge the cluster here, although an operator does
+  kubectl archmap serve --source cluster`,
+		RunE: func(command *cobra.Command, _ []string) error {
+			feed, err := from.feed(command.Context())
+			if err != nil {
+				return err
+			}
+			listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(int(port))))
+			if err != nil {
+				return fmt.Errorf("%w; choose another port with --port, 0 for any that is free", err)
+			}
+			return e.serve(command.Context(), listener, address, feed)
+		},
+	}
+	from.addLiveFlags(command)
+	command.Flags().StringVar(&address, "address", "127.0.0.1", "Address or name of this machine at which to serve")
+	command.Flags().Uint16Var(&port, "port", 8001, "Port at which to serve; 0 is any that is free")
+	return command
+}
+
+// serve shows what the feed sees until the context ends.
+func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed live.Feed) error {
+	quiet()
+	bound := listener.Addr().(*net.TCPAddr)
+	if !bound.IP.IsLoopback() {
+		fmt.Fprintf(e.ErrOut, "Warning: whoever reaches %s sees what you may see of the cluster; nobody is asked who they are.\n", bound)
+	}
+	fmt.Fprintf(e.Out, "Serving at http://%s\n", bound)
+	server := serve.New(name, feed.Doubt)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(ctx, listener) })
+	group.Go(func() error {
+		return feed.Run(ctx, func(p *report.Picture) {
+			if err := server.Publish(p); err != nil {
+				fmt.Fprintf(e.ErrOut, "error: %s\n", err)
+			}
+		})
+	})
+	return group.Wait()
+}
+
+// quiet silences the libraries that would tell of every attempt to reach the cluster again; the page tells it.
+func quiet() {
+	log.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
+}

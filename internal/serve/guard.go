@@ -1,0 +1,56 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// guard lets only those in who are meant: readers whose browser was pointed here, and no page of another origin that
+// lets its own name point here (DNS rebinding) or makes the browser ask. name is by which the server is asked for.
+func guard(name string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cache-Control", "no-store")
+		switch {
+		case !meant(r.Host, name):
+			http.Error(w, "This server does not go by the name "+hostOf(r.Host)+".", http.StatusMisdirectedRequest)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			header.Set("Allow", "GET, HEAD")
+			http.Error(w, "This server only shows.", http.StatusMethodNotAllowed)
+		case foreign(r):
+			http.Error(w, "This server shows nothing to pages of other origins.", http.StatusForbidden)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// meant says whether a browser that asks for the host was meant to ask this server. An address cannot be made to point
+// elsewhere, so any will do, and any port: it may be that of a tunnel.
+func meant(host, name string) bool {
+	host = hostOf(host)
+	_, err := netip.ParseAddr(host)
+	return err == nil || strings.EqualFold(host, "localhost") || (host != "" && strings.EqualFold(host, name))
+}
+
+func hostOf(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return strings.Trim(hostport, "[]")
+}
+
+// foreign says that a page of another origin makes the browser ask. To follow a link to the page is fine.
+func foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site != "" && site != "same-origin" && site != "none" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
+}

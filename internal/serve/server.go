@@ -1,0 +1,193 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package serve shows the page of a cluster that changes: as it is when the page is asked for, and then, by server-sent
+// events, whenever it is another.
+package serve
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+const (
+	// beat is how often an open page is told that it is still served, and what there is to doubt.
+	beat = 5 * time.Second
+	// writing is how long a reader may take to receive something.
+	writing = 10 * time.Second
+	// retry is after what time a page that was cut off comes back.
+	retry = 2 * time.Second
+	// farewell is how long those who are being served have when the server ends.
+	farewell = time.Second
+	// maxReaders is how many pages are open at once.
+	maxReaders = 100
+)
+
+// Server shows the newest picture.
+type Server struct {
+	// Name by which browsers may ask for the server, besides localhost and addresses.
+	Name string
+	// Doubt says why what is shown may be out of date; it is empty while it is current.
+	Doubt func() string
+
+	mu      sync.Mutex
+	newest  *edition
+	readers int
+}
+
+// edition is a picture ready to be sent. superseded is closed when there is a newer one.
+type edition struct {
+	page, main []byte
+	superseded chan struct{}
+}
+
+// New makes a server that shows nothing yet.
+func New(name string, doubt func() string) *Server {
+	return &Server{Name: name, Doubt: doubt, newest: &edition{superseded: make(chan struct{})}}
+}
+
+const eventsPath = "/events"
+
+// Publish shows a newer picture.
+func (s *Server) Publish(p *report.Picture) error {
+	var page, main bytes.Buffer
+	if err := report.HTML(&page, p, report.HTMLOptions{Events: eventsPath}); err != nil {
+		return err
+	}
+	if err := report.HTMLMain(&main, p); err != nil {
+		return err
+	}
+	next := &edition{page: page.Bytes(), main: main.Bytes(), superseded: make(chan struct{})}
+	s.mu.Lock()
+	old := s.newest
+	s.newest = next
+	s.mu.Unlock()
+	close(old.superseded)
+	return nil
+}
+
+// current is the newest edition. Its page is nil until something was published.
+func (s *Server) current() *edition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest
+}
+
+// Handler serves the page and its events.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", s.servePage)
+	mux.HandleFunc(eventsPath, s.serveEvents)
+	return guard(s.Name, mux)
+}
+
+// servePage waits for the first picture when there is none yet.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	e := s.current()
+	if e.page == nil {
+		select {
+		case <-e.superseded:
+			e = s.current()
+		case <-r.Context().Done():
+			http.Error(w, "There is nothing to show.", http.StatusServiceUnavailable)
+			return
+		}
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(len(e.page)))
+	// What the page may load it says itself; that it must not be framed only a header can say.
+	header.Set("Content-Security-Policy", "frame-ancestors 'none'")
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writing))
+	_, _ = w.Write(e.page)
+}
+
+// serveEvents sends the newest picture, and every newer one for which the reader is there in time: whoever is slow
+// misses some, and holds nobody up.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		http.Error(w, "Too many pages are open.", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.leave()
+	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	stream := stream{w: w, control: http.NewResponseController(w)}
+	if stream.send(fmt.Appendf(nil, "retry: %d\n\n", retry.Milliseconds())) != nil || r.Method == http.MethodHead {
+		return
+	}
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	var sent *edition
+	for {
+		e := s.current()
+		if e != sent && e.main != nil {
+			if stream.event("main", e.main) != nil {
+				return
+			}
+			sent = e
+		}
+		if stream.event("beat", []byte(s.Doubt())) != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-e.superseded:
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers >= maxReaders {
+		return false
+	}
+	s.readers++
+	return true
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers--
+}
+
+// Serve serves until the context ends, and returns when nobody is served any more.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	// Requests end with the context, and with them the streams, which would never end by themselves.
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	server := &http.Server{
+		Handler: s.Handler(), BaseContext: func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: writing, IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 16,
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		cancel()
+		patience, done := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+		defer done()
+		if server.Shutdown(patience) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(listener)
+	if !stop() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
