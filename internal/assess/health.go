@@ -34,7 +34,7 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 	graceEnds, over := a.grace(failing)
 	switch {
 	case over:
-		slices.SortStableFunc(failing, func(x, y *check.Finding) int { return check.Severity(x.Reason) - check.Severity(y.Reason) })
+		worstFirst(failing, lostToNodes(votes))
 		return healthy(metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
 	case len(undecided) > 0:
 		return healthy(metav1.ConditionUnknown, unknownReason(undecided[0]), messages(append(undecided, failing...))), graceEnds
@@ -51,6 +51,26 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
 		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.notSeen())), 0
+}
+
+// worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
+// EndpointSlice has no endpoints, an API is not available.
+func worstFirst(failing []*check.Finding, lostToNodes bool) {
+	severity := func(f *check.Finding) int {
+		if lostToNodes && f.Reason == v1alpha1.ReasonExpressionFalse {
+			return check.Severity(v1alpha1.ReasonNodeFault) + 1
+		}
+		return check.Severity(f.Reason)
+	}
+	slices.SortStableFunc(failing, func(x, y *check.Finding) int { return severity(x) - severity(y) })
+}
+
+// lostToNodes says whether nodes are why none of the workloads has a pod.
+func lostToNodes(votes []*check.Finding) bool {
+	workloads := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Check.Spec.Type != v1alpha1.CheckWorkload })
+	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(f *check.Finding) bool {
+		return !f.Outage || f.Reason != v1alpha1.ReasonNodeFault
+	})
 }
 
 // grace says when the first grace period of the failing checks ends, and whether one is over already.

@@ -137,6 +137,17 @@ func failingCases() []mappingCase {
 			},
 		})
 	}
+	stranded, lost := workload("Deployment", "stranded"), all[len(all)-1].broken.and(aDriver("d", map[string]any{"up": false}))
+	cases = append(cases, mappingCase{
+		name: "nodes that leave no pod explain what its objects say", spec: checks(driver, stranded), cluster: lost,
+		healthy: "False NodeFault", says: "1 on nodes that are not ready (n2); driver: Driver d: does not meet object.up",
+	}, mappingCase{
+		name: "nodes that leave a pod do not", spec: checks(driver, stranded, dns), cluster: lost.and(deployment("coredns", 2, 2)),
+		healthy: "False ExpressionFalse",
+	}, mappingCase{
+		name: "no nodes explain that a lease is stale", spec: checks(driver, stranded, leased("stale")), cluster: lost.and(lease("stale", -time.Hour)),
+		healthy: "False LeaseStale",
+	})
 	return append(cases, mappingCase{
 		name: "an optional piece that is there votes", cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 1, 3)),
 		spec:    checks(dns, workload("DaemonSet", "agent", optional)),

@@ -37,6 +37,9 @@ type Finding struct {
 	// Settling says that a roll-out which replaces its last pods would look like this, too.
 	Settling bool
 
+	// Outage says that of the workloads no pod is available.
+	Outage bool
+
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
 

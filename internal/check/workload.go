@@ -76,6 +76,7 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 	}
 	f := found(js)
 	f.Settling = !slices.ContainsFunc(js, func(j judged) bool { return j.healthy == v1alpha1.VerdictFalse && !j.settling })
+	f.Outage = !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.available > 0 })
 	f.Wants, f.recheckAfter, f.Explaining = wants, recheck, explaining
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
 	return f
