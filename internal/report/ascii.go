@@ -233,6 +233,6 @@ func (a *plotter) legend(states []State, _ bool) {
 	}
 	if len(parts) > 0 {
 		a.line("")
-		a.text(strings.Join(parts, "  "))
+		a.text(joined(parts))
 	}
 }

@@ -78,11 +78,14 @@ func (a artist) subtitle() string {
 	if a.Documented {
 		return "as documented"
 	}
-	parts := []string{summary(a.all)}
+	var parts []string
 	if v := clean(a.Architecture.Status.KubernetesVersion); v != "" {
-		parts = slices.Insert(parts, 0, "Kubernetes "+v)
+		parts = append(parts, "Kubernetes "+v)
 	}
-	return strings.Join(parts, ", ")
+	if a.isElsewhere() {
+		parts = append(parts, "not "+a.platform().short)
+	}
+	return joined(append(parts, summary(a.all)))
 }
 
 // methods are the observed ones, or the documented ones where those are drawn.
@@ -148,11 +151,10 @@ func (a artist) cloudAPI() Group {
 func (a artist) nodePools() Group {
 	g := Group{Title: "Node pools", Arrow: "nodes"}
 	if !a.Documented {
-		ready, total := a.nodes()
-		g.Note = fmt.Sprintf("%s, %d of %s ready", plural(len(a.Architecture.Status.NodePools), "pool"), ready, plural(int(total), "node"))
 		for _, pool := range a.Architecture.Status.NodePools {
 			g.Boxes = append(g.Boxes, poolBox(pool, a.all))
 		}
+		g.Title, g.Note = a.nodesTitle()
 	}
 	every := Group{Title: "On every node"}
 	for _, c := range a.all {
@@ -164,6 +166,15 @@ func (a artist) nodePools() Group {
 		g.Groups = append(g.Groups, every)
 	}
 	return g
+}
+
+func (a artist) nodesTitle() (title, note string) {
+	pools := len(a.Architecture.Status.NodePools)
+	if pools == 0 {
+		return "Nodes", ""
+	}
+	ready, total := a.nodes()
+	return "Node pools", fmt.Sprintf("%s, %d of %s ready", plural(pools, "pool"), ready, plural(int(total), "node"))
 }
 
 func poolBox(pool v1alpha1.NodePool, components []component) Box {
@@ -198,6 +209,9 @@ func (a artist) addOns() Group {
 
 func (a artist) absent() Group {
 	g := Group{Title: "Not in this cluster", Note: "and need not be"}
+	if a.isElsewhere() {
+		g = Group{Title: "Not found", Note: "in the ways of " + a.platform().short}
+	}
 	for _, c := range a.all {
 		if !a.OmitAbsent && !a.shown(c) {
 			g.Boxes = append(g.Boxes, a.box(c, nil))

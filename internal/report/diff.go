@@ -110,7 +110,7 @@ func compared(c component, reason string, words platform) (documented, observed 
 
 // DepartureTable lists departures row by row.
 func DepartureTable(departures []Departure) Grid {
-	g := Grid{Header: []string{headName, headComponent, "Reason", "Documented", "Observed", "Message"}}
+	g := Grid{Header: []string{headName, headComponent, "Reason", "Documented", "Observed", headMessage}}
 	for _, x := range departures {
 		g.Rows = append(g.Rows, row(x.Name, x.Component, x.Reason, x.Documented, x.Observed, x.Message))
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
@@ -82,19 +84,42 @@ func (v checkView) reasoned() string {
 	return strings.TrimSuffix(v.Reason+": "+v.Message, ": ")
 }
 
-// objects behind the verdict, unless the message names them all.
-func (v checkView) objects() string {
-	names, named := make([]string, len(v.Objects)), true
-	for i, o := range v.Objects {
+// objects behind the verdict, so many of them at most, unless the message names them.
+func (v checkView) objects(most int) string {
+	shown := v.Objects[:min(len(v.Objects), most)]
+	names, named, kind := make([]string, len(shown)), true, ""
+	for i, o := range shown {
 		names[i] = objectName(o)
 		named = named && strings.Contains(v.Message, names[i])
+		if o.Kind == kind {
+			names[i] = strings.TrimPrefix(names[i], kind+" ")
+		}
+		kind = o.Kind
 	}
 	if named {
 		return ""
 	}
 	text := joined(names)
-	if more := int(number(v.ObjectCount)) - len(names); more > 0 && text != "" {
+	if more := max(int(number(v.ObjectCount)), len(v.Objects)) - len(names); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// fewObjects and allObjects are how many objects of a check are named, where there is little room and where there
+// is enough.
+const (
+	fewObjects = 3
+	allObjects = 8
+)
+
+// conditions of the component; a message that its status begins with is not told again.
+func (c component) conditions() []metav1.Condition {
+	out := slices.Clone(c.Status.Conditions)
+	for i := range out {
+		if out[i].Message == c.Status.Message {
+			out[i].Message = ""
+		}
+	}
+	return out
 }

@@ -136,8 +136,7 @@ func (e *explanation) documented() {
 func (e *explanation) observed() {
 	e.section("Observed")
 	if !e.found() {
-		present := e.is(v1alpha1.ConditionPresent)
-		e.field("Present", strings.TrimSpace(reasoned(present.Status, present.Reason)+" "+present.Message))
+		e.condition(v1alpha1.ConditionPresent)
 		return
 	}
 	e.field("Implementation", e.implementation())
@@ -151,9 +150,13 @@ func (e *explanation) observed() {
 	e.field("Image", e.Status.Image)
 	e.field("Evidence", strings.TrimSuffix(string(e.Status.Evidence)+": "+evidenceWords[e.Status.Evidence], ": "))
 	for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented} {
-		c := e.is(t)
-		e.field(t, fmt.Sprintf("%s (%s): %s", c.Status, c.Reason, c.Message))
+		e.condition(t)
 	}
+}
+
+func (e *explanation) condition(conditionType string) {
+	c := find(e.component.conditions(), conditionType)
+	e.field(conditionType, strings.TrimSuffix(fmt.Sprintf("%s (%s): %s", c.Status, c.Reason, c.Message), ": "))
 }
 
 func (e *explanation) checks() {
@@ -175,7 +178,7 @@ func (e *explanation) check(c checkView) {
 	if v := strings.TrimSpace(c.Image + " " + c.Version); v != "" {
 		e.hang("      ", v)
 	}
-	if objects := c.objects(); objects != "" {
+	if objects := c.objects(fewObjects); objects != "" {
 		e.hang("      ", objects)
 	}
 }

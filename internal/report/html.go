@@ -270,7 +270,7 @@ func (p *Picture) componentView(c component, words platform) componentView {
 		DocumentedMethod: words.methodNames(doc.Methods), ObservedMethod: words.methodNames(c.Status.Methods),
 		AsDocumented: string(c.is(v1alpha1.ConditionAsDocumented).Status), Message: c.Status.Message,
 		Evidence: evidenceWords[c.Status.Evidence], SourceURL: webAddress(doc.Source.URL), Since: c.since(), SinceSort: c.since().Unix(),
-		OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.Status.Conditions,
+		OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.conditions(),
 	}
 	v.Text = clean(strings.Join([]string{
 		c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word(),
@@ -285,7 +285,7 @@ func (p *Picture) componentView(c component, words platform) componentView {
 		for _, check := range part.checks {
 			view.Checks = append(view.Checks, singleCheckView{
 				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
-				Objects: check.objects(), State: check.state, Since: check.LastTransitionTime.Time,
+				Objects: check.objects(allObjects), State: check.state, Since: check.LastTransitionTime.Time,
 			})
 		}
 		v.Checks = append(v.Checks, view)

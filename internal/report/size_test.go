@@ -4,6 +4,7 @@
 package report_test
 
 import (
+	"encoding/json"
 	"io"
 	"strings"
 	"testing"
@@ -32,11 +33,45 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-func BenchmarkHTML(b *testing.B) {
+// benchmark writes a picture of 512 components again and again.
+func benchmark(b *testing.B, write func(io.Writer, *report.Picture) error) {
 	p := big(b)
+	b.ReportAllocs()
 	for b.Loop() {
-		if err := report.HTML(io.Discard, p, report.HTMLOptions{}); err != nil {
+		if err := write(io.Discard, p); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+func BenchmarkHTML(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error { return report.HTML(w, p, report.HTMLOptions{}) })
+}
+
+func BenchmarkASCII(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error {
+		return report.Draw(p, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{})
+	})
+}
+
+func BenchmarkSVG(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error { return report.Draw(p, report.DiagramOptions{}).SVG(w) })
+}
+
+func BenchmarkDocument(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error {
+		return report.Document(w, p, report.DocumentOptions{Live: true})
+	})
+}
+
+func BenchmarkTable(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error { return report.Table(p, true).Text(w, false) })
+}
+
+func BenchmarkExport(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error { return json.NewEncoder(w).Encode(report.Export(p)) })
+}
+
+func BenchmarkCompare(b *testing.B) {
+	benchmark(b, func(w io.Writer, p *report.Picture) error { return report.Compare(p, p).Table().Text(w, false) })
 }

@@ -15,7 +15,7 @@ import (
 func Table(p *Picture, wide bool) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}, Notes: p.Notes()}
 	if wide {
-		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message")
+		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", headMessage)
 	}
 	for _, c := range p.components() {
 		cells := row(c.Name, c.Spec.Component, c.implementation(), c.Status.MethodSummary)
@@ -61,7 +61,7 @@ func unsupported(s v1alpha1.VersionSkew) bool {
 
 // Advisories lists what is known of what is in the cluster: retirements, renames and the like.
 func Advisories(p *Picture) Grid {
-	g := Grid{Header: []string{headName, headComponent, "Type", "Date", "Message", "URL"}}
+	g := Grid{Header: []string{headName, headComponent, "Type", "Date", headMessage, "URL"}}
 	for _, a := range p.advisories() {
 		g.Rows = append(g.Rows, row(a.component.Name, a.component.Spec.Component, string(a.Type), a.Date, a.Message, webAddress(a.URL)))
 	}
@@ -74,7 +74,7 @@ func readyNodes(pool v1alpha1.NodePool) string {
 
 // Causes lists what is wrong, and the rules that do not hold.
 func Causes(p *Picture) Grid {
-	g := Grid{Header: []string{"Cause", "Components", "Since", "Message"}}
+	g := Grid{Header: []string{"Cause", "Components", "Since", headMessage}}
 	for _, c := range p.causes() {
 		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
 			{Text: p.age(c.Since.Time), Exact: stamp(c.Since.Time)}, {Text: c.Message}})

@@ -155,7 +155,7 @@ func TestElsewhere(t *testing.T) {
 	d := report.Draw(p, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
 	g.Expect(boxes(d)).NotTo(HaveKey("Azure"), "it has no such API")
-	g.Expect(box(boxes(d)["Not in this cluster"], "azure-disk-csi").State).To(Equal(report.Absent))
+	g.Expect(box(boxes(d)["Not found"], "azure-disk-csi").State).To(Equal(report.Absent))
 
 	p.Architecture.Status.Conditions = nil
 	g.Expect(report.Causes(p).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")

@@ -43,6 +43,7 @@ const (
 	headComponent = "Component"
 	headVersion   = "Version"
 	headImage     = "Image"
+	headMessage   = "Message"
 )
 
 // methodWords are the implementation methods in the order of listings. The explanation of one has room for the
