@@ -5,6 +5,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -127,7 +128,7 @@ func parseSubject(text string) (rbacv1.Subject, error) {
 // needsOf is what the mappings and architectures of files need. What is wrong with one of them is an error.
 func needsOf(set *manifest.Set, reader rbac.Reader) (*rbac.Needs, error) {
 	if err := set.Err(); err != nil {
-		return nil, err
+		return nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
 	}
 	var definitions []*apiextensionsv1.CustomResourceDefinition
 	for _, d := range set.Definitions {
@@ -136,7 +137,7 @@ func needsOf(set *manifest.Set, reader rbac.Reader) (*rbac.Needs, error) {
 	needs := rbac.NewNeeds(reader, rbac.NewPlurals(definitions...))
 	for _, m := range set.Mappings {
 		if err := needs.AddMapping(m.Value); err != nil {
-			return nil, err
+			return nil, usageError{fmt.Errorf("%s: %w", m.At(""), err)}
 		}
 	}
 	for _, a := range set.Architectures {

@@ -31,10 +31,10 @@ func (l *linter) advise(m *mapping) {
 
 // kind reports a kind that a group of Kubernetes itself does not have.
 func (l *linter) kind(m *mapping, field string, o *v1alpha1.ObjectCheck) {
-	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
-	if !scheme.Scheme.IsVersionRegistered(kind.GroupVersion()) || scheme.Scheme.Recognizes(kind) {
+	if !misnamed(o) {
 		return
 	}
+	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
 	var known []string
 	for name := range scheme.Scheme.KnownTypes(kind.GroupVersion()) {
 		known = append(known, name)
@@ -42,6 +42,12 @@ func (l *linter) kind(m *mapping, field string, o *v1alpha1.ObjectCheck) {
 	slices.Sort(known)
 	l.report(ruleKind, Warning, m.Object, field, fmt.Sprintf("Kubernetes has no kind %s in %s", kind.Kind, o.APIVersion),
 		didYouMean(kind.Kind, known)+"a kind that is not served counts as absent")
+}
+
+// misnamed says whether a version of Kubernetes' own API has no such kind.
+func misnamed(o *v1alpha1.ObjectCheck) bool {
+	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+	return scheme.Scheme.IsVersionRegistered(kind.GroupVersion()) && !scheme.Scheme.Recognizes(kind)
 }
 
 func (l *linter) costly(m *mapping, field string, o *v1alpha1.ObjectCheck) {

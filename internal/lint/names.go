@@ -67,13 +67,13 @@ func (l *linter) architectures() {
 			continue // reported above
 		}
 		selectors = append(selectors, s.Components)
-		any := false
+		takesAny := false
 		for _, m := range l.Mappings {
-			if s.Components.Matches(labels.Set(m.Value.Labels)) {
-				any, selected[m.Value.Name] = true, true
+			if s.Components.Matches(labels.Set(m.GetLabels())) {
+				takesAny, selected[m.GetName()] = true, true
 			}
 		}
-		if !any && len(l.Mappings) > 0 {
+		if !takesAny && len(l.Mappings) > 0 {
 			l.report(ruleSelection, Warning, a.Object, "spec.componentSelector",
 				fmt.Sprintf("none of the %d mappings has the labels %s", len(l.Mappings), s.Components),
 				"give the mappings these labels, or change the selector")
@@ -81,7 +81,7 @@ func (l *linter) architectures() {
 		l.references(a, s.Components)
 	}
 	for _, m := range l.Mappings {
-		if len(selectors) > 0 && !selected[m.Value.Name] {
+		if len(selectors) > 0 && !selected[m.GetName()] {
 			l.report(ruleSelection, Warning, m.Object, "metadata.labels", "no ClusterArchitecture takes it in: none of them selects its labels",
 				"give it the labels "+selectors[0].String())
 		}
@@ -107,26 +107,26 @@ func (l *linter) references(a manifest.Item[v1alpha1.ClusterArchitecture], selec
 
 func (l *linter) reference(o *manifest.Object, field, member string, selector labels.Selector) {
 	name, variant, _ := strings.Cut(member, "/")
-	i := slices.IndexFunc(l.Mappings, func(m manifest.Item[v1alpha1.ComponentMapping]) bool { return m.Value.Name == name })
+	i := slices.IndexFunc(l.Mappings, func(m manifest.Item[v1alpha1.ComponentMapping]) bool { return m.GetName() == name })
 	if i < 0 {
 		var known []string
 		for _, m := range l.Mappings {
-			known = append(known, m.Value.Name)
+			known = append(known, m.GetName())
 		}
 		l.report(ruleReference, Warning, o, field, fmt.Sprintf("ComponentMapping %s is not among the files", name),
 			didYouMean(name, known)+"a component that is not in the cluster either counts as not present")
 		return
 	}
-	m := l.Mappings[i].Value
+	m := l.Mappings[i]
 	var variants []string
-	for _, v := range m.Spec.Variants {
+	for _, v := range m.Value.Spec.Variants {
 		variants = append(variants, v.Name)
 	}
 	switch {
-	case variant != "" && !slices.Contains(variants, variant):
+	case variant != "" && m.Valid && !slices.Contains(variants, variant):
 		l.report(ruleReference, Error, o, field, fmt.Sprintf("ComponentMapping %s has no variant %s", name, variant),
 			didYouMean(variant, variants)+"it has: "+strings.Join(variants, ", "))
-	case !selector.Matches(labels.Set(m.Labels)):
+	case !selector.Matches(labels.Set(m.GetLabels())):
 		l.report(ruleReference, Warning, o, field, fmt.Sprintf(
 			"ComponentMapping %s is not taken in by componentSelector, and so counts as not present", name), "give it the labels "+selector.String())
 	}

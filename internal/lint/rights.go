@@ -30,7 +30,7 @@ func (l *linter) rights() error {
 	for _, m := range l.mappings {
 		said := map[string]bool{}
 		for _, c := range m.checks {
-			if c.compiled == nil {
+			if c.compiled == nil || c.spec.Object != nil && misnamed(c.spec.Object) {
 				continue
 			}
 			needs := rbac.NewNeeds(rbac.Operator, plurals)

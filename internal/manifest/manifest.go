@@ -36,7 +36,7 @@ type Item[T any] struct {
 	*Object
 
 	Value *T
-	// Valid says that the API server would accept it. What it would not accept may lack what is required.
+	// Valid says that the API server would accept it. Of what it would not accept, Value may hold only a part.
 	Valid bool
 }
 
@@ -123,19 +123,12 @@ func (s *Set) validate(o *Object, v *validator) bool {
 	return len(complaints) == 0
 }
 
-// take puts an object among those of its kind, even one that is not valid, as far as it can be read at all.
+// take puts an object among those of its kind, even one that is not valid, as far as it can be read.
 func take[T any](s *Set, items *[]Item[T], o *Object, valid bool) {
 	value := new(T)
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, value); err != nil {
-		if valid {
-			s.Problems = append(s.Problems, Problem{Place: o.At(""), Object: o.String(), Message: err.Error()})
-		}
-		return
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, value); err != nil && valid {
+		s.Problems = append(s.Problems, Problem{Place: o.At(""), Object: o.String(), Message: err.Error()})
+		valid = false
 	}
 	*items = append(*items, Item[T]{Object: o, Value: value, Valid: valid})
-}
-
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return names
 }

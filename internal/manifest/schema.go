@@ -6,6 +6,8 @@ package manifest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -89,7 +91,7 @@ func (v *validator) validate(object map[string]any) []complaint {
 
 	var complaints []complaint
 	for _, path := range unknown {
-		complaints = append(complaints, complaint{path, "unknown field"})
+		complaints = append(complaints, complaint{path, "unknown field" + v.siblings(path)})
 	}
 	for _, e := range v.fieldErrors(object, meta) {
 		complaints = append(complaints, complaint{e.Field, e.ErrorBody()})
@@ -123,6 +125,26 @@ func blocks(errs field.ErrorList) bool {
 	return false
 }
 
+// siblings names the fields that there are in place of an unknown one.
+func (v *validator) siblings(path string) string {
+	at := v.structural
+	names := strings.Split(path, ".")
+	for _, name := range names[:len(names)-1] {
+		name, _, isItem := strings.Cut(name, "[")
+		child, known := at.Properties[name]
+		switch at = &child; {
+		case !known:
+			return "" // of metadata
+		case isItem && child.Items != nil:
+			at = child.Items
+		}
+	}
+	if len(at.Properties) == 0 {
+		return ""
+	}
+	return "; the fields here are " + strings.Join(slices.Sorted(maps.Keys(at.Properties)), ", ")
+}
+
 // knownKinds names the kinds of a group that there are, for a message.
 func knownKinds(validators map[schema.GroupVersionKind]*validator, group string) string {
 	var names []string
@@ -131,5 +153,5 @@ func knownKinds(validators map[schema.GroupVersionKind]*validator, group string)
 			names = append(names, kind.Kind+" in "+kind.GroupVersion().String())
 		}
 	}
-	return strings.Join(sorted(names), ", ")
+	return strings.Join(slices.Sorted(slices.Values(names)), ", ")
 }
