@@ -101,7 +101,7 @@ func (s *status) once(ctx context.Context) error {
 	if err := s.env.printCheck(p, &s.output); err != nil {
 		return err
 	}
-	s.env.warn("", life.warnings())
+	s.env.warn(life.warnings()...)
 	return verdictOf(life.verdict(p))
 }
 
@@ -125,19 +125,14 @@ func (s *status) clusters(ctx context.Context) error {
 		if l.Picture == nil {
 			continue
 		}
-		s.env.warn(l.Name+": ", l.life.warnings())
+		for _, w := range l.life.warnings() {
+			s.env.warn(l.Name + ": " + w)
+		}
 		if verdict == report.Healthy {
 			verdict = l.life.verdict(l.Picture)
 		}
 	}
 	return verdictOf(verdict)
-}
-
-// warn tells people what they must know, apart from the output.
-func (e *env) warn(prefix string, warnings []string) {
-	for _, w := range warnings {
-		fmt.Fprintf(e.ErrOut, "warning: %s%s\n", prefix, w)
-	}
 }
 
 // clusterConfig is how the cluster of the context is reached.

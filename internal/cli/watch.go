@@ -121,7 +121,7 @@ func (f *follower) show(p *report.Picture) {
 func (f *follower) print(p *report.Picture) {
 	doubt := f.doubt()
 	if doubt != "" && !f.doubtful {
-		f.env.warn("", []string{doubt})
+		f.env.warn(doubt)
 	}
 	if doubt == "" && f.doubtful {
 		fmt.Fprintln(f.env.ErrOut, "The verdicts are kept up to date again.")
@@ -171,7 +171,7 @@ func (f *follower) draw() {
 	on.Out = screen
 	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), p.ObservedAt.UTC().Format(time.RFC3339))
 	if doubt != "" {
-		fmt.Fprintf(screen, "warning: %s\n", doubt)
+		fmt.Fprintf(screen, "Warning: %s\n", doubt)
 	}
 	fmt.Fprintln(screen)
 	if err := on.printCheck(&p, f.output); err == nil {
