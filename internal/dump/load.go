@@ -6,7 +6,9 @@ package dump
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/archmap/archmap/internal/check"
@@ -48,8 +50,36 @@ const (
 	Kubectl     Source = "output of kubectl"
 )
 
+// stdin names standard input.
+const stdin = "-"
+
 // Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text in which such are, in tar
-// archives, compressed or not. It writes nothing anywhere.
+// archives, compressed or not. It writes nothing anywhere. With one file, an error says what is wrong with it and where;
+// of many, those that cannot be read are skipped, with a warning.
 func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
-	return nil, nil, errors.New("not yet")
+	l := &loader{o: o, dump: newCollection(o.Needs)}
+	name, err := l.load(path, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	d, err := l.dump.dumpOf(o.At)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return d, l.dump.info, nil
+}
+
+func (l *loader) load(path string, in io.Reader) (name string, err error) {
+	if path == stdin {
+		return "standard input", l.content("standard input", &counter{r: in, loader: l}, 0, false)
+	}
+	found, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return path, errors.New(reasonOf(err))
+	case found.IsDir():
+		return path, l.directory(path)
+	}
+	l.all = found.Size()
+	return path, l.path(path, path, false)
 }

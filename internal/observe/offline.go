@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/archmap/archmap/internal/check"
 )
@@ -29,11 +30,9 @@ import (
 type Coverage int
 
 const (
-	// Partial: nothing follows, unless the dump holds other objects of the kind in the namespace. The zero
+	// Recorded: it is not in the cluster where the reads say that they covered it; nothing follows elsewhere. The zero
 	// value.
-	Partial Coverage = iota
-	// Recorded: it is not in the cluster where the reads say that they covered it; nothing follows elsewhere.
-	Recorded
+	Recorded Coverage = iota
 	// Complete: it is not in the cluster.
 	Complete
 )
@@ -66,6 +65,8 @@ type Read struct {
 	Need    check.Need
 	State   check.State
 	Message string
+	// At is when it was read, where that is known better than from the time of the dump.
+	At time.Time
 }
 
 // ReviewAnswer is the answer to an access review.
@@ -95,11 +96,16 @@ func (d *Dump) Unread(needs []check.Need) []check.Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(need check.Need) bool { return d.read(need) != nil })
 }
 
-// read finds the read that covers the need; one that succeeded rather than one that did not.
+// read finds the read that covers the need: one that succeeded rather than one that did not, and the one that asked for
+// the least.
 func (d *Dump) read(need check.Need) *Read {
 	var found *Read
 	for i := range d.Reads {
-		if r := &d.Reads[i]; contains(r.Need, need) && (found == nil || r.State == check.Known) {
+		r := &d.Reads[i]
+		switch {
+		case !contains(r.Need, need):
+		case found == nil, r.State == check.Known && found.State != check.Known,
+			(r.State == check.Known) == (found.State == check.Known) && contains(found.Need, r.Need):
 			found = r
 		}
 	}
@@ -195,19 +201,23 @@ func (d *Dump) answer(need check.Need) check.Answer {
 }
 
 func (d *Dump) objectsOf(need check.Need) check.Answer {
+	read := d.read(need)
 	switch {
 	case need.Kind == secretKind:
 		return refuseSecrets()
-	case !d.covers(need):
-		return notHeld(fmt.Sprintf("no %s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
-	case !d.serves(need.Kind):
+	case read == nil && d.knowsKinds() && !d.serves(need.Kind):
 		return notServed(need.Kind)
+	case read == nil && d.Coverage != Complete:
+		return notHeld(fmt.Sprintf("no %s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
 	selector, err := labels.Parse(need.Selector)
 	if err != nil {
 		return check.Answer{State: check.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
 	}
 	answer := check.Answer{State: check.Known, ReadAt: d.Time}
+	if read != nil && !read.At.IsZero() {
+		answer.ReadAt = read.At
+	}
 	for _, o := range d.byKind[need.Kind] {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
@@ -224,33 +234,32 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 	return answer
 }
 
-// covers says whether the dump tells all that there is of a kind in a namespace.
-func (d *Dump) covers(need check.Need) bool {
-	switch d.Coverage {
-	case Complete:
-		return true
-	case Recorded:
-		return d.read(need) != nil
-	default:
-		return slices.ContainsFunc(d.byKind[need.Kind], func(o client.Object) bool { return inPlace(need, o) })
+// knowsKinds says whether the dump tells which kinds the API server serves.
+func (d *Dump) knowsKinds() bool {
+	known := func(kind schema.GroupVersionKind) bool {
+		r := d.read(check.Need{Kind: kind})
+		return r != nil && r.State == check.Known
 	}
+	return d.Coverage == Complete || known(DefinitionKind) && known(APIServiceKind)
 }
 
 func inPlace(need check.Need, o client.Object) bool {
 	return need.Namespace == "" || o.GetNamespace() == need.Namespace
 }
 
+var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
+
+// The kinds whose objects tell which kinds are served.
 var (
-	secretKind     = corev1.SchemeGroupVersion.WithKind("Secret")
-	definitionKind = customResourceDefinition.WithVersion("v1")
-	apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
+	DefinitionKind = customResourceDefinition.WithVersion("v1")
+	APIServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
 )
 
 // serves says whether the kind is built in, defined, served by an aggregated API server, or simply there.
 func (d *Dump) serves(kind schema.GroupVersionKind) bool {
-	return scheme.Scheme.Recognizes(kind) || kind == definitionKind || kind == apiServiceKind || len(d.byKind[kind]) > 0 ||
-		slices.ContainsFunc(d.byKind[definitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
-		slices.ContainsFunc(d.byKind[apiServiceKind], func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
+	return scheme.Scheme.Recognizes(kind) || kind == DefinitionKind || kind == APIServiceKind || len(d.byKind[kind]) > 0 ||
+		slices.ContainsFunc(d.byKind[DefinitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
+		slices.ContainsFunc(d.byKind[APIServiceKind], func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
 }
 
 func defines(definition client.Object, kind schema.GroupVersionKind) bool {
@@ -305,6 +314,46 @@ func asRead(kind schema.GroupVersionKind, o client.Object) (client.Object, error
 		return nil, unreadable(kind, o, err)
 	}
 	return trimmed.(client.Object), nil
+}
+
+// Decode reads an object from JSON as Live would have read it: typed where it reads types, and trimmed. Of the
+// definitions of kinds and of API services it keeps what says which kinds are served.
+func Decode(kind schema.GroupVersionKind, text []byte) (client.Object, error) {
+	o := prototype(kind)
+	var err error
+	if u, untyped := o.(*unstructured.Unstructured); untyped {
+		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &u.Object)
+	} else {
+		err = kjson.UnmarshalCaseSensitivePreserveInts(text, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.GetObjectKind().SetGroupVersionKind(kind)
+	o.SetManagedFields(nil)
+	if kind == DefinitionKind {
+		return dropSchemas(o.(*unstructured.Unstructured)), nil
+	}
+	trimmed, err := trim(kind)(o)
+	if err != nil {
+		return nil, err
+	}
+	return trimmed.(client.Object), nil
+}
+
+// dropSchemas keeps of the versions of a definition which there are.
+func dropSchemas(u *unstructured.Unstructured) *unstructured.Unstructured {
+	versions, _, _ := unstructured.NestedSlice(u.Object, "spec", "versions")
+	kept := make([]any, 0, len(versions))
+	for _, v := range versions {
+		if version, ok := v.(map[string]any); ok {
+			kept = append(kept, map[string]any{"name": version["name"], "served": version["served"]})
+		}
+	}
+	if len(kept) > 0 {
+		_ = unstructured.SetNestedSlice(u.Object, kept, "spec", "versions")
+	}
+	return u
 }
 
 // convert goes from a typed object to an untyped one, or back.

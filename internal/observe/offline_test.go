@@ -5,6 +5,7 @@ package observe
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,6 +126,13 @@ func TestDumpReadsWhatLiveReads(t *testing.T) {
 func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 	held := []string{dnsDeployment, nncDefinition, metricsAPI, localAPI}
 	nnc := kind("acn.azure.com/v1alpha", "NodeNetworkConfig")
+	reads := []Read{
+		{Need: check.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, State: check.Known},
+		{Need: check.Need{Kind: kind("apps/v1", "DaemonSet")}, State: check.Known},
+		{Need: check.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, State: check.Known},
+		{Need: check.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, State: check.Known},
+		{Need: check.Need{Kind: kind("apps/v1", "StatefulSet")}, State: check.NotPermitted, Message: "grant it"},
+	}
 	for name, test := range map[string]struct {
 		coverage Coverage
 		need     check.Need
@@ -137,27 +145,109 @@ func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 		"complete: nothing aggregated":   {Complete, check.Need{Kind: kind("keda.sh/v1", "ScaledObject")}, check.NotServed, "keda.sh/v1"},
 		"complete: no such path":         {Complete, check.Need{Path: "/readyz"}, check.Known, ""},
 		"complete: refused for no words": {Complete, check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}}, check.Known, ""},
-		"partial: others of the kind are held": {Partial, check.Need{
+		"recorded: others were read": {Recorded, check.Need{
 			Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "metrics-server"}, check.Known, ""},
-		"partial: others are held elsewhere": {Partial, check.Need{
+		"recorded: only elsewhere": {Recorded, check.Need{
 			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, check.Failed, "the dump holds no Deployment of apps/v1 in namespace default"},
-		"partial: none is held": {Partial, check.Need{
+		"recorded: not everywhere": {Recorded, check.Need{
+			Kind: kind("apps/v1", "Deployment")}, check.Failed, "the dump holds no Deployment of apps/v1"},
+		"recorded: never read": {Recorded, check.Need{
 			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, check.Failed, "the dump holds no Lease"},
-		"partial: the kind is defined": {Partial, check.Need{Kind: nnc}, check.Failed, "the dump holds no NodeNetworkConfig"},
-		"partial: no path":             {Partial, check.Need{Path: "/readyz"}, check.Failed, "no answer to GET /readyz"},
-		"partial: no review":           {Partial, check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}}, check.Failed, "no access review"},
-		"never a Secret":               {Complete, check.Need{Kind: kind("v1", "Secret")}, check.NotPermitted, "reads no Secrets"},
-		"selector that is none":        {Complete, check.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, check.Failed, "selector"},
+		"recorded: the kind is defined":     {Recorded, check.Need{Kind: nnc}, check.Failed, "the dump holds no NodeNetworkConfig"},
+		"recorded: none of a kind":          {Recorded, check.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, check.Known, ""},
+		"recorded: none in any namespace":   {Recorded, check.Need{Kind: kind("apps/v1", "DaemonSet"), Namespace: "default"}, check.Known, ""},
+		"recorded: refused":                 {Recorded, check.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "a"}, check.NotPermitted, "grant it"},
+		"recorded: refused, then permitted": {Recorded, check.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, check.Known, ""},
+		"recorded: no path":                 {Recorded, check.Need{Path: "/readyz"}, check.Failed, "no answer to GET /readyz"},
+		"recorded: no review":               {Recorded, check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}}, check.Failed, "no access review"},
+		"never a Secret":                    {Complete, check.Need{Kind: kind("v1", "Secret")}, check.NotPermitted, "reads no Secrets"},
+		"selector that is none":             {Complete, check.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, check.Failed, "selector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			dump := &Dump{Time: dumpTime, Coverage: test.coverage, Objects: untyped(t, held...)}
+			if test.coverage == Recorded {
+				dump.Reads = reads
+			}
 			answer := dump.Facts([]check.Need{test.need}).Answers[test.need]
 			g.Expect(answer.State).To(Equal(test.want), answer.Message)
 			g.Expect(answer.Message).To(ContainSubstring(test.message))
 			g.Expect(answer.Objects).To(BeEmpty())
 		})
 	}
+}
+
+// A dump that holds all definitions and all API services tells which kinds there are.
+func TestDumpKnowsWhichKindsAreServed(t *testing.T) {
+	g := NewWithT(t)
+	definitions := Read{Need: check.Need{Kind: DefinitionKind}, State: check.Known}
+	services := Read{Need: check.Need{Kind: APIServiceKind}, State: check.Known}
+	for _, test := range []struct {
+		reads []Read
+		kind  schema.GroupVersionKind
+		want  check.State
+	}{
+		{[]Read{definitions, services}, kind("cilium.io/v2", "CiliumNode"), check.NotServed},
+		{[]Read{definitions, services}, kind("acn.azure.com/v1", "NodeNetworkConfig"), check.NotServed},
+		{[]Read{definitions, services}, kind("acn.azure.com/v1alpha", "NodeNetworkConfig"), check.Failed},
+		{[]Read{definitions, services}, kind("metrics.k8s.io/v1beta1", "NodeMetrics"), check.Failed},
+		{[]Read{definitions, services}, kind("apps/v1", "Deployment"), check.Failed},
+		{[]Read{definitions}, kind("cilium.io/v2", "CiliumNode"), check.Failed},
+		{[]Read{services}, kind("cilium.io/v2", "CiliumNode"), check.Failed},
+	} {
+		var objects []client.Object
+		for kind, manifest := range map[schema.GroupVersionKind]string{DefinitionKind: nncDefinition, APIServiceKind: metricsAPI} {
+			text, err := yaml.YAMLToJSON([]byte(manifest))
+			g.Expect(err).NotTo(HaveOccurred())
+			o, err := Decode(kind, text)
+			g.Expect(err).NotTo(HaveOccurred())
+			objects = append(objects, o)
+		}
+		dump := &Dump{Time: dumpTime, Reads: test.reads, Objects: objects}
+		need := check.Need{Kind: test.kind}
+		g.Expect(dump.Facts([]check.Need{need}).Answers[need].State).To(Equal(test.want), "%v of %v", test.kind, test.reads)
+	}
+}
+
+// What is read over a long time is as old as when it was read.
+func TestDumpKnowsWhenItWasRead(t *testing.T) {
+	g := NewWithT(t)
+	need := check.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}
+	dump := &Dump{Time: dumpTime, Objects: untyped(t, schedulerLease), Reads: []Read{
+		{Need: need, State: check.Known, At: dumpTime.Add(-time.Minute)},
+		{Need: check.Need{Kind: need.Kind}, State: check.Known, At: dumpTime.Add(-time.Hour)},
+	}}
+	facts := dump.Facts([]check.Need{need})
+	g.Expect(facts.Now).To(Equal(dumpTime))
+	g.Expect(facts.Answers[need].ReadAt).To(Equal(dumpTime.Add(-time.Minute)), "the read of this namespace tells more")
+	g.Expect(facts.Answers[need].Objects).To(HaveLen(1))
+}
+
+func TestDecode(t *testing.T) {
+	g := NewWithT(t)
+	decode := func(kind schema.GroupVersionKind, manifest string) (client.Object, error) {
+		text, err := yaml.YAMLToJSON([]byte(manifest))
+		g.Expect(err).NotTo(HaveOccurred())
+		return Decode(kind, text)
+	}
+	o, err := decode(kind("apps/v1", "Deployment"), strings.ReplaceAll(dnsDeployment, "apps/v1", "apps/v1beta2"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(o).To(BeAssignableToTypeOf(&appsv1.Deployment{}))
+	g.Expect(o.GetObjectKind().GroupVersionKind()).To(Equal(kind("apps/v1", "Deployment")), "in the version in which it is read")
+	g.Expect(o.GetAnnotations()).To(BeEmpty())
+
+	o, err = decode(check.PodKind, brokenPod)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(o.GetLabels()).To(HaveKey("k8s-app"), "by which it is found")
+
+	o, err = decode(DefinitionKind, nncDefinition)
+	g.Expect(err).NotTo(HaveOccurred())
+	versions, _, err := unstructured.NestedSlice(o.(*unstructured.Unstructured).Object, "spec", "versions")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(versions).To(ConsistOf(map[string]any{"name": "v1alpha", "served": true}, map[string]any{"name": "v1", "served": false}))
+
+	_, err = decode(kind("apps/v1", "Deployment"), `{spec: {replicas: many}}`)
+	g.Expect(err).To(MatchError(ContainSubstring("replicas")))
 }
 
 func TestDumpAnswers(t *testing.T) {

@@ -30,7 +30,7 @@ func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
 		case *corev1.Node:
 			return trimNode(o), nil
 		case *corev1.Pod:
-			o.Annotations, o.Labels, o.Spec = nil, nil, corev1.PodSpec{NodeName: o.Spec.NodeName, Affinity: nodeAffinity(o.Spec.Affinity)}
+			o.Annotations, o.Spec = nil, corev1.PodSpec{NodeName: o.Spec.NodeName, Affinity: nodeAffinity(o.Spec.Affinity)}
 		case *appsv1.Deployment:
 			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
 		case *appsv1.DaemonSet:

@@ -1,0 +1,164 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// collection is what all files of a dump hold.
+type collection struct {
+	wants *wants
+	info  *Info
+
+	objects []client.Object
+	index   map[identity]int
+	reads   []observe.Read
+	newest  time.Time
+	bundles []*Manifest
+	unread  map[string]int
+	// differing counts objects that were there more than once, not the same.
+	differing int
+	example   string
+}
+
+type identity struct {
+	kind            schema.GroupVersionKind
+	namespace, name string
+}
+
+func newCollection(needs []check.Need) *collection {
+	return &collection{wants: newWants(needs), info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
+}
+
+// maxListed is how many files and problems are told one by one.
+const maxListed = 100
+
+func (c *collection) skip(name, reason string, warn bool) {
+	if len(c.info.Skipped) < maxListed {
+		c.info.Skipped = append(c.info.Skipped, name+": "+reason)
+	}
+	if warn {
+		c.warn("%s is not read: %s", name, reason)
+	}
+}
+
+func (c *collection) warn(format string, args ...any) {
+	if len(c.info.Warnings) < maxListed {
+		c.info.Warnings = append(c.info.Warnings, fmt.Sprintf(format, args...))
+	}
+}
+
+// add takes what a file holds.
+func (c *collection) add(f *file) {
+	c.info.Files++
+	c.info.Objects += f.objects
+	if c.info.Source == "" || f.source != "" {
+		c.info.Source = cmp.Or(f.source, Kubectl)
+	}
+	for _, o := range f.kept {
+		c.addObject(o)
+	}
+	c.reads = append(c.reads, f.reads(true)...)
+	if f.newest.After(c.newest) {
+		c.newest = f.newest
+	}
+	for what, n := range f.unread {
+		c.unread[what] += n
+	}
+	if f.bundle != nil {
+		c.bundles = append(c.bundles, f.bundle)
+	}
+	for _, said := range f.said {
+		c.warn("%s: line %d: kubectl said: %s", f.name, said.line, said.text)
+	}
+}
+
+// addObject keeps the newer of two that are the same object.
+func (c *collection) addObject(o client.Object) {
+	id := identity{o.GetObjectKind().GroupVersionKind(), o.GetNamespace(), o.GetName()}
+	at, held := c.index[id]
+	if !held {
+		c.index[id] = len(c.objects)
+		c.objects = append(c.objects, o)
+		return
+	}
+	if !equality.Semantic.DeepEqual(c.objects[at], o) {
+		c.differing++
+		c.example = fmt.Sprintf("%s %s", id.kind.Kind, client.ObjectKeyFromObject(o))
+	}
+	if !older(o, c.objects[at]) {
+		c.objects[at] = o
+	}
+}
+
+// older says whether a is an older state of the object than b.
+func older(a, b client.Object) bool {
+	if a.GetUID() != b.GetUID() {
+		return a.GetCreationTimestamp().Time.Before(b.GetCreationTimestamp().Time)
+	}
+	x, errX := strconv.ParseUint(a.GetResourceVersion(), 10, 64)
+	y, errY := strconv.ParseUint(b.GetResourceVersion(), 10, 64)
+	if errX != nil || errY != nil {
+		return a.GetGeneration() < b.GetGeneration()
+	}
+	return x < y
+}
+
+// dumpOf makes a dump of what was collected.
+func (c *collection) dumpOf(at time.Time) (*observe.Dump, error) {
+	d := &observe.Dump{Objects: c.objects, Reads: c.reads, Time: at}
+	if c.differing > 0 {
+		c.warn("%d objects are held more than once, in different states, such as %s; the newest state counts", c.differing, c.example)
+	}
+	for _, what := range slices.Sorted(maps.Keys(c.unread)) {
+		c.warn("not read: %d %s", c.unread[what], what)
+	}
+	c.info.Kept = len(c.objects)
+	switch {
+	case len(c.bundles) > 1:
+		return nil, fmt.Errorf("there are %d bundles in it; check them one by one", len(c.bundles))
+	case len(c.bundles) == 1:
+		return d, c.asBundle(c.bundles[0], d, at)
+	case len(c.reads) == 0 && len(c.objects) == 0:
+		return nil, c.nothing()
+	case !at.IsZero():
+		for i := range d.Reads {
+			d.Reads[i].At = time.Time{}
+		}
+	case c.newest.IsZero():
+		return nil, fmt.Errorf("its objects do not tell when they were read; say it with --at")
+	default:
+		d.Time = c.newest
+	}
+	return d, nil
+}
+
+// nothing says why there is nothing to judge.
+func (c *collection) nothing() error {
+	if c.info.Objects > 0 {
+		return fmt.Errorf("none of its %d objects is of a kind that the catalogue needs", c.info.Objects)
+	}
+	text := "it holds no objects of Kubernetes"
+	for i, s := range c.info.Skipped {
+		if i == 3 {
+			text += fmt.Sprintf("; and %d more files", len(c.info.Skipped)-i)
+			break
+		}
+		text += "; " + s
+	}
+	return fmt.Errorf("%s", text)
+}

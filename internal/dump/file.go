@@ -1,0 +1,277 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// file is what one file holds. It counts only when all of it can be read.
+type file struct {
+	name  string
+	place place
+	wants *wants
+
+	source  Source
+	lists   int
+	objects int
+	kept    []client.Object
+	// covered are the kinds of which the file tells all objects in a namespace; empty for the whole cluster.
+	covered sets.Set[check.Need]
+	// newest is the newest time in the file, and renewed that of the leases by namespace.
+	newest  time.Time
+	renewed map[string]time.Time
+	// said is what kubectl said besides.
+	said   []*problem
+	unread map[string]int
+	bundle *Manifest
+}
+
+func newFile(name string, p place, w *wants) *file {
+	return &file{name: name, place: p, source: p.source, wants: w, covered: sets.New[check.Need](), renewed: map[string]time.Time{}, unread: map[string]int{}}
+}
+
+// add takes an object, an element of the list if there is one.
+func (f *file) add(it *item, of *list) error {
+	if of != nil && it.kind == "" && it.name != "" {
+		return f.addKindless(it, of)
+	}
+	if it.kind == "" || it.whole {
+		if err := it.identify(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case strings.HasSuffix(it.kind, "List") && it.apiVersion != "":
+		return f.addWhole(it, of)
+	case it.kind == "" || it.apiVersion == "":
+		return f.noObject(it)
+	case it.kind == bundleKind && strings.HasPrefix(it.apiVersion, bundleGroup+"/"):
+		return f.addManifest(it)
+	}
+	f.objects++
+	return f.addObject(it, of)
+}
+
+func (f *file) noObject(it *item) error {
+	missing := "kind"
+	if it.kind != "" {
+		missing = "apiVersion"
+	}
+	return &problem{line: it.line, foreign: f.objects == 0, text: fmt.Sprintf("%s is no object of Kubernetes: it has no %s", it.format, missing)}
+}
+
+// maxPending is how much is kept of lists that say too late of which kind their elements are, in bytes.
+const maxPending = 128 << 20
+
+// addKindless takes an element that is of the kind that the list says.
+func (f *file) addKindless(it *item, of *list) error {
+	if kind, typed := strings.CutSuffix(of.kind, "List"); typed && kind != "" {
+		it.kind, it.apiVersion = kind, of.apiVersion
+		return f.add(it, of)
+	}
+	of.pending = append(of.pending, it)
+	if of.bytes += len(it.raw); of.bytes > maxPending {
+		return &problem{line: it.line, text: fmt.Sprintf("the elements of a list of more than %d MiB do not say their kind", maxPending>>20)}
+	}
+	return nil
+}
+
+// endList takes what a list says of itself, after its elements.
+func (f *file) endList(l *list, header *item) error {
+	if header.kind == "" && header.atEnd {
+		return &problem{line: header.line, text: "is a list that does not end: it is cut off"}
+	}
+	f.lists++
+	l.kind, l.apiVersion = header.kind, header.apiVersion
+	pending := l.pending
+	l.pending = nil
+	for _, it := range pending {
+		if !strings.HasSuffix(l.kind, "List") || l.kind == "List" {
+			return f.noObject(it)
+		}
+		if err := f.addKindless(it, l); err != nil {
+			return err
+		}
+	}
+	f.coverList(l, header)
+	return nil
+}
+
+// coverList concludes from a list what there is not.
+func (f *file) coverList(l *list, header *item) {
+	if kind, typed := strings.CutSuffix(l.kind, "List"); typed && kind != "" {
+		gvk := schema.FromAPIVersionAndKind(l.apiVersion, kind)
+		if f.place.known {
+			f.cover(gvk, f.place.namespace)
+		} else if namespace, known := namespaceIn(header.selfLink); known {
+			f.cover(gvk, namespace)
+		}
+	}
+	// One list with objects of several namespaces was asked for with --all-namespaces, for all kinds in it.
+	for _, s := range l.seen {
+		if s.many {
+			for kind := range l.seen {
+				f.cover(kind, "")
+			}
+			return
+		}
+	}
+}
+
+// cover says that the file tells all objects of the kind in the namespace.
+func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
+	if kind, wanted := f.wants.kind(kind); wanted {
+		f.covered.Insert(check.Need{Kind: kind, Namespace: namespace})
+	}
+}
+
+// addWhole takes an object or a list that has to be decoded as a whole.
+func (f *file) addWhole(it *item, of *list) error {
+	if err := it.identify(); err != nil {
+		return err
+	}
+	if !strings.HasSuffix(it.kind, "List") {
+		it.whole = false
+		return f.add(it, of)
+	}
+	var o struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(it.raw, &o); err != nil {
+		return it.misread(err)
+	}
+	frame := &list{apiVersion: it.apiVersion, kind: it.kind}
+	for _, raw := range o.Items {
+		element := &item{line: it.line, format: formatJSON, raw: raw}
+		if err := element.identify(); err != nil {
+			return err
+		}
+		if err := f.add(element, frame); err != nil {
+			return err
+		}
+	}
+	return f.endList(frame, it)
+}
+
+// addObject keeps an object when it is wanted, and what it tells besides.
+func (f *file) addObject(it *item, of *list) error {
+	asWritten := schema.FromAPIVersionAndKind(it.apiVersion, it.kind)
+	if t := newestTime(it.raw, timesOf(asWritten.Group, asWritten.Kind)); t.After(f.newest) {
+		f.newest = t
+	}
+	kind, wanted := f.wants.kind(asWritten)
+	if !wanted {
+		if versions := f.wants.otherVersions(kind); len(versions) > 0 {
+			f.unread[fmt.Sprintf("%s of %s, of which %s is read", kind.Kind, asWritten.GroupVersion(), strings.Join(versions, ", "))]++
+		}
+		return nil
+	}
+	of.note(kind, it.namespace)
+	if it.namespace != "" || !isNamespaced(kind) {
+		f.cover(kind, it.namespace)
+	}
+	if !f.wants.object(kind, it.namespace, it.name) {
+		return nil
+	}
+	if kind == check.PodKind {
+		if settled, err := it.settled(); settled || err != nil {
+			return err
+		}
+	}
+	o, err := it.object(kind)
+	if err != nil {
+		return err
+	}
+	f.kept = append(f.kept, o)
+	if lease, ok := o.(*coordinationv1.Lease); ok && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(f.renewed[lease.Namespace]) {
+		f.renewed[lease.Namespace] = lease.Spec.RenewTime.Time
+	}
+	return nil
+}
+
+// object is the object as it is read from a cluster, in the version in which it is read.
+func (it *item) object(kind schema.GroupVersionKind) (client.Object, error) {
+	text, err := it.pruned(kind).asJSON()
+	if err != nil {
+		return nil, err
+	}
+	o, err := observe.Decode(kind, text)
+	if err != nil {
+		return nil, &problem{line: it.line, text: fmt.Sprintf("%s cannot be read: %s", it, err)}
+	}
+	return o, nil
+}
+
+// settled says whether a pod explains nothing.
+func (it *item) settled() (bool, error) {
+	small := *it
+	if it.format == formatYAML {
+		small.raw = prune(it.raw, func(path string) bool {
+			return path == "status" || path == "status.phase" || path == "status.conditions"
+		})
+	}
+	text, err := small.asJSON()
+	if err != nil {
+		return false, err
+	}
+	var pod struct {
+		Status struct {
+			Phase      corev1.PodPhase       `json:"phase"`
+			Conditions []corev1.PodCondition `json:"conditions"`
+		} `json:"status"`
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &pod); err != nil {
+		return false, it.misread(err)
+	}
+	return check.PodSettled(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
+}
+
+// isNamespaced says of built-in kinds that are read whether their objects are in namespaces.
+func isNamespaced(kind schema.GroupVersionKind) bool {
+	switch kind.Kind {
+	case "Deployment", "DaemonSet", "StatefulSet", "Pod", "ConfigMap", "Lease", "EndpointSlice", "Service":
+		return scheme.Scheme.Recognizes(kind)
+	}
+	return false
+}
+
+// end is after the last object.
+func (f *file) end() error {
+	if f.objects > 0 || f.bundle != nil || f.lists > 0 {
+		return nil
+	}
+	if len(f.said) > 0 {
+		return &problem{line: f.said[0].line, foreign: true, text: "holds no objects, but what kubectl said: " + f.said[0].text}
+	}
+	return &problem{foreign: true, text: "is empty"}
+}
+
+// reads are what the file tells all of.
+func (f *file) reads(withTimes bool) []observe.Read {
+	var reads []observe.Read
+	for need := range maps.Keys(f.covered) {
+		read := observe.Read{Need: need, State: check.Known}
+		if withTimes && need.Kind == coordinationv1.SchemeGroupVersion.WithKind("Lease") {
+			read.At = f.renewed[need.Namespace]
+		}
+		reads = append(reads, read)
+	}
+	return reads
+}

@@ -1,0 +1,189 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import (
+	"bufio"
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/archmap/archmap/internal/check"
+)
+
+// What kubectl cluster-info dump puts around the logs of containers.
+const (
+	logsBegin = "==== START logs for container "
+	logsEnd   = "==== END logs for container "
+)
+
+// kubectlErrors are how kubectl begins what it says instead of objects.
+var kubectlErrors = []string{
+	"error: ", "Error from server", "Unable to connect to the server", "The connection to the server ", "No resources found",
+	"Warning: ", "E0", "E1", // E1002 14:30:00.000000: a log line, which names its month
+}
+
+func isKubectlError(line []byte) bool {
+	return slices.ContainsFunc(kubectlErrors, func(prefix string) bool {
+		return bytes.HasPrefix(line, []byte(prefix)) && (prefix[0] != 'E' || len(prefix) > 2 || isLogLine(line))
+	})
+}
+
+// isLogLine says whether a line begins as E1002 14:30:00.
+func isLogLine(line []byte) bool {
+	return len(line) > 8 && line[5] == ' ' && line[8] == ':' && !slices.ContainsFunc(line[1:5], func(c byte) bool { return c < '0' || c > '9' })
+}
+
+// readText reads all objects of a text, which may be YAML, JSON, or one after the other.
+func readText(r *bufio.Reader, to *file) error {
+	text, unreadable := asUTF8(r)
+	if unreadable != nil {
+		unreadable.foreign = true
+		return unreadable
+	}
+	s := newScanner(text)
+	for {
+		c, ok := s.skipSpaceLines()
+		if !ok {
+			break
+		}
+		if err := readNext(s, c, to); err != nil {
+			return err
+		}
+	}
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return to.end()
+}
+
+// readNext reads what begins with c.
+func readNext(s *scanner, c byte, to *file) error {
+	line, size, ok := s.peekLine()
+	if !ok {
+		return s.failure()
+	}
+	switch {
+	case c == '{' && !flowYAML(s), c == '[':
+		return (&jsonReader{scanner: s, to: to}).value()
+	case c == '{':
+		return readFlow(s, to)
+	case bytes.HasPrefix(line, []byte(logsBegin)):
+		to.source = ClusterInfo
+		return skipLogs(s)
+	case c == '#' || c == '%' || bytes.HasPrefix(line, []byte("---")) || bytes.HasPrefix(line, []byte("...")):
+		if rest := bytes.TrimLeft(bytes.TrimPrefix(line, []byte("---")), " "); bytes.HasPrefix(line, []byte("--- ")) && len(rest) > 0 && rest[0] == '{' {
+			s.skip(len(line) - len(rest))
+			return nil
+		}
+		s.skip(size)
+		return nil
+	case isKubectlError(line):
+		to.said = append(to.said, &problem{line: s.line, text: check.Truncate(strings.TrimSpace(string(line)), 200)})
+		s.skip(size)
+		return nil
+	}
+	if p := noObjects(s.line, line); p != nil {
+		if to.objects > 0 {
+			p.foreign = false
+		}
+		return p
+	}
+	return (&yamlReader{scanner: s, to: to}).document()
+}
+
+// noObjects says why a line cannot begin an object, in the words of whoever wonders.
+func noObjects(number int, line []byte) *problem {
+	text := string(bytes.TrimSpace(line))
+	p := &problem{line: number, foreign: true}
+	key, _, isKey := strings.Cut(text, ":")
+	switch {
+	case strings.HasPrefix(text, "<"):
+		p.text = "is a web page or XML, perhaps that of a login; it holds no objects of Kubernetes"
+	case strings.HasPrefix(text, "NAME ") || strings.HasPrefix(text, "NAMESPACE "):
+		p.text = "is a table of kubectl for people; get it again with -o yaml"
+	case !isKey || strings.ContainsAny(key, " \t{}[]<>()/") || text[0] == '-':
+		p.text = "is neither YAML nor JSON of Kubernetes objects; it says: " + check.Truncate(strings.ToValidUTF8(text, "?"), 60)
+	default:
+		return nil
+	}
+	return p
+}
+
+// skipSpaceLines consumes blank lines, but not what indents the first line that is not blank.
+func (s *scanner) skipSpaceLines() (byte, bool) {
+	for {
+		line, size, ok := s.peekLine()
+		if !ok {
+			return 0, false
+		}
+		if text := bytes.TrimLeft(line, " \t\r"); len(text) > 0 {
+			if text[0] == '{' || text[0] == '[' {
+				s.skip(len(line) - len(text))
+			}
+			return text[0], true
+		}
+		s.skip(size)
+	}
+}
+
+// flowYAML says whether a brace begins YAML rather than JSON, which would go on with a quote.
+func flowYAML(s *scanner) bool {
+	for i := s.pos + 1; ; i++ {
+		if i == len(s.buf) {
+			before := s.pos
+			if !s.fill() {
+				return false
+			}
+			i -= before - s.pos
+		}
+		switch s.buf[i] {
+		case ' ', '\n', '\r', '\t':
+		case '"', '}':
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// readFlow reads a document of YAML that is not indented; it is decoded as a whole.
+func readFlow(s *scanner, to *file) error {
+	it := &item{line: s.line, format: formatYAML, whole: true}
+	for {
+		line, size, ok := s.peekLine()
+		if !ok || bytes.HasPrefix(line, []byte("---")) {
+			break
+		}
+		it.raw = append(append(it.raw, line...), '\n')
+		s.skip(size)
+		if len(it.raw) > maxFlow {
+			return s.problemf(it.line, "is YAML in braces of more than %d MiB; get it again with -o json", maxFlow>>20)
+		}
+	}
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return to.addWhole(it, nil)
+}
+
+// maxFlow is the size of the largest YAML that is decoded as a whole, in bytes.
+const maxFlow = 8 << 20
+
+// skipLogs consumes the logs of a container.
+func skipLogs(s *scanner) error {
+	for {
+		line, size, ok := s.peekLine()
+		if !ok {
+			if err := s.failure(); err != nil {
+				return err
+			}
+			return s.problemf(s.line, "ends in the middle of a container's logs: it is cut off")
+		}
+		s.skip(size)
+		if bytes.HasPrefix(line, []byte(logsEnd)) {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,85 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import (
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// wants is what of a dump is kept.
+type wants struct {
+	everything bool
+	// kinds are all needs of a kind.
+	kinds map[schema.GroupVersionKind][]check.Need
+	// groups are the versions that are wanted of a kind.
+	groups map[schema.GroupKind]sets.Set[string]
+}
+
+// newWants also wants what says which kinds are served, and the pods that explain workloads.
+func newWants(needs []check.Need) *wants {
+	w := &wants{
+		everything: len(needs) == 0, kinds: map[schema.GroupVersionKind][]check.Need{}, groups: map[schema.GroupKind]sets.Set[string]{},
+	}
+	w.add(check.NodesNeed, check.Need{Kind: observe.DefinitionKind}, check.Need{Kind: observe.APIServiceKind})
+	for _, need := range needs {
+		if need.Kind.Kind == "" {
+			continue
+		}
+		w.add(need)
+		if need.Kind.GroupVersion() == appsv1.SchemeGroupVersion {
+			w.add(check.Need{Kind: check.PodKind, Namespace: need.Namespace})
+		}
+	}
+	return w
+}
+
+func (w *wants) add(needs ...check.Need) {
+	for _, need := range needs {
+		need = check.Need{Kind: need.Kind, Namespace: need.Namespace, Name: need.Name}
+		if slices.Contains(w.kinds[need.Kind], need) {
+			continue
+		}
+		w.kinds[need.Kind] = append(w.kinds[need.Kind], need)
+		versions := w.groups[need.Kind.GroupKind()]
+		if versions == nil {
+			versions = sets.New[string]()
+			w.groups[need.Kind.GroupKind()] = versions
+		}
+		versions.Insert(need.Kind.Version)
+	}
+}
+
+// secretKind is never kept.
+var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
+
+// kind is the version in which a kind is read, and whether it is wanted at all.
+func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, bool) {
+	if len(w.kinds[kind]) == 0 {
+		kind = current(kind)
+	}
+	return kind, kind != secretKind && (w.everything || len(w.kinds[kind]) > 0)
+}
+
+// object says whether one object of a kind is wanted.
+func (w *wants) object(kind schema.GroupVersionKind, namespace, name string) bool {
+	return w.everything || slices.ContainsFunc(w.kinds[kind], func(n check.Need) bool {
+		return (n.Namespace == "" || n.Namespace == namespace) && (n.Name == "" || n.Name == name)
+	})
+}
+
+// otherVersions are the versions of the kind that are wanted instead.
+func (w *wants) otherVersions(kind schema.GroupVersionKind) []string {
+	if w.everything {
+		return nil
+	}
+	return sets.List(w.groups[kind.GroupKind()])
+}

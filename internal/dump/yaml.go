@@ -1,0 +1,205 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import (
+	"bytes"
+	"strings"
+)
+
+// yamlReader reads objects one by one, however long the lists are that hold them. It tells them apart by how far
+// lines are indented; what is inside is looked at when it is wanted.
+type yamlReader struct {
+	*scanner
+	to *file
+	// spare is room for the next object.
+	spare []byte
+}
+
+// document reads one object, or all of a list, up to the next document.
+func (r *yamlReader) document() error {
+	line, _, _ := r.peekLine()
+	return r.element(nil, indentOf(line), 0)
+}
+
+// element reads an object whose keys begin at a column, as an element of the list.
+func (r *yamlReader) element(of *list, column, depth int) error {
+	it, frame, err := r.mapping(column, depth)
+	if err != nil {
+		return err
+	}
+	if frame != nil {
+		return r.to.endList(frame, it)
+	}
+	err = r.to.add(it, of)
+	if of == nil || len(of.pending) == 0 {
+		r.spare = it.raw[:0]
+	}
+	return err
+}
+
+// mapping reads an object without its items, which go where they belong one by one.
+func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
+	it := &item{line: r.line, format: formatYAML, raw: r.spare[:0]}
+	r.spare = nil
+	var frame *list
+	keys := yamlKeys{column: column}
+	for {
+		line, size, ok := r.peekLine()
+		if !ok {
+			it.atEnd = true
+			return it, frame, r.failure()
+		}
+		indent := indentOf(line)
+		switch {
+		case indent == len(line): // blank
+		case indent < column && line[indent] == '#':
+		case indent < column, indent == 0 && isMarker(line), depth == 0 && indent == column && keys.again(line):
+			return it, frame, nil
+		case isItems(line, column):
+			r.skip(size)
+			if frame == nil {
+				frame = &list{}
+			}
+			frame.kind, frame.apiVersion = it.kind, it.apiVersion
+			if err := r.items(frame, column, depth+1); err != nil {
+				return nil, nil, err
+			}
+			continue
+		default:
+			if isEmptyItems(line, column) {
+				frame = &list{}
+			}
+			keys.note(it, line, indent)
+		}
+		it.raw = append(append(it.raw, line...), '\n')
+		r.skip(size)
+		if len(it.raw) > maxObject {
+			return nil, nil, r.problemf(it.line, "an object has more than %d MiB", maxObject>>20)
+		}
+	}
+}
+
+// items reads the elements of a sequence, which is indented at least as far as its key.
+func (r *yamlReader) items(of *list, column, depth int) error {
+	if depth > maxDepth {
+		return r.problemf(r.line, "lists are nested more than %d deep", maxDepth)
+	}
+	at := -1
+	for {
+		line, size, ok := r.peekLine()
+		if !ok {
+			return r.failure()
+		}
+		indent := indentOf(line)
+		if indent == len(line) || line[indent] == '#' {
+			r.skip(size)
+			continue
+		}
+		if indent < column || (at < 0 || indent <= at) && !isElement(line[indent:]) {
+			return nil
+		}
+		if at < 0 {
+			at = indent
+		}
+		if indent != at {
+			return r.problemf(r.line, "is indented by %d, the elements of the list before by %d", indent, at)
+		}
+		if len(line) == indent+1 { // its keys begin on the next line
+			r.skip(size)
+			if line, _, ok = r.peekLine(); !ok || indentOf(line) <= indent {
+				continue
+			}
+		} else {
+			line[indent] = ' '
+		}
+		if err := r.element(of, indentOf(line), depth); err != nil {
+			return err
+		}
+	}
+}
+
+// yamlKeys follows the keys of an object, line by line.
+type yamlKeys struct {
+	column int
+	// section is the key at the object's column under which lines are, and inner the column of what is in it.
+	section []byte
+	inner   int
+	kinds   int
+}
+
+// again says whether a line begins another object, although no marker tells.
+func (k *yamlKeys) again(line []byte) bool {
+	return k.kinds > 0 && bytes.HasPrefix(line[k.column:], []byte("apiVersion:"))
+}
+
+// note takes what tells of which kind the object is, and where.
+func (k *yamlKeys) note(it *item, line []byte, indent int) {
+	key, value, found := bytes.Cut(line[indent:], []byte(":"))
+	switch {
+	case !found:
+	case indent == k.column && key[0] != '-':
+		k.section, k.inner = append(k.section[:0], key...), -1
+		switch string(key) {
+		case "apiVersion":
+			it.apiVersion = scalar(value)
+			k.kinds++
+		case "kind":
+			it.kind = scalar(value)
+		}
+	case string(k.section) == "metadata" && (k.inner < 0 || indent == k.inner):
+		k.inner = indent
+		switch string(key) {
+		case "name":
+			it.name = scalar(value)
+		case "namespace":
+			it.namespace = scalar(value)
+		case "selfLink":
+			it.selfLink = scalar(value)
+		}
+	}
+}
+
+// scalar is a plain or quoted word.
+func scalar(value []byte) string {
+	text := strings.TrimSpace(string(value))
+	if i := strings.Index(text, " #"); i >= 0 {
+		text = strings.TrimSpace(text[:i])
+	}
+	if n := len(text); n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		return text[1 : n-1]
+	}
+	return text
+}
+
+func indentOf(line []byte) int {
+	n := 0
+	for n < len(line) && line[n] == ' ' {
+		n++
+	}
+	return n
+}
+
+// isElement says whether a line begins an element of a sequence.
+func isElement(text []byte) bool { return text[0] == '-' && (len(text) == 1 || text[1] == ' ') }
+
+// isMarker says whether a line ends a document.
+func isMarker(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("---")) || bytes.HasPrefix(line, []byte("...")) || bytes.HasPrefix(line, []byte(logsBegin)) ||
+		len(line) > 0 && line[0] == '{' || isKubectlError(line)
+}
+
+// isItems says whether a line is the key under which a list has its items.
+func isItems(line []byte, column int) bool {
+	return len(line) >= column && string(bytes.TrimRight(line[column:], " \t")) == "items:"
+}
+
+func isEmptyItems(line []byte, column int) bool {
+	if len(line) < column {
+		return false
+	}
+	value, found := bytes.CutPrefix(line[column:], []byte("items:"))
+	text := scalar(value)
+	return found && (text == "[]" || text == "null" || text == "~")
+}
