@@ -8,7 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -220,14 +220,16 @@ func (o *operator) explain(ctx context.Context, err error) error {
 
 // unreachable says why a cluster was not read.
 func unreachable(ctx context.Context, host string, err error) error {
-	var timeout net.Error
-	switch {
+	var request *url.Error
+	switch errors.As(err, &request); {
 	case apierrors.IsUnauthorized(err):
 		err = errors.New("it does not know who you are; log in, or choose another user (Unauthorized)")
 	case ctx.Err() != nil:
 		err = context.Cause(ctx) // which tells more than what it led to
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case request != nil && request.Timeout():
 		err = errors.New("no answer in time")
+	case request != nil:
+		err = request.Err // without the address, which is told anyway
 	}
 	return fmt.Errorf("the cluster %s cannot be read: %w", host, err)
 }
