@@ -88,6 +88,7 @@ func newRootCommand(e *env) *cobra.Command {
 		newTableCommand(e),
 		newDiagramCommand(e),
 		newReportCommand(e),
+		newServeCommand(e),
 		newLintCommand(e),
 		newRBACCommand(e),
 	)

@@ -6,6 +6,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/manifest"
 	"github.com/archmap/archmap/internal/observe"
@@ -70,28 +72,94 @@ func (s *source) addKindFlag(command *cobra.Command) {
 
 // picture is what the command is about.
 func (s *source) picture(ctx context.Context) (*report.Picture, error) {
-	p, _, err := s.look(ctx)
-	return p, err
+	if name, found := strings.CutPrefix(s.from, contextPrefix); found {
+		return s.ofContext(name).picture(ctx)
+	}
+	if s.kind == sourceOperator && (s.from != "" || len(s.files) > 0) {
+		return nil, usagef("--source operator shows what the operator keeps; it does not go with --from or --filename")
+	}
+	if s.from != "" || len(s.files) > 0 || s.kind == sourceCluster {
+		return s.judge(ctx)
+	}
+	config, err := s.env.clusterConfig()
+	if err != nil {
+		return nil, err
+	}
+	p, life, err := s.env.operatorPicture(ctx, config, operatorFlags{})
+	var none noOperatorError
+	switch {
+	case s.kind == sourceAuto && (errors.As(err, &none) || err == nil && !life.alive):
+		return s.judge(ctx)
+	case err != nil:
+		return nil, err
+	}
+	s.env.warn(life.warnings()...)
+	p.Source = s.env.contextName()
+	return p, nil
 }
 
-// look judges the catalogue on the dump or on the cluster, and also returns what was read of it.
+// ofContext is the same about the cluster of another context.
+func (s *source) ofContext(name string) *source {
+	other, e := *s, *s.env
+	other.from, other.env = "", &e
+	e.flags = s.env.inContext(name)
+	return &other
+}
+
+// judge judges the catalogue on the dump, or on the cluster as it is now.
+func (s *source) judge(ctx context.Context) (*report.Picture, error) {
+	if s.from == "" {
+		p, _, err := s.look(ctx)
+		return p, err
+	}
+	at, err := s.time()
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := s.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	loaded, info, err := s.load(dump.Options{At: at, Needs: catalogue.Needs()})
+	if err != nil {
+		return nil, err
+	}
+	s.env.warn(info.Warnings...)
+	return pictureOf(catalogue.Judge(loaded), cmp.Or(info.Cluster, s.from)), nil
+}
+
+func (s *source) load(o dump.Options) (*observe.Dump, *dump.Info, error) {
+	progress := newProgress(s.env.ErrOut, "Reading the dump, MiB")
+	defer progress.end()
+	o.Progress = func(read, all int64) { progress.tell(int(read>>20), int(all>>20)) }
+	return dump.Load(s.from, s.env.In, o)
+}
+
+// look judges the catalogue on the cluster of the context, and also returns what was read of it.
 func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, error) {
 	catalogue, err := s.catalogue()
 	if err != nil {
 		return nil, nil, err
 	}
-	reader, err := s.env.newReader()
+	progress := newProgress(s.env.ErrOut, "Reading the cluster")
+	defer progress.end()
+	reader, err := s.env.newReader(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	progress := newProgress(s.env.ErrOut, "Reading the cluster")
-	defer progress.end()
 	reader.Progress = progress.tell
 	verdicts, dump, err := catalogue.Look(ctx, reader)
 	if err != nil {
 		return nil, nil, err
 	}
 	return pictureOf(verdicts, s.env.contextName()), dump, nil
+}
+
+// warn tells what a reader of the output must know.
+func (e *env) warn(warnings ...string) {
+	for _, w := range warnings {
+		fmt.Fprintf(e.ErrOut, "Warning: %s\n", w)
+	}
 }
 
 // documentation is the catalogue alone, without a cluster.
@@ -178,12 +246,16 @@ func (e *env) contextName() string {
 }
 
 // newReader makes a reader of the cluster of the context; it fails when the cluster cannot be reached.
-func (e *env) newReader() (*observe.Reader, error) {
+func (e *env) newReader(ctx context.Context) (*observe.Reader, error) {
 	config, err := e.flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to read: %w; choose one with --context or --kubeconfig, or read a dump with --from", err)
 	}
-	return observe.NewReader(config, newMapper)
+	reader, err := within(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(config, newMapper) })
+	if err != nil {
+		return nil, unreachable(ctx, config.Host, err)
+	}
+	return reader, nil
 }
 
 // newMapper asks the cluster which kinds it serves, at once and for all of them. What an aggregated API server does
