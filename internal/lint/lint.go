@@ -89,7 +89,7 @@ func Run(set *manifest.Set, o Options) ([]Finding, error) {
 	}
 	findings := slices.DeleteFunc(l.findings, func(f Finding) bool { return slices.Contains(o.Without, f.Rule) })
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(a.Place.Compare(b.Place), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(a.Compare(b.Place), cmp.Compare(a.Rule, b.Rule))
 	})
 	return findings, nil
 }

@@ -59,7 +59,7 @@ func (p Problem) Error() string {
 	if p.Object != "" {
 		text = p.Object + ": " + text
 	}
-	return p.Place.String() + ": " + text
+	return p.String() + ": " + text
 }
 
 // Err joins the problems; nil when there are none.

@@ -77,10 +77,10 @@ func (s source) find(field string) (key, value *yaml.Node) {
 	key, value = s.root, s.root
 	for field != "" {
 		var k, v *yaml.Node
-		switch {
-		case value.Kind == yaml.SequenceNode:
+		switch value.Kind {
+		case yaml.SequenceNode:
 			k, v, field = item(value, field)
-		case value.Kind == yaml.MappingNode:
+		case yaml.MappingNode:
 			k, v, field = entry(value, field)
 		}
 		if v == nil {

@@ -65,11 +65,11 @@ func newValidator(version *apiextensionsv1.CustomResourceDefinitionVersion) (*va
 	if err != nil {
 		return nil, err
 	}
-	schema, _, err := crvalidation.NewSchemaValidator(internal.OpenAPIV3Schema)
+	schemaValidator, _, err := crvalidation.NewSchemaValidator(internal.OpenAPIV3Schema)
 	if err != nil {
 		return nil, err
 	}
-	return &validator{structural: structural, schema: schema, rules: cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
+	return &validator{structural: structural, schema: schemaValidator, rules: cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
 }
 
 // complaint is what the API server would say of a field.
