@@ -29,7 +29,7 @@ func newCheckCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			p, _, err := from.look(command.Context())
+			p, err := from.judge(command.Context())
 			if err != nil {
 				return err
 			}

@@ -90,7 +90,7 @@ func (c *Catalogue) JudgeAgain(dump *observe.Dump, before *Verdicts) *Verdicts {
 func (c *Catalogue) judge(
 	dump *observe.Dump, before *Verdicts, as func(v1alpha1.ComponentMapping) v1alpha1.ComponentMapping,
 ) *Verdicts {
-	v := &Verdicts{At: dump.Time}
+	v := &Verdicts{At: dump.Time.Truncate(time.Second)} // as conditions tell it
 	for i := range c.mappings {
 		m := c.mappings[i].ComponentMapping
 		if before != nil {
