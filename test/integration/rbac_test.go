@@ -1,0 +1,127 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"net/http"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/rbac"
+)
+
+// everyRight has a check for each way in which something is read.
+const everyRight = `
+checks:
+- {name: workload, type: Workload, workload: {kind: DaemonSet, namespace: default, names: [rights]}}
+- {name: nodes, type: Nodes, method: None, expect: Optional, nodes: {}}
+- {name: lease, type: Lease, method: None, expect: Optional, lease: {namespace: kube-system, name: a}}
+- {name: endpoint, type: Endpoint, method: None, expect: Optional, endpoint: {path: /readyz/etcd}}
+- {name: metrics, type: Endpoint, method: None, expect: Optional, endpoint: {path: /livez/ping}}
+- {name: watched, type: Object, method: None, expect: Optional, object: {apiVersion: storage.k8s.io/v1, kind: CSIDriver}}
+- {name: config, type: Object, method: None, expect: Optional, object: {apiVersion: v1, kind: ConfigMap, namespace: default, name: a}}
+- {name: polled-config, type: Object, method: None, expect: Optional, object: {apiVersion: v1, kind: ConfigMap, namespace: default, name: b, observe: Poll}}
+- {name: polled, type: Object, method: None, expect: Optional, object: {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, observe: Poll}}
+- {name: review, type: AccessReview, method: None, expect: Optional, accessReview: {verb: delete, resource: nodes, reasonContains: [a]}}
+`
+
+var _ = Describe("The least role", func() {
+	rulesFor := func(reader rbac.Reader, m *v1alpha1.ComponentMapping) []rbacv1.PolicyRule {
+		GinkgoHelper()
+		needs := rbac.NewNeeds(reader, nil)
+		Expect(needs.AddMapping(m)).To(Succeed())
+		var rules []rbacv1.PolicyRule
+		for _, r := range needs.ClusterRules() {
+			rules = append(rules, r.PolicyRule)
+		}
+		return rules
+	}
+	// unreadable are the checks that may not look, or not say why.
+	unreadable := func(m *v1alpha1.ComponentMapping) []string {
+		var names []string
+		for _, c := range m.Status.Checks {
+			if c.Reason == v1alpha1.ReasonNotPermitted || strings.Contains(c.Message, "not permitted") {
+				names = append(names, c.Name)
+			}
+		}
+		return names
+	}
+
+	It("is enough for the operator, and no right is too much", func() {
+		daemons := daemonSet("rights")
+		setDaemons(daemons, 2, 1) // so that its pods are looked at
+		m := create(mapping("rights", everyRight))
+		startOperator(restrictedUser("least-operator", rulesFor(rbac.Operator, m)...), nil)
+		Eventually(get("rights")).WithTimeout(soon).Should(And(
+			haveCondition("Ready", "True", "Evaluated"),
+			haveCondition("Healthy", "False", "WorkloadUnavailable"),
+			WithTransform(unreadable, BeEmpty())))
+		Consistently(get("rights")).Should(WithTransform(unreadable, BeEmpty()))
+	})
+
+	It("is enough for a user, who misses each right that is taken away", func() {
+		daemons := daemonSet("rights")
+		setDaemons(daemons, 2, 1)
+		m := create(mapping("rights", everyRight))
+		rules := rulesFor(rbac.User, m)
+		catalogue := judge.Compile(nil, []v1alpha1.ComponentMapping{*m})
+		Expect(refused(catalogue, restrictedUser("least-user", rules...))).To(BeEmpty())
+		for i, rule := range rules {
+			if len(rule.Resources) > 0 && rule.Resources[0] == "selfsubjectaccessreviews" {
+				continue // everybody may
+			}
+			less := append(append([]rbacv1.PolicyRule{}, rules[:i]...), rules[i+1:]...)
+			name := "less-user-" + string(rune('a'+i))
+			Expect(refused(catalogue, restrictedUser(name, less...))).NotTo(BeEmpty(), "%v", rule)
+		}
+	})
+
+	It("names every kind of Kubernetes as the API server does", func() {
+		kube, err := kubernetes.NewForConfig(cfg)
+		Expect(err).NotTo(HaveOccurred())
+		_, lists, err := kube.ServerGroupsAndResources()
+		Expect(err).NotTo(HaveOccurred())
+		lists = discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list"}}, lists)
+		Expect(len(lists)).To(BeNumerically(">", 15))
+		for _, list := range lists {
+			version, err := runtimeschema.ParseGroupVersion(list.GroupVersion)
+			Expect(err).NotTo(HaveOccurred())
+			for _, r := range list.APIResources {
+				Expect(rbac.NewPlurals().Of(version.WithKind(r.Kind))).To(Equal(r.Name))
+			}
+		}
+	})
+})
+
+// refused are the reads that a user may not do.
+func refused(catalogue *judge.Catalogue, user *rest.Config) []check.Need {
+	GinkgoHelper()
+	reader, err := observe.NewReader(user, func(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
+		return apiutil.NewDynamicRESTMapper(config, client)
+	})
+	Expect(err).NotTo(HaveOccurred())
+	_, dump, err := catalogue.Look(ctx, reader)
+	Expect(err).NotTo(HaveOccurred())
+	var needs []check.Need
+	for _, r := range dump.Reads {
+		if r.State == check.NotPermitted {
+			needs = append(needs, r.Need)
+		}
+	}
+	return needs
+}
