@@ -18,15 +18,24 @@ type ServerClock struct {
 }
 
 // Wrap has the clock read the answers that come through.
-func (c *ServerClock) Wrap(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		response, err := next.RoundTrip(request)
-		if err == nil {
-			c.note(response.Header.Get("Date"))
-		}
-		return response, err
-	})
+func (c *ServerClock) Wrap(next http.RoundTripper) http.RoundTripper { return &clockReader{c, next} }
+
+// clockReader lets a ServerClock read answers.
+type clockReader struct {
+	clock *ServerClock
+	next  http.RoundTripper
 }
+
+func (r *clockReader) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := r.next.RoundTrip(request)
+	if err == nil {
+		r.clock.note(response.Header.Get("Date"))
+	}
+	return response, err
+}
+
+// WrappedRoundTripper is for client-go, which looks for the one that can cancel requests.
+func (r *clockReader) WrappedRoundTripper() http.RoundTripper { return r.next }
 
 func (c *ServerClock) note(date string) {
 	t, err := http.ParseTime(date)
@@ -47,7 +56,3 @@ func (c *ServerClock) Now() time.Time {
 	}
 	return c.told.Add(time.Since(c.noted)).Truncate(time.Second)
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }

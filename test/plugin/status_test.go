@@ -1,0 +1,305 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/test/shapes"
+)
+
+var _ = Describe("status", func() {
+	It("says that archmap is not installed", func() {
+		looked := status(bare)
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(And(HavePrefix("error: archmap is not installed in this cluster"), ContainSubstring("kubectl archmap check")))
+		Expect(looked.out).To(BeEmpty())
+	})
+
+	It("says that there are no mappings", func() {
+		looked := status(installed)
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(ContainSubstring("there are no ComponentMappings"))
+	})
+
+	It("says that nothing was judged yet, and why", func() {
+		keep(&kept{})
+		looked := status(installed)
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(And(MatchRegexp(`none of the \d+ ComponentMappings has been judged yet`), ContainSubstring("there is no Lease archmap-system/manager.archmap.dev")))
+		renew("archmap-system", 0)
+		Expect(status(installed).errOut).To(ContainSubstring("the operator has just begun"))
+	})
+
+	It("shows what a living operator keeps", func() {
+		keep(verdicts(installed))
+		renew("archmap-system", 2*time.Second)
+		looked := status(installed, "-o", "json")
+		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.errOut).To(BeEmpty())
+		judged, architecture := decode(looked.out)
+		Expect(shapes.Differences(judged, installed.shape.Expected)).To(BeEmpty())
+		Expect(architecture).To(Equal(*installed.shape.ExpectedArchitecture))
+
+		looked = status(installed)
+		Expect(looked.out).To(MatchRegexp(`(?m)^NAME +COMPONENT .* SINCE$`))
+		Expect(looked.out).To(MatchRegexp(`(?m)^aks v.* components present, none unhealthy$`))
+	})
+
+	It("tells what is unhealthy, and why", func() {
+		restore := installed.break_("Deployment", "kube-system", "coredns", `{"status": {"availableReplicas": 0, "readyReplicas": 0, "unavailableReplicas": 2}}`)
+		DeferCleanup(restore)
+		found := archmap("check", "--kubeconfig", installed.kubeconfig, "-o", "json")
+		keep(decodeKept(found.out))
+		renew("archmap-system", 2*time.Second)
+		looked := status(installed)
+		Expect(looked.code).To(Equal(unhealthy))
+		Expect(looked.out).To(MatchRegexp(`(?m)^CAUSE +COMPONENTS`))
+		Expect(status(installed, "-o", "name").out).To(ContainSubstring("componentmapping.architecture.archmap.dev/coredns\n"))
+	})
+
+	DescribeTable("knows whether the operator is alive",
+		func(lease time.Duration, observed time.Duration, code int, words string) {
+			k := verdicts(installed)
+			k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-observed))
+			keep(k)
+			if lease >= 0 {
+				renew("archmap-system", lease)
+			}
+			looked := status(installed)
+			Expect(looked.code).To(Equal(code), looked.errOut)
+			if words == "" {
+				Expect(looked.errOut).To(BeEmpty())
+				return
+			}
+			Expect(looked.errOut).To(And(HavePrefix("Warning: these verdicts are "), MatchRegexp(words)))
+		},
+		Entry("alive", time.Second, time.Minute, well, ""),
+		Entry("alive without electing a leader", time.Duration(-1), 6*time.Minute, well, ""),
+		Entry("alive without electing a leader, where one was elected once", time.Hour, time.Minute, well, ""),
+		Entry("dead", 30*time.Minute+soon, 31*time.Minute, unknown, `are 30m old: the operator died 30m ago .*archmap-system/manager.archmap.dev is not renewed`),
+		Entry("dead for less time than observedAt tells", 3*time.Minute+soon, 4*time.Minute, unknown, `are 3m\S* old: the operator died 3m`),
+		Entry("stuck", time.Second, 20*time.Minute+soon, unknown, `are 20m old: the operator is stuck`),
+		Entry("gone", time.Duration(-1), 20*time.Minute+soon, unknown, `are 20m old: the operator is not alive: .*there is no Lease`),
+	)
+
+	It("finds the operator in another namespace", func() {
+		k := verdicts(installed)
+		keep(k)
+		renew("elsewhere", time.Second)
+		Expect(status(installed).code).To(Equal(well))
+		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-time.Hour))
+		keep(k)
+		looked := status(installed, "--operator-namespace", "nowhere")
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(ContainSubstring("there is no Lease nowhere/manager.archmap.dev"))
+	})
+
+	It("says what is not permitted", func() {
+		keep(verdicts(installed))
+		looked := status(installed, "--as", "nobody")
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(And(ContainSubstring("you are not permitted to read the operator's verdicts"), ContainSubstring("verbs: [get, list, watch]")))
+	})
+
+	It("asks which of several architectures", func() {
+		k := verdicts(installed)
+		keep(k)
+		renew("archmap-system", time.Second)
+		other := &v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "a-platform"}, Spec: v1alpha1.ClusterArchitectureSpec{
+			Platform: "other", ComponentSelector: metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.PlatformLabel: "other"}},
+			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"other": "yes"}},
+		}}
+		create(other)
+		looked := status(installed)
+		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.errOut).To(Equal("Warning: this is ClusterArchitecture aks; there are: a-platform, aks (--architecture)\n"))
+		Expect(status(installed, "--architecture", "aks").errOut).To(BeEmpty())
+		looked = status(installed, "--architecture", "bogus")
+		Expect(looked.code).To(Equal(usage))
+		Expect(looked.errOut).To(ContainSubstring("there are: a-platform, aks"))
+	})
+})
+
+var _ = Describe("status of several clusters", func() {
+	const timeout = "2s"
+	var kubeconfig, hole, dead string
+
+	BeforeEach(func() {
+		keep(verdicts(installed))
+		renew("archmap-system", time.Second)
+		hole, dead = silentAddress(), deadAddress()
+		hung := rest.CopyConfig(installed.config)
+		hung.CertData, hung.KeyData = nil, nil
+		hung.ExecProvider = &clientcmdapi.ExecConfig{
+			APIVersion: "client.authentication.k8s.io/v1", Command: "sleep", Args: []string{"8"}, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+		}
+		kubeconfig = writeKubeconfig(map[string]*rest.Config{
+			"prod": installed.config, "twin": installed.config, "bare": bare.config,
+			"hole": {Host: "https://" + hole}, "dead": {Host: "https://" + dead}, "hung": hung,
+		})
+	})
+
+	It("does not wait for those that do not answer", func() {
+		looked := archmap("status", "--kubeconfig", kubeconfig, "--all-contexts", "--request-timeout", timeout)
+		Expect(looked.took).To(BeNumerically("<", 5*time.Second))
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.out).To(MatchRegexp(`(?m)^NAME +COMPONENT +BARE +DEAD +HOLE +HUNG +PROD +TWIN$`))
+		Expect(looked.out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy +✓ healthy$`))
+		for name, why := range map[string]string{
+			"bare": "archmap is not installed in this cluster",
+			"dead": "connection refused", "hole": "no answer ", "hung": "no answer within 2s",
+		} {
+			Expect(strings.Join(strings.Fields(looked.out), " ")).To(MatchRegexp(`%s: [^✓]*%s`, name, why))
+		}
+		Expect(looked.errOut).To(ContainSubstring("Reading clusters: "), "what takes long shows how far it is")
+	})
+
+	It("shows the chosen ones in their order, each once", func() {
+		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "twin,prod,twin", "-o", "csv")
+		Expect(looked.code).To(Equal(well), looked.errOut)
+		records, err := csv.NewReader(strings.NewReader(looked.out)).ReadAll()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(records[0]).To(Equal([]string{"name", "component", "twin", "prod"}))
+		Expect(archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod", "-o", "wide").out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy v1`))
+		Expect(archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod", "-o", "markdown").out).To(HavePrefix("| "))
+	})
+
+	It("tells programs as much", func() {
+		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod,dead", "-o", "json")
+		Expect(looked.code).To(Equal(unknown))
+		var list struct {
+			Items []struct {
+				Name, Verdict, Error string
+				Objects              []json.RawMessage
+			}
+		}
+		Expect(json.Unmarshal([]byte(looked.out), &list)).To(Succeed())
+		Expect(list.Items).To(HaveLen(2))
+		Expect(list.Items[0].Objects).To(HaveLen(len(installed.shape.Expected) + 1))
+		Expect(list.Items[1].Error).To(ContainSubstring("connection refused"))
+	})
+
+	It("warns of an operator that is dead", func() {
+		renew("archmap-system", time.Hour)
+		k := verdicts(installed)
+		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-time.Hour))
+		keep(k)
+		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod")
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(HavePrefix("Warning: prod: these verdicts are 60m old"))
+	})
+})
+
+// status runs the command on a server.
+func status(s *server, args ...string) result {
+	return archmap(append([]string{"status", "--kubeconfig", s.kubeconfig}, args...)...)
+}
+
+// kept is what an operator would keep.
+type kept struct {
+	architecture *v1alpha1.ClusterArchitecture
+	mappings     []v1alpha1.ComponentMapping
+}
+
+// verdicts are those of an operator on the server's world as it is now.
+func verdicts(s *server) *kept {
+	GinkgoHelper()
+	shipped := shippedCatalogue()
+	s.world.Advance(time.Since(s.world.Now()))
+	dump, err := s.world.Dump()
+	Expect(err).NotTo(HaveOccurred())
+	v := judge.Compile(&shipped.Architectures[0], shipped.Mappings).Judge(dump)
+	return &kept{architecture: v.Architecture, mappings: v.Mappings}
+}
+
+func shippedCatalogue() *catalog.Catalog {
+	GinkgoHelper()
+	shipped, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	Expect(err).NotTo(HaveOccurred())
+	return shipped
+}
+
+// decodeKept reads the output of -o json.
+func decodeKept(text string) *kept {
+	GinkgoHelper()
+	var list struct{ Items []json.RawMessage }
+	Expect(json.Unmarshal([]byte(text), &list)).To(Succeed())
+	k := &kept{architecture: &v1alpha1.ClusterArchitecture{}}
+	Expect(json.Unmarshal(list.Items[0], k.architecture)).To(Succeed())
+	for _, item := range list.Items[1:] {
+		var m v1alpha1.ComponentMapping
+		Expect(json.Unmarshal(item, &m)).To(Succeed())
+		k.mappings = append(k.mappings, m)
+	}
+	return k
+}
+
+// keep writes the catalogue to the installed server, with those statuses, until the spec ends.
+func keep(k *kept) {
+	GinkgoHelper()
+	shipped := shippedCatalogue()
+	statuses := map[string]v1alpha1.ComponentMappingStatus{}
+	for _, m := range k.mappings {
+		statuses[m.Name] = m.Status
+	}
+	for i := range shipped.Mappings {
+		m := &shipped.Mappings[i]
+		create(m)
+		if status, judged := statuses[m.Name]; judged {
+			m.Status = status
+			Expect(installed.client.Status().Update(ctx, m)).To(Succeed())
+		}
+	}
+	a := &shipped.Architectures[0]
+	create(a)
+	if k.architecture != nil {
+		a.Status = k.architecture.Status
+		Expect(installed.client.Status().Update(ctx, a)).To(Succeed())
+	}
+}
+
+// renew writes the operator's lease as it was renewed so long ago, until the spec ends.
+func renew(namespace string, age time.Duration) {
+	GinkgoHelper()
+	create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	at := metav1.NewMicroTime(time.Now().Add(-age))
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "manager.archmap.dev", Namespace: namespace}}
+	create(lease)
+	lease.Spec = coordinationv1.LeaseSpec{HolderIdentity: new("archmap-0"), LeaseDurationSeconds: new(int32(15)), RenewTime: &at, AcquireTime: &at}
+	Expect(installed.client.Update(ctx, lease)).To(Succeed())
+}
+
+// create creates an object of the installed server, unless it is there, and deletes it when the spec ends; a namespace
+// stays, as nobody would empty it.
+func create(o client.Object) {
+	GinkgoHelper()
+	err := installed.client.Create(ctx, o)
+	if client.IgnoreAlreadyExists(err) != nil {
+		Expect(err).NotTo(HaveOccurred())
+	}
+	if err != nil {
+		Expect(installed.client.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		return
+	}
+	if _, stays := o.(*corev1.Namespace); !stays {
+		DeferCleanup(func() { Expect(client.IgnoreNotFound(installed.client.Delete(ctx, o))).To(Succeed()) })
+	}
+}
