@@ -73,7 +73,11 @@ func (s *source) addKindFlag(command *cobra.Command) {
 // picture is what the command is about.
 func (s *source) picture(ctx context.Context) (*report.Picture, error) {
 	if name, found := strings.CutPrefix(s.from, contextPrefix); found {
-		return s.ofContext(name).picture(ctx)
+		other, err := s.ofContext(name)
+		if err != nil {
+			return nil, err
+		}
+		return other.picture(ctx)
 	}
 	if s.kind == sourceOperator && (s.from != "" || len(s.files) > 0) {
 		return nil, usagef("--source operator shows what the operator keeps; it does not go with --from or --filename")
@@ -99,11 +103,14 @@ func (s *source) picture(ctx context.Context) (*report.Picture, error) {
 }
 
 // ofContext is the same about the cluster of another context.
-func (s *source) ofContext(name string) *source {
+func (s *source) ofContext(name string) (*source, error) {
+	if _, err := (&contexts{chosen: []string{name}}).names(s.env); err != nil {
+		return nil, err
+	}
 	other, e := *s, *s.env
 	other.from, other.env = "", &e
 	e.flags = s.env.inContext(name)
-	return &other
+	return &other, nil
 }
 
 // judge judges the catalogue on the dump, or on the cluster as it is now.
