@@ -45,8 +45,8 @@ func NewCluster(config *rest.Config, catalogue *judge.Catalogue, source string) 
 
 // Doubt says that the cluster does not answer.
 func (c *Cluster) Doubt() string {
-	if silent := c.contact.silent(); silent > 0 {
-		return silence(silent)
+	if since := c.contact.silentSince(); !since.IsZero() {
+		return silence(since)
 	}
 	return ""
 }

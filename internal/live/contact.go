@@ -67,12 +67,12 @@ func (c *contact) knock(ctx context.Context) bool {
 	return err == nil && response.StatusCode < http.StatusInternalServerError
 }
 
-// silent is for how long the API server has not answered; 0 while it does.
-func (c *contact) silent() time.Duration {
+// silentSince is when the API server answered last; zero while it does.
+func (c *contact) silentSince() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if since := c.clock.Since(c.heard); since > silenceAfter {
-		return since
+	if c.clock.Since(c.heard) > silenceAfter {
+		return c.heard
 	}
-	return 0
+	return time.Time{}
 }

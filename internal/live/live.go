@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/archmap/archmap/internal/report"
 )
@@ -45,7 +44,7 @@ type camera struct {
 }
 
 func (c *camera) take(p *report.Picture) {
-	aged := c.last != nil && c.contact.silent() == 0 && p.ObservedAt.Sub(c.last.ObservedAt) >= freshness
+	aged := c.last != nil && c.contact.silentSince().IsZero() && p.ObservedAt.Sub(c.last.ObservedAt) >= freshness
 	if c.last != nil && same(c.last, p) && !aged {
 		return
 	}
@@ -95,7 +94,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// silence tells of a cluster that has not answered for some time.
-func silence(since time.Duration) string {
-	return fmt.Sprintf("The cluster has not answered for %s: what is shown is what was seen last.", duration.HumanDuration(since))
+// silence tells of a cluster that does not answer any more.
+func silence(since time.Time) string {
+	return fmt.Sprintf("The cluster has not answered since %s: what is shown is what was seen last.", since.UTC().Format("15:04:05 UTC"))
 }

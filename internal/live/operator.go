@@ -61,8 +61,8 @@ func NewOperator(config *rest.Config, develop Develop) (*Operator, error) {
 
 // Doubt says that the cluster does not answer, or that the operator is not at work.
 func (o *Operator) Doubt() string {
-	if silent := o.contact.silent(); silent > 0 {
-		return silence(silent)
+	if since := o.contact.silentSince(); !since.IsZero() {
+		return silence(since)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -58,7 +58,7 @@ func HTML(w io.Writer, p *Picture, o HTMLOptions) error {
 		return err
 	}
 	return pageTemplate.ExecuteTemplate(w, "page", map[string]any{
-		"Title": pageTitle(p), "Policy": policy(o), "Events": o.Events,
+		"Title": pageTitle(p), "Policy": HTMLPolicy(o), "Events": o.Events,
 		"Style": template.CSS(pageStyle), "Script": template.JS(pageScript), //nolint:gosec // they are our own
 		"Main": template.HTML(main.String()), //nolint:gosec // it is the output of a template
 	})
@@ -70,8 +70,8 @@ func HTMLMain(w io.Writer, p *Picture) error {
 	return pageTemplate.ExecuteTemplate(w, "main", newPageView(p))
 }
 
-// policy lets the page run its own script and style, and nothing else.
-func policy(o HTMLOptions) string {
+// HTMLPolicy lets the page run its own script and style, and nothing else.
+func HTMLPolicy(o HTMLOptions) string {
 	parts := []string{
 		"default-src 'none'", "style-src " + hashSource(pageStyle), "script-src " + hashSource(pageScript),
 		"img-src data:", "base-uri 'none'", "form-action 'none'",
@@ -120,6 +120,7 @@ type pageView struct {
 	Drawing    template.HTML
 	Categories []categoryView
 	States     []State
+	Counts     map[State]int
 	Components []componentView
 	Pools      []poolView
 	Upgrades   []v1alpha1.VersionSkew
@@ -199,7 +200,7 @@ func newPageView(p *Picture) pageView {
 	v := pageView{
 		picture: p, Title: pageTitle(p), Platform: p.heading(), VerdictWord: verdictWord(p.Verdict()), Summary: summary(components), Source: p.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(p.ObservedAt), Verdict: p.Verdict(),
-		Notes: p.caveats(), Conditions: p.conditions(), Violations: status.Violations, Departures: Departures(p), Upgrades: p.upgrades(),
+		Notes: p.caveats(), Conditions: p.briefConditions(), Violations: status.Violations, Departures: Departures(p), Upgrades: p.upgrades(),
 		Drawing: template.HTML(Draw(p, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
 	if ready, total := p.nodes(); total > 0 {
@@ -213,9 +214,9 @@ func newPageView(p *Picture) pageView {
 			v.Categories = append(v.Categories, category)
 		}
 	}
-	occurring := counts(components)
+	v.Counts = counts(components)
 	for _, s := range States {
-		if occurring[s] > 0 {
+		if v.Counts[s] > 0 {
 			v.States = append(v.States, s)
 		}
 	}
@@ -233,6 +234,17 @@ func newPageView(p *Picture) pageView {
 		v.Advisories = append(v.Advisories, viewAdvisory(a.component, a.Advisory))
 	}
 	return v
+}
+
+// briefConditions leave to the causes what is unhealthy.
+func (p *Picture) briefConditions() []metav1.Condition {
+	out := p.conditions()
+	for i := range out {
+		if out[i].Type == v1alpha1.ConditionHealthy && out[i].Status == metav1.ConditionFalse {
+			out[i].Message = "see the causes"
+		}
+	}
+	return out
 }
 
 func (p *Picture) linkTo(name string) componentLink {

@@ -105,8 +105,8 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(len(e.page)))
-	// What the page may load it says itself; that it must not be framed only a header can say.
-	header.Set("Content-Security-Policy", "frame-ancestors 'none'")
+	// The page says the same of itself, but that it must not be framed: only a header can say that.
+	header.Set("Content-Security-Policy", report.HTMLPolicy(report.HTMLOptions{Events: eventsPath})+"; frame-ancestors 'none'")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writing))
 	_, _ = w.Write(e.page)
 }
