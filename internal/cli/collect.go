@@ -1,0 +1,147 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/observe"
+)
+
+// collector is the command collect.
+type collector struct {
+	env   *env
+	from  *source
+	file  string
+	force bool
+}
+
+func newCollectCommand(e *env) *cobra.Command {
+	c := &collector{env: e, from: &source{env: e}}
+	command := &cobra.Command{
+		Use:   "collect -o FILE",
+		Short: "Write what the catalogue needs to see into a bundle for support",
+		Long: "Read just what the catalogue needs to see, and write it into a bundle that can be mailed and checked elsewhere\n" +
+			"with check --from. No Secrets are read. Environment variables, commands, logs, annotations, subscription ids and\n" +
+			"whatever else support need not see is left out; README.txt in the bundle says what is in it.\n\n" +
+			"With --from, a dump that is there already is turned into such a bundle.",
+		Example: `  # Write a bundle, and check it elsewhere
+  kubectl archmap collect -o bundle.tar.gz
+  kubectl archmap check --from bundle.tar.gz
+
+  # The same through a pipe
+  kubectl archmap collect -o - | ssh support kubectl archmap check --from -`,
+		RunE: func(command *cobra.Command, _ []string) error { return c.run(command.Context()) },
+	}
+	c.from.addFlags(command)
+	command.Flags().StringVarP(&c.file, "output", "o", "", "File to write the bundle to, or - for standard output")
+	command.Flags().BoolVar(&c.force, "force", false, "Replace the file if it exists")
+	return command
+}
+
+// toStdout is the name of standard output.
+const toStdout = "-"
+
+func (c *collector) run(ctx context.Context) error {
+	switch {
+	case c.file == "":
+		return usagef("say where to write the bundle, as in -o bundle.tar.gz, or -o - for standard output")
+	case c.file == toStdout && terminal(c.env.Out):
+		return usagef("a bundle is no text for a terminal; write it to a file, or into a pipe")
+	}
+	if err := c.mayWrite(); err != nil {
+		return err
+	}
+	_, mappings, err := c.from.definitions()
+	if err != nil {
+		return err
+	}
+	read, cluster, err := c.read(ctx)
+	if err != nil {
+		return err
+	}
+	var manifest *dump.Manifest
+	write := func(w io.Writer) error {
+		manifest, err = dump.Write(w, read, dump.About{Cluster: cluster, CollectedBy: c.env.version, Mappings: mappings})
+		return err
+	}
+	if c.file == toStdout {
+		err = write(c.env.Out)
+	} else {
+		err = writeFile(c.file, 0o600, write)
+	}
+	if err != nil {
+		return fmt.Errorf("the bundle could not be written: %w", err)
+	}
+	c.summarize(manifest)
+	return nil
+}
+
+// mayWrite says no before anything is read.
+func (c *collector) mayWrite() error {
+	if c.file == toStdout {
+		return nil
+	}
+	found, err := os.Stat(c.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !found.Mode().IsRegular():
+		return usagef("%s is no file that can be replaced", c.file)
+	case !c.force:
+		return usagef("%s exists; replace it with --force", c.file)
+	}
+	return nil
+}
+
+// read reads the cluster, or a dump, and says of which cluster that is.
+func (c *collector) read(ctx context.Context) (*observe.Dump, string, error) {
+	if c.from.from == "" {
+		_, read, err := c.from.look(ctx)
+		return read, c.env.contextName(), err
+	}
+	at, err := c.from.time()
+	if err != nil {
+		return nil, "", err
+	}
+	catalogue, err := c.from.catalogue()
+	if err != nil {
+		return nil, "", err
+	}
+	read, info, err := c.from.load(dump.Options{At: at, Needs: catalogue.Needs()})
+	if err != nil {
+		return nil, "", err
+	}
+	c.env.warn(info.Warnings...)
+	return read, info.Cluster, nil
+}
+
+// summarize says what is in the bundle and what is not.
+func (c *collector) summarize(m *dump.Manifest) {
+	name := c.file
+	if name == toStdout {
+		name = "The bundle"
+	} else if found, err := os.Stat(c.file); err == nil {
+		name = fmt.Sprintf("%s (%d KiB)", c.file, (found.Size()+1023)>>10)
+	}
+	fmt.Fprintf(c.env.ErrOut, "%s holds %d objects of %s, collected at %s.\n", name, m.Objects, m.Cluster, m.CollectedAt.Format("2006-01-02 15:04:05 MST"))
+	unread := m.Unread()
+	if len(unread) == 0 {
+		return
+	}
+	fmt.Fprintf(c.env.ErrOut, "What could not be read, and so cannot be seen in it:\n")
+	for _, what := range unread {
+		fmt.Fprintf(c.env.ErrOut, "  %s\n", what)
+	}
+}
