@@ -4,6 +4,7 @@
 package observe
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -135,6 +136,18 @@ func (d *Dump) Observe(needs []check.Need, view View) Seen {
 		seen = view(d.Facts(shown.UnsortedList()))
 	}
 	return seen
+}
+
+// Read is the part of the dump that answers the needs, as a Reader would have read it of the cluster.
+func (d *Dump) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
+	needs = distinct(needs)
+	part := newRecord()
+	part.Time = d.Time
+	answers := d.Facts(needs).Answers
+	for _, need := range needs {
+		part.record(need, answers[need])
+	}
+	return part, ctx.Err()
 }
 
 // Facts answers the needs.

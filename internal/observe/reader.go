@@ -58,7 +58,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 
 // Read reads what is needed. What cannot be read is part of what it returns; an error is that of the context.
 func (r *Reader) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
-	dump := &Dump{Coverage: Recorded, Responses: map[string]check.Response{}, Reviews: map[check.Review]ReviewAnswer{}}
+	dump := newRecord()
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelReads)
@@ -93,6 +93,11 @@ func distinct(needs []check.Need) []check.Need {
 		}
 	}
 	return out
+}
+
+// newRecord is a dump that tells what was read, of which nothing has been read yet.
+func newRecord() *Dump {
+	return &Dump{Coverage: Recorded, Responses: map[string]check.Response{}, Reviews: map[check.Review]ReviewAnswer{}}
 }
 
 func (d *Dump) record(need check.Need, answer check.Answer) {
