@@ -175,9 +175,8 @@ type checksView struct {
 }
 
 type singleCheckView struct {
-	Name, Words, Message, Version, Objects string
-	State                                  State
-	Since                                  time.Time
+	Name, Words, Message, Version, Objects, Age string
+	State                                       State
 }
 
 type advisoryView struct {
@@ -297,7 +296,7 @@ func (p *Picture) componentView(c component, words platform) componentView {
 		for _, check := range part.checks {
 			view.Checks = append(view.Checks, singleCheckView{
 				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
-				Objects: check.objects(allObjects), State: check.state, Since: check.LastTransitionTime.Time,
+				Objects: check.objects(allObjects), State: check.state, Age: p.age(check.LastTransitionTime.Time),
 			})
 		}
 		v.Checks = append(v.Checks, view)

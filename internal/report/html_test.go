@@ -78,6 +78,18 @@ func withID(root *html.Node, id string) *html.Node {
 	return found[0]
 }
 
+// TestSaidOnce: the causes say what is unhealthy; the conditions do not say it again.
+func TestSaidOnce(t *testing.T) {
+	g := NewWithT(t)
+	_, text := page(t, broken(t), report.HTMLOptions{})
+	summary, _, _ := strings.Cut(text, `id="drawing"`)
+	g.Expect(strings.Count(summary, "2 crash-looping")).To(Equal(1))
+	g.Expect(summary).To(ContainSubstring("see the causes"))
+
+	_, text = page(t, picture(t, reporttest.Modern, reporttest.Gone(metrics)), report.HTMLOptions{})
+	g.Expect(text).NotTo(ContainSubstring("see the causes"), "what is there is healthy")
+}
+
 // TestPolicy: the page runs its own script and style, and asks nothing of anybody.
 func TestPolicy(t *testing.T) {
 	for name, tc := range map[string]struct {

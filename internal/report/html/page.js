@@ -4,42 +4,38 @@
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const rows = (root = document) => all("#components tbody tr", root);
   const collator = new Intl.Collator("en", { numeric: true });
   const order = { column: -1, down: false };
-  let current = "";
-
-  const say = (text) => { const live = $("#live"); if (live && live.textContent !== text) live.textContent = text; };
 
   // filter hides the rows and the details of the components that are not asked for.
-  const filter = () => {
+  const filter = (root = document) => {
     const text = $("#filter-text").value.trim().toLocaleLowerCase();
     const category = $("#filter-category").value;
     const state = $("#filter-state").value;
     let shown = 0;
-    for (const row of all("#components tbody tr")) {
+    for (const row of rows(root)) {
       const hit = (!text || row.dataset.text.toLocaleLowerCase().includes(text)) &&
         (!category || row.dataset.category === category) &&
         (!state || row.dataset.state === state || (state === "bad" && "bad" in row.dataset) || (state === "differs" && "differs" in row.dataset));
       row.hidden = !hit;
-      const details = document.getElementById(row.dataset.details);
+      const details = $("#" + CSS.escape(row.dataset.details), root);
       if (details) details.hidden = !hit;
       if (hit) shown++;
     }
-    $("#filter-count").textContent = shown + " of " + all("#components tbody tr").length + " components";
+    $("#filter-count", root).textContent = shown + " of " + rows(root).length + " components";
   };
 
   // sort orders the rows; equal ones keep the order of the table.
-  const sort = () => {
-    const body = $("#components tbody");
+  const sort = (root = document) => {
     const key = (row) => {
       if (order.column < 0) return row.dataset.index;
       const cell = row.cells[order.column];
       return cell.dataset.sort ?? cell.textContent.trim();
     };
-    const rows = all("tr", body).sort((a, b) =>
-      (order.down ? -1 : 1) * collator.compare(key(a), key(b)) || a.dataset.index - b.dataset.index);
-    body.append(...rows);
-    all("#components thead th").forEach((th, i) => {
+    $("#components tbody", root).append(...rows(root).sort((a, b) =>
+      (order.down ? -1 : 1) * collator.compare(key(a), key(b)) || a.dataset.index - b.dataset.index));
+    all("#components thead th", root).forEach((th, i) => {
       if (i === order.column) th.setAttribute("aria-sort", order.down ? "descending" : "ascending");
       else th.removeAttribute("aria-sort");
     });
@@ -56,83 +52,142 @@
     return true;
   };
 
-  // prepare adds to a fresh page what needs a script.
-  const prepare = () => {
-    const form = $("#filter");
-    form.hidden = false;
-    form.addEventListener("input", filter);
-    form.addEventListener("submit", (e) => e.preventDefault());
-    form.addEventListener("reset", () => setTimeout(filter));
-    all("#components thead th").forEach((th, i) => {
+  // prepare adds to a fresh page what needs a script: the filter, buttons that sort, and links in the drawing.
+  const prepare = (root = document) => {
+    $("#filter", root).hidden = false;
+    all("#components thead th", root).forEach((th, i) => {
       const button = document.createElement("button");
       button.type = "button";
       button.id = "sort-" + i;
+      button.dataset.column = i;
       button.append(...th.childNodes);
-      button.addEventListener("click", () => {
-        order.down = order.column === i && !order.down;
-        order.column = i;
-        sort();
-      });
       th.append(button);
     });
+    const ids = new Map(rows(root).map((row) => [row.dataset.name, row.dataset.details]));
+    for (const box of all(".architecture [data-component]", root)) {
+      const link = document.createElementNS("http://www.w3.org/2000/svg", "a");
+      link.setAttribute("href", "#" + ids.get(box.dataset.component));
+      link.setAttribute("aria-label", $("title", box).textContent);
+      box.replaceWith(link);
+      link.append(box);
+    }
+    $(".architecture", root)?.setAttribute("role", "group"); // an image has nothing in it that can be used
   };
 
-  document.addEventListener("click", (e) => {
-    const box = e.target.closest && e.target.closest("[data-component]");
-    const row = box && all("#components tbody tr").find((r) => r.dataset.name === box.dataset.component);
-    if (row) show(row.dataset.details);
-    const link = e.target.closest && e.target.closest('a[href^="#component-"]');
-    if (link && show(decodeURIComponent(link.hash.slice(1)))) e.preventDefault();
+  addEventListener("input", (e) => { if (e.target.closest("#filter")) filter(); });
+  addEventListener("submit", (e) => e.preventDefault());
+  addEventListener("reset", () => setTimeout(filter));
+  addEventListener("click", (e) => {
+    const at = (selector) => e.target.closest(selector);
+    const button = at("button[data-column]");
+    if (button) {
+      const column = Number(button.dataset.column);
+      order.down = order.column === column && !order.down;
+      order.column = column;
+      sort();
+    }
+    const count = at("[data-filter]");
+    if (count) {
+      $("#filter").reset();
+      $("#filter-state").value = count.dataset.filter;
+      filter();
+    }
+    const link = at('a[href^="#component-"]');
+    if (link && show(decodeURIComponent(link.getAttribute("href").slice(1)))) e.preventDefault();
   });
-  addEventListener("hashchange", () => show(decodeURIComponent(location.hash.slice(1))));
+  const visit = () => { if (location.hash) show(decodeURIComponent(location.hash.slice(1))); };
+  addEventListener("hashchange", visit);
   let opened = [];
   addEventListener("beforeprint", () => { opened = all("details:not([open])"); for (const d of opened) d.open = true; });
   addEventListener("afterprint", () => { for (const d of opened) d.open = false; });
 
-  // update puts a newer picture in the place of this one. What the reader has chosen, opened and focused stays.
-  const update = (html) => {
-    if (html === current) return;
-    current = html;
-    const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("main");
-    if (!fresh) return;
-    const active = document.activeElement;
-    const focus = { id: active && active.id, start: null, end: null };
-    if (active && active.id === "filter-text") { focus.start = active.selectionStart; focus.end = active.selectionEnd; }
-    const chosen = all("#filter input, #filter select").map((f) => [f.id, f.value]);
-    const open = new Map(all("details").map((d) => [d.id, d.open]));
-    const scrolled = all(".scroll").map((s) => [s.id, s.scrollLeft]);
-    const place = [scrollX, scrollY];
-
-    const main = $("main");
-    main.replaceChildren(...document.adoptNode(fresh).childNodes);
-    main.dataset.title = fresh.dataset.title;
-    document.title = fresh.dataset.title;
-    prepare();
-    for (const [id, value] of chosen) { const f = document.getElementById(id); if (f) f.value = value; }
-    for (const [id, isOpen] of open) { const d = document.getElementById(id); if (d) d.open = isOpen; }
-    sort();
-    filter();
-    for (const [id, left] of scrolled) { const s = document.getElementById(id); if (s) s.scrollLeft = left; }
-    const again = focus.id && document.getElementById(focus.id);
-    if (again) {
-      again.focus({ preventScroll: true });
-      if (focus.start !== null) again.setSelectionRange(focus.start, focus.end);
+  // morph makes a node like a fresh one and touches only what differs: what the reader has focused, marked, opened or
+  // scrolled stays as it is.
+  const key = (node) => (node.nodeType === Node.ELEMENT_NODE && (node.id || node.dataset.name)) || "";
+  const morph = (node, fresh) => {
+    if (node.isEqualNode(fresh)) return;
+    if (node.nodeType !== Node.ELEMENT_NODE) { node.nodeValue = fresh.nodeValue; return; }
+    for (const { name } of [...node.attributes]) if (!fresh.hasAttribute(name)) node.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+    const known = new Map([...node.childNodes].map((child) => [key(child), child]));
+    let next = node.firstChild;
+    for (const wanted of [...fresh.childNodes]) {
+      const same = key(wanted) ? known.get(key(wanted)) : next;
+      if (!same || same.nodeName !== wanted.nodeName || key(same) !== key(wanted)) { node.insertBefore(wanted, next); continue; }
+      if (same === next) next = next.nextSibling;
+      else node.insertBefore(same, next);
+      morph(same, wanted);
     }
-    scrollTo({ left: place[0], top: place[1], behavior: "instant" });
-    say("Updated: " + $("#verdict-text").textContent.trim());
+    while (next) { const gone = next; next = next.nextSibling; gone.remove(); }
   };
 
-  // A page that is served is told of every newer picture.
-  const events = document.body.dataset.events;
-  if (events) {
-    const source = new EventSource(events);
-    source.addEventListener("main", (e) => update(e.data));
-    source.addEventListener("open", () => say("Live"));
-    source.addEventListener("error", () => say("The connection is lost; what is shown may be old. Trying again."));
-  }
-  globalThis.archmap = { update };
+  // say tells how current the page is. What is said anew is read out.
+  const live = $("#live");
+  let news = "";
+  const say = (text, doubt) => {
+    live.classList.toggle("doubt", Boolean(doubt));
+    if (live.textContent !== text) live.textContent = text;
+  };
+
+  // update puts a newer picture in the place of this one.
+  const update = (html) => {
+    const main = $("main");
+    const fresh = $("main", new DOMParser().parseFromString(html, "text/html"));
+    if (!fresh) return;
+    const before = new Map(rows().map((row) => [row.dataset.name, row.dataset.state]));
+    const active = document.activeElement;
+    prepare(fresh);
+    for (const d of all("details", fresh)) d.open = document.getElementById(d.id)?.open ?? d.open;
+    sort(fresh);
+    filter(fresh);
+    morph(main, fresh);
+    filter(); // a choice may be gone
+    document.title = main.dataset.title;
+    if (active !== document.activeElement && active.isConnected) active.focus({ preventScroll: true });
+
+    const changed = rows().filter((row) => before.get(row.dataset.name) !== row.dataset.state);
+    for (const row of changed) {
+      const boxes = all(".architecture [data-component]").filter((box) => box.dataset.component === row.dataset.name);
+      for (const element of [row, ...boxes]) {
+        element.classList.add("changed");
+        setTimeout(() => element.classList.remove("changed"), 4000);
+      }
+    }
+    if (changed.length) {
+      const told = changed.slice(0, 3).map((row) => row.cells[0].textContent.trim() + " " + row.cells[1].textContent.trim().replace(/^\S+\s+/, ""));
+      if (changed.length > 3) told.push(changed.length - 3 + " more");
+      news = ". Changed at " + new Date().toLocaleTimeString() + ": " + told.join(", ");
+    }
+  };
+
+  // A page that is served is told of every newer picture, and every few seconds whether what it shows is current.
+  const follow = (address) => {
+    let heard = Date.now();
+    let lost = false;
+    const lose = () => {
+      if (lost) return;
+      lost = true;
+      say("The connection to archmap is lost since " + new Date(heard).toLocaleTimeString() + ": what is shown may be old. Trying again.", true);
+    };
+    const connect = () => {
+      const source = new EventSource(address);
+      source.addEventListener("main", (e) => update(e.data));
+      source.addEventListener("beat", (e) => {
+        heard = Date.now();
+        lost = false;
+        say(e.data || "Live" + news, e.data);
+      });
+      source.addEventListener("error", () => {
+        lose();
+        if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
+      });
+    };
+    connect();
+    setInterval(() => { if (Date.now() - heard > 20000) lose(); }, 5000);
+  };
 
   prepare();
   filter();
-  if (location.hash) show(decodeURIComponent(location.hash.slice(1)));
+  visit();
+  if (document.body.dataset.events) follow(document.body.dataset.events);
 })();
