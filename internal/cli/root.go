@@ -82,6 +82,7 @@ func newRootCommand(e *env) *cobra.Command {
 	addVerbosity(root.PersistentFlags())
 	root.AddCommand(
 		newCheckCommand(e),
+		newCollectCommand(e),
 		newStatusCommand(e),
 		newExplainCommand(e),
 		newDiffCommand(e),
