@@ -12,19 +12,18 @@ import (
 
 // daemonNodes are the nodes of a DaemonSet that may lack a pod without fault.
 type daemonNodes struct {
-	// stopped have no pod that runs, as their machines are switched off; leaving ones need none any more.
+	// stopped have no pod that runs, as their machines are switched off; leaving ones need none any more. draining
+	// counts those of the leaving ones that are ready: they may run their pods to the end.
 	stopped, leaving []string
+	draining         int
+	// excused counts the stopped and leaving ones that have no pod that counts, as far as is known.
+	excused int
 	// joined are new; starting counts those that are not ready yet, or only just: nobody looks at their pods.
 	joined   []string
 	starting int
 	// unready counts those of the joined ones that are not ready.
 	unready int
-	// unexplained is how many pods too few there are, those of nodes that are stopped or leave apart.
-	unexplained int
 }
-
-// excused have no pod that counts.
-func (d *daemonNodes) excused() int { return len(d.stopped) + len(d.leaving) }
 
 // sortDaemonNodes counts what nodes excuse, and when they will no longer do.
 func (e *explanation) sortDaemonNodes() {
@@ -34,7 +33,11 @@ func (e *explanation) sortDaemonNodes() {
 			e.sortDaemonNode(n, p)
 		}
 	}
-	e.daemon.unexplained = max(0, int(e.workload.required-e.workload.available)-e.daemon.excused())
+}
+
+// unexplained is how many pods too few there are, those of nodes that are stopped or leave apart.
+func (e *explanation) unexplained() int {
+	return max(0, int(e.workload.required-e.workload.available)-e.daemon.excused)
 }
 
 func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
@@ -43,8 +46,14 @@ func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
 	case !stopped && !leaving && left <= 0, !p.allows(n):
 	case stopped:
 		e.daemon.stopped = append(e.daemon.stopped, n.Name)
+		e.daemon.excused++
 	case leaving:
 		e.daemon.leaving = append(e.daemon.leaving, n.Name)
+		if Ready(n) {
+			e.daemon.draining++
+		} else {
+			e.daemon.excused++
+		}
 	default:
 		e.daemon.joined = append(e.daemon.joined, n.Name)
 		if !Ready(n) {

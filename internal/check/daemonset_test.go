@@ -71,6 +71,11 @@ func leaving(name string) client.Object {
 	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
 }
 
+// draining is a node that is being removed and still runs its pods.
+func draining(name string) client.Object {
+	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}"), 24*time.Hour)
+}
+
 func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*time.Hour) }
 
 func TestDaemonSetGrows(t *testing.T) {
@@ -203,6 +208,20 @@ func TestDaemonSetGrows(t *testing.T) {
 			pods: []client.Object{pod("1", "a", containerStatuses(crashing)), pod("2", "x", containerStatuses(running))},
 			want: "False CrashLooping: " + message + "2/4 available, 1 node leaving (x)" + crashed + "(a)",
 		},
+		"a node is leaving, and still runs its pod": {
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining("x")},
+			pods: []client.Object{pod("1", "a", containerStatuses(crashing))},
+			want: "False CrashLooping: " + message + "3/4 available, 1 node leaving (x)" + crashed + "(a)",
+		},
+		"the pod of a node that is leaving goes": {
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining("x")},
+			pods: []client.Object{pod("1", "x", containerStatuses(creating))},
+			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)",
+		},
+		"the pod of a node that is leaving is gone": {
+			desired: 4, available: 3, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), draining("x")},
+			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)",
+		},
 		"nodes are stopped, another is down": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], aged(nodeWith("z", notReady()), time.Hour)},
 			pods: []client.Object{pod("1", "stopped", containerStatuses(running)), pod("2", "z", containerStatuses(running))},
@@ -222,6 +241,38 @@ func TestDaemonSetGrows(t *testing.T) {
 			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
 		})
 	}
+}
+
+// While nobody knows whose pod is missing, it is taken for that of the node that leaves.
+func TestDaemonSetIsNotBlamedForNodesThatLeave(t *testing.T) {
+	c, workload := cns(4, 3, "")
+	f := c.Evaluate(Facts{Now: noon, Answers: map[Need]Answer{
+		c.Needs()[0]: {State: Known, Objects: []client.Object{workload}},
+		NodesNeed:    {State: Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining("x")}},
+	}})
+	g := NewWithT(t)
+	g.Expect(told(f)).To(Equal("True/True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
+	g.Expect(f.Wants).To(ContainElement(HaveField("Kind", PodKind)))
+}
+
+// What is wrong on other nodes is not forgotten while nodes join.
+func TestDaemonSetFailsWhileItGrows(t *testing.T) {
+	g := NewWithT(t)
+	c, workload := cns(4, 3, "")
+	s := scene{nodes: []client.Object{old("a"), old("b"), old("c"), old("d")}, pods: []client.Object{pod("1", "a", containerStatuses(crashing))}}
+	before := explained(c, workload, s)
+	g.Expect(before.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+
+	// The pod of the new node is ready at once.
+	c, workload = cns(5, 4, "")
+	s.nodes = append(s.nodes, fresh("x", 10*time.Second))
+	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
+	for _, need := range before.Wants {
+		facts.Answers[need] = s.answer(need)
+	}
+	f := c.Evaluate(facts)
+	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+	g.Expect(podsWanted(f)).NotTo(Equal(podsWanted(before)), "they are read again")
 }
 
 // While it is not known whether nodes join, nothing is said.

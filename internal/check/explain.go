@@ -55,6 +55,9 @@ type cause struct {
 // roll-out that nobody sets a deadline hangs when its new pods do not run.
 func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 	e := &explanation{workload: r, now: facts.Now, nodes: facts.Answers[NodesNeed], wants: []Need{NodesNeed}}
+	need := Need{Kind: PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: DefaultInterval}
+	var asked bool
+	e.pods, asked = facts.lastRead(need)
 	if r.kind == v1alpha1.WorkloadDaemonSet {
 		if e.nodes.State == Pending {
 			if verdict.healthy == v1alpha1.VerdictFalse {
@@ -64,23 +67,23 @@ func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 			return e
 		}
 		e.sortDaemonNodes()
-		if e.daemon.unexplained <= e.daemon.starting && !r.endless {
+		// Nobody asks for pods just because nodes join; what is wrong elsewhere is not forgotten while they do.
+		if e.unexplained() <= e.daemon.starting && !r.endless && !asked {
 			e.excuse(verdict)
 			return e
 		}
 	}
 	e.findUnwell()
-	need := Need{Kind: PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: DefaultInterval}
-	e.pods = facts.lastRead(need)
 	e.pending = e.nodes.State == Pending || e.pods.State == Pending
 	e.findCauses()
 	need.Refresh = Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 	e.wants = append(e.wants, need)
+	hangs := e.hangs()
 	switch {
-	case e.hangs() != "":
-		verdict.healthy, verdict.reason = v1alpha1.VerdictFalse, e.hangs()
+	case hangs != "":
+		verdict.healthy, verdict.reason = v1alpha1.VerdictFalse, hangs
 		e.blame(verdict)
-	case verdict.healthy == v1alpha1.VerdictTrue, e.onlyGrows():
+	case verdict.healthy == v1alpha1.VerdictTrue, e.onlyMoves():
 		e.excuse(verdict)
 	default:
 		e.blame(verdict)
@@ -88,10 +91,11 @@ func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 	return e
 }
 
-// onlyGrows says whether a DaemonSet lacks no more pods than those of nodes that join, and what it replaces.
-func (e *explanation) onlyGrows() bool {
+// onlyMoves says whether a DaemonSet lacks no more pods than those of nodes that join or are drained, and what it
+// replaces.
+func (e *explanation) onlyMoves() bool {
 	r := e.workload
-	return r.kind == v1alpha1.WorkloadDaemonSet && e.daemon.unexplained <= len(e.daemon.joined) && e.faulty() <= int(r.tolerated)
+	return r.kind == v1alpha1.WorkloadDaemonSet && e.unexplained() <= len(e.daemon.joined)+e.daemon.draining && e.faulty() <= int(r.tolerated)
 }
 
 // hangs is why a roll-out without a deadline does not go on: a pod that it lacks does not run, and will not by
@@ -120,7 +124,7 @@ func (e *explanation) excuse(verdict *judged) {
 		verdict.reason = v1alpha1.ReasonProgressing
 	}
 	verdict.detail += e.daemon.excuses()
-	if e.daemon.unexplained > 0 {
+	if e.unexplained() > 0 && len(e.daemon.joined) > 0 {
 		verdict.reason = v1alpha1.ReasonProgressing
 		joined := fmt.Sprintf("joined in the last %d minutes", int(JoiningTime.Minutes()))
 		if e.daemon.unready > 0 {
@@ -182,7 +186,7 @@ func (e *explanation) settling() bool {
 
 // missing is how many pods are unavailable without an excuse.
 func (e *explanation) missing() int {
-	return int(e.workload.desired) - int(e.workload.available) - e.daemon.excused() - e.growing
+	return int(e.workload.desired) - int(e.workload.available) - e.daemon.excused - e.growing
 }
 
 // faulty counts the pods that have a cause.
@@ -228,9 +232,9 @@ func (e *explanation) findCauses() {
 	if known := e.pods.State == Known && e.nodes.State != Pending; known {
 		busy := e.sortPods()
 		e.addReady()
-		e.addNotCreated(len(e.daemon.joined) - busy)
+		e.addNotCreated(len(e.daemon.joined)-busy, e.daemon.draining)
 	} else if e.workload.failure != "" {
-		e.addNotCreated(0)
+		e.addNotCreated(0, 0)
 	}
 	slices.SortFunc(e.causes, func(a, b cause) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(Severity(a.reason), Severity(b.reason)), cmp.Compare(a.text, b.text))
@@ -247,7 +251,13 @@ func (e *explanation) sortPods() (busy int) {
 		}
 		f, home := e.faultOf(pod), homeOf(pod)
 		switch {
-		case contains(e.daemon.stopped, home), contains(e.daemon.leaving, home):
+		case contains(e.daemon.stopped, home):
+			continue
+		case contains(e.daemon.leaving, home):
+			if e.stateOf(home).keeps() {
+				e.daemon.draining--
+				e.daemon.excused++
+			}
 			continue
 		case contains(e.daemon.joined, home):
 			busy++
@@ -280,8 +290,9 @@ func (e *explanation) addReady() {
 // denials are the words of the API server when admission refuses a pod.
 var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling webhook"}
 
-// addNotCreated counts the pods that do not exist; those of nodes that join may be on their way.
-func (e *explanation) addNotCreated(joined int) {
+// addNotCreated counts the pods that do not exist; those of nodes that join may be on their way, and those of nodes
+// that are being drained are gone.
+func (e *explanation) addNotCreated(joined, drained int) {
 	r := e.workload
 	n := int(r.desired - r.created)
 	if n <= 0 || !r.observed {
@@ -289,7 +300,9 @@ func (e *explanation) addNotCreated(joined int) {
 	}
 	coming := min(n, max(0, joined))
 	e.growing += coming
-	n -= coming
+	gone := min(n-coming, max(0, drained))
+	e.daemon.excused += gone
+	n -= coming + gone
 	if n == 0 {
 		return
 	}

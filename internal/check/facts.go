@@ -120,14 +120,15 @@ type Facts struct {
 	Answers map[Need]Answer
 }
 
-// lastRead is the answer to a need that is read on demand, for whatever revision it was read.
-func (f Facts) lastRead(need Need) Answer {
+// lastRead is the answer to a need that is read on demand, for whatever revision it was read, and whether it was asked
+// for at all.
+func (f Facts) lastRead(need Need) (answer Answer, asked bool) {
 	for n, answer := range f.Answers {
 		if n.WithoutRefresh() == need {
-			return answer
+			return answer, true
 		}
 	}
-	return Answer{}
+	return Answer{}, false
 }
 
 // unseen is the finding when a need has no answer to judge; ok is false when there is one.
