@@ -1,0 +1,105 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/report"
+)
+
+// pictures are a feed that shows them and ends.
+type pictures []*report.Picture
+
+func (p pictures) Run(_ context.Context, publish func(*report.Picture)) error {
+	for _, picture := range p {
+		publish(picture)
+	}
+	return nil
+}
+
+func (p pictures) Doubt() string { return "" }
+
+func testEnv(out io.Writer) *env {
+	return &env{
+		IOStreams: genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: out, ErrOut: &bytes.Buffer{}},
+		flags:     newConfigFlags("test"), version: "test", now: time.Now,
+	}
+}
+
+// manyComponents are well; those named are not.
+func manyComponents(n int, unwell ...string) *report.Picture {
+	p := &report.Picture{ObservedAt: noon}
+	for i := range n {
+		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("component-%02d", i)}}
+		m.Spec.Category = v1alpha1.CategoryNode
+		status, reason := metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass
+		for _, name := range unwell {
+			if name == m.Name {
+				status, reason = metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnavailable
+			}
+		}
+		m.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
+			{Type: v1alpha1.ConditionHealthy, Status: status, Reason: reason, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
+		}
+		p.Mappings = append(p.Mappings, m)
+	}
+	return p
+}
+
+// Elsewhere than on a terminal, the table comes once and then the rows that change; ages are no change.
+func TestFollowPrintsWhatChanges(t *testing.T) {
+	g := NewWithT(t)
+	later := manyComponents(3)
+	later.ObservedAt = noon.Add(time.Hour)
+	var out bytes.Buffer
+	f := &follower{env: testEnv(&out), output: &format{}, doubt: func() string { return "" }}
+	err := f.run(t.Context(), pictures{manyComponents(3), later, manyComponents(3, "component-01")})
+	code, _ := exitCode(err)
+	g.Expect(code).To(Equal(exitUnhealthy), "the last verdict counts")
+	var first []string
+	for line := range strings.Lines(out.String()) {
+		first = append(first, strings.Fields(line)[0])
+	}
+	g.Expect(first).To(Equal([]string{"NAME", "component-00", "component-01", "component-02", "component-01"}))
+	g.Expect(out.String()).NotTo(ContainSubstring("\x1b"))
+}
+
+// Doubts are told when they come and when they go, not over and over.
+func TestFollowTellsDoubts(t *testing.T) {
+	g := NewWithT(t)
+	doubt := ""
+	e := testEnv(&bytes.Buffer{})
+	f := &follower{env: e, output: &format{}, doubt: func() string { return doubt }}
+	f.show(manyComponents(1))
+	for _, doubt = range []string{"these verdicts are 1m old", "these verdicts are 2m old", ""} {
+		f.show(nil)
+	}
+	g.Expect(fmt.Sprint(e.ErrOut)).To(Equal("Warning: these verdicts are 1m old\nThe verdicts are kept up to date again.\n"))
+}
+
+func TestFit(t *testing.T) {
+	lines := []string{"prod", "", "NAME", "a", "b", "c", "d", "e", "", "CAUSE", "x"}
+	for height, want := range map[int][]string{
+		20: lines,
+		11: lines,
+		9:  {"prod", "", "NAME", "a", "b", "… 3 more rows", "", "CAUSE", "x"},
+		5:  {"prod", "", "NAME", "a", "b"},
+		0:  {"prod"},
+	} {
+		NewWithT(t).Expect(fit(lines, height)).To(Equal(want), "%d lines", height)
+	}
+}
