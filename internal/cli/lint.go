@@ -124,11 +124,11 @@ func (e *env) printFindings(set *manifest.Set, findings []lint.Finding, as strin
 	if err := lint.WriteText(e.Out, findings); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.ErrOut, "%s, %s, %s in %s and %s\n",
+	_, err := fmt.Fprintf(e.ErrOut, "%s, %s, %s in %s and %s\n",
 		count(lint.Count(findings, lint.Error), "error"), count(lint.Count(findings, lint.Warning), "warning"),
 		count(lint.Count(findings, lint.Note), "note"),
 		count(len(set.Mappings), "mapping"), count(len(set.Architectures), "architecture"))
-	return nil
+	return err
 }
 
 func count(n int, what string) string {
