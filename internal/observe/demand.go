@@ -63,8 +63,8 @@ func (s *source) readOnDemand(ctx context.Context) {
 	}
 }
 
-// awaitDemand waits until another revision is to be explained, or until the pause is over and the same is to be
-// read again.
+// awaitDemand waits until another revision is to be explained or the same has lasted, or until the pause is over and
+// the same says too little and is to be read again.
 func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration) (again, alive bool) {
 	timer := s.live.options.Clock.NewTimer(wait.Jitter(pause, jitter))
 	defer timer.Stop()
@@ -86,7 +86,7 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 		case <-timer.C():
 			over = true
 		case <-lasting.C():
-			return true, true
+			return false, true
 		}
 	}
 }

@@ -74,10 +74,12 @@ func newExplainer(t *testing.T) *explainer {
 }
 
 // want asks for the pods at a revision.
-func (e *explainer) want(revision uint64, inconclusive bool) {
+func (e *explainer) want(revision uint64, inconclusive bool) { e.wantAs("m", revision, inconclusive) }
+
+func (e *explainer) wantAs(name string, revision uint64, inconclusive bool) {
 	need := check.Need{Kind: check.PodKind, Namespace: "a", Interval: check.DefaultInterval,
 		Refresh: check.Refresh{Revision: revision, Inconclusive: inconclusive}}
-	e.live.Observe(Key{Name: "m"}, nil, func(check.Facts) Seen { return Seen{Wants: []check.Need{need}} })
+	e.live.Observe(Key{Name: name}, nil, func(check.Facts) Seen { return Seen{Wants: []check.Need{need}} })
 }
 
 // expectLists waits until the pods were listed so often, and sees that they are not listed once more.
@@ -177,9 +179,26 @@ func TestPodsAreReadAgainWhileWhatTheyExplainLasts(t *testing.T) {
 		e.pass(lastingPause/5 + 2*time.Second) // the pause varies by a fifth
 	}
 	e.expectLists(5, "after 40 minutes")
+	e.want(1, true)
+	e.pass(38 * time.Second)
+	e.expectLists(6, "it no longer says enough, which is soon looked after")
 	e.live.Forget(Key{Name: "m"})
 	e.clock.Step(time.Hour)
-	e.expectLists(5, "what is well is not explained")
+	e.expectLists(6, "what is well is not explained")
+}
+
+// Several mappings may look at one workload. What one wanted before is no news when another has seen more.
+func TestPodsAreReadOnceForAll(t *testing.T) {
+	e := newExplainer(t)
+	e.wantAs("one", 1, false)
+	e.wantAs("two", 1, false)
+	e.expectLists(1, "for both")
+	e.wantAs("one", 2, false)
+	e.pass(30 * time.Second)
+	e.expectLists(2, "something has changed")
+	e.wantAs("two", 2, false)
+	e.pass(time.Minute)
+	e.expectLists(2, "the other has seen it, too")
 }
 
 // However much is watched, there is room to explain it.
@@ -204,7 +223,7 @@ func TestPodsAreTrimmed(t *testing.T) {
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(trimmed).To(Equal(&corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "a", OwnerReferences: owners},
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"a": "b"}, OwnerReferences: owners},
 		Spec: corev1.PodSpec{NodeName: "n", Affinity: &corev1.Affinity{
 			NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: home}}},
 		Status: corev1.PodStatus{Phase: corev1.PodPending},

@@ -161,6 +161,9 @@ func (l *Live) Observe(key Key, needs []check.Need, view View) Seen {
 		return l.facts(shown)
 	})
 	l.acquire(key, wanted)
+	for need := range wanted {
+		l.sources[need.WithoutRefresh()].demand(need.Refresh)
+	}
 	l.release(key, withoutRefresh(used).Difference(withoutRefresh(wanted)))
 	l.subscribers[key] = &subscriber{needs: wanted, view: view, last: seen.What}
 	return seen
@@ -214,7 +217,6 @@ func (l *Live) acquire(key Key, needs sets.Set[check.Need]) {
 			l.run(s)
 		}
 		s.subscribers.Insert(key)
-		s.demand(need.Refresh)
 	}
 }
 
