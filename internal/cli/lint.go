@@ -39,7 +39,7 @@ func newLintCommand(e *env) *cobra.Command {
 			"cluster is asked. A directory is searched for *.yaml, *.yml and *.json; kustomization files are left out, so that\n" +
 			"patches are best built first.\n\n" +
 			"What is wrong in itself is an error. What may be right together with what is not among the files, such as a role that\n" +
-			"is kept elsewhere, is a warning. The rules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
+			"is kept elsewhere, is a warning.\n\nThe rules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
 			"Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file cannot be read, 3 usage.",
 		Example: `  # All mappings of a repository
   kubectl archmap lint -f mappings/
