@@ -6,7 +6,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
@@ -72,6 +71,6 @@ func (e *env) operatorFeed(config *rest.Config, flags operatorFlags) (live.Feed,
 			return nil, "", err
 		}
 		p.Source = name
-		return p, strings.Join(life.warnings(), "; "), nil
+		return p, life.doubt(), nil
 	})
 }

@@ -35,8 +35,16 @@ func (s *status) follow(ctx context.Context) error {
 		return err
 	}
 	// What cannot be read at all is told at once; after that, whatever goes wrong may pass.
-	if _, err := o.read(ctx, readTimeout); err != nil {
+	kept, err := o.read(ctx, readTimeout)
+	if err != nil {
 		return err
+	}
+	_, life, err := kept.picture(s.operator, o.clock.Now())
+	if err != nil {
+		return err
+	}
+	if life.note != "" {
+		s.env.warn(life.note)
 	}
 	config.Timeout = 0 // of a watch it would be the end
 	feed, err := s.env.operatorFeed(config, s.operator)
