@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,11 +33,21 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
+var loadShipped = sync.OnceValues(func() (*catalog.Catalog, error) { return catalog.Load(catalog.AKS, catalog.AKSExtras) })
+
+var compileShipped = sync.OnceValue(func() *judge.Catalogue {
+	loaded, err := loadShipped()
+	if err != nil {
+		panic(err)
+	}
+	return judge.Compile(&loaded.Architectures[0], loaded.Mappings)
+})
+
 // shipped is the shipped catalogue.
 func shipped(g Gomega) (*judge.Catalogue, []v1alpha1.ComponentMapping) {
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	loaded, err := loadShipped()
 	g.Expect(err).NotTo(HaveOccurred())
-	return judge.Compile(&loaded.Architectures[0], loaded.Mappings), loaded.Mappings
+	return compileShipped(), loaded.Mappings
 }
 
 // worldReader reads a world as a cluster is read: only what is asked for.
