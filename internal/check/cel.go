@@ -40,8 +40,7 @@ func (e *ExpressionError) Unwrap() error { return e.Err }
 
 // program is a compiled expression.
 type program struct {
-	run     cel.Program
-	usesNow bool
+	run cel.Program
 }
 
 // The environments are that of Kubernetes' own CEL, its cost limit included, with the variables of the check
@@ -123,7 +122,7 @@ func compile(e expression) (*program, error) {
 	if err != nil {
 		return nil, fault(0, 0, "%q cannot be run: %w", e.text, err)
 	}
-	return &program{run: run, usesNow: refersTo(ast, "now")}, nil
+	return &program{run: run}, nil
 }
 
 // compileErrors puts the messages of the compiler, without its drawings, in one line.
@@ -140,15 +139,6 @@ func outputType(boolean bool) *cel.Type {
 		return cel.BoolType
 	}
 	return cel.StringType
-}
-
-func refersTo(ast *cel.Ast, variable string) bool {
-	for _, r := range ast.NativeRep().ReferenceMap() {
-		if r.Name == variable {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *program) evalBool(vars map[string]any) (bool, error) {

@@ -65,8 +65,8 @@ func evaluateObject(c *Check, facts Facts) Finding {
 	if f, ok := answer.unseen(objectSubject(c)); ok {
 		return f
 	}
-	f := c.judgeObjects(answer.Objects, facts.Now)
-	if c.usesTime() && c.turns(answer.Objects, f, facts.Now) {
+	f, timed := c.judgeObjects(answer.Objects, facts.Now)
+	if timed && c.turns(answer.Objects, f, facts.Now) {
 		f.recheckAfter = timedRecheck
 	}
 	return f
@@ -77,11 +77,16 @@ const distant = 100*365*24*time.Hour + 12*time.Hour
 
 // turns says whether time alone will turn the finding.
 func (c *Check) turns(objects []client.Object, now Finding, at time.Time) bool {
-	later := c.judgeObjects(objects, at.Add(distant))
+	later, _ := c.judgeObjects(objects, at.Add(distant))
 	return later.Present != now.Present || later.Healthy != now.Healthy || later.Message != now.Message
 }
 
-func (c *Check) judgeObjects(objects []client.Object, now time.Time) Finding {
+// judgeObjects also says whether any expression has asked for the time.
+func (c *Check) judgeObjects(objects []client.Object, now time.Time) (f Finding, timed bool) {
+	clock := func() any {
+		timed = true
+		return now
+	}
 	var js []judged
 	seen, versions := 0, map[string]int{}
 	for _, o := range objects {
@@ -90,10 +95,10 @@ func (c *Check) judgeObjects(objects []client.Object, now time.Time) Finding {
 			continue
 		}
 		seen++
-		vars := map[string]any{"object": u.Object, "now": now}
+		vars := map[string]any{"object": u.Object, "now": clock}
 		present, err := c.presentObject(vars)
 		if err != nil {
-			return unknown(v1alpha1.ReasonExpressionError, fmt.Sprintf("%s: present: %s", c.objectName(o), err))
+			return unknown(v1alpha1.ReasonExpressionError, fmt.Sprintf("%s: present: %s", c.objectName(o), err)), timed
 		}
 		if present {
 			js = append(js, c.judgeObject(o, vars))
@@ -102,13 +107,14 @@ func (c *Check) judgeObjects(objects []client.Object, now time.Time) Finding {
 	}
 	switch {
 	case len(js) > 0:
-		f := found(js)
+		f = found(js)
 		f.Versions = CountVersions(versions)
-		return f
 	case seen > 0:
-		return absent(v1alpha1.ReasonNotFound, fmt.Sprintf("%s: none of %d meets %s", objectSubject(c), seen, c.Spec.Object.Present))
+		f = absent(v1alpha1.ReasonNotFound, fmt.Sprintf("%s: none of %d meets %s", objectSubject(c), seen, c.Spec.Object.Present))
+	default:
+		f = absent(v1alpha1.ReasonNotFound, "no "+objectSubject(c))
 	}
-	return absent(v1alpha1.ReasonNotFound, "no "+objectSubject(c))
+	return f, timed
 }
 
 func (c *Check) presentObject(vars map[string]any) (bool, error) {
@@ -164,14 +170,4 @@ func (c *Check) objectVersion(vars map[string]any) string {
 
 func (c *Check) objectName(o client.Object) string {
 	return named(c.Spec.Object.Kind, o.GetNamespace(), o.GetName())
-}
-
-// usesTime says whether time has a part in the verdict.
-func (c *Check) usesTime() bool {
-	for _, p := range c.programs {
-		if p.usesNow {
-			return true
-		}
-	}
-	return false
 }
