@@ -42,7 +42,7 @@ func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 
 // summary is the whole in one line.
 func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
-	nodes := count(r.view.Nodes, "node")
+	nodes := check.Count(r.view.Nodes, "node")
 	if len(r.view.Down) > 0 {
 		nodes += fmt.Sprintf(" (%d down)", len(r.view.Down))
 	}

@@ -104,13 +104,5 @@ func (r *rollup) countFaults() string {
 	for _, c := range r.faults {
 		unhealthy += len(c.Components)
 	}
-	return fmt.Sprintf("%d unhealthy by %s", unhealthy, count(len(r.faults), "cause"))
-}
-
-// count is a number of things: "1 cause", "2 causes".
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return fmt.Sprintf("%d unhealthy by %s", unhealthy, check.Count(len(r.faults), "cause"))
 }

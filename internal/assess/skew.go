@@ -57,7 +57,7 @@ func (r *rollup) findSkews() skews {
 // minorVersions is a number of minor versions.
 type minorVersions int
 
-func (n minorVersions) String() string { return count(int(n), "minor version") }
+func (n minorVersions) String() string { return check.Count(int(n), "minor version") }
 
 // behind is how many minor versions one is older than the other; ok is false when that means nothing.
 func behind(older, newer *version.Version) (n minorVersions, ok bool) {
@@ -79,7 +79,7 @@ func (r *rollup) kubeletSkews(s *skews, server *version.Version, limit minorVers
 			continue
 		}
 		versions = append(versions, v)
-		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", count(len(nodes), "node"), check.Shorten(nodes, ", ")), n, limit, r.view.KubernetesVersion)
+		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", check.Count(len(nodes), "node"), check.Shorten(nodes, ", ")), n, limit, r.view.KubernetesVersion)
 	}
 	if len(versions) > 0 {
 		s.compared = append(s.compared, "kubelets")

@@ -70,10 +70,10 @@ func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
 func (d *daemonNodes) excuses() string {
 	text := ""
 	if len(d.stopped) > 0 {
-		text += fmt.Sprintf(", %s stopped (%s)", countNodes(len(d.stopped)), Shorten(d.stopped, ", "))
+		text += fmt.Sprintf(", %s stopped (%s)", Count(len(d.stopped), "node"), Shorten(d.stopped, ", "))
 	}
 	if len(d.leaving) > 0 {
-		text += fmt.Sprintf(", %s leaving (%s)", countNodes(len(d.leaving)), Shorten(d.leaving, ", "))
+		text += fmt.Sprintf(", %s leaving (%s)", Count(len(d.leaving), "node"), Shorten(d.leaving, ", "))
 	}
 	return text
 }

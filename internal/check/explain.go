@@ -130,7 +130,7 @@ func (e *explanation) excuse(verdict *judged) {
 		if e.daemon.unready > 0 {
 			joined = "joining"
 		}
-		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", countNodes(len(e.daemon.joined)), joined, Shorten(e.daemon.joined, ", "))
+		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", Count(len(e.daemon.joined), "node"), joined, Shorten(e.daemon.joined, ", "))
 	}
 }
 
@@ -428,14 +428,6 @@ func times(n int32) string {
 		return fmt.Sprintf("%d times", n)
 	}
 	return fmt.Sprintf("%d times or more", known)
-}
-
-// countNodes is "1 node", "2 nodes".
-func countNodes(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return fmt.Sprintf("%d nodes", n)
 }
 
 // contains is for names in order.

@@ -48,3 +48,11 @@ func named(kind, namespace, name string) string {
 	}
 	return kind + " " + namespace + "/" + name
 }
+
+// Count is a number of things: "1 node", "2 nodes".
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

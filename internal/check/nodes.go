@@ -162,10 +162,10 @@ func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	}
 	var moving []string
 	if len(joining) > 0 {
-		moving = append(moving, fmt.Sprintf("%s joining: %s", countNodes(len(joining)), Shorten(joining, ", ")))
+		moving = append(moving, fmt.Sprintf("%s joining: %s", Count(len(joining), "node"), Shorten(joining, ", ")))
 	}
 	if len(leaving) > 0 {
-		moving = append(moving, fmt.Sprintf("%s leaving: %s", countNodes(len(leaving)), Shorten(leaving, ", ")))
+		moving = append(moving, fmt.Sprintf("%s leaving: %s", Count(len(leaving), "node"), Shorten(leaving, ", ")))
 	}
 	switch {
 	case all == 0:
