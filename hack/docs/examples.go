@@ -33,10 +33,15 @@ type example struct {
 	commands map[string]string
 }
 
+const (
+	modern     = "overlay-cilium"
+	documented = "documented"
+)
+
 var examples = []example{
-	{name: "overlay-cilium", shape: "overlay-cilium", commands: everything},
-	{name: "documented", shape: "documented", commands: everything},
-	{name: "faulty", shape: "overlay-cilium", faults: breakSome, commands: map[string]string{
+	{name: modern, shape: modern, commands: everything},
+	{name: documented, shape: documented, commands: everything},
+	{name: "faulty", shape: modern, faults: breakSome, commands: map[string]string{
 		"check.txt":           "check",
 		"explain-coredns.txt": "explain coredns",
 		"explain-kubelet.txt": "explain kubelet",

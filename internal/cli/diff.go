@@ -40,18 +40,32 @@ func newDiffCommand(e *env) *cobra.Command {
 			if to != "" {
 				return e.compare(command.Context(), from, to, output)
 			}
-			p, err := from.picture(command.Context())
-			if err != nil {
-				return err
-			}
-			departures := report.Departures(p)
-			return e.printDiff(output, report.DepartureTable(departures), departures, len(departures), "as documented")
+			return e.departures(command.Context(), from, output)
 		},
 	}
 	from.addAllFlags(command)
 	command.Flags().StringVar(&to, "to", "", "Compare with this dump, or with the cluster of a context (context:NAME)")
 	output.addFlag(command, formatText, formatJSON, formatYAML, formatMarkdown, formatCSV)
 	return command
+}
+
+// departures tells where one cluster departs from its documentation.
+func (e *env) departures(ctx context.Context, from *source, output *format) error {
+	p, err := from.picture(ctx)
+	if err != nil {
+		return err
+	}
+	e.warn(p.Notes()...)
+	found, none := report.ExportDepartures(p), "as documented"
+	unknown := p.Verdict() == report.Unknown
+	if unknown {
+		none += ", as far as it can be seen"
+	}
+	err = e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), none)
+	if err == nil && unknown {
+		return verdictError{exitUnknown}
+	}
+	return err
 }
 
 // compare reads both sides at the same time.

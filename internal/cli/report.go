@@ -39,7 +39,7 @@ func newReportCommand(e *env) *cobra.Command {
 			if err := writeFile(file, 0o644, write); err != nil {
 				return err
 			}
-			fmt.Fprintf(e.ErrOut, "%s written\n", file)
+			fmt.Fprintf(e.ErrOut, "%s written: %s\n", file, report.Summary(p))
 			return nil
 		},
 	}

@@ -155,11 +155,11 @@ func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, erro
 		return nil, nil, err
 	}
 	reader.Progress = progress.tell
-	verdicts, dump, err := catalogue.Look(ctx, reader)
+	verdicts, read, err := catalogue.Look(ctx, reader)
 	if err != nil {
 		return nil, nil, err
 	}
-	return pictureOf(verdicts, s.env.contextName()), dump, nil
+	return pictureOf(verdicts, s.env.contextName()), read, nil
 }
 
 // warn tells what a reader of the output must know.
