@@ -95,8 +95,8 @@ func (f *file) addKindless(it *item, of *list) error {
 
 // endList takes what a list says of itself, after its elements.
 func (f *file) endList(l *list, header *item) error {
-	if header.kind == "" && header.atEnd {
-		return &problem{line: header.line, text: "is a list that does not end: it is cut off"}
+	if header.kind == "" && header.last > 0 {
+		return &problem{line: header.last, text: "ends in the middle of a list: it is cut off"}
 	}
 	f.lists++
 	l.kind, l.apiVersion = header.kind, header.apiVersion
@@ -214,7 +214,7 @@ func (it *item) object(kind schema.GroupVersionKind) (client.Object, error) {
 	}
 	o, err := observe.Decode(kind, text)
 	if err != nil {
-		return nil, &problem{line: it.line, text: fmt.Sprintf("%s cannot be read: %s", it, err)}
+		return nil, &problem{line: it.line, text: fmt.Sprintf("%s cannot be read: %s%s", it, err, it.doubt())}
 	}
 	return o, nil
 }

@@ -18,13 +18,14 @@ import (
 	"strings"
 )
 
+// maxUnpacked is how much is read out of archives, in bytes.
+var maxUnpacked int64 = 4 << 30
+
 const (
-	// maxUnpacked is how much is read out of archives, in bytes.
-	maxUnpacked = 4 << 30
 	// maxFiles is how many files are looked at.
 	maxFiles = 200_000
 	// maxPackings is how often something may be packed again.
-	maxPackings = 3
+	maxPackings = 4
 )
 
 // loader goes through the files of a dump.
@@ -215,7 +216,7 @@ func cutOff(err error) error {
 	return err
 }
 
-var errTooBig = fmt.Errorf("unpacks to more than %d GiB, which is no dump of objects; stopped", maxUnpacked>>30)
+var errTooBig = errors.New("unpacks to more than any dump of objects")
 
 // limit ends reading of what is packed when too much comes out.
 type limit struct {
@@ -226,7 +227,7 @@ type limit struct {
 func (l *limit) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	if l.loader.unpacks += int64(n); l.loader.unpacks > maxUnpacked {
-		return n, errTooBig
+		return n, fmt.Errorf("%w: stopped after %d MiB", errTooBig, maxUnpacked>>20)
 	}
 	return n, err
 }

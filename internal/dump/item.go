@@ -27,8 +27,8 @@ type item struct {
 	format format
 	// line at which it begins.
 	line int
-	// atEnd: it ends where the text ends.
-	atEnd bool
+	// last is the line at which the text ends, when the object ends there.
+	last int
 	// whole: nothing was seen in passing.
 	whole bool
 
@@ -116,7 +116,15 @@ func (it *item) misread(err error) *problem {
 		}
 		text = text[len(found[0]):]
 	}
-	return &problem{line: line, text: fmt.Sprintf("%s is not valid %s: %s", it, it.format, text)}
+	return &problem{line: line, text: fmt.Sprintf("%s is not valid %s: %s%s", it, it.format, text, it.doubt())}
+}
+
+// doubt is a guess at why an object is wrong.
+func (it *item) doubt() string {
+	if it.last > 0 {
+		return "; perhaps the text is cut off, it ends here"
+	}
+	return ""
 }
 
 // identify takes from the object what was not seen in passing.

@@ -60,7 +60,7 @@ func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
 	l := &loader{o: o, dump: newCollection(o.Needs)}
 	name, err := l.load(path, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))
 	}
 	d, err := l.dump.dumpOf(o.At)
 	if err != nil {

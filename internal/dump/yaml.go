@@ -6,6 +6,8 @@ package dump
 import (
 	"bytes"
 	"strings"
+
+	"github.com/archmap/archmap/internal/check"
 )
 
 // yamlReader reads objects one by one, however long the lists are that hold them. It tells them apart by how far
@@ -48,7 +50,7 @@ func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
 	for {
 		line, size, ok := r.peekLine()
 		if !ok {
-			it.atEnd = true
+			it.last = r.line
 			return it, frame, r.failure()
 		}
 		indent := indentOf(line)
@@ -66,7 +68,10 @@ func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
 			if err := r.items(frame, column, depth+1); err != nil {
 				return nil, nil, err
 			}
+			keys.section = append(keys.section[:0], "items"...)
 			continue
+		case keys.misplaced(line, indent):
+			return nil, nil, r.problemf(r.line, "is not valid YAML, or indented wrongly: %s", check.Truncate(strings.TrimSpace(string(line)), 60))
 		default:
 			if isEmptyItems(line, column) {
 				frame = &list{}
@@ -132,6 +137,15 @@ type yamlKeys struct {
 // again says whether a line begins another object, although no marker tells.
 func (k *yamlKeys) again(line []byte) bool {
 	return k.kinds > 0 && bytes.HasPrefix(line[k.column:], []byte("apiVersion:"))
+}
+
+// misplaced says whether a line can be no part of the object: neither a key nor below one.
+func (k *yamlKeys) misplaced(line []byte, indent int) bool {
+	c := line[indent]
+	if indent > k.column {
+		return string(k.section) == "items"
+	}
+	return c == '\t' || c != '-' && c != '{' && c != '#' && bytes.IndexByte(line, ':') < 0
 }
 
 // note takes what tells of which kind the object is, and where.

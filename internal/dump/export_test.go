@@ -1,0 +1,13 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import "testing"
+
+// SetMaxUnpacked makes archives too big that are small enough to be made in a test.
+func SetMaxUnpacked(t *testing.T, limit int64) {
+	before := maxUnpacked
+	t.Cleanup(func() { maxUnpacked = before })
+	maxUnpacked = limit
+}
