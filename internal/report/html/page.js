@@ -48,7 +48,7 @@
     details.hidden = false;
     details.open = true;
     details.scrollIntoView();
-    $("summary", details).focus({ preventScroll: true });
+    details.focus({ preventScroll: true }); // not the summary: the key that led here would close it again
     return true;
   };
 
@@ -67,7 +67,7 @@
     for (const box of all(".architecture [data-component]", root)) {
       const link = document.createElementNS("http://www.w3.org/2000/svg", "a");
       link.setAttribute("href", "#" + ids.get(box.dataset.component));
-      link.setAttribute("aria-label", $("title", box).textContent);
+      link.setAttribute("aria-label", all("text", box).map((line) => line.textContent).join(" "));
       box.replaceWith(link);
       link.append(box);
     }
