@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,10 +14,7 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/cli"
-	"github.com/archmap/archmap/internal/dump"
-	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -133,20 +129,8 @@ func (x *example) collect(file string) error {
 		}
 	}
 	w.Advance(faultAge)
-	all, err := w.Dump()
-	if err != nil {
-		return err
-	}
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
-	if err != nil {
-		return err
-	}
-	_, read, err := judge.Compile(&loaded.Architectures[0], loaded.Mappings).Look(context.Background(), all)
-	if err != nil {
-		return err
-	}
 	var bundle bytes.Buffer
-	if _, err := dump.Write(&bundle, read, dump.About{Cluster: x.name, CollectedBy: "devel", Mappings: loaded.Mappings}); err != nil {
+	if err := w.Bundle(&bundle); err != nil {
 		return err
 	}
 	return os.WriteFile(file, bundle.Bytes(), 0o600)

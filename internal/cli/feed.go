@@ -23,6 +23,9 @@ func (s *source) addLiveFlags(command *cobra.Command) {
 
 // feed follows the cluster of the context.
 func (s *source) feed(ctx context.Context) (live.Feed, error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
 	config, err := s.env.clusterConfig()
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ const (
 	sourceOperator = "operator"
 	sourceCluster  = "cluster"
 )
+
+var sourceKinds = []string{sourceAuto, sourceOperator, sourceCluster}
 
 // contextPrefix makes --from the cluster of a context.
 const contextPrefix = "context:"
@@ -63,11 +66,17 @@ func (s *source) addAllFlags(command *cobra.Command) {
 }
 
 func (s *source) addKindFlag(command *cobra.Command) {
-	kinds := []string{sourceAuto, sourceOperator, sourceCluster}
 	command.Flags().StringVar(&s.kind, "source", sourceAuto,
 		"Whose verdicts: those that the operator keeps in the cluster, those of judging the cluster now, or auto:\n"+
-			"the operator's when there is one alive. One of: "+strings.Join(kinds, ", "))
-	_ = command.RegisterFlagCompletionFunc("source", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp))
+			"the operator's when there is one alive. One of: "+strings.Join(sourceKinds, ", "))
+	_ = command.RegisterFlagCompletionFunc("source", cobra.FixedCompletions(sourceKinds, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (s *source) validate() error {
+	if !slices.Contains(sourceKinds, s.kind) {
+		return usagef("unknown source %q; choose one of: %s", s.kind, strings.Join(sourceKinds, ", "))
+	}
+	return nil
 }
 
 // picture is what the command is about.
@@ -78,6 +87,9 @@ func (s *source) picture(ctx context.Context) (*report.Picture, error) {
 			return nil, err
 		}
 		return other.picture(ctx)
+	}
+	if err := s.validate(); err != nil {
+		return nil, err
 	}
 	if s.kind == sourceOperator && (s.from != "" || len(s.files) > 0) {
 		return nil, usagef("--source operator shows what the operator keeps; it does not go with --from or --filename")

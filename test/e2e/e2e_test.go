@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -114,6 +115,22 @@ func describeShape(name string) {
 			pools[p.Name] = fmt.Sprintf("%d/%d %s %s", *p.Ready, *p.Nodes, p.Mode, p.KubeletVersions)
 		}
 		Expect(pools).To(Equal(poolsOf(shape)))
+	})
+
+	It("gives the plugin's reader the same verdicts, from the cluster and from a bundle", func(ctx SpecContext) {
+		bundle := filepath.Join(GinkgoT().TempDir(), "bundle.tar.gz")
+		_, _, err := bed.Plugin(ctx, "collect", "-o", bundle)
+		Expect(err).NotTo(HaveOccurred())
+		for _, args := range [][]string{{"check", "-o", "json"}, {"check", "-o", "json", "--from", bundle}} {
+			text, code, err := bed.Plugin(ctx, args...)
+			if shape.Provider == shapes.AKS { // elsewhere the plugin cannot tell, as the catalogue is for AKS
+				Expect(err).NotTo(HaveOccurred())
+				Expect(code).To(BeZero())
+			}
+			got, err := shapes.ListVerdicts([]byte(text))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(shapes.Differences(got, shape.Expected)).To(BeEmpty(), "%v", args)
+		}
 	})
 
 	if name == "automatic" {

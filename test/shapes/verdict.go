@@ -66,6 +66,32 @@ func Verdict(m *v1alpha1.ComponentMapping) Expected {
 	}
 }
 
+// ListVerdicts are what the mappings of a List in JSON or YAML say, by name.
+func ListVerdicts(list []byte) (map[string]Expected, error) {
+	var raw struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := strictyaml.Unmarshal(list, &raw); err != nil {
+		return nil, err
+	}
+	out := map[string]Expected{}
+	for _, item := range raw.Items {
+		var kind metav1.TypeMeta
+		if err := json.Unmarshal(item, &kind); err != nil {
+			return nil, err
+		}
+		if kind.Kind != "ComponentMapping" {
+			continue
+		}
+		var m v1alpha1.ComponentMapping
+		if err := json.Unmarshal(item, &m); err != nil {
+			return nil, err
+		}
+		out[m.Name] = Verdict(&m)
+	}
+	return out, nil
+}
+
 // ArchitectureVerdict is what an architecture says, in the words of expected.yaml.
 func ArchitectureVerdict(a *v1alpha1.ClusterArchitecture) ExpectedArchitecture {
 	verdict := ExpectedArchitecture{

@@ -222,6 +222,23 @@ func (b *Testbed) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), nil
 }
 
+// Plugin runs the kubectl plugin with all rights and returns what it prints, and its exit code.
+func (b *Testbed) Plugin(ctx context.Context, args ...string) (out string, code int, err error) {
+	command := exec.CommandContext(ctx, b.file("bin", "kubectl-archmap"), append([]string{"--kubeconfig", b.Cluster.Kubeconfig}, args...)...)
+	var complaints strings.Builder
+	command.Stderr = &complaints
+	text, err := command.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return "", 0, fmt.Errorf("the kubectl plugin: %w; run make build", err)
+	}
+	code = command.ProcessState.ExitCode()
+	if code > 1 {
+		return string(text), code, fmt.Errorf("kubectl archmap %s: exit code %d\n%s", strings.Join(args, " "), code, complaints.String())
+	}
+	return string(text), code, nil
+}
+
 // UntilMapping watches a ComponentMapping until it is as wanted.
 func (b *Testbed) UntilMapping(ctx context.Context, name, what string, wanted func(*v1alpha1.ComponentMapping) bool) (*v1alpha1.ComponentMapping, error) {
 	return until(ctx, b, &v1alpha1.ComponentMappingList{}, name, what, wanted)

@@ -25,13 +25,16 @@ import (
 // AzureRBACOpinion is what the authorizer of a cluster with Azure RBAC says of a user that Azure does not know.
 const AzureRBACOpinion = "kubeguard: Azure does not have opinion for this user."
 
-// shipped is the shipped catalogue, ready to be judged.
+// shippedRows is the shipped catalogue.
+var shippedRows = sync.OnceValues(func() (*catalog.Catalog, error) { return catalog.Load(catalog.AKS, catalog.AKSExtras) })
+
+// shipped is the same, ready to be judged.
 var shipped = sync.OnceValues(func() (*judge.Catalogue, error) {
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	rows, err := shippedRows()
 	if err != nil {
 		return nil, err
 	}
-	return judge.Compile(&loaded.Architectures[0], loaded.Mappings), nil
+	return judge.Compile(&rows.Architectures[0], rows.Mappings), nil
 })
 
 // Verdicts are what archmap says of a world.

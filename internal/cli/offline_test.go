@@ -1,0 +1,196 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/internal/cli"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/world"
+)
+
+// result of a command.
+type result struct {
+	code        int
+	out, errors string
+}
+
+func run(stdin string, args ...string) result {
+	var out, complaints bytes.Buffer
+	code := cli.Run(args, genericiooptions.IOStreams{In: strings.NewReader(stdin), Out: &out, ErrOut: &complaints}, "v1.2.3")
+	return result{code, out.String(), complaints.String()}
+}
+
+// bundle writes a bundle of a shape with faults, ten minutes after they came about.
+func bundle(t *testing.T, shape string, faults ...func(*world.World) error) string {
+	t.Helper()
+	g := NewWithT(t)
+	s, err := shapes.Load(shape)
+	g.Expect(err).NotTo(HaveOccurred())
+	w, err := world.New(s)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, fault := range faults {
+		g.Expect(fault(w)).To(Succeed())
+	}
+	w.Advance(10 * time.Minute)
+	file := filepath.Join(t.TempDir(), shape+".tar.gz")
+	out, err := os.Create(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(w.Bundle(out)).To(Succeed())
+	g.Expect(out.Close()).To(Succeed())
+	return file
+}
+
+var dns = world.Ref{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}
+
+func crash(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.CrashLooping}) }
+func gone(w *world.World) error  { return w.Delete(dns) }
+
+func TestExitCodes(t *testing.T) {
+	healthy, broken := bundle(t, "overlay-cilium"), bundle(t, "overlay-cilium", crash)
+	missing, elsewhere := bundle(t, "overlay-cilium", gone), bundle(t, "kubeadm")
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string // on either stream
+	}{
+		"all is well":                {[]string{"check", "--from", healthy}, 0, "none unhealthy"},
+		"something is unhealthy":     {[]string{"check", "--from", broken}, 1, "CrashLooping"},
+		"something is missing":       {[]string{"check", "--from", missing}, 1, "NotFound"},
+		"not the platform":           {[]string{"check", "--from", elsewhere}, 2, "is not Azure Kubernetes Service"},
+		"no such dump":               {[]string{"check", "--from", "nowhere.yaml"}, 2, "nowhere.yaml: no such file"},
+		"unknown flag":               {[]string{"check", "--frmo", healthy}, 3, "unknown flag: --frmo"},
+		"unknown format":             {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; choose one of: wide, json`},
+		"argument too many":          {[]string{"check", healthy}, 3, "unknown command"},
+		"unknown command":            {[]string{"chekc"}, 3, `unknown command "chekc"`},
+		"no such time":               {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
+		"no such component":          {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; there are: kube-apiserver`},
+		"explained, though broken":   {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
+		"not as documented":          {[]string{"diff", "--from", healthy}, 1, "MethodDiffers"},
+		"nothing has changed":        {[]string{"diff", "--from", healthy, "--to", healthy}, 0, "no difference"},
+		"something has changed":      {[]string{"diff", "--from", healthy, "--to", broken}, 1, "CrashLooping"},
+		"one side is missing":        {[]string{"diff", "--from", healthy, "--to", "nowhere"}, 2, "nowhere: no such file"},
+		"operator on a dump":         {[]string{"table", "--from", healthy, "--source", "operator"}, 3, "--source operator"},
+		"unknown source":             {[]string{"table", "--source", "guess"}, 3, `"guess"`},
+		"report without a file":      {[]string{"report", "--from", healthy}, 3, "-o FILE"},
+		"mappings that do not exist": {[]string{"check", "--from", healthy, "-f", "nowhere"}, 3, "nowhere"},
+		"no mappings":                {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
+		"help":                       {[]string{"check", "--help"}, 0, "kubectl archmap check"},
+		"version":                    {[]string{"--version"}, 0, "v1.2.3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			got := run("", c.args...)
+			g.Expect(got.out + got.errors).To(ContainSubstring(c.says))
+			g.Expect(got.code).To(Equal(c.code), got.errors)
+		})
+	}
+}
+
+// Every format is what its name says, and tells of every component.
+func TestFormats(t *testing.T) {
+	from := bundle(t, "documented")
+	valid := map[string]func(string) error{
+		"json": func(s string) error { return json.Unmarshal([]byte(s), &map[string]any{}) },
+		"yaml": func(s string) error { return yaml.UnmarshalStrict([]byte(s), &map[string]any{}) },
+		"csv":  func(s string) error { _, err := csv.NewReader(strings.NewReader(s)).ReadAll(); return err },
+	}
+	for _, format := range []string{"", "wide", "json", "yaml", "name", "markdown", "csv"} {
+		t.Run(format, func(t *testing.T) {
+			g := NewWithT(t)
+			got := run("", "check", "--from", from, "-o", format)
+			g.Expect(got.code).To(BeZero(), got.errors)
+			for _, name := range []string{"kube-apiserver", "coredns", "image-cleaner"} {
+				g.Expect(got.out).To(ContainSubstring(name))
+			}
+			g.Expect(got.out).NotTo(ContainSubstring("\x1b"), "colours are for terminals")
+			if check := valid[format]; check != nil {
+				g.Expect(check(got.out)).To(Succeed())
+			}
+		})
+	}
+}
+
+// The objects of -o json are those that the operator would keep: they can be applied, and judged again.
+func TestExportedObjectsAreMappings(t *testing.T) {
+	g := NewWithT(t)
+	from := bundle(t, "overlay-cilium")
+	first := run("", "check", "--from", from, "-o", "yaml")
+	own := filepath.Join(t.TempDir(), "own.yaml")
+	g.Expect(os.WriteFile(own, []byte(first.out), 0o600)).To(Succeed())
+	again := run("", "check", "--from", from, "-f", own, "-o", "yaml")
+	g.Expect(again.errors).To(BeEmpty())
+	g.Expect(verdicts(g, again.out)).To(Equal(verdicts(g, first.out)))
+}
+
+func verdicts(g Gomega, text string) map[string]shapes.Expected {
+	out, err := shapes.ListVerdicts([]byte(text))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(len(out)).To(BeNumerically(">", 40))
+	return out
+}
+
+func TestDrawings(t *testing.T) {
+	from := bundle(t, "overlay-cilium")
+	g := NewWithT(t)
+	ascii := run("", "diagram", "--from", from, "--plain", "--width", "80")
+	for line := range strings.Lines(ascii.out) {
+		g.Expect(len(strings.TrimRight(line, "\n"))).To(BeNumerically("<=", 80), line)
+	}
+	g.Expect(run("", "diagram", "--from", from, "-o", "mermaid").out).To(HavePrefix("flowchart"))
+	svg := run("", "diagram", "--from", from, "-o", "svg").out
+	decoder := xml.NewDecoder(strings.NewReader(svg))
+	for {
+		_, err := decoder.Token()
+		if err == io.EOF {
+			break
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(run("", "diagram", "--documented").out).To(ContainSubstring("kube-apiserver"), "which needs no cluster")
+	g.Expect(run("", "table", "--documented").out).To(ContainSubstring("## References"), "which needs no cluster")
+}
+
+// A report is there whole, or not at all; nothing else is left behind.
+func TestReportFile(t *testing.T) {
+	g := NewWithT(t)
+	from, dir := bundle(t, "overlay-cilium"), t.TempDir()
+	file := filepath.Join(dir, "report.html")
+	got := run("", "report", "--from", from, "-o", file)
+	g.Expect(got.code).To(BeZero(), got.errors)
+	g.Expect(got.errors).To(HavePrefix(file + " written: healthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41"))
+	page, err := os.ReadFile(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(page)).To(HaveSuffix("</html>\n"))
+	g.Expect(run("", "report", "--from", from, "-o", "-").out).To(Equal(string(page)))
+
+	g.Expect(run("", "report", "--from", from, "-o", filepath.Join(dir, "none", "report.html")).code).To(Equal(2))
+	entries, err := os.ReadDir(dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(entries).To(HaveLen(1))
+}
+
+// A dump may come through a pipe.
+func TestStandardInput(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile(bundle(t, "overlay-cilium"))
+	g.Expect(err).NotTo(HaveOccurred())
+	got := run(string(text), "check", "--from", "-")
+	g.Expect(got.code).To(BeZero(), got.errors)
+	g.Expect(got.out).To(ContainSubstring("32 of 41 components present"))
+}

@@ -1,0 +1,33 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"context"
+	"io"
+
+	"github.com/archmap/archmap/internal/dump"
+)
+
+// Bundle writes what kubectl archmap collect would write of the world as it is now.
+func (w *World) Bundle(out io.Writer) error {
+	rows, err := shippedRows()
+	if err != nil {
+		return err
+	}
+	catalogue, err := shipped()
+	if err != nil {
+		return err
+	}
+	all, err := w.Dump()
+	if err != nil {
+		return err
+	}
+	_, read, err := catalogue.Look(context.Background(), all)
+	if err != nil {
+		return err
+	}
+	_, err = dump.Write(out, read, dump.About{Cluster: w.shape.Name, CollectedBy: "devel", Mappings: rows.Mappings})
+	return err
+}
