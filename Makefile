@@ -73,11 +73,13 @@ vet: ## Run go vet.
 	go vet ./...
 	go vet -tags e2e ./test/...
 	go -C test/gitops vet ./...
+	go -C test/browser vet ./...
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint the code, and the API types by the Kubernetes API conventions.
 	$(GOLANGCI_LINT) run
 	cd test/gitops && $(GOLANGCI_LINT) run
+	cd test/browser && $(GOLANGCI_LINT) run
 	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/...
 
 .PHONY: lint-fix
@@ -99,6 +101,21 @@ endif
 .PHONY: test-gitops
 test-gitops: $(GOTESTSUM) $(API_SERVER) ## Ask the libraries of kstatus, Flux, Argo CD and kubectl what they make of archmap.
 	cd test/gitops && $(GOTESTSUM) --format standard-quiet -- -timeout 10m ./...
+
+# What comes from npm is pinned by package-lock.json and is data to the tests: no script of a package runs.
+test/browser/node_modules/.package-lock.json: test/browser/package.json test/browser/package-lock.json
+	npm ci --prefix test/browser --ignore-scripts --no-audit --no-fund
+	touch $@
+
+.PHONY: test-browser
+test-browser: $(GOTESTSUM) $(API_SERVER) test/browser/node_modules/.package-lock.json ## Look at the page with Debian's Chromium, which is installed if root may (npm is needed, too).
+	hack/install-chromium.sh
+	cd test/browser && $(GOTESTSUM) --format standard-quiet -- -timeout 15m ./...
+
+.PHONY: screenshots
+screenshots: ## Take the screenshots of the documentation anew.
+	hack/install-chromium.sh
+	go -C test/browser test -count 1 -run TestScreenshots . -update
 
 .PHONY: test-e2e
 test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole control plane with simulated nodes.
