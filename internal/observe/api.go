@@ -104,26 +104,42 @@ func (a *api) readReview(ctx context.Context, r check.Review) (check.Answer, err
 	return check.Answer{State: check.Known, Allowed: review.Status.Allowed, Reason: review.Status.Reason}, nil
 }
 
-// fetch gets the one object, or lists all page by page.
+// fetch gets the one object, or lists all page by page; once more in one go, when so much happens in the cluster that
+// the API server forgets the first pages before the last is read.
 func (a *api) fetch(ctx context.Context, need check.Need) ([]client.Object, error) {
 	if need.Name != "" {
-		o := prototype(need.Kind)
-		err := a.reader.Get(ctx, client.ObjectKey{Namespace: need.Namespace, Name: need.Name}, o)
-		switch {
-		case apierrors.IsNotFound(err):
-			return nil, nil
-		case err != nil:
-			return nil, err
-		}
-		return []client.Object{o}, nil
+		return a.get(ctx, need)
 	}
+	objects, err := a.list(ctx, need, pageSize)
+	if apierrors.IsResourceExpired(err) {
+		return a.list(ctx, need, 0)
+	}
+	return objects, err
+}
+
+func (a *api) get(ctx context.Context, need check.Need) ([]client.Object, error) {
+	o := prototype(need.Kind)
+	switch err := a.reader.Get(ctx, client.ObjectKey{Namespace: need.Namespace, Name: need.Name}, o); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	trimmed, err := trim(need.Kind)(o)
+	if err != nil {
+		return nil, err
+	}
+	return []client.Object{trimmed.(client.Object)}, nil
+}
+
+func (a *api) list(ctx context.Context, need check.Need, limit int64) ([]client.Object, error) {
 	var objects []client.Object
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := listPrototype(need.Kind)
 		return list, a.reader.List(ctx, list, client.InNamespace(need.Namespace),
 			&client.ListOptions{Limit: options.Limit, Continue: options.Continue, Raw: &options})
 	})
-	lister.PageSize = pageSize
+	lister.PageSize = limit
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
 		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
 			return nil // it explains nothing

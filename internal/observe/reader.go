@@ -5,9 +5,12 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +27,10 @@ import (
 // maxParallelReads is how many requests a Reader has under way.
 const maxParallelReads = 16
 
+// patience is how long one request may take, unless the reader says otherwise: an aggregated API server that hangs must
+// not hold up the others.
+const patience = 15 * time.Second
+
 // stranger is a user whom no cluster knows. A reader who may do everything asks what he may not do.
 const stranger = "archmap:stranger"
 
@@ -39,6 +46,9 @@ type Reader struct {
 // NewReader makes a reader of the cluster behind config.
 func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)) (*Reader, error) {
 	config = rest.CopyConfig(config)
+	if config.Timeout == 0 {
+		config.Timeout = patience
+	}
 	clock := &ServerClock{}
 	config.Wrap(clock.Wrap)
 	httpClient, err := rest.HTTPClientFor(config)
@@ -134,7 +144,15 @@ func (r *Reader) read(ctx context.Context, need check.Need) check.Answer {
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 		return notServed(need.Kind)
 	}
-	return check.Answer{State: check.Failed, Message: err.Error()}
+	return check.Answer{State: check.Failed, Message: r.explain(err)}
+}
+
+// explain says in words when nobody has answered.
+func (r *Reader) explain(err error) string {
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Sprintf("the API server did not answer within %s", r.api.config.Timeout)
+	}
+	return err.Error()
 }
 
 // resource is the name by which the API server serves the kind, or why it is not read.
