@@ -385,9 +385,9 @@ func workload(kind, name string, more ...string) string {
 }
 
 // leased is the YAML of a check of a hosted controller's lease.
-func leased(name string, more ...string) string {
-	return fmt.Sprintf("{name: %s, type: Lease, method: PlatformService, evidence: Indirect, lease: {namespace: kube-system, name: %s}%s}",
-		name, name, fields(more))
+func leased(name string) string {
+	return fmt.Sprintf("{name: %s, type: Lease, method: PlatformService, evidence: Indirect, lease: {namespace: kube-system, name: %s}}",
+		name, name)
 }
 
 func fields(more []string) string {

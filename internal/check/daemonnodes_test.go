@@ -71,9 +71,9 @@ func leaving(name string) client.Object {
 	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
 }
 
-// draining is a node that is being removed and still runs its pods.
-func draining(name string) client.Object {
-	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}"), 24*time.Hour)
+// draining is a node, called x, that is being removed and still runs its pods.
+func draining() client.Object {
+	return aged(node("x", "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}"), 24*time.Hour)
 }
 
 func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*time.Hour) }
@@ -209,17 +209,17 @@ func TestDaemonSetGrows(t *testing.T) {
 			want: "False CrashLooping: " + message + "2/4 available, 1 node leaving (x)" + crashed + "(a)",
 		},
 		"a node is leaving, and still runs its pod": {
-			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining("x")},
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining()},
 			pods: []client.Object{pod("1", "a", containerStatuses(crashing))},
 			want: "False CrashLooping: " + message + "3/4 available, 1 node leaving (x)" + crashed + "(a)",
 		},
 		"the pod of a node that is leaving goes": {
-			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining("x")},
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining()},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating))},
 			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)",
 		},
 		"the pod of a node that is leaving is gone": {
-			desired: 4, available: 3, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), draining("x")},
+			desired: 4, available: 3, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), draining()},
 			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)",
 		},
 		"nodes are stopped, another is down": {
@@ -248,7 +248,7 @@ func TestDaemonSetIsNotBlamedForNodesThatLeave(t *testing.T) {
 	c, workload := cns(4, 3, "")
 	f := c.Evaluate(Facts{Now: noon, Answers: map[Need]Answer{
 		c.Needs()[0]: {State: Known, Objects: []client.Object{workload}},
-		NodesNeed:    {State: Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining("x")}},
+		NodesNeed:    {State: Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
 	}})
 	g := NewWithT(t)
 	g.Expect(told(f)).To(Equal("True/True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))

@@ -55,6 +55,14 @@ func judge(g Gomega, w *world.World) *world.Verdicts {
 	return verdicts
 }
 
+// begin settles a shape, looks at it, and lets a minute pass. It returns what was said, and the state to go back to.
+func begin(g Gomega, shape string) (w *world.World, before *world.Verdicts, healthy world.State) {
+	w = newWorld(g, shape)
+	before, healthy = judge(g, w), w.Save()
+	w.Advance(time.Minute)
+	return w, before, healthy
+}
+
 // Every fault is seen, named, and told from everything else; repaired, it is forgotten.
 func TestFaults(t *testing.T) {
 	cases, err := Faults()
@@ -63,15 +71,13 @@ func TestFaults(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			g := NewWithT(t)
-			w := newWorld(g, c.Shape)
-			before := judge(g, w)
-			healthy, began := w.Save(), w.Now()
-			w.Advance(time.Minute)
+			w, before, healthy := begin(g, c.Shape)
+			broke := w.Now()
 			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
 
 			expectGrace(g, &c, judge(g, w))
 			broken := live(g, w, &c, func(seen *world.Verdicts) {
-				g.Expect(c.strays(before, seen)).To(BeEmpty(), "%s after the world began", w.Now().Sub(began))
+				g.Expect(c.strays(before, seen)).To(BeEmpty(), "%s after it broke", w.Now().Sub(broke))
 			})
 			g.Expect(c.differences(before, broken)).To(BeEmpty())
 			if c.Ends != nil {
@@ -313,14 +319,11 @@ func TestHarmless(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			g := NewWithT(t)
-			w := newWorld(g, c.Shape)
-			before := judge(g, w)
-			healthy := w.Save()
+			w, before, healthy := begin(g, c.Shape)
 			began := w.Now()
 			look := func(verdicts *world.Verdicts) {
 				g.Expect(turned(before, verdicts)).To(BeEmpty(), "%s after the beginning", w.Now().Sub(began))
 			}
-			w.Advance(time.Minute)
 			g.Expect(apply(w, c.Break, healthy, look)).To(Succeed())
 			after := c.After.Duration
 			if after == 0 {
