@@ -133,7 +133,7 @@ func (o *operator) read(ctx context.Context, timeout time.Duration) (*kept, erro
 
 func (o *operator) readAll(ctx context.Context) (*kept, error) {
 	k := &kept{}
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // none is cut short, as client-go would log that
 	group.Go(func() error {
 		return list(ctx, o.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
 			k.mappings = append(k.mappings, *m)

@@ -94,6 +94,11 @@ func newRootCommand(e *env) *cobra.Command {
 		newRBACCommand(e),
 	)
 	e.completeKubeconfig(root)
+	root.PersistentPreRun = func(command *cobra.Command, _ []string) {
+		if command.Flag("v").Value.String() == "0" {
+			quiet() // what went wrong is told once, in the words of the command
+		}
+	}
 	root.Args, root.RunE = unknownCommand, func(root *cobra.Command, _ []string) error { return root.Help() }
 	for _, command := range root.Commands() {
 		command.Args = usageArgs(command.Args)

@@ -25,7 +25,6 @@ const redrawEvery = 5 * time.Second
 // follow shows the verdicts and what becomes of them, until the reader has seen enough. It ends as a look at the last
 // ones would.
 func (s *status) follow(ctx context.Context) error {
-	quiet()
 	config, err := s.env.clusterConfig()
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ import (
 
 var _ = Describe("status --watch", func() {
 	BeforeEach(func() {
-		keep(verdicts(installed)) // by an operator that elects no leader: it counts as alive for some minutes
+		keep(verdicts()) // by an operator that elects no leader: it counts as alive for some minutes
 	})
 
 	It("shows what changes, outlives a cut watch, and ends with Ctrl-C", func() {

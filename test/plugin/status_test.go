@@ -7,13 +7,17 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -34,12 +38,14 @@ var _ = Describe("status", func() {
 	})
 
 	It("says that there are no mappings", func() {
+		forget()
 		looked := status(installed)
 		Expect(looked.code).To(Equal(unknown))
 		Expect(looked.errOut).To(ContainSubstring("there are no ComponentMappings"))
 	})
 
 	It("says that nothing was judged yet, and why", func() {
+		forget()
 		keep(&kept{})
 		looked := status(installed)
 		Expect(looked.code).To(Equal(unknown))
@@ -49,7 +55,7 @@ var _ = Describe("status", func() {
 	})
 
 	It("shows what a living operator keeps", func() {
-		keep(verdicts(installed))
+		keep(verdicts())
 		renew("archmap-system", 2*time.Second)
 		looked := status(installed, "-o", "json")
 		Expect(looked.code).To(Equal(well), looked.errOut)
@@ -77,7 +83,7 @@ var _ = Describe("status", func() {
 
 	DescribeTable("knows whether the operator is alive",
 		func(lease time.Duration, observed time.Duration, code int, words string) {
-			k := verdicts(installed)
+			k := verdicts()
 			k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-observed))
 			keep(k)
 			if lease >= 0 {
@@ -101,7 +107,7 @@ var _ = Describe("status", func() {
 	)
 
 	It("finds the operator in another namespace", func() {
-		k := verdicts(installed)
+		k := verdicts()
 		keep(k)
 		renew("elsewhere", time.Second)
 		Expect(status(installed).code).To(Equal(well))
@@ -113,14 +119,14 @@ var _ = Describe("status", func() {
 	})
 
 	It("says what is not permitted", func() {
-		keep(verdicts(installed))
+		keep(verdicts())
 		looked := status(installed, "--as", "nobody")
 		Expect(looked.code).To(Equal(unknown))
 		Expect(looked.errOut).To(And(ContainSubstring("you are not permitted to read the operator's verdicts"), ContainSubstring("verbs: [get, list, watch]")))
 	})
 
 	It("asks which of several architectures", func() {
-		k := verdicts(installed)
+		k := verdicts()
 		keep(k)
 		renew("archmap-system", time.Second)
 		other := &v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "a-platform"}, Spec: v1alpha1.ClusterArchitectureSpec{
@@ -143,7 +149,7 @@ var _ = Describe("status of several clusters", func() {
 	var kubeconfig, hole, dead string
 
 	BeforeEach(func() {
-		keep(verdicts(installed))
+		keep(verdicts())
 		renew("archmap-system", time.Second)
 		hole, dead = silentAddress(), deadAddress()
 		hung := rest.CopyConfig(installed.config)
@@ -198,9 +204,9 @@ var _ = Describe("status of several clusters", func() {
 	})
 
 	It("warns of an operator that is dead", func() {
-		renew("archmap-system", time.Hour)
-		k := verdicts(installed)
-		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-time.Hour))
+		renew("archmap-system", time.Hour+soon)
+		k := verdicts()
+		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-2 * time.Hour))
 		keep(k)
 		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod")
 		Expect(looked.code).To(Equal(unknown))
@@ -219,16 +225,25 @@ type kept struct {
 	mappings     []v1alpha1.ComponentMapping
 }
 
-// verdicts are those of an operator on the server's world as it is now.
-func verdicts(s *server) *kept {
+// verdicts are those that an operator has just come to on the installed server.
+func verdicts() *kept {
 	GinkgoHelper()
-	shipped := shippedCatalogue()
-	s.world.Advance(time.Since(s.world.Now()))
-	dump, err := s.world.Dump()
+	v, err := settled()
 	Expect(err).NotTo(HaveOccurred())
-	v := judge.Compile(&shipped.Architectures[0], shipped.Mappings).Judge(dump)
-	return &kept{architecture: v.Architecture, mappings: v.Mappings}
+	architecture := v.Architecture.DeepCopy()
+	architecture.Status.ObservedAt = metav1.Now()
+	return &kept{architecture: architecture, mappings: v.Mappings}
 }
+
+// settled are the verdicts on the world that the installed server shows.
+var settled = sync.OnceValues(func() (*judge.Verdicts, error) {
+	shipped := shippedCatalogue()
+	dump, err := installed.world.Dump()
+	if err != nil {
+		return nil, err
+	}
+	return judge.Compile(&shipped.Architectures[0], shipped.Mappings).Judge(dump), nil
+})
 
 func shippedCatalogue() *catalog.Catalog {
 	GinkgoHelper()
@@ -252,7 +267,7 @@ func decodeKept(text string) *kept {
 	return k
 }
 
-// keep writes the catalogue to the installed server, with those statuses, until the spec ends.
+// keep has the installed server hold the catalogue with those statuses.
 func keep(k *kept) {
 	GinkgoHelper()
 	shipped := shippedCatalogue()
@@ -260,26 +275,52 @@ func keep(k *kept) {
 	for _, m := range k.mappings {
 		statuses[m.Name] = m.Status
 	}
+	var group errgroup.Group
+	group.SetLimit(8)
 	for i := range shipped.Mappings {
 		m := &shipped.Mappings[i]
-		create(m)
-		if status, judged := statuses[m.Name]; judged {
+		group.Go(func() error {
+			if err := ensure(m); err != nil {
+				return err
+			}
+			status, judged := statuses[m.Name]
+			if !judged || equality.Semantic.DeepEqual(m.Status, status) {
+				return nil
+			}
 			m.Status = status
-			Expect(installed.client.Status().Update(ctx, m)).To(Succeed())
-		}
+			return installed.client.Status().Update(ctx, m)
+		})
 	}
+	Expect(group.Wait()).To(Succeed())
 	a := &shipped.Architectures[0]
-	create(a)
+	Expect(ensure(a)).To(Succeed())
 	if k.architecture != nil {
 		a.Status = k.architecture.Status
 		Expect(installed.client.Status().Update(ctx, a)).To(Succeed())
 	}
 }
 
+// forget removes what keep wrote.
+func forget() {
+	GinkgoHelper()
+	for _, o := range []client.Object{&v1alpha1.ComponentMapping{}, &v1alpha1.ClusterArchitecture{}} {
+		Expect(installed.client.DeleteAllOf(ctx, o)).To(Succeed())
+	}
+}
+
+// ensure creates an object of the installed server unless it is there, and reads it if it is.
+func ensure(o client.Object) error {
+	err := installed.client.Get(ctx, client.ObjectKeyFromObject(o), o)
+	if apierrors.IsNotFound(err) {
+		return installed.client.Create(ctx, o)
+	}
+	return err
+}
+
 // renew writes the operator's lease as it was renewed so long ago, until the spec ends.
 func renew(namespace string, age time.Duration) {
 	GinkgoHelper()
-	create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	Expect(ensure(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed()) // it stays: nobody would empty it
 	at := metav1.NewMicroTime(time.Now().Add(-age))
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "manager.archmap.dev", Namespace: namespace}}
 	create(lease)
@@ -287,19 +328,9 @@ func renew(namespace string, age time.Duration) {
 	Expect(installed.client.Update(ctx, lease)).To(Succeed())
 }
 
-// create creates an object of the installed server, unless it is there, and deletes it when the spec ends; a namespace
-// stays, as nobody would empty it.
+// create creates an object of the installed server, and deletes it when the spec ends.
 func create(o client.Object) {
 	GinkgoHelper()
-	err := installed.client.Create(ctx, o)
-	if client.IgnoreAlreadyExists(err) != nil {
-		Expect(err).NotTo(HaveOccurred())
-	}
-	if err != nil {
-		Expect(installed.client.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
-		return
-	}
-	if _, stays := o.(*corev1.Namespace); !stays {
-		DeferCleanup(func() { Expect(client.IgnoreNotFound(installed.client.Delete(ctx, o))).To(Succeed()) })
-	}
+	Expect(ensure(o)).To(Succeed())
+	DeferCleanup(func() { Expect(client.IgnoreNotFound(installed.client.Delete(ctx, o))).To(Succeed()) })
 }
