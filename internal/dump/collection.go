@@ -5,6 +5,7 @@ package dump
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -152,13 +153,6 @@ func (c *collection) nothing() error {
 	if c.info.Objects > 0 {
 		return fmt.Errorf("none of its %d objects is of a kind that the catalogue needs", c.info.Objects)
 	}
-	text := "it holds no objects of Kubernetes"
-	for i, s := range c.info.Skipped {
-		if i == 3 {
-			text += fmt.Sprintf("; and %d more files", len(c.info.Skipped)-i)
-			break
-		}
-		text += "; " + s
-	}
-	return fmt.Errorf("%s", text)
+	why := append([]string{"it holds no objects of Kubernetes"}, c.info.Skipped...)
+	return errors.New(check.Shorten(why, "; "))
 }

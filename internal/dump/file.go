@@ -246,7 +246,7 @@ func (it *item) settled() (bool, error) {
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.
 func isNamespaced(kind schema.GroupVersionKind) bool {
 	switch kind.Kind {
-	case "Deployment", "DaemonSet", "StatefulSet", "Pod", "ConfigMap", "Lease", "EndpointSlice", "Service":
+	case deployment, daemonSet, statefulSet, check.PodKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
 		return scheme.Scheme.Recognizes(kind)
 	}
 	return false

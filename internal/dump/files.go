@@ -64,7 +64,7 @@ func (l *loader) directory(root string) error {
 			l.dump.skip(name, describe(entry.Type()), false)
 			return nil
 		}
-		return l.oneOf(name, func() error { return l.path(file, name, true) })
+		return l.oneOf(name, func() error { return l.path(file, name) })
 	})
 }
 
@@ -86,18 +86,18 @@ func (l *loader) oneOf(name string, read func() error) error {
 	return nil
 }
 
-// path reads a file; many says that it is one of several.
-func (l *loader) path(file, name string, many bool) error {
+// path reads a file.
+func (l *loader) path(file, name string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	return l.content(name, &counter{r: f, loader: l}, 0, many)
+	return l.content(name, &counter{r: f, loader: l}, 0)
 }
 
 // content reads what may be packed.
-func (l *loader) content(name string, r io.Reader, depth int, many bool) error {
+func (l *loader) content(name string, r io.Reader, depth int) error {
 	in := bufio.NewReaderSize(r, blockSize)
 	head, err := in.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -114,7 +114,7 @@ func (l *loader) content(name string, r io.Reader, depth int, many bool) error {
 		if err != nil {
 			return err
 		}
-		return l.content(strings.TrimSuffix(name, ".gz"), &limit{r: unpacked, loader: l}, depth+1, many)
+		return l.content(strings.TrimSuffix(name, ".gz"), &limit{r: unpacked, loader: l}, depth+1)
 	case packed == tarred:
 		return l.archive(name, in, depth)
 	}
@@ -145,7 +145,7 @@ func (l *loader) archive(name string, r io.Reader, depth int) error {
 			continue
 		}
 		member := &member{r: t}
-		if err := l.oneOf(h.Name, func() error { return l.content(path.Clean(h.Name), member, depth+1, true) }); err != nil {
+		if err := l.oneOf(h.Name, func() error { return l.content(path.Clean(h.Name), member, depth+1) }); err != nil {
 			return err
 		}
 		if member.err != nil {
@@ -201,8 +201,7 @@ func relative(root, file string) string {
 
 // reasonOf is an error without the path, which is told besides.
 func reasonOf(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}
 	return cutOff(err).Error()

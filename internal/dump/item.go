@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -90,19 +89,6 @@ func (it *item) asJSON() ([]byte, error) {
 		return nil, it.misread(err)
 	}
 	return text, nil
-}
-
-// tree is the object without a type.
-func (it *item) tree() (map[string]any, error) {
-	text, err := it.asJSON()
-	if err != nil {
-		return nil, err
-	}
-	var out map[string]any
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &out); err != nil {
-		return nil, it.misread(err)
-	}
-	return out, nil
 }
 
 var yamlLine = regexp.MustCompile(`^(?:error converting YAML to JSON: )?(?:yaml: )?(?:line (\d+): )?`)

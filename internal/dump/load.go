@@ -71,7 +71,7 @@ func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
 
 func (l *loader) load(path string, in io.Reader) (name string, err error) {
 	if path == stdin {
-		return "standard input", l.content("standard input", &counter{r: in, loader: l}, 0, false)
+		return "standard input", l.content("standard input", &counter{r: in, loader: l}, 0)
 	}
 	found, err := os.Stat(path)
 	switch {
@@ -81,5 +81,5 @@ func (l *loader) load(path string, in io.Reader) (name string, err error) {
 		return path, l.directory(path)
 	}
 	l.all = found.Size()
-	return path, l.path(path, path, false)
+	return path, l.path(path, path)
 }

@@ -5,6 +5,7 @@ package dump
 
 import (
 	"bytes"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -30,12 +31,7 @@ func (it *item) pruned(kind schema.GroupVersionKind) *item {
 		if path == "metadata.managedFields" {
 			return false
 		}
-		for _, p := range bulk[kind] {
-			if p == path {
-				return false
-			}
-		}
-		return true
+		return !slices.Contains(bulk[kind], path)
 	})
 	if kind == observe.DefinitionKind {
 		out.raw = withoutSchemas(out.raw)

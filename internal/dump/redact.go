@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
 )
 
 // removed stands where something was left out.
@@ -52,9 +53,11 @@ func (r *redactor) learn(checks []v1alpha1.Check) {
 	}
 }
 
+const fieldName = "name"
+
 // metadata that is kept, besides annotations.
 var metadataKept = []string{
-	"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "labels",
+	fieldName, "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "labels",
 	"ownerReferences", "annotations",
 }
 
@@ -74,10 +77,10 @@ func (r *redactor) object(o map[string]any) map[string]any {
 		r.metadata(metadata)
 	}
 	switch kind {
-	case "ConfigMap":
+	case configMapKind.Kind:
 		delete(o, "binaryData")
 		r.keepWords(o["data"])
-	case "Pod":
+	case check.PodKind.Kind:
 		redactPod(o)
 	case "EndpointSlice":
 		redactEndpoints(o)
@@ -118,7 +121,7 @@ func redactPod(o map[string]any) {
 	keepFields(status, podStatusKept)
 	for _, field := range []string{"containerStatuses", "initContainerStatuses"} {
 		for _, container := range objectsIn(status[field]) {
-			keepFields(container, []string{"name", "image", "ready", "started", "restartCount", "state", "lastState"})
+			keepFields(container, []string{fieldName, "image", "ready", "started", "restartCount", "state", "lastState"})
 			for _, field := range []string{"state", "lastState"} {
 				state, _ := container[field].(map[string]any)
 				if terminated, ok := state["terminated"].(map[string]any); ok {
@@ -138,8 +141,8 @@ func redactEndpoints(o map[string]any) {
 // redactSubjects leaves out who people are; what Kubernetes itself calls somebody stays.
 func redactSubjects(o map[string]any) {
 	for _, subject := range objectsIn(o["subjects"]) {
-		if name, _ := subject["name"].(string); subject["kind"] != "ServiceAccount" && !strings.HasPrefix(name, "system:") {
-			subject["name"] = removed
+		if name, _ := subject[fieldName].(string); subject["kind"] != "ServiceAccount" && !strings.HasPrefix(name, "system:") {
+			subject[fieldName] = removed
 		}
 	}
 }

@@ -92,14 +92,6 @@ func (s *scanner) peek() (c byte, ok bool) {
 	return s.buf[s.pos], true
 }
 
-// next consumes a byte.
-func (s *scanner) next() (c byte, ok bool) {
-	if c, ok = s.peek(); ok {
-		s.skip(1)
-	}
-	return c, ok
-}
-
 // skip consumes n bytes that were seen.
 func (s *scanner) skip(n int) {
 	s.line += bytes.Count(s.buf[s.pos:s.pos+n], []byte{'\n'})

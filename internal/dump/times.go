@@ -8,6 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 )
 
 // Times that tell when something has happened, and so never are in the future; by what they are called. Those of a
@@ -21,12 +27,12 @@ var (
 )
 
 // groupsWithTimes are the API groups whose objects tell what happens all the time.
-var groupsWithTimes = []string{"", "apps", "batch", "coordination.k8s.io", "events.k8s.io"}
+var groupsWithTimes = []string{corev1.GroupName, appsv1.GroupName, batchv1.GroupName, coordinationv1.GroupName, eventsv1.GroupName}
 
 // timesOf are the names of the times that count in an object of the kind; what people write into objects does not.
 func timesOf(group, kind string) []string {
 	switch {
-	case group == "" && (kind == "ConfigMap" || kind == "Secret"):
+	case group == corev1.GroupName && (kind == configMapKind.Kind || kind == secretKind.Kind):
 		return nil
 	case slices.Contains(groupsWithTimes, group):
 		return append(slices.Clone(metadataTimes), statusTimes...)

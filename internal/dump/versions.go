@@ -6,6 +6,7 @@ package dump
 import (
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -18,8 +19,8 @@ type succession struct {
 }
 
 var successions = []succession{
-	{"extensions", []string{"v1beta1"}, []string{"Deployment", "DaemonSet"}, schema.GroupVersion{Group: "apps", Version: "v1"}},
-	{"apps", []string{"v1beta1", "v1beta2"}, []string{"Deployment", "DaemonSet", "StatefulSet"}, schema.GroupVersion{Group: "apps", Version: "v1"}},
+	{"extensions", []string{"v1beta1"}, []string{deployment, daemonSet}, appsv1.SchemeGroupVersion},
+	{appsv1.GroupName, []string{"v1beta1", "v1beta2"}, []string{deployment, daemonSet, statefulSet}, appsv1.SchemeGroupVersion},
 	betaOf("coordination.k8s.io", "Lease"),
 	betaOf("discovery.k8s.io", "EndpointSlice"),
 	betaOf("storage.k8s.io", "CSIDriver", "CSINode"),

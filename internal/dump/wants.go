@@ -58,8 +58,18 @@ func (w *wants) add(needs ...check.Need) {
 	}
 }
 
-// secretKind is never kept.
-var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
+var (
+	// secretKind is never kept.
+	secretKind    = corev1.SchemeGroupVersion.WithKind("Secret")
+	configMapKind = corev1.SchemeGroupVersion.WithKind("ConfigMap")
+)
+
+// The kinds of workloads that have been served in several groups.
+const (
+	deployment  = "Deployment"
+	daemonSet   = "DaemonSet"
+	statefulSet = "StatefulSet"
+)
 
 // kind is the version in which a kind is read, and whether it is wanted at all.
 func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, bool) {

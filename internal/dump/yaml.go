@@ -153,7 +153,7 @@ func (k *yamlKeys) note(it *item, line []byte, indent int) {
 	key, value, found := bytes.Cut(line[indent:], []byte(":"))
 	switch {
 	case !found:
-	case indent == k.column && key[0] != '-':
+	case indent == k.column && line[indent] != '-':
 		k.section, k.inner = append(k.section[:0], key...), -1
 		switch string(key) {
 		case "apiVersion":
@@ -165,7 +165,7 @@ func (k *yamlKeys) note(it *item, line []byte, indent int) {
 	case string(k.section) == "metadata" && (k.inner < 0 || indent == k.inner):
 		k.inner = indent
 		switch string(key) {
-		case "name":
+		case fieldName:
 			it.name = scalar(value)
 		case "namespace":
 			it.namespace = scalar(value)
