@@ -6,6 +6,7 @@ package plugin
 import (
 	"encoding/csv"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -105,6 +106,26 @@ var _ = Describe("status", func() {
 		Entry("stuck", time.Second, 20*time.Minute+soon, unknown, `are 20m old: the operator is stuck`),
 		Entry("gone", time.Duration(-1), 20*time.Minute+soon, unknown, `are 20m old: the operator is not alive: .*there is no Lease`),
 	)
+
+	It("goes by the clock of the API server, not by that of this machine", func() {
+		const ahead = time.Hour
+		through := installed.between(func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+			pass.ServeHTTP(&shifted{w, ahead}, r)
+		})
+		kubeconfig := writeKubeconfig(map[string]*rest.Config{"ahead": through})
+		keep(verdicts())
+		renew("archmap-system", 0)
+		looked := archmap("status", "--kubeconfig", kubeconfig)
+		Expect(looked.code).To(Equal(unknown))
+		Expect(looked.errOut).To(MatchRegexp(`are (59|60)m old: the operator died`))
+
+		k := verdicts()
+		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(ahead))
+		keep(k)
+		renew("archmap-system", -ahead)
+		looked = archmap("status", "--kubeconfig", kubeconfig)
+		Expect(looked.code).To(Equal(well), looked.errOut)
+	})
 
 	It("finds the operator in another namespace", func() {
 		k := verdicts()
@@ -218,6 +239,21 @@ var _ = Describe("status of several clusters", func() {
 func status(s *server, args ...string) result {
 	return archmap(append([]string{"status", "--kubeconfig", s.kubeconfig}, args...)...)
 }
+
+// shifted answers as a server would whose clock is ahead.
+type shifted struct {
+	http.ResponseWriter
+	by time.Duration
+}
+
+func (s *shifted) WriteHeader(code int) {
+	if date, err := http.ParseTime(s.Header().Get("Date")); err == nil {
+		s.Header().Set("Date", date.Add(s.by).Format(http.TimeFormat))
+	}
+	s.ResponseWriter.WriteHeader(code)
+}
+
+func (s *shifted) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // kept is what an operator would keep.
 type kept struct {
