@@ -120,21 +120,12 @@ func contains(all, part check.Need) bool {
 		within(all.Namespace, part.Namespace) && within(all.Name, part.Name) && within(all.Selector, part.Selector)
 }
 
-// maxLooks is how often a view may want more than it was shown.
-const maxLooks = 4
-
 // Observe shows a view the facts that it needs, and then those besides that it wants after what it has seen, as
 // Live does.
 func (d *Dump) Observe(needs []check.Need, view View) Seen {
-	shown := sets.New(needs...)
-	seen := view(d.Facts(needs))
-	for range maxLooks {
-		if shown.HasAll(seen.Wants...) {
-			break
-		}
-		shown.Insert(seen.Wants...)
-		seen = view(d.Facts(shown.UnsortedList()))
-	}
+	seen, _ := settle(sets.New(needs...), nil, view, func(shown sets.Set[check.Need]) check.Facts {
+		return d.Facts(shown.UnsortedList())
+	})
 	return seen
 }
 
