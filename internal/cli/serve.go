@@ -68,11 +68,18 @@ func (e *env) serve(ctx context.Context, listener net.Listener, name string, fee
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	group.Go(func() error {
-		return feed.Run(ctx, func(p *report.Picture) {
-			if err := server.Publish(p); err != nil {
-				fmt.Fprintf(e.ErrOut, "error: %s\n", err)
-			}
+		// The reader does not wait at Ctrl-C for a cluster that does not answer.
+		_, err := within(ctx, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, feed.Run(ctx, func(p *report.Picture) {
+				if err := server.Publish(p); err != nil {
+					fmt.Fprintf(e.ErrOut, "error: %s\n", err)
+				}
+			})
 		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
 	})
 	return group.Wait()
 }

@@ -36,8 +36,8 @@ var architectureKey = observe.Key{Kind: "ClusterArchitecture"}
 func mappingKey(name string) observe.Key { return observe.Key{Kind: "ComponentMapping", Name: name} }
 
 // Follow judges the catalogue on what the observer sees.
-func (c *Catalogue) Follow(observer Observer, clock clock.PassiveClock) *Follower {
-	f := &Follower{catalogue: c, observer: observer, clock: clock, due: map[observe.Key]time.Time{}}
+func (c *Catalogue) Follow(observer Observer, now clock.PassiveClock) *Follower {
+	f := &Follower{catalogue: c, observer: observer, clock: now, due: map[observe.Key]time.Time{}}
 	for i := range c.mappings {
 		f.verdicts.Mappings = append(f.verdicts.Mappings, c.mappings[i].ComponentMapping)
 		f.due[mappingKey(c.mappings[i].Name)] = time.Time{}

@@ -32,8 +32,8 @@ type contact struct {
 	heard time.Time
 }
 
-func newContact(config *rest.Config, client *http.Client, clock clock.PassiveClock) *contact {
-	return &contact{client: client, url: strings.TrimSuffix(config.Host, "/") + "/version", clock: clock, heard: clock.Now()}
+func newContact(config *rest.Config, client *http.Client, now clock.PassiveClock) *contact {
+	return &contact{client: client, url: strings.TrimSuffix(config.Host, "/") + "/version", clock: now, heard: now.Now()}
 }
 
 // run knocks until the context ends.

@@ -1,0 +1,139 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package judge_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/world"
+)
+
+func newWorld(g Gomega) *world.World {
+	shape, err := shapes.Load("overlay-cilium")
+	g.Expect(err).NotTo(HaveOccurred())
+	w, err := world.New(shape)
+	g.Expect(err).NotTo(HaveOccurred())
+	return w
+}
+
+func shipped(g Gomega) *catalog.Catalog {
+	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	g.Expect(err).NotTo(HaveOccurred())
+	return loaded
+}
+
+func dumpOf(g Gomega, w *world.World) *observe.Dump {
+	dump, err := w.Dump()
+	g.Expect(err).NotTo(HaveOccurred())
+	return dump
+}
+
+func healthOf(v *judge.Verdicts, name string) string {
+	for i := range v.Mappings {
+		if v.Mappings[i].Name == name {
+			return shapes.ConditionOf(v.Mappings[i].Status.Conditions, v1alpha1.ConditionHealthy)
+		}
+	}
+	return "no mapping " + name
+}
+
+// Who looks once says what is bad; who has looked before grants the time to recover.
+func TestGracePeriods(t *testing.T) {
+	g := NewWithT(t)
+	w, rows := newWorld(g), shipped(g)
+	c := judge.Compile(&rows.Architectures[0], rows.Mappings)
+	before := c.JudgeAgain(dumpOf(g, w), nil)
+	g.Expect(healthOf(before, "kubelet")).To(Equal("True/AllChecksPass"))
+
+	node, err := w.NodeName("user/0")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(w.SetNode(node, world.NodeDown)).To(Succeed())
+	w.Advance(55 * time.Second) // the node controller has just noticed
+	dump := dumpOf(g, w)
+	g.Expect(healthOf(c.Judge(dump), "kubelet")).To(Equal("False/NodeFault"))
+	g.Expect(healthOf(c.JudgeAgain(dump, before), "kubelet")).To(Equal("True/WithinGracePeriod"))
+
+	for i, m := range c.Judge(dump).Mappings {
+		g.Expect(m.Spec).To(Equal(rows.Mappings[i].Spec), "the specs stay as they were written")
+	}
+}
+
+// reader counts what is read of a world.
+type reader struct {
+	all   *observe.Dump
+	reads [][]check.Need
+}
+
+func (r *reader) Read(ctx context.Context, needs []check.Need) (*observe.Dump, error) {
+	r.reads = append(r.reads, needs)
+	return r.all.Read(ctx, needs)
+}
+
+// Pods are read only of what is not well, after it was seen not to be.
+func TestLookReadsWhatExplains(t *testing.T) {
+	g := NewWithT(t)
+	w, rows := newWorld(g), shipped(g)
+	c := judge.Compile(&rows.Architectures[0], rows.Mappings)
+
+	well := &reader{all: dumpOf(g, w)}
+	_, _, err := c.Look(t.Context(), well)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(well.reads).To(HaveLen(1))
+
+	dns := world.Ref{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}
+	g.Expect(w.SetPods(dns, world.Pods{State: world.ImagePull})).To(Succeed())
+	w.Advance(10 * time.Minute)
+	ill := &reader{all: dumpOf(g, w)}
+	verdicts, dump, err := c.Look(t.Context(), ill)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(healthOf(verdicts, "coredns")).To(Equal("False/ImagePullFailed"))
+	g.Expect(ill.reads).To(HaveLen(2))
+	for _, need := range ill.reads[1] {
+		g.Expect(need.Kind).To(Equal(check.PodKind))
+	}
+	g.Expect(healthOf(c.Judge(dump), "coredns")).To(Equal("False/ImagePullFailed"), "what was read is enough")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err = c.Look(ctx, ill)
+	g.Expect(err).To(MatchError(context.Canceled))
+}
+
+// What is invalid is judged as the operator does, and hurts nothing else.
+func TestInvalid(t *testing.T) {
+	g := NewWithT(t)
+	rows := shipped(g)
+	bad := v1alpha1.ComponentMapping{Spec: v1alpha1.ComponentMappingSpec{Checks: []v1alpha1.Check{{
+		Name: "odd", Type: v1alpha1.CheckObject, Object: &v1alpha1.ObjectCheck{APIVersion: "v1", Kind: "ConfigMap", Name: "x", Healthy: "1 +"},
+	}}}}
+	bad.Name = "bad"
+	architecture := rows.Architectures[0].DeepCopy()
+	architecture.Spec.NodeSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"no label": ""}}
+	v := judge.Compile(architecture, append(rows.Mappings, bad)).Judge(dumpOf(g, newWorld(g)))
+	g.Expect(healthOf(v, "bad")).To(Equal("Unknown/InvalidSpec"))
+	g.Expect(healthOf(v, "coredns")).To(Equal("True/AllChecksPass"))
+	g.Expect(meta.FindStatusCondition(v.Architecture.Status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonInvalidSpec))
+}
+
+// Without an architecture nothing is read for one.
+func TestWithoutArchitecture(t *testing.T) {
+	g := NewWithT(t)
+	c := judge.Compile(nil, shipped(g).Mappings[:1])
+	g.Expect(c.Judge(dumpOf(g, newWorld(g))).Architecture).To(BeNil())
+	for _, need := range c.Needs() {
+		g.Expect(need.Path).NotTo(Equal("/version"))
+	}
+}

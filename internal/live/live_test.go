@@ -1,0 +1,158 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/report"
+)
+
+var noon = time.Date(2026, 10, 2, 12, 0, 0, 0, time.UTC)
+
+// talking is a contact with a cluster that has just answered.
+func talking() (*contact, *testclock.FakeClock) {
+	clock := testclock.NewFakeClock(noon)
+	return newContact(&rest.Config{}, nil, clock), clock
+}
+
+// pictureAt is a picture with a version of the one thing in it.
+func pictureAt(at time.Time, version string) *report.Picture {
+	p := &report.Picture{ObservedAt: at, Mappings: make([]v1alpha1.ComponentMapping, 1)}
+	p.Mappings[0].Status.Version = version
+	p.Architecture.Status.ObservedAt = metav1.NewTime(at)
+	return p
+}
+
+// TestCamera: a picture is published when it shows something new, and while the cluster answers at least every minute.
+func TestCamera(t *testing.T) {
+	contact, clock := talking()
+	var published []*report.Picture
+	c := &camera{contact: contact, publish: func(p *report.Picture) { published = append(published, p) }}
+	for i, step := range []struct {
+		after   time.Duration
+		version string
+		silent  bool
+		want    bool
+	}{
+		{0, "v1", false, true},
+		{time.Second, "v1", false, false},
+		{time.Second, "v2", false, true},
+		{freshness - time.Second, "v2", false, false},
+		{time.Second, "v2", false, true},
+		{2 * freshness, "v2", true, false},
+		{time.Second, "v3", true, true},
+	} {
+		clock.Step(step.after)
+		if !step.silent {
+			contact.heard = clock.Now()
+		}
+		before := len(published)
+		c.take(pictureAt(clock.Now(), step.version))
+		NewWithT(t).Expect(len(published) > before).To(Equal(step.want), "step %d", i)
+	}
+}
+
+// TestContact: an API server that answers is there, whatever it says; one that is silent, or stands in for another, is not.
+func TestContact(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status int
+		want   bool
+	}{
+		"it answers":                {http.StatusOK, true},
+		"it refuses":                {http.StatusForbidden, true},
+		"something answers for it":  {http.StatusBadGateway, false},
+		"it does not serve any one": {http.StatusServiceUnavailable, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				g.Expect(r.URL.Path).To(Equal("/version"))
+				w.WriteHeader(tc.status)
+			}))
+			defer server.Close()
+			c := newContact(&rest.Config{Host: server.URL + "/"}, server.Client(), testclock.NewFakeClock(noon))
+			g.Expect(c.knock(t.Context())).To(Equal(tc.want))
+		})
+	}
+	t.Run("nobody is there", func(t *testing.T) {
+		c := newContact(&rest.Config{Host: "http://127.0.0.1:1"}, http.DefaultClient, testclock.NewFakeClock(noon))
+		NewWithT(t).Expect(c.knock(t.Context())).To(BeFalse())
+	})
+}
+
+// TestSilence: a cluster that does not answer for a while is in doubt, since when is told, and heals.
+func TestSilence(t *testing.T) {
+	g := NewWithT(t)
+	contact, clock := talking()
+	feeds := []Feed{&Cluster{contact: contact}, &Operator{contact: contact, doubt: "the operator died"}}
+	clock.Step(silenceAfter)
+	g.Expect(feeds[0].Doubt()).To(BeEmpty())
+	g.Expect(feeds[1].Doubt()).To(Equal("the operator died"))
+	clock.Step(time.Second)
+	for _, feed := range feeds {
+		g.Expect(feed.Doubt()).To(Equal("The cluster has not answered since 12:00:00 UTC: what is shown is what was seen last."))
+	}
+	contact.heard = clock.Now()
+	g.Expect(feeds[0].Doubt()).To(BeEmpty())
+}
+
+// shelf is a reader of nothing, or of what cannot be read.
+type shelf struct {
+	client.Reader
+	err error
+}
+
+func (s shelf) List(context.Context, client.ObjectList, ...client.ListOption) error { return s.err }
+
+// TestOperatorFollows: every change makes a picture; what cannot be read any more leaves the last one, in doubt.
+func TestOperatorFollows(t *testing.T) {
+	g := NewWithT(t)
+	contact, _ := talking()
+	contact.clock = testclock.NewFakeClock(noon)
+	type outcome struct {
+		version, doubt string
+		err            error
+	}
+	var next atomic.Pointer[outcome]
+	next.Store(&outcome{version: "v1"})
+	o := &Operator{contact: contact, develop: func(context.Context, []v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping) (*report.Picture, string, error) {
+		n := next.Load()
+		return pictureAt(noon, n.version), n.doubt, n.err
+	}}
+	published, changed, ended := make(chan string, 10), make(chan struct{}, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- o.follow(ctx, shelf{}, changed, func(p *report.Picture) { published <- p.Mappings[0].Status.Version })
+	}()
+	g.Eventually(published, "5s").Should(Receive(Equal("v1")))
+	g.Expect(o.Doubt()).To(BeEmpty())
+	next.Store(&outcome{version: "v2", doubt: "the operator died"})
+	signal(changed)
+	g.Eventually(published, "5s").Should(Receive(Equal("v2")))
+	g.Expect(o.Doubt()).To(Equal("the operator died"))
+	next.Store(&outcome{err: context.DeadlineExceeded})
+	signal(changed)
+	g.Eventually(o.Doubt, "5s").Should(Equal("What is shown is what was seen last: context deadline exceeded"))
+	cancel()
+	g.Eventually(ended, "5s").Should(Receive(BeNil()))
+	g.Expect(published).To(BeEmpty())
+
+	t.Run("nothing to begin with", func(t *testing.T) {
+		NewWithT(t).Expect(o.follow(t.Context(), shelf{err: context.DeadlineExceeded}, changed, nil)).To(MatchError(ContainSubstring("reading what the operator keeps")))
+	})
+}
