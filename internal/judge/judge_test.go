@@ -131,9 +131,9 @@ func TestInvalid(t *testing.T) {
 // Without an architecture nothing is read for one.
 func TestWithoutArchitecture(t *testing.T) {
 	g := NewWithT(t)
-	c := judge.Compile(nil, shipped(g).Mappings[:1])
-	g.Expect(c.Judge(dumpOf(g, newWorld(g))).Architecture).To(BeNil())
-	for _, need := range c.Needs() {
-		g.Expect(need.Path).NotTo(Equal("/version"))
-	}
+	rows := shipped(g)
+	with, without := judge.Compile(&rows.Architectures[0], nil), judge.Compile(nil, nil)
+	g.Expect(with.Needs()).To(ContainElement(check.NodesNeed))
+	g.Expect(without.Needs()).To(BeEmpty())
+	g.Expect(without.Judge(dumpOf(g, newWorld(g))).Architecture).To(BeNil())
 }
