@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,7 +70,9 @@ var _ = BeforeSuite(func() {
 type result struct {
 	code        int
 	out, errOut string
-	took        time.Duration
+	// progress is what stderr had besides errOut.
+	progress string
+	took     time.Duration
 	// firstWord is how long it took until something was written to stderr; 0 if nothing was.
 	firstWord time.Duration
 }
@@ -80,7 +83,15 @@ func archmap(args ...string) result {
 	var out bytes.Buffer
 	errOut := &timed{began: began}
 	code := cli.Run(args, genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: errOut}, "v0.0.0-test")
-	return result{code: code, out: out.String(), errOut: errOut.text.String(), took: time.Since(began), firstWord: errOut.first}
+	r := result{code: code, out: out.String(), took: time.Since(began), firstWord: errOut.first}
+	for line := range strings.Lines(errOut.text.String()) {
+		if strings.HasPrefix(line, "Reading ") {
+			r.progress += line
+		} else {
+			r.errOut += line
+		}
+	}
+	return r
 }
 
 // timed notes when something is written for the first time.
