@@ -39,19 +39,22 @@ const patience = 30 * time.Second
 // browser is the one that all tests share; each has a context of its own in it, as a private window has.
 var browser context.Context
 
+// tools is a directory for the browser's profile and the program.
+var tools string
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	profile, err := os.MkdirTemp("", "archmap-browser")
-	if err != nil {
+	var err error
+	if tools, err = os.MkdirTemp("", "archmap-browser"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(profile) }()
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(chromium), chromedp.UserDataDir(profile)}
+	defer func() { _ = os.RemoveAll(tools) }()
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(chromium), chromedp.UserDataDir(filepath.Join(tools, "profile"))}
 	for _, name := range []string{
 		"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "no-default-browser-check", "disable-background-networking",
 		"disable-component-update", "disable-sync", "disable-extensions", "disable-dev-shm-usage", "no-proxy-server", "hide-scrollbars",
