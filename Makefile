@@ -122,7 +122,7 @@ test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole con
 	$(GOTESTSUM) --format standard-quiet -- -timeout 30m -count 1 -tags e2e ./test/e2e/...
 
 .PHONY: bench
-bench: $(API_SERVER) ## Run the benchmarks (PKG=./internal/... for some).
+bench: $(CONTROL_PLANE) ## Run the benchmarks (PKG=./internal/... for some).
 	go test -run '^$$' -bench . -benchmem $(PKG)
 
 ##@ Build
