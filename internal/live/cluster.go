@@ -58,7 +58,7 @@ func (c *Cluster) Run(ctx context.Context, publish func(*report.Picture)) error 
 		return fmt.Errorf("asking the cluster %s which kinds it serves: %w", c.config.Host, err)
 	}
 	news := newNews()
-	observer, err := observe.NewLive(c.config, c.client, mapper, news.add, observe.Options{Who: "the user of this context"})
+	observer, err := observe.NewLive(c.config, c.client, mapper, news.add, observe.Options{Rights: observe.OfUser})
 	if err != nil {
 		return err
 	}

@@ -36,23 +36,40 @@ const (
 	maxBody = 1 << 20
 )
 
+// Rights say with whose rights a cluster is read.
+type Rights int
+
+const (
+	// OfOperator: of the operator's service account. The zero value.
+	OfOperator Rights = iota
+	// OfUser: of the person who looks.
+	OfUser
+)
+
+func (r Rights) who() string {
+	if r == OfUser {
+		return "the user of this context"
+	}
+	return "archmap's service account"
+}
+
 // api asks the API server, once each time.
 type api struct {
 	config *rest.Config
 	http   *http.Client
 	reader client.Reader
 	kube   kubernetes.Interface
-	// who asks, for messages about missing rights.
-	who string
+	// rights say with whose rights it asks.
+	rights Rights
 }
 
-func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, who string) (*api, error) {
+func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, rights Rights) (*api, error) {
 	reader, err := client.New(config, client.Options{HTTPClient: httpClient, Mapper: mapper})
 	if err != nil {
 		return nil, err
 	}
 	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
-	return &api{config: config, http: httpClient, reader: reader, kube: kube, who: who}, err
+	return &api{config: config, http: httpClient, reader: reader, kube: kube, rights: rights}, err
 }
 
 // ask reads what is needed. An error means that nothing was learned.
@@ -81,7 +98,7 @@ func (a *api) readPath(ctx context.Context, path string) (check.Answer, error) {
 	if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized {
 		path, _, _ = strings.Cut(path, "?")
 		return check.Answer{State: check.NotPermitted, Message: fmt.Sprintf(
-			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.who, path)}, nil
+			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.rights.who(), path)}, nil
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
 		return check.Answer{}, errors.New("the API server asks for patience (429)")
@@ -93,15 +110,29 @@ func (a *api) readPath(ctx context.Context, path string) (check.Answer, error) {
 	return check.Answer{State: check.Known, Response: check.Response{Status: response.StatusCode, Body: string(body)}}, nil
 }
 
+// stranger is a user whom no cluster knows.
+const stranger = "archmap:stranger"
+
+// readReview asks what may not be done. A person who may do everything asks it of a stranger, so that there is a refusal
+// to be read; without the right to ask that, the answer stands.
 func (a *api) readReview(ctx context.Context, r check.Review) (check.Answer, error) {
-	review, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: r.Verb, Group: r.Group, Resource: r.Resource}},
+	attributes := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Resource: r.Resource}
+	own, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return a.denied("create selfsubjectaccessreviews.authorization.k8s.io", err)
 	}
-	return check.Answer{State: check.Known, Allowed: review.Status.Allowed, Reason: review.Status.Reason}, nil
+	status := own.Status
+	if status.Allowed && a.rights == OfUser {
+		others, err := a.kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+			Spec: authorizationv1.SubjectAccessReviewSpec{User: stranger, Groups: []string{"system:authenticated"}, ResourceAttributes: attributes},
+		}, metav1.CreateOptions{})
+		if err == nil {
+			status = others.Status
+		}
+	}
+	return check.Answer{State: check.Known, Allowed: status.Allowed, Reason: status.Reason}, nil
 }
 
 // fetch gets the one object, or lists all page by page; once more in one go, when so much happens in the cluster that
@@ -169,7 +200,7 @@ func listPrototype(kind schema.GroupVersionKind) client.ObjectList {
 // denied turns a refusal into an answer; other errors stay errors.
 func (a *api) denied(what string, err error) (check.Answer, error) {
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		return check.Answer{State: check.NotPermitted, Message: a.who + " may not " + what}, nil
+		return check.Answer{State: check.NotPermitted, Message: a.rights.who() + " may not " + what}, nil
 	}
 	return check.Answer{}, err
 }
@@ -251,5 +282,5 @@ func (a *api) missingRule(need check.Need, resource string, verbs ...string) str
 	if need.Namespace != "" {
 		where = "a Role in namespace " + need.Namespace + " or a ClusterRole"
 	}
-	return "grant " + a.who + " " + where + " with the rule " + rule
+	return "grant " + a.rights.who() + " " + where + " with the rule " + rule
 }

@@ -38,8 +38,8 @@ type Options struct {
 	NodeSettle time.Duration
 	// MaxSources caps watches and pollers together, pods apart. Default: 256.
 	MaxSources int
-	// Who observes, for messages about missing rights. Default: archmap's service account.
-	Who string
+	// Rights with which it observes. Default: those of the operator.
+	Rights Rights
 }
 
 func (o *Options) setDefaults() {
@@ -57,9 +57,6 @@ func (o *Options) setDefaults() {
 	}
 	if o.MaxSources == 0 {
 		o.MaxSources = 256
-	}
-	if o.Who == "" {
-		o.Who = "archmap's service account"
 	}
 }
 
@@ -114,7 +111,7 @@ type subscriber struct {
 // subscriber whose view has changed; it must not block for long.
 func NewLive(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, notify func(Key), options Options) (*Live, error) {
 	options.setDefaults()
-	api, err := newAPI(config, httpClient, mapper, options.Who)
+	api, err := newAPI(config, httpClient, mapper, options.Rights)
 	if err != nil {
 		return nil, fmt.Errorf("client of the observer: %w", err)
 	}

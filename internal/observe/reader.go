@@ -12,10 +12,8 @@ import (
 	"sync"
 	"time"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
@@ -30,9 +28,6 @@ const maxParallelReads = 16
 // patience is how long one request may take, unless the reader says otherwise: an aggregated API server that hangs must
 // not hold up the others.
 const patience = 15 * time.Second
-
-// stranger is a user whom no cluster knows. A reader who may do everything asks what he may not do.
-const stranger = "archmap:stranger"
 
 // Reader reads a cluster once, with the rights of whoever runs it. It asks only for what is needed.
 type Reader struct {
@@ -59,7 +54,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 	if err != nil {
 		return nil, fmt.Errorf("asking the cluster %s which kinds it serves: %w", config.Host, err)
 	}
-	api, err := newAPI(config, httpClient, mapper, "the user of this context")
+	api, err := newAPI(config, httpClient, mapper, OfUser)
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
 	}
@@ -131,8 +126,6 @@ func (r *Reader) read(ctx context.Context, need check.Need) check.Answer {
 	}
 	answer, err := r.api.ask(ctx, need)
 	switch {
-	case err == nil && answer.Allowed:
-		return r.askForStranger(ctx, need.Review, answer)
 	case err == nil:
 		return answer
 	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
@@ -155,6 +148,16 @@ func (r *Reader) explain(err error) string {
 	return err.Error()
 }
 
+// unknown says why the mapper does not know the kind: it is not served, or the API server that should serve it is down.
+func (r *Reader) unknown(need check.Need) check.Answer {
+	_, err := r.api.resource(need)
+	if err == nil || apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return notServed(need.Kind)
+	}
+	return check.Answer{State: check.Failed, Message: fmt.Sprintf("whether %s of %s is served cannot be told: %s",
+		need.Kind.Kind, need.Kind.GroupVersion(), r.explain(err))}
+}
+
 // resource is the name by which the API server serves the kind, or why it is not read.
 func (r *Reader) resource(need check.Need) (string, *check.Answer) {
 	if need.Kind == (schema.GroupVersionKind{}) {
@@ -163,7 +166,7 @@ func (r *Reader) resource(need check.Need) (string, *check.Answer) {
 	mapping, err := r.mapper.RESTMapping(need.Kind.GroupKind(), need.Kind.Version)
 	switch {
 	case meta.IsNoMatchError(err):
-		return "", new(notServed(need.Kind))
+		return "", new(r.unknown(need))
 	case err != nil:
 		return "", &check.Answer{State: check.Failed, Message: err.Error()}
 	case need.Kind == secretKind:
@@ -172,17 +175,4 @@ func (r *Reader) resource(need check.Need) (string, *check.Answer) {
 		return "", new(clusterScoped(need.Kind))
 	}
 	return mapping.Resource.Resource, nil
-}
-
-// askForStranger asks on behalf of somebody who surely may not: from what the API server says then, a refusal can be
-// read also by who may do everything. Without the right to ask that, the answer stands.
-func (r *Reader) askForStranger(ctx context.Context, review check.Review, own check.Answer) check.Answer {
-	answer, err := r.api.kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
-		Spec: authorizationv1.SubjectAccessReviewSpec{User: stranger, Groups: []string{"system:authenticated"},
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: review.Verb, Group: review.Group, Resource: review.Resource}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return own
-	}
-	return check.Answer{State: check.Known, Allowed: answer.Status.Allowed, Reason: answer.Status.Reason}
 }
