@@ -18,9 +18,12 @@ type succession struct {
 	now      schema.GroupVersion
 }
 
+// beta is the version before v1 of nearly all kinds.
+const beta = "v1beta1"
+
 var successions = []succession{
-	{"extensions", []string{"v1beta1"}, []string{deployment, daemonSet}, appsv1.SchemeGroupVersion},
-	{appsv1.GroupName, []string{"v1beta1", "v1beta2"}, []string{deployment, daemonSet, statefulSet}, appsv1.SchemeGroupVersion},
+	{"extensions", []string{beta}, []string{deployment, daemonSet}, appsv1.SchemeGroupVersion},
+	{appsv1.GroupName, []string{beta, "v1beta2"}, []string{deployment, daemonSet, statefulSet}, appsv1.SchemeGroupVersion},
 	betaOf("coordination.k8s.io", "Lease"),
 	betaOf("discovery.k8s.io", "EndpointSlice"),
 	betaOf("storage.k8s.io", "CSIDriver", "CSINode"),
@@ -32,7 +35,7 @@ var successions = []succession{
 }
 
 func betaOf(group string, kinds ...string) succession {
-	return succession{group, []string{"v1beta1"}, kinds, schema.GroupVersion{Group: group, Version: "v1"}}
+	return succession{group, []string{beta}, kinds, schema.GroupVersion{Group: group, Version: "v1"}}
 }
 
 // current is the kind in the version in which it is read today.
