@@ -48,7 +48,7 @@
     details.hidden = false;
     details.open = true;
     details.scrollIntoView();
-    details.focus({ preventScroll: true }); // not the summary: the key that led here would close it again
+    $("[role=group]", details).focus({ preventScroll: true }); // not the summary: the key that led here would close it again
     return true;
   };
 
