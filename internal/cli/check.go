@@ -29,7 +29,7 @@ func newCheckCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			p, err := from.judge(command.Context())
+			p, _, err := from.judge(command.Context())
 			if err != nil {
 				return err
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archmap/archmap/internal/dump"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // collector is the command collect.
@@ -61,17 +60,13 @@ func (c *collector) run(ctx context.Context) error {
 	if err := c.mayWrite(); err != nil {
 		return err
 	}
-	_, mappings, err := c.from.definitions()
-	if err != nil {
-		return err
-	}
-	read, cluster, err := c.read(ctx)
+	p, read, err := c.from.judge(ctx)
 	if err != nil {
 		return err
 	}
 	var manifest *dump.Manifest
 	write := func(w io.Writer) error {
-		manifest, err = dump.Write(w, read, dump.About{Cluster: cluster, CollectedBy: c.env.version, Mappings: mappings})
+		manifest, err = dump.Write(w, read, dump.About{Cluster: p.Source, CollectedBy: c.env.version, Mappings: p.Mappings})
 		return err
 	}
 	if c.file == toStdout {
@@ -103,28 +98,6 @@ func (c *collector) mayWrite() error {
 		return usagef("%s exists; replace it with --force", c.file)
 	}
 	return nil
-}
-
-// read reads the cluster, or a dump, and says of which cluster that is.
-func (c *collector) read(ctx context.Context) (*observe.Dump, string, error) {
-	if c.from.from == "" {
-		_, read, err := c.from.look(ctx)
-		return read, c.env.contextName(), err
-	}
-	at, err := c.from.time()
-	if err != nil {
-		return nil, "", err
-	}
-	catalogue, err := c.from.catalogue()
-	if err != nil {
-		return nil, "", err
-	}
-	read, info, err := c.from.load(dump.Options{At: at, Needs: catalogue.Needs()})
-	if err != nil {
-		return nil, "", err
-	}
-	c.env.warn(info.Warnings...)
-	return read, info.Cluster, nil
 }
 
 // summarize says what is in the bundle and what is not.

@@ -56,22 +56,19 @@ func (e *env) departures(ctx context.Context, from *source, output *format) erro
 		return err
 	}
 	e.warn(p.Notes()...)
-	found, none := report.ExportDepartures(p), "as documented"
-	unknown := p.Verdict() == report.Unknown
-	if unknown {
-		none += ", as far as it can be seen"
-	}
-	err = e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), none)
-	if err == nil && unknown {
-		return verdictError{exitUnknown}
-	}
-	return err
+	found := report.ExportDepartures(p)
+	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", p.Verdict() == report.Unknown)
 }
 
-// compare reads both sides at the same time.
+// compare tells what has changed from one cluster or dump to another.
 func (e *env) compare(ctx context.Context, from *source, to string, output *format) error {
+	if err := from.prepare(ctx); err != nil {
+		return err
+	}
 	other := *from
-	other.from = to
+	if other.from = to; from.from == stdin && to == stdin {
+		return usagef("standard input can be read only once")
+	}
 	pictures := make([]*report.Picture, 2)
 	group, ctx := errgroup.WithContext(ctx)
 	for i, side := range []*source{from, &other} {
@@ -83,21 +80,32 @@ func (e *env) compare(ctx context.Context, from *source, to string, output *form
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	comparison := report.Compare(pictures[0], pictures[1])
-	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference")
+	comparison, unseen := report.Compare(pictures[0], pictures[1]), false
+	for _, p := range pictures {
+		unseen = unseen || p.Verdict() == report.Unknown
+	}
+	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", unseen)
 }
 
-// printDiff prints differences; none is said in words to people, on the other stream.
-func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string) error {
-	if differences == 0 && output.chosen == formatText {
+// printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was
+// seen, that there are none is not known.
+func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string, unseen bool) error {
+	if unseen {
+		none += ", as far as it can be seen"
+	}
+	switch {
+	case differences == 0 && output.chosen == formatText:
 		fmt.Fprintln(e.ErrOut, none)
-		return nil
+	default:
+		if err := output.write(e.Out, g, data); err != nil {
+			return err
+		}
 	}
-	if err := output.write(e.Out, g, data); err != nil {
-		return err
-	}
-	if differences > 0 {
+	switch {
+	case differences > 0:
 		return verdictError{exitUnhealthy}
+	case unseen:
+		return verdictError{exitUnknown}
 	}
 	return nil
 }

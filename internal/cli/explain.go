@@ -12,7 +12,7 @@ import (
 )
 
 func newExplainCommand(e *env) *cobra.Command {
-	from := &source{env: e}
+	from, output := &source{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "explain COMPONENT",
 		Short: "Tell everything about one component",
@@ -26,6 +26,9 @@ func newExplainCommand(e *env) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: e.completeComponents,
 		RunE: func(command *cobra.Command, args []string) error {
+			if err := output.validate(); err != nil {
+				return err
+			}
 			p, err := from.picture(command.Context())
 			if err != nil {
 				return err
@@ -34,9 +37,13 @@ func newExplainCommand(e *env) *cobra.Command {
 			if m == nil {
 				return usagef("no component is named %q; there are: %s", args[0], strings.Join(report.Names(p), ", "))
 			}
+			if output.chosen != formatText {
+				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
+			}
 			return report.Explain(e.Out, p, m, colours(e.Out))
 		},
 	}
 	from.addAllFlags(command)
+	output.addFlag(command, formatText, formatJSON, formatYAML)
 	return command
 }

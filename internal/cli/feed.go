@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/live"
 	"github.com/archmap/archmap/internal/report"
 )
@@ -23,15 +24,12 @@ func (s *source) addLiveFlags(command *cobra.Command) {
 
 // feed follows the cluster of the context.
 func (s *source) feed(ctx context.Context) (live.Feed, error) {
-	if err := s.validate(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	config, err := s.env.clusterConfig()
 	if err != nil {
 		return nil, err
-	}
-	if s.kind == sourceOperator && len(s.files) > 0 {
-		return nil, usagef("the operator judges the mappings in the cluster: --filename does not go with --source operator")
 	}
 	if s.kind == sourceCluster || len(s.files) > 0 {
 		return s.clusterFeed(config)
@@ -51,10 +49,7 @@ func (s *source) feed(ctx context.Context) (live.Feed, error) {
 // clusterFeed judges the catalogue again whenever something changes.
 func (s *source) clusterFeed(config *rest.Config) (live.Feed, error) {
 	config.Timeout = 0 // of a watch it would be the end
-	catalogue, err := s.catalogue()
-	if err != nil {
-		return nil, err
-	}
+	catalogue := judge.Compile(s.read.architecture, s.read.mappings)
 	return live.NewCluster(config, catalogue, s.env.contextName())
 }
 

@@ -121,7 +121,7 @@ func (e *env) printFindings(set *manifest.Set, findings []lint.Finding, as strin
 		}
 		return lint.WriteSARIF(e.Out, findings, e.version, dir)
 	}
-	if err := lint.WriteText(e.Out, findings); err != nil {
+	if err := lint.WriteText(plain{e.Out}, findings); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(e.ErrOut, "%s, %s, %s in %s and %s\n",

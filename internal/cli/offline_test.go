@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,6 +65,8 @@ func gone(w *world.World) error  { return w.Delete(dns) }
 func TestExitCodes(t *testing.T) {
 	healthy, broken := bundle(t, "overlay-cilium"), bundle(t, "overlay-cilium", crash)
 	missing, elsewhere := bundle(t, "overlay-cilium", gone), bundle(t, "kubeadm")
+	nodes := filepath.Join(t.TempDir(), "nodes.yaml")
+	NewWithT(t).Expect(os.WriteFile(nodes, []byte("apiVersion: v1\nkind: Node\nmetadata: {name: a, creationTimestamp: \"2026-11-22T14:30:00Z\", labels: {kubernetes.azure.com/cluster: x}}\n"), 0o600)).To(Succeed())
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -88,8 +91,13 @@ func TestExitCodes(t *testing.T) {
 		"operator on a dump":         {[]string{"table", "--from", healthy, "--source", "operator"}, 3, "--source operator"},
 		"unknown source":             {[]string{"table", "--source", "guess"}, 3, `"guess"`},
 		"report without a file":      {[]string{"report", "--from", healthy}, 3, "-o FILE"},
-		"mappings that do not exist": {[]string{"check", "--from", healthy, "-f", "nowhere"}, 3, "nowhere"},
+		"mappings that do not exist": {[]string{"check", "--from", healthy, "-f", "nowhere"}, 2, "nowhere"},
 		"no mappings":                {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
+		"time of no dump":            {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name one with --from"},
+		"standard input twice":       {[]string{"diff", "--from", "-", "--to", "-"}, 3, "only once"},
+		"dump and mappings in one":   {[]string{"check", "--from", "-", "-f", "-"}, 3, "only once"},
+		"no such context":            {[]string{"check", "--from", "context:none"}, 3, "no context"},
+		"nothing to compare":         {[]string{"diff", "--from", nodes, "--to", nodes}, 2, "as far as it can be seen"},
 		"help":                       {[]string{"check", "--help"}, 0, "kubectl archmap check"},
 		"version":                    {[]string{"--version"}, 0, "v1.2.3"},
 	} {
@@ -183,6 +191,46 @@ func TestReportFile(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(entries).To(HaveLen(1))
+}
+
+// What is there and no file is written to; what is linked to stays linked to, with the rights that it has.
+func TestReportGoesWhereItIsSent(t *testing.T) {
+	g := NewWithT(t)
+	from, dir := bundle(t, "overlay-cilium"), t.TempDir()
+	target, link, pipe := filepath.Join(dir, "target"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	g.Expect(os.WriteFile(target, nil, 0o640)).To(Succeed())
+	g.Expect(os.Symlink(target, link)).To(Succeed())
+	g.Expect(run("", "report", "--from", from, "-o", link).code).To(BeZero())
+	found, err := os.Lstat(link)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found.Mode().Type()).To(Equal(os.ModeSymlink))
+	found, err = os.Stat(target)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found.Mode()).To(Equal(os.FileMode(0o640)))
+	g.Expect(found.Size()).To(BeNumerically(">", 1000))
+
+	g.Expect(syscall.Mkfifo(pipe, 0o600)).To(Succeed())
+	read := make(chan string, 1)
+	go func() {
+		text, _ := os.ReadFile(pipe)
+		read <- string(text)
+	}()
+	g.Expect(run("", "report", "--from", from, "-o", pipe).code).To(BeZero())
+	g.Eventually(read).Should(Receive(HaveSuffix("</html>\n")))
+}
+
+// Names and messages of clusters and files cannot steer the terminal of whoever reads about them.
+func TestWhatIsToldIsPlain(t *testing.T) {
+	g := NewWithT(t)
+	file := filepath.Join(t.TempDir(), "hostile.yaml")
+	const escape = "\x1b]0;owned\a\u202e"
+	g.Expect(os.WriteFile(file, []byte("apiVersion: architecture.archmap.dev/v1alpha1\nkind: ComponentMapping\nmetadata: {name: \"\\e]0;owned\\a\\u202e\"}\n"), 0o600)).To(Succeed())
+	for _, args := range [][]string{{"lint", "-f", file}, {"check", "-f", file}, {"explain", escape, "--from", file}, {"check", "--from", escape}} {
+		got := run("", args...)
+		g.Expect(got.out+got.errors).NotTo(ContainSubstring("\x1b"), "%q", args)
+		g.Expect(got.out+got.errors).NotTo(ContainSubstring("\u202e"), "%q", args)
+		g.Expect(got.code).NotTo(BeZero(), "%q", args)
+	}
 }
 
 // A dump may come through a pipe.

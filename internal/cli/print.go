@@ -4,12 +4,9 @@
 package cli
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -90,26 +87,4 @@ func (f *format) write(w io.Writer, g report.Grid, data any) error {
 		return err
 	}
 	return f.writeGrid(w, g)
-}
-
-// writeFile writes a file in one go: it is there whole, or as it was.
-func writeFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-		}
-	}()
-	buffered := bufio.NewWriter(file)
-	if err := write(buffered); err != nil {
-		return err
-	}
-	if err := errors.Join(buffered.Flush(), file.Chmod(mode), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }

@@ -33,6 +33,7 @@ type progress struct {
 
 // newProgress begins to tell; end must be called.
 func newProgress(out io.Writer, what string) *progress {
+	out = raw(out) // on a terminal a line is cleared again
 	p := &progress{out: out, what: what, inPlace: terminal(out), ended: make(chan struct{})}
 	p.telling.Go(p.run)
 	return p

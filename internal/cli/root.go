@@ -37,6 +37,8 @@ type env struct {
 func Run(args []string, streams genericiooptions.IOStreams, version string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the program whatever hangs
+	streams.ErrOut = plain{streams.ErrOut}
 	e := &env{IOStreams: streams, flags: newConfigFlags(version), version: version, now: time.Now}
 	root := newRootCommand(e)
 	root.SetArgs(args)

@@ -48,6 +48,16 @@ type source struct {
 	from  string
 	files []string
 	at    string
+
+	// read are the definitions once they were read: standard input can be read only once.
+	read *definitions
+}
+
+// definitions are what is judged.
+type definitions struct {
+	// architecture is nil when the reader's own files hold none.
+	architecture *v1alpha1.ClusterArchitecture
+	mappings     []v1alpha1.ComponentMapping
 }
 
 // addFlags adds the flags of commands that judge the cluster or a dump themselves.
@@ -72,30 +82,41 @@ func (s *source) addKindFlag(command *cobra.Command) {
 	_ = command.RegisterFlagCompletionFunc("source", cobra.FixedCompletions(sourceKinds, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (s *source) validate() error {
-	if !slices.Contains(sourceKinds, s.kind) {
+// prepare finds mistakes in the flags, and reads the definitions.
+func (s *source) prepare(ctx context.Context) error {
+	inputs := slices.DeleteFunc(append([]string{s.from}, s.files...), func(path string) bool { return path != stdin })
+	switch {
+	case !slices.Contains(sourceKinds, s.kind):
 		return usagef("unknown source %q; choose one of: %s", s.kind, strings.Join(sourceKinds, ", "))
+	case s.kind == sourceOperator && (s.from != "" && !s.isContext() || len(s.files) > 0):
+		return usagef("--source operator shows what the operator keeps; it does not go with a dump or with --filename")
+	case s.at != "" && (s.from == "" || s.isContext()):
+		return usagef("--at is the time of a dump: name one with --from")
+	case len(inputs) > 1:
+		return usagef("standard input can be read only once")
+	case s.read != nil:
+		return nil
 	}
-	return nil
+	read, err := within(ctx, func(context.Context) (*definitions, error) { return s.definitions() })
+	s.read = read
+	return err
 }
+
+// stdin is the path that means standard input.
+const stdin = "-"
 
 // picture is what the command is about.
 func (s *source) picture(ctx context.Context) (*report.Picture, error) {
-	if name, found := strings.CutPrefix(s.from, contextPrefix); found {
-		other, err := s.ofContext(name)
-		if err != nil {
-			return nil, err
-		}
-		return other.picture(ctx)
-	}
-	if err := s.validate(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
-	if s.kind == sourceOperator && (s.from != "" || len(s.files) > 0) {
-		return nil, usagef("--source operator shows what the operator keeps; it does not go with --from or --filename")
+	s, err := s.resolve()
+	if err != nil {
+		return nil, err
 	}
 	if s.from != "" || len(s.files) > 0 || s.kind == sourceCluster {
-		return s.judge(ctx)
+		p, _, err := s.look(ctx)
+		return p, err
 	}
 	config, err := s.env.clusterConfig()
 	if err != nil {
@@ -105,13 +126,36 @@ func (s *source) picture(ctx context.Context) (*report.Picture, error) {
 	var none noOperatorError
 	switch {
 	case s.kind == sourceAuto && (errors.As(err, &none) || err == nil && !life.alive):
-		return s.judge(ctx)
+		p, _, err := s.look(ctx)
+		return p, err
 	case err != nil:
 		return nil, err
 	}
 	s.env.warn(life.warnings()...)
 	p.Source = s.env.contextName()
 	return p, nil
+}
+
+// judge judges the definitions itself, and also returns what was read of the dump or of the cluster.
+func (s *source) judge(ctx context.Context) (*report.Picture, *observe.Dump, error) {
+	if err := s.prepare(ctx); err != nil {
+		return nil, nil, err
+	}
+	s, err := s.resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.look(ctx)
+}
+
+func (s *source) isContext() bool { return strings.HasPrefix(s.from, contextPrefix) }
+
+// resolve makes of the cluster of another context that of the current one.
+func (s *source) resolve() (*source, error) {
+	if !s.isContext() {
+		return s, nil
+	}
+	return s.ofContext(strings.TrimPrefix(s.from, contextPrefix))
 }
 
 // ofContext is the same about the cluster of another context.
@@ -125,53 +169,53 @@ func (s *source) ofContext(name string) (*source, error) {
 	return &other, nil
 }
 
-// judge judges the catalogue on the dump, or on the cluster as it is now.
-func (s *source) judge(ctx context.Context) (*report.Picture, error) {
-	if s.from == "" {
-		p, _, err := s.look(ctx)
-		return p, err
-	}
-	at, err := s.time()
-	if err != nil {
-		return nil, err
-	}
-	catalogue, err := s.catalogue()
-	if err != nil {
-		return nil, err
-	}
-	loaded, info, err := s.load(dump.Options{At: at, Needs: catalogue.Needs()})
-	if err != nil {
-		return nil, err
-	}
-	s.env.warn(info.Warnings...)
-	return pictureOf(catalogue.Judge(loaded), cmp.Or(info.Cluster, s.from)), nil
-}
-
-func (s *source) load(o dump.Options) (*observe.Dump, *dump.Info, error) {
-	progress := newProgress(s.env.ErrOut, "Reading the dump, MiB")
-	defer progress.end()
-	o.Progress = func(read, all int64) { progress.tell(int(read>>20), int(all>>20)) }
-	return dump.Load(s.from, s.env.In, o)
-}
-
-// look judges the catalogue on the cluster of the context, and also returns what was read of it.
+// look reads the dump or the cluster, as far as it is needed, and judges it.
 func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, error) {
-	catalogue, err := s.catalogue()
+	catalogue := judge.Compile(s.read.architecture, s.read.mappings)
+	name, reader, err := s.open(ctx, catalogue)
 	if err != nil {
 		return nil, nil, err
 	}
-	progress := newProgress(s.env.ErrOut, "Reading the cluster")
-	defer progress.end()
-	reader, err := s.env.newReader(ctx)
-	if err != nil {
-		return nil, nil, err
+	if live, ok := reader.(*observe.Reader); ok {
+		progress := newProgress(s.env.ErrOut, "Reading the cluster")
+		defer progress.end()
+		live.Progress = progress.tell
 	}
-	reader.Progress = progress.tell
 	verdicts, read, err := catalogue.Look(ctx, reader)
 	if err != nil {
 		return nil, nil, err
 	}
-	return pictureOf(verdicts, s.env.contextName()), read, nil
+	return verdicts.Picture(name), read, nil
+}
+
+// open makes a reader of the dump or of the cluster, and says what people call it.
+func (s *source) open(ctx context.Context, catalogue *judge.Catalogue) (string, judge.Reader, error) {
+	if s.from == "" {
+		reader, err := s.env.newReader(ctx)
+		return s.env.contextName(), reader, err
+	}
+	at, err := s.time()
+	if err != nil {
+		return "", nil, err
+	}
+	loaded, info, err := s.load(ctx, dump.Options{At: at, Needs: catalogue.Needs()})
+	if err != nil {
+		return "", nil, err
+	}
+	s.env.warn(info.Warnings...)
+	return cmp.Or(info.Cluster, s.from), loaded, nil
+}
+
+func (s *source) load(ctx context.Context, o dump.Options) (*observe.Dump, *dump.Info, error) {
+	progress := newProgress(s.env.ErrOut, "Reading the dump, MiB")
+	defer progress.end()
+	o.Progress = func(read, all int64) { progress.tell(int(read>>20), int(all>>20)) }
+	var info *dump.Info
+	loaded, err := within(ctx, func(context.Context) (loaded *observe.Dump, err error) {
+		loaded, info, err = dump.Load(s.from, s.env.In, o)
+		return loaded, err
+	})
+	return loaded, info, err
 }
 
 // warn tells what a reader of the output must know.
@@ -182,65 +226,47 @@ func (e *env) warn(warnings ...string) {
 }
 
 // documentation is the catalogue alone, without a cluster.
-func (s *source) documentation(context.Context) (*report.Picture, error) {
-	architecture, mappings, err := s.definitions()
-	if err != nil {
+func (s *source) documentation(ctx context.Context) (*report.Picture, error) {
+	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
-	p := &report.Picture{Mappings: mappings, Source: "documentation", ObservedAt: s.env.now()}
-	if architecture != nil {
-		p.Architecture = *architecture
+	p := &report.Picture{Mappings: s.read.mappings, Source: "documentation", ObservedAt: s.env.now()}
+	if s.read.architecture != nil {
+		p.Architecture = *s.read.architecture
 	}
 	return p, nil
 }
 
-func (s *source) catalogue() (*judge.Catalogue, error) {
-	architecture, mappings, err := s.definitions()
-	if err != nil {
-		return nil, err
-	}
-	return judge.Compile(architecture, mappings), nil
-}
-
-// definitions are what is judged: the reader's own files, or else the built-in catalogue of AKS. The architecture
-// is nil when the files hold none.
-func (s *source) definitions() (*v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping, error) {
+// definitions are the reader's own files, or else the built-in catalogue of AKS.
+func (s *source) definitions() (*definitions, error) {
 	if len(s.files) == 0 {
 		loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return &loaded.Architectures[0], loaded.Mappings, nil
+		return &definitions{&loaded.Architectures[0], loaded.Mappings}, nil
 	}
 	set, err := manifest.Read(s.files, s.env.In)
-	if err == nil {
-		err = set.Err()
+	if err != nil {
+		return nil, err
 	}
-	switch {
+	switch err := set.Err(); {
 	case err != nil:
-		return nil, nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
+		return nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
 	case len(set.Mappings) == 0:
-		return nil, nil, usagef("no ComponentMapping in %s", strings.Join(s.files, ", "))
+		return nil, usagef("no ComponentMapping in %s", strings.Join(s.files, ", "))
 	case len(set.Architectures) > 1:
-		return nil, nil, usagef("there are %d ClusterArchitectures in %s; only one can be judged at a time",
+		return nil, usagef("there are %d ClusterArchitectures in %s; only one can be judged at a time",
 			len(set.Architectures), strings.Join(s.files, ", "))
 	}
-	var mappings []v1alpha1.ComponentMapping
+	own := &definitions{}
 	for _, m := range set.Mappings {
-		mappings = append(mappings, *m.Value)
+		own.mappings = append(own.mappings, *m.Value)
 	}
-	if len(set.Architectures) == 0 {
-		return nil, mappings, nil
+	if len(set.Architectures) > 0 {
+		own.architecture = set.Architectures[0].Value
 	}
-	return set.Architectures[0].Value, mappings, nil
-}
-
-func pictureOf(v *judge.Verdicts, source string) *report.Picture {
-	p := &report.Picture{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
-	if v.Architecture != nil {
-		p.Architecture = *v.Architecture
-	}
-	return p
+	return own, nil
 }
 
 // time is --at.

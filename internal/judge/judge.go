@@ -14,6 +14,7 @@ import (
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/report"
 )
 
 // Catalogue is mappings and, perhaps, the architecture that takes them in, ready to be judged.
@@ -70,6 +71,15 @@ type Verdicts struct {
 	Wants []check.Need
 	// At is when the cluster was seen like this.
 	At time.Time
+}
+
+// Picture is the verdicts on the cluster that people call source.
+func (v *Verdicts) Picture(source string) *report.Picture {
+	p := &report.Picture{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
+	if v.Architecture != nil {
+		p.Architecture = *v.Architecture
+	}
+	return p
 }
 
 // Judge looks once. As nobody can know for how long things have been as they are, no grace period is granted: what

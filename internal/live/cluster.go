@@ -80,7 +80,7 @@ func (c *Cluster) follow(ctx context.Context, follower *judge.Follower, news *ne
 	for {
 		verdicts, next := follower.Judge(news.take())
 		if camera.last != nil || complete(verdicts) || time.Since(began) > patience {
-			camera.take(pictureOf(verdicts, c.source))
+			camera.take(verdicts.Picture(c.source))
 		}
 		most := freshness
 		if camera.last == nil {
@@ -102,14 +102,6 @@ func complete(v *judge.Verdicts) bool {
 		}
 	}
 	return true
-}
-
-func pictureOf(v *judge.Verdicts, source string) *report.Picture {
-	p := &report.Picture{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
-	if v.Architecture != nil {
-		p.Architecture = *v.Architecture
-	}
-	return p
 }
 
 // news collects who sees something new.

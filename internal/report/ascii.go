@@ -76,7 +76,7 @@ func (a *plotter) mark(s State) string {
 
 // plain replaces what is no ASCII, where that is asked for.
 func (a *plotter) plain(s string) string {
-	s = clean(s)
+	s = Clean(s)
 	if !a.Plain {
 		return s
 	}

@@ -79,7 +79,7 @@ func (a artist) subtitle() string {
 		return "as documented"
 	}
 	var parts []string
-	if v := clean(a.Architecture.Status.KubernetesVersion); v != "" {
+	if v := Clean(a.Architecture.Status.KubernetesVersion); v != "" {
 		parts = append(parts, "Kubernetes "+v)
 	}
 	if a.isElsewhere() {
@@ -279,7 +279,7 @@ const differsMark = " ≠"
 // Describe tells a diagram in sentences, for those who cannot see it.
 func (d Diagram) Describe() string {
 	var out strings.Builder
-	out.WriteString(clean(d.Subtitle) + ".")
+	out.WriteString(Clean(d.Subtitle) + ".")
 	for _, g := range d.Groups {
 		g.describe(&out)
 	}
@@ -287,13 +287,13 @@ func (d Diagram) Describe() string {
 }
 
 func (g Group) describe(out *strings.Builder) {
-	title := clean(g.Title)
+	title := Clean(g.Title)
 	if g.Note != "" {
-		title += " (" + clean(g.Note) + ")"
+		title += " (" + Clean(g.Note) + ")"
 	}
 	var boxes []string
 	for _, b := range g.Boxes {
-		text := clean(b.Title)
+		text := Clean(b.Title)
 		if b.State != "" {
 			text += " " + b.State.Word()
 		}

@@ -4,6 +4,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -202,7 +203,11 @@ func Compare(from, to *Picture) Comparison {
 // cluster compares the clusters as wholes. That one is unhealthy follows from its components.
 func (x *Comparison) cluster(from, to *Picture) {
 	const name = "cluster"
-	x.note(name, "Kubernetes", VersionChanged, x.From.KubernetesVersion, x.To.KubernetesVersion)
+	kind := VersionChanged
+	if x.From.KubernetesVersion == "" || x.To.KubernetesVersion == "" {
+		kind = NotComparable
+	}
+	x.note(name, "Kubernetes", kind, cmp.Or(x.From.KubernetesVersion, Unknown.Word()), cmp.Or(x.To.KubernetesVersion, Unknown.Word()))
 	if !from.judged() || !to.judged() {
 		return
 	}

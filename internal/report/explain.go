@@ -70,7 +70,7 @@ func (e *explanation) text(s string) { e.hang("  ", s) }
 // hang writes a text whose further lines stand below its first.
 func (e *explanation) hang(first, s string) {
 	indent := strings.Repeat(" ", width(first))
-	for i, l := range wrap(clean(s), proseWidth-width(first), 0) {
+	for i, l := range wrap(Clean(s), proseWidth-width(first), 0) {
 		if i == 0 {
 			e.line(first + l)
 		} else {
@@ -94,7 +94,7 @@ func (e *explanation) paint(s State, text string) string {
 }
 
 func (e *explanation) headline() {
-	e.line(clean(e.Name) + ": " + clean(e.Spec.Component))
+	e.line(Clean(e.Name) + ": " + Clean(e.Spec.Component))
 	since := ""
 	if age := e.age(e.since()); age != "" {
 		since = " for " + age + ", since " + stamp(e.since())
@@ -173,7 +173,7 @@ func (e *explanation) check(c checkView) {
 	if age := e.age(c.LastTransitionTime.Time); age != "" {
 		since = " (" + age + ")"
 	}
-	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + clean(c.short) + ": " + e.paint(c.state, c.words()) + since)
+	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + Clean(c.short) + ": " + e.paint(c.state, c.words()) + since)
 	e.hang("      ", c.reasoned())
 	if v := strings.TrimSpace(c.Image + " " + c.Version); v != "" {
 		e.hang("      ", v)
@@ -204,7 +204,7 @@ func (e *explanation) advice() {
 		for _, a := range list {
 			e.hang("  - ", strings.TrimSpace(string(a.Type)+" "+a.Date)+": "+a.Message)
 			if a.URL != "" {
-				e.line("    " + clean(string(a.URL)))
+				e.line("    " + Clean(string(a.URL)))
 			}
 		}
 	}

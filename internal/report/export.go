@@ -22,12 +22,17 @@ func Export(p *Picture) *metav1.List {
 		list.Items = append(list.Items, runtime.RawExtension{Object: a})
 	}
 	for _, c := range p.components() {
-		m := c.DeepCopy()
-		m.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(mappingKind))
-		m.ManagedFields = nil
-		list.Items = append(list.Items, runtime.RawExtension{Object: m})
+		list.Items = append(list.Items, runtime.RawExtension{Object: ExportMapping(c.ComponentMapping)})
 	}
 	return list
+}
+
+// ExportMapping is one of the mappings of Export.
+func ExportMapping(m *v1alpha1.ComponentMapping) *v1alpha1.ComponentMapping {
+	m = m.DeepCopy()
+	m.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(mappingKind))
+	m.ManagedFields = nil
+	return m
 }
 
 const (
@@ -52,7 +57,7 @@ func ObjectNames(p *Picture) []string {
 }
 
 func resourceName(resource, name string) string {
-	return resource + "." + v1alpha1.GroupVersion.Group + "/" + clean(name)
+	return resource + "." + v1alpha1.GroupVersion.Group + "/" + Clean(name)
 }
 
 func (p *Picture) hasArchitecture() bool { return p.Architecture.Name != "" || p.judged() }

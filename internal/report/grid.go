@@ -46,14 +46,14 @@ func (g Grid) Text(w io.Writer, colour bool) error {
 	}
 	for _, r := range g.Rows {
 		for i, c := range r {
-			widths[i] = max(widths[i], width(clean(c.Text)))
+			widths[i] = max(widths[i], width(Clean(c.Text)))
 		}
 	}
 	var out strings.Builder
 	for _, r := range append([][]Cell{header}, g.Rows...) {
 		var line strings.Builder
 		for i, c := range r {
-			text := clean(c.Text)
+			text := Clean(c.Text)
 			gap := widths[i] - width(text)
 			if colour && c.State != "" && text != "" {
 				text = c.State.colour(text)
@@ -66,7 +66,7 @@ func (g Grid) Text(w io.Writer, colour bool) error {
 		if i == 0 {
 			out.WriteString("\n")
 		}
-		for _, l := range wrap(clean(n), proseWidth, 0) {
+		for _, l := range wrap(Clean(n), proseWidth, 0) {
 			out.WriteString(l + "\n")
 		}
 	}
@@ -117,7 +117,7 @@ func (g Grid) CSV(w io.Writer) error {
 			if c.Exact != "" {
 				record[i] = c.Exact
 			}
-			if record[i] = clean(record[i]); strings.HasPrefix(record[i], "=") || strings.ContainsAny(firstByte(record[i]), "+-@") {
+			if record[i] = Clean(record[i]); strings.HasPrefix(record[i], "=") || strings.ContainsAny(firstByte(record[i]), "+-@") {
 				record[i] = "'" + record[i]
 			}
 		}

@@ -41,7 +41,7 @@ func pageFile(name string) string {
 
 // isolate shows any text so that its direction does not touch that of the text around it.
 func isolate(value any) template.HTML {
-	return template.HTML("<bdi>" + html.EscapeString(clean(fmt.Sprint(value))) + "</bdi>") //nolint:gosec // it is escaped
+	return template.HTML("<bdi>" + html.EscapeString(Clean(fmt.Sprint(value))) + "</bdi>") //nolint:gosec // it is escaped
 }
 
 // HTMLOptions say what the page can do.
@@ -93,7 +93,7 @@ func pageTitle(p *Picture) string {
 		title = verdictWord(p.Verdict()) + ": not " + p.platform().short + ":"
 	}
 	if p.Source != "" {
-		title += " " + clean(p.Source)
+		title += " " + Clean(p.Source)
 	}
 	return title
 }
@@ -254,7 +254,7 @@ func (p *Picture) linkTo(name string) componentLink {
 }
 
 func (c component) link() componentLink {
-	return componentLink{ID: componentID(c.Name), Title: cmp.Or(strings.TrimSpace(clean(c.Spec.Component)), c.Name)}
+	return componentLink{ID: componentID(c.Name), Title: cmp.Or(strings.TrimSpace(Clean(c.Spec.Component)), c.Name)}
 }
 
 // componentID is a name as the id of an element, and as the fragment of an address.
@@ -274,7 +274,7 @@ func componentID(name string) string {
 func (p *Picture) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
-		componentLink: c.link(), Name: clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
+		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
 		StateOrder: slices.Index(States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: c.Spec.Presence == v1alpha1.PresenceOptional,
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
@@ -283,7 +283,7 @@ func (p *Picture) componentView(c component, words platform) componentView {
 		Evidence: evidenceWords[c.Status.Evidence], SourceURL: webAddress(doc.Source.URL), Since: c.since(), SinceSort: c.since().Unix(),
 		OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.conditions(),
 	}
-	v.Text = clean(strings.Join([]string{
+	v.Text = Clean(strings.Join([]string{
 		c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word(),
 	}, " "))
 	for _, variant := range c.Spec.Variants {

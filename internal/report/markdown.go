@@ -17,7 +17,7 @@ var inMarkdown = strings.NewReplacer(
 
 // markdown writes any text as plain text of Markdown.
 func markdown(s string) string {
-	s = escapeUnderscores(inMarkdown.Replace(strings.TrimSpace(clean(s))))
+	s = escapeUnderscores(inMarkdown.Replace(strings.TrimSpace(Clean(s))))
 	if s == "" {
 		return ""
 	}
@@ -49,7 +49,7 @@ func escapeUnderscores(s string) string {
 
 // code writes a name as code, unless it holds what code cannot.
 func code(s string) string {
-	s = strings.TrimSpace(clean(s))
+	s = strings.TrimSpace(Clean(s))
 	if s == "" || strings.ContainsAny(s, "`|") {
 		return markdown(s)
 	}

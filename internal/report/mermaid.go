@@ -127,7 +127,7 @@ func (m *mermaid) classes(d Diagram) {
 // HTML is written as a number.
 func mermaidText(s string) string {
 	var out strings.Builder
-	for _, r := range clean(s) {
+	for _, r := range Clean(s) {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune(" .,:/()+-✓✗↻∅◐◌–≠…", r) {
 			out.WriteRune(r)
 		} else {

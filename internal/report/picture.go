@@ -168,9 +168,9 @@ func counts(components []component) map[State]int {
 // Summary is the picture in one line: unhealthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41 components present
 // (31 healthy, 1 unhealthy), 9 absent.
 func Summary(p *Picture) string {
-	parts := []string{strings.TrimSpace(p.platform().short + " " + clean(p.Architecture.Status.KubernetesVersion))}
+	parts := []string{strings.TrimSpace(p.platform().short + " " + Clean(p.Architecture.Status.KubernetesVersion))}
 	if p.isElsewhere() {
-		parts = []string{"not " + p.platform().short, strings.TrimSpace(someplace.short + " " + clean(p.Architecture.Status.KubernetesVersion))}
+		parts = []string{"not " + p.platform().short, strings.TrimSpace(someplace.short + " " + Clean(p.Architecture.Status.KubernetesVersion))}
 	}
 	if ready, total := p.nodes(); total > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, plural(int(total), "node")))

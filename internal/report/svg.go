@@ -42,7 +42,7 @@ func (d Diagram) svg(style string) string {
 	s := sketch{y: svgMargin}
 	s.text(svgMargin, s.y+16, "title", d.Title)
 	s.y += 26
-	for _, l := range wrap(clean(d.Subtitle), 140, 0) {
+	for _, l := range wrap(Clean(d.Subtitle), 140, 0) {
 		s.text(svgMargin, s.y+14, "note", l)
 		s.y += 20
 	}
@@ -57,7 +57,7 @@ func (d Diagram) svg(style string) string {
 		svgWidth, height, svgEscape(d.Title), svgEscape(d.Describe()), style, svgWidth, height, s.out.String())
 }
 
-func svgEscape(s string) string { return html.EscapeString(clean(s)) }
+func svgEscape(s string) string { return html.EscapeString(Clean(s)) }
 
 // sketch draws from the top down.
 type sketch struct {
@@ -136,7 +136,7 @@ type svgLineText struct{ class, text string }
 func (b Box) svgLines() []svgLineText {
 	var lines []svgLineText
 	add := func(class, text string, columns, most int) {
-		for _, l := range wrap(clean(text), columns, most) {
+		for _, l := range wrap(Clean(text), columns, most) {
 			lines = append(lines, svgLineText{class, l})
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// clean makes a text of a cluster fit to be shown in one line: what would move a terminal's cursor, break an
+// Clean makes a text of a cluster fit to be shown in one line: what would move a terminal's cursor, break an
 // XML document or turn the direction of the text around it is no text.
-func clean(s string) string {
+func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

@@ -27,7 +27,7 @@ var platforms = map[string]platform{
 }
 
 func (p *Picture) platform() platform {
-	name := clean(p.Architecture.Spec.Platform)
+	name := Clean(p.Architecture.Spec.Platform)
 	if known, ok := platforms[name]; ok {
 		return known
 	}
