@@ -47,7 +47,7 @@ var examples = []example{
 
 var everything = map[string]string{
 	"check.txt":           "check",
-	"check-wide.md":       "check -o markdown",
+	"check.md":            "check -o markdown",
 	"explain-coredns.txt": "explain coredns",
 	"explain-disk.txt":    "explain azure-disk-csi",
 	"diff.txt":            "diff",

@@ -6,10 +6,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -57,7 +59,7 @@ func (e *env) departures(ctx context.Context, from *source, output *format) erro
 	}
 	e.warn(p.Notes()...)
 	found := report.ExportDepartures(p)
-	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", p.Verdict() == report.Unknown)
+	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(p))
 }
 
 // compare tells what has changed from one cluster or dump to another.
@@ -80,11 +82,13 @@ func (e *env) compare(ctx context.Context, from *source, to string, output *form
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	comparison, unseen := report.Compare(pictures[0], pictures[1]), false
-	for _, p := range pictures {
-		unseen = unseen || p.Verdict() == report.Unknown
-	}
-	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", unseen)
+	comparison := report.Compare(pictures[0], pictures[1])
+	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(pictures, hides))
+}
+
+// hides says that something cannot be seen in the picture.
+func hides(p *report.Picture) bool {
+	return slices.ContainsFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
 }
 
 // printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was
