@@ -34,7 +34,8 @@ func newRBACCommand(e *env) *cobra.Command {
 		Long: "Print the least ClusterRole with which everything that the given mappings name can be read, and which of them needs\n" +
 			"each rule. No cluster is asked, and nothing is applied.\n\n" +
 			"For the operator it carries the label that adds it to what the operator may look at: once it is applied, nothing else\n" +
-			"has to be done. For a user it is what check, collect and the other commands of the plugin need; bind it with --subject.\n\n" +
+			"has to be done. For a user it is what check, collect and the other commands need that look once; bind it with --subject.\n" +
+			"serve watches, as the operator does; where there is an operator, reading its own two kinds is enough.\n\n" +
 			"How the API server names a kind in rules follows from the kind's name. Where it does not, put the\n" +
 			"CustomResourceDefinition among the files.",
 		Example: `  # Let the operator see what these mappings name
