@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -222,7 +223,11 @@ func object(g Gomega, text string) client.Object {
 // What support need not see is not in a bundle, wherever it was.
 func TestBundleHoldsNothingPrivate(t *testing.T) {
 	g := NewWithT(t)
-	const subscription = "8f1c2f0a-1111-4222-8333-444455556666"
+	const (
+		subscription = "8f1c2f0a-1111-4222-8333-444455556666"
+		network      = "8f1c2f0a-2222-4222-8333-444455556666"
+		identity     = "8f1c2f0a-3333-4222-8333-444455556666"
+	)
 	d := &observe.Dump{
 		Time: time.Date(2026, 10, 2, 14, 30, 0, 123456789, time.UTC),
 		Objects: []client.Object{
@@ -245,12 +250,17 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 		Reads: []observe.Read{
 			{Need: check.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: check.NotPermitted,
 				Message: `user "hidden-22@example.com" may not`},
+			{Need: check.Need{Path: "/readyz"}, State: check.Failed, Message: "kept in " + network},
 		},
 		Responses: map[string]check.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
 		Reviews:   map[check.Review]observe.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
 	}
 	node := d.Objects[len(d.Objects)-1].(*corev1.Node)
 	node.Name, node.Spec.ProviderID = "n", "azure:///subscriptions/"+subscription+"/resourceGroups/kept"
+	node.Labels = map[string]string{
+		"kubernetes.azure.com/network-subscription": network, "kubernetes.azure.com/podnetwork-subscription": strings.ToUpper(network),
+		"kubernetes.azure.com/kubelet-identity-client-id": identity, "example.com/tenant-id": "hidden-25", "note": "of-" + network,
+	}
 	_, mappings := shipped(g)
 
 	var out, again bytes.Buffer
@@ -259,7 +269,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	_, err = dump.Write(&again, d, dump.About{Cluster: "c", CollectedBy: "v1", Mappings: mappings})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.Bytes()).To(Equal(out.Bytes()), "the same gives the same")
-	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`))
+	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`, HavePrefix("GET /readyz: kept in 0000")))
 
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())
@@ -268,7 +278,16 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 		all.WriteString(name + "\n")
 		all.Write(text)
 	}
-	g.Expect(all.String()).NotTo(Or(ContainSubstring("hidden"), ContainSubstring(subscription), ContainSubstring("example.com\"")))
+	g.Expect(strings.ToLower(all.String())).NotTo(Or(ContainSubstring("hidden"), ContainSubstring("8f1c2f0a"), ContainSubstring("example.com\"")))
+	written := &corev1.Node{}
+	g.Expect(yaml.Unmarshal(members(g, path)["archmap-bundle/objects/Node.v1.yaml"], written)).To(Succeed())
+	g.Expect(written.Labels).To(HaveLen(len(node.Labels)))
+	for _, value := range written.Labels {
+		g.Expect(validation.IsValidLabelValue(value)).To(BeEmpty(), value)
+	}
+	g.Expect(written.Labels["kubernetes.azure.com/network-subscription"]).To(
+		And(Equal(written.Labels["kubernetes.azure.com/podnetwork-subscription"]), Not(ContainSubstring(written.Labels["kubernetes.azure.com/kubelet-identity-client-id"])),
+			Equal(strings.TrimPrefix(written.Labels["note"], "of-"))), "the same stays the same")
 	for _, kept := range []string{
 		"last-updated: kept", "status: kept", "url: https://(removed)@kept/path?a=kept&sig=(removed)&b=kept", "resourceGroups/kept", "AccountName=kept",
 		"kept.io/a@sha256:0123", "system:kept", "k8s-app: kept", "ready: true", "exitCode: 1", "message: kept", `"body": "kept"`,

@@ -24,10 +24,11 @@ type redactor struct {
 	// words are all that the expressions of the mappings mention: annotations and keys of ConfigMaps that are not
 	// among them are not read.
 	words sets.Set[string]
+	ids   ids
 }
 
-func newRedactor(mappings []v1alpha1.ComponentMapping) *redactor {
-	r := &redactor{words: sets.New[string]()}
+func newRedactor(mappings []v1alpha1.ComponentMapping, known ids) *redactor {
+	r := &redactor{words: sets.New[string](), ids: known}
 	for i := range mappings {
 		spec := &mappings[i].Spec
 		r.learn(spec.Checks)
@@ -167,6 +168,8 @@ func (r *redactor) fields(value any) any {
 			switch {
 			case inner == nil, slices.Contains(dropped, name):
 				delete(v, name)
+			case isText && text != "" && identifies.MatchString(name):
+				v[name] = r.ids.stand(text)
 			case isText && text != "" && confidential.MatchString(name):
 				v[name] = removed
 			default:
@@ -178,7 +181,7 @@ func (r *redactor) fields(value any) any {
 			v[i] = r.fields(v[i])
 		}
 	case string:
-		return redactText(v)
+		return r.text(v)
 	}
 	return value
 }
@@ -188,7 +191,6 @@ var private = []struct {
 	pattern *regexp.Regexp
 	instead string
 }{
-	{regexp.MustCompile(`(?i)(/subscriptions/)[0-9a-f]{8}-[0-9a-f-]{27}`), "${1}00000000-0000-0000-0000-000000000000"},
 	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), removed},
 	{regexp.MustCompile(`(?i)\b(bearer|basic) [A-Za-z0-9._~+/=-]{16,}`), "${1} " + removed},
 	{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@"']+@`), "${1}" + removed + "@"},
@@ -197,18 +199,19 @@ var private = []struct {
 	{regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b`), "(somebody)"},
 }
 
-// redactText leaves out of a text what identifies or lets in somebody.
-func redactText(text string) string {
+// text leaves out of a text what identifies or lets in somebody.
+func (r *redactor) text(text string) string {
+	text = r.ids.replace(text)
 	for _, p := range private {
 		text = p.pattern.ReplaceAllString(text, p.instead)
 	}
 	return text
 }
 
-// redactBody leaves out what the API server answered when objects were asked for.
-func redactBody(path, body string) string {
+// body leaves out what the API server answered when objects were asked for.
+func (r *redactor) body(path, body string) string {
 	if strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/apis/") {
 		return fmt.Sprintf("%s: an object", removed)
 	}
-	return redactText(body)
+	return r.text(body)
 }

@@ -46,11 +46,17 @@ const bundleDir = "archmap-bundle"
 // Write writes a bundle: what was read of a cluster, without what support need not see. The same dump gives the same
 // bytes.
 func Write(w io.Writer, d *observe.Dump, about About) (*Manifest, error) {
-	files, objects, err := objectFiles(d.Objects, newRedactor(about.Mappings))
+	objects, err := contents(d.Objects)
 	if err != nil {
 		return nil, err
 	}
-	m := newManifest(d, about, objects)
+	r := newRedactor(about.Mappings, idsIn(d, objects, about.Cluster))
+	files, err := objectFiles(objects, r)
+	if err != nil {
+		return nil, err
+	}
+	m := newManifest(d, about, r)
+	m.Objects = len(objects)
 	manifest, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, err
@@ -87,35 +93,39 @@ func (a *archiver) add(name string, content []byte) {
 	}
 }
 
-// objectFiles are the objects as YAML, a file for each kind and namespace.
-func objectFiles(objects []client.Object, r *redactor) (map[string][]byte, int, error) {
+// contents are copies of the objects without types, in order.
+func contents(objects []client.Object) ([]map[string]any, error) {
 	objects = lastOfEach(objects)
 	slices.SortStableFunc(objects, func(a, b client.Object) int {
 		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
 	})
-	files := map[string]*bytes.Buffer{}
+	out := make([]map[string]any, 0, len(objects))
 	for _, o := range objects {
 		kind := kindOf(o)
 		content, err := contentOf(o)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s %s: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
+			return nil, fmt.Errorf("%s %s: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
 		}
 		content["apiVersion"], content["kind"] = kind.GroupVersion().String(), kind.Kind
+		out = append(out, content)
+	}
+	return out, nil
+}
+
+// objectFiles are the objects as YAML, a file for each kind and namespace.
+func objectFiles(objects []map[string]any, r *redactor) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, content := range objects {
+		o := &unstructured.Unstructured{Object: content}
+		kind := o.GroupVersionKind()
+		name := path.Join("objects", strings.TrimSuffix(kind.Kind+"."+kind.Version+"."+kind.Group, "."), r.ids.replace(o.GetNamespace())) + ".yaml"
 		text, err := yaml.Marshal(r.object(content))
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		name := path.Join("objects", strings.TrimSuffix(kind.Kind+"."+kind.Version+"."+kind.Group, "."), o.GetNamespace()) + ".yaml"
-		if files[name] == nil {
-			files[name] = &bytes.Buffer{}
-		}
-		fmt.Fprintf(files[name], "---\n%s", text)
+		files[name] = append(append(files[name], "---\n"...), text...)
 	}
-	out := map[string][]byte{}
-	for name, b := range files {
-		out[name] = b.Bytes()
-	}
-	return out, len(objects), nil
+	return files, nil
 }
 
 // lastOfEach leaves out the objects of which there is a later one.
@@ -145,14 +155,14 @@ func contentOf(o client.Object) (map[string]any, error) {
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 }
 
-func newManifest(d *observe.Dump, about About, objects int) *Manifest {
+func newManifest(d *observe.Dump, about About, r *redactor) *Manifest {
 	m := &Manifest{
-		APIVersion: bundleAPIVersion, Kind: bundleKind, CollectedAt: d.Time.UTC(), Cluster: about.Cluster, CollectedBy: about.CollectedBy,
-		Objects: objects, ServerVersion: serverVersion(d),
+		APIVersion: bundleAPIVersion, Kind: bundleKind, CollectedAt: d.Time.UTC(), Cluster: r.ids.replace(about.Cluster),
+		CollectedBy: about.CollectedBy, ServerVersion: serverVersion(d),
 	}
-	for _, r := range d.Reads {
-		read := newRead(r)
-		read.Message = redactText(read.Message)
+	for _, observed := range d.Reads {
+		read := newRead(observed)
+		read.Message = r.text(read.Message)
 		m.Reads = append(m.Reads, read)
 	}
 	slices.SortStableFunc(m.Reads, func(a, b read) int {
@@ -160,11 +170,11 @@ func newManifest(d *observe.Dump, about About, objects int) *Manifest {
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Selector, b.Selector), cmp.Compare(a.Path, b.Path))
 	})
 	for _, p := range slices.Sorted(maps.Keys(d.Responses)) {
-		r := d.Responses[p]
-		m.Responses = append(m.Responses, response{Path: p, Status: r.Status, Body: redactBody(p, r.Body)})
+		answer := d.Responses[p]
+		m.Responses = append(m.Responses, response{Path: p, Status: answer.Status, Body: r.body(p, answer.Body)})
 	}
-	for r, answer := range d.Reviews {
-		m.Reviews = append(m.Reviews, review{access(r), answer.Allowed, redactText(answer.Reason)})
+	for asked, answer := range d.Reviews {
+		m.Reviews = append(m.Reviews, review{access(asked), answer.Allowed, r.text(answer.Reason)})
 	}
 	slices.SortFunc(m.Reviews, func(a, b review) int {
 		return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Resource, b.Resource))
