@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -114,6 +115,12 @@ func addVerbosity(flags *pflag.FlagSet) {
 	all := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(all)
 	flags.AddGoFlag(all.Lookup("v"))
+}
+
+// quiet silences the libraries that would tell of every attempt to reach the cluster again.
+func quiet() {
+	log.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 }
 
 // displayName is how the plugin was called: by kubectl, or by its own name.

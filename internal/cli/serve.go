@@ -9,11 +9,8 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/klog/v2"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/internal/live"
 	"github.com/archmap/archmap/internal/report"
@@ -58,7 +55,6 @@ func newServeCommand(e *env) *cobra.Command {
 
 // serve shows what the feed sees until the context ends.
 func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed live.Feed) error {
-	quiet()
 	bound := listener.Addr().(*net.TCPAddr)
 	if !bound.IP.IsLoopback() {
 		fmt.Fprintf(e.ErrOut, "Warning: whoever reaches %s sees what you may see of the cluster; nobody is asked who they are.\n", bound)
@@ -82,10 +78,4 @@ func (e *env) serve(ctx context.Context, listener net.Listener, name string, fee
 		return err
 	})
 	return group.Wait()
-}
-
-// quiet silences the libraries that would tell of every attempt to reach the cluster again; the page tells it.
-func quiet() {
-	log.SetLogger(logr.Discard())
-	klog.SetLogger(logr.Discard())
 }

@@ -8,7 +8,10 @@ package judge
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
@@ -149,7 +152,10 @@ func (c *Catalogue) statusOf(
 	seen := see(assess.ClusterNeeds(), func(facts check.Facts) observe.Seen {
 		return observe.Seen{What: assess.ViewCluster(&a.Spec, c.selectors.Nodes, facts)}
 	})
-	return assess.Architecture(a, mappings, seen.What.(assess.ClusterView), now)
+	picked := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
+		return !c.selectors.Components.Matches(labels.Set(m.Labels))
+	})
+	return assess.Architecture(a, picked, seen.What.(assess.ClusterView), now)
 }
 
 // Reader reads a cluster.

@@ -128,6 +128,17 @@ func TestInvalid(t *testing.T) {
 	g.Expect(meta.FindStatusCondition(v.Architecture.Status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonInvalidSpec))
 }
 
+// An architecture takes in the mappings that it selects.
+func TestSelection(t *testing.T) {
+	g := NewWithT(t)
+	rows := shipped(g)
+	stranger := *rows.Mappings[0].DeepCopy()
+	stranger.Name, stranger.Labels = "stranger", nil
+	v := judge.Compile(&rows.Architectures[0], append(rows.Mappings, stranger)).Judge(dumpOf(g, newWorld(g)))
+	g.Expect(v.Mappings).To(HaveLen(len(rows.Mappings) + 1))
+	g.Expect(v.Architecture.Status.Summary.Total).To(HaveValue(BeEquivalentTo(len(rows.Mappings))))
+}
+
 // Without an architecture nothing is read for one.
 func TestWithoutArchitecture(t *testing.T) {
 	g := NewWithT(t)

@@ -137,6 +137,7 @@ func (d *Dump) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
 	answers := d.Facts(needs).Answers
 	for _, need := range needs {
 		part.record(need, answers[need])
+		part.Reads[len(part.Reads)-1].At = answers[need].ReadAt
 	}
 	return part, ctx.Err()
 }
