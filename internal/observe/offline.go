@@ -137,7 +137,9 @@ func (d *Dump) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
 	answers := d.Facts(needs).Answers
 	for _, need := range needs {
 		part.record(need, answers[need])
-		part.Reads[len(part.Reads)-1].At = answers[need].ReadAt
+		if at := answers[need].ReadAt; !at.Equal(d.Time) {
+			part.Reads[len(part.Reads)-1].At = at
+		}
 	}
 	return part, ctx.Err()
 }
