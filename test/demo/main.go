@@ -94,6 +94,10 @@ func (d *demo) runIn(ctx context.Context, dir string, shape *shapes.Shape) (err 
 	if err := d.kubectl(ctx, "get", "clusterarchitectures"); err != nil {
 		return err
 	}
+	d.heading("The same without the operator: kubectl archmap diagram --source cluster --omit-absent")
+	if err := d.plugin(ctx, "diagram", "--source", "cluster", "--omit-absent"); err != nil {
+		return err
+	}
 	if os.Getenv("KEEP") != "" {
 		d.keep(ctx)
 	}
@@ -162,6 +166,7 @@ func (d *demo) keep(ctx context.Context) {
 	d.heading("The cluster stays up until Ctrl-C")
 	fmt.Printf("export KUBECONFIG=%s\n", d.bed.Cluster.Kubeconfig)
 	fmt.Printf("%s get componentmappings -o wide\n", d.bed.Cluster.Binary("kubectl"))
+	fmt.Println("bin/kubectl-archmap check")
 	select {
 	case <-ctx.Done():
 	case <-d.bed.Cluster.Alive().Done():
@@ -171,6 +176,12 @@ func (d *demo) keep(ctx context.Context) {
 
 func (d *demo) kubectl(ctx context.Context, args ...string) error {
 	out, err := d.bed.Kubectl(ctx, args...)
+	fmt.Print(out)
+	return err
+}
+
+func (d *demo) plugin(ctx context.Context, args ...string) error {
+	out, _, err := d.bed.Plugin(ctx, args...)
 	fmt.Print(out)
 	return err
 }
