@@ -19,10 +19,12 @@ import (
 type Options struct {
 	// At is when the dump was made, for one that does not say it; zero when it is not known.
 	At time.Time
-	// Needs, when there are any, are all that is kept.
+	// Needs are all that is kept, besides nodes and what tells which kinds are served.
 	Needs []check.Need
 	// Progress, when set, is told how many bytes have been read of how many; all is 0 when that is not known.
 	Progress func(read, all int64)
+
+	everything bool // for tests
 }
 
 // Info says what was found.
@@ -58,6 +60,7 @@ const stdin = "-"
 // of many, those that cannot be read are skipped, with a warning.
 func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
 	l := &loader{o: o, dump: newCollection(o.Needs)}
+	l.dump.wants.everything = o.everything
 	name, err := l.load(path, in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))

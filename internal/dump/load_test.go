@@ -151,7 +151,7 @@ func TestLoadForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			d, info, err := dump.Load("-", iotest.OneByteReader(strings.NewReader(text)), dump.Options{})
+			d, info, err := dump.Load("-", iotest.OneByteReader(strings.NewReader(text)), dump.Everything(dump.Options{}))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(namesOf(d)).To(ConsistOf("kube-system/coredns", "default/web"))
 			g.Expect(d.Time).To(BeTemporally("==", time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)))
@@ -342,12 +342,21 @@ func TestLoadDuplicates(t *testing.T) {
 	g.Expect(info.Warnings).To(BeEmpty(), "the same twice is nothing to tell")
 }
 
+// Who needs nothing gets nothing, but what says which kinds there are.
+func TestLoadNeedsNothing(t *testing.T) {
+	g := NewWithT(t)
+	d, info, err := dump.Load("-", strings.NewReader(listOf(deploymentIn("kube-system", "a"), definition, apiService)), dump.Options{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Objects).To(Equal(3))
+	g.Expect(namesOf(d)).To(ConsistOf("/a.example.com", "/v1.apps"))
+}
+
 func TestLoadSaysWhatItDoesNotRead(t *testing.T) {
 	g := NewWithT(t)
 	secret := "- apiVersion: v1\n  data:\n    a: aGlkZGVu\n  kind: Secret\n  metadata:\n    name: hidden\n    namespace: kube-system\n"
 	text := "Warning: v1 ComponentStatus is deprecated\n" +
 		listOf(secret, deploymentIn("kube-system", "coredns"), strings.Replace(nodePool, "/v1", "/v1beta1", 1)) + "Error from server (NotFound): leases \"x\" not found\n"
-	for _, options := range []dump.Options{{Needs: needs}, {}, {Needs: append(needs, check.Need{Kind: schema.FromAPIVersionAndKind("v1", "Secret")})}} {
+	for _, options := range []dump.Options{{Needs: needs}, dump.Everything(dump.Options{}), {Needs: append(needs, check.Need{Kind: schema.FromAPIVersionAndKind("v1", "Secret")})}} {
 		d, info, err := dump.Load("-", strings.NewReader(text), options)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(namesOf(d)).NotTo(ContainElement("kube-system/hidden"), "Secrets are never kept")

@@ -17,6 +17,7 @@ import (
 
 // wants is what of a dump is kept.
 type wants struct {
+	// everything is all kinds but Secrets.
 	everything bool
 	// kinds are all needs of a kind.
 	kinds map[schema.GroupVersionKind][]check.Need
@@ -26,9 +27,7 @@ type wants struct {
 
 // newWants also wants what says which kinds are served, and the pods that explain workloads.
 func newWants(needs []check.Need) *wants {
-	w := &wants{
-		everything: len(needs) == 0, kinds: map[schema.GroupVersionKind][]check.Need{}, groups: map[schema.GroupKind]sets.Set[string]{},
-	}
+	w := &wants{kinds: map[schema.GroupVersionKind][]check.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
 	w.add(check.NodesNeed, check.Need{Kind: observe.DefinitionKind}, check.Need{Kind: observe.APIServiceKind})
 	for _, need := range needs {
 		if need.Kind.Kind == "" {
