@@ -5,7 +5,6 @@ package catalog_test
 
 import (
 	"cmp"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,11 +13,11 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/test/facts"
 )
 
 // How wide some columns may be, for kubectl's listing to fit 120 columns.
@@ -28,45 +27,6 @@ const (
 	maxImplementation = 14
 	maxMethod         = 9
 )
-
-// table is the architecture table, as testdata/architecture-table.yaml has it.
-type table struct {
-	Rows       []row                `json:"rows"`
-	Methods    []methodText         `json:"methods"`
-	KeyDetails []keyDetails         `json:"keyDetails"`
-	Insights   []insight            `json:"insights"`
-	References []v1alpha1.Reference `json:"references"`
-}
-
-type row struct {
-	Mapping        string          `json:"mapping"`
-	Section        string          `json:"section"`
-	Component      string          `json:"component"`
-	Implementation string          `json:"implementation"`
-	Source         v1alpha1.Source `json:"source"`
-	Method         string          `json:"method"`
-	Image          string          `json:"image"`
-	MinVersion     string          `json:"minVersion"`
-	Details        []string        `json:"details"`
-}
-
-type methodText struct {
-	Name        string `json:"name"`
-	Explanation string `json:"explanation"`
-}
-
-type keyDetails struct {
-	Mapping    string              `json:"mapping"`
-	Repository string              `json:"repository"`
-	Details    []string            `json:"details"`
-	Artifacts  []v1alpha1.Artifact `json:"artifacts"`
-}
-
-type insight struct {
-	Name     string            `json:"name"`
-	Text     string            `json:"text"`
-	Mappings map[string]string `json:"mappings"`
-}
 
 // categories and methods translate the table's words into those of the API.
 var (
@@ -99,17 +59,13 @@ func methodsOf(g *WithT, text string) []v1alpha1.ImplementationMethod {
 	return out
 }
 
-func readTable(t *testing.T) table {
+func readTable(t *testing.T) *facts.Table {
 	t.Helper()
-	data, err := os.ReadFile("testdata/architecture-table.yaml")
+	table, err := facts.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out table
-	if err := yaml.UnmarshalStrict(data, &out); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return table
 }
 
 func load(t *testing.T, folders ...string) *catalog.Catalog {

@@ -7,70 +7,29 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
-	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/facts"
 )
 
-// facts of the architecture table, as the catalogue's testdata has them.
-type facts struct {
-	Rows       []factRow            `json:"rows"`
-	Methods    []factMethod         `json:"methods"`
-	KeyDetails []factKeyDetails     `json:"keyDetails"`
-	Insights   []factInsight        `json:"insights"`
-	References []v1alpha1.Reference `json:"references"`
-}
+// table is the documented architecture, to be looked for in documents.
+type table facts.Table
 
-type factRow struct {
-	Mapping        string          `json:"mapping"`
-	Section        string          `json:"section"`
-	Component      string          `json:"component"`
-	Implementation string          `json:"implementation"`
-	Source         v1alpha1.Source `json:"source"`
-	Method         string          `json:"method"`
-	Image          string          `json:"image"`
-	MinVersion     string          `json:"minVersion"`
-	Details        []string        `json:"details"`
-}
-
-type factMethod struct {
-	Name        string `json:"name"`
-	Explanation string `json:"explanation"`
-}
-
-type factKeyDetails struct {
-	Mapping    string              `json:"mapping"`
-	Repository string              `json:"repository"`
-	Details    []string            `json:"details"`
-	Artifacts  []v1alpha1.Artifact `json:"artifacts"`
-}
-
-type factInsight struct {
-	Name     string            `json:"name"`
-	Text     string            `json:"text"`
-	Mappings map[string]string `json:"mappings"`
-}
-
-func readFacts(t *testing.T) facts {
+func readFacts(t *testing.T) table {
 	t.Helper()
-	text, err := os.ReadFile("../../config/catalog/testdata/architecture-table.yaml")
+	read, err := facts.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var f facts
-	if err := yaml.UnmarshalStrict(text, &f); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return table(*read)
 }
 
 var (
@@ -133,7 +92,7 @@ func bulleted(cell, statement string) bool {
 }
 
 // missingFrom a document are the facts of the table.
-func (f facts) missingFrom(document string) []string {
+func (f table) missingFrom(document string) []string {
 	var out missing
 	m := takeApart(document)
 	f.rows(&out, m)
@@ -151,7 +110,7 @@ func (f facts) missingFrom(document string) []string {
 	return out
 }
 
-func (f facts) rows(out *missing, m mapped) {
+func (f table) rows(out *missing, m mapped) {
 	for _, r := range f.Rows {
 		cells := m.rows[r.Component]
 		if len(cells) < 5 {
@@ -175,7 +134,7 @@ func (f facts) rows(out *missing, m mapped) {
 }
 
 // row of a mapping in a document; nil when it has none.
-func (f facts) row(m mapped, mapping string) []string {
+func (f table) row(m mapped, mapping string) []string {
 	for _, r := range f.Rows {
 		if cells := m.rows[r.Component]; r.Mapping == mapping && len(cells) >= 5 {
 			return cells
@@ -185,7 +144,7 @@ func (f facts) row(m mapped, mapping string) []string {
 }
 
 // keyDetails stand below a heading of their own, named like the implementation, or as details in the row.
-func (f facts) keyDetails(out *missing, m mapped) {
+func (f table) keyDetails(out *missing, m mapped) {
 	for _, k := range f.KeyDetails {
 		cells := f.row(m, k.Mapping)
 		if cells == nil {
@@ -211,7 +170,7 @@ var artifactKinds = map[v1alpha1.ArtifactType]string{
 // inAllRows are the insights whose components are only examples: the rows tell how each runs.
 var inAllRows = []string{"Hybrid Deployment Model", "Cloud Controller Manager"}
 
-func (f facts) insights(out *missing, m mapped) {
+func (f table) insights(out *missing, m mapped) {
 	for _, i := range f.Insights {
 		told := lineOf(m.parts["Key Implementation Insights"], fmt.Sprintf(". %s: ", i.Name))
 		out.expect(told != "", "insight %s", i.Name)
