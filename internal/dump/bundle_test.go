@@ -233,6 +233,11 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 		Objects: []client.Object{
 			object(g, `{apiVersion: v1, kind: ConfigMap, metadata: {name: cluster-autoscaler-status, namespace: kube-system, annotations:
 			  {cluster-autoscaler.kubernetes.io/last-updated: kept, other: hidden-1}}, data: {status: kept, other: hidden-2}, binaryData: {a: hidden-3}}`),
+			object(g, `{apiVersion: v1, kind: ConfigMap, metadata: {name: cilium-config, namespace: kube-system, annotations:
+			  {cluster-autoscaler.kubernetes.io/last-updated: hidden-26}}, data: {status: hidden-27}}`),
+			object(g, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, labels: {env: kept-1, args: kept-2, token: kept-3, jwt: eyJoaWRkZW4.eyJoaWRkZW4hidden-28.abc}},
+			  spec: {selector: {matchLabels: {env: kept-4}, matchExpressions: [{key: password, operator: In, values: [kept-5]}]}, template: {metadata: {labels: {env: kept-6}},
+			  spec: {nodeSelector: {secret: kept-7}, containers: [{name: kept, env: [{name: hidden-29}]}]}}}}`),
 			object(g, `{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: w,
 			  managedFields: [{manager: hidden-4}], annotations: {kubectl.kubernetes.io/last-applied-configuration: hidden-5}},
 			  webhooks: [{name: kept, clientConfig: {caBundle: hidden-6, url: "https://hidden-7:hidden-8@kept/path?a=kept&sig=hidden-9&b=kept"}}]}`),
@@ -291,7 +296,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	for _, kept := range []string{
 		"last-updated: kept", "status: kept", "url: https://(removed)@kept/path?a=kept&sig=(removed)&b=kept", "resourceGroups/kept", "AccountName=kept",
 		"kept.io/a@sha256:0123", "system:kept", "k8s-app: kept", "ready: true", "exitCode: 1", "message: kept", `"body": "kept"`,
-		"2 October 2026 at 14:30:00 UTC", "archmap-bundle/objects/Node.v1.yaml", "Deployment in namespace kept",
+		"2 October 2026 at 14:30:00 UTC", "env: kept-1", "args: kept-2", "token: kept-3", "jwt: removed", "env: kept-4", "kept-5", "env: kept-6", "secret: kept-7", "archmap-bundle/objects/Node.v1.yaml", "Deployment in namespace kept",
 	} {
 		g.Expect(all.String()).To(ContainSubstring(kept))
 	}

@@ -10,6 +10,10 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -21,37 +25,72 @@ const removed = "(removed)"
 
 // redactor leaves out of objects what support need not see.
 type redactor struct {
-	// words are all that the expressions of the mappings mention: annotations and keys of ConfigMaps that are not
-	// among them are not read.
-	words sets.Set[string]
-	ids   ids
+	readings []reading
+	ids      ids
+}
+
+// reading is what one check reads of some objects: annotations and keys of ConfigMaps that are not among the words of
+// its expressions it does not read.
+type reading struct {
+	kind            schema.GroupKind
+	namespace, name string
+	selector        labels.Selector
+	words           sets.Set[string]
+}
+
+func (r *reading) of(u *unstructured.Unstructured) bool {
+	return r.kind == u.GroupVersionKind().GroupKind() && (r.namespace == "" || r.namespace == u.GetNamespace()) &&
+		(r.name == "" || r.name == u.GetName()) && r.selector.Matches(labels.Set(u.GetLabels()))
 }
 
 func newRedactor(mappings []v1alpha1.ComponentMapping, known ids) *redactor {
-	r := &redactor{words: sets.New[string](), ids: known}
+	return &redactor{readings: readingsOf(mappings), ids: known}
+}
+
+func readingsOf(mappings []v1alpha1.ComponentMapping) []reading {
+	var out []reading
 	for i := range mappings {
 		spec := &mappings[i].Spec
-		r.learn(spec.Checks)
+		checks := slices.Clone(spec.Checks)
 		for _, v := range spec.Variants {
-			r.learn(v.Checks)
+			checks = append(checks, v.Checks...)
+		}
+		for _, c := range checks {
+			if c.Object != nil {
+				out = append(out, readingOf(c.Object))
+			}
+		}
+	}
+	return out
+}
+
+var word = regexp.MustCompile(`'[^']+'|"[^"]+"|\.[A-Za-z_][A-Za-z0-9_]*`)
+
+func readingOf(o *v1alpha1.ObjectCheck) reading {
+	r := reading{
+		kind:      schema.FromAPIVersionAndKind(o.APIVersion, o.Kind).GroupKind(),
+		namespace: string(o.Namespace), name: string(o.Name), selector: labels.Everything(), words: sets.New[string](),
+	}
+	if selector, err := metav1.LabelSelectorAsSelector(o.Selector); err == nil && o.Selector != nil {
+		r.selector = selector
+	}
+	for _, text := range []v1alpha1.Expression{o.Present, o.Healthy, o.Version, o.Message} {
+		for _, w := range word.FindAllString(string(text), -1) {
+			r.words.Insert(strings.Trim(w, "'\".")) // of 'a' the word a, of .a too
 		}
 	}
 	return r
 }
 
-var word = regexp.MustCompile(`'[^']+'|"[^"]+"|\.[A-Za-z_][A-Za-z0-9_]*`)
-
-func (r *redactor) learn(checks []v1alpha1.Check) {
-	for _, c := range checks {
-		if c.Object == nil {
-			continue
-		}
-		for _, text := range []string{string(c.Object.Present), string(c.Object.Healthy), string(c.Object.Version), string(c.Object.Message)} {
-			for _, w := range word.FindAllString(text, -1) {
-				r.words.Insert(strings.Trim(w, "'\".")) // of 'a' the word a, of .a too
-			}
+// wordsOf are the words of all that is read of an object.
+func wordsOf(readings []reading, u *unstructured.Unstructured) sets.Set[string] {
+	words := sets.New[string]()
+	for i := range readings {
+		if readings[i].of(u) {
+			words = words.Union(readings[i].words)
 		}
 	}
+	return words
 }
 
 const fieldName = "name"
@@ -73,14 +112,15 @@ var confidential = regexp.MustCompile(`(?i)(password|passwd|token|secret|secretk
 
 // object leaves out of an object what does not go into a bundle.
 func (r *redactor) object(o map[string]any) map[string]any {
-	kind, _ := o["kind"].(string)
+	u := &unstructured.Unstructured{Object: o}
+	words := wordsOf(r.readings, u)
 	if metadata, ok := o["metadata"].(map[string]any); ok {
-		r.metadata(metadata)
+		redactMetadata(metadata, words)
 	}
-	switch kind {
+	switch u.GetKind() {
 	case configMapKind.Kind:
 		delete(o, "binaryData")
-		r.keepWords(o["data"])
+		keepWords(o["data"], words)
 	case check.PodKind.Kind:
 		redactPod(o)
 	case "EndpointSlice":
@@ -91,9 +131,9 @@ func (r *redactor) object(o map[string]any) map[string]any {
 	return r.fields(o).(map[string]any)
 }
 
-func (r *redactor) metadata(m map[string]any) {
+func redactMetadata(m map[string]any, words sets.Set[string]) {
 	keepFields(m, metadataKept)
-	r.keepWords(m["annotations"])
+	keepWords(m["annotations"], words)
 	if a, ok := m["annotations"].(map[string]any); ok && len(a) == 0 {
 		delete(m, "annotations")
 	}
@@ -107,11 +147,11 @@ func keepFields(o map[string]any, names []string) {
 	}
 }
 
-// keepWords keeps the fields that the mappings mention.
-func (r *redactor) keepWords(fields any) {
+// keepWords keeps the fields that are among the words.
+func keepWords(fields any, words sets.Set[string]) {
 	m, _ := fields.(map[string]any)
 	for name := range m {
-		if !r.words.Has(name) {
+		if !words.Has(name) {
 			delete(m, name)
 		}
 	}
@@ -166,7 +206,11 @@ func (r *redactor) fields(value any) any {
 		for name, inner := range v {
 			text, isText := inner.(string)
 			switch {
-			case inner == nil, slices.Contains(dropped, name):
+			case inner == nil:
+				delete(v, name)
+			case holdsLabels.MatchString(name):
+				v[name] = r.labels(inner)
+			case slices.Contains(dropped, name):
 				delete(v, name)
 			case isText && text != "" && identifies.MatchString(name):
 				v[name] = r.ids.stand(text)
@@ -182,6 +226,37 @@ func (r *redactor) fields(value any) any {
 		}
 	case string:
 		return r.text(v)
+	}
+	return value
+}
+
+// holdsLabels are fields that hold labels, or that choose by them, whatever labels are called. They stay valid.
+var holdsLabels = regexp.MustCompile(`^(labels|matchLabels|matchExpressions|nodeSelector|selector|(pod|namespace|object|label)Selector)$`)
+
+// removedLabel stands where the value of a label was left out.
+const removedLabel = "removed"
+
+// labels redacts the values of labels and what chooses by them.
+func (r *redactor) labels(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			if text, isText := inner.(string); isText && text != "" && identifies.MatchString(name) {
+				v[name] = r.ids.stand(text)
+			} else {
+				v[name] = r.labels(inner)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = r.labels(v[i])
+		}
+	case string:
+		text := r.ids.replace(v)
+		if r.text(text) != text {
+			return removedLabel
+		}
+		return text
 	}
 	return value
 }
