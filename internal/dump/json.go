@@ -205,7 +205,7 @@ func (r *jsonReader) take(it *item, from, to int) error {
 	it.raw = append(it.raw, r.buf[from:to]...)
 	r.skip(to - r.pos)
 	if len(it.raw) > maxObject {
-		return r.problemf(it.line, "an object has more than %d MiB", maxObject>>20)
+		return tooBig(it)
 	}
 	return nil
 }

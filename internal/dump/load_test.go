@@ -202,8 +202,9 @@ func TestLoadRefuses(t *testing.T) {
 		"gzip, cut off":           {zipped(two)[:100], "cut off"},
 		"gzip, damaged":           {zipped(two)[:100] + "xxxxxxxxxxxxxxxx" + zipped(two)[116:], "standard input: "},
 		"packed again and again":  {zipped(zipped(zipped(zipped(zipped(two))))), "is packed more than 4 times"},
-		"a line without end":      {"apiVersion: " + strings.Repeat("a", 40<<20), "no dump of objects"},
-		"an object without end":   {`{"apiVersion":"v1","kind":"List","items":[{"a":"` + strings.Repeat("a", 40<<20), "more than 32 MiB"},
+		"a line without end":      {"apiVersion: " + strings.Repeat("a", 5<<20), "line 1: has a line of more than 4 MiB, so it is no dump of objects"},
+		"an object without end":   {`{"apiVersion":"v1","kind":"List","items":[` + "\n" + oneJSON[:len(oneJSON)-1] + `,"a":"` + strings.Repeat("a", 5<<20), "line 2: Deployment kube-system/coredns has more than 4 MiB"},
+		"an object of many lines": {listOf(deploymentIn("kube-system", "coredns") + strings.Repeat("    - a\n", 1<<20)), "line 3: Deployment kube-system/coredns has more than 4 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -219,6 +220,19 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	_, _, err := dump.Load("/nowhere/dump.yaml", nil, dump.Options{})
 	NewWithT(t).Expect(err).To(MatchError("/nowhere/dump.yaml: no such file or directory"))
+}
+
+// A dump may be one long line; its objects are not.
+func TestLoadOneLine(t *testing.T) {
+	g := NewWithT(t)
+	padding := `,"spec":{"a":"` + strings.Repeat("a", 1<<20) + `"}`
+	var pools []string
+	for i := range 10 {
+		pools = append(pools, fmt.Sprintf(`{"apiVersion":"karpenter.sh/v1","kind":"NodePool","metadata":{"name":"p%d"}%s}`, i, padding))
+	}
+	d, _, err := dump.Load("-", strings.NewReader(strings.Repeat(" \n\t", 1000)+asList(strings.Join(pools, ","))), dump.Options{Needs: needs, At: time.Now()})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(d.Objects).To(HaveLen(len(pools)))
 }
 
 func zipped(text string) string {

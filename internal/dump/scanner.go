@@ -13,8 +13,8 @@ import (
 const (
 	// blockSize is how much is read at a time.
 	blockSize = 256 << 10
-	// maxObject is the size of the largest object that is read, in bytes: many times what etcd takes.
-	maxObject = 32 << 20
+	// maxObject is the size of the largest object that is read, in bytes: etcd takes 1.5 MiB, which YAML may double.
+	maxObject = 4 << 20
 )
 
 // problem is what is wrong with the content of a file. Others of the same dump may be well.
@@ -31,6 +31,11 @@ func (p *problem) Error() string {
 		return p.text
 	}
 	return fmt.Sprintf("line %d: %s", p.line, p.text)
+}
+
+// tooBig is the problem with an object of which this much was seen.
+func tooBig(it *item) *problem {
+	return &problem{line: it.line, text: fmt.Sprintf("%s has more than %d MiB, which is more than Kubernetes stores", it, maxObject>>20)}
 }
 
 // scanner reads text and knows at which line it is.
@@ -133,13 +138,10 @@ func (s *scanner) peekLine() (line []byte, size int, ok bool) {
 	return bytes.TrimSuffix(line, []byte("\r")), len(line), true
 }
 
-// errLongLine is a line that no object can have.
-var errLongLine = &problem{text: fmt.Sprintf("has a line of more than %d MiB, so it is no dump of objects", maxObject>>20)}
-
 // grow makes room for a longer line.
 func (s *scanner) grow() bool {
 	if cap(s.buf) >= maxObject {
-		s.err = &problem{line: s.line, text: errLongLine.text}
+		s.err = s.problemf(s.line, "has a line of more than %d MiB, so it is no dump of objects", maxObject>>20)
 		return false
 	}
 	s.buf = append(make([]byte, 0, 2*cap(s.buf)), s.buf...)

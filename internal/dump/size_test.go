@@ -142,8 +142,8 @@ func TestMain(m *testing.M) {
 	}
 	_, info, err := dump.Load(path, os.Stdin, dump.Options{Needs: compileShipped().Needs()})
 	if err != nil {
+		info = &dump.Info{}
 		fmt.Println(err)
-		os.Exit(1)
 	}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -160,6 +160,7 @@ var (
 type measurement struct {
 	objects, kept, peakMiB int
 	took                   time.Duration
+	printed                string
 }
 
 // measure loads a dump in a process of its own.
@@ -176,7 +177,7 @@ func measure(g Gomega, path string) measurement {
 		g.Expect(err).NotTo(HaveOccurred())
 		return n
 	}
-	return measurement{number(found[1]), number(found[2]), number(found[3]) >> 10, time.Since(began)}
+	return measurement{number(found[1]), number(found[2]), number(found[3]) >> 10, time.Since(began), string(out)}
 }
 
 // Of a big dump only what is needed is kept, however it is written.
@@ -189,6 +190,27 @@ func TestBigDumpTakesLittleMemory(t *testing.T) {
 			g.Expect(m.objects).To(BeNumerically(">", 2000))
 			g.Expect(m.kept).To(BeNumerically("~", m.objects/50, 1))
 			g.Expect(m.peakMiB).To(BeNumerically("<", 160), "a seventh of 1 GiB for a seventh of 200 MB")
+		})
+	}
+}
+
+// One object of much that is little takes no more than a dump of many.
+func TestBigObjectTakesLittleMemory(t *testing.T) {
+	head := "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: big\n  namespace: kube-system\nspec:\n"
+	for name, test := range map[string]struct{ text, says string }{
+		"refused":            {head + "  list:\n" + strings.Repeat("  - a\n", 5_000_000), "big.yaml: line 1: Deployment kube-system/big has more than 4 MiB"},
+		"just read":          {head + "  list:\n" + strings.Repeat("  - a\n", 690_000), "--at"},
+		"just read, in rows": {head + "  list: [" + strings.Repeat("a,", 2_000_000) + "]\n", "--at"},
+		"just read, of maps": {head + "  list: [" + strings.Repeat("{},", 1_300_000) + "]\n", "--at"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			path := filepath.Join(t.TempDir(), "big.yaml")
+			g.Expect(os.WriteFile(path, []byte(test.text), 0o600)).To(Succeed())
+			m := measure(g, path)
+			t.Log(m.peakMiB, m.took)
+			g.Expect(m.printed).To(ContainSubstring(test.says))
+			g.Expect(m.peakMiB).To(BeNumerically("<", 700))
 		})
 	}
 }

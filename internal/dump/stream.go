@@ -60,15 +60,17 @@ func readText(r *bufio.Reader, to *file) error {
 
 // readNext reads what begins with c.
 func readNext(s *scanner, c byte, to *file) error {
+	switch {
+	case c == '{' && !flowYAML(s), c == '[':
+		return (&jsonReader{scanner: s, to: to}).value() // all of it may be one line
+	case c == '{':
+		return readFlow(s, to)
+	}
 	line, size, ok := s.peekLine()
 	if !ok {
 		return s.failure()
 	}
 	switch {
-	case c == '{' && !flowYAML(s), c == '[':
-		return (&jsonReader{scanner: s, to: to}).value()
-	case c == '{':
-		return readFlow(s, to)
 	case bytes.HasPrefix(line, []byte(logsBegin)):
 		to.source = ClusterInfo
 		return skipLogs(s)
@@ -111,22 +113,32 @@ func noObjects(number int, line []byte) *problem {
 	return p
 }
 
-// skipSpaceLines consumes blank lines, but not what indents the first line that is not blank.
+// skipSpaceLines consumes blank lines, but not what indents the first line that is not blank, unless it is JSON.
 func (s *scanner) skipSpaceLines() (byte, bool) {
-	for {
-		line, size, ok := s.peekLine()
-		if !ok {
+	for indent := 0; ; {
+		if s.pos+indent == len(s.buf) && !s.fill() {
 			return 0, false
 		}
-		if text := bytes.TrimLeft(line, " \t\r"); len(text) > 0 {
-			if text[0] == '{' || text[0] == '[' {
-				s.skip(len(line) - len(text))
+		switch c := s.buf[s.pos+indent]; c {
+		case ' ', '\t', '\r':
+			if indent++; indent > maxIndent {
+				s.skip(indent)
+				indent = 0
 			}
-			return text[0], true
+		case '\n':
+			s.skip(indent + 1)
+			indent = 0
+		case '{', '[':
+			s.skip(indent)
+			return c, true
+		default:
+			return c, true
 		}
-		s.skip(size)
 	}
 }
+
+// maxIndent is how far anything may be indented that begins an object.
+const maxIndent = 1000
 
 // flowYAML says whether a brace begins YAML rather than JSON, which would go on with a quote.
 func flowYAML(s *scanner) bool {
@@ -158,8 +170,8 @@ func readFlow(s *scanner, to *file) error {
 		}
 		it.raw = append(append(it.raw, line...), '\n')
 		s.skip(size)
-		if len(it.raw) > maxFlow {
-			return s.problemf(it.line, "is YAML in braces of more than %d MiB; get it again with -o json", maxFlow>>20)
+		if len(it.raw) > maxObject {
+			return s.problemf(it.line, "is YAML in braces of more than %d MiB; get it again with -o json", maxObject>>20)
 		}
 	}
 	if err := s.failure(); err != nil {
@@ -167,9 +179,6 @@ func readFlow(s *scanner, to *file) error {
 	}
 	return to.addWhole(it, nil)
 }
-
-// maxFlow is the size of the largest YAML that is decoded as a whole, in bytes.
-const maxFlow = 8 << 20
 
 // skipLogs consumes the logs of a container.
 func skipLogs(s *scanner) error {

@@ -81,7 +81,7 @@ func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
 		it.raw = append(append(it.raw, line...), '\n')
 		r.skip(size)
 		if len(it.raw) > maxObject {
-			return nil, nil, r.problemf(it.line, "an object has more than %d MiB", maxObject>>20)
+			return nil, nil, tooBig(it)
 		}
 	}
 }
