@@ -4,8 +4,12 @@
 package cli_test
 
 import (
+	"archive/tar"
+	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -47,4 +51,90 @@ func TestCollect(t *testing.T) {
 	checked, again := run("", "check", "--from", from), run(piped.out, "check", "--from", "-")
 	g.Expect(again.code).To(Equal(1))
 	g.Expect(again.out).To(Equal(checked.out), "and what it says is the same")
+}
+
+const (
+	privateDump = `apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Node, metadata: {name: node-1, creationTimestamp: "2026-10-02T14:30:00Z"}}
+- {apiVersion: example.com/v1, kind: Thing, metadata: {name: hidden-thing}, spec: {address: hidden}}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: web, namespace: kept, uid: d, labels: {env: prod}}
+  spec: {replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}}}
+  status: {unavailableReplicas: 1}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: web-1, namespace: kept, labels: {app: web}, creationTimestamp: "2026-10-02T14:00:00Z"}
+  status: {phase: Pending, conditions: [{type: PodScheduled, status: "False", reason: Unschedulable}]}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: hidden-pod, namespace: kept, labels: {app: hidden}, creationTimestamp: "2026-10-02T14:00:00Z"}
+  status: {phase: Pending}
+`
+
+	ownMapping = `apiVersion: architecture.archmap.dev/v1alpha1
+kind: ComponentMapping
+metadata: {name: web}
+spec:
+  component: Web
+  category: Addon
+  operatedBy: Customer
+  placement: Cluster
+  presence: Optional
+  implementation: {name: Web, methods: [Deployment], source: {name: web}}
+`
+
+	ownCheck = `  checks:
+  - {name: web, type: Workload, workload: {kind: Deployment, namespace: kept, selector: {matchLabels: {env: prod}}}}
+`
+)
+
+// collectOwn makes a bundle of a dump for a mapping, and returns where it is, all text in it, and what was said.
+func collectOwn(t *testing.T, name, text, mapping string) (file, all string, r result) {
+	t.Helper()
+	g := NewWithT(t)
+	dir := t.TempDir()
+	from, mappings, file := filepath.Join(dir, name), filepath.Join(dir, "m.yaml"), filepath.Join(dir, "b.tar.gz")
+	g.Expect(os.WriteFile(from, []byte(text), 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(mappings, []byte(mapping), 0o600)).To(Succeed())
+	r = run("", "collect", "--from", from, "-f", mappings, "-o", file)
+	g.Expect(r.code).To(BeZero(), r.errors)
+	packed, err := os.Open(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { g.Expect(packed.Close()).To(Succeed()) }()
+	unpacked, err := gzip.NewReader(packed)
+	g.Expect(err).NotTo(HaveOccurred())
+	var out strings.Builder
+	for archive := tar.NewReader(unpacked); ; {
+		header, err := archive.Next()
+		if err == io.EOF {
+			return file, out.String(), r
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+		out.WriteString(header.Name + "\n")
+		_, err = io.Copy(&out, archive) //nolint:gosec // it is our own
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+}
+
+// Only what the mappings ask for goes in: nothing for one that asks for nothing, and of pods only those that explain.
+func TestCollectOnlyWhatIsAsked(t *testing.T) {
+	g := NewWithT(t)
+	_, all, _ := collectOwn(t, "d.yaml", privateDump, ownMapping)
+	g.Expect(all).NotTo(Or(ContainSubstring("hidden"), ContainSubstring("web-1")))
+
+	file, all, _ := collectOwn(t, "d.yaml", privateDump, ownMapping+ownCheck)
+	g.Expect(all).To(And(ContainSubstring("name: web-1"), Not(ContainSubstring("hidden"))))
+	checked := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "-o", "yaml")
+	g.Expect(checked.code).To(Equal(1), checked.errors)
+	g.Expect(checked.out).To(ContainSubstring("Unschedulable"), "what the bundle says is what the dump says")
+}
+
+func writeText(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	NewWithT(t).Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+	return file
 }

@@ -151,7 +151,7 @@ func (c *collection) dumpOf(at time.Time) (*observe.Dump, error) {
 // nothing says why there is nothing to judge.
 func (c *collection) nothing() error {
 	if c.info.Objects > 0 {
-		return fmt.Errorf("none of its %d objects is of a kind that the catalogue needs", c.info.Objects)
+		return fmt.Errorf("none of its %d objects is one that the catalogue needs, by its kind, namespace and name", c.info.Objects)
 	}
 	why := append([]string{"it holds no objects of Kubernetes"}, c.info.Skipped...)
 	return errors.New(check.Shorten(why, "; "))

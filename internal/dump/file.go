@@ -49,13 +49,13 @@ func newFile(name string, p place, w *wants) *file {
 
 // add takes an object, an element of the list if there is one.
 func (f *file) add(it *item, of *list) error {
-	if of != nil && it.kind == "" && it.name != "" {
-		return f.addKindless(it, of)
-	}
-	if it.kind == "" || it.whole {
+	if it.whole || it.kind == "" && (of == nil || it.name == "") {
 		if err := it.identify(); err != nil {
 			return err
 		}
+	}
+	if of != nil && it.kind == "" && it.name != "" {
+		return f.addKindless(it, of)
 	}
 	switch {
 	case strings.HasSuffix(it.kind, "List") && it.apiVersion != "":

@@ -129,6 +129,6 @@ func (it *item) identify() error {
 	}
 	it.apiVersion, it.kind = o.APIVersion, o.Kind
 	it.note(`"metadata"`, o.Metadata)
-	it.raw, it.format = text, formatJSON
+	it.raw, it.format, it.whole = text, formatJSON, false
 	return nil
 }

@@ -147,6 +147,15 @@ func TestLoadForms(t *testing.T) {
 			"- {apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: default, creationTimestamp: 2026-10-02T14:30:00Z}}\n",
 		"quoted keys": "\"apiVersion\": v1\n\"kind\": List\n\"items\":\n- \"apiVersion\": apps/v1\n  \"kind\": Deployment\n  \"metadata\": {name: coredns, namespace: kube-system}\n" +
 			"- \"apiVersion\": apps/v1\n  kind: 'Deployment'\n  metadata: {name: web, namespace: default, creationTimestamp: 2026-10-02T14:30:00Z}\n",
+		"metadata in braces": strings.NewReplacer("    annotations:\n      note: |\n        items:\n        - apiVersion: v1\n        kind: Fake\n", "",
+			"\n    creationTimestamp: \"2026-09-01T08:00:00Z\"\n    name: coredns\n    namespace: kube-system", " {name: coredns, namespace: kube-system}",
+			"\n    creationTimestamp: \"2026-09-01T08:00:00Z\"\n    name: web\n    namespace: default", " # of the web\n    {name: web,\n    namespace: default}").Replace(listOf(coredns, web)),
+		"anchors":        listOf(strings.NewReplacer("- apiVersion: apps", "- &a\n  apiVersion: apps", "kube-system", "&ns kube-system", "kind: Deployment", "kind: !!str Deployment").Replace(coredns), web),
+		"anchored lists": strings.NewReplacer("kind: List", "kind: &list List", "apiVersion: v1\nitems", "apiVersion: &v v1\nitems").Replace(listOf(coredns, web)),
+		"quotations": listOf(strings.NewReplacer("kube-system", `"kube\x2dsystem"`, "  kind: D", "  'kind': D").Replace(coredns),
+			strings.NewReplacer("  metadata:", `  "metadata":`, "name: web", "name: >-\n      web", "namespace: default", "'namespace':\n      default").Replace(web)),
+		"typed list in braces": "apiVersion: apps/v1\nkind: DeploymentList\nitems:\n- metadata: {name: coredns, namespace: kube-system}\n" +
+			"- metadata: {name: web, namespace: default, creationTimestamp: 2026-10-02T14:30:00Z}\n",
 		"with logs": asList(oneJSON) + "\n==== START logs for container a of pod b/c ====\n{\"apiVersion\": oops\n==== END logs for container a of pod b/c ====\n" + listOf(web),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +206,7 @@ func TestLoadRefuses(t *testing.T) {
 		"lists in lists in lists": {strings.Repeat(`{"kind":"List","apiVersion":"v1","items":[`, 50), "nested more than 8 deep"},
 		"braces in braces":        {"{a: " + strings.Repeat("[", 100000), "is not valid YAML"},
 		"no time":                 {asList(strings.ReplaceAll(oneJSON, "creationTimestamp", "x")), "say it with --at"},
-		"nothing of use":          {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", "none of its 1 objects"},
+		"nothing of use":          {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", "none of its 1 objects is one that the catalogue needs, by its kind, namespace and name"},
 		"a list of nothing":       {listOf(), "holds no objects"},
 		"gzip, cut off":           {zipped(two)[:100], "cut off"},
 		"gzip, damaged":           {zipped(two)[:100] + "xxxxxxxxxxxxxxxx" + zipped(two)[116:], "standard input: "},

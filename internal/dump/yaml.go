@@ -32,6 +32,11 @@ func (r *yamlReader) element(of *list, column, depth int) error {
 		return err
 	}
 	if frame != nil {
+		if it.whole {
+			if err := it.identify(); err != nil {
+				return err
+			}
+		}
 		return r.to.endList(frame, it)
 	}
 	err = r.to.add(it, of)
@@ -111,7 +116,7 @@ func (r *yamlReader) items(of *list, column, depth int) error {
 		if indent != at {
 			return r.problemf(r.line, "is indented by %d, the elements of the list before by %d", indent, at)
 		}
-		if len(line) == indent+1 { // its keys begin on the next line
+		if isProperty(line[indent+1:]) { // its keys begin on the next line
 			r.skip(size)
 			if line, _, ok = r.peekLine(); !ok || indentOf(line) <= indent {
 				continue
@@ -150,29 +155,56 @@ func (k *yamlKeys) misplaced(line []byte, indent int) bool {
 
 // note takes what tells of which kind the object is, and where.
 func (k *yamlKeys) note(it *item, line []byte, indent int) {
-	key, value, found := bytes.Cut(line[indent:], []byte(":"))
-	switch {
-	case !found:
-	case indent == k.column && line[indent] != '-':
-		k.section, k.inner = append(k.section[:0], key...), -1
-		switch string(key) {
-		case "apiVersion":
-			it.apiVersion = scalar(value)
-			k.kinds++
-		case "kind":
-			it.kind = scalar(value)
-		}
-	case string(k.section) == "metadata" && (k.inner < 0 || indent == k.inner):
-		k.inner = indent
-		switch string(key) {
-		case fieldName:
-			it.name = scalar(value)
-		case "namespace":
-			it.namespace = scalar(value)
-		case "selfLink":
-			it.selfLink = scalar(value)
-		}
+	outer := indent == k.column
+	if c := line[indent]; c == '-' || c == '#' || !outer && (string(k.section) != sectionMetadata || k.inner >= 0 && indent != k.inner) {
+		return
 	}
+	key, value, found := bytes.Cut(line[indent:], []byte(":"))
+	if outer {
+		k.section, k.inner = append(k.section[:0], key...), -1
+	} else {
+		k.inner = indent
+	}
+	path := string(key)
+	if !outer {
+		path = sectionMetadata + "." + path
+	}
+	var to *string
+	switch path {
+	case "apiVersion":
+		to = &it.apiVersion
+		k.kinds++
+	case "kind":
+		to = &it.kind
+	case "metadata.name":
+		to = &it.name
+	case "metadata.namespace":
+		to = &it.namespace
+	case "metadata.selfLink":
+		to = &it.selfLink
+	case sectionMetadata:
+		it.whole = it.whole || scalar(value) != ""
+	}
+	if to != nil {
+		*to = scalar(value)
+		it.whole = it.whole || !isPlain(*to)
+	}
+	it.whole = it.whole || !found || !isPlain(string(key))
+}
+
+const sectionMetadata = "metadata"
+
+// isPlain says whether a key or a word is what it looks like, rather than a collection, a quotation, a reference or the
+// like.
+func isPlain(text string) bool {
+	return text != "" && text != "~" && !strings.EqualFold(text, "null") && !strings.ContainsAny(text[:1], "&*!{[|>'\"?<%@`") &&
+		!strings.ContainsAny(text, "\\'\"")
+}
+
+// isProperty says whether there is nothing behind a dash, or only an anchor or a tag.
+func isProperty(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) == 0 || (text[0] == '&' || text[0] == '!') && bytes.IndexByte(text, ' ') < 0
 }
 
 // scalar is a plain or quoted word.
@@ -183,6 +215,9 @@ func scalar(value []byte) string {
 	}
 	if n := len(text); n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
 		return text[1 : n-1]
+	}
+	if strings.HasPrefix(text, "#") {
+		return ""
 	}
 	return text
 }
