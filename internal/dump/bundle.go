@@ -52,6 +52,8 @@ type read struct {
 	Review     *access `json:"review,omitempty"`
 	State      string  `json:"state"`
 	Message    string  `json:"message,omitempty"`
+	// At is when it was read, where that is not when the bundle was collected.
+	At time.Time `json:"at,omitzero"`
 }
 
 type access struct {
@@ -91,7 +93,7 @@ func newRead(r observe.Read) read {
 	n := r.Need
 	out := read{
 		Kind: n.Kind.Kind, Namespace: n.Namespace, Name: n.Name, Selector: n.Selector, Path: n.Path,
-		State: stateName(r.State), Message: r.Message,
+		State: stateName(r.State), Message: r.Message, At: r.At.UTC(),
 	}
 	if n.Kind.Kind != "" {
 		out.APIVersion = n.Kind.GroupVersion().String()
@@ -114,7 +116,7 @@ func (r read) observed() (observe.Read, error) {
 	if r.Review != nil {
 		need.Review = check.Review{Verb: r.Review.Verb, Group: r.Review.Group, Resource: r.Review.Resource}
 	}
-	return observe.Read{Need: need, State: state, Message: r.Message}, nil
+	return observe.Read{Need: need, State: state, Message: r.Message, At: r.At}, nil
 }
 
 // addManifest takes what a bundle says of itself.

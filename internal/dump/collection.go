@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,9 +29,11 @@ type collection struct {
 	objects []client.Object
 	index   map[identity]int
 	reads   []observe.Read
-	newest  time.Time
-	bundles []*Manifest
-	unread  map[string]int
+	// documents are those with leases.
+	documents []*document
+	newest    time.Time
+	bundles   []*Manifest
+	unread    map[string]int
 	// differing counts objects that were there more than once, not the same.
 	differing int
 	example   string
@@ -73,10 +76,9 @@ func (c *collection) add(f *file) {
 	for _, o := range f.kept {
 		c.addObject(o)
 	}
-	c.reads = append(c.reads, f.reads(true)...)
-	if f.newest.After(c.newest) {
-		c.newest = f.newest
-	}
+	c.reads = append(c.reads, f.reads()...)
+	c.documents = append(c.documents, f.documents...)
+	c.newest = latest(c.newest, f.newest)
 	for what, n := range f.unread {
 		c.unread[what] += n
 	}
@@ -137,15 +139,43 @@ func (c *collection) dumpOf(at time.Time) (*observe.Dump, error) {
 	case len(c.reads) == 0 && len(c.objects) == 0:
 		return nil, c.nothing()
 	case !at.IsZero():
-		for i := range d.Reads {
-			d.Reads[i].At = time.Time{}
-		}
 	case c.newest.IsZero():
 		return nil, fmt.Errorf("its objects do not tell when they were read; say it with --at")
 	default:
 		d.Time = c.newest
+		for i, r := range d.Reads {
+			if r.Need.Kind == leaseKind {
+				d.Reads[i].At = c.leasesRead(r.Need.Namespace)
+			}
+		}
 	}
 	return d, nil
+}
+
+// maxGather is how long it takes to read a cluster, one kind after the other.
+const maxGather = 15 * time.Minute
+
+var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")
+
+// leasesRead is when the leases of a namespace were read, if that was long before the newest time of the dump: they
+// would be taken for stale. It is not known, so the dump's own time counts, where something in the same document is as
+// new as the dump; nor when all leases are so old that it is they that are stale.
+func (c *collection) leasesRead(namespace string) time.Time {
+	var read time.Time
+	for _, d := range c.documents {
+		renewed, held := d.renewed[namespace]
+		switch {
+		case !held:
+		case !d.newest.Before(c.newest):
+			return time.Time{}
+		default:
+			read = latest(read, renewed)
+		}
+	}
+	if c.newest.Sub(read) > maxGather {
+		return time.Time{}
+	}
+	return read
 }
 
 // nothing says why there is nothing to judge.

@@ -6,7 +6,6 @@ package dump
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -34,9 +33,9 @@ type file struct {
 	kept    []client.Object
 	// covered are the kinds of which the file tells all objects in a namespace; empty for the whole cluster.
 	covered sets.Set[check.Need]
-	// newest is the newest time in the file, and renewed that of the leases by namespace.
-	newest  time.Time
-	renewed map[string]time.Time
+	// documents are those with leases, and the one that is being read.
+	documents []*document
+	newest    time.Time
 	// said is what kubectl said besides.
 	said   []*problem
 	unread map[string]int
@@ -44,8 +43,25 @@ type file struct {
 }
 
 func newFile(name string, p place, w *wants) *file {
-	return &file{name: name, place: p, source: p.source, wants: w, covered: sets.New[check.Need](), renewed: map[string]time.Time{}, unread: map[string]int{}}
+	return &file{name: name, place: p, source: p.source, wants: w, covered: sets.New[check.Need](), unread: map[string]int{}}
 }
+
+// document is what was read of the cluster at once, such as a list.
+type document struct {
+	// newest is the newest time in it, and renewed that at which a lease was renewed, by namespace.
+	newest  time.Time
+	renewed map[string]time.Time
+}
+
+// begin is before the next document.
+func (f *file) begin() {
+	if n := len(f.documents); n > 0 && len(f.documents[n-1].renewed) == 0 {
+		f.documents = f.documents[:n-1]
+	}
+	f.documents = append(f.documents, &document{renewed: map[string]time.Time{}})
+}
+
+func (f *file) document() *document { return f.documents[len(f.documents)-1] }
 
 // add takes an object, an element of the list if there is one.
 func (f *file) add(it *item, of *list) error {
@@ -135,6 +151,16 @@ func (f *file) coverList(l *list, header *item) {
 	}
 }
 
+// coverBy concludes from an object what else there is not: of one that was asked for by its name, nothing.
+func (f *file) coverBy(it *item, kind schema.GroupVersionKind, of *list) {
+	switch named := of == nil && f.place.source == "" && !f.place.known; {
+	case !named:
+		f.cover(kind, it.namespace)
+	case f.wants.object(kind, it.namespace, it.name):
+		f.covered.Insert(check.Need{Kind: kind, Namespace: it.namespace, Name: it.name})
+	}
+}
+
 // cover says that the file tells all objects of the kind in the namespace.
 func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
 	if kind, wanted := f.wants.kind(kind); wanted {
@@ -173,9 +199,8 @@ func (f *file) addWhole(it *item, of *list) error {
 // addObject keeps an object when it is wanted, and what it tells besides.
 func (f *file) addObject(it *item, of *list) error {
 	asWritten := schema.FromAPIVersionAndKind(it.apiVersion, it.kind)
-	if t := newestTime(it.raw, timesOf(asWritten.Group, asWritten.Kind)); t.After(f.newest) {
-		f.newest = t
-	}
+	t, d := newestTime(it.raw, timesOf(asWritten.Group, asWritten.Kind)), f.document()
+	f.newest, d.newest = latest(f.newest, t), latest(d.newest, t)
 	kind, wanted := f.wants.kind(asWritten)
 	if !wanted {
 		if versions := f.wants.otherVersions(kind); len(versions) > 0 {
@@ -185,7 +210,7 @@ func (f *file) addObject(it *item, of *list) error {
 	}
 	of.note(kind, it.namespace)
 	if it.namespace != "" || !isNamespaced(kind) {
-		f.cover(kind, it.namespace)
+		f.coverBy(it, kind, of)
 	}
 	if !f.wants.object(kind, it.namespace, it.name) {
 		return nil
@@ -200,10 +225,17 @@ func (f *file) addObject(it *item, of *list) error {
 		return err
 	}
 	f.kept = append(f.kept, o)
-	if lease, ok := o.(*coordinationv1.Lease); ok && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(f.renewed[lease.Namespace]) {
-		f.renewed[lease.Namespace] = lease.Spec.RenewTime.Time
+	if lease, ok := o.(*coordinationv1.Lease); ok && lease.Spec.RenewTime != nil {
+		d.renewed[lease.Namespace] = latest(d.renewed[lease.Namespace], lease.Spec.RenewTime.Time)
 	}
 	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // object is the object as it is read from a cluster, in the version in which it is read.
@@ -264,14 +296,10 @@ func (f *file) end() error {
 }
 
 // reads are what the file tells all of.
-func (f *file) reads(withTimes bool) []observe.Read {
+func (f *file) reads() []observe.Read {
 	var reads []observe.Read
-	for need := range maps.Keys(f.covered) {
-		read := observe.Read{Need: need, State: check.Known}
-		if withTimes && need.Kind == coordinationv1.SchemeGroupVersion.WithKind("Lease") {
-			read.At = f.renewed[need.Namespace]
-		}
-		reads = append(reads, read)
+	for need := range f.covered {
+		reads = append(reads, observe.Read{Need: need, State: check.Known})
 	}
 	return reads
 }

@@ -268,7 +268,11 @@ func TestLoadTellsAbsentFromUnseen(t *testing.T) {
 		"everywhere, of a list of all":       {"d.yaml", two, deployments, "", check.Known},
 		"everywhere, of two lists":           {"d.yaml", listOf(deploymentIn(kubeSystem, "a")) + listOf(deploymentIn("other", "a")), deployments, "", check.Failed},
 		"a kind that is not there":           {"d.yaml", two, leases, kubeSystem, check.Failed},
-		"a cluster-scoped kind":              {"d.yaml", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: a\n", ingressClass, "", check.Known},
+		"a cluster-scoped kind":              {"d.yaml", listOf("- apiVersion: networking.k8s.io/v1\n  kind: IngressClass\n  metadata:\n    name: a\n"), ingressClass, "", check.Known},
+		"one that was named":                 {"d.yaml", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: a\n", ingressClass, "", check.Failed},
+		"one of a namespace that was named":  {"d.json", oneJSON, deployments, kubeSystem, check.Failed},
+		"one of cluster-info":                {"kube-system/deployments.json", oneJSON, deployments, kubeSystem, check.Known},
+		"one of a must-gather":               {"q/namespaces/kube-system/apps/deployments/coredns.yaml", oneJSON, deployments, kubeSystem, check.Known},
 		"a cluster-scoped kind, not there":   {"d.yaml", two, nodePools, "", check.Failed},
 		"an empty list of cluster-info":      {"kube-system/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":null}`, deployments, kubeSystem, check.Known},
 		"the same, of another namespace":     {"other/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, check.Failed},
@@ -313,6 +317,21 @@ const (
 	nodePool   = "- apiVersion: karpenter.sh/v1\n  kind: NodePool\n  metadata:\n    name: a\n"
 )
 
+// Who got one object by its name has not looked for the others.
+func TestLoadOneByName(t *testing.T) {
+	g := NewWithT(t)
+	d, _, err := loadText(oneJSON)
+	g.Expect(err).NotTo(HaveOccurred())
+	all := check.Need{Kind: deployments, Namespace: "kube-system"}
+	one, other := all, all
+	one.Name, other.Name = "coredns", "other"
+	answers := d.Facts([]check.Need{all, one, other}).Answers
+	g.Expect(answers[one]).To(And(HaveField("State", check.Known), HaveField("Objects", HaveLen(1))))
+	g.Expect(answers[other].State).To(Equal(check.Failed))
+	g.Expect(answers[all]).To(And(HaveField("State", check.Failed),
+		HaveField("Message", "the dump holds single objects of kind Deployment in namespace kube-system; it does not tell which others there are")))
+}
+
 // The time is the newest at which something has happened, not one that somebody has written.
 func TestLoadTime(t *testing.T) {
 	at := time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
@@ -327,12 +346,12 @@ func TestLoadTime(t *testing.T) {
 		read  time.Time
 	}{
 		"a lease":               {[]string{lease("a", "2026-10-02T14:30:00.000000Z"), lease("b", "2026-10-02T14:00:00.000000Z")}, time.Time{}, at, at},
-		"what is not kept":      {[]string{lease("a", "2026-10-02T14:20:00.000000Z"), "- apiVersion: v1\n  kind: Event\n  lastTimestamp: \"2026-10-02T14:30:00Z\"\n  metadata:\n    name: e\n"}, time.Time{}, at, at.Add(-10 * time.Minute)},
+		"what is not kept":      {[]string{lease("a", "2026-10-02T14:20:00.000000Z"), "- apiVersion: v1\n  kind: Event\n  lastTimestamp: \"2026-10-02T14:30:00Z\"\n  metadata:\n    name: e\n"}, time.Time{}, at, at},
 		"given":                 {[]string{lease("a", "2026-10-02T14:20:00.000000Z")}, at, at, at},
 		"what is planned":       {[]string{lease("a", "2026-10-02T14:30:00.000000Z"), "- apiVersion: example.com/v1\n  kind: Thing\n  metadata:\n    name: t\n  spec:\n    startTime: \"" + future + "\"\n    time: \"" + future + "\"\n"}, time.Time{}, at, at},
 		"what is written":       {[]string{lease("a", "2026-10-02T14:30:00.000000Z"), "- apiVersion: v1\n  data:\n    a: |\n      lastUpdateTime: \"" + future + "\"\n  kind: ConfigMap\n  metadata:\n    name: wanted\n    namespace: kube-system\n"}, time.Time{}, at, at},
 		"when it runs out":      {[]string{lease("a", "2026-10-02T14:30:00.000000Z"), "- apiVersion: apps/v1\n  kind: ReplicaSet\n  metadata:\n    name: a\n  status:\n    notAfter: \"" + future + "\"\n"}, time.Time{}, at, at},
-		"who has changed it":    {[]string{lease("a", "2026-10-02T14:20:00.000000Z"), "- apiVersion: example.com/v1\n  kind: Thing\n  metadata:\n    managedFields:\n    - apiVersion: example.com/v1\n      fieldsType: FieldsV1\n      manager: kubectl\n      operation: Update\n      time: \"2026-10-02T14:30:00Z\"\n    name: t\n"}, time.Time{}, at, at.Add(-10 * time.Minute)},
+		"who has changed it":    {[]string{lease("a", "2026-10-02T14:20:00.000000Z"), "- apiVersion: example.com/v1\n  kind: Thing\n  metadata:\n    managedFields:\n    - apiVersion: example.com/v1\n      fieldsType: FieldsV1\n      manager: kubectl\n      operation: Update\n      time: \"2026-10-02T14:30:00Z\"\n    name: t\n"}, time.Time{}, at, at},
 		"without quotation":     {[]string{strings.ReplaceAll(lease("a", "2026-10-02T14:30:00.000000Z"), `"`, "")}, time.Time{}, at, at},
 		"not in UTC is ignored": {[]string{lease("a", "2026-10-02T14:30:00.000000Z"), strings.ReplaceAll(deploymentIn("kube-system", "d"), "14:30:00Z", "19:30:00+02:00")}, time.Time{}, at, at},
 	} {
@@ -343,6 +362,49 @@ func TestLoadTime(t *testing.T) {
 			g.Expect(d.Time).To(BeTemporally("==", test.want))
 			need := check.Need{Kind: leases, Namespace: "kube-system"}
 			g.Expect(d.Facts([]check.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read), "leases are as old as when they were read")
+		})
+	}
+}
+
+// Leases are as old as when they were read, if somebody has read the rest minutes later. They are not excused by it.
+func TestLoadTimeOfLeases(t *testing.T) {
+	at := time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
+	lease := func(renewed string) string {
+		return listOf("- apiVersion: coordination.k8s.io/v1\n  kind: Lease\n  metadata:\n    name: a\n    namespace: kube-system\n  spec:\n    renewTime: \"" + renewed + "\"\n")
+	}
+	rest, leasesFile := listOf(deploymentIn("kube-system", "d")), "namespaces/kube-system/coordination.k8s.io/leases.yaml"
+	for name, test := range map[string]struct {
+		files map[string]string
+		at    time.Time
+		read  time.Time
+	}{
+		"in another file":           {map[string]string{leasesFile: lease("2026-10-02T14:25:00.000000Z"), "b.yaml": rest}, time.Time{}, at.Add(-5 * time.Minute)},
+		"in another document":       {map[string]string{"a.yaml": lease("2026-10-02T14:25:00.000000Z") + "---\n" + rest}, time.Time{}, at.Add(-5 * time.Minute)},
+		"in two files":              {map[string]string{"a.yaml": lease("2026-10-02T14:25:00.000000Z"), "b.yaml": lease("2026-10-02T14:20:00.000000Z"), "c.yaml": rest}, time.Time{}, at.Add(-5 * time.Minute)},
+		"at the given time":         {map[string]string{leasesFile: lease("2026-10-02T14:25:00.000000Z"), "b.yaml": rest}, at, at},
+		"stale, in another file":    {map[string]string{leasesFile: lease("2026-10-02T07:30:00.000000Z"), "b.yaml": rest}, time.Time{}, at},
+		"stale, in the same list":   {map[string]string{"a.yaml": listOf(deploymentIn("kube-system", "d"), lease("2026-10-02T14:25:00.000000Z")[len("apiVersion: v1\nitems:\n"):len(lease("2026-10-02T14:25:00.000000Z"))-len(listEnd)])}, time.Time{}, at},
+		"stale, in another of late": {map[string]string{"a.yaml": lease("2026-10-02T14:14:59.000000Z"), "b.yaml": rest}, time.Time{}, at},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := t.TempDir()
+			write(g, dir, test.files)
+			d, _, err := dump.Load(dir, nil, dump.Options{Needs: needs, At: test.at})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(d.Time).To(BeTemporally("==", at))
+			need := check.Need{Kind: leases, Namespace: "kube-system"}
+			g.Expect(d.Facts([]check.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read))
+
+			// A bundle made of it says the same.
+			part, err := d.Read(t.Context(), []check.Need{need})
+			g.Expect(err).NotTo(HaveOccurred())
+			var out bytes.Buffer
+			_, err = dump.Write(&out, part, dump.About{CollectedBy: "v1"})
+			g.Expect(err).NotTo(HaveOccurred())
+			again, _, err := dump.Load("-", &out, dump.Options{Needs: needs})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(again.Facts([]check.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read))
 		})
 	}
 }

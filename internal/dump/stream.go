@@ -48,6 +48,7 @@ func readText(r *bufio.Reader, to *file) error {
 		if !ok {
 			break
 		}
+		to.begin()
 		if err := readNext(s, c, to); err != nil {
 			return err
 		}

@@ -214,6 +214,8 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 		return refuseSecrets()
 	case read == nil && d.knowsKinds() && !d.serves(need.Kind):
 		return notServed(need.Kind)
+	case read == nil && d.Coverage != Complete && slices.ContainsFunc(d.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
+		return notHeld(fmt.Sprintf("single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace)))
 	case read == nil && d.Coverage != Complete:
 		return notHeld(fmt.Sprintf("no %s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
