@@ -4,12 +4,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +68,7 @@ func (c *collector) run(ctx context.Context) error {
 	}
 	var manifest *dump.Manifest
 	write := func(w io.Writer) error {
-		manifest, err = dump.Write(w, read, dump.About{Cluster: p.Source, CollectedBy: c.env.version, Mappings: p.Mappings})
+		manifest, err = dump.Write(w, read, dump.About{Cluster: c.cluster(p.Source), CollectedBy: c.env.version, Mappings: p.Mappings})
 		return err
 	}
 	if c.file == toStdout {
@@ -79,6 +81,17 @@ func (c *collector) run(ctx context.Context) error {
 	}
 	c.summarize(manifest)
 	return nil
+}
+
+// cluster is what people call the source. What somebody has named directories is nobody's concern.
+func (c *collector) cluster(name string) string {
+	switch {
+	case c.from.from == "" || name != c.from.from:
+		return name
+	case name == stdin:
+		return ""
+	}
+	return filepath.Base(name)
 }
 
 // mayWrite says no before anything is read.
@@ -108,7 +121,7 @@ func (c *collector) summarize(m *dump.Manifest) {
 	} else if found, err := os.Stat(c.file); err == nil {
 		name = fmt.Sprintf("%s (%d KiB)", c.file, (found.Size()+1023)>>10)
 	}
-	fmt.Fprintf(c.env.ErrOut, "%s holds %d objects of %s, collected at %s.\n", name, m.Objects, m.Cluster, m.CollectedAt.Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(c.env.ErrOut, "%s holds %d objects of %s, collected at %s.\n", name, m.Objects, cmp.Or(m.Cluster, "the cluster"), m.CollectedAt.Format("2006-01-02 15:04:05 MST"))
 	unread := m.Unread()
 	if len(unread) == 0 {
 		return

@@ -122,7 +122,9 @@ func collectOwn(t *testing.T, name, text, mapping string) (file, all string, r r
 // Only what the mappings ask for goes in: nothing for one that asks for nothing, and of pods only those that explain.
 func TestCollectOnlyWhatIsAsked(t *testing.T) {
 	g := NewWithT(t)
-	_, all, _ := collectOwn(t, "d.yaml", privateDump, ownMapping)
+	_, all, r := collectOwn(t, "d.yaml", privateDump, ownMapping)
+	g.Expect(r.errors).To(MatchRegexp(` holds \d+ objects of d.yaml, collected at`))
+	g.Expect(all).NotTo(ContainSubstring(os.TempDir()), "where somebody keeps dumps is private")
 	g.Expect(all).NotTo(Or(ContainSubstring("hidden"), ContainSubstring("web-1")))
 
 	file, all, _ := collectOwn(t, "d.yaml", privateDump, ownMapping+ownCheck)
@@ -130,6 +132,14 @@ func TestCollectOnlyWhatIsAsked(t *testing.T) {
 	checked := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "-o", "yaml")
 	g.Expect(checked.code).To(Equal(1), checked.errors)
 	g.Expect(checked.out).To(ContainSubstring("Unschedulable"), "what the bundle says is what the dump says")
+}
+
+// A cluster that nobody has named is still one.
+func TestCollectOfNoName(t *testing.T) {
+	g := NewWithT(t)
+	r := run(privateDump, "collect", "--from", "-", "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "-o", "-")
+	g.Expect(r.code).To(BeZero(), r.errors)
+	g.Expect(r.errors).To(MatchRegexp(`The bundle holds \d+ objects of the cluster, collected at`))
 }
 
 func writeText(t *testing.T, name, text string) string {
