@@ -7,7 +7,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -51,28 +50,6 @@ func shipped(g Gomega) (*judge.Catalogue, []v1alpha1.ComponentMapping) {
 	return compileShipped(), loaded.Mappings
 }
 
-// worldReader reads a world as a cluster is read: only what is asked for.
-type worldReader struct{ all *observe.Dump }
-
-func (r worldReader) Read(_ context.Context, needs []check.Need) (*observe.Dump, error) {
-	out := &observe.Dump{Time: r.all.Time, Responses: map[string]check.Response{}, Reviews: map[check.Review]observe.ReviewAnswer{}}
-	for need, answer := range r.all.Facts(needs).Answers {
-		need = need.WithoutRefresh()
-		need.Interval = 0
-		out.Reads = append(out.Reads, observe.Read{Need: need, State: answer.State, Message: answer.Message})
-		switch {
-		case answer.State != check.Known:
-		case need.Path != "":
-			out.Responses[need.Path] = answer.Response
-		case need.Review != (check.Review{}):
-			out.Reviews[need.Review] = observe.ReviewAnswer{Allowed: answer.Allowed, Reason: answer.Reason}
-		default:
-			out.Objects = append(out.Objects, answer.Objects...)
-		}
-	}
-	return out, nil
-}
-
 // collect writes a bundle of the world, and returns what was said of the world then.
 func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	t.Helper()
@@ -80,7 +57,7 @@ func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	all, err := w.Dump()
 	g.Expect(err).NotTo(HaveOccurred())
 	catalogue, mappings := shipped(g)
-	verdicts, read, err := catalogue.Look(t.Context(), worldReader{all})
+	verdicts, read, err := catalogue.Look(t.Context(), all)
 	g.Expect(err).NotTo(HaveOccurred())
 	path := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	file, err := os.Create(path)
