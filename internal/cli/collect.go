@@ -121,7 +121,8 @@ func (c *collector) summarize(m *dump.Manifest) {
 	} else if found, err := os.Stat(c.file); err == nil {
 		name = fmt.Sprintf("%s (%d KiB)", c.file, (found.Size()+1023)>>10)
 	}
-	fmt.Fprintf(c.env.ErrOut, "%s holds %d objects of %s, collected at %s.\n", name, m.Objects, cmp.Or(m.Cluster, "the cluster"), m.CollectedAt.Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(c.env.ErrOut, "%s holds %d objects of %s, collected at %s.\n",
+		name, m.Objects, cmp.Or(m.Cluster, "the cluster"), m.CollectedAt.Format("2006-01-02 15:04:05 MST"))
 	unread := m.Unread()
 	if len(unread) == 0 {
 		return

@@ -134,6 +134,39 @@ func TestCollectOnlyWhatIsAsked(t *testing.T) {
 	g.Expect(checked.out).To(ContainSubstring("Unschedulable"), "what the bundle says is what the dump says")
 }
 
+// What was left out is not absent: whoever reads it is told.
+func TestCheckOfWhatWasLeftOut(t *testing.T) {
+	g := NewWithT(t)
+	config := `apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Node, metadata: {name: node-1, creationTimestamp: "2026-10-02T14:30:00Z"}}
+- apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: c, namespace: kept, annotations: {example.com/mode: hidden}}
+  data: {mode: fast, other: hidden}
+`
+	reads := func(expression string) string {
+		return ownMapping + "  checks:\n  - {name: c, type: Object, method: None, object: {apiVersion: v1, kind: ConfigMap, namespace: kept, name: c, present: \"" + expression + "\"}}\n"
+	}
+	file, all, _ := collectOwn(t, "d.yaml", config, reads("object.data.mode == 'fast'"))
+	g.Expect(all).NotTo(Or(ContainSubstring("hidden"), ContainSubstring("example.com/mode"), ContainSubstring("other:")))
+	for expression, left := range map[string]string{
+		"object.data.mode == 'fast'":     "",
+		"object.data.mode == 'slow'":     "",
+		"object.data.?absent.hasValue()": "",
+		"object.data.other == 'x'":       "other of ConfigMap kept/c",
+		"object.metadata.annotations['example.com/mode'] == 'x' || 'other' in object.data": "example.com/mode of ConfigMap kept/c, other of ConfigMap kept/c",
+	} {
+		r := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", reads(expression)))
+		if left == "" {
+			g.Expect(r.errors).NotTo(ContainSubstring("Warning"), expression)
+		} else {
+			g.Expect(r.errors).To(And(ContainSubstring("left out what these read"), ContainSubstring("cannot be seen: "+left)), expression)
+		}
+	}
+}
+
 // A cluster that nobody has named is still one.
 func TestCollectOfNoName(t *testing.T) {
 	g := NewWithT(t)

@@ -198,7 +198,7 @@ func (s *source) open(ctx context.Context, catalogue *judge.Catalogue) (string, 
 	if err != nil {
 		return "", nil, err
 	}
-	loaded, info, err := s.load(ctx, dump.Options{At: at, Needs: catalogue.Needs()})
+	loaded, info, err := s.load(ctx, dump.Options{At: at, Needs: catalogue.Needs(), Mappings: s.read.mappings})
 	if err != nil {
 		return "", nil, err
 	}

@@ -39,6 +39,7 @@ type Manifest struct {
 	Reads     []read     `json:"reads"`
 	Responses []response `json:"responses,omitempty"`
 	Reviews   []review   `json:"reviews,omitempty"`
+	LeftOut   []leftOut  `json:"leftOut,omitempty"`
 }
 
 // read is what was asked of the cluster, and what came of it.
@@ -149,6 +150,7 @@ func (c *collection) asBundle(m *Manifest, d *observe.Dump, at time.Time) error 
 	if c.info.Objects != m.Objects {
 		return fmt.Errorf("the bundle was made with %d objects and holds %d: it is damaged", m.Objects, c.info.Objects)
 	}
+	c.warnLeftOut(m, c.mappings)
 	d.Time, d.Reads = m.CollectedAt, nil
 	for _, r := range m.Reads {
 		observed, err := r.observed()

@@ -17,14 +17,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/observe"
 )
 
 // collection is what all files of a dump hold.
 type collection struct {
-	wants *wants
-	info  *Info
+	wants    *wants
+	mappings []v1alpha1.ComponentMapping
+	info     *Info
 
 	objects []client.Object
 	index   map[identity]int
@@ -44,8 +46,10 @@ type identity struct {
 	namespace, name string
 }
 
-func newCollection(needs []check.Need) *collection {
-	return &collection{wants: newWants(needs), info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
+func newCollection(o Options) *collection {
+	w := newWants(o.Needs)
+	w.everything = o.everything
+	return &collection{wants: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
 }
 
 // maxListed is how many files and problems are told one by one.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/observe"
 )
@@ -21,6 +22,8 @@ type Options struct {
 	At time.Time
 	// Needs are all that is kept, besides nodes and what tells which kinds are served.
 	Needs []check.Need
+	// Mappings are those that are to be judged: a warning tells what they read and a bundle has left out.
+	Mappings []v1alpha1.ComponentMapping
 	// Progress, when set, is told how many bytes have been read of how many; all is 0 when that is not known.
 	Progress func(read, all int64)
 
@@ -59,8 +62,7 @@ const stdin = "-"
 // archives, compressed or not. It writes nothing anywhere. With one file, an error says what is wrong with it and where;
 // of many, those that cannot be read are skipped, with a warning.
 func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
-	l := &loader{o: o, dump: newCollection(o.Needs)}
-	l.dump.wants.everything = o.everything
+	l := &loader{o: o, dump: newCollection(o)}
 	name, err := l.load(path, in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
@@ -27,6 +28,8 @@ const removed = "(removed)"
 type redactor struct {
 	readings []reading
 	ids      ids
+	// leftOut is what was left out that somebody else might read.
+	leftOut []leftOut
 }
 
 // reading is what one check reads of some objects: annotations and keys of ConfigMaps that are not among the words of
@@ -38,9 +41,9 @@ type reading struct {
 	words           sets.Set[string]
 }
 
-func (r *reading) of(u *unstructured.Unstructured) bool {
-	return r.kind == u.GroupVersionKind().GroupKind() && (r.namespace == "" || r.namespace == u.GetNamespace()) &&
-		(r.name == "" || r.name == u.GetName()) && r.selector.Matches(labels.Set(u.GetLabels()))
+func (r *reading) of(o client.Object) bool {
+	return r.kind == o.GetObjectKind().GroupVersionKind().GroupKind() && (r.namespace == "" || r.namespace == o.GetNamespace()) &&
+		(r.name == "" || r.name == o.GetName()) && r.selector.Matches(labels.Set(o.GetLabels()))
 }
 
 func newRedactor(mappings []v1alpha1.ComponentMapping, known ids) *redactor {
@@ -83,10 +86,10 @@ func readingOf(o *v1alpha1.ObjectCheck) reading {
 }
 
 // wordsOf are the words of all that is read of an object.
-func wordsOf(readings []reading, u *unstructured.Unstructured) sets.Set[string] {
+func wordsOf(readings []reading, o client.Object) sets.Set[string] {
 	words := sets.New[string]()
 	for i := range readings {
-		if readings[i].of(u) {
+		if readings[i].of(o) {
 			words = words.Union(readings[i].words)
 		}
 	}
@@ -114,13 +117,19 @@ var confidential = regexp.MustCompile(`(?i)(password|passwd|token|secret|secretk
 func (r *redactor) object(o map[string]any) map[string]any {
 	u := &unstructured.Unstructured{Object: o}
 	words := wordsOf(r.readings, u)
+	out := newLeftOut(u)
 	if metadata, ok := o["metadata"].(map[string]any); ok {
-		redactMetadata(metadata, words)
+		keepFields(metadata, metadataKept)
+		out.keep(metadata, "annotations", words)
+	}
+	if u.GetKind() == configMapKind.Kind {
+		out.keep(o, "data", words)
+		out.keep(o, "binaryData", nil)
+	}
+	if len(out.Keys) > 0 {
+		r.leftOut = append(r.leftOut, out)
 	}
 	switch u.GetKind() {
-	case configMapKind.Kind:
-		delete(o, "binaryData")
-		keepWords(o["data"], words)
 	case check.PodKind.Kind:
 		redactPod(o)
 	case "EndpointSlice":
@@ -131,28 +140,10 @@ func (r *redactor) object(o map[string]any) map[string]any {
 	return r.fields(o).(map[string]any)
 }
 
-func redactMetadata(m map[string]any, words sets.Set[string]) {
-	keepFields(m, metadataKept)
-	keepWords(m["annotations"], words)
-	if a, ok := m["annotations"].(map[string]any); ok && len(a) == 0 {
-		delete(m, "annotations")
-	}
-}
-
 func keepFields(o map[string]any, names []string) {
 	for name := range o {
 		if !slices.Contains(names, name) {
 			delete(o, name)
-		}
-	}
-}
-
-// keepWords keeps the fields that are among the words.
-func keepWords(fields any, words sets.Set[string]) {
-	m, _ := fields.(map[string]any)
-	for name := range m {
-		if !words.Has(name) {
-			delete(m, name)
 		}
 	}
 }

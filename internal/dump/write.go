@@ -56,7 +56,10 @@ func Write(w io.Writer, d *observe.Dump, about About) (*Manifest, error) {
 		return nil, err
 	}
 	m := newManifest(d, about, r)
-	m.Objects = len(objects)
+	m.Objects, m.LeftOut = len(objects), r.leftOut
+	slices.SortStableFunc(m.LeftOut, func(a, b leftOut) int {
+		return cmp.Or(cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind))
+	})
 	manifest, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, err
