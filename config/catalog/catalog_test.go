@@ -87,19 +87,19 @@ func find(mappings []v1alpha1.ComponentMapping, name string) *v1alpha1.Component
 
 // TestTableRows holds the catalogue to the table, row by row.
 func TestTableRows(t *testing.T) {
-	facts, c := readTable(t), load(t, catalog.AKS)
+	table, c := readTable(t), load(t, catalog.AKS)
 	var names, documented []string
 	for _, m := range c.Mappings {
 		names = append(names, m.Name)
 	}
-	for _, r := range facts.Rows {
+	for _, r := range table.Rows {
 		documented = append(documented, r.Mapping)
 	}
 	g := NewWithT(t)
 	g.Expect(documented).To(HaveLen(22))
 	g.Expect(names).To(Equal(documented), "one mapping for each row, in the table's order")
 
-	for i, r := range facts.Rows {
+	for i, r := range table.Rows {
 		t.Run(r.Mapping, func(t *testing.T) {
 			g := NewWithT(t)
 			spec := c.Mappings[i].Spec
@@ -141,9 +141,9 @@ func TestKeyDetails(t *testing.T) {
 }
 
 func TestInsights(t *testing.T) {
-	c, facts := load(t, catalog.AKS), readTable(t)
-	NewWithT(t).Expect(facts.Insights).To(HaveLen(6))
-	for _, i := range facts.Insights {
+	c, documented := load(t, catalog.AKS), readTable(t)
+	NewWithT(t).Expect(documented.Insights).To(HaveLen(6))
+	for _, i := range documented.Insights {
 		t.Run(i.Name, func(t *testing.T) {
 			g := NewWithT(t)
 			for name, method := range i.Mappings {
@@ -154,7 +154,7 @@ func TestInsights(t *testing.T) {
 }
 
 func TestReferencesAndMethods(t *testing.T) {
-	g, c, facts := NewWithT(t), load(t, catalog.AKS), readTable(t)
+	g, c, documented := NewWithT(t), load(t, catalog.AKS), readTable(t)
 	var references []v1alpha1.Reference
 	used := map[v1alpha1.ImplementationMethod]bool{}
 	for _, m := range c.Mappings {
@@ -163,11 +163,11 @@ func TestReferencesAndMethods(t *testing.T) {
 			used[method] = true
 		}
 	}
-	for _, r := range facts.References {
+	for _, r := range documented.References {
 		g.Expect(references).To(ContainElement(r))
 	}
-	g.Expect(facts.Methods).To(HaveLen(len(methods)))
-	for _, m := range facts.Methods {
+	g.Expect(documented.Methods).To(HaveLen(len(methods)))
+	for _, m := range documented.Methods {
 		g.Expect(used).To(HaveKey(methods[m.Name]), "no mapping is documented to run as "+m.Name)
 	}
 }

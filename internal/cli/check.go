@@ -24,7 +24,7 @@ func newCheckCommand(e *env) *cobra.Command {
   kubectl archmap check
 
   # In a script: exit code 0 all is well, 1 something is not, 2 it cannot be told
-  kubectl archmap check -o name || echo "look at it"`,
+  kubectl archmap check >/dev/null || echo "look at it"`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := output.validate(); err != nil {
 				return err

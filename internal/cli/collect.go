@@ -79,7 +79,9 @@ func (c *collector) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the bundle could not be written: %w", err)
 	}
-	c.summarize(manifest)
+	if c.summarize(manifest); len(manifest.Unread()) > 0 {
+		return verdictError{exitUnknown}
+	}
 	return nil
 }
 

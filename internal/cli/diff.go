@@ -95,7 +95,7 @@ func hides(p *report.Picture) bool {
 // seen, that there are none is not known.
 func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string, unseen bool) error {
 	if unseen {
-		none += ", as far as it can be seen"
+		none = "nothing that can be seen: what cannot be seen may differ"
 	}
 	switch {
 	case differences == 0 && output.chosen == formatText:

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			}
 			m := report.Lookup(p, args[0])
 			if m == nil {
-				return usagef("no component is named %q; there are: %s", args[0], strings.Join(report.Names(p), ", "))
+				return noComponent(args[0], report.Names(p))
 			}
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
@@ -46,4 +47,13 @@ func newExplainCommand(e *env) *cobra.Command {
 	from.addAllFlags(command)
 	output.addFlag(command, formatText, formatJSON, formatYAML)
 	return command
+}
+
+// noComponent says which components are meant perhaps, or which there are.
+func noComponent(typed string, names []string) error {
+	like := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.Contains(name, strings.ToLower(typed)) })
+	if len(like) > 0 {
+		return usagef("no component is named %q; did you mean %s?", typed, strings.Join(like, " or "))
+	}
+	return usagef("no component is named %q; there are: %s", typed, strings.Join(names, ", "))
 }

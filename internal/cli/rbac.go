@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
+	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/manifest"
 	"github.com/archmap/archmap/internal/rbac"
 )
@@ -29,10 +30,10 @@ type granting struct {
 func newRBACCommand(e *env) *cobra.Command {
 	o := &granting{}
 	command := &cobra.Command{
-		Use:   "rbac -f FILENAME",
+		Use:   "rbac [-f FILENAME]",
 		Short: "Print the least ClusterRole that mappings need",
-		Long: "Print the least ClusterRole with which everything that the given mappings name can be read, and which of them needs\n" +
-			"each rule. No cluster is asked, and nothing is applied.\n\n" +
+		Long: "Print the least ClusterRole with which everything that the given mappings, or else those of the built-in catalogue,\n" +
+			"name can be read, and which of them needs each rule. No cluster is asked, and nothing is applied.\n\n" +
 			"For the operator it carries the label that adds it to what the operator may look at: once it is applied, nothing else\n" +
 			"has to be done. For a user it is what check, collect and the other commands need that look once; bind it with --subject.\n" +
 			"serve watches, as the operator does; where there is an operator, reading its own two kinds is enough.\n\n" +
@@ -41,7 +42,10 @@ func newRBACCommand(e *env) *cobra.Command {
 		Example: `  # Let the operator see what these mappings name
   kubectl archmap rbac -f mappings/ | kubectl apply -f -
 
-  # Let a group look, with the plugin and these mappings
+  # Let a group look with the plugin at what the built-in catalogue names
+  kubectl archmap rbac --for user --subject group:sre | kubectl apply -f -
+
+  # The same with these mappings
   kubectl archmap rbac -f mappings/ --for user --subject group:sre
 
   # Rights in no more namespaces than needed, where a ClusterRole is too much
@@ -69,11 +73,7 @@ func (e *env) rbac(o *granting) error {
 	if err != nil {
 		return err
 	}
-	set, err := e.readMappings(o.files)
-	if err != nil {
-		return err
-	}
-	needs, err := needsOf(set, options.Reader)
+	needs, err := e.needs(o.files, options.Reader)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,31 @@ func (e *env) rbac(o *granting) error {
 		return roles.JSON(e.Out)
 	}
 	return roles.YAML(e.Out)
+}
+
+// needs are those of the mappings of the files, or of the built-in catalogue.
+func (e *env) needs(files []string, reader rbac.Reader) (*rbac.Needs, error) {
+	if len(files) > 0 {
+		set, err := e.readMappings(files)
+		if err != nil {
+			return nil, err
+		}
+		return needsOf(set, reader)
+	}
+	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	if err != nil {
+		return nil, err
+	}
+	needs := rbac.NewNeeds(reader, rbac.NewPlurals())
+	for i := range loaded.Mappings {
+		if err := needs.AddMapping(&loaded.Mappings[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range loaded.Architectures {
+		needs.AddArchitecture(&loaded.Architectures[i])
+	}
+	return needs, nil
 }
 
 func (o *granting) options() (rbac.Options, error) {

@@ -65,7 +65,6 @@ func TestRBACUsage(t *testing.T) {
 		code  int
 		words string
 	}{
-		"no files":           {"", nil, exitUsage, "-f"},
 		"an unknown reader":  {"", []string{"-f", "-", "--for", "me"}, exitUsage, `not "me"`},
 		"an unknown subject": {"", []string{"-f", "-", "--subject", "jane"}, exitUsage, `not "jane"`},
 		"no namespace":       {"", []string{"-f", "-", "--subject", "serviceaccount:a"}, exitUsage, `not "serviceaccount:a"`},

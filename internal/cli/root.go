@@ -80,6 +80,8 @@ func newRootCommand(e *env) *cobra.Command {
 	root.SetIn(e.In)
 	root.SetOut(e.Out)
 	root.SetErr(e.ErrOut)
+	// kubectl completes plugins itself, with the help of kubectl_complete-archmap.
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	e.flags.AddFlags(root.PersistentFlags())
 	addVerbosity(root.PersistentFlags())
@@ -148,9 +150,11 @@ func usageArgs(validate cobra.PositionalArgs) cobra.PositionalArgs {
 		validate = cobra.NoArgs
 	}
 	return func(command *cobra.Command, args []string) error {
-		if err := validate(command, args); err != nil {
-			return usageError{err}
+		if err := validate(command, args); err == nil {
+			return nil
+		} else if len(args) == 0 {
+			return usagef("name what it is about: %s", command.UseLine())
 		}
-		return nil
+		return usagef("%s: too many arguments; explain tells about a component, -f and --from name files", strings.Join(args, " "))
 	}
 }

@@ -24,7 +24,7 @@ func newServeCommand(e *env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Show the page of report in the browser, live",
-		Long: "Show the page of report at http://127.0.0.1:8001. The page follows the cluster: what changes there shows within\n" +
+		Long: "Show the page of report at http://127.0.0.1:8090. The page follows the cluster: what changes there shows within\n" +
 			"about two seconds, without a reload. It is seen with your own rights, by watches, and nothing is written.\n\n" +
 			"Whoever can open the page sees what you may see of the cluster. So it is served on this machine alone, unless\n" +
 			"you say otherwise with --address. Ctrl-C ends it.",
@@ -49,7 +49,7 @@ func newServeCommand(e *env) *cobra.Command {
 	}
 	from.addLiveFlags(command)
 	command.Flags().StringVar(&address, "address", "127.0.0.1", "Address or name of this machine at which to serve")
-	command.Flags().Uint16Var(&port, "port", 8001, "Port at which to serve; 0 is any that is free")
+	command.Flags().Uint16Var(&port, "port", 8090, "Port at which to serve; 0 is any that is free")
 	return command
 }
 

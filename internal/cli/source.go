@@ -15,12 +15,14 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/manifest"
@@ -171,39 +173,69 @@ func (s *source) ofContext(name string) (*source, error) {
 
 // look reads the dump or the cluster, as far as it is needed, and judges it.
 func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, error) {
-	catalogue := judge.Compile(s.read.architecture, s.read.mappings)
-	name, reader, err := s.open(ctx, catalogue)
+	catalogue, name := judge.Compile(s.read.architecture, s.read.mappings), s.env.contextName()
+	var verdicts *judge.Verdicts
+	var read *observe.Dump
+	var err error
+	if s.from == "" {
+		verdicts, read, err = s.lookAtCluster(ctx, catalogue)
+	} else {
+		name, verdicts, read, err = s.lookAtDump(ctx, catalogue)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if live, ok := reader.(*observe.Reader); ok {
-		progress := newProgress(s.env.ErrOut, "Reading the cluster")
-		defer progress.end()
-		live.Progress = progress.tell
-	}
-	verdicts, read, err := catalogue.Look(ctx, reader)
-	if err != nil {
-		return nil, nil, err
-	}
+	s.env.warn(unread(read)...)
 	return verdicts.Picture(name), read, nil
 }
 
-// open makes a reader of the dump or of the cluster, and says what people call it.
-func (s *source) open(ctx context.Context, catalogue *judge.Catalogue) (string, judge.Reader, error) {
-	if s.from == "" {
-		reader, err := s.env.newReader(ctx)
-		return s.env.contextName(), reader, err
+func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) (*judge.Verdicts, *observe.Dump, error) {
+	progress := newProgress(s.env.ErrOut, "Reading the cluster")
+	defer progress.end()
+	reader, err := s.env.newReader(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
+	reader.Progress = progress.tell
+	return catalogue.Look(ctx, reader)
+}
+
+// lookAtDump also says what people call the cluster of the dump.
+func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalogue) (string, *judge.Verdicts, *observe.Dump, error) {
 	at, err := s.time()
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	loaded, info, err := s.load(ctx, dump.Options{At: at, Needs: catalogue.Needs(), Mappings: s.read.mappings})
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	s.env.warn(info.Warnings...)
-	return cmp.Or(info.Cluster, s.from), loaded, nil
+	verdicts, read, err := catalogue.Look(ctx, loaded)
+	return cmp.Or(info.Cluster, s.from), verdicts, read, err
+}
+
+// unread says what could not be read, and what would help.
+func unread(read *observe.Dump) []string {
+	var warnings []string
+	refused, missing := 0, sets.New[string]()
+	for _, r := range read.Reads {
+		switch {
+		case r.State == check.NotPermitted:
+			refused++
+		case r.State == check.Failed && r.Need.Kind.Kind != "" && observe.NotHeld(r.Message):
+			missing.Insert(r.Need.Kind.Kind)
+		}
+	}
+	if refused > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d of %d reads are not permitted; kubectl archmap rbac --for user prints the role that is enough",
+			refused, len(read.Reads)))
+	}
+	if missing.Len() > 0 {
+		warnings = append(warnings, "the dump lacks what tells about some components: "+strings.Join(sets.List(missing), ", ")+
+			"; kubectl archmap collect writes all that is needed")
+	}
+	return warnings
 }
 
 func (s *source) load(ctx context.Context, o dump.Options) (*observe.Dump, *dump.Info, error) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -189,7 +190,7 @@ func (d *Dump) answer(need check.Need) check.Answer {
 	case need.Path != "":
 		response, held := d.Responses[need.Path]
 		if !held && d.Coverage != Complete {
-			return notHeld("no answer to GET " + need.Path)
+			return notHeld("answer to GET " + need.Path)
 		}
 		if !held {
 			response.Status = http.StatusNotFound
@@ -198,7 +199,7 @@ func (d *Dump) answer(need check.Need) check.Answer {
 	case need.Review != (check.Review{}):
 		review, held := d.Reviews[need.Review]
 		if !held && d.Coverage != Complete {
-			return notHeld("no access review")
+			return notHeld("access review")
 		}
 		answer.Allowed, answer.Reason = review.Allowed, review.Reason
 	default:
@@ -215,9 +216,10 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 	case read == nil && d.knowsKinds() && !d.serves(need.Kind):
 		return notServed(need.Kind)
 	case read == nil && d.Coverage != Complete && slices.ContainsFunc(d.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
-		return notHeld(fmt.Sprintf("single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace)))
+		return check.Answer{State: check.Failed, Message: fmt.Sprintf(
+			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && d.Coverage != Complete:
-		return notHeld(fmt.Sprintf("no %s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
+		return notHeld(fmt.Sprintf("%s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
 	selector, err := labels.Parse(need.Selector)
 	if err != nil {
@@ -382,9 +384,14 @@ func unreadable(kind schema.GroupVersionKind, o client.Object, err error) error 
 	return fmt.Errorf("%s %s cannot be read: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
 }
 
+const lacking = "the dump holds no "
+
 func notHeld(what string) check.Answer {
-	return check.Answer{State: check.Failed, Message: "the dump holds " + what}
+	return check.Answer{State: check.Failed, Message: lacking + what}
 }
+
+// NotHeld says whether a message tells that a dump lacks something.
+func NotHeld(message string) bool { return strings.HasPrefix(message, lacking) }
 
 func inNamespace(namespace string) string {
 	if namespace == "" {

@@ -256,7 +256,9 @@ func (x *Comparison) component(a, b component) {
 		x.note(name, what, Gone, inShort(a), b.state.Word())
 		return
 	}
-	x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
+	if a.found() && b.found() { // of what is not whole, the implementation is not known
+		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
+	}
 	x.note(name, what, MethodChanged, shortMethods(a.Status.Methods), shortMethods(b.Status.Methods))
 	x.note(name, what, VersionChanged, a.Status.Version, b.Status.Version)
 	if a.state != b.state {

@@ -6,6 +6,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 )
@@ -23,7 +24,7 @@ func Table(p *Picture, wide bool) Grid {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
 		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
-		cells = append(cells, Cell{Text: c.Status.Version}, Cell{Text: p.age(since), Exact: stamp(since)})
+		cells = append(cells, Cell{Text: c.Status.Version}, p.sinceCell(since))
 		if wide {
 			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
 				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),
@@ -32,6 +33,14 @@ func Table(p *Picture, wide bool) Grid {
 		g.Rows = append(g.Rows, cells)
 	}
 	return g
+}
+
+// sinceCell is how long ago something was, and when; empty when that is not known.
+func (p *Picture) sinceCell(t time.Time) Cell {
+	if age := p.age(t); age != "" {
+		return Cell{Text: age, Exact: stamp(t)}
+	}
+	return Cell{}
 }
 
 // NodePools lists the node pools. Its notes tell of pools that are being upgraded.
@@ -77,7 +86,7 @@ func Causes(p *Picture) Grid {
 	g := Grid{Header: []string{"Cause", "Components", "Since", headMessage}}
 	for _, c := range p.causes() {
 		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
-			{Text: p.age(c.Since.Time), Exact: stamp(c.Since.Time)}, {Text: c.Message}})
+			p.sinceCell(c.Since.Time), {Text: c.Message}})
 	}
 	for _, v := range p.Architecture.Status.Violations {
 		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})

@@ -94,7 +94,7 @@ func (p *Picture) rest() []component {
 
 // verdictOf sums up components that no architecture takes in: when none is there, nothing is known to be well.
 func verdictOf(components []component) State {
-	if !slices.ContainsFunc(components, func(c component) bool { return c.state.Bad() || c.state.present() }) {
+	if len(components) == 0 {
 		return Unknown
 	}
 	return verdictOfRest(components)
@@ -180,6 +180,11 @@ func (p *Picture) caveats() []string {
 		return notes
 	}
 	notes = append(notes, p.currency()...)
+	for _, c := range p.components() {
+		if ready := c.is(v1alpha1.ConditionReady); ready.Reason == v1alpha1.ReasonInvalidSpec {
+			notes = append(notes, c.Name+" is not judged, its spec is invalid: "+ready.Message)
+		}
+	}
 	if !p.claimed() {
 		notes = append(notes, p.elsewhere())
 	}
