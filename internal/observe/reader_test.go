@@ -122,6 +122,11 @@ func TestReaderTellsOutcomesApart(t *testing.T) {
 		"get, not there":  {configMapNeed, "", nil, check.Known, ""},
 		"list, not there": {metricsNeed, "", nil, check.NotServed, "does not serve NodeMetrics in metrics.k8s.io/v1beta1"},
 		"unknown kind":    {check.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, "", nil, check.NotServed, "does not serve NodePool"},
+		"unknown kind of an API that is down": {check.Need{Kind: kind("custom.metrics.k8s.io/v1beta1", "MetricValue")}, "/apis/custom.metrics.k8s.io/v1beta1",
+			func(w http.ResponseWriter, _ *http.Request) {
+				fail(w, apierrors.NewServiceUnavailable("the adapter is away"))
+			},
+			check.Failed, "whether MetricValue of custom.metrics.k8s.io/v1beta1 is served cannot be told: the adapter is away"},
 		"unknown version": {check.Need{Kind: kind("apps/v2", "Deployment")}, "", nil, check.NotServed, "apps/v2"},
 		"no namespaces":   {check.Need{Kind: kind("v1", "Node"), Namespace: "a"}, "", nil, check.Failed, "cluster-scoped"},
 		"Secret":          {check.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, check.NotPermitted, "reads no Secrets"},
@@ -183,6 +188,34 @@ func TestReaderAsksForAStranger(t *testing.T) {
 			dump, err := readerOf(t, s, 0).Read(t.Context(), []check.Need{reviewNeed})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(dump.Reviews).To(Equal(map[check.Review]ReviewAnswer{reviewNeed.Review: test.want}))
+		})
+	}
+}
+
+// Who watches with a person's rights asks the same as who looks once; the operator asks for itself alone.
+func TestLiveAsksForAStranger(t *testing.T) {
+	for rights, want := range map[Rights]string{OfUser: "of archmap:stranger", OfOperator: "own"} {
+		t.Run(rights.who(), func(t *testing.T) {
+			g := NewWithT(t)
+			s := newServer(t, map[string]http.HandlerFunc{
+				selfReview:     review(func(string) (bool, string) { return true, "own" }),
+				strangerReview: review(func(user string) (bool, string) { return false, "of " + user }),
+			})
+			config := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
+			live, err := NewLive(config, http.DefaultClient, meta.NewDefaultRESTMapper(nil), func(Key) {}, Options{Rights: rights})
+			g.Expect(err).NotTo(HaveOccurred())
+			ctx, cancel := context.WithCancel(t.Context())
+			stopped := make(chan error, 1)
+			go func() { stopped <- live.Start(ctx) }()
+			need := reviewNeed
+			need.Interval = time.Hour
+			g.Eventually(func() any {
+				return live.Observe(Key{Name: "a"}, []check.Need{need}, func(facts check.Facts) Seen {
+					return Seen{What: facts.Answers[need].Reason}
+				}).What
+			}).Should(Equal(want))
+			cancel()
+			g.Eventually(stopped).Should(Receive(BeNil()))
 		})
 	}
 }

@@ -100,6 +100,18 @@ var _ = Describe("the program", func() {
 			Eventually(session).WithTimeout(soon).Should(gexec.Exit(unknown))
 		}
 	})
+
+	It("ends when it is interrupted while it waits for its input", func() {
+		command := exec.CommandContext(ctx, program, "check", "--from", "-")
+		_, err := command.StdinPipe() // into which nobody writes
+		Expect(err).NotTo(HaveOccurred())
+		session, err := gexec.Start(command, nil, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { session.Kill().Wait(soon) })
+		Eventually(session.Err).WithTimeout(soon).Should(gbytes.Say("Reading"))
+		session.Signal(syscall.SIGINT)
+		Eventually(session).WithTimeout(soon).Should(gexec.Exit(unknown))
+	})
 })
 
 // start runs the program, until the spec ends.
