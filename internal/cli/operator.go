@@ -224,6 +224,8 @@ func unreachable(ctx context.Context, host string, err error) error {
 	switch errors.As(err, &request); {
 	case apierrors.IsUnauthorized(err):
 		err = errors.New("it does not know who you are; log in, or choose another user (Unauthorized)")
+	case apierrors.IsForbidden(err):
+		err = errors.New("it does not even tell you which kinds it serves; log in, or choose another user (Forbidden)")
 	case ctx.Err() != nil:
 		err = context.Cause(ctx) // which tells more than what it led to
 	case request != nil && request.Timeout():
