@@ -44,7 +44,7 @@ func newCheckCommand(e *env) *cobra.Command {
 	return command
 }
 
-// printCheck prints the table, and for people what is wrong.
+// printCheck prints the table, and for people what is wrong; wide adds node pools, and advisories about what is there.
 func (e *env) printCheck(p *report.Picture, output *format) error {
 	if output.chosen == formatName {
 		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(p), "\n"))
@@ -57,9 +57,16 @@ func (e *env) printCheck(p *report.Picture, output *format) error {
 	if !wide && output.chosen != formatText {
 		return nil
 	}
-	if causes := report.Causes(p); len(causes.Rows) > 0 {
+	below := []report.Grid{report.Causes(p)}
+	if wide {
+		below = append(below, report.NodePools(p), report.Advisories(p))
+	}
+	for _, g := range below {
+		if len(g.Rows) == 0 {
+			continue
+		}
 		fmt.Fprintln(e.Out)
-		if err := output.writeGrid(e.Out, causes); err != nil {
+		if err := output.writeGrid(e.Out, g); err != nil {
 			return err
 		}
 	}

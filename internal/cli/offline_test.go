@@ -138,6 +138,17 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// Wide tells of node pools and advisories, too.
+func TestWide(t *testing.T) {
+	g := NewWithT(t)
+	from := bundle(t, "documented")
+	wide, narrow := run("", "check", "--from", from, "-o", "wide").out, run("", "check", "--from", from).out
+	for _, words := range []string{"userpool", "3/3", "2028-03-31"} {
+		g.Expect(wide).To(ContainSubstring(words))
+		g.Expect(narrow).NotTo(ContainSubstring(words))
+	}
+}
+
 // The objects of -o json are those that the operator would keep: they can be applied, and judged again.
 func TestExportedObjectsAreMappings(t *testing.T) {
 	g := NewWithT(t)
