@@ -33,7 +33,7 @@ func newReportCommand(e *env) *cobra.Command {
 				return err
 			}
 			write := func(w io.Writer) error { return report.HTML(w, p, report.HTMLOptions{}) }
-			if file == "-" {
+			if file == toStdout {
 				return write(e.Out)
 			}
 			if err := writeFile(file, 0o644, write); err != nil {

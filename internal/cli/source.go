@@ -242,12 +242,15 @@ func (s *source) load(ctx context.Context, o dump.Options) (*observe.Dump, *dump
 	progress := newProgress(s.env.ErrOut, "Reading the dump, MiB")
 	defer progress.end()
 	o.Progress = func(read, all int64) { progress.tell(int(read>>20), int(all>>20)) }
-	var info *dump.Info
-	loaded, err := within(ctx, func(context.Context) (loaded *observe.Dump, err error) {
-		loaded, info, err = dump.Load(s.from, s.env.In, o)
-		return loaded, err
+	type result struct {
+		read *observe.Dump
+		info *dump.Info
+	}
+	loaded, err := within(ctx, func(context.Context) (result, error) {
+		read, info, err := dump.Load(s.from, s.env.In, o)
+		return result{read, info}, err
 	})
-	return loaded, info, err
+	return loaded.read, loaded.info, err
 }
 
 // warn tells what a reader of the output must know.
