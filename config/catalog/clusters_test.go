@@ -23,6 +23,7 @@ import (
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -42,7 +43,7 @@ const (
 // cluster is what can be read of one.
 type cluster struct {
 	objects   []client.Object
-	responses map[string]check.Response
+	responses map[string]facts.Response
 	refusal   string
 }
 
@@ -61,12 +62,12 @@ func (c cluster) without(names ...string) cluster {
 }
 
 // dump is the cluster read completely, by somebody whose access reviews are all refused alike.
-func (c cluster) dump(needs []check.Need) *observe.Dump {
+func (c cluster) dump(needs []facts.Need) *observe.Dump {
 	dump := &observe.Dump{
-		Time: now, Coverage: observe.Complete, Objects: c.objects, Responses: c.responses, Reviews: map[check.Review]observe.ReviewAnswer{},
+		Time: now, Coverage: observe.Complete, Objects: c.objects, Responses: c.responses, Reviews: map[facts.Review]observe.ReviewAnswer{},
 	}
 	for _, need := range needs {
-		if need.Review != (check.Review{}) {
+		if need.Review != (facts.Review{}) {
 			dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: c.refusal}
 		}
 	}
@@ -89,7 +90,7 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 			t.Fatal(err)
 		}
 		needs := check.Needs(checks)
-		seen := c.dump(needs).Observe(needs, func(facts check.Facts) observe.Seen {
+		seen := c.dump(needs).Observe(needs, func(facts facts.Facts) observe.Seen {
 			findings, _ := check.EvaluateAll(checks, facts)
 			return observe.Seen{What: findings, Wants: check.Wants(findings)}
 		})
@@ -247,7 +248,7 @@ func kubernetes() cluster {
 				"spec":   map[string]any{"service": map[string]any{"name": "metrics-server", "namespace": "kube-system"}},
 				"status": condition("Available", "True")}),
 		},
-		responses: map[string]check.Response{
+		responses: map[string]facts.Response{
 			"/readyz?verbose":                   {Status: 200, Body: "[+]ping ok\n[+]etcd ok\nreadyz check passed"},
 			"/readyz/etcd":                      {Status: 200, Body: "ok"},
 			"/version":                          {Status: 200, Body: `{"gitVersion": "v1.33.6"}`},
@@ -360,7 +361,7 @@ func injector(name string) client.Object {
 // signedIn has the issuer and the authorizer of Azure.
 func signedIn(c cluster) cluster {
 	c.refusal = azureWords
-	c.responses["/.well-known/openid-configuration"] = check.Response{Status: 200,
+	c.responses["/.well-known/openid-configuration"] = facts.Response{Status: 200,
 		Body: `{"issuer": "https://westeurope.oic.prod-aks.azure.com/11111111-1111-1111-1111-111111111111/22222222-2222-2222-2222-222222222222/"}`}
 	return c
 }
@@ -566,8 +567,8 @@ func TestTroubles(t *testing.T) {
 	noEndpoint := object("discovery.k8s.io/v1", "EndpointSlice", "kube-system", "kube-dns-1", map[string]any{
 		"metadata": map[string]any{"labels": map[string]any{"kubernetes.io/service-name": "kube-dns"}}, "endpoints": nil})
 	etcdDown := overlayCilium()
-	etcdDown.responses["/readyz/etcd"] = check.Response{Status: 500, Body: "[-]etcd failed: reason withheld"}
-	etcdDown.responses["/readyz?verbose"] = check.Response{Status: 500, Body: "[-]etcd failed: reason withheld"}
+	etcdDown.responses["/readyz/etcd"] = facts.Response{Status: 500, Body: "[-]etcd failed: reason withheld"}
+	etcdDown.responses["/readyz?verbose"] = facts.Response{Status: 500, Body: "[-]etcd failed: reason withheld"}
 
 	for name, tc := range map[string]struct {
 		cluster cluster

@@ -19,6 +19,7 @@ import (
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // right is one verb on one resource, or on one object of it, or on one path.
@@ -59,11 +60,11 @@ func TestObserverAggregatesTheRolesOfTheCatalogues(t *testing.T) {
 	}
 }
 
-func catalogNeeds(t *testing.T, folder string) []check.Need {
+func catalogNeeds(t *testing.T, folder string) []facts.Need {
 	g := NewWithT(t)
 	c, err := catalog.Load(folder)
 	g.Expect(err).NotTo(HaveOccurred())
-	var needs []check.Need
+	var needs []facts.Need
 	for _, m := range c.Mappings {
 		checks, err := check.Compile(&m.Spec)
 		g.Expect(err).NotTo(HaveOccurred(), m.Name)
@@ -74,7 +75,7 @@ func catalogNeeds(t *testing.T, folder string) []check.Need {
 }
 
 // rightsTo are the rights without which the observer cannot meet the needs.
-func rightsTo(needs []check.Need) sets.Set[right] {
+func rightsTo(needs []facts.Need) sets.Set[right] {
 	rights := sets.New[right]()
 	for _, need := range needs {
 		if need.Path != "" {
@@ -82,7 +83,7 @@ func rightsTo(needs []check.Need) sets.Set[right] {
 			rights.Insert(right{Verb: "get", Path: path})
 			continue
 		}
-		if need.Review != (check.Review{}) {
+		if need.Review != (facts.Review{}) {
 			rights.Insert(right{Verb: "create", Group: "authorization.k8s.io", Resource: "selfsubjectaccessreviews"})
 			continue
 		}
@@ -94,7 +95,7 @@ func rightsTo(needs []check.Need) sets.Set[right] {
 	return rights
 }
 
-func verbs(need check.Need) []string {
+func verbs(need facts.Need) []string {
 	switch {
 	case need.Interval == 0:
 		return []string{"list", "watch"}

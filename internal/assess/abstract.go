@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 const (
@@ -42,7 +42,7 @@ func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 
 // summary is the whole in one line.
 func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
-	nodes := check.Count(r.view.Nodes, "node")
+	nodes := msg.Count(r.view.Nodes, "node")
 	if len(r.view.Down) > 0 {
 		nodes += fmt.Sprintf(" (%d down)", len(r.view.Down))
 	}
@@ -74,7 +74,7 @@ func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 		lines = append(lines, oneLine(subject+": "+reason+": "+message))
 	}
 	for _, c := range slices.Concat(r.faults, r.gaps) {
-		say("! "+check.Shorten(c.Components, ", "), c.Reason, c.Message)
+		say("! "+msg.Shorten(c.Components, ", "), c.Reason, c.Message)
 	}
 	for _, v := range s.Violations {
 		say("! rule", v.Rule, v.Message)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // abstractOf is the abstract of an architecture with these mappings.
@@ -129,5 +129,5 @@ func TestLongMessagesFit(t *testing.T) {
 	g := NewWithT(t)
 	a := newArchitecture(t, "")
 	a.Status = assess.InvalidArchitecture(a, fmt.Errorf("%s", strings.Repeat("x", 5000)), start)
-	g.Expect(a.Status.Message).To(HaveLen(check.MaxMessage))
+	g.Expect(a.Status.Message).To(HaveLen(msg.MaxMessage))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 const (
@@ -47,7 +48,7 @@ func Architecture(
 	}
 	// A first picture waits for every first verdict, so that nothing in it turns for want of reading.
 	if unvisited := r.filter(unvisited); len(unvisited) > 0 && len(arch.Status.Components) == 0 {
-		return r.observing("waiting for the first verdict on " + check.Shorten(names(unvisited), ", ")), 0
+		return r.observing("waiting for the first verdict on " + msg.Shorten(names(unvisited), ", ")), 0
 	}
 	status := v1alpha1.ClusterArchitectureStatus{
 		ObservedGeneration: arch.Generation,
@@ -75,7 +76,7 @@ func Architecture(
 func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now time.Time) v1alpha1.ClusterArchitectureStatus {
 	r := newRollup(arch, nil, now)
 	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: arch.Status.DeepCopy().Conditions}
-	status.Message = check.Truncate(reason.Error(), check.MaxMessage)
+	status.Message = msg.Truncate(reason.Error(), msg.MaxMessage)
 	r.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, reason.Error()))
 	r.set(&status.Conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec, "change the spec: "+reason.Error()))
 	for _, t := range append([]string{v1alpha1.ConditionPlatformDetected}, rolledUp...) {
@@ -217,9 +218,9 @@ func mattersMost(conditions []metav1.Condition) metav1.Condition {
 func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
 	s := v1alpha1.ComponentSummary{
 		Name: m.Name, Component: m.Spec.Component, Category: m.Spec.Category, Placement: m.Spec.Placement,
-		Implementation: check.Truncate(cmp.Or(m.Status.Implementation, m.Spec.Implementation.Name), maxCell),
+		Implementation: msg.Truncate(cmp.Or(m.Status.Implementation, m.Spec.Implementation.Name), maxCell),
 		OperatedBy:     cmp.Or(m.Status.OperatedBy, m.Spec.OperatedBy),
-		Methods:        m.Status.Methods, Version: check.Truncate(m.Status.Version, maxCell),
+		Methods:        m.Status.Methods, Version: msg.Truncate(m.Status.Version, maxCell),
 		Present: verdict(m, v1alpha1.ConditionPresent), Healthy: verdict(m, v1alpha1.ConditionHealthy),
 	}
 	if c := decisive(m); c != nil {
@@ -354,7 +355,7 @@ func (r *rollup) complete() metav1.Condition {
 	say := func(reason, what string, names []string) {
 		if len(names) > 0 {
 			reasons = append(reasons, reason)
-			parts = append(parts, what+check.Shorten(names, ", "))
+			parts = append(parts, what+msg.Shorten(names, ", "))
 		}
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
@@ -379,10 +380,10 @@ func (r *rollup) complete() metav1.Condition {
 		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+check.Shorten(names(undecided), ", "))
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+msg.Shorten(names(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+check.Shorten(undecidedRules, ", "))
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
 	}
 	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "every required component is present and every rule holds")
 }
@@ -397,7 +398,7 @@ func (r *rollup) healthy() metav1.Condition {
 	undecided := r.filter(inDoubt)
 	switch {
 	case len(undecided) > 0:
-		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+check.Shorten(names(undecided), ", "))
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+msg.Shorten(names(undecided), ", "))
 	case len(r.filter(isPresent)) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}

@@ -22,7 +22,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // aks is a view of a cluster of the platform.
@@ -168,7 +169,7 @@ func half(t testing.TB, name string) v1alpha1.ComponentMapping {
 }
 
 func forbidden(t testing.TB, name string) v1alpha1.ComponentMapping {
-	return component(t, name, checks(workload("Deployment", name)), cluster{}.hidden(check.NotPermitted, "Deployment"))
+	return component(t, name, checks(workload("Deployment", name)), cluster{}.hidden(facts.NotPermitted, "Deployment"))
 }
 
 func invisible(t testing.TB, name string) v1alpha1.ComponentMapping {
@@ -822,7 +823,7 @@ func archFlaws(a *v1alpha1.ClusterArchitecture) []string {
 	}
 	for _, c := range a.Status.Conditions {
 		hold(camelCase.MatchString(c.Reason), "reason of %s: %q", c.Type, c.Reason)
-		hold(c.Message != "" && len(c.Message) <= check.MaxMessage, "message of %s: %q", c.Type, c.Message)
+		hold(c.Message != "" && len(c.Message) <= msg.MaxMessage, "message of %s: %q", c.Type, c.Message)
 		hold(c.ObservedGeneration == a.Generation || ready.Status == metav1.ConditionUnknown && c.ObservedGeneration < a.Generation,
 			"%s has observedGeneration %d", c.Type, c.ObservedGeneration)
 	}
@@ -843,7 +844,7 @@ func full(t testing.TB) ([]v1alpha1.ComponentMapping, assess.ClusterView) {
 	versions := "v1.32.3-akslts-20260301-0001 (1412), v1.33.1-akslts-20260301-0002 (1088), v1.31.9-akslts-20260301-0003 (7000000) and 200 more"
 	m.Status.Version = versions
 	m.Status.Methods = []v1alpha1.ImplementationMethod{v1alpha1.MethodPlatformService, v1alpha1.MethodDaemonSet, v1alpha1.MethodDeployment}
-	mappings := explained(many(512, m), check.MaxMessage-5)
+	mappings := explained(many(512, m), msg.MaxMessage-5)
 	view := aks
 	for i := range 256 {
 		view.NodePools = append(view.NodePools, v1alpha1.NodePool{

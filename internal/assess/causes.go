@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // maxToldCause is how much of a cause's message stands among other causes, in bytes.
@@ -87,15 +87,15 @@ func (r *rollup) nodeFault(message string, known causeList) string {
 
 // sumUpFaults says how much is unhealthy, by how many causes, and by which.
 func (r *rollup) sumUpFaults() string {
-	limit := check.MaxMessage
+	limit := msg.MaxMessage
 	if len(r.faults) > 1 {
 		limit = maxToldCause
 	}
 	told := make([]string, len(r.faults))
-	for i, c := range r.faults[:min(len(r.faults), check.MaxNames)] {
-		told[i] = check.Truncate(fmt.Sprintf("%s: %s: %s", check.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
+	for i, c := range r.faults[:min(len(r.faults), msg.MaxNames)] {
+		told[i] = msg.Truncate(fmt.Sprintf("%s: %s: %s", msg.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
 	}
-	return r.countFaults() + ": " + check.Shorten(told, "; ")
+	return r.countFaults() + ": " + msg.Shorten(told, "; ")
 }
 
 // countFaults is "3 unhealthy by 1 cause".
@@ -104,5 +104,5 @@ func (r *rollup) countFaults() string {
 	for _, c := range r.faults {
 		unhealthy += len(c.Components)
 	}
-	return fmt.Sprintf("%d unhealthy by %s", unhealthy, check.Count(len(r.faults), "cause"))
+	return fmt.Sprintf("%d unhealthy by %s", unhealthy, msg.Count(len(r.faults), "cause"))
 }

@@ -18,6 +18,9 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 const (
@@ -30,10 +33,10 @@ const (
 )
 
 // versionNeed is the need for the API server's version. Nodes of a newer one may join soon after it was upgraded.
-var versionNeed = check.Need{Path: "/version", Interval: 30 * time.Second}
+var versionNeed = facts.Need{Path: "/version", Interval: 30 * time.Second}
 
 // ClusterNeeds is what a ClusterArchitecture must see of the cluster itself.
-func ClusterNeeds() []check.Need { return []check.Need{check.NodesNeed, versionNeed} }
+func ClusterNeeds() []facts.Need { return []facts.Need{facts.Nodes, versionNeed} }
 
 // ClusterView is what a ClusterArchitecture shows of the cluster itself.
 type ClusterView struct {
@@ -65,7 +68,7 @@ func (v *ClusterView) nodeFault() string {
 		if len(names) == 1 {
 			parts = append(parts, fmt.Sprintf("1 of %d nodes is %s: %s", v.Nodes, what, names[0]))
 		} else if len(names) > 1 {
-			parts = append(parts, fmt.Sprintf("%d of %d nodes are %s: %s", len(names), v.Nodes, what, check.Shorten(names, ", ")))
+			parts = append(parts, fmt.Sprintf("%d of %d nodes are %s: %s", len(names), v.Nodes, what, msg.Shorten(names, ", ")))
 		}
 	}
 	var down []string
@@ -106,17 +109,17 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 }
 
 // ViewCluster sums up the facts about the cluster; selector picks the nodes of the platform.
-func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, facts check.Facts) ClusterView {
-	nodes, version := facts.Answers[check.NodesNeed], facts.Answers[versionNeed]
+func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, given facts.Facts) ClusterView {
+	nodes, version := given.Answers[facts.Nodes], given.Answers[versionNeed]
 	view := ClusterView{
-		Pending:           nodes.State == check.Pending || version.State == check.Pending,
+		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,
 		Nodes:             len(nodes.Objects),
 		KubernetesVersion: gitVersion(version.Response.Body),
 	}
 	switch nodes.State {
-	case check.NotPermitted:
+	case facts.NotPermitted:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
-	case check.Failed, check.NotServed:
+	case facts.Failed, facts.NotServed:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
 	}
 	pools := poolCounter{spec: spec, pools: map[string]*pool{}}
@@ -125,7 +128,7 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selecto
 		if !ok {
 			continue
 		}
-		view.addState(node, facts.Now)
+		view.addState(node, given.Now)
 		if selector.Matches(labels.Set(node.Labels)) {
 			view.MatchingNodes++
 			view.addKubelet(node)
@@ -139,14 +142,14 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selecto
 // addState notes a node that is down, cordoned or joining.
 func (v *ClusterView) addState(node *corev1.Node, now time.Time) {
 	switch {
-	case check.Down(node, now):
+	case nodestate.IsDown(node, now):
 		if v.Down == nil {
 			v.Down = map[string]string{}
 		}
 		v.Down[node.Name] = readyReason(node)
-	case check.Stopped(node), check.Leaving(node):
-	case !check.Ready(node): // it joins
-		if ends := node.CreationTimestamp.Add(check.JoiningTime); v.JoinEnds.IsZero() || ends.Before(v.JoinEnds) {
+	case nodestate.IsStopped(node), nodestate.IsLeaving(node):
+	case !nodestate.IsReady(node): // it joins
+		if ends := node.CreationTimestamp.Add(nodestate.JoiningTime); v.JoinEnds.IsZero() || ends.Before(v.JoinEnds) {
 			v.JoinEnds = ends
 		}
 	case node.Spec.Unschedulable:
@@ -165,7 +168,7 @@ func readyReason(node *corev1.Node) string {
 
 // addKubelet notes the version of a kubelet that runs.
 func (v *ClusterView) addKubelet(node *corev1.Node) {
-	if check.Stopped(node) {
+	if nodestate.IsStopped(node) {
 		return
 	}
 	if v.Kubelets == nil {
@@ -180,7 +183,7 @@ func gitVersion(body string) string {
 	if json.Unmarshal([]byte(body), &v) != nil {
 		return ""
 	}
-	return check.Truncate(v.GitVersion, maxKubernetesVersion)
+	return msg.Truncate(v.GitVersion, maxKubernetesVersion)
 }
 
 // pool counts the nodes of one pool.
@@ -208,10 +211,10 @@ func (c *poolCounter) add(node *corev1.Node) {
 	p.mode = cmp.Or(p.mode, node.Labels[string(c.spec.NodeModeLabel)])
 	p.os = cmp.Or(p.os, node.Labels[corev1.LabelOSStable])
 	p.nodes++
-	if check.Ready(node) {
+	if nodestate.IsReady(node) {
 		p.ready++
 	}
-	if check.Stopped(node) {
+	if nodestate.IsStopped(node) {
 		return // what it ran says nothing of what runs
 	}
 	info := node.Status.NodeInfo
@@ -225,7 +228,7 @@ func (c *poolCounter) add(node *corev1.Node) {
 // list is the pools by mode and name, and those of them with several versions of kubelets or images.
 func (c *poolCounter) list() (pools []v1alpha1.NodePool, mixed []v1alpha1.VersionSkew) {
 	format := func(counts map[string]int) string {
-		return check.Truncate(check.FormatVersions(check.CountVersions(counts)), maxCell)
+		return msg.Truncate(check.FormatVersions(check.CountVersions(counts)), maxCell)
 	}
 	for name, p := range c.pools {
 		pools = append(pools, v1alpha1.NodePool{

@@ -17,7 +17,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 const poolLabels = "nodePoolLabel: pool\nnodeModeLabel: mode\nnodeImageLabel: image"
@@ -134,14 +134,14 @@ func TestClusterView(t *testing.T) {
 		{"the version is no JSON", "", version("Forbidden"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
 		{"the version is longer than the status has room for", "", version(`{"gitVersion": "v1.33.1-` + strings.Repeat("x", 100) + `"}`),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1-" + strings.Repeat("x", 52) + "…", Kubelets: two}},
-		{"the version may not be read", "", version("").hidden(check.NotPermitted, "/version"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
-		{"the version was not read yet", "", version("").hidden(check.Pending, "/version"), assess.ClusterView{Pending: true, Nodes: 3, MatchingNodes: 2, Kubelets: two}},
-		{"the nodes were not read yet", "", version("").hidden(check.Pending, "Node"), assess.ClusterView{Pending: true}},
-		{"the nodes may not be read", "", version("").hidden(check.NotPermitted, "Node"),
+		{"the version may not be read", "", version("").hidden(facts.NotPermitted, "/version"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
+		{"the version was not read yet", "", version("").hidden(facts.Pending, "/version"), assess.ClusterView{Pending: true, Nodes: 3, MatchingNodes: 2, Kubelets: two}},
+		{"the nodes were not read yet", "", version("").hidden(facts.Pending, "Node"), assess.ClusterView{Pending: true}},
+		{"the nodes may not be read", "", version("").hidden(facts.NotPermitted, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "as the test has it"}},
-		{"reading the nodes fails", "", version("").hidden(check.Failed, "Node"),
+		{"reading the nodes fails", "", version("").hidden(facts.Failed, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
-		{"an API server without nodes", "", version("").hidden(check.NotServed, "Node"),
+		{"an API server without nodes", "", version("").hidden(facts.NotServed, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { NewWithT(t).Expect(view(t, c.spec, c.cluster)).To(Equal(c.want)) })
@@ -192,7 +192,7 @@ func TestPoolsFit(t *testing.T) {
 
 func TestClusterNeeds(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(assess.ClusterNeeds()).To(ContainElement(check.NodesNeed), "the nodes that every check of nodes shares")
+	g.Expect(assess.ClusterNeeds()).To(ContainElement(facts.Nodes), "the nodes that every check of nodes shares")
 	g.Expect(assess.ClusterNeeds()).To(ContainElement(HaveField("Path", "/version")))
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 func TestDescription(t *testing.T) { runMappings(t, descriptionCases()) }
@@ -104,7 +106,7 @@ func variantCases() []mappingCase {
 	}, {
 		name:    "an optional piece that several variants share is named once",
 		spec:    lines(checks(workload("Deployment", "coredns", optional)), silentVariants(3)),
-		cluster: with(daemonSet("agent", 3, 3)).hidden(check.NotPermitted, "Deployment"),
+		cluster: with(daemonSet("agent", 3, 3)).hidden(facts.NotPermitted, "Deployment"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("3 of 3 checks pass, not seen: coredns (NotPermitted)"))
@@ -125,7 +127,7 @@ func methodCases() []mappingCase {
 	proof := func(method string) string {
 		return fmt.Sprintf("{name: %s, type: Endpoint, method: %s, endpoint: {path: /version}}", strings.ToLower(method), method)
 	}
-	answering := cluster{responses: map[string]check.Response{"/version": {Status: 200}}}
+	answering := cluster{responses: map[string]facts.Response{"/version": {Status: 200}}}
 	all := []v1alpha1.ImplementationMethod{v1alpha1.MethodPlatformService, v1alpha1.MethodSystemdService, v1alpha1.MethodHostBinary,
 		v1alpha1.MethodDaemonSet, v1alpha1.MethodDeployment, v1alpha1.MethodStatefulSet}
 	var proofs []string
@@ -262,7 +264,7 @@ func listCases() []mappingCase {
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Checks).To(HaveLen(64))
-			g.Expect(the("Healthy", s.Conditions).Message).To(And(HaveSuffix("…"), HaveLen(check.MaxMessage)))
+			g.Expect(the("Healthy", s.Conditions).Message).To(And(HaveSuffix("…"), HaveLen(msg.MaxMessage)))
 		},
 	}, {
 		name: "64 checks, nearly all missing", spec: checks(list...), cluster: with(deployment(long[:61]+"00", 1, 1)),
@@ -272,7 +274,7 @@ func listCases() []mappingCase {
 			g.Expect(the("Present", s.Conditions).Message).To(HaveSuffix("…"))
 		},
 	}, {
-		name: "64 checks, none may be looked at", spec: checks(list...), cluster: cluster{}.hidden(check.NotPermitted, "Deployment"),
+		name: "64 checks, none may be looked at", spec: checks(list...), cluster: cluster{}.hidden(facts.NotPermitted, "Deployment"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 	}, {
 		name: "16 variants with the longest names", spec: variants(many...), cluster: with(daemonSet("agent", 1, 1)),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // methodNames are the implementation methods in the order of listings, with their short names.
@@ -69,7 +70,7 @@ func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 			fmt.Sprintf("documented as %s, observed as %s", joinMethods(doc.Methods), joinMethods(methods)))
 	case imageDiffers(doc.Image, images):
 		return documented(metav1.ConditionFalse, v1alpha1.ReasonImageDiffers,
-			fmt.Sprintf("documented image %s, observed %s", doc.Image, check.Shorten(images, ", ")))
+			fmt.Sprintf("documented image %s, observed %s", doc.Image, msg.Shorten(images, ", ")))
 	}
 	compared := a.documentedPrograms()
 	for _, f := range compared {

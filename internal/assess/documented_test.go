@@ -6,7 +6,7 @@ package assess_test
 import (
 	"testing"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 func TestAsDocumented(t *testing.T) { runMappings(t, documentedCases()) }
@@ -128,5 +128,5 @@ func documentedCases() []mappingCase {
 
 // answering is the cluster whose API server answers this to a GET of the path.
 func answering(path, body string, objects ...object) cluster {
-	return cluster{objects: objects, responses: map[string]check.Response{path: {Status: 200, Body: body}}}
+	return cluster{objects: objects, responses: map[string]facts.Response{path: {Status: 200, Body: body}}}
 }

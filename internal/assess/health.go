@@ -14,6 +14,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // health sums up the votes on health: unhealthy when a check fails for longer than its grace period. The
@@ -114,7 +115,7 @@ func withHealth(findings []*check.Finding, verdict v1alpha1.Verdict) []*check.Fi
 }
 
 // messagesRoom is for the messages of all findings together; what goes before them has the rest of a condition's.
-const messagesRoom = check.MaxMessage - 64
+const messagesRoom = msg.MaxMessage - 64
 
 // minShare is what a finding may say in any case, though others are cut off then, in bytes.
 const minShare = 80
@@ -132,7 +133,7 @@ func messages(findings []*check.Finding) string {
 	}
 	share := max(minShare, messagesRoom/len(parts)-len(separator))
 	for i := range parts {
-		parts[i] = check.Truncate(parts[i], share)
+		parts[i] = msg.Truncate(parts[i], share)
 	}
 	return strings.Join(parts, separator)
 }
@@ -160,7 +161,7 @@ func (a *assessment) notSeen() string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return ", not seen: " + check.Shorten(parts, ", ")
+	return ", not seen: " + msg.Shorten(parts, ", ")
 }
 
 // checkStatuses is the verdict of every check, with the time at which it last turned.
@@ -174,8 +175,8 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 		}
 		out = append(out, v1alpha1.CheckStatus{
 			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
-			Version:            check.Truncate(check.FormatVersions(f.Versions), 256),
-			Image:              check.Truncate(check.Shorten(f.Images, ", "), 512),
+			Version:            msg.Truncate(check.FormatVersions(f.Versions), 256),
+			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
 			ObjectCount:        new(int32(f.ObjectCount)),
 			LastTransitionTime: a.since(f),

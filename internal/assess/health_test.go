@@ -16,7 +16,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 func TestHealth(t *testing.T) { runMappings(t, healthCases()) }
@@ -65,7 +65,7 @@ func symptoms() []symptom {
 		"stale: Lease kube-system/stale is not renewed",
 	}, {
 		v1alpha1.ReasonEndpointFailing, "{name: readyz, type: Endpoint, method: PlatformService, endpoint: {path: /readyz}}",
-		cluster{responses: map[string]check.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
+		cluster{responses: map[string]facts.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
 	}, {
 		v1alpha1.ReasonExpressionFalse, driver, with(aDriver("d", map[string]any{"up": false})), "driver: Driver d: does not meet object.up",
 	}, {
@@ -118,7 +118,7 @@ func failingCases() []mappingCase {
 		// The worst of several decides, wherever the spec has it.
 		var list []string
 		var sick cluster
-		sick.responses = map[string]check.Response{}
+		sick.responses = map[string]facts.Response{}
 		for _, s := range slices.Backward(all[i:]) {
 			list = append(list, s.check)
 			sick.objects = append(sick.objects, s.broken.objects...)
@@ -284,7 +284,7 @@ func graceCases() []mappingCase {
 		return visit{after: after, cluster: with(deployment("coredns", dnsAvailable, 2), deployment("coredns-autoscaler", scalerAvailable, 1))}
 	}
 	reading := func(after time.Duration) visit {
-		return visit{after: after, cluster: cluster{}.hidden(check.Pending, "Deployment")}
+		return visit{after: after, cluster: cluster{}.hidden(facts.Pending, "Deployment")}
 	}
 	turned := func(after time.Duration) func(*WithT, v1alpha1.ComponentMappingStatus, v1alpha1.ComponentMappingStatus) {
 		return func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
@@ -381,12 +381,12 @@ func TestExplanationOutlivesRestart(t *testing.T) {
 	g.Expect(before.Checks[0].Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 
 	later := start.Add(time.Minute)
-	restarted := evaluate(t, m, seen.hidden(check.Pending, "Pod kube-system"), later)
+	restarted := evaluate(t, m, seen.hidden(facts.Pending, "Pod kube-system"), later)
 	g.Expect(restarted[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable))
 	m.Status, _ = assess.Mapping(m, restarted, later)
 	g.Expect(&m.Status).To(Equal(before))
 	g.Expect(restarted[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable), "the findings are not touched")
 
-	m.Status, _ = assess.Mapping(m, evaluate(t, m, seen.hidden(check.Failed, "Pod kube-system"), later), later)
+	m.Status, _ = assess.Mapping(m, evaluate(t, m, seen.hidden(facts.Failed, "Pod kube-system"), later), later)
 	g.Expect(m.Status.Checks[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable), "reading has failed")
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // start is when the first visit of every case takes place.
@@ -55,8 +56,8 @@ type object interface {
 type cluster struct {
 	objects []object
 	// unseen says of a kind, a "kind namespace" or a path what came of looking, when nothing was seen.
-	unseen    map[string]check.State
-	responses map[string]check.Response
+	unseen    map[string]facts.State
+	responses map[string]facts.Response
 	// refusal is the answer to every access review.
 	refusal string
 }
@@ -70,8 +71,8 @@ func (c cluster) and(objects ...object) cluster {
 }
 
 // hidden is the cluster where looking at this came to nothing.
-func (c cluster) hidden(state check.State, what ...string) cluster {
-	unseen := map[string]check.State{}
+func (c cluster) hidden(state facts.State, what ...string) cluster {
+	unseen := map[string]facts.State{}
 	maps.Copy(unseen, c.unseen)
 	for _, w := range what {
 		unseen[w] = state
@@ -80,21 +81,21 @@ func (c cluster) hidden(state check.State, what ...string) cluster {
 	return c
 }
 
-func (c cluster) facts(needs []check.Need, now time.Time) check.Facts {
-	facts := check.Facts{Now: now, Answers: map[check.Need]check.Answer{}}
+func (c cluster) facts(needs []facts.Need, now time.Time) facts.Facts {
+	given := facts.Facts{Now: now, Answers: map[facts.Need]facts.Answer{}}
 	for _, n := range needs {
-		facts.Answers[n] = c.answer(n, now)
+		given.Answers[n] = c.answer(n, now)
 	}
-	return facts
+	return given
 }
 
-func (c cluster) answer(need check.Need, now time.Time) check.Answer {
+func (c cluster) answer(need facts.Need, now time.Time) facts.Answer {
 	for _, what := range []string{need.Kind.Kind, need.Kind.Kind + " " + need.Namespace, need.Path} {
 		if state, unseen := c.unseen[what]; unseen {
-			return check.Answer{State: state, Message: "as the test has it"}
+			return facts.Answer{State: state, Message: "as the test has it"}
 		}
 	}
-	a := check.Answer{State: check.Known, ReadAt: now, Reason: c.refusal, Response: check.Response{Status: 404}}
+	a := facts.Answer{State: facts.Known, ReadAt: now, Reason: c.refusal, Response: facts.Response{Status: 404}}
 	if r, ok := c.responses[need.Path]; ok {
 		a.Response = r
 	}
@@ -224,14 +225,14 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := c.facts(check.Needs(compiled), now)
+	given := c.facts(check.Needs(compiled), now)
 	for {
-		findings, _ := check.EvaluateAll(compiled, facts)
-		shown := len(facts.Answers)
+		findings, _ := check.EvaluateAll(compiled, given)
+		shown := len(given.Answers)
 		for _, need := range check.Wants(findings) {
-			facts.Answers[need] = c.answer(need, now)
+			given.Answers[need] = c.answer(need, now)
 		}
-		if len(facts.Answers) == shown {
+		if len(given.Answers) == shown {
 			return findings
 		}
 	}

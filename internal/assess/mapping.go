@@ -15,6 +15,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Mapping derives a mapping's status from its findings, which are in the order of check.Compile. The
@@ -46,7 +47,7 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	for _, c := range []metav1.Condition{ready(), present, healthy, documented} {
 		a.set(&status.Conditions, c)
 	}
-	status.Message = check.Truncate(a.headline(present, healthy, documented), check.MaxMessage)
+	status.Message = msg.Truncate(a.headline(present, healthy, documented), msg.MaxMessage)
 	return status, wait
 }
 
@@ -60,7 +61,7 @@ func InvalidMapping(m *v1alpha1.ComponentMapping, reason error, now time.Time) v
 		Implementation:     m.Spec.Implementation.Name,
 		OperatedBy:         m.Spec.OperatedBy,
 		Evidence:           v1alpha1.EvidenceNone,
-		Message:            check.Truncate(reason.Error(), check.MaxMessage),
+		Message:            msg.Truncate(reason.Error(), msg.MaxMessage),
 	}
 	a.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, reason.Error()))
 	a.set(&status.Conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec, "change the spec: "+reason.Error()))
@@ -116,5 +117,5 @@ func (a *assessment) headline(present, healthy, documented metav1.Condition) str
 
 func condition(conditionType string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason,
-		Message: check.Truncate(message, check.MaxMessage)}
+		Message: msg.Truncate(message, msg.MaxMessage)}
 }

@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 func TestReady(t *testing.T) { runMappings(t, readyCases()) }
@@ -37,7 +37,7 @@ func readyCases() []mappingCase { return slices.Concat(observingCases(), invalid
 
 func observingCases() []mappingCase {
 	reading := func(after time.Duration) visit {
-		return visit{after: after, cluster: cluster{}.hidden(check.Pending, "Deployment")}
+		return visit{after: after, cluster: cluster{}.hidden(facts.Pending, "Deployment")}
 	}
 	edited := func(v visit, spec string) visit { v.spec = spec; return v }
 	named := variants(variant("server", "implementation: Server", checks(dns)))
@@ -56,7 +56,7 @@ func observingCases() []mappingCase {
 		},
 	}, {
 		name: "one of many checks is enough to wait for", spec: checks(agent, dns),
-		visits: []visit{{cluster: with(daemonSet("agent", 0, 3)).hidden(check.Pending, "Deployment")}},
+		visits: []visit{{cluster: with(daemonSet("agent", 0, 3)).hidden(facts.Pending, "Deployment")}},
 		ready:  "Unknown Observing", present: "Unknown NotYetObserved", healthy: "Unknown NotYetObserved", documented: "Unknown NotYetObserved",
 	}, {
 		name: "still before anything was read", spec: checks(dns), visits: []visit{reading(0), reading(time.Minute)},
@@ -73,7 +73,7 @@ func observingCases() []mappingCase {
 		name: "a restart changes nothing, whatever else is seen", spec: checks(dns, agent),
 		visits: []visit{
 			{cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 1, 1))},
-			{after: time.Hour, cluster: with(daemonSet("agent", 0, 1)).hidden(check.Pending, "Deployment")}},
+			{after: time.Hour, cluster: with(daemonSet("agent", 0, 1)).hidden(facts.Pending, "Deployment")}},
 		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
 		also: unchanged,
 	}, {
@@ -112,7 +112,7 @@ func observingCases() []mappingCase {
 
 func invalidCases() []mappingCase {
 	invalid := visit{after: time.Hour, spec: checks(driver), invalid: errSpec}
-	reading := visit{after: 2 * time.Hour, spec: checks(dns), cluster: cluster{}.hidden(check.Pending, "Deployment")}
+	reading := visit{after: 2 * time.Hour, spec: checks(dns), cluster: cluster{}.hidden(facts.Pending, "Deployment")}
 	return []mappingCase{{
 		name: "the spec cannot be used", spec: checks(dns), visits: []visit{seenOnce, invalid},
 		ready: "False InvalidSpec", present: "Unknown InvalidSpec", healthy: "Unknown InvalidSpec", documented: "Unknown InvalidSpec",

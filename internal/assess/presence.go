@@ -13,6 +13,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // maxImplementation is the length of status.implementation, in bytes.
@@ -267,7 +268,7 @@ func partialMessage(c *candidate) string {
 	for _, f := range c.found() {
 		found = append(found, f.Check.Subject())
 	}
-	message := "only a part is there, missing: " + strings.Join(missing, "; ") + "; found: " + check.Shorten(found, ", ")
+	message := "only a part is there, missing: " + strings.Join(missing, "; ") + "; found: " + msg.Shorten(found, ", ")
 	if c.variant.Name != "" {
 		return "variant " + c.variant.Name + ": " + message
 	}
@@ -311,7 +312,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Variant = s.Variants[0]
 	}
 	if names := a.implementations(); len(names) > 0 {
-		s.Implementation = check.Truncate(strings.Join(names, ", "), maxImplementation)
+		s.Implementation = msg.Truncate(strings.Join(names, ", "), maxImplementation)
 	}
 	if o := a.observed[0].variant.OperatedBy; o != "" {
 		s.OperatedBy = o
@@ -320,8 +321,8 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	s.Methods = a.methods()
 	s.MethodSummary = summarizeMethods(s.Methods)
 	versions, images := a.inUse()
-	s.Version = check.Truncate(check.FormatVersions(versions), 256)
-	s.Image = check.Truncate(check.Shorten(images, ", "), 512)
+	s.Version = msg.Truncate(check.FormatVersions(versions), 256)
+	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
 }
 
 func (a *assessment) variantNames() []string {

@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // Expectations of a check, as YAML.
@@ -63,7 +63,7 @@ func presentCases() []mappingCase {
 	}, {
 		name:    "one variant complete while another may not be looked at",
 		spec:    variants(variant("a", checks(agent)), variant("b", checks(dns))),
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		says: "found as b: Deployment kube-system/coredns",
 	}, {
@@ -93,7 +93,7 @@ func notFoundCases() []mappingCase {
 			g.Expect(s.MethodSummary).To(BeEmpty())
 		},
 	}, {
-		name: "its kind is not served", spec: checks(driver), cluster: cluster{}.hidden(check.NotServed, "Driver"),
+		name: "its kind is not served", spec: checks(driver), cluster: cluster{}.hidden(facts.NotServed, "Driver"),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "Driver does not exist",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
@@ -114,7 +114,7 @@ func notFoundCases() []mappingCase {
 		says: "nothing of it is there",
 	}, {
 		name: "an absent piece decides, though another may not be looked at", spec: checks(agent, dns),
-		cluster: cluster{}.hidden(check.NotPermitted, "DaemonSet"),
+		cluster: cluster{}.hidden(facts.NotPermitted, "DaemonSet"),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "no Deployment kube-system/coredns",
 	}}
@@ -210,7 +210,7 @@ func noEvidenceCases() []mappingCase {
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 	}, {
 		name: "what proves nothing may not be looked at", spec: checks(workload("Deployment", "config", noEvidence, optional)),
-		cluster: cluster{}.hidden(check.NotPermitted, "Deployment"),
+		cluster: cluster{}.hidden(facts.NotPermitted, "Deployment"),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 	}, {
 		name: "what proves nothing makes no part beside a whole", spec: variants(variant("whole", checks(dns)), variant("part", checks(config, agent))),
@@ -232,11 +232,11 @@ func cannotTellCases() []mappingCase {
 			g.Expect(s.Evidence).To(Equal(v1alpha1.EvidenceNone))
 		},
 	}, {
-		name: "not permitted", spec: checks(dns), cluster: cluster{}.hidden(check.NotPermitted, "Deployment"),
+		name: "not permitted", spec: checks(dns), cluster: cluster{}.hidden(facts.NotPermitted, "Deployment"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "coredns: not permitted to look for Deployment kube-system/coredns",
 	}, {
-		name: "looking failed", spec: checks(dns), cluster: cluster{}.hidden(check.Failed, "Deployment"),
+		name: "looking failed", spec: checks(dns), cluster: cluster{}.hidden(facts.Failed, "Deployment"),
 		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
 		says: "coredns: could not look for Deployment kube-system/coredns",
 	}, {
@@ -245,38 +245,38 @@ func cannotTellCases() []mappingCase {
 		says: "broken: Driver d: present: ",
 	}, {
 		name: "not permitted comes before failed", spec: checks(dns, agent),
-		cluster: cluster{}.hidden(check.Failed, "Deployment").hidden(check.NotPermitted, "DaemonSet"),
+		cluster: cluster{}.hidden(facts.Failed, "Deployment").hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "agent: not permitted",
 	}, {
 		name:    "not permitted comes before failed, in another variant too",
 		spec:    variants(variant("a", checks(dns)), variant("b", checks(agent))),
-		cluster: cluster{}.hidden(check.Failed, "Deployment").hidden(check.NotPermitted, "DaemonSet"),
+		cluster: cluster{}.hidden(facts.Failed, "Deployment").hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "b/agent: not permitted",
 	}, {
 		name:    "a variant that is out of the question does not keep the others from being told",
 		spec:    variants(variant("a", checks(dns, scaler)), variant("b", checks(agent))),
-		cluster: cluster{}.hidden(check.NotPermitted, "DaemonSet"),
+		cluster: cluster{}.hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "b/agent: not permitted",
 	}, {
 		name: "half of it was found, the rest may not be looked at", spec: checks(dns, agent),
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 	}, {
 		name: "a precondition may not be looked at", spec: checks(onAKS, dns),
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "Node"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "Node"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "aks: not permitted",
 	}, {
 		name: "what must be absent may not be looked at", spec: checks(dns, workload("DaemonSet", "agent", absent)),
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "agent: not permitted",
 	}, {
 		name: "no evidence is there, whatever the precondition", spec: checks(onAKS, workload("Deployment", "coredns", optional)),
-		cluster: cluster{}.hidden(check.NotPermitted, "Node"),
+		cluster: cluster{}.hidden(facts.NotPermitted, "Node"),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 	}}
 }
@@ -291,12 +291,12 @@ func ruledOutCases() []mappingCase {
 		says: "none of 1 Nodes with labels aks=here",
 	}, {
 		name: "a precondition that may not be looked at makes no part", spec: two,
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "Node"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "Node"),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "no Deployment kube-system/coredns-autoscaler, and whether what is there belongs to it cannot be told: not permitted to look for Nodes",
 	}, {
 		name: "what must be absent and may not be looked at makes no part", spec: noAgent,
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "cannot be told: not permitted to look for DaemonSet kube-system/agent",
 	}, {
@@ -341,12 +341,12 @@ func onlyOptionalCases() []mappingCase {
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 	}, {
 		name: "only optional pieces, none there and one may not be looked at", spec: spec,
-		cluster: cluster{}.hidden(check.NotPermitted, "DaemonSet"),
+		cluster: cluster{}.hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
 		says: "agent: not permitted",
 	}, {
 		name: "only optional pieces, one there and one may not be looked at", spec: spec,
-		cluster: with(deployment("coredns", 2, 2)).hidden(check.NotPermitted, "DaemonSet"),
+		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass, not seen: agent (NotPermitted)"))

@@ -27,6 +27,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // TestEveryMapping holds the end of every story to what must be true of all statuses.
@@ -83,12 +84,12 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 	}
 	for _, c := range s.Conditions {
 		hold(camelCase.MatchString(c.Reason), "reason of %s: %q", c.Type, c.Reason)
-		hold(c.Message != "" && len(c.Message) <= check.MaxMessage, "message of %s: %q", c.Type, c.Message)
+		hold(c.Message != "" && len(c.Message) <= msg.MaxMessage, "message of %s: %q", c.Type, c.Message)
 		hold(!c.LastTransitionTime.IsZero(), "%s has no lastTransitionTime", c.Type)
 		hold(c.ObservedGeneration == m.Generation || ready.Status == metav1.ConditionUnknown && c.ObservedGeneration < m.Generation,
 			"%s has observedGeneration %d", c.Type, c.ObservedGeneration)
 	}
-	hold(s.Message != "" && len(s.Message) <= check.MaxMessage, "message: %q", s.Message)
+	hold(s.Message != "" && len(s.Message) <= msg.MaxMessage, "message: %q", s.Message)
 	hold(s.ObservedGeneration == m.Generation, "observedGeneration %d", s.ObservedGeneration)
 	hold(s.Implementation != "", "no implementation")
 
@@ -113,7 +114,7 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 	hold(len(s.Checks) <= 64, "%d checks", len(s.Checks))
 	for _, c := range s.Checks {
 		hold(camelCase.MatchString(c.Reason), "reason of check %s: %q", c.Name, c.Reason)
-		hold(c.Message != "" && len(c.Message) <= check.MaxCheckMessage, "message of check %s: %q", c.Name, c.Message)
+		hold(c.Message != "" && len(c.Message) <= msg.MaxCheckMessage, "message of check %s: %q", c.Name, c.Message)
 		hold(len(c.Objects) <= check.MaxObjects, "check %s names %d objects", c.Name, len(c.Objects))
 		hold(!c.LastTransitionTime.IsZero(), "check %s has no lastTransitionTime", c.Name)
 	}

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // rules holds the components to the rules: those that surely do not hold, and the names of those of which
@@ -51,13 +51,13 @@ func violation(rule v1alpha1.Rule, present []string, undecided bool) string {
 	atMost, atLeast := rule.Type != v1alpha1.AtLeastOne, rule.Type != v1alpha1.AtMostOne
 	switch {
 	case atMost && len(present) > 1:
-		return check.Truncate("only one may be present, found "+strings.Join(present, ", "), check.MaxMessage)
+		return msg.Truncate("only one may be present, found "+strings.Join(present, ", "), msg.MaxMessage)
 	case atLeast && len(present) == 0 && !undecided:
 		var all []string
 		for _, name := range rule.Components {
 			all = append(all, string(name))
 		}
-		return check.Truncate("one must be present, found none of "+strings.Join(all, ", "), check.MaxMessage)
+		return msg.Truncate("one must be present, found none of "+strings.Join(all, ", "), msg.MaxMessage)
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 const (
@@ -35,7 +36,7 @@ type skews struct {
 }
 
 func (s *skews) exceed(t v1alpha1.SkewType, name, message string) {
-	s.exceeded = append(s.exceeded, v1alpha1.VersionSkew{Type: t, Name: name, Message: check.Truncate(message, maxSkewMessage)})
+	s.exceeded = append(s.exceeded, v1alpha1.VersionSkew{Type: t, Name: name, Message: msg.Truncate(message, maxSkewMessage)})
 }
 
 // findSkews holds the kubelets, and the components that the spec names, to the API server and to each other.
@@ -57,7 +58,7 @@ func (r *rollup) findSkews() skews {
 // minorVersions is a number of minor versions.
 type minorVersions int
 
-func (n minorVersions) String() string { return check.Count(int(n), "minor version") }
+func (n minorVersions) String() string { return msg.Count(int(n), "minor version") }
 
 // behind is how many minor versions one is older than the other; ok is false when that means nothing.
 func behind(older, newer *version.Version) (n minorVersions, ok bool) {
@@ -75,11 +76,11 @@ func (r *rollup) kubeletSkews(s *skews, server *version.Version, limit minorVers
 		v := check.ParseVersion(text)
 		n, ok := behind(v, server)
 		if !ok {
-			s.undecided = append(s.undecided, fmt.Sprintf("kubelet %q of %s", text, check.Shorten(nodes, ", ")))
+			s.undecided = append(s.undecided, fmt.Sprintf("kubelet %q of %s", text, msg.Shorten(nodes, ", ")))
 			continue
 		}
 		versions = append(versions, v)
-		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", check.Count(len(nodes), "node"), check.Shorten(nodes, ", ")), n, limit, r.view.KubernetesVersion)
+		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", msg.Count(len(nodes), "node"), msg.Shorten(nodes, ", ")), n, limit, r.view.KubernetesVersion)
 	}
 	if len(versions) > 0 {
 		s.compared = append(s.compared, "kubelets")
@@ -159,7 +160,7 @@ func formatted(versions []*version.Version) string {
 	for _, v := range versions {
 		out = append(out, "v"+v.String())
 	}
-	return check.Shorten(out, ", ")
+	return msg.Shorten(out, ", ")
 }
 
 func (r *rollup) versionsSupported() metav1.Condition {
@@ -172,9 +173,9 @@ func (r *rollup) versionsSupported() metav1.Condition {
 		for _, s := range r.skews.exceeded {
 			messages = append(messages, s.Name+": "+s.Message)
 		}
-		return supported(metav1.ConditionFalse, v1alpha1.ReasonSkewExceeded, check.Shorten(messages, "; "))
+		return supported(metav1.ConditionFalse, v1alpha1.ReasonSkewExceeded, msg.Shorten(messages, "; "))
 	case len(r.skews.undecided) > 0:
-		return supported(metav1.ConditionUnknown, v1alpha1.ReasonVersionsUnknown, "cannot compare "+check.Shorten(r.skews.undecided, "; "))
+		return supported(metav1.ConditionUnknown, v1alpha1.ReasonVersionsUnknown, "cannot compare "+msg.Shorten(r.skews.undecided, "; "))
 	}
 	return supported(metav1.ConditionTrue, v1alpha1.ReasonWithinSkewPolicy,
 		fmt.Sprintf("%s are supported by the API server (%s)", strings.Join(r.skews.compared, ", "), r.view.KubernetesVersion))

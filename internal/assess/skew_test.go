@@ -11,7 +11,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 func TestSkews(t *testing.T) { runArchitectures(t, skewCases(t)) }
@@ -165,6 +165,6 @@ func TestSkewMessagesFit(t *testing.T) {
 	a.Status, _ = assess.Architecture(a, list(well(t, "a")), *v, start)
 	g.Expect(a.Status.Skews).To(HaveLen(64))
 	g.Expect(the("Ready", a.Status.Conditions).Message).To(Equal("the verdicts are current; only the first 64 of 70 skews are listed"))
-	g.Expect(len(the("VersionsSupported", a.Status.Conditions).Message)).To(BeNumerically("<=", check.MaxMessage))
+	g.Expect(len(the("VersionsSupported", a.Status.Conditions).Message)).To(BeNumerically("<=", msg.MaxMessage))
 	g.Expect(schemaOf(t, "architecture.archmap.dev_clusterarchitectures.yaml")(&a.Status)).To(BeEmpty())
 }

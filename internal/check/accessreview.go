@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
-func accessReviewNeeds(c *Check) []Need {
+func accessReviewNeeds(c *Check) []facts.Need {
 	r := c.Spec.AccessReview
-	return []Need{{Review: Review{Verb: r.Verb, Group: r.Group, Resource: r.Resource}, Interval: c.interval()}}
+	return []facts.Need{{Review: facts.Review{Verb: r.Verb, Group: r.Group, Resource: r.Resource}, Interval: c.interval()}}
 }
 
 func accessReviewSubject(c *Check) string {
@@ -24,10 +25,10 @@ func accessReviewSubject(c *Check) string {
 	return fmt.Sprintf("refusal to %s %s", r.Verb, resource)
 }
 
-func evaluateAccessReview(c *Check, facts Facts) Finding {
-	answer := facts.Answers[accessReviewNeeds(c)[0]]
+func evaluateAccessReview(c *Check, given facts.Facts) Finding {
+	answer := given.Answers[accessReviewNeeds(c)[0]]
 	subject := accessReviewSubject(c)
-	if f, ok := answer.unseen(subject); ok {
+	if f, ok := unseen(answer, subject); ok {
 		return f
 	}
 	if answer.Allowed {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // BenchmarkNodes5000 judges a big cluster, of which a few nodes are not ready.
@@ -30,10 +31,10 @@ func BenchmarkNodes5000(b *testing.B) {
 			"{nodeInfo: {kubeletVersion: v1.35.8}, conditions: ["+condition("KubeletProblem", "False", "KubeletIsUp", time.Minute)+", "+state+"]}")
 		nodes = append(nodes, labeled(n, map[string]string{"kubernetes.azure.com/cluster": "MC_a", "kubernetes.azure.com/mode": "user"}))
 	}
-	facts := seeing(c, nodes...)
+	given := seeing(c, nodes...)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Evaluate(facts)
+		c.Evaluate(given)
 	}
 }
 
@@ -46,10 +47,10 @@ func BenchmarkWorkload(b *testing.B) {
 			containers("app", "mcr.microsoft.com/oss/v2/kubernetes/coredns:v1.13.1-20"),
 			"{observedGeneration: 2, updatedReplicas: 1, availableReplicas: 1}"))
 	}
-	facts := seeing(c, deployments...)
+	given := seeing(c, deployments...)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Evaluate(facts)
+		c.Evaluate(given)
 	}
 }
 
@@ -66,19 +67,19 @@ func BenchmarkExplain5000(b *testing.B) {
 		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
 	}
 	c, workload := cns(5000, 4500, "")
-	facts := seeing(c, workload)
-	facts.Answers[NodesNeed] = Answer{State: Known, Objects: nodes}
-	for _, need := range c.Evaluate(facts).Wants {
-		if need.Kind == PodKind {
-			facts.Answers[need] = Answer{State: Known, ReadAt: noon, Objects: pods}
+	given := seeing(c, workload)
+	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: nodes}
+	for _, need := range c.Evaluate(given).Wants {
+		if need.Kind == facts.PodKind {
+			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}
 		}
 	}
-	if f := c.Evaluate(facts); f.Reason != v1alpha1.ReasonNodeFault {
+	if f := c.Evaluate(given); f.Reason != v1alpha1.ReasonNodeFault {
 		b.Fatal(told(f))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Evaluate(facts)
+		c.Evaluate(given)
 	}
 }
 
@@ -91,9 +92,9 @@ func BenchmarkObjects5000(b *testing.B) {
 	for i := range 5000 {
 		configs = append(configs, object(fmt.Sprintf("{metadata: {namespace: kube-system, name: n%d}, status: {assignedIPCount: 256}}", i)))
 	}
-	facts := seeing(c, configs...)
+	given := seeing(c, configs...)
 	for b.Loop() {
-		if f := c.Evaluate(facts); f.Healthy != v1alpha1.VerdictTrue || f.recheckAfter != 0 {
+		if f := c.Evaluate(given); f.Healthy != v1alpha1.VerdictTrue || f.recheckAfter != 0 {
 			b.Fatal(told(f))
 		}
 	}

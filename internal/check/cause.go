@@ -6,6 +6,8 @@ package check
 import (
 	"fmt"
 	"slices"
+
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // cause is what several pods have in common.
@@ -33,7 +35,7 @@ func (c *cause) String() string {
 	places := slices.Clone(c.places)
 	slices.Sort(places)
 	if places = slices.Compact(places); len(places) > 0 {
-		text += " (" + Shorten(places, ", ") + ")"
+		text += " (" + msg.Shorten(places, ", ") + ")"
 	}
 	return text
 }

@@ -14,15 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
-
-// DefaultInterval is the time between two looks at what is polled.
-const DefaultInterval = 30 * time.Second
 
 // evaluator is a check type: what it needs to see and how it judges that.
 type evaluator struct {
-	needs    func(*Check) []Need
-	evaluate func(*Check, Facts) Finding
+	needs    func(*Check) []facts.Need
+	evaluate func(*Check, facts.Facts) Finding
 	// expressions lists the CEL expressions of a check, if its type has any.
 	expressions func(*v1alpha1.Check) []expression
 	// subject names what the check looks at, in a few words for a message.
@@ -104,23 +103,23 @@ func (c *Check) Name() string {
 func (c *Check) Subject() string { return c.evaluator.subject(c) }
 
 // Needs lists what the check must see.
-func (c *Check) Needs() []Need { return c.evaluator.needs(c) }
+func (c *Check) Needs() []facts.Need { return c.evaluator.needs(c) }
 
 // Evaluate judges what was seen.
-func (c *Check) Evaluate(facts Facts) Finding {
-	f := c.evaluator.evaluate(c, facts)
+func (c *Check) Evaluate(given facts.Facts) Finding {
+	f := c.evaluator.evaluate(c, given)
 	f.Check = c
-	f.Message = Truncate(f.Message, MaxCheckMessage)
+	f.Message = msg.Truncate(f.Message, msg.MaxCheckMessage)
 	return f
 }
 
 // EvaluateAll judges all checks, in their order. The duration says when a verdict may turn although nothing
 // that is observed changes; 0 is never.
-func EvaluateAll(checks []*Check, facts Facts) ([]Finding, time.Duration) {
+func EvaluateAll(checks []*Check, given facts.Facts) ([]Finding, time.Duration) {
 	findings := make([]Finding, len(checks))
 	var recheck time.Duration
 	for i, c := range checks {
-		findings[i] = c.Evaluate(facts)
+		findings[i] = c.Evaluate(given)
 		recheck = Earliest(recheck, findings[i].recheckAfter)
 		findings[i].recheckAfter = 0 // it moves all the time; equal findings must compare equal
 	}
@@ -128,8 +127,8 @@ func EvaluateAll(checks []*Check, facts Facts) ([]Finding, time.Duration) {
 }
 
 // Needs lists what the checks must see.
-func Needs(checks []*Check) []Need {
-	var needs []Need
+func Needs(checks []*Check) []facts.Need {
+	var needs []facts.Need
 	for _, c := range checks {
 		needs = append(needs, c.Needs()...)
 	}
@@ -137,8 +136,8 @@ func Needs(checks []*Check) []Need {
 }
 
 // Wants lists what would explain the findings.
-func Wants(findings []Finding) []Need {
-	var needs []Need
+func Wants(findings []Finding) []facts.Need {
+	var needs []facts.Need
 	for i := range findings {
 		needs = append(needs, findings[i].Wants...)
 	}
@@ -183,7 +182,7 @@ func (c *Check) Method() v1alpha1.ImplementationMethod {
 // interval is spec.intervalSeconds with its default.
 func (c *Check) interval() time.Duration {
 	if c.Spec.IntervalSeconds == 0 {
-		return DefaultInterval
+		return facts.DefaultInterval
 	}
 	return time.Duration(c.Spec.IntervalSeconds) * time.Second
 }

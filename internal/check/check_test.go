@@ -4,13 +4,17 @@
 package check
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // A check of each type, by what it looks for.
@@ -30,26 +34,26 @@ func TestNothingToJudge(t *testing.T) {
 	for subject, spec := range everyType {
 		c := newCheck(spec)
 		for name, test := range map[string]struct {
-			facts Facts
+			given facts.Facts
 			want  string
 		}{
-			"not asked yet": {Facts{Now: noon}, "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
-			"pending":       {answered(c, Answer{State: Pending}), "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
+			"not asked yet": {facts.Facts{Now: noon}, "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
+			"pending":       {answered(c, facts.Answer{State: facts.Pending}), "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
 			"kind not served": {
-				answered(c, Answer{State: NotServed, Message: "the API server does not serve it"}),
+				answered(c, facts.Answer{State: facts.NotServed, Message: "the API server does not serve it"}),
 				"False/NotAssessed KindNotServed: " + subject + " does not exist: the API server does not serve it",
 			},
 			"forbidden": {
-				answered(c, Answer{State: NotPermitted, Message: "grant a rule"}),
+				answered(c, facts.Answer{State: facts.NotPermitted, Message: "grant a rule"}),
 				"Unknown/NotAssessed NotPermitted: not permitted to look for " + subject + ": grant a rule",
 			},
 			"failed": {
-				answered(c, Answer{State: Failed, Message: "the first read takes longer than 30s"}),
+				answered(c, facts.Answer{State: facts.Failed, Message: "the first read takes longer than 30s"}),
 				"Unknown/NotAssessed ObservationFailed: could not look for " + subject + ": the first read takes longer than 30s",
 			},
 		} {
 			t.Run(subject+"/"+name, func(t *testing.T) {
-				f := c.Evaluate(test.facts)
+				f := c.Evaluate(test.given)
 				g := NewWithT(t)
 				g.Expect(told(f)).To(Equal(test.want))
 				g.Expect(f.Pending()).To(Equal(f.Reason == v1alpha1.ReasonNotYetObserved))
@@ -168,16 +172,16 @@ func TestExpectations(t *testing.T) {
 			c := newCheck("{type: Workload, expect: " + expect + ", workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
 			g := NewWithT(t)
 			for what, seen := range map[string]struct {
-				facts Facts
+				given facts.Facts
 				want  meaning
 			}{
 				"healthy":   {seeing(c, deployment("a", "", here)), test.healthy},
 				"broken":    {seeing(c, deployment("a", "", broken)), test.broken},
 				"idle":      {seeing(c, deployment("a", "{replicas: 0}", "{observedGeneration: 2}")), test.idle},
 				"absent":    {seeing(c), test.absent},
-				"forbidden": {answered(c, Answer{State: NotPermitted}), test.forbidden},
+				"forbidden": {answered(c, facts.Answer{State: facts.NotPermitted}), test.forbidden},
 			} {
-				f := c.Evaluate(seen.facts)
+				f := c.Evaluate(seen.given)
 				g.Expect(meaning{f.AsExpected(), f.Evident(), f.Votes()}).To(Equal(seen.want), what)
 			}
 		})
@@ -190,23 +194,34 @@ func TestEvaluateAll(t *testing.T) {
 	second := newCheck("{type: Object, object: {apiVersion: v1, kind: Service, present: now > timestamp('2030-01-01T00:00:00Z')}}")
 	third := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
 	checks := []*Check{first, second, third}
-	facts := Facts{Now: noon, Answers: map[Need]Answer{}}
+	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{}}
 	for c, o := range map[*Check]client.Object{
 		first: nodeWith("n", ready()), second: object("{metadata: {name: s}}"), third: deployment("a", "", ""),
 	} {
-		facts.Answers[c.Needs()[0]] = Answer{State: Known, Objects: []client.Object{o}}
+		given.Answers[c.Needs()[0]] = facts.Answer{State: facts.Known, Objects: []client.Object{o}}
 	}
 
-	findings, wait := EvaluateAll(checks, facts)
+	findings, wait := EvaluateAll(checks, given)
 	g := NewWithT(t)
 	g.Expect(wait).To(Equal(timedRecheck))
 	g.Expect(findings).To(HaveLen(3))
 	for i, c := range checks {
 		g.Expect(findings[i].Check).To(BeIdenticalTo(c))
 	}
-	again, _ := EvaluateAll(checks, facts)
+	again, _ := EvaluateAll(checks, given)
 	g.Expect(again).To(Equal(findings), "equal facts, equal findings")
 
-	_, wait = EvaluateAll(checks[2:], facts)
+	_, wait = EvaluateAll(checks[2:], given)
 	g.Expect(wait).To(BeZero(), "time turns nothing of a workload")
+}
+
+// However long the names are, the message of a check keeps to its limit.
+func TestCheckMessageIsTruncated(t *testing.T) {
+	c := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: ü}}")
+	name := strings.Repeat("ü", 200)
+	f := c.Evaluate(seeing(c, deployment(name+"1", "", ""), deployment(name+"2", "", "")))
+	g := NewWithT(t)
+	g.Expect(len(f.Message)).To(And(BeNumerically(">", msg.MaxCheckMessage-4), BeNumerically("<=", msg.MaxCheckMessage)))
+	g.Expect(f.Message).To(HaveSuffix("…"))
+	g.Expect(utf8.ValidString(f.Message)).To(BeTrue())
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 // daemonNodes are the nodes of a DaemonSet that may lack a pod without fault.
@@ -41,7 +44,7 @@ func (e *explanation) unexplained() int {
 }
 
 func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
-	left, stopped, leaving := joiningFor(n, e.now), stateOf(n) == nodeStopped, Leaving(n)
+	left, stopped, leaving := nodestate.JoiningFor(n, e.now), nodestate.Of(n) == nodestate.Stopped, nodestate.IsLeaving(n)
 	switch {
 	case !stopped && !leaving && left <= 0, !p.allows(n):
 	case stopped:
@@ -49,17 +52,17 @@ func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
 		e.daemon.excused++
 	case leaving:
 		e.daemon.leaving = append(e.daemon.leaving, n.Name)
-		if Ready(n) {
+		if nodestate.IsReady(n) {
 			e.daemon.draining++
 		} else {
 			e.daemon.excused++
 		}
 	default:
 		e.daemon.joined = append(e.daemon.joined, n.Name)
-		if !Ready(n) {
+		if !nodestate.IsReady(n) {
 			e.daemon.unready++
 			e.daemon.starting++
-		} else if starting := podStartTime - e.now.Sub(readySince(n)); starting > 0 {
+		} else if starting := nodestate.PodStartTime - e.now.Sub(nodestate.ReadySince(n)); starting > 0 {
 			e.daemon.starting++
 			left = min(left, starting)
 		}
@@ -70,10 +73,10 @@ func (e *explanation) sortDaemonNode(n *corev1.Node, p placement) {
 func (d *daemonNodes) excuses() string {
 	text := ""
 	if len(d.stopped) > 0 {
-		text += fmt.Sprintf(", %s stopped (%s)", Count(len(d.stopped), "node"), Shorten(d.stopped, ", "))
+		text += fmt.Sprintf(", %s stopped (%s)", msg.Count(len(d.stopped), "node"), msg.Shorten(d.stopped, ", "))
 	}
 	if len(d.leaving) > 0 {
-		text += fmt.Sprintf(", %s leaving (%s)", Count(len(d.leaving), "node"), Shorten(d.leaving, ", "))
+		text += fmt.Sprintf(", %s leaving (%s)", msg.Count(len(d.leaving), "node"), msg.Shorten(d.leaving, ", "))
 	}
 	return text
 }

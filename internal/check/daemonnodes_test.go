@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // cns is a check of a DaemonSet, with some of its pods available; status overrides what follows from that.
@@ -237,7 +238,7 @@ func TestDaemonSetGrows(t *testing.T) {
 			f := explained(c, workload, scene{nodes: test.nodes, pods: test.pods})
 			g.Expect(fmt.Sprintf("%s %s: %s", f.Healthy, f.Reason, f.Message)).To(Equal(test.want))
 			g.Expect(f.recheckAfter).To(Equal(test.recheck))
-			asked := slices.ContainsFunc(f.Wants, func(n Need) bool { return n.Kind == PodKind })
+			asked := slices.ContainsFunc(f.Wants, func(n facts.Need) bool { return n.Kind == facts.PodKind })
 			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
 		})
 	}
@@ -246,13 +247,13 @@ func TestDaemonSetGrows(t *testing.T) {
 // While nobody knows whose pod is missing, it is taken for that of the node that leaves.
 func TestDaemonSetIsNotBlamedForNodesThatLeave(t *testing.T) {
 	c, workload := cns(4, 3, "")
-	f := c.Evaluate(Facts{Now: noon, Answers: map[Need]Answer{
-		c.Needs()[0]: {State: Known, Objects: []client.Object{workload}},
-		NodesNeed:    {State: Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
+	f := c.Evaluate(facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{
+		c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}},
+		facts.Nodes:  {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
 	}})
 	g := NewWithT(t)
 	g.Expect(told(f)).To(Equal("True/True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
-	g.Expect(f.Wants).To(ContainElement(HaveField("Kind", PodKind)))
+	g.Expect(f.Wants).To(ContainElement(HaveField("Kind", facts.PodKind)))
 }
 
 // What is wrong on other nodes is not forgotten while nodes join.
@@ -266,11 +267,11 @@ func TestDaemonSetFailsWhileItGrows(t *testing.T) {
 	// The pod of the new node is ready at once.
 	c, workload = cns(5, 4, "")
 	s.nodes = append(s.nodes, fresh("x", 10*time.Second))
-	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
+	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
 	for _, need := range before.Wants {
-		facts.Answers[need] = s.answer(need)
+		given.Answers[need] = s.answer(need)
 	}
-	f := c.Evaluate(facts)
+	f := c.Evaluate(given)
 	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 	g.Expect(podsWanted(f)).NotTo(Equal(podsWanted(before)), "they are read again")
 }
@@ -278,11 +279,11 @@ func TestDaemonSetFailsWhileItGrows(t *testing.T) {
 // While it is not known whether nodes join, nothing is said.
 func TestDaemonSetWaitsForNodes(t *testing.T) {
 	c, workload := cns(3, 2, "")
-	f := c.Evaluate(Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}})
+	f := c.Evaluate(facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}})
 	g := NewWithT(t)
 	g.Expect(f.Pending()).To(BeTrue())
-	g.Expect(f.Wants).To(Equal([]Need{NodesNeed}))
-	expectWhy(t, explained(c, workload, scene{noNodes: NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
+	g.Expect(f.Wants).To(Equal([]facts.Need{facts.Nodes}))
+	expectWhy(t, explained(c, workload, scene{noNodes: facts.NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
 }
 
 // A pod of a DaemonSet that is on no node yet is on its way to a certain one.

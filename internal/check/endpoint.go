@@ -10,10 +10,12 @@ import (
 	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
-func endpointNeeds(c *Check) []Need {
-	return []Need{{Path: c.Spec.Endpoint.Path, Interval: c.interval()}}
+func endpointNeeds(c *Check) []facts.Need {
+	return []facts.Need{{Path: c.Spec.Endpoint.Path, Interval: c.interval()}}
 }
 
 func endpointSubject(c *Check) string { return "GET " + c.Spec.Endpoint.Path }
@@ -27,10 +29,10 @@ func endpointExpressions(spec *v1alpha1.Check) []expression {
 	}
 }
 
-func evaluateEndpoint(c *Check, facts Facts) Finding {
-	answer := facts.Answers[endpointNeeds(c)[0]]
+func evaluateEndpoint(c *Check, given facts.Facts) Finding {
+	answer := given.Answers[endpointNeeds(c)[0]]
 	subject := endpointSubject(c)
-	if f, ok := answer.unseen(subject); ok {
+	if f, ok := unseen(answer, subject); ok {
 		return f
 	}
 	response := answer.Response
@@ -56,7 +58,7 @@ func evaluateEndpoint(c *Check, facts Facts) Finding {
 	return f
 }
 
-func judgeEndpoint(c *Check, response Response, vars map[string]any) Finding {
+func judgeEndpoint(c *Check, response facts.Response, vars map[string]any) Finding {
 	subject := endpointSubject(c)
 	f := Finding{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
 		Message: fmt.Sprintf("%s answers %d", subject, response.Status)}
@@ -88,10 +90,10 @@ func failedSubchecks(body string) string {
 			failed = append(failed, strings.TrimSpace(text))
 		}
 	}
-	return Shorten(failed, "; ")
+	return msg.Shorten(failed, "; ")
 }
 
-func endpointVars(response Response) map[string]any {
+func endpointVars(response facts.Response) map[string]any {
 	var decoded any
 	if err := json.Unmarshal([]byte(response.Body), &decoded); err != nil {
 		decoded = nil

@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/nodestate"
 )
-
-// PodKind is the kind of the pods that explain an unhealthy workload. No check may name it.
-var PodKind = corev1.SchemeGroupVersion.WithKind("Pod")
 
 // youngPod is how long a pod counts as new.
 const youngPod = 10 * time.Minute
@@ -25,19 +25,19 @@ const youngPod = 10 * time.Minute
 // explanation is why a workload has too few pods.
 type explanation struct {
 	workload *rollout
-	nodes    Answer
-	pods     Answer
+	nodes    facts.Answer
+	pods     facts.Answer
 	now      time.Time
 	// unwell are the nodes on which pods of the workload could run if they were well, and states what they are.
 	unwell []string
-	states []nodeState
+	states []nodestate.State
 	daemon daemonNodes
 
 	causes []cause
 	// growing counts the pods of nodes that join, if the pods are known.
 	growing int
 	// wants is what must be seen to know more; pending says that it is being read.
-	wants   []Need
+	wants   []facts.Need
 	pending bool
 	// recheckAfter is when time alone changes the verdict.
 	recheckAfter time.Duration
@@ -46,13 +46,13 @@ type explanation struct {
 // explain finds out why a workload that is judged unhealthy has too few pods, and puts it into the verdict. The
 // verdict may turn out to be healthy: a DaemonSet grows with its nodes. It may turn out to be unhealthy, too: a
 // roll-out that nobody sets a deadline hangs when its new pods do not run.
-func explain(r *rollout, facts Facts, verdict *judged) *explanation {
-	e := &explanation{workload: r, now: facts.Now, nodes: facts.Answers[NodesNeed], wants: []Need{NodesNeed}}
-	need := Need{Kind: PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: DefaultInterval}
+func explain(r *rollout, given facts.Facts, verdict *judged) *explanation {
+	e := &explanation{workload: r, now: given.Now, nodes: given.Answers[facts.Nodes], wants: []facts.Need{facts.Nodes}}
+	need := facts.Need{Kind: facts.PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: facts.DefaultInterval}
 	var asked bool
-	e.pods, asked = facts.lastRead(need)
+	e.pods, asked = given.LastRead(need)
 	if r.kind == v1alpha1.WorkloadDaemonSet {
-		if e.nodes.State == Pending {
+		if e.nodes.State == facts.Pending {
 			if verdict.healthy == v1alpha1.VerdictFalse {
 				verdict.healthy, verdict.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
 			}
@@ -67,9 +67,9 @@ func explain(r *rollout, facts Facts, verdict *judged) *explanation {
 		}
 	}
 	e.findUnwell()
-	e.pending = e.nodes.State == Pending || e.pods.State == Pending
+	e.pending = e.nodes.State == facts.Pending || e.pods.State == facts.Pending
 	e.findCauses()
-	need.Refresh = Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
+	need.Refresh = facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 	e.wants = append(e.wants, need)
 	hangs := e.hangs()
 	switch {
@@ -119,11 +119,11 @@ func (e *explanation) excuse(verdict *judged) {
 	verdict.detail += e.daemon.excuses()
 	if e.unexplained() > 0 && len(e.daemon.joined) > 0 {
 		verdict.reason = v1alpha1.ReasonProgressing
-		joined := fmt.Sprintf("joined in the last %d minutes", int(JoiningTime.Minutes()))
+		joined := fmt.Sprintf("joined in the last %d minutes", int(nodestate.JoiningTime.Minutes()))
 		if e.daemon.unready > 0 {
 			joined = "joining"
 		}
-		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", Count(len(e.daemon.joined), "node"), joined, Shorten(e.daemon.joined, ", "))
+		verdict.detail += fmt.Sprintf(", growing: %s %s (%s)", msg.Count(len(e.daemon.joined), "node"), joined, msg.Shorten(e.daemon.joined, ", "))
 	}
 }
 
@@ -134,9 +134,9 @@ func (e *explanation) blame(verdict *judged) {
 		verdict.reason, verdict.settling = e.reason(), e.settling()
 	}
 	switch e.pods.State {
-	case NotPermitted:
+	case facts.NotPermitted:
 		verdict.detail += "; why is not known, not permitted to look at its pods: " + e.pods.Message
-	case Failed:
+	case facts.Failed:
 		verdict.detail += "; why is not known, could not read its pods: " + e.pods.Message
 	}
 	var parts []string
@@ -144,7 +144,7 @@ func (e *explanation) blame(verdict *judged) {
 		parts = append(parts, c.String())
 	}
 	if len(parts) > 0 {
-		verdict.detail += "; " + Shorten(parts, "; ")
+		verdict.detail += "; " + msg.Shorten(parts, "; ")
 	}
 }
 
@@ -172,7 +172,7 @@ func (e *explanation) reason() string {
 // that is so because of a roll-out.
 func (e *explanation) settling() bool {
 	r := e.workload
-	return e.missing() <= int(r.atATime) && r.failure == "" && e.pods.State <= Known && !slices.ContainsFunc(e.causes, func(c cause) bool {
+	return e.missing() <= int(r.atATime) && r.failure == "" && e.pods.State <= facts.Known && !slices.ContainsFunc(e.causes, func(c cause) bool {
 		return !c.young && c.reason != v1alpha1.ReasonWorkloadUnavailable
 	})
 }
@@ -193,7 +193,7 @@ func (e *explanation) faulty() int {
 
 // inconclusive says that pods may tell more in a while.
 func (e *explanation) inconclusive() bool {
-	return e.workload.endless || e.pods.State != Known || e.growing > 0 || slices.ContainsFunc(e.causes, func(c cause) bool { return c.passing })
+	return e.workload.endless || e.pods.State != facts.Known || e.growing > 0 || slices.ContainsFunc(e.causes, func(c cause) bool { return c.passing })
 }
 
 // revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it. The
@@ -214,15 +214,15 @@ func (e *explanation) revision() uint64 {
 func (e *explanation) findUnwell() {
 	p := newPlacement("", e.workload.podSpec)
 	for _, o := range e.nodes.Objects {
-		if n, ok := o.(*corev1.Node); ok && stateOf(n) != nodeWell && p.allows(n) {
-			e.unwell, e.states = append(e.unwell, n.Name), append(e.states, stateOf(n))
+		if n, ok := o.(*corev1.Node); ok && nodestate.Of(n) != nodestate.Well && p.allows(n) {
+			e.unwell, e.states = append(e.unwell, n.Name), append(e.states, nodestate.Of(n))
 		}
 	}
 }
 
 // findCauses sorts the pods that are not ready by cause, and adds those that were never created.
 func (e *explanation) findCauses() {
-	if known := e.pods.State == Known && e.nodes.State != Pending; known {
+	if known := e.pods.State == facts.Known && e.nodes.State != facts.Pending; known {
 		busy := e.sortPods()
 		e.addReady()
 		e.addNotCreated(len(e.daemon.joined)-busy, e.daemon.draining)
@@ -247,7 +247,7 @@ func (e *explanation) sortPods() (busy int) {
 		case contains(e.daemon.stopped, home):
 			continue
 		case contains(e.daemon.leaving, home):
-			if e.stateOf(home).keeps() {
+			if e.stateOf(home).Keeps() {
 				e.daemon.draining--
 				e.daemon.excused++
 			}
@@ -302,7 +302,7 @@ func (e *explanation) addNotCreated(joined, drained int) {
 	f := fault{reason: v1alpha1.ReasonWorkloadUnavailable, text: "not created: its events say why"}
 	// Only the controller of Deployments tells it in the status.
 	if r.failure != "" {
-		f.text = "not created: " + Truncate(firstLine(r.failure), maxWords)
+		f.text = "not created: " + msg.Truncate(firstLine(r.failure), maxWords)
 		if containsAny(r.failure, denials) {
 			f.reason = v1alpha1.ReasonAdmissionDenied
 		}
@@ -320,9 +320,9 @@ func (e *explanation) faultOf(pod *corev1.Pod) fault {
 	f := containerFault(pod, e.pods.ReadAt)
 	// The kubelet of a node that is not ready still reports. What needs no network of the node, such as the
 	// program that makes this network, may itself be why the node is not ready.
-	itself := state == nodeNotReady && e.workload.podSpec.HostNetwork && !f.passing
+	itself := state == nodestate.NotReady && e.workload.podSpec.HostNetwork && !f.passing
 	switch {
-	case !state.keeps() && !itself:
+	case !state.Keeps() && !itself:
 		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
 	case pod.DeletionTimestamp != nil:
 		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", passing: true}
@@ -333,14 +333,14 @@ func (e *explanation) faultOf(pod *corev1.Pod) fault {
 }
 
 // stateOf is the state of a node by its name; a node is well while nodes cannot be seen.
-func (e *explanation) stateOf(name string) nodeState {
-	if e.nodes.State != Known {
-		return nodeWell
+func (e *explanation) stateOf(name string) nodestate.State {
+	if e.nodes.State != facts.Known {
+		return nodestate.Well
 	}
-	if n := nodeNamed(e.nodes, name); n != nil {
-		return stateOf(n)
+	if n := nodestate.Named(e.nodes, name); n != nil {
+		return nodestate.Of(n)
 	}
-	return nodeGone
+	return nodestate.Gone
 }
 
 // unscheduled says why a pod is on no node.
@@ -359,17 +359,17 @@ func (e *explanation) unscheduled(pod *corev1.Pod) fault {
 		return f
 	}
 	states, names := text.states, []string(nil)
-	if e.nodes.State == Known {
+	if e.nodes.State == facts.Known {
 		states, names = e.statesOf(home)
 	}
 	if len(states) == 0 {
 		return f
 	}
-	return fault{reason: v1alpha1.ReasonNodeFault, text: "cannot be scheduled, as nodes " + describeStates(states), places: names}
+	return fault{reason: v1alpha1.ReasonNodeFault, text: "cannot be scheduled, as nodes " + nodestate.Describe(states), places: names}
 }
 
 // statesOf are the nodes that are not well: that one, or all when it is not said which.
-func (e *explanation) statesOf(home string) ([]nodeState, []string) {
+func (e *explanation) statesOf(home string) ([]nodestate.State, []string) {
 	if home == "" {
 		return e.states, e.unwell
 	}

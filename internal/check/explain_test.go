@@ -16,27 +16,28 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // scene is what can be seen of a workload's surroundings.
 type scene struct {
 	nodes, pods []client.Object
-	noNodes     State // instead of nodes, unless it is Pending
-	noPods      State
+	noNodes     facts.State // instead of nodes, unless it is Pending
+	noPods      facts.State
 }
 
 // explained evaluates a check as an observer does: what it wants is shown to it, until it wants no more.
 func explained(c *Check, workload client.Object, s scene) Finding {
-	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
+	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
 	for {
-		f := c.Evaluate(facts)
+		f := c.Evaluate(given)
 		more := false
 		for _, need := range f.Wants {
-			if _, shown := facts.Answers[need]; shown {
+			if _, shown := given.Answers[need]; shown {
 				continue
 			}
 			more = true
-			facts.Answers[need] = s.answer(need)
+			given.Answers[need] = s.answer(need)
 		}
 		if !more {
 			return f
@@ -44,15 +45,15 @@ func explained(c *Check, workload client.Object, s scene) Finding {
 	}
 }
 
-func (s scene) answer(need Need) Answer {
+func (s scene) answer(need facts.Need) facts.Answer {
 	objects, state := s.nodes, s.noNodes
-	if need.Kind == PodKind {
+	if need.Kind == facts.PodKind {
 		objects, state = s.pods, s.noPods
 	}
-	if state != Pending {
-		return Answer{State: state, Message: "grant the rule"}
+	if state != facts.Pending {
+		return facts.Answer{State: state, Message: "grant the rule"}
 	}
-	return Answer{State: Known, ReadAt: noon, Objects: objects}
+	return facts.Answer{State: facts.Known, ReadAt: noon, Objects: objects}
 }
 
 // web is a check of a Deployment, with some of its replicas available.
@@ -363,18 +364,18 @@ func TestExplainPodsOfOthers(t *testing.T) {
 func TestExplainWhatCannotBeSeen(t *testing.T) {
 	c, workload := web(2, 0)
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
-	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: NotPermitted}),
+	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, not permitted to look at its pods: grant the rule")
-	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: Failed}),
+	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: facts.Failed}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, could not read its pods: grant the rule")
-	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: NotPermitted}),
+	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
 			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
 			"1 not ready: container web, its probe does not pass (unreachable)")
 
 	// Without nodes there are still the words of a scheduler that names the taint.
 	pods = []client.Object{pod("web-0", "", unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))}
-	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: NotPermitted}),
+	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; 1 cannot be scheduled, as nodes are unreachable")
 }
 
@@ -382,19 +383,19 @@ func TestExplainWhatCannotBeSeen(t *testing.T) {
 func TestExplainNotYet(t *testing.T) {
 	g := NewWithT(t)
 	c, workload := web(1, 0)
-	facts := Facts{Now: noon, Answers: map[Need]Answer{c.Needs()[0]: {State: Known, Objects: []client.Object{workload}}}}
-	f := c.Evaluate(facts)
+	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
+	f := c.Evaluate(given)
 	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	g.Expect(f.Explaining).To(BeTrue())
 	g.Expect(f.Wants).To(HaveLen(2))
-	g.Expect(f.Wants[0]).To(Equal(NodesNeed))
-	g.Expect(f.Wants[1].WithoutRefresh()).To(Equal(Need{Kind: PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
+	g.Expect(f.Wants[0]).To(Equal(facts.Nodes))
+	g.Expect(f.Wants[1].WithoutRefresh()).To(Equal(facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
 
-	facts.Answers[f.Wants[1]] = Answer{State: Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
-	expectWhy(t, c.Evaluate(facts), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
-	facts.Answers[NodesNeed] = Answer{State: Known, Objects: pools()}
-	g.Expect(c.Evaluate(facts).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
-	g.Expect(c.Evaluate(facts).Explaining).To(BeFalse())
+	given.Answers[f.Wants[1]] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
+	expectWhy(t, c.Evaluate(given), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: pools()}
+	g.Expect(c.Evaluate(given).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+	g.Expect(c.Evaluate(given).Explaining).To(BeFalse())
 }
 
 func TestHealthyWorkloadWantsNothing(t *testing.T) {
@@ -406,13 +407,13 @@ func TestHealthyWorkloadWantsNothing(t *testing.T) {
 }
 
 // podsWanted is how the pods are wanted in the end.
-func podsWanted(f Finding) Refresh {
+func podsWanted(f Finding) facts.Refresh {
 	for _, need := range f.Wants {
-		if need.Kind == PodKind {
+		if need.Kind == facts.PodKind {
 			return need.Refresh
 		}
 	}
-	return Refresh{}
+	return facts.Refresh{}
 }
 
 func TestExplanationIsReadAgain(t *testing.T) {
@@ -467,7 +468,7 @@ func TestExplanationIsConclusive(t *testing.T) {
 	}
 	c, workload := web(1, 0)
 	g := NewWithT(t)
-	g.Expect(podsWanted(explained(c, workload, scene{noPods: NotPermitted})).Inconclusive).To(BeTrue())
+	g.Expect(podsWanted(explained(c, workload, scene{noPods: facts.NotPermitted})).Inconclusive).To(BeTrue())
 	g.Expect(podsWanted(c.Evaluate(seeing(c, workload))).Inconclusive).To(BeTrue())
 }
 

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // MaxObjects is how many objects a finding names.
@@ -44,7 +46,7 @@ type Finding struct {
 	Explaining bool
 
 	// Wants is what would explain the finding; seeing it too makes the message say why.
-	Wants []Need
+	Wants []facts.Need
 
 	// recheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
 	recheckAfter time.Duration
@@ -168,10 +170,26 @@ func found(js []judged) Finding {
 			details = append(details, j.detail)
 		}
 	}
-	f.Message = Shorten(details, "; ")
+	f.Message = msg.Shorten(details, "; ")
 	for _, j := range js[:min(len(js), MaxObjects)] {
 		f.Objects = append(f.Objects, v1alpha1.ObservedObject{
 			Kind: j.kind, Namespace: j.object.GetNamespace(), Name: j.object.GetName()})
 	}
 	return f
+}
+
+// unseen is the finding when a need has no answer to judge; ok is false when there is one.
+func unseen(a facts.Answer, subject string) (f Finding, ok bool) {
+	switch a.State {
+	case facts.Known:
+		return Finding{}, false
+	case facts.NotServed:
+		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
+	case facts.NotPermitted:
+		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
+	case facts.Failed:
+		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
+	default:
+		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true
+	}
 }

@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // checksOfAnything find whatever they are shown, and look at all of it.
@@ -94,12 +96,12 @@ func FuzzEvaluate(f *testing.F) {
 		g := NewWithT(t)
 		for _, c := range checks {
 			o := objectFor(c, text)
-			answer := Answer{
-				State: Known, ReadAt: noon, Objects: []client.Object{o, objectFor(c, nil)},
-				Response: Response{Status: status, Body: string(text)}, Reason: string(text),
+			answer := facts.Answer{
+				State: facts.Known, ReadAt: noon, Objects: []client.Object{o, objectFor(c, nil)},
+				Response: facts.Response{Status: status, Body: string(text)}, Reason: string(text),
 			}
 			expectProper(g, c, answered(c, answer))
-			answer.Renewals = map[types.NamespacedName]Renewal{
+			answer.Renewals = map[types.NamespacedName]facts.Renewal{
 				client.ObjectKeyFromObject(o): {Since: noon.Add(time.Duration(status) * time.Second), Moved: status > 200},
 			}
 			expectProper(g, c, answered(c, answer))
@@ -111,27 +113,27 @@ func FuzzEvaluate(f *testing.F) {
 }
 
 // surrounded are the facts in which a workload's nodes and pods are made of the text, too.
-func surrounded(c *Check, workload client.Object, text []byte) Facts {
+func surrounded(c *Check, workload client.Object, text []byte) facts.Facts {
 	n, p := &corev1.Node{}, &corev1.Pod{}
 	_, _ = json.Unmarshal(text, n), json.Unmarshal(text, p)
-	facts := Facts{Now: noon, Answers: map[Need]Answer{
-		c.Needs()[0]: {State: Known, Objects: []client.Object{workload}},
-		NodesNeed:    {State: Known, Objects: []client.Object{n}},
+	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{
+		c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}},
+		facts.Nodes:  {State: facts.Known, Objects: []client.Object{n}},
 	}}
-	for _, need := range c.Evaluate(facts).Wants {
-		if need.Kind == PodKind {
-			facts.Answers[need] = Answer{State: Known, ReadAt: noon, Objects: []client.Object{p, pod("other", "gone", "")}}
+	for _, need := range c.Evaluate(given).Wants {
+		if need.Kind == facts.PodKind {
+			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{p, pod("other", "gone", "")}}
 		}
 	}
-	return facts
+	return given
 }
 
 // expectProper holds a finding to what everybody who reads findings relies on.
-func expectProper(g *WithT, c *Check, facts Facts) {
-	f := c.Evaluate(facts)
+func expectProper(g *WithT, c *Check, given facts.Facts) {
+	f := c.Evaluate(given)
 	g.Expect(f.Reason).NotTo(BeEmpty())
 	g.Expect(f.Message).NotTo(BeEmpty())
-	g.Expect(len(f.Message)).To(BeNumerically("<=", MaxCheckMessage))
+	g.Expect(len(f.Message)).To(BeNumerically("<=", msg.MaxCheckMessage))
 	g.Expect(utf8.ValidString(f.Message)).To(BeTrue())
 	g.Expect(f.Present).To(BeElementOf(v1alpha1.VerdictTrue, v1alpha1.VerdictFalse, v1alpha1.VerdictUnknown))
 	g.Expect(f.Healthy).To(BeElementOf(
@@ -140,5 +142,5 @@ func expectProper(g *WithT, c *Check, facts Facts) {
 		g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictNotAssessed), "what is not there has no health")
 	}
 	g.Expect(len(f.Objects)).To(And(BeNumerically("<=", MaxObjects), BeNumerically("<=", f.ObjectCount)))
-	g.Expect(reflect.DeepEqual(f, c.Evaluate(facts))).To(BeTrue(), "equal facts, equal findings")
+	g.Expect(reflect.DeepEqual(f, c.Evaluate(given))).To(BeTrue(), "equal facts, equal findings")
 }

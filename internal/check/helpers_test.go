@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 func TestMain(m *testing.M) {
@@ -112,13 +113,13 @@ func newCheck(spec string) *Check {
 }
 
 // answered are the facts in which the check's need has this answer. There are no nodes, unless it needs them.
-func answered(c *Check, answer Answer) Facts {
-	return Facts{Now: noon, Answers: map[Need]Answer{NodesNeed: {State: Known}, c.Needs()[0]: answer}}
+func answered(c *Check, answer facts.Answer) facts.Facts {
+	return facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{facts.Nodes: {State: facts.Known}, c.Needs()[0]: answer}}
 }
 
 // seeing are the facts in which the check's need is met with these objects.
-func seeing(c *Check, objects ...client.Object) Facts {
-	return answered(c, Answer{State: Known, ReadAt: noon, Objects: objects})
+func seeing(c *Check, objects ...client.Object) facts.Facts {
+	return answered(c, facts.Answer{State: facts.Known, ReadAt: noon, Objects: objects})
 }
 
 // told is a finding in a line: present/healthy reason: message.
@@ -136,7 +137,7 @@ func objectNames(f Finding) []string {
 }
 
 // expectTold holds what a check finds to a line.
-func expectTold(t *testing.T, c *Check, facts Facts, want string) {
+func expectTold(t *testing.T, c *Check, given facts.Facts, want string) {
 	t.Helper()
-	NewWithT(t).Expect(told(c.Evaluate(facts))).To(Equal(want))
+	NewWithT(t).Expect(told(c.Evaluate(given))).To(Equal(want))
 }

@@ -11,14 +11,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // minLeaseAge is the least time for which a lease's renewTime may stand still by default.
 const minLeaseAge = 60 * time.Second
 
 // leaseNeeds asks for all leases of the namespace: one list serves every check there.
-func leaseNeeds(c *Check) []Need {
-	return []Need{{
+func leaseNeeds(c *Check) []facts.Need {
+	return []facts.Need{{
 		Kind:      coordinationv1.SchemeGroupVersion.WithKind("Lease"),
 		Namespace: string(c.Spec.Lease.Namespace),
 		Interval:  c.interval(),
@@ -28,14 +30,14 @@ func leaseNeeds(c *Check) []Need {
 func leaseSubject(c *Check) string {
 	l := c.Spec.Lease
 	if l.Name != "" {
-		return named("Lease", string(l.Namespace), string(l.Name))
+		return msg.Object("Lease", string(l.Namespace), string(l.Name))
 	}
 	return fmt.Sprintf("Lease in %s with labels %s", l.Namespace, c.selector)
 }
 
-func evaluateLease(c *Check, facts Facts) Finding {
-	answer := facts.Answers[leaseNeeds(c)[0]]
-	if f, ok := answer.unseen(leaseSubject(c)); ok {
+func evaluateLease(c *Check, given facts.Facts) Finding {
+	answer := given.Answers[leaseNeeds(c)[0]]
+	if f, ok := unseen(answer, leaseSubject(c)); ok {
 		return f
 	}
 	var js []judged
@@ -63,9 +65,9 @@ func sumUpLeases(js []judged) Finding {
 	return f
 }
 
-func judgeLease(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer Answer) judged {
+func judgeLease(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer facts.Answer) judged {
 	j := judged{object: lease, kind: "Lease", healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
-	name := named("Lease", lease.Namespace, lease.Name)
+	name := msg.Object("Lease", lease.Namespace, lease.Name)
 	maxAge := leaseMaxAge(spec, lease)
 	held := lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != ""
 	switch movement := leaseMovement(lease, answer, maxAge); {
@@ -88,7 +90,7 @@ func judgeLease(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer A
 
 // leaseMovement says whether the lease is being renewed. What was seen to move is trusted, whatever the
 // clocks say; where nothing was seen yet, a renewTime close to the time of reading is trusted.
-func leaseMovement(lease *coordinationv1.Lease, answer Answer, maxAge time.Duration) v1alpha1.Verdict {
+func leaseMovement(lease *coordinationv1.Lease, answer facts.Answer, maxAge time.Duration) v1alpha1.Verdict {
 	renewal, watched := answer.Renewals[client.ObjectKeyFromObject(lease)]
 	if watched && answer.ReadAt.Sub(renewal.Since) > maxAge {
 		return v1alpha1.VerdictFalse

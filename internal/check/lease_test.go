@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // heldLease was renewed that long before noon, by the clock of its holder; its own duration is 15 s.
@@ -23,13 +24,13 @@ func heldLease(name, holder string, age time.Duration) client.Object {
 }
 
 // stood says for how long, by our own clock, a lease has had its renewTime.
-func stood(since time.Duration, moved bool) Renewal {
-	return Renewal{Since: noon.Add(-since), Moved: moved}
+func stood(since time.Duration, moved bool) facts.Renewal {
+	return facts.Renewal{Since: noon.Add(-since), Moved: moved}
 }
 
 // watching are the facts in which a lease was seen to stand or move.
-func watching(c *Check, renewals map[string]Renewal, leases ...client.Object) Facts {
-	answer := Answer{State: Known, ReadAt: noon, Objects: leases, Renewals: map[types.NamespacedName]Renewal{}}
+func watching(c *Check, renewals map[string]facts.Renewal, leases ...client.Object) facts.Facts {
+	answer := facts.Answer{State: facts.Known, ReadAt: noon, Objects: leases, Renewals: map[types.NamespacedName]facts.Renewal{}}
 	for name, renewal := range renewals {
 		answer.Renewals[types.NamespacedName{Namespace: "kube-system", Name: name}] = renewal
 	}
@@ -55,7 +56,7 @@ func TestLeaseMovement(t *testing.T) {
 	for name, test := range map[string]struct {
 		holder  string
 		age     time.Duration // of its renewTime, by its holder's clock
-		renewal Renewal
+		renewal facts.Renewal
 		want    string
 	}{
 		"moved just now":                   {"a", 2 * second, stood(0, true), renewed},
@@ -81,7 +82,7 @@ func TestLeaseMovement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(schedulerLease)
-			expectTold(t, c, watching(c, map[string]Renewal{"kube-scheduler": test.renewal},
+			expectTold(t, c, watching(c, map[string]facts.Renewal{"kube-scheduler": test.renewal},
 				heldLease("kube-scheduler", test.holder, test.age)), test.want)
 		})
 	}
@@ -94,15 +95,15 @@ func TestLeaseHistory(t *testing.T) {
 	for _, step := range []struct {
 		what    string
 		holder  string
-		renewal Renewal
+		renewal facts.Renewal
 	}{
 		{"first sight", "kube-scheduler-a", stood(0, false)},
 		{"seen to move", "kube-scheduler-a", stood(0, true)},
 		{"another holder", "kube-scheduler-b", stood(0, true)},
 		{"first sight after a restart", "kube-scheduler-b", stood(0, false)},
 	} {
-		facts := watching(c, map[string]Renewal{"kube-scheduler": step.renewal}, heldLease("kube-scheduler", step.holder, 5*time.Second))
-		NewWithT(t).Expect(told(c.Evaluate(facts))).To(Equal(renewed), step.what)
+		given := watching(c, map[string]facts.Renewal{"kube-scheduler": step.renewal}, heldLease("kube-scheduler", step.holder, 5*time.Second))
+		NewWithT(t).Expect(told(c.Evaluate(given))).To(Equal(renewed), step.what)
 	}
 }
 
@@ -152,7 +153,7 @@ func TestLeaseMaxAge(t *testing.T) {
 			held := lease("a", test.lease)
 			held.Spec.HolderIdentity = new("holder")
 			frozenFor := func(d time.Duration) v1alpha1.Verdict {
-				return c.Evaluate(watching(c, map[string]Renewal{"a": stood(d, true)}, held)).Healthy
+				return c.Evaluate(watching(c, map[string]facts.Renewal{"a": stood(d, true)}, held)).Healthy
 			}
 			g := NewWithT(t)
 			g.Expect(frozenFor(test.want)).To(Equal(v1alpha1.VerdictTrue))
@@ -170,38 +171,38 @@ func TestSeveralLeases(t *testing.T) {
 	fresh, frozen, unsure := stood(time.Second, true), stood(time.Hour, true), stood(time.Second, false)
 	for name, test := range map[string]struct {
 		leases   []client.Object
-		renewals map[string]Renewal
+		renewals map[string]facts.Renewal
 		want     string
 		count    int
 	}{
 		"one fresh, two of dead instances": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", 0), apiserver("c", "", time.Hour)},
-			map[string]Renewal{"a": frozen, "b": fresh, "c": frozen},
+			map[string]facts.Renewal{"a": frozen, "b": fresh, "c": frozen},
 			"True/True Healthy: Lease kube-system/b is held and renewed", 3,
 		},
 		"one frozen, one not decided yet": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", time.Hour)},
-			map[string]Renewal{"a": frozen, "b": unsure},
+			map[string]facts.Renewal{"a": frozen, "b": unsure},
 			"True/Unknown NotYetObserved: Lease kube-system/b: waiting up to 1m0s to see it renewed", 2,
 		},
 		"all frozen": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", 2*time.Hour)},
-			map[string]Renewal{"a": frozen, "b": frozen},
+			map[string]facts.Renewal{"a": frozen, "b": frozen},
 			"True/False LeaseStale: Lease kube-system/b is not renewed: renewTime stands at 2026-10-02T10:00:00Z, for more than 1m0s", 2,
 		},
 		"one held and frozen, one without a holder": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "", time.Hour)},
-			map[string]Renewal{"a": frozen, "b": frozen},
+			map[string]facts.Renewal{"a": frozen, "b": frozen},
 			"True/False LeaseStale: Lease kube-system/a is not renewed: renewTime stands at 2026-10-02T11:00:00Z, for more than 1m0s", 2,
 		},
 		"none has a holder": {
 			[]client.Object{apiserver("a", "", time.Hour), apiserver("b", "", time.Hour)},
-			map[string]Renewal{"a": frozen, "b": frozen},
+			map[string]facts.Renewal{"a": frozen, "b": frozen},
 			"False/NotAssessed NoHolder: Lease kube-system/b has no holder since 2026-10-02T11:00:00Z", 2,
 		},
 		"none has the labels": {
 			[]client.Object{heldLease("a", "a", 0)},
-			map[string]Renewal{"a": fresh},
+			map[string]facts.Renewal{"a": fresh},
 			"False/NotAssessed NotFound: no Lease in kube-system with labels identity=kube-apiserver", 0,
 		},
 	} {
@@ -218,7 +219,7 @@ func TestSeveralLeases(t *testing.T) {
 // A lease that cannot be judged yet holds the whole mapping back.
 func TestUndecidedLeaseIsPending(t *testing.T) {
 	c := newCheck(schedulerLease)
-	f := c.Evaluate(watching(c, map[string]Renewal{"kube-scheduler": stood(0, false)}, heldLease("kube-scheduler", "a", time.Hour)))
+	f := c.Evaluate(watching(c, map[string]facts.Renewal{"kube-scheduler": stood(0, false)}, heldLease("kube-scheduler", "a", time.Hour)))
 	NewWithT(t).Expect(f.Pending()).To(BeTrue())
 }
 
@@ -226,12 +227,12 @@ func TestLeaseNeeds(t *testing.T) {
 	leases := schema.GroupVersionKind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"}
 	for name, test := range map[string]struct {
 		check string
-		want  Need
+		want  facts.Need
 	}{
-		"by default": {schedulerLease, Need{Kind: leases, Namespace: "kube-system", Interval: 30 * time.Second}},
+		"by default": {schedulerLease, facts.Need{Kind: leases, Namespace: "kube-system", Interval: 30 * time.Second}},
 		"with an interval": {
 			"{type: Lease, intervalSeconds: 300, lease: {namespace: app-routing-system, name: nginx}}",
-			Need{Kind: leases, Namespace: "app-routing-system", Interval: 5 * time.Minute},
+			facts.Need{Kind: leases, Namespace: "app-routing-system", Interval: 5 * time.Minute},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,12 +13,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// NodesNeed is the need for all nodes: every check of nodes shares it.
-var NodesNeed = Need{Kind: corev1.SchemeGroupVersion.WithKind("Node")}
-
-func nodesNeeds(*Check) []Need { return []Need{NodesNeed} }
+func nodesNeeds(*Check) []facts.Need { return []facts.Need{facts.Nodes} }
 
 func nodesSubject(c *Check) string {
 	n, parts := c.Spec.Nodes, []string{}
@@ -68,13 +68,13 @@ func describeCondition(m v1alpha1.NodeConditionMatch) string {
 	return text
 }
 
-func evaluateNodes(c *Check, facts Facts) Finding {
-	answer := facts.Answers[NodesNeed]
-	if f, ok := answer.unseen(nodesSubject(c)); ok {
+func evaluateNodes(c *Check, given facts.Facts) Finding {
+	answer := given.Answers[facts.Nodes]
+	if f, ok := unseen(answer, nodesSubject(c)); ok {
 		return f
 	}
 	spec := c.Spec.Nodes
-	h := heartbeats{now: facts.Now}
+	h := heartbeats{now: given.Now}
 	js := make([]judged, 0, len(answer.Objects))
 	versions := map[string]int{}
 	for _, o := range answer.Objects {
@@ -97,7 +97,7 @@ func evaluateNodes(c *Check, facts Facts) Finding {
 func (c *Check) selectsNode(node *corev1.Node, h *heartbeats) bool {
 	spec := c.Spec.Nodes
 	return c.matchesLabels(node) &&
-		!slices.ContainsFunc(spec.IgnoreTaints, func(key v1alpha1.QualifiedName) bool { return hasTaint(node, string(key)) }) &&
+		!slices.ContainsFunc(spec.IgnoreTaints, func(key v1alpha1.QualifiedName) bool { return nodestate.HasTaint(node, string(key)) }) &&
 		!slices.ContainsFunc(spec.IgnoreConditions, func(m v1alpha1.NodeConditionMatch) bool { return h.shows(m, node) != nil })
 }
 
@@ -111,17 +111,17 @@ func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) ju
 	j.healthy, j.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	lacking := h.requirementUnmet(healthy, node)
 	unmet := cmp.Or(lacking, h.otherUnmet(healthy, node))
-	left := joiningFor(node, h.now)
+	left := nodestate.JoiningFor(node, h.now)
 	switch {
 	case unmet == "":
-	case Leaving(node):
+	case nodestate.IsLeaving(node):
 		j.healthy, j.reason, j.detail = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved, node.Name
-	case left > 0 && !Ready(node):
+	case left > 0 && !nodestate.IsReady(node):
 		j.reason, j.detail = v1alpha1.ReasonProgressing, node.Name
 		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
 	default:
 		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy
-		if lacking != "" && Down(node, h.now) {
+		if lacking != "" && nodestate.IsDown(node, h.now) {
 			j.reason = v1alpha1.ReasonNodeFault
 		}
 		j.detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
@@ -162,10 +162,10 @@ func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	}
 	var moving []string
 	if len(joining) > 0 {
-		moving = append(moving, fmt.Sprintf("%s joining: %s", Count(len(joining), "node"), Shorten(joining, ", ")))
+		moving = append(moving, fmt.Sprintf("%s joining: %s", msg.Count(len(joining), "node"), msg.Shorten(joining, ", ")))
 	}
 	if len(leaving) > 0 {
-		moving = append(moving, fmt.Sprintf("%s leaving: %s", Count(len(leaving), "node"), Shorten(leaving, ", ")))
+		moving = append(moving, fmt.Sprintf("%s leaving: %s", msg.Count(len(leaving), "node"), msg.Shorten(leaving, ", ")))
 	}
 	switch {
 	case all == 0:
@@ -174,9 +174,9 @@ func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 	case len(unhealthy) == 0:
 		f.Message = fmt.Sprintf("%d/%d nodes healthy", good, all)
 	case enough:
-		f.Message = fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, all, need, Shorten(unhealthy, ", "))
+		f.Message = fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, all, need, msg.Shorten(unhealthy, ", "))
 	default:
-		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), all, Shorten(unhealthy, ", "))
+		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), all, msg.Shorten(unhealthy, ", "))
 	}
 	f.Message = strings.Join(append([]string{f.Message}, moving...), "; ")
 	return f
@@ -224,7 +224,7 @@ func (h *heartbeats) otherUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 		}
 	}
 	for _, key := range criteria.ForbiddenTaints {
-		if hasTaint(node, string(key)) {
+		if nodestate.HasTaint(node, string(key)) {
 			return "has taint " + string(key)
 		}
 	}
@@ -243,14 +243,14 @@ func (h *heartbeats) otherUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 
 // shows is the condition of the node that matches, unless it is not believed.
 func (h *heartbeats) shows(m v1alpha1.NodeConditionMatch, node *corev1.Node) *corev1.NodeCondition {
-	if cond := findCondition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m, cond) {
+	if cond := nodestate.Condition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m, cond) {
 		return cond
 	}
 	return nil
 }
 
 func (h *heartbeats) requiredUnmet(m v1alpha1.NodeConditionMatch, node *corev1.Node) string {
-	cond := findCondition(node, m.Type)
+	cond := nodestate.Condition(node, m.Type)
 	switch {
 	case cond == nil:
 		return "has no condition " + m.Type
@@ -274,15 +274,6 @@ func (h *heartbeats) tooOld(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCond
 	}
 	h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
 	return false
-}
-
-func findCondition(node *corev1.Node, conditionType string) *corev1.NodeCondition {
-	for i := range node.Status.Conditions {
-		if string(node.Status.Conditions[i].Type) == conditionType {
-			return &node.Status.Conditions[i]
-		}
-	}
-	return nil
 }
 
 func matchesCondition(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCondition) bool {

@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // condition of a node, as YAML, with a heartbeat of that long before noon.
@@ -246,33 +248,33 @@ func TestNodesRecheck(t *testing.T) {
 func TestHeartbeatsChangeNoFinding(t *testing.T) {
 	const minute = time.Minute
 	c := newCheck("{type: Nodes, nodes: {version: Kubelet, healthy: {conditions: [{type: Ready, status: 'True', maxHeartbeatAgeSeconds: 900}]}}}")
-	at := func(now, heartbeat time.Duration) Facts {
-		facts := seeing(c,
+	at := func(now, heartbeat time.Duration) facts.Facts {
+		given := seeing(c,
 			nodeWith("a", condition("Ready", "True", "KubeletReady", 5*minute-heartbeat)),
 			nodeWith("b", condition("Ready", "Unknown", "NodeStatusUnknown", 2*minute-heartbeat)))
-		facts.Now = noon.Add(now)
-		return facts
+		given.Now = noon.Add(now)
+		return given
 	}
 	before, wait := EvaluateAll([]*Check{c}, at(0, 0))
 	g := NewWithT(t)
 	g.Expect(wait).To(Equal(10*minute + time.Second))
-	for name, facts := range map[string]Facts{
+	for name, given := range map[string]facts.Facts{
 		"later":                    at(minute, 0),
 		"with the next heartbeat":  at(0, 5*minute),
 		"later, with the next one": at(5*minute, 5*minute),
 	} {
-		after, _ := EvaluateAll([]*Check{c}, facts)
+		after, _ := EvaluateAll([]*Check{c}, given)
 		g.Expect(reflect.DeepEqual(before, after)).To(BeTrue(), name)
 	}
 	changed := at(0, 0)
-	changed.Answers[NodesNeed].Objects[0] = nodeWith("a", notReady())
+	changed.Answers[facts.Nodes].Objects[0] = nodeWith("a", notReady())
 	after, _ := EvaluateAll([]*Check{c}, changed)
 	g.Expect(reflect.DeepEqual(before, after)).To(BeFalse(), "a real change is seen")
 }
 
-func TestNodesNeeds(t *testing.T) {
+func TestNodess(t *testing.T) {
 	c := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
-	NewWithT(t).Expect(c.Needs()).To(ConsistOf(NodesNeed), "all checks of nodes share one watch")
+	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Nodes), "all checks of nodes share one watch")
 }
 
 // A node that joins gets ten minutes to become ready. It counts neither way until then.

@@ -12,17 +12,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // timedRecheck is how soon a verdict that time alone may turn is looked at again.
-const timedRecheck = DefaultInterval
+const timedRecheck = facts.DefaultInterval
 
 // configMaps are granted and read one by one, by name.
 var configMaps = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 
-func objectNeeds(c *Check) []Need {
+func objectNeeds(c *Check) []facts.Need {
 	o := c.Spec.Object
-	need := Need{Kind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: string(o.Namespace)}
+	need := facts.Need{Kind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: string(o.Namespace)}
 	if !c.selector.Empty() {
 		need.Selector = c.selector.String()
 	}
@@ -32,12 +34,12 @@ func objectNeeds(c *Check) []Need {
 	if need.Kind == configMaps || need.Interval > 0 {
 		need.Name = string(o.Name)
 	}
-	return []Need{need}
+	return []facts.Need{need}
 }
 
 func objectSubject(c *Check) string {
 	o := c.Spec.Object
-	subject := named(o.Kind, string(o.Namespace), string(o.Name))
+	subject := msg.Object(o.Kind, string(o.Namespace), string(o.Name))
 	switch {
 	case o.Name == "" && o.Namespace == "":
 		subject = o.Kind
@@ -60,13 +62,13 @@ func objectExpressions(spec *v1alpha1.Check) []expression {
 	}
 }
 
-func evaluateObject(c *Check, facts Facts) Finding {
-	answer := facts.Answers[objectNeeds(c)[0]]
-	if f, ok := answer.unseen(objectSubject(c)); ok {
+func evaluateObject(c *Check, given facts.Facts) Finding {
+	answer := given.Answers[objectNeeds(c)[0]]
+	if f, ok := unseen(answer, objectSubject(c)); ok {
 		return f
 	}
-	f, timed := c.judgeObjects(answer.Objects, facts.Now)
-	if timed && c.turns(answer.Objects, f, facts.Now) {
+	f, timed := c.judgeObjects(answer.Objects, given.Now)
+	if timed && c.turns(answer.Objects, f, given.Now) {
 		f.recheckAfter = timedRecheck
 	}
 	return f
@@ -169,5 +171,5 @@ func (c *Check) objectVersion(vars map[string]any) string {
 }
 
 func (c *Check) objectName(o client.Object) string {
-	return named(c.Spec.Object.Kind, o.GetNamespace(), o.GetName())
+	return msg.Object(c.Spec.Object.Kind, o.GetNamespace(), o.GetName())
 }

@@ -11,6 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
 )
 
 func apiService(name, available, message string) client.Object {
@@ -271,25 +273,25 @@ func TestObjectNeeds(t *testing.T) {
 	configMap := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 	for name, test := range map[string]struct {
 		check string
-		want  Need
+		want  facts.Need
 	}{
 		"all of a kind are watched, whatever the name": {
-			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: a}", Need{Kind: crd},
+			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: a}", facts.Need{Kind: crd},
 		},
 		"those with labels": {
-			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, selector: {matchLabels: {b: c, a: b}}}", Need{Kind: crd, Selector: "a=b,b=c"},
+			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, selector: {matchLabels: {b: c, a: b}}}", facts.Need{Kind: crd, Selector: "a=b,b=c"},
 		},
 		"a ConfigMap is watched by name": {
 			"object: {apiVersion: v1, kind: ConfigMap, namespace: kube-system, name: coredns}",
-			Need{Kind: configMap, Namespace: "kube-system", Name: "coredns"},
+			facts.Need{Kind: configMap, Namespace: "kube-system", Name: "coredns"},
 		},
 		"what is polled is read by name": {
 			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: a, observe: Poll}",
-			Need{Kind: crd, Name: "a", Interval: 30 * time.Second},
+			facts.Need{Kind: crd, Name: "a", Interval: 30 * time.Second},
 		},
 		"at its interval": {
 			"intervalSeconds: 60, object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, observe: Poll}",
-			Need{Kind: crd, Interval: time.Minute},
+			facts.Need{Kind: crd, Interval: time.Minute},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 // placement says on which nodes the pods of a workload may run.
@@ -64,5 +65,5 @@ var daemonTolerations = []corev1.Toleration{
 // passingTaints tolerate what the cluster itself puts on nodes that are down, cordoned or switched off.
 var passingTaints = []corev1.Toleration{
 	tolerate(corev1.TaintNodeNotReady, ""), tolerate(corev1.TaintNodeUnreachable, ""), tolerate(corev1.TaintNodeUnschedulable, ""),
-	tolerate(corev1.TaintNodeNetworkUnavailable, ""), tolerate(corev1.TaintNodeOutOfService, ""), tolerate(stoppedTaint, ""),
+	tolerate(corev1.TaintNodeNetworkUnavailable, ""), tolerate(corev1.TaintNodeOutOfService, ""), tolerate(nodestate.StoppedTaint, ""),
 }

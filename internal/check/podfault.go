@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // fault is why a pod is not ready.
@@ -107,7 +108,7 @@ func pullFault(c container, _ time.Time) (fault, bool) {
 func lastWords(message string) string {
 	message = strings.TrimSuffix(firstLine(message), ".")
 	if i := strings.LastIndex(message, ": "); i >= 0 {
-		return Truncate(message[i+2:], maxWords)
+		return msg.Truncate(message[i+2:], maxWords)
 	}
 	return "" // not wrapped: it repeats the name of the image
 }
@@ -146,7 +147,7 @@ func startFault(c container, _ time.Time) (fault, bool) {
 	}
 	text := fmt.Sprintf("not ready: %s, cannot start: %s", c.title, c.waiting())
 	if c.State.Waiting.Message != "" {
-		text += ", " + Truncate(firstLine(c.State.Waiting.Message), maxWords)
+		text += ", " + msg.Truncate(firstLine(c.State.Waiting.Message), maxWords)
 	}
 	return fault{reason: v1alpha1.ReasonNotReady, text: text}, true
 }
@@ -168,17 +169,17 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	}
 	switch {
 	case len(initializing) > 0:
-		f.text = "not ready: " + Shorten(initializing, ", ") + ", still running"
+		f.text = "not ready: " + msg.Shorten(initializing, ", ") + ", still running"
 	case len(waiting) > 0:
-		f.text = "not ready: " + Shorten(waiting, ", ") + ", " + waitingFor(containers)
+		f.text = "not ready: " + msg.Shorten(waiting, ", ") + ", " + waitingFor(containers)
 	case len(probed) > 0:
-		f.text = "not ready: " + Shorten(probed, ", ") + ", its probe does not pass"
+		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", its probe does not pass"
 	case len(containers) == 0:
 		f.text = "not ready: the kubelet has not started it yet"
 	default:
 		f.text = "not ready: a readiness gate is not met"
 		if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.Message != "" {
-			f.text = "not ready: " + Truncate(firstLine(ready.Message), maxWords)
+			f.text = "not ready: " + msg.Truncate(firstLine(ready.Message), maxWords)
 		}
 	}
 	return f

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // rollout is what the three kinds of workload have in common.
@@ -165,7 +166,7 @@ func (r *rollout) observe(generation, observed int64, updated int32) {
 // judge is by the numbers alone. minAvailable, if it is not 0, is how many pods are enough.
 func (r *rollout) judge(minAvailable int32) judged {
 	j := judged{object: r.object, kind: string(r.kind), healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
-	name := named(string(r.kind), r.object.GetNamespace(), r.object.GetName())
+	name := msg.Object(string(r.kind), r.object.GetNamespace(), r.object.GetName())
 	j.detail = fmt.Sprintf("%s: %d/%d available", name, r.available, r.desired)
 	if r.rolling {
 		j.detail += ", " + r.rollingDetail

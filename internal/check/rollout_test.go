@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // A DaemonSet and a StatefulSet have no deadline for a roll-out: whether it hangs, only their pods tell.
@@ -28,19 +29,19 @@ func TestRollOutThatHangs(t *testing.T) {
 		available int
 		nodes     []client.Object
 		pods      []client.Object
-		noPods    State
+		noPods    facts.State
 		want      string
 	}{
-		"a new pod crashes":       {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, Pending, "False CrashLooping: " + begins + crashed},
-		"its image does not come": {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(pulling))}, Pending, "False ImagePullFailed: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
-		"a dead node's pod uses up what may be missing": {2, dead, []client.Object{pod("cns-0", "unreachable", containerStatuses(running))}, Pending,
+		"a new pod crashes":       {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, facts.Pending, "False CrashLooping: " + begins + crashed},
+		"its image does not come": {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(pulling))}, facts.Pending, "False ImagePullFailed: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
+		"a dead node's pod uses up what may be missing": {2, dead, []client.Object{pod("cns-0", "unreachable", containerStatuses(running))}, facts.Pending,
 			"False NodeFault: " + begins + "; 1 on nodes that are unreachable (unreachable)"},
-		"its pod is starting":                  {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(creating))}, Pending, "True Progressing: " + begins},
-		"its pod is not ready yet":             {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(running))}, Pending, "True Progressing: " + begins},
-		"an old pod goes away":                 {2, nodes, []client.Object{going}, Pending, "True Progressing: " + begins},
-		"no pod is there just now":             {2, nodes, nil, Pending, "True Progressing: " + begins},
-		"its pods cannot be seen":              {2, nodes, nil, NotPermitted, "True Progressing: " + begins},
-		"the pod that crashed is ready by now": {3, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, Pending, "True Progressing: DaemonSet kube-system/cns: 3/3 available, 1/3 updated"},
+		"its pod is starting":                  {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(creating))}, facts.Pending, "True Progressing: " + begins},
+		"its pod is not ready yet":             {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(running))}, facts.Pending, "True Progressing: " + begins},
+		"an old pod goes away":                 {2, nodes, []client.Object{going}, facts.Pending, "True Progressing: " + begins},
+		"no pod is there just now":             {2, nodes, nil, facts.Pending, "True Progressing: " + begins},
+		"its pods cannot be seen":              {2, nodes, nil, facts.NotPermitted, "True Progressing: " + begins},
+		"the pod that crashed is ready by now": {3, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, facts.Pending, "True Progressing: DaemonSet kube-system/cns: 3/3 available, 1/3 updated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, workload := cns(3, test.available, "updatedNumberScheduled: 1")
@@ -67,7 +68,7 @@ func TestRollOutThatGoesOn(t *testing.T) {
 	for i := range 100 {
 		nodes = append(nodes, old(fmt.Sprintf("n%02d", i)))
 	}
-	asked := map[Refresh]bool{}
+	asked := map[facts.Refresh]bool{}
 	for updated := range 100 {
 		for _, available := range []int{99, 100} {
 			c, workload := cns(100, available, fmt.Sprintf("updatedNumberScheduled: %d", updated))
@@ -84,7 +85,7 @@ func TestRollOutThatGoesOn(t *testing.T) {
 	}
 
 	c, workload := cns(100, 99, "updatedNumberScheduled: 7")
-	stuck := func() Refresh {
+	stuck := func() facts.Refresh {
 		return podsWanted(explained(c, workload, scene{nodes: nodes, pods: []client.Object{pod("cns", "n07", containerStatuses(crashing))}}))
 	}
 	before := stuck()

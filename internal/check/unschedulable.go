@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 // schedulerText is what the scheduler says of a pod for which it finds no node, such as "0/3 nodes are available:
@@ -17,7 +19,7 @@ type schedulerText struct {
 	// message without what preemption would not change either.
 	message string
 	// states of nodes that the message names as hindrances.
-	states []nodeState
+	states []nodestate.State
 	// anyTaint says that it names a hindrance by taint, but not which taint.
 	anyTaint bool
 	// other says that it names what does not go away when nodes recover.
@@ -29,13 +31,13 @@ type schedulerText struct {
 var (
 	// hindrances go away when nodes recover.
 	hindrances = []struct {
-		state nodeState
+		state nodestate.State
 		texts []string
 	}{
-		{nodeCordoned, []string{"were unschedulable", "taint {" + corev1.TaintNodeUnschedulable}},
-		{nodeNotReady, []string{"taint {" + corev1.TaintNodeNotReady, "were not ready"}},
-		{nodeUnreachable, []string{"taint {" + corev1.TaintNodeUnreachable}},
-		{nodeStopped, []string{"taint {" + stoppedTaint}},
+		{nodestate.Cordoned, []string{"were unschedulable", "taint {" + corev1.TaintNodeUnschedulable}},
+		{nodestate.NotReady, []string{"taint {" + corev1.TaintNodeNotReady, "were not ready"}},
+		{nodestate.Unreachable, []string{"taint {" + corev1.TaintNodeUnreachable}},
+		{nodestate.Stopped, []string{"taint {" + nodestate.StoppedTaint}},
 	}
 	// unnamedTaints tell that there are taints, not which.
 	unnamedTaints = []string{"untolerated taint(s)", "taints that the pod didn't tolerate"}

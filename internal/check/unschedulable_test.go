@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 func TestSchedulerText(t *testing.T) {
@@ -42,7 +44,7 @@ func TestSchedulerText(t *testing.T) {
 			text := parseSchedulerText(message)
 			g := NewWithT(t)
 			g.Expect(text.mayBeNodes()).To(Equal(want.mayBeNodes))
-			g.Expect(describeStates(text.states)).To(Equal(want.states))
+			g.Expect(nodestate.Describe(text.states)).To(Equal(want.states))
 			g.Expect(text.message).NotTo(ContainSubstring("reemption"))
 		})
 	}

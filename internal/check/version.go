@@ -11,6 +11,8 @@ import (
 
 	"github.com/distribution/reference"
 	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // VersionCount is a version and the number of pods or nodes that run it.
@@ -42,7 +44,7 @@ func FormatVersions(versions []VersionCount) string {
 	for _, v := range versions {
 		parts = append(parts, fmt.Sprintf("%s (%d)", v.Version, v.Count))
 	}
-	return Shorten(parts, ", ")
+	return msg.Shorten(parts, ", ")
 }
 
 // ParseVersion reads the leading numbers of a version and ignores the rest, as providers append build

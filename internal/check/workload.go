@@ -13,11 +13,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
-func workloadNeeds(c *Check) []Need {
+func workloadNeeds(c *Check) []facts.Need {
 	w := c.Spec.Workload
-	return []Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
+	return []facts.Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
 }
 
 func workloadSubject(c *Check) string {
@@ -30,7 +32,7 @@ func workloadSubject(c *Check) string {
 	if w.NamePrefix != "" {
 		name = w.NamePrefix + "*"
 	}
-	subject := named(string(w.Kind), string(w.Namespace), name)
+	subject := msg.Object(string(w.Kind), string(w.Namespace), name)
 	if name == "" {
 		subject = fmt.Sprintf("%s in %s", w.Kind, w.Namespace)
 	}
@@ -43,9 +45,9 @@ func workloadSubject(c *Check) string {
 	return subject
 }
 
-func evaluateWorkload(c *Check, facts Facts) Finding {
-	answer := facts.Answers[workloadNeeds(c)[0]]
-	if f, ok := answer.unseen(workloadSubject(c)); ok {
+func evaluateWorkload(c *Check, given facts.Facts) Finding {
+	answer := given.Answers[workloadNeeds(c)[0]]
+	if f, ok := unseen(answer, workloadSubject(c)); ok {
 		return f
 	}
 	var rollouts []rollout
@@ -58,14 +60,14 @@ func evaluateWorkload(c *Check, facts Facts) Finding {
 		return absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))
 	}
 	js := make([]judged, len(rollouts))
-	var wants []Need
+	var wants []facts.Need
 	var recheck time.Duration
 	explaining := false
 	for i := range rollouts {
 		r := &rollouts[i]
 		js[i] = r.judge(c.Spec.Workload.MinAvailable)
 		if js[i].healthy == v1alpha1.VerdictFalse || r.endless {
-			e := explain(r, facts, &js[i])
+			e := explain(r, given, &js[i])
 			wants = append(wants, e.wants...)
 			recheck = Earliest(recheck, e.recheckAfter)
 			explaining = explaining || e.pending

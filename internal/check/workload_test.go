@@ -11,6 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
 )
 
 func TestDeploymentHealth(t *testing.T) {
@@ -463,7 +465,7 @@ func TestWorkloadVersions(t *testing.T) {
 
 func TestWorkloadNeeds(t *testing.T) {
 	c := newCheck("{type: Workload, workload: {kind: StatefulSet, namespace: monitoring, names: [prometheus], selector: {matchLabels: {a: b}}}}")
-	NewWithT(t).Expect(c.Needs()).To(ConsistOf(Need{
+	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Need{
 		Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, Namespace: "monitoring",
 	}), "one watch of the kind serves all checks of the namespace")
 }

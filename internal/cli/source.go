@@ -22,8 +22,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/manifest"
 	"github.com/archmap/archmap/internal/observe"
@@ -221,9 +221,9 @@ func unread(read *observe.Dump) []string {
 	refused, missing := 0, sets.New[string]()
 	for _, r := range read.Reads {
 		switch {
-		case r.State == check.NotPermitted:
+		case r.State == facts.NotPermitted:
 			refused++
-		case r.State == check.Failed && r.Need.Kind.Kind != "" && observe.NotHeld(r.Message):
+		case r.State == facts.Failed && r.Need.Kind.Kind != "" && observe.NotHeld(r.Message):
 			missing.Insert(r.Need.Kind.Kind)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -78,8 +78,8 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.reader.List(ctx, &mappings, client.MatchingLabelsSelector{Selector: selectors.Components}); err != nil {
 		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
 	}
-	seen := r.observer.Observe(key, assess.ClusterNeeds(), func(facts check.Facts) observe.Seen {
-		return observe.Seen{What: assess.ViewCluster(&arch.Spec, selectors.Nodes, facts)}
+	seen := r.observer.Observe(key, assess.ClusterNeeds(), func(given facts.Facts) observe.Seen {
+		return observe.Seen{What: assess.ViewCluster(&arch.Spec, selectors.Nodes, given)}
 	})
 	status, refresh := assess.Architecture(&arch, mappings.Items, seen.What.(assess.ClusterView), r.clock.Now())
 	return r.writer.writeArchitecture(ctx, &arch, status, refresh)

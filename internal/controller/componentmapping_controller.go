@@ -18,6 +18,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -63,8 +64,8 @@ func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		r.observer.Forget(key)
 		return r.writer.writeMapping(ctx, &m, assess.InvalidMapping(&m, err, r.clock.Now()), 0)
 	}
-	seen := r.observer.Observe(key, check.Needs(checks), func(facts check.Facts) observe.Seen {
-		findings, recheck := check.EvaluateAll(checks, facts)
+	seen := r.observer.Observe(key, check.Needs(checks), func(given facts.Facts) observe.Seen {
+		findings, recheck := check.EvaluateAll(checks, given)
 		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
 	})
 	status, graceEnds := assess.Mapping(&m, seen.What.([]check.Finding), r.clock.Now())

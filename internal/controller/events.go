@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -84,7 +84,7 @@ func (t *teller) tell(key observe.Key, object client.Object, before, after []met
 			kind = corev1.EventTypeWarning
 		}
 		// Events of the same action and reason are counted as one.
-		t.recorder.Eventf(object, nil, kind, now.Reason, "Evaluate"+now.Type, "%s", check.Truncate(note, maxNote))
+		t.recorder.Eventf(object, nil, kind, now.Reason, "Evaluate"+now.Type, "%s", msg.Truncate(note, maxNote))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -77,11 +77,11 @@ type review struct {
 }
 
 // states are the outcomes of reads, by name.
-var states = map[string]check.State{
-	"Known": check.Known, "NotServed": check.NotServed, "NotPermitted": check.NotPermitted, "Failed": check.Failed,
+var states = map[string]facts.State{
+	"Known": facts.Known, "NotServed": facts.NotServed, "NotPermitted": facts.NotPermitted, "Failed": facts.Failed,
 }
 
-func stateName(s check.State) string {
+func stateName(s facts.State) string {
 	for name, state := range states {
 		if state == s {
 			return name
@@ -99,7 +99,7 @@ func newRead(r observe.Read) read {
 	if n.Kind.Kind != "" {
 		out.APIVersion = n.Kind.GroupVersion().String()
 	}
-	if n.Review != (check.Review{}) {
+	if n.Review != (facts.Review{}) {
 		out.Review = &access{n.Review.Verb, n.Review.Group, n.Review.Resource}
 	}
 	return out
@@ -110,12 +110,12 @@ func (r read) observed() (observe.Read, error) {
 	if !known {
 		return observe.Read{}, fmt.Errorf("unknown state %q of a read", r.State)
 	}
-	need := check.Need{Namespace: r.Namespace, Name: r.Name, Selector: r.Selector, Path: r.Path}
+	need := facts.Need{Namespace: r.Namespace, Name: r.Name, Selector: r.Selector, Path: r.Path}
 	if r.Kind != "" {
 		need.Kind = schema.FromAPIVersionAndKind(r.APIVersion, r.Kind)
 	}
 	if r.Review != nil {
-		need.Review = check.Review{Verb: r.Review.Verb, Group: r.Review.Group, Resource: r.Review.Resource}
+		need.Review = facts.Review{Verb: r.Review.Verb, Group: r.Review.Group, Resource: r.Review.Resource}
 	}
 	return observe.Read{Need: need, State: state, Message: r.Message, At: r.At}, nil
 }
@@ -159,12 +159,12 @@ func (c *collection) asBundle(m *Manifest, d *observe.Dump, at time.Time) error 
 		}
 		d.Reads = append(d.Reads, observed)
 	}
-	d.Responses, d.Reviews = map[string]check.Response{}, map[check.Review]observe.ReviewAnswer{}
+	d.Responses, d.Reviews = map[string]facts.Response{}, map[facts.Review]observe.ReviewAnswer{}
 	for _, r := range m.Responses {
-		d.Responses[r.Path] = check.Response{Status: r.Status, Body: r.Body}
+		d.Responses[r.Path] = facts.Response{Status: r.Status, Body: r.Body}
 	}
 	for _, r := range m.Reviews {
-		d.Reviews[check.Review(r.access)] = observe.ReviewAnswer{Allowed: r.Allowed, Reason: r.Reason}
+		d.Reviews[facts.Review(r.access)] = observe.ReviewAnswer{Allowed: r.Allowed, Reason: r.Reason}
 	}
 	return nil
 }

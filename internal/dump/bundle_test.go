@@ -25,8 +25,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
@@ -230,12 +230,12 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 			&corev1.Node{},
 		},
 		Reads: []observe.Read{
-			{Need: check.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: check.NotPermitted,
+			{Need: facts.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: facts.NotPermitted,
 				Message: `user "hidden-22@example.com" may not`},
-			{Need: check.Need{Path: "/readyz"}, State: check.Failed, Message: "kept in " + network},
+			{Need: facts.Need{Path: "/readyz"}, State: facts.Failed, Message: "kept in " + network},
 		},
-		Responses: map[string]check.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
-		Reviews:   map[check.Review]observe.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
+		Responses: map[string]facts.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
+		Reviews:   map[facts.Review]observe.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
 	}
 	node := d.Objects[len(d.Objects)-1].(*corev1.Node)
 	node.Name, node.Spec.ProviderID = "n", "azure:///subscriptions/"+subscription+"/resourceGroups/kept"

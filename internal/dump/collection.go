@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -188,5 +188,5 @@ func (c *collection) nothing() error {
 		return fmt.Errorf("none of its %d objects is one that the catalogue needs, by its kind, namespace and name", c.info.Objects)
 	}
 	why := append([]string{"it holds no objects of Kubernetes"}, c.info.Skipped...)
-	return errors.New(check.Shorten(why, "; "))
+	return errors.New(msg.Shorten(why, "; "))
 }

@@ -18,6 +18,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -32,7 +33,7 @@ type file struct {
 	objects int
 	kept    []client.Object
 	// covered are the kinds of which the file tells all objects in a namespace; empty for the whole cluster.
-	covered sets.Set[check.Need]
+	covered sets.Set[facts.Need]
 	// documents are those with leases, and the one that is being read.
 	documents []*document
 	newest    time.Time
@@ -43,7 +44,7 @@ type file struct {
 }
 
 func newFile(name string, p place, w *wants) *file {
-	return &file{name: name, place: p, source: p.source, wants: w, covered: sets.New[check.Need](), unread: map[string]int{}}
+	return &file{name: name, place: p, source: p.source, wants: w, covered: sets.New[facts.Need](), unread: map[string]int{}}
 }
 
 // document is what was read of the cluster at once, such as a list.
@@ -157,14 +158,14 @@ func (f *file) coverBy(it *item, kind schema.GroupVersionKind, of *list) {
 	case !named:
 		f.cover(kind, it.namespace)
 	case f.wants.object(kind, it.namespace, it.name):
-		f.covered.Insert(check.Need{Kind: kind, Namespace: it.namespace, Name: it.name})
+		f.covered.Insert(facts.Need{Kind: kind, Namespace: it.namespace, Name: it.name})
 	}
 }
 
 // cover says that the file tells all objects of the kind in the namespace.
 func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
 	if kind, wanted := f.wants.kind(kind); wanted {
-		f.covered.Insert(check.Need{Kind: kind, Namespace: namespace})
+		f.covered.Insert(facts.Need{Kind: kind, Namespace: namespace})
 	}
 }
 
@@ -215,7 +216,7 @@ func (f *file) addObject(it *item, of *list) error {
 	if !f.wants.object(kind, it.namespace, it.name) {
 		return nil
 	}
-	if kind == check.PodKind {
+	if kind == facts.PodKind {
 		if settled, err := it.settled(); settled || err != nil {
 			return err
 		}
@@ -278,7 +279,7 @@ func (it *item) settled() (bool, error) {
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.
 func isNamespaced(kind schema.GroupVersionKind) bool {
 	switch kind.Kind {
-	case deployment, daemonSet, statefulSet, check.PodKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
+	case deployment, daemonSet, statefulSet, facts.PodKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
 		return scheme.Scheme.Recognizes(kind)
 	}
 	return false
@@ -299,7 +300,7 @@ func (f *file) end() error {
 func (f *file) reads() []observe.Read {
 	var reads []observe.Read
 	for need := range f.covered {
-		reads = append(reads, observe.Read{Need: need, State: check.Known})
+		reads = append(reads, observe.Read{Need: need, State: facts.Known})
 	}
 	return reads
 }

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // leftOut are the annotations and the keys of a ConfigMap that were left out of an object: whoever reads them must not
@@ -75,6 +75,6 @@ func (c *collection) warnLeftOut(m *Manifest, mappings []v1alpha1.ComponentMappi
 	}
 	if len(missing) > 0 {
 		c.warn("the bundle was made for other mappings and left out what these read, which seems absent and cannot be seen: %s; collect it again with -f",
-			check.Shorten(missing, ", "))
+			msg.Shorten(missing, ", "))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -21,7 +21,7 @@ type Options struct {
 	// At is when the dump was made, for one that does not say it; zero when it is not known.
 	At time.Time
 	// Needs are all that is kept, besides nodes and what tells which kinds are served.
-	Needs []check.Need
+	Needs []facts.Need
 	// Mappings are those that are to be judged: a warning tells what they read and a bundle has left out.
 	Mappings []v1alpha1.ComponentMapping
 	// Progress, when set, is told how many bytes have been read of how many; all is 0 when that is not known.

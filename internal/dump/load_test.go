@@ -20,8 +20,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -31,7 +31,7 @@ var (
 	nodePools    = schema.FromAPIVersionAndKind("karpenter.sh/v1", "NodePool")
 	ingressClass = schema.FromAPIVersionAndKind("networking.k8s.io/v1", "IngressClass")
 
-	needs = []check.Need{
+	needs = []facts.Need{
 		{Kind: deployments, Namespace: "kube-system"}, {Kind: leases, Namespace: "kube-system"}, {Kind: nodePools}, {Kind: ingressClass},
 		{Kind: schema.FromAPIVersionAndKind("v1", "ConfigMap"), Namespace: "kube-system", Name: "wanted"},
 	}
@@ -99,9 +99,9 @@ func namesOf(d *observe.Dump) []string {
 }
 
 // state is what a dump says of a need.
-func state(d *observe.Dump, kind schema.GroupVersionKind, namespace string) check.State {
-	need := check.Need{Kind: kind, Namespace: namespace}
-	return d.Facts([]check.Need{need}).Answers[need].State
+func state(d *observe.Dump, kind schema.GroupVersionKind, namespace string) facts.State {
+	need := facts.Need{Kind: kind, Namespace: namespace}
+	return d.Facts([]facts.Need{need}).Answers[need].State
 }
 
 func utf16(order unicode.Endianness, bom unicode.BOMPolicy, text string) string {
@@ -258,32 +258,32 @@ func TestLoadTellsAbsentFromUnseen(t *testing.T) {
 		file, text string
 		kind       schema.GroupVersionKind
 		namespace  string
-		want       check.State
+		want       facts.State
 	}{
-		"others of the namespace":            {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, kubeSystem, check.Known},
-		"another namespace":                  {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "other", check.Failed},
-		"everywhere":                         {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "", check.Failed},
-		"another, of a list of all":          {"d.yaml", two, deployments, "other", check.Known},
-		"everywhere, of a list of all":       {"d.yaml", two, deployments, "", check.Known},
-		"everywhere, of two lists":           {"d.yaml", listOf(deploymentIn(kubeSystem, "a")) + listOf(deploymentIn("other", "a")), deployments, "", check.Failed},
-		"a kind that is not there":           {"d.yaml", two, leases, kubeSystem, check.Failed},
-		"a cluster-scoped kind":              {"d.yaml", listOf("- apiVersion: networking.k8s.io/v1\n  kind: IngressClass\n  metadata:\n    name: a\n"), ingressClass, "", check.Known},
-		"one that was named":                 {"d.yaml", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: a\n", ingressClass, "", check.Failed},
-		"one of a namespace that was named":  {"d.json", oneJSON, deployments, kubeSystem, check.Failed},
-		"one of cluster-info":                {"kube-system/deployments.json", oneJSON, deployments, kubeSystem, check.Known},
-		"one of a must-gather":               {"q/namespaces/kube-system/apps/deployments/coredns.yaml", oneJSON, deployments, kubeSystem, check.Known},
-		"a cluster-scoped kind, not there":   {"d.yaml", two, nodePools, "", check.Failed},
-		"an empty list of cluster-info":      {"kube-system/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":null}`, deployments, kubeSystem, check.Known},
-		"the same, of another namespace":     {"other/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, check.Failed},
-		"an empty list of a must-gather":     {"q/namespaces/kube-system/apps/deployments.yaml", "apiVersion: apps/v1\nitems: []\nkind: DeploymentList\n", deployments, kubeSystem, check.Known},
-		"an empty list of the cluster":       {"q/cluster-scoped-resources/karpenter.sh/nodepools.yaml", "apiVersion: karpenter.sh/v1\nitems: []\nkind: NodePoolList\n", nodePools, "", check.Known},
-		"an empty list of nowhere":           {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, check.Failed},
-		"an empty list that says where":      {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","metadata":{"selfLink":"/apis/apps/v1/namespaces/kube-system/deployments"},"items":[]}`, deployments, kubeSystem, check.Known},
-		"a kind that nobody defines":         {"d.yaml", listOf(definition, apiService), nodePools, "", check.NotServed},
-		"a kind that somebody may define":    {"d.yaml", listOf(definition), nodePools, "", check.Failed},
-		"a namespaced object of nowhere":     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "    namespace: kube-system\n", "", 1)), deployments, "", check.Failed},
-		"an old version":                     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "apps/v1", "extensions/v1beta1", 1)), deployments, kubeSystem, check.Known},
-		"an old version that is another one": {"d.yaml", listOf(strings.Replace(nodePool, "karpenter.sh/v1", "karpenter.sh/v1beta1", 1)), nodePools, "", check.Failed},
+		"others of the namespace":            {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, kubeSystem, facts.Known},
+		"another namespace":                  {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "other", facts.Failed},
+		"everywhere":                         {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "", facts.Failed},
+		"another, of a list of all":          {"d.yaml", two, deployments, "other", facts.Known},
+		"everywhere, of a list of all":       {"d.yaml", two, deployments, "", facts.Known},
+		"everywhere, of two lists":           {"d.yaml", listOf(deploymentIn(kubeSystem, "a")) + listOf(deploymentIn("other", "a")), deployments, "", facts.Failed},
+		"a kind that is not there":           {"d.yaml", two, leases, kubeSystem, facts.Failed},
+		"a cluster-scoped kind":              {"d.yaml", listOf("- apiVersion: networking.k8s.io/v1\n  kind: IngressClass\n  metadata:\n    name: a\n"), ingressClass, "", facts.Known},
+		"one that was named":                 {"d.yaml", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: a\n", ingressClass, "", facts.Failed},
+		"one of a namespace that was named":  {"d.json", oneJSON, deployments, kubeSystem, facts.Failed},
+		"one of cluster-info":                {"kube-system/deployments.json", oneJSON, deployments, kubeSystem, facts.Known},
+		"one of a must-gather":               {"q/namespaces/kube-system/apps/deployments/coredns.yaml", oneJSON, deployments, kubeSystem, facts.Known},
+		"a cluster-scoped kind, not there":   {"d.yaml", two, nodePools, "", facts.Failed},
+		"an empty list of cluster-info":      {"kube-system/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":null}`, deployments, kubeSystem, facts.Known},
+		"the same, of another namespace":     {"other/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, facts.Failed},
+		"an empty list of a must-gather":     {"q/namespaces/kube-system/apps/deployments.yaml", "apiVersion: apps/v1\nitems: []\nkind: DeploymentList\n", deployments, kubeSystem, facts.Known},
+		"an empty list of the cluster":       {"q/cluster-scoped-resources/karpenter.sh/nodepools.yaml", "apiVersion: karpenter.sh/v1\nitems: []\nkind: NodePoolList\n", nodePools, "", facts.Known},
+		"an empty list of nowhere":           {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, facts.Failed},
+		"an empty list that says where":      {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","metadata":{"selfLink":"/apis/apps/v1/namespaces/kube-system/deployments"},"items":[]}`, deployments, kubeSystem, facts.Known},
+		"a kind that nobody defines":         {"d.yaml", listOf(definition, apiService), nodePools, "", facts.NotServed},
+		"a kind that somebody may define":    {"d.yaml", listOf(definition), nodePools, "", facts.Failed},
+		"a namespaced object of nowhere":     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "    namespace: kube-system\n", "", 1)), deployments, "", facts.Failed},
+		"an old version":                     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "apps/v1", "extensions/v1beta1", 1)), deployments, kubeSystem, facts.Known},
+		"an old version that is another one": {"d.yaml", listOf(strings.Replace(nodePool, "karpenter.sh/v1", "karpenter.sh/v1beta1", 1)), nodePools, "", facts.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -321,13 +321,13 @@ func TestLoadOneByName(t *testing.T) {
 	g := NewWithT(t)
 	d, _, err := loadText(oneJSON)
 	g.Expect(err).NotTo(HaveOccurred())
-	all := check.Need{Kind: deployments, Namespace: "kube-system"}
+	all := facts.Need{Kind: deployments, Namespace: "kube-system"}
 	one, other := all, all
 	one.Name, other.Name = "coredns", "other"
-	answers := d.Facts([]check.Need{all, one, other}).Answers
-	g.Expect(answers[one]).To(And(HaveField("State", check.Known), HaveField("Objects", HaveLen(1))))
-	g.Expect(answers[other].State).To(Equal(check.Failed))
-	g.Expect(answers[all]).To(And(HaveField("State", check.Failed),
+	answers := d.Facts([]facts.Need{all, one, other}).Answers
+	g.Expect(answers[one]).To(And(HaveField("State", facts.Known), HaveField("Objects", HaveLen(1))))
+	g.Expect(answers[other].State).To(Equal(facts.Failed))
+	g.Expect(answers[all]).To(And(HaveField("State", facts.Failed),
 		HaveField("Message", "the dump holds single objects of kind Deployment in namespace kube-system; it does not tell which others there are")))
 }
 
@@ -359,8 +359,8 @@ func TestLoadTime(t *testing.T) {
 			d, _, err := dump.Load("-", strings.NewReader(listOf(test.items...)), dump.Options{Needs: needs, At: test.at})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(d.Time).To(BeTemporally("==", test.want))
-			need := check.Need{Kind: leases, Namespace: "kube-system"}
-			g.Expect(d.Facts([]check.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read), "leases are as old as when they were read")
+			need := facts.Need{Kind: leases, Namespace: "kube-system"}
+			g.Expect(d.Facts([]facts.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read), "leases are as old as when they were read")
 		})
 	}
 }
@@ -392,18 +392,18 @@ func TestLoadTimeOfLeases(t *testing.T) {
 			d, _, err := dump.Load(dir, nil, dump.Options{Needs: needs, At: test.at})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(d.Time).To(BeTemporally("==", at))
-			need := check.Need{Kind: leases, Namespace: "kube-system"}
-			g.Expect(d.Facts([]check.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read))
+			need := facts.Need{Kind: leases, Namespace: "kube-system"}
+			g.Expect(d.Facts([]facts.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read))
 
 			// A bundle made of it says the same.
-			part, err := d.Read(t.Context(), []check.Need{need})
+			part, err := d.Read(t.Context(), []facts.Need{need})
 			g.Expect(err).NotTo(HaveOccurred())
 			var out bytes.Buffer
 			_, err = dump.Write(&out, part, dump.About{CollectedBy: "v1"})
 			g.Expect(err).NotTo(HaveOccurred())
 			again, _, err := dump.Load("-", &out, dump.Options{Needs: needs})
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(again.Facts([]check.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read))
+			g.Expect(again.Facts([]facts.Need{need}).Answers[need].ReadAt).To(BeTemporally("==", test.read))
 		})
 	}
 }
@@ -440,7 +440,7 @@ func TestLoadSaysWhatItDoesNotRead(t *testing.T) {
 	secret := "- apiVersion: v1\n  data:\n    a: aGlkZGVu\n  kind: Secret\n  metadata:\n    name: hidden\n    namespace: kube-system\n"
 	text := "Warning: v1 ComponentStatus is deprecated\n" +
 		listOf(secret, deploymentIn("kube-system", "coredns"), strings.Replace(nodePool, "/v1", "/v1beta1", 1)) + "Error from server (NotFound): leases \"x\" not found\n"
-	for _, options := range []dump.Options{{Needs: needs}, dump.Everything(dump.Options{}), {Needs: append(needs, check.Need{Kind: schema.FromAPIVersionAndKind("v1", "Secret")})}} {
+	for _, options := range []dump.Options{{Needs: needs}, dump.Everything(dump.Options{}), {Needs: append(needs, facts.Need{Kind: schema.FromAPIVersionAndKind("v1", "Secret")})}} {
 		d, info, err := dump.Load("-", strings.NewReader(text), options)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(namesOf(d)).NotTo(ContainElement("kube-system/hidden"), "Secrets are never kept")

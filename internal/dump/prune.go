@@ -9,14 +9,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
 // bulk is what nobody reads and what is much of an object, by path.
 var bulk = map[schema.GroupVersionKind][]string{
-	check.NodesNeed.Kind: {"status.images", "status.volumesInUse", "status.volumesAttached", "metadata.annotations"},
-	check.PodKind: {
+	facts.Nodes.Kind: {"status.images", "status.volumesInUse", "status.volumesAttached", "metadata.annotations"},
+	facts.PodKind: {
 		"metadata.annotations", "spec.containers", "spec.initContainers", "spec.volumes", "spec.tolerations", "spec.imagePullSecrets",
 	},
 }

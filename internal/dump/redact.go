@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // removed stands where something was left out.
@@ -130,7 +130,7 @@ func (r *redactor) object(o map[string]any) map[string]any {
 		r.leftOut = append(r.leftOut, out)
 	}
 	switch u.GetKind() {
-	case check.PodKind.Kind:
+	case facts.PodKind.Kind:
 		redactPod(o)
 	case "EndpointSlice":
 		redactEndpoints(o)

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // What kubectl cluster-info dump puts around the logs of containers.
@@ -83,7 +83,7 @@ func readNext(s *scanner, c byte, to *file) error {
 		s.skip(size)
 		return nil
 	case isKubectlError(line):
-		to.said = append(to.said, &problem{line: s.line, text: check.Truncate(strings.TrimSpace(string(line)), 200)})
+		to.said = append(to.said, &problem{line: s.line, text: msg.Truncate(strings.TrimSpace(string(line)), 200)})
 		s.skip(size)
 		return nil
 	}
@@ -107,7 +107,7 @@ func noObjects(number int, line []byte) *problem {
 	case strings.HasPrefix(text, "NAME ") || strings.HasPrefix(text, "NAMESPACE "):
 		p.text = "is a table of kubectl for people; get it again with -o yaml"
 	case !isKey || strings.ContainsAny(key, " \t{}[]<>()/") || text[0] == '-':
-		p.text = "is neither YAML nor JSON of Kubernetes objects; it says: " + check.Truncate(strings.ToValidUTF8(text, "?"), 60)
+		p.text = "is neither YAML nor JSON of Kubernetes objects; it says: " + msg.Truncate(strings.ToValidUTF8(text, "?"), 60)
 	default:
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -20,30 +20,30 @@ type wants struct {
 	// everything is all kinds but Secrets.
 	everything bool
 	// kinds are all needs of a kind.
-	kinds map[schema.GroupVersionKind][]check.Need
+	kinds map[schema.GroupVersionKind][]facts.Need
 	// groups are the versions that are wanted of a kind.
 	groups map[schema.GroupKind]sets.Set[string]
 }
 
 // newWants also wants what says which kinds are served, and the pods that explain workloads.
-func newWants(needs []check.Need) *wants {
-	w := &wants{kinds: map[schema.GroupVersionKind][]check.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
-	w.add(check.NodesNeed, check.Need{Kind: observe.DefinitionKind}, check.Need{Kind: observe.APIServiceKind})
+func newWants(needs []facts.Need) *wants {
+	w := &wants{kinds: map[schema.GroupVersionKind][]facts.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
+	w.add(facts.Nodes, facts.Need{Kind: observe.DefinitionKind}, facts.Need{Kind: observe.APIServiceKind})
 	for _, need := range needs {
 		if need.Kind.Kind == "" {
 			continue
 		}
 		w.add(need)
 		if need.Kind.GroupVersion() == appsv1.SchemeGroupVersion {
-			w.add(check.Need{Kind: check.PodKind, Namespace: need.Namespace})
+			w.add(facts.Need{Kind: facts.PodKind, Namespace: need.Namespace})
 		}
 	}
 	return w
 }
 
-func (w *wants) add(needs ...check.Need) {
+func (w *wants) add(needs ...facts.Need) {
 	for _, need := range needs {
-		need = check.Need{Kind: need.Kind, Namespace: need.Namespace, Name: need.Name}
+		need = facts.Need{Kind: need.Kind, Namespace: need.Namespace, Name: need.Name}
 		if slices.Contains(w.kinds[need.Kind], need) {
 			continue
 		}
@@ -80,7 +80,7 @@ func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, boo
 
 // object says whether one object of a kind is wanted.
 func (w *wants) object(kind schema.GroupVersionKind, namespace, name string) bool {
-	return w.everything || slices.ContainsFunc(w.kinds[kind], func(n check.Need) bool {
+	return w.everything || slices.ContainsFunc(w.kinds[kind], func(n facts.Need) bool {
 		return (n.Namespace == "" || n.Namespace == namespace) && (n.Name == "" || n.Name == name)
 	})
 }

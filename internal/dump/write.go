@@ -28,7 +28,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -197,7 +197,7 @@ func serverVersion(d *observe.Dump) string {
 func (m *Manifest) Unread() []string {
 	var out []string
 	for _, r := range m.Reads {
-		if s := states[r.State]; s == check.NotPermitted || s == check.Failed {
+		if s := states[r.State]; s == facts.NotPermitted || s == facts.Failed {
 			out = append(out, r.subject()+": "+r.Message)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // yamlReader reads objects one by one, however long the lists are that hold them. It tells them apart by how far
@@ -76,7 +76,7 @@ func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
 			keys.section = append(keys.section[:0], "items"...)
 			continue
 		case keys.misplaced(line, indent):
-			return nil, nil, r.problemf(r.line, "is not valid YAML, or indented wrongly: %s", check.Truncate(strings.TrimSpace(string(line)), 60))
+			return nil, nil, r.problemf(r.line, "is not valid YAML, or indented wrongly: %s", msg.Truncate(strings.TrimSpace(string(line)), 60))
 		default:
 			if isEmptyItems(line, column) {
 				frame = &list{}

@@ -12,12 +12,13 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
 // Observer shows subscribers what they need, and tells them by their keys when that changes.
 type Observer interface {
-	Observe(key observe.Key, needs []check.Need, view observe.View) observe.Seen
+	Observe(key observe.Key, needs []facts.Need, view observe.View) observe.Seen
 }
 
 // Follower judges a catalogue again and again, as the operator does: what has changed, and what is due.
@@ -79,7 +80,7 @@ func (f *Follower) whole(mappings []v1alpha1.ComponentMapping, now time.Time) *v
 }
 
 func (f *Follower) eyes(key observe.Key) eyes {
-	return func(needs []check.Need, view observe.View) observe.Seen { return f.observer.Observe(key, needs, view) }
+	return func(needs []facts.Need, view observe.View) observe.Seen { return f.observer.Observe(key, needs, view) }
 }
 
 func (f *Follower) isDue(key observe.Key, now time.Time) bool {

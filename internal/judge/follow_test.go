@@ -8,14 +8,13 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
@@ -28,7 +27,7 @@ type window struct {
 	looks map[observe.Key]int
 }
 
-func (w *window) Observe(key observe.Key, needs []check.Need, view observe.View) observe.Seen {
+func (w *window) Observe(key observe.Key, needs []facts.Need, view observe.View) observe.Seen {
 	w.looks[key]++
 	return w.Dump.Observe(needs, view)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
 )
@@ -54,8 +55,8 @@ func Compile(architecture *v1alpha1.ClusterArchitecture, mappings []v1alpha1.Com
 }
 
 // Needs is what must be read to judge the catalogue.
-func (c *Catalogue) Needs() []check.Need {
-	var needs []check.Need
+func (c *Catalogue) Needs() []facts.Need {
+	var needs []facts.Need
 	if c.architecture != nil {
 		needs = assess.ClusterNeeds()
 	}
@@ -71,7 +72,7 @@ type Verdicts struct {
 	// Architecture is nil when the catalogue has none.
 	Architecture *v1alpha1.ClusterArchitecture
 	// Wants is what would explain the verdicts.
-	Wants []check.Need
+	Wants []facts.Need
 	// At is when the cluster was seen like this.
 	At time.Time
 }
@@ -110,7 +111,7 @@ func (c *Catalogue) judge(
 			m.Status = before.Mappings[i].Status
 		}
 		judged := as(m)
-		var wants []check.Need
+		var wants []facts.Need
 		m.Status, wants, _ = c.mappings[i].status(&judged, dump.Observe, dump.Time)
 		v.Mappings, v.Wants = append(v.Mappings, m), append(v.Wants, wants...)
 	}
@@ -126,17 +127,17 @@ func (c *Catalogue) judge(
 }
 
 // eyes show a view the facts that it needs.
-type eyes func(needs []check.Need, view observe.View) observe.Seen
+type eyes func(needs []facts.Need, view observe.View) observe.Seen
 
 // status of the mapping, judged as m says. The duration says when to judge again although nothing changes; 0 is never.
 func (c *mapping) status(
 	m *v1alpha1.ComponentMapping, see eyes, now time.Time,
-) (v1alpha1.ComponentMappingStatus, []check.Need, time.Duration) {
+) (v1alpha1.ComponentMappingStatus, []facts.Need, time.Duration) {
 	if c.invalid != nil {
 		return assess.InvalidMapping(m, c.invalid, now), nil, 0
 	}
-	seen := see(check.Needs(c.checks), func(facts check.Facts) observe.Seen {
-		findings, recheck := check.EvaluateAll(c.checks, facts)
+	seen := see(check.Needs(c.checks), func(given facts.Facts) observe.Seen {
+		findings, recheck := check.EvaluateAll(c.checks, given)
 		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
 	})
 	status, graceEnds := assess.Mapping(m, seen.What.([]check.Finding), now)
@@ -149,8 +150,8 @@ func (c *Catalogue) statusOf(
 	if c.invalid != nil {
 		return assess.InvalidArchitecture(a, c.invalid, now), 0
 	}
-	seen := see(assess.ClusterNeeds(), func(facts check.Facts) observe.Seen {
-		return observe.Seen{What: assess.ViewCluster(&a.Spec, c.selectors.Nodes, facts)}
+	seen := see(assess.ClusterNeeds(), func(given facts.Facts) observe.Seen {
+		return observe.Seen{What: assess.ViewCluster(&a.Spec, c.selectors.Nodes, given)}
 	})
 	picked := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
 		return !c.selectors.Components.Matches(labels.Set(m.Labels))
@@ -160,7 +161,7 @@ func (c *Catalogue) statusOf(
 
 // Reader reads a cluster.
 type Reader interface {
-	Read(ctx context.Context, needs []check.Need) (*observe.Dump, error)
+	Read(ctx context.Context, needs []facts.Need) (*observe.Dump, error)
 }
 
 // maxRounds is how often more is read to explain what was seen.

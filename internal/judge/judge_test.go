@@ -14,7 +14,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
@@ -74,10 +74,10 @@ func TestGracePeriods(t *testing.T) {
 // reader counts what is read of a world.
 type reader struct {
 	all   *observe.Dump
-	reads [][]check.Need
+	reads [][]facts.Need
 }
 
-func (r *reader) Read(ctx context.Context, needs []check.Need) (*observe.Dump, error) {
+func (r *reader) Read(ctx context.Context, needs []facts.Need) (*observe.Dump, error) {
 	r.reads = append(r.reads, needs)
 	return r.all.Read(ctx, needs)
 }
@@ -102,7 +102,7 @@ func TestLookReadsWhatExplains(t *testing.T) {
 	g.Expect(healthOf(verdicts, "coredns")).To(Equal("False/ImagePullFailed"))
 	g.Expect(ill.reads).To(HaveLen(2))
 	for _, need := range ill.reads[1] {
-		g.Expect(need.Kind).To(Equal(check.PodKind))
+		g.Expect(need.Kind).To(Equal(facts.PodKind))
 	}
 	g.Expect(healthOf(c.Judge(dump), "coredns")).To(Equal("False/ImagePullFailed"), "what was read is enough")
 
@@ -144,7 +144,7 @@ func TestWithoutArchitecture(t *testing.T) {
 	g := NewWithT(t)
 	rows := shipped(g)
 	with, without := judge.Compile(&rows.Architectures[0], nil), judge.Compile(nil, nil)
-	g.Expect(with.Needs()).To(ContainElement(check.NodesNeed))
+	g.Expect(with.Needs()).To(ContainElement(facts.Nodes))
 	g.Expect(without.Needs()).To(BeEmpty())
 	g.Expect(without.Judge(dumpOf(g, newWorld(g))).Architecture).To(BeNil())
 }

@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 const (
@@ -73,41 +74,41 @@ func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper
 }
 
 // ask reads what is needed. An error means that nothing was learned.
-func (a *api) ask(ctx context.Context, need check.Need) (check.Answer, error) {
+func (a *api) ask(ctx context.Context, need facts.Need) (facts.Answer, error) {
 	switch {
 	case need.Path != "":
 		return a.readPath(ctx, need.Path)
-	case need.Review != (check.Review{}):
+	case need.Review != (facts.Review{}):
 		return a.readReview(ctx, need.Review)
 	}
 	objects, err := a.fetch(ctx, need)
 	sortObjects(objects)
-	return check.Answer{State: check.Known, Objects: objects}, err
+	return facts.Answer{State: facts.Known, Objects: objects}, err
 }
 
-func (a *api) readPath(ctx context.Context, path string) (check.Answer, error) {
+func (a *api) readPath(ctx context.Context, path string) (facts.Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.config.Host, "/")+path, nil)
 	if err != nil {
-		return check.Answer{}, err
+		return facts.Answer{}, err
 	}
 	response, err := a.http.Do(request)
 	if err != nil {
-		return check.Answer{}, err
+		return facts.Answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized {
 		path, _, _ = strings.Cut(path, "?")
-		return check.Answer{State: check.NotPermitted, Message: fmt.Sprintf(
+		return facts.Answer{State: facts.NotPermitted, Message: fmt.Sprintf(
 			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.rights.who(), path)}, nil
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
-		return check.Answer{}, errors.New("the API server asks for patience (429)")
+		return facts.Answer{}, errors.New("the API server asks for patience (429)")
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return check.Answer{}, err
+		return facts.Answer{}, err
 	}
-	return check.Answer{State: check.Known, Response: check.Response{Status: response.StatusCode, Body: string(body)}}, nil
+	return facts.Answer{State: facts.Known, Response: facts.Response{Status: response.StatusCode, Body: string(body)}}, nil
 }
 
 // stranger is a user whom no cluster knows.
@@ -115,7 +116,7 @@ const stranger = "archmap:stranger"
 
 // readReview asks what may not be done. A person who may do everything asks it of a stranger, so that there is a refusal
 // to be read; without the right to ask that, the answer stands.
-func (a *api) readReview(ctx context.Context, r check.Review) (check.Answer, error) {
+func (a *api) readReview(ctx context.Context, r facts.Review) (facts.Answer, error) {
 	attributes := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Resource: r.Resource}
 	own, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes},
@@ -132,12 +133,12 @@ func (a *api) readReview(ctx context.Context, r check.Review) (check.Answer, err
 			status = others.Status
 		}
 	}
-	return check.Answer{State: check.Known, Allowed: status.Allowed, Reason: status.Reason}, nil
+	return facts.Answer{State: facts.Known, Allowed: status.Allowed, Reason: status.Reason}, nil
 }
 
 // fetch gets the one object, or lists all page by page; once more in one go, when so much happens in the cluster that
 // the API server forgets the first pages before the last is read.
-func (a *api) fetch(ctx context.Context, need check.Need) ([]client.Object, error) {
+func (a *api) fetch(ctx context.Context, need facts.Need) ([]client.Object, error) {
 	if need.Name != "" {
 		return a.get(ctx, need)
 	}
@@ -148,7 +149,7 @@ func (a *api) fetch(ctx context.Context, need check.Need) ([]client.Object, erro
 	return objects, err
 }
 
-func (a *api) get(ctx context.Context, need check.Need) ([]client.Object, error) {
+func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error) {
 	o := prototype(need.Kind)
 	switch err := a.reader.Get(ctx, client.ObjectKey{Namespace: need.Namespace, Name: need.Name}, o); {
 	case apierrors.IsNotFound(err):
@@ -163,7 +164,7 @@ func (a *api) get(ctx context.Context, need check.Need) ([]client.Object, error)
 	return []client.Object{trimmed.(client.Object)}, nil
 }
 
-func (a *api) list(ctx context.Context, need check.Need, limit int64) ([]client.Object, error) {
+func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.Object, error) {
 	var objects []client.Object
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := listPrototype(need.Kind)
@@ -198,16 +199,16 @@ func listPrototype(kind schema.GroupVersionKind) client.ObjectList {
 }
 
 // denied turns a refusal into an answer; other errors stay errors.
-func (a *api) denied(what string, err error) (check.Answer, error) {
+func (a *api) denied(what string, err error) (facts.Answer, error) {
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		return check.Answer{State: check.NotPermitted, Message: a.rights.who() + " may not " + what}, nil
+		return facts.Answer{State: facts.NotPermitted, Message: a.rights.who() + " may not " + what}, nil
 	}
-	return check.Answer{}, err
+	return facts.Answer{}, err
 }
 
 // probe says why the need cannot be met: its kind is not served, or the verbs are not permitted. It returns
 // nil when nothing stands in the way, and an error when that cannot be told now.
-func (a *api) probe(ctx context.Context, need check.Need, verbs ...string) (*check.Answer, error) {
+func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*facts.Answer, error) {
 	resource, err := a.resource(need)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
@@ -221,7 +222,7 @@ func (a *api) probe(ctx context.Context, need check.Need, verbs ...string) (*che
 	}
 	for _, verb := range verbs {
 		if !slices.Contains(resource.Verbs, verb) {
-			return &check.Answer{State: check.Failed, Message: cannot(verb, need)}, nil
+			return &facts.Answer{State: facts.Failed, Message: cannot(verb, need)}, nil
 		}
 		review, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -231,26 +232,26 @@ func (a *api) probe(ctx context.Context, need check.Need, verbs ...string) (*che
 			return nil, err
 		}
 		if !review.Status.Allowed {
-			return &check.Answer{State: check.NotPermitted, Message: a.missingRule(need, resource.Name, verbs...)}, nil
+			return &facts.Answer{State: facts.NotPermitted, Message: a.missingRule(need, resource.Name, verbs...)}, nil
 		}
 	}
 	return nil, nil
 }
 
-func notServed(kind schema.GroupVersionKind) check.Answer {
-	return check.Answer{State: check.NotServed, Message: fmt.Sprintf("the API server does not serve %s in %s", kind.Kind, kind.GroupVersion())}
+func notServed(kind schema.GroupVersionKind) facts.Answer {
+	return facts.Answer{State: facts.NotServed, Message: fmt.Sprintf("the API server does not serve %s in %s", kind.Kind, kind.GroupVersion())}
 }
 
-func refuseSecrets() check.Answer {
-	return check.Answer{State: check.NotPermitted, Message: "archmap reads no Secrets"}
+func refuseSecrets() facts.Answer {
+	return facts.Answer{State: facts.NotPermitted, Message: "archmap reads no Secrets"}
 }
 
-func clusterScoped(kind schema.GroupVersionKind) check.Answer {
-	return check.Answer{State: check.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
+func clusterScoped(kind schema.GroupVersionKind) facts.Answer {
+	return facts.Answer{State: facts.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
 }
 
 // cannot says that the kind does not know the verb, and what to do.
-func cannot(verb string, need check.Need) string {
+func cannot(verb string, need facts.Need) string {
 	text := fmt.Sprintf("the API server cannot %s %s of %s", verb, need.Kind.Kind, need.Kind.GroupVersion())
 	if verb == "watch" {
 		return text + "; set observe: Poll in the check"
@@ -259,7 +260,7 @@ func cannot(verb string, need check.Need) string {
 }
 
 // resource looks the kind up where the API server announces it, so that one that comes or goes is noticed.
-func (a *api) resource(need check.Need) (metav1.APIResource, error) {
+func (a *api) resource(need facts.Need) (metav1.APIResource, error) {
 	list, err := a.kube.Discovery().ServerResourcesForGroupVersion(need.Kind.GroupVersion().String())
 	if err != nil {
 		return metav1.APIResource{}, err
@@ -273,7 +274,7 @@ func (a *api) resource(need check.Need) (metav1.APIResource, error) {
 }
 
 // missingRule is the RBAC rule that is asked for.
-func (a *api) missingRule(need check.Need, resource string, verbs ...string) string {
+func (a *api) missingRule(need facts.Need, resource string, verbs ...string) string {
 	rule := fmt.Sprintf("apiGroups: [%q], resources: [%q], verbs: [%s]", need.Kind.Group, resource, strings.Join(verbs, ", "))
 	if need.Name != "" {
 		rule += fmt.Sprintf(", resourceNames: [%q]", need.Name)

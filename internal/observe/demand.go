@@ -10,7 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // maxDemandPause is the longest time between two reads of what does not say enough.
@@ -21,7 +21,7 @@ const maxDemandPause = 5 * time.Minute
 const lastingPause = 10 * time.Minute
 
 // demand says when the need is to be read again.
-func (s *source) demand(refresh check.Refresh) {
+func (s *source) demand(refresh facts.Refresh) {
 	s.mu.Lock()
 	changed := s.refresh != refresh
 	if s.refresh.Revision != refresh.Revision {
@@ -95,7 +95,7 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 func (s *source) awaitTurn(ctx context.Context) bool {
 	l, clock := s.live, s.live.options.Clock
 	l.mu.Lock()
-	maps.DeleteFunc(l.podReads, func(need check.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
+	maps.DeleteFunc(l.podReads, func(need facts.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
 	rest := time.Duration(0)
 	if last, read := l.podReads[s.need]; read {
 		rest = s.need.Interval - clock.Since(last)

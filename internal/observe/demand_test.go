@@ -22,7 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 const (
@@ -60,7 +60,7 @@ func newExplainer(t *testing.T) *explainer {
 	options.setDefaults()
 	e.live = &Live{
 		options: options, api: &api{reader: reader, kube: kube}, notify: func(Key) {}, metrics: newMetrics(),
-		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[check.Need]time.Time{},
+		sources: map[facts.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[facts.Need]time.Time{},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
@@ -77,9 +77,9 @@ func newExplainer(t *testing.T) *explainer {
 func (e *explainer) want(revision uint64, inconclusive bool) { e.wantAs("m", revision, inconclusive) }
 
 func (e *explainer) wantAs(name string, revision uint64, inconclusive bool) {
-	need := check.Need{Kind: check.PodKind, Namespace: "a", Interval: check.DefaultInterval,
-		Refresh: check.Refresh{Revision: revision, Inconclusive: inconclusive}}
-	e.live.Observe(Key{Name: name}, nil, func(check.Facts) Seen { return Seen{Wants: []check.Need{need}} })
+	need := facts.Need{Kind: facts.PodKind, Namespace: "a", Interval: facts.DefaultInterval,
+		Refresh: facts.Refresh{Revision: revision, Inconclusive: inconclusive}}
+	e.live.Observe(Key{Name: name}, nil, func(facts.Facts) Seen { return Seen{Wants: []facts.Need{need}} })
 }
 
 // expectLists waits until the pods were listed so often, and sees that they are not listed once more.
@@ -215,7 +215,7 @@ func TestPodsAreTrimmed(t *testing.T) {
 	home := &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
 		{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"n"}}}}}}
 	owners := []metav1.OwnerReference{{Kind: "DaemonSet", Name: "a", Controller: new(true)}}
-	trimmed, err := trim(check.PodKind)(&corev1.Pod{
+	trimmed, err := trim(facts.PodKind)(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"a": "b"}, OwnerReferences: owners},
 		Spec: corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "a"}}, Affinity: &corev1.Affinity{
 			PodAntiAffinity: &corev1.PodAntiAffinity{}, NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: home}}},

@@ -20,7 +20,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // Options of a Live observer. The zero value of each field means its default.
@@ -67,7 +67,7 @@ type Key struct {
 
 // View is what a subscriber makes of facts. It must be pure: the subscriber is notified when what it sees
 // changes, and only then.
-type View func(check.Facts) Seen
+type View func(facts.Facts) Seen
 
 // Seen is what a subscriber sees.
 type Seen struct {
@@ -76,7 +76,7 @@ type Seen struct {
 	// RecheckAfter is when the same facts may show something else; 0 is never.
 	RecheckAfter time.Duration
 	// Wants are further needs, as long as this is seen.
-	Wants []check.Need
+	Wants []facts.Need
 }
 
 // Live observes a cluster.
@@ -91,17 +91,17 @@ type Live struct {
 
 	mu          sync.Mutex
 	ctx         context.Context // set by Start; sources live in it
-	sources     map[check.Need]*source
+	sources     map[facts.Need]*source
 	subscribers map[Key]*subscriber
 	running     sync.WaitGroup
 	// podReads is when the pods of a workload were last read; a flapping workload is explained no more
 	// often than a broken one.
-	podReads map[check.Need]time.Time
+	podReads map[facts.Need]time.Time
 }
 
 // subscriber is somebody who needs facts.
 type subscriber struct {
-	needs sets.Set[check.Need]
+	needs sets.Set[facts.Need]
 	view  View
 	// last is what the subscriber saw last.
 	last any
@@ -118,7 +118,7 @@ func NewLive(config *rest.Config, httpClient *http.Client, mapper meta.RESTMappe
 	return &Live{
 		options: options, config: config, http: httpClient, mapper: mapper, api: api, notify: notify,
 		metrics: newMetrics(),
-		sources: map[check.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[check.Need]time.Time{},
+		sources: map[facts.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[facts.Need]time.Time{},
 	}, nil
 }
 
@@ -143,16 +143,16 @@ func (l *Live) Start(ctx context.Context) error {
 
 // Observe says what a subscriber needs, in place of what it needed before, and returns what it sees of the
 // facts as they are now. Needs that nobody else has are looked at from now on.
-func (l *Live) Observe(key Key, needs []check.Need, view View) Seen {
+func (l *Live) Observe(key Key, needs []facts.Need, view View) Seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := sets.Set[check.Need]{}
+	before := sets.Set[facts.Need]{}
 	if old := l.subscribers[key]; old != nil {
 		before = old.needs
 	}
 	// What was wanted until now is still there to be seen.
 	used := before
-	seen, wanted := settle(sets.New(needs...), before, view, func(shown sets.Set[check.Need]) check.Facts {
+	seen, wanted := settle(sets.New(needs...), before, view, func(shown sets.Set[facts.Need]) facts.Facts {
 		l.acquire(key, shown)
 		used = used.Union(shown)
 		return l.facts(shown)
@@ -172,11 +172,11 @@ const maxPasses = 4
 // settle shows a view what it needs, and besides what it wants after it has seen that, until it wants no more. At
 // first it is shown what else there is. It returns what is needed and wanted in the end.
 func settle(
-	needs, more sets.Set[check.Need], view View, facts func(sets.Set[check.Need]) check.Facts,
-) (seen Seen, wanted sets.Set[check.Need]) {
+	needs, more sets.Set[facts.Need], view View, given func(sets.Set[facts.Need]) facts.Facts,
+) (seen Seen, wanted sets.Set[facts.Need]) {
 	shown := needs.Union(more)
 	for range maxPasses {
-		seen = view(facts(shown))
+		seen = view(given(shown))
 		wanted = needs.Union(sets.New(seen.Wants...))
 		if shown.IsSuperset(wanted) {
 			break
@@ -197,15 +197,15 @@ func (l *Live) Forget(key Key) {
 }
 
 // withoutRefresh are the needs as the sources have them.
-func withoutRefresh(needs sets.Set[check.Need]) sets.Set[check.Need] {
-	out := make(sets.Set[check.Need], needs.Len())
+func withoutRefresh(needs sets.Set[facts.Need]) sets.Set[facts.Need] {
+	out := make(sets.Set[facts.Need], needs.Len())
 	for need := range needs {
 		out.Insert(need.WithoutRefresh())
 	}
 	return out
 }
 
-func (l *Live) acquire(key Key, needs sets.Set[check.Need]) {
+func (l *Live) acquire(key Key, needs sets.Set[facts.Need]) {
 	for need := range needs {
 		s := l.sources[need.WithoutRefresh()]
 		if s == nil {
@@ -217,7 +217,7 @@ func (l *Live) acquire(key Key, needs sets.Set[check.Need]) {
 	}
 }
 
-func (l *Live) release(key Key, needs sets.Set[check.Need]) {
+func (l *Live) release(key Key, needs sets.Set[facts.Need]) {
 	for need := range needs {
 		s := l.sources[need]
 		s.subscribers.Delete(key)
@@ -232,12 +232,12 @@ func (l *Live) run(s *source) {
 	if l.ctx == nil || l.ctx.Err() != nil {
 		return
 	}
-	if s.need.Kind != check.PodKind && l.started() >= l.options.MaxSources {
-		s.set(check.Answer{State: check.Failed, Message: fmt.Sprintf(
+	if s.need.Kind != facts.PodKind && l.started() >= l.options.MaxSources {
+		s.set(facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", l.options.MaxSources)})
 		return
 	}
-	s.set(check.Answer{})
+	s.set(facts.Answer{})
 	ctx, cancel := context.WithCancel(l.ctx)
 	s.cancel = cancel
 	l.metrics.sources.Inc()
@@ -265,19 +265,19 @@ func (l *Live) stop(s *source) {
 func (l *Live) started() int {
 	n := 0
 	for _, s := range l.sources {
-		if s.cancel != nil && s.need.Kind != check.PodKind {
+		if s.cancel != nil && s.need.Kind != facts.PodKind {
 			n++
 		}
 	}
 	return n
 }
 
-func (l *Live) facts(needs sets.Set[check.Need]) check.Facts {
-	facts := check.Facts{Now: l.options.Clock.Now(), Answers: make(map[check.Need]check.Answer, needs.Len())}
+func (l *Live) facts(needs sets.Set[facts.Need]) facts.Facts {
+	given := facts.Facts{Now: l.options.Clock.Now(), Answers: make(map[facts.Need]facts.Answer, needs.Len())}
 	for need := range needs {
-		facts.Answers[need] = l.sources[need.WithoutRefresh()].current()
+		given.Answers[need] = l.sources[need.WithoutRefresh()].current()
 	}
-	return facts
+	return given
 }
 
 // changed lets the subscribers of a source look again, and notifies those who see something new.
@@ -299,6 +299,6 @@ func (l *Live) changed(s *source) {
 	}
 }
 
-func (l *Live) log(need check.Need) logr.Logger {
+func (l *Live) log(need facts.Need) logr.Logger {
 	return log.Log.WithName("observer").WithValues("need", need)
 }

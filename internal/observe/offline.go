@@ -26,6 +26,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // Coverage says what follows from what a dump does not hold.
@@ -53,19 +54,19 @@ type Dump struct {
 	// Reads are what was asked of the cluster, where that was recorded.
 	Reads []Read
 	// Responses to GETs, by path and query.
-	Responses map[string]check.Response
+	Responses map[string]facts.Response
 	// Reviews are the answers to access reviews.
-	Reviews map[check.Review]ReviewAnswer
+	Reviews map[facts.Review]ReviewAnswer
 
 	mu      sync.Mutex
 	byKind  map[schema.GroupVersionKind][]client.Object
-	answers map[check.Need]check.Answer
+	answers map[facts.Need]facts.Answer
 }
 
 // Read is something that was asked of a cluster, and what came of it: Known, or why not.
 type Read struct {
-	Need    check.Need
-	State   check.State
+	Need    facts.Need
+	State   facts.State
 	Message string
 	// At is when it was read, where that is known better than from the time of the dump.
 	At time.Time
@@ -87,27 +88,27 @@ func (d *Dump) Add(other *Dump) {
 	}
 	d.Objects, d.Reads = append(d.Objects, other.Objects...), append(d.Reads, other.Reads...)
 	if d.Responses == nil {
-		d.Responses, d.Reviews = map[string]check.Response{}, map[check.Review]ReviewAnswer{}
+		d.Responses, d.Reviews = map[string]facts.Response{}, map[facts.Review]ReviewAnswer{}
 	}
 	maps.Copy(d.Responses, other.Responses)
 	maps.Copy(d.Reviews, other.Reviews)
 }
 
 // Unread are those of the needs that no recorded read covers.
-func (d *Dump) Unread(needs []check.Need) []check.Need {
-	return slices.DeleteFunc(slices.Clone(needs), func(need check.Need) bool { return d.read(need) != nil })
+func (d *Dump) Unread(needs []facts.Need) []facts.Need {
+	return slices.DeleteFunc(slices.Clone(needs), func(need facts.Need) bool { return d.read(need) != nil })
 }
 
 // read finds the read that covers the need: one that succeeded rather than one that did not, and the one that asked for
 // the least.
-func (d *Dump) read(need check.Need) *Read {
+func (d *Dump) read(need facts.Need) *Read {
 	var found *Read
 	for i := range d.Reads {
 		r := &d.Reads[i]
 		switch {
 		case !contains(r.Need, need):
-		case found == nil, r.State == check.Known && found.State != check.Known,
-			(r.State == check.Known) == (found.State == check.Known) && contains(found.Need, r.Need):
+		case found == nil, r.State == facts.Known && found.State != facts.Known,
+			(r.State == facts.Known) == (found.State == facts.Known) && contains(found.Need, r.Need):
 			found = r
 		}
 	}
@@ -115,7 +116,7 @@ func (d *Dump) read(need check.Need) *Read {
 }
 
 // contains says whether what the one need asks for is part of what the other asks for.
-func contains(all, part check.Need) bool {
+func contains(all, part facts.Need) bool {
 	within := func(all, part string) bool { return all == "" || all == part }
 	return all.Kind == part.Kind && all.Path == part.Path && all.Review == part.Review &&
 		within(all.Namespace, part.Namespace) && within(all.Name, part.Name) && within(all.Selector, part.Selector)
@@ -123,15 +124,15 @@ func contains(all, part check.Need) bool {
 
 // Observe shows a view the facts that it needs, and then those besides that it wants after what it has seen, as
 // Live does.
-func (d *Dump) Observe(needs []check.Need, view View) Seen {
-	seen, _ := settle(sets.New(needs...), nil, view, func(shown sets.Set[check.Need]) check.Facts {
+func (d *Dump) Observe(needs []facts.Need, view View) Seen {
+	seen, _ := settle(sets.New(needs...), nil, view, func(shown sets.Set[facts.Need]) facts.Facts {
 		return d.Facts(shown.UnsortedList())
 	})
 	return seen
 }
 
 // Read is the part of the dump that answers the needs, as a Reader would have read it of the cluster.
-func (d *Dump) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
+func (d *Dump) Read(ctx context.Context, needs []facts.Need) (*Dump, error) {
 	needs = distinct(needs)
 	part := newRecord()
 	part.Time = d.Time
@@ -146,22 +147,22 @@ func (d *Dump) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
 }
 
 // Facts answers the needs.
-func (d *Dump) Facts(needs []check.Need) check.Facts {
+func (d *Dump) Facts(needs []facts.Need) facts.Facts {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byKind == nil {
-		d.byKind, d.answers = groupByKind(d.Objects), map[check.Need]check.Answer{}
+		d.byKind, d.answers = groupByKind(d.Objects), map[facts.Need]facts.Answer{}
 	}
-	facts := check.Facts{Now: d.Time, Answers: make(map[check.Need]check.Answer, len(needs))}
+	given := facts.Facts{Now: d.Time, Answers: make(map[facts.Need]facts.Answer, len(needs))}
 	for _, need := range needs {
 		answer, known := d.answers[need]
 		if !known {
 			answer = d.answer(need)
 			d.answers[need] = answer
 		}
-		facts.Answers[need] = answer
+		given.Answers[need] = answer
 	}
-	return facts
+	return given
 }
 
 // groupByKind leaves out objects that do not say of which kind they are, and those of which there is a later one.
@@ -181,10 +182,10 @@ func groupByKind(objects []client.Object) map[schema.GroupVersionKind][]client.O
 	return byKind
 }
 
-func (d *Dump) answer(need check.Need) check.Answer {
-	answer := check.Answer{State: check.Known, ReadAt: d.Time}
-	if r := d.read(need); r != nil && r.State != check.Known {
-		return check.Answer{State: r.State, Message: r.Message}
+func (d *Dump) answer(need facts.Need) facts.Answer {
+	answer := facts.Answer{State: facts.Known, ReadAt: d.Time}
+	if r := d.read(need); r != nil && r.State != facts.Known {
+		return facts.Answer{State: r.State, Message: r.Message}
 	}
 	switch {
 	case need.Path != "":
@@ -196,7 +197,7 @@ func (d *Dump) answer(need check.Need) check.Answer {
 			response.Status = http.StatusNotFound
 		}
 		answer.Response = response
-	case need.Review != (check.Review{}):
+	case need.Review != (facts.Review{}):
 		review, held := d.Reviews[need.Review]
 		if !held && d.Coverage != Complete {
 			return notHeld("access review")
@@ -208,7 +209,7 @@ func (d *Dump) answer(need check.Need) check.Answer {
 	return answer
 }
 
-func (d *Dump) objectsOf(need check.Need) check.Answer {
+func (d *Dump) objectsOf(need facts.Need) facts.Answer {
 	read := d.read(need)
 	switch {
 	case need.Kind == secretKind:
@@ -216,16 +217,16 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 	case read == nil && d.knowsKinds() && !d.serves(need.Kind):
 		return notServed(need.Kind)
 	case read == nil && d.Coverage != Complete && slices.ContainsFunc(d.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
-		return check.Answer{State: check.Failed, Message: fmt.Sprintf(
+		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && d.Coverage != Complete:
 		return notHeld(fmt.Sprintf("%s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
 	selector, err := labels.Parse(need.Selector)
 	if err != nil {
-		return check.Answer{State: check.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
+		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
 	}
-	answer := check.Answer{State: check.Known, ReadAt: d.Time}
+	answer := facts.Answer{State: facts.Known, ReadAt: d.Time}
 	if read != nil && !read.At.IsZero() {
 		answer.ReadAt = read.At
 	}
@@ -234,7 +235,7 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 			continue
 		}
 		if o, err = asRead(need.Kind, o); err != nil {
-			return check.Answer{State: check.Failed, Message: err.Error()}
+			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
 		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
 			continue // it explains nothing
@@ -248,13 +249,13 @@ func (d *Dump) objectsOf(need check.Need) check.Answer {
 // knowsKinds says whether the dump tells which kinds the API server serves.
 func (d *Dump) knowsKinds() bool {
 	known := func(kind schema.GroupVersionKind) bool {
-		r := d.read(check.Need{Kind: kind})
-		return r != nil && r.State == check.Known
+		r := d.read(facts.Need{Kind: kind})
+		return r != nil && r.State == facts.Known
 	}
 	return d.Coverage == Complete || known(DefinitionKind) && known(APIServiceKind)
 }
 
-func inPlace(need check.Need, o client.Object) bool {
+func inPlace(need facts.Need, o client.Object) bool {
 	return need.Namespace == "" || o.GetNamespace() == need.Namespace
 }
 
@@ -386,8 +387,8 @@ func unreadable(kind schema.GroupVersionKind, o client.Object, err error) error 
 
 const lacking = "the dump holds no "
 
-func notHeld(what string) check.Answer {
-	return check.Answer{State: check.Failed, Message: lacking + what}
+func notHeld(what string) facts.Answer {
+	return facts.Answer{State: facts.Failed, Message: lacking + what}
 }
 
 // NotHeld says whether a message tells that a dump lacks something.

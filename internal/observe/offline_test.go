@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 var dumpTime = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
@@ -61,24 +61,24 @@ const (
 func TestDumpFindsObjects(t *testing.T) {
 	manifests := []string{metricsDeployment, dnsDeployment, otherDeployment, nncDefinition, metricsAPI, localAPI, schedulerLease, runningPod, brokenPod}
 	for name, test := range map[string]struct {
-		need check.Need
+		need facts.Need
 		want []string
 	}{
-		"in a namespace, sorted":     {check.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, []string{"coredns", "metrics-server"}},
-		"in all namespaces":          {check.Need{Kind: kind("apps/v1", "Deployment")}, []string{"coredns", "coredns", "metrics-server"}},
-		"by name":                    {check.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "coredns"}, []string{"coredns"}},
-		"by label":                   {check.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Selector: "k8s-app in (kube-dns)"}, []string{"coredns"}},
-		"of another version":         {check.Need{Kind: kind("apps/v1beta1", "Deployment")}, nil},
-		"pods that are not settled":  {check.Need{Kind: check.PodKind, Namespace: "kube-system", Selector: "k8s-app=kube-dns", Interval: time.Second}, []string{"b"}},
-		"none of a built-in kind":    {check.Need{Kind: kind("apps/v1", "StatefulSet")}, nil},
-		"none of a defined kind":     {check.Need{Kind: kind("acn.azure.com/v1alpha", "NodeNetworkConfig")}, nil},
-		"none of an aggregated kind": {check.Need{Kind: kind("metrics.k8s.io/v1beta1", "NodeMetrics")}, nil},
+		"in a namespace, sorted":     {facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, []string{"coredns", "metrics-server"}},
+		"in all namespaces":          {facts.Need{Kind: kind("apps/v1", "Deployment")}, []string{"coredns", "coredns", "metrics-server"}},
+		"by name":                    {facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "coredns"}, []string{"coredns"}},
+		"by label":                   {facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Selector: "k8s-app in (kube-dns)"}, []string{"coredns"}},
+		"of another version":         {facts.Need{Kind: kind("apps/v1beta1", "Deployment")}, nil},
+		"pods that are not settled":  {facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "k8s-app=kube-dns", Interval: time.Second}, []string{"b"}},
+		"none of a built-in kind":    {facts.Need{Kind: kind("apps/v1", "StatefulSet")}, nil},
+		"none of a defined kind":     {facts.Need{Kind: kind("acn.azure.com/v1alpha", "NodeNetworkConfig")}, nil},
+		"none of an aggregated kind": {facts.Need{Kind: kind("metrics.k8s.io/v1beta1", "NodeMetrics")}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			dump := &Dump{Time: dumpTime, Coverage: Complete, Objects: untyped(t, manifests...)}
-			answer := dump.Facts([]check.Need{test.need}).Answers[test.need]
-			g.Expect(answer.State).To(Equal(check.Known), answer.Message)
+			answer := dump.Facts([]facts.Need{test.need}).Answers[test.need]
+			g.Expect(answer.State).To(Equal(facts.Known), answer.Message)
 			g.Expect(answer.ReadAt).To(Equal(dumpTime))
 			var names []string
 			for _, o := range answer.Objects {
@@ -95,31 +95,31 @@ func TestDumpReadsWhatLiveReads(t *testing.T) {
 	objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}}})
 	typed := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "s", Annotations: map[string]string{"a": "b"}}}
 	dump := &Dump{Time: dumpTime, Coverage: Complete, Objects: append(objects, typed)}
-	only := func(need check.Need) client.Object {
-		answer := dump.Facts([]check.Need{need}).Answers[need]
+	only := func(need facts.Need) client.Object {
+		answer := dump.Facts([]facts.Need{need}).Answers[need]
 		g.Expect(answer.Objects).To(HaveLen(1), "%v: %s", need, answer.Message)
 		return answer.Objects[0]
 	}
-	deployment := only(check.Need{Kind: kind("apps/v1", "Deployment")})
+	deployment := only(facts.Need{Kind: kind("apps/v1", "Deployment")})
 	g.Expect(deployment).To(BeAssignableToTypeOf(&appsv1.Deployment{}))
 	g.Expect(deployment.GetAnnotations()).To(BeEmpty(), "no check reads them")
 	g.Expect(deployment.(*appsv1.Deployment).Spec.Template.Spec).To(Equal(corev1.PodSpec{
 		Containers: []corev1.Container{{Name: "coredns", Image: "coredns:v1.13.1"}}}), "no check reads more")
 	g.Expect(objects[0].GetAnnotations()).To(HaveKey("a"), "the dump keeps what it holds")
-	g.Expect(only(check.Need{Kind: kind("apps/v1", "StatefulSet")}).GetAnnotations()).To(BeEmpty())
+	g.Expect(only(facts.Need{Kind: kind("apps/v1", "StatefulSet")}).GetAnnotations()).To(BeEmpty())
 	g.Expect(typed.Annotations).To(HaveKey("a"), "and what it holds as a type")
 
-	lease := only(check.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Interval: time.Second})
+	lease := only(facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Interval: time.Second})
 	g.Expect(lease.(*coordinationv1.Lease).Spec.RenewTime.Time).To(BeTemporally("==", dumpTime.Add(-2*time.Second)))
 
-	definition := only(check.Need{Kind: kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")}).(*unstructured.Unstructured)
+	definition := only(facts.Need{Kind: kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")}).(*unstructured.Unstructured)
 	g.Expect(definition.Object["spec"]).NotTo(HaveKey("versions"), "the schemas are most of its size")
 
-	g.Expect(only(check.NodesNeed)).To(BeAssignableToTypeOf(&corev1.Node{}))
-	g.Expect(only(check.NodesNeed).GetAnnotations()).To(BeEmpty())
-	g.Expect(only(check.Need{Kind: check.PodKind, Interval: time.Second})).To(BeAssignableToTypeOf(&corev1.Pod{}))
-	node := only(check.Need{Kind: kind("v1", "Node"), Name: "n"})
-	g.Expect(node.GetObjectKind().GroupVersionKind()).To(Equal(check.NodesNeed.Kind))
+	g.Expect(only(facts.Nodes)).To(BeAssignableToTypeOf(&corev1.Node{}))
+	g.Expect(only(facts.Nodes).GetAnnotations()).To(BeEmpty())
+	g.Expect(only(facts.Need{Kind: facts.PodKind, Interval: time.Second})).To(BeAssignableToTypeOf(&corev1.Pod{}))
+	node := only(facts.Need{Kind: kind("v1", "Node"), Name: "n"})
+	g.Expect(node.GetObjectKind().GroupVersionKind()).To(Equal(facts.Nodes.Kind))
 }
 
 // What a dump does not hold is absent only where the dump tells all.
@@ -127,41 +127,41 @@ func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 	held := []string{dnsDeployment, nncDefinition, metricsAPI, localAPI}
 	nnc := kind("acn.azure.com/v1alpha", "NodeNetworkConfig")
 	reads := []Read{
-		{Need: check.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, State: check.Known},
-		{Need: check.Need{Kind: kind("apps/v1", "DaemonSet")}, State: check.Known},
-		{Need: check.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, State: check.Known},
-		{Need: check.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, State: check.Known},
-		{Need: check.Need{Kind: kind("apps/v1", "StatefulSet")}, State: check.NotPermitted, Message: "grant it"},
+		{Need: facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, State: facts.Known},
+		{Need: facts.Need{Kind: kind("apps/v1", "DaemonSet")}, State: facts.Known},
+		{Need: facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, State: facts.Known},
+		{Need: facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, State: facts.Known},
+		{Need: facts.Need{Kind: kind("apps/v1", "StatefulSet")}, State: facts.NotPermitted, Message: "grant it"},
 	}
 	for name, test := range map[string]struct {
 		coverage Coverage
-		need     check.Need
-		want     check.State
+		need     facts.Need
+		want     facts.State
 		message  string
 	}{
-		"complete: no such object":       {Complete, check.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, check.Known, ""},
-		"complete: no such kind":         {Complete, check.Need{Kind: kind("cilium.io/v2", "CiliumNode")}, check.NotServed, "does not serve CiliumNode in cilium.io/v2"},
-		"complete: version not served":   {Complete, check.Need{Kind: kind("acn.azure.com/v1", "NodeNetworkConfig")}, check.NotServed, "acn.azure.com/v1"},
-		"complete: nothing aggregated":   {Complete, check.Need{Kind: kind("keda.sh/v1", "ScaledObject")}, check.NotServed, "keda.sh/v1"},
-		"complete: no such path":         {Complete, check.Need{Path: "/readyz"}, check.Known, ""},
-		"complete: refused for no words": {Complete, check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}}, check.Known, ""},
-		"recorded: others were read": {Recorded, check.Need{
-			Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "metrics-server"}, check.Known, ""},
-		"recorded: only elsewhere": {Recorded, check.Need{
-			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, check.Failed, "the dump holds no Deployment of apps/v1 in namespace default"},
-		"recorded: not everywhere": {Recorded, check.Need{
-			Kind: kind("apps/v1", "Deployment")}, check.Failed, "the dump holds no Deployment of apps/v1"},
-		"recorded: never read": {Recorded, check.Need{
-			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, check.Failed, "the dump holds no Lease"},
-		"recorded: the kind is defined":     {Recorded, check.Need{Kind: nnc}, check.Failed, "the dump holds no NodeNetworkConfig"},
-		"recorded: none of a kind":          {Recorded, check.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, check.Known, ""},
-		"recorded: none in any namespace":   {Recorded, check.Need{Kind: kind("apps/v1", "DaemonSet"), Namespace: "default"}, check.Known, ""},
-		"recorded: refused":                 {Recorded, check.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "a"}, check.NotPermitted, "grant it"},
-		"recorded: refused, then permitted": {Recorded, check.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, check.Known, ""},
-		"recorded: no path":                 {Recorded, check.Need{Path: "/readyz"}, check.Failed, "no answer to GET /readyz"},
-		"recorded: no review":               {Recorded, check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}}, check.Failed, "no access review"},
-		"never a Secret":                    {Complete, check.Need{Kind: kind("v1", "Secret")}, check.NotPermitted, "reads no Secrets"},
-		"selector that is none":             {Complete, check.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, check.Failed, "selector"},
+		"complete: no such object":       {Complete, facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.Known, ""},
+		"complete: no such kind":         {Complete, facts.Need{Kind: kind("cilium.io/v2", "CiliumNode")}, facts.NotServed, "does not serve CiliumNode in cilium.io/v2"},
+		"complete: version not served":   {Complete, facts.Need{Kind: kind("acn.azure.com/v1", "NodeNetworkConfig")}, facts.NotServed, "acn.azure.com/v1"},
+		"complete: nothing aggregated":   {Complete, facts.Need{Kind: kind("keda.sh/v1", "ScaledObject")}, facts.NotServed, "keda.sh/v1"},
+		"complete: no such path":         {Complete, facts.Need{Path: "/readyz"}, facts.Known, ""},
+		"complete: refused for no words": {Complete, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.Known, ""},
+		"recorded: others were read": {Recorded, facts.Need{
+			Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "metrics-server"}, facts.Known, ""},
+		"recorded: only elsewhere": {Recorded, facts.Need{
+			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, facts.Failed, "the dump holds no Deployment of apps/v1 in namespace default"},
+		"recorded: not everywhere": {Recorded, facts.Need{
+			Kind: kind("apps/v1", "Deployment")}, facts.Failed, "the dump holds no Deployment of apps/v1"},
+		"recorded: never read": {Recorded, facts.Need{
+			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.Failed, "the dump holds no Lease"},
+		"recorded: the kind is defined":     {Recorded, facts.Need{Kind: nnc}, facts.Failed, "the dump holds no NodeNetworkConfig"},
+		"recorded: none of a kind":          {Recorded, facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, facts.Known, ""},
+		"recorded: none in any namespace":   {Recorded, facts.Need{Kind: kind("apps/v1", "DaemonSet"), Namespace: "default"}, facts.Known, ""},
+		"recorded: refused":                 {Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "a"}, facts.NotPermitted, "grant it"},
+		"recorded: refused, then permitted": {Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, facts.Known, ""},
+		"recorded: no path":                 {Recorded, facts.Need{Path: "/readyz"}, facts.Failed, "no answer to GET /readyz"},
+		"recorded: no review":               {Recorded, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.Failed, "no access review"},
+		"never a Secret":                    {Complete, facts.Need{Kind: kind("v1", "Secret")}, facts.NotPermitted, "reads no Secrets"},
+		"selector that is none":             {Complete, facts.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, facts.Failed, "selector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -169,7 +169,7 @@ func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 			if test.coverage == Recorded {
 				dump.Reads = reads
 			}
-			answer := dump.Facts([]check.Need{test.need}).Answers[test.need]
+			answer := dump.Facts([]facts.Need{test.need}).Answers[test.need]
 			g.Expect(answer.State).To(Equal(test.want), answer.Message)
 			g.Expect(answer.Message).To(ContainSubstring(test.message))
 			g.Expect(answer.Objects).To(BeEmpty())
@@ -180,20 +180,20 @@ func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 // A dump that holds all definitions and all API services tells which kinds there are.
 func TestDumpKnowsWhichKindsAreServed(t *testing.T) {
 	g := NewWithT(t)
-	definitions := Read{Need: check.Need{Kind: DefinitionKind}, State: check.Known}
-	services := Read{Need: check.Need{Kind: APIServiceKind}, State: check.Known}
+	definitions := Read{Need: facts.Need{Kind: DefinitionKind}, State: facts.Known}
+	services := Read{Need: facts.Need{Kind: APIServiceKind}, State: facts.Known}
 	for _, test := range []struct {
 		reads []Read
 		kind  schema.GroupVersionKind
-		want  check.State
+		want  facts.State
 	}{
-		{[]Read{definitions, services}, kind("cilium.io/v2", "CiliumNode"), check.NotServed},
-		{[]Read{definitions, services}, kind("acn.azure.com/v1", "NodeNetworkConfig"), check.NotServed},
-		{[]Read{definitions, services}, kind("acn.azure.com/v1alpha", "NodeNetworkConfig"), check.Failed},
-		{[]Read{definitions, services}, kind("metrics.k8s.io/v1beta1", "NodeMetrics"), check.Failed},
-		{[]Read{definitions, services}, kind("apps/v1", "Deployment"), check.Failed},
-		{[]Read{definitions}, kind("cilium.io/v2", "CiliumNode"), check.Failed},
-		{[]Read{services}, kind("cilium.io/v2", "CiliumNode"), check.Failed},
+		{[]Read{definitions, services}, kind("cilium.io/v2", "CiliumNode"), facts.NotServed},
+		{[]Read{definitions, services}, kind("acn.azure.com/v1", "NodeNetworkConfig"), facts.NotServed},
+		{[]Read{definitions, services}, kind("acn.azure.com/v1alpha", "NodeNetworkConfig"), facts.Failed},
+		{[]Read{definitions, services}, kind("metrics.k8s.io/v1beta1", "NodeMetrics"), facts.Failed},
+		{[]Read{definitions, services}, kind("apps/v1", "Deployment"), facts.Failed},
+		{[]Read{definitions}, kind("cilium.io/v2", "CiliumNode"), facts.Failed},
+		{[]Read{services}, kind("cilium.io/v2", "CiliumNode"), facts.Failed},
 	} {
 		var objects []client.Object
 		for kind, manifest := range map[schema.GroupVersionKind]string{DefinitionKind: nncDefinition, APIServiceKind: metricsAPI} {
@@ -204,23 +204,23 @@ func TestDumpKnowsWhichKindsAreServed(t *testing.T) {
 			objects = append(objects, o)
 		}
 		dump := &Dump{Time: dumpTime, Reads: test.reads, Objects: objects}
-		need := check.Need{Kind: test.kind}
-		g.Expect(dump.Facts([]check.Need{need}).Answers[need].State).To(Equal(test.want), "%v of %v", test.kind, test.reads)
+		need := facts.Need{Kind: test.kind}
+		g.Expect(dump.Facts([]facts.Need{need}).Answers[need].State).To(Equal(test.want), "%v of %v", test.kind, test.reads)
 	}
 }
 
 // What is read over a long time is as old as when it was read.
 func TestDumpKnowsWhenItWasRead(t *testing.T) {
 	g := NewWithT(t)
-	need := check.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}
+	need := facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}
 	dump := &Dump{Time: dumpTime, Objects: untyped(t, schedulerLease), Reads: []Read{
-		{Need: need, State: check.Known, At: dumpTime.Add(-time.Minute)},
-		{Need: check.Need{Kind: need.Kind}, State: check.Known, At: dumpTime.Add(-time.Hour)},
+		{Need: need, State: facts.Known, At: dumpTime.Add(-time.Minute)},
+		{Need: facts.Need{Kind: need.Kind}, State: facts.Known, At: dumpTime.Add(-time.Hour)},
 	}}
-	facts := dump.Facts([]check.Need{need})
-	g.Expect(facts.Now).To(Equal(dumpTime))
-	g.Expect(facts.Answers[need].ReadAt).To(Equal(dumpTime.Add(-time.Minute)), "the read of this namespace tells more")
-	g.Expect(facts.Answers[need].Objects).To(HaveLen(1))
+	given := dump.Facts([]facts.Need{need})
+	g.Expect(given.Now).To(Equal(dumpTime))
+	g.Expect(given.Answers[need].ReadAt).To(Equal(dumpTime.Add(-time.Minute)), "the read of this namespace tells more")
+	g.Expect(given.Answers[need].Objects).To(HaveLen(1))
 }
 
 func TestDecode(t *testing.T) {
@@ -236,7 +236,7 @@ func TestDecode(t *testing.T) {
 	g.Expect(o.GetObjectKind().GroupVersionKind()).To(Equal(kind("apps/v1", "Deployment")), "in the version in which it is read")
 	g.Expect(o.GetAnnotations()).To(BeEmpty())
 
-	o, err = decode(check.PodKind, brokenPod)
+	o, err = decode(facts.PodKind, brokenPod)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.GetLabels()).To(HaveKey("k8s-app"), "by which it is found")
 
@@ -252,20 +252,20 @@ func TestDecode(t *testing.T) {
 
 func TestDumpAnswers(t *testing.T) {
 	g := NewWithT(t)
-	readyz := check.Need{Path: "/readyz", Interval: time.Second}
-	livez := check.Need{Path: "/livez", Interval: time.Second}
-	review := check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}, Interval: time.Minute}
+	readyz := facts.Need{Path: "/readyz", Interval: time.Second}
+	livez := facts.Need{Path: "/livez", Interval: time.Second}
+	review := facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}, Interval: time.Minute}
 	dump := &Dump{
 		Time: dumpTime, Coverage: Complete,
-		Responses: map[string]check.Response{readyz.Path: {Status: 500, Body: "[-]etcd failed"}},
-		Reviews:   map[check.Review]ReviewAnswer{review.Review: {Reason: "no opinion"}},
+		Responses: map[string]facts.Response{readyz.Path: {Status: 500, Body: "[-]etcd failed"}},
+		Reviews:   map[facts.Review]ReviewAnswer{review.Review: {Reason: "no opinion"}},
 	}
-	facts := dump.Facts([]check.Need{readyz, livez, review})
-	g.Expect(facts.Now).To(Equal(dumpTime))
-	g.Expect(facts.Answers).To(Equal(map[check.Need]check.Answer{
-		readyz: {State: check.Known, ReadAt: dumpTime, Response: check.Response{Status: 500, Body: "[-]etcd failed"}},
-		livez:  {State: check.Known, ReadAt: dumpTime, Response: check.Response{Status: 404}},
-		review: {State: check.Known, ReadAt: dumpTime, Reason: "no opinion"},
+	given := dump.Facts([]facts.Need{readyz, livez, review})
+	g.Expect(given.Now).To(Equal(dumpTime))
+	g.Expect(given.Answers).To(Equal(map[facts.Need]facts.Answer{
+		readyz: {State: facts.Known, ReadAt: dumpTime, Response: facts.Response{Status: 500, Body: "[-]etcd failed"}},
+		livez:  {State: facts.Known, ReadAt: dumpTime, Response: facts.Response{Status: 404}},
+		review: {State: facts.Known, ReadAt: dumpTime, Reason: "no opinion"},
 	}))
 }
 
@@ -273,28 +273,28 @@ func TestDumpAnswers(t *testing.T) {
 func TestDumpShowsWhatIsWanted(t *testing.T) {
 	g := NewWithT(t)
 	dump := &Dump{Time: dumpTime, Coverage: Complete, Objects: untyped(t, dnsDeployment, brokenPod)}
-	deployments := check.Need{Kind: kind("apps/v1", "Deployment")}
-	pods := check.Need{Kind: check.PodKind, Namespace: "kube-system", Interval: time.Second}
+	deployments := facts.Need{Kind: kind("apps/v1", "Deployment")}
+	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Interval: time.Second}
 	looks := 0
-	seen := dump.Observe([]check.Need{deployments}, func(facts check.Facts) Seen {
+	seen := dump.Observe([]facts.Need{deployments}, func(given facts.Facts) Seen {
 		looks++
-		g.Expect(facts.Answers[deployments].Objects).To(HaveLen(1))
-		if facts.Answers[check.NodesNeed].State == check.Pending {
-			return Seen{Wants: []check.Need{check.NodesNeed}}
+		g.Expect(given.Answers[deployments].Objects).To(HaveLen(1))
+		if given.Answers[facts.Nodes].State == facts.Pending {
+			return Seen{Wants: []facts.Need{facts.Nodes}}
 		}
-		return Seen{What: len(facts.Answers[pods].Objects), Wants: []check.Need{check.NodesNeed, pods}}
+		return Seen{What: len(given.Answers[pods].Objects), Wants: []facts.Need{facts.Nodes, pods}}
 	})
 	g.Expect(seen.What).To(Equal(1))
 	g.Expect(looks).To(Equal(3))
 
 	looks = 0
-	dump.Observe(nil, func(check.Facts) Seen { looks++; return Seen{} })
+	dump.Observe(nil, func(facts.Facts) Seen { looks++; return Seen{} })
 	g.Expect(looks).To(Equal(1), "nothing was wanted")
 
 	looks = 0
-	dump.Observe(nil, func(check.Facts) Seen {
+	dump.Observe(nil, func(facts.Facts) Seen {
 		looks++
-		return Seen{Wants: []check.Need{{Path: fmt.Sprint("/", looks)}}}
+		return Seen{Wants: []facts.Need{{Path: fmt.Sprint("/", looks)}}}
 	})
 	g.Expect(looks).To(Equal(maxPasses), "a view that is never content is not shown the world")
 }

@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // poll reads the need every interval until the context ends. When reading fails because the API server
@@ -45,16 +45,16 @@ func (s *source) refill(ctx context.Context, began time.Time) bool {
 }
 
 // read looks once. An error means that nothing was learned.
-func (s *source) read(ctx context.Context) (check.Answer, error) {
+func (s *source) read(ctx context.Context) (facts.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.need.Interval)
 	defer cancel()
-	if s.need.Path == "" && s.need.Review == (check.Review{}) {
+	if s.need.Path == "" && s.need.Review == (facts.Review{}) {
 		verb := "list"
 		if s.need.Name != "" {
 			verb = "get"
 		}
 		if problem, err := s.live.api.probe(ctx, s.need, verb); err != nil || problem != nil {
-			return ptr.Deref(problem, check.Answer{}), err
+			return ptr.Deref(problem, facts.Answer{}), err
 		}
 	}
 	answer, err := s.live.api.ask(ctx, s.need)
@@ -63,8 +63,8 @@ func (s *source) read(ctx context.Context) (check.Answer, error) {
 }
 
 // keepRenewals notes since when each lease has had its renewTime, by the clock of this process.
-func (s *source) keepRenewals(answer *check.Answer) {
-	if s.need.Kind != coordinationv1.SchemeGroupVersion.WithKind("Lease") || answer.State != check.Known {
+func (s *source) keepRenewals(answer *facts.Answer) {
+	if s.need.Kind != coordinationv1.SchemeGroupVersion.WithKind("Lease") || answer.State != facts.Known {
 		return
 	}
 	previous := s.current()
@@ -74,10 +74,10 @@ func (s *source) keepRenewals(answer *check.Answer) {
 			before[client.ObjectKeyFromObject(o)] = lease.Spec.RenewTime
 		}
 	}
-	answer.Renewals = map[types.NamespacedName]check.Renewal{}
+	answer.Renewals = map[types.NamespacedName]facts.Renewal{}
 	for _, o := range answer.Objects {
 		key := client.ObjectKeyFromObject(o)
-		renewal := check.Renewal{Since: answer.ReadAt}
+		renewal := facts.Renewal{Since: answer.ReadAt}
 		if last, seen := before[key]; seen {
 			renewal.Moved = true
 			if o.(*coordinationv1.Lease).Spec.RenewTime.Equal(last) {

@@ -12,14 +12,13 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // maxParallelReads is how many requests a Reader has under way.
@@ -62,7 +61,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 }
 
 // Read reads what is needed. What cannot be read is part of what it returns; an error is that of the context.
-func (r *Reader) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
+func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*Dump, error) {
 	dump := newRecord()
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
@@ -86,9 +85,9 @@ func (r *Reader) Read(ctx context.Context, needs []check.Need) (*Dump, error) {
 }
 
 // distinct are the needs without what says how often they are to be met.
-func distinct(needs []check.Need) []check.Need {
-	var out []check.Need
-	seen := map[check.Need]bool{}
+func distinct(needs []facts.Need) []facts.Need {
+	var out []facts.Need
+	seen := map[facts.Need]bool{}
 	for _, need := range needs {
 		need = need.WithoutRefresh()
 		need.Interval = 0
@@ -102,16 +101,16 @@ func distinct(needs []check.Need) []check.Need {
 
 // newRecord is a dump that tells what was read, of which nothing has been read yet.
 func newRecord() *Dump {
-	return &Dump{Coverage: Recorded, Responses: map[string]check.Response{}, Reviews: map[check.Review]ReviewAnswer{}}
+	return &Dump{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{}}
 }
 
-func (d *Dump) record(need check.Need, answer check.Answer) {
+func (d *Dump) record(need facts.Need, answer facts.Answer) {
 	d.Reads = append(d.Reads, Read{Need: need, State: answer.State, Message: answer.Message})
 	switch {
-	case answer.State != check.Known:
+	case answer.State != facts.Known:
 	case need.Path != "":
 		d.Responses[need.Path] = answer.Response
-	case need.Review != (check.Review{}):
+	case need.Review != (facts.Review{}):
 		d.Reviews[need.Review] = ReviewAnswer{Allowed: answer.Allowed, Reason: answer.Reason}
 	default:
 		d.Objects = append(d.Objects, answer.Objects...)
@@ -119,7 +118,7 @@ func (d *Dump) record(need check.Need, answer check.Answer) {
 }
 
 // read turns every outcome into an answer.
-func (r *Reader) read(ctx context.Context, need check.Need) check.Answer {
+func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 	resource, problem := r.resource(need)
 	if problem != nil {
 		return *problem
@@ -133,11 +132,11 @@ func (r *Reader) read(ctx context.Context, need check.Need) check.Answer {
 		if need.Name != "" {
 			verb = "get"
 		}
-		return check.Answer{State: check.NotPermitted, Message: r.api.missingRule(need, resource, verb)}
+		return facts.Answer{State: facts.NotPermitted, Message: r.api.missingRule(need, resource, verb)}
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 		return notServed(need.Kind)
 	}
-	return check.Answer{State: check.Failed, Message: r.explain(err)}
+	return facts.Answer{State: facts.Failed, Message: r.explain(err)}
 }
 
 // explain says in words when nobody has answered.
@@ -149,17 +148,17 @@ func (r *Reader) explain(err error) string {
 }
 
 // unknown says why the mapper does not know the kind: it is not served, or the API server that should serve it is down.
-func (r *Reader) unknown(need check.Need) check.Answer {
+func (r *Reader) unknown(need facts.Need) facts.Answer {
 	_, err := r.api.resource(need)
 	if err == nil || apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return notServed(need.Kind)
 	}
-	return check.Answer{State: check.Failed, Message: fmt.Sprintf("whether %s of %s is served cannot be told: %s",
+	return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("whether %s of %s is served cannot be told: %s",
 		need.Kind.Kind, need.Kind.GroupVersion(), r.explain(err))}
 }
 
 // resource is the name by which the API server serves the kind, or why it is not read.
-func (r *Reader) resource(need check.Need) (string, *check.Answer) {
+func (r *Reader) resource(need facts.Need) (string, *facts.Answer) {
 	if need.Kind == (schema.GroupVersionKind{}) {
 		return "", nil
 	}
@@ -168,7 +167,7 @@ func (r *Reader) resource(need check.Need) (string, *check.Answer) {
 	case meta.IsNoMatchError(err):
 		return "", new(r.unknown(need))
 	case err != nil:
-		return "", &check.Answer{State: check.Failed, Message: err.Error()}
+		return "", &facts.Answer{State: facts.Failed, Message: err.Error()}
 	case need.Kind == secretKind:
 		return "", new(refuseSecrets())
 	case mapping.Scope.Name() == meta.RESTScopeNameRoot && need.Namespace != "":

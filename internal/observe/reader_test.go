@@ -25,7 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // server is an API server that answers as it is told, and remembers what it was asked.
@@ -100,60 +100,60 @@ const (
 )
 
 var (
-	deploymentsNeed = check.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}
-	nodesNeed       = check.Need{Kind: kind("v1", "Node")}
-	metricsNeed     = check.Need{Kind: kind("metrics.k8s.io/v1beta1", "NodeMetrics")}
-	configMapNeed   = check.Need{Kind: kind("v1", "ConfigMap"), Namespace: "kube-system", Name: "a"}
-	readyNeed       = check.Need{Path: "/readyz?verbose"}
-	reviewNeed      = check.Need{Review: check.Review{Verb: "delete", Resource: "nodes"}}
+	deploymentsNeed = facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}
+	nodesNeed       = facts.Need{Kind: kind("v1", "Node")}
+	metricsNeed     = facts.Need{Kind: kind("metrics.k8s.io/v1beta1", "NodeMetrics")}
+	configMapNeed   = facts.Need{Kind: kind("v1", "ConfigMap"), Namespace: "kube-system", Name: "a"}
+	readyNeed       = facts.Need{Path: "/readyz?verbose"}
+	reviewNeed      = facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}
 )
 
 func TestReaderTellsOutcomesApart(t *testing.T) {
 	for name, test := range map[string]struct {
-		need    check.Need
+		need    facts.Need
 		path    string
 		answer  http.HandlerFunc
-		want    check.State
+		want    facts.State
 		message string
 	}{
-		"list":            {deploymentsNeed, deploymentsPath, answer(`{"items":[{"metadata":{"name":"a","namespace":"kube-system"}}]}`), check.Known, ""},
-		"list, refused":   {deploymentsNeed, deploymentsPath, refuse, check.NotPermitted, `a Role in namespace kube-system or a ClusterRole with the rule apiGroups: ["apps"], resources: ["deployments"], verbs: [list]`},
-		"get, refused":    {configMapNeed, configMapPath, refuse, check.NotPermitted, `resources: ["configmaps"], verbs: [get], resourceNames: ["a"]`},
-		"get, not there":  {configMapNeed, "", nil, check.Known, ""},
-		"list, not there": {metricsNeed, "", nil, check.NotServed, "does not serve NodeMetrics in metrics.k8s.io/v1beta1"},
-		"unknown kind":    {check.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, "", nil, check.NotServed, "does not serve NodePool"},
-		"unknown kind of an API that is down": {check.Need{Kind: kind("custom.metrics.k8s.io/v1beta1", "MetricValue")}, "/apis/custom.metrics.k8s.io/v1beta1",
+		"list":            {deploymentsNeed, deploymentsPath, answer(`{"items":[{"metadata":{"name":"a","namespace":"kube-system"}}]}`), facts.Known, ""},
+		"list, refused":   {deploymentsNeed, deploymentsPath, refuse, facts.NotPermitted, `a Role in namespace kube-system or a ClusterRole with the rule apiGroups: ["apps"], resources: ["deployments"], verbs: [list]`},
+		"get, refused":    {configMapNeed, configMapPath, refuse, facts.NotPermitted, `resources: ["configmaps"], verbs: [get], resourceNames: ["a"]`},
+		"get, not there":  {configMapNeed, "", nil, facts.Known, ""},
+		"list, not there": {metricsNeed, "", nil, facts.NotServed, "does not serve NodeMetrics in metrics.k8s.io/v1beta1"},
+		"unknown kind":    {facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, "", nil, facts.NotServed, "does not serve NodePool"},
+		"unknown kind of an API that is down": {facts.Need{Kind: kind("custom.metrics.k8s.io/v1beta1", "MetricValue")}, "/apis/custom.metrics.k8s.io/v1beta1",
 			func(w http.ResponseWriter, _ *http.Request) {
 				fail(w, apierrors.NewServiceUnavailable("the adapter is away"))
 			},
-			check.Failed, "whether MetricValue of custom.metrics.k8s.io/v1beta1 is served cannot be told: the adapter is away"},
-		"unknown version": {check.Need{Kind: kind("apps/v2", "Deployment")}, "", nil, check.NotServed, "apps/v2"},
-		"no namespaces":   {check.Need{Kind: kind("v1", "Node"), Namespace: "a"}, "", nil, check.Failed, "cluster-scoped"},
-		"Secret":          {check.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, check.NotPermitted, "reads no Secrets"},
+			facts.Failed, "whether MetricValue of custom.metrics.k8s.io/v1beta1 is served cannot be told: the adapter is away"},
+		"unknown version": {facts.Need{Kind: kind("apps/v2", "Deployment")}, "", nil, facts.NotServed, "apps/v2"},
+		"no namespaces":   {facts.Need{Kind: kind("v1", "Node"), Namespace: "a"}, "", nil, facts.Failed, "cluster-scoped"},
+		"Secret":          {facts.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, facts.NotPermitted, "reads no Secrets"},
 		"broken": {nodesNeed, nodesPath, func(w http.ResponseWriter, _ *http.Request) {
 			fail(w, apierrors.NewInternalError(fmt.Errorf("etcd is away")))
-		}, check.Failed, "etcd is away"},
-		"gibberish":       {nodesNeed, nodesPath, answer(`<html>`), check.Failed, ""},
-		"path":            {readyNeed, "/readyz", answer("ok"), check.Known, ""},
-		"path, not well":  {readyNeed, "/readyz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, check.Known, ""},
-		"path, refused":   {readyNeed, "/readyz", refuse, check.NotPermitted, `nonResourceURLs: ["/readyz"], verbs: [get]`},
-		"review":          {reviewNeed, selfReview, review(func(string) (bool, string) { return false, "no" }), check.Known, ""},
-		"review, refused": {reviewNeed, selfReview, refuse, check.NotPermitted, "may not create selfsubjectaccessreviews"},
+		}, facts.Failed, "etcd is away"},
+		"gibberish":       {nodesNeed, nodesPath, answer(`<html>`), facts.Failed, ""},
+		"path":            {readyNeed, "/readyz", answer("ok"), facts.Known, ""},
+		"path, not well":  {readyNeed, "/readyz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, facts.Known, ""},
+		"path, refused":   {readyNeed, "/readyz", refuse, facts.NotPermitted, `nonResourceURLs: ["/readyz"], verbs: [get]`},
+		"review":          {reviewNeed, selfReview, review(func(string) (bool, string) { return false, "no" }), facts.Known, ""},
+		"review, refused": {reviewNeed, selfReview, refuse, facts.NotPermitted, "may not create selfsubjectaccessreviews"},
 		"review, a broken": {reviewNeed, selfReview, func(w http.ResponseWriter, _ *http.Request) {
 			fail(w, apierrors.NewInternalError(fmt.Errorf("webhook")))
-		}, check.Failed, "webhook"},
+		}, facts.Failed, "webhook"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			s := newServer(t, map[string]http.HandlerFunc{test.path: test.answer})
-			dump, err := readerOf(t, s, 0).Read(t.Context(), []check.Need{test.need})
+			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{test.need})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(dump.Reads).To(HaveLen(1))
 			g.Expect(dump.Reads[0]).To(And(HaveField("Need", test.need), HaveField("State", test.want), HaveField("Message", ContainSubstring(test.message))))
-			given := dump.Facts([]check.Need{test.need}).Answers[test.need]
+			given := dump.Facts([]facts.Need{test.need}).Answers[test.need]
 			g.Expect(given.State).To(Equal(test.want), "the dump gives what was read")
 			g.Expect(given.Message).To(Equal(dump.Reads[0].Message))
-			if test.want == check.NotPermitted && test.need.Kind.Kind != "Secret" {
+			if test.want == facts.NotPermitted && test.need.Kind.Kind != "Secret" {
 				g.Expect(given.Message).To(ContainSubstring("the user of this context"))
 			}
 		})
@@ -185,9 +185,9 @@ func TestReaderAsksForAStranger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			s := newServer(t, map[string]http.HandlerFunc{selfReview: test.own, strangerReview: test.foreign})
-			dump, err := readerOf(t, s, 0).Read(t.Context(), []check.Need{reviewNeed})
+			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{reviewNeed})
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(dump.Reviews).To(Equal(map[check.Review]ReviewAnswer{reviewNeed.Review: test.want}))
+			g.Expect(dump.Reviews).To(Equal(map[facts.Review]ReviewAnswer{reviewNeed.Review: test.want}))
 		})
 	}
 }
@@ -210,8 +210,8 @@ func TestLiveAsksForAStranger(t *testing.T) {
 			need := reviewNeed
 			need.Interval = time.Hour
 			g.Eventually(func() any {
-				return live.Observe(Key{Name: "a"}, []check.Need{need}, func(facts check.Facts) Seen {
-					return Seen{What: facts.Answers[need].Reason}
+				return live.Observe(Key{Name: "a"}, []facts.Need{need}, func(given facts.Facts) Seen {
+					return Seen{What: given.Answers[need].Reason}
 				}).What
 			}).Should(Equal(want))
 			cancel()
@@ -279,9 +279,9 @@ func TestReaderReadsPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			s := newServer(t, map[string]http.HandlerFunc{deploymentsPath: pages(1100, test.hook())})
-			dump, err := readerOf(t, s, 0).Read(t.Context(), []check.Need{deploymentsNeed})
+			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{deploymentsNeed})
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(dump.Reads[0].State).To(Equal(check.Known), dump.Reads[0].Message)
+			g.Expect(dump.Reads[0].State).To(Equal(facts.Known), dump.Reads[0].Message)
 			var names []string
 			for _, o := range dump.Objects {
 				names = append(names, o.GetName())
@@ -306,14 +306,14 @@ func TestReaderDoesNotWaitForever(t *testing.T) {
 		}
 	}
 	s := newServer(t, map[string]http.HandlerFunc{metricsPath: hang, "/readyz": hang, nodesPath: answer(`{"items":[{"metadata":{"name":"n"}}]}`)})
-	dump, err := readerOf(t, s, 200*time.Millisecond).Read(t.Context(), []check.Need{metricsNeed, readyNeed, nodesNeed})
+	dump, err := readerOf(t, s, 200*time.Millisecond).Read(t.Context(), []facts.Need{metricsNeed, readyNeed, nodesNeed})
 	g.Expect(err).NotTo(HaveOccurred())
-	facts := dump.Facts([]check.Need{metricsNeed, readyNeed, nodesNeed})
-	for _, need := range []check.Need{metricsNeed, readyNeed} {
-		g.Expect(facts.Answers[need].State).To(Equal(check.Failed))
-		g.Expect(facts.Answers[need].Message).To(Equal("the API server did not answer within 200ms"))
+	given := dump.Facts([]facts.Need{metricsNeed, readyNeed, nodesNeed})
+	for _, need := range []facts.Need{metricsNeed, readyNeed} {
+		g.Expect(given.Answers[need].State).To(Equal(facts.Failed))
+		g.Expect(given.Answers[need].Message).To(Equal("the API server did not answer within 200ms"))
 	}
-	g.Expect(facts.Answers[nodesNeed].Objects).To(HaveLen(1))
+	g.Expect(given.Answers[nodesNeed].Objects).To(HaveLen(1))
 
 	g.Expect(readerOf(t, s, 0).api.config.Timeout).To(Equal(patience), "somebody who did not say how long would wait for ever")
 	g.Expect(readerOf(t, s, time.Minute).api.config.Timeout).To(Equal(time.Minute))
@@ -323,16 +323,16 @@ func TestReaderReadsEachThingOnce(t *testing.T) {
 	g := NewWithT(t)
 	s := newServer(t, map[string]http.HandlerFunc{nodesPath: answer(`{"items":[]}`), "/readyz": answer("ok")})
 	often, explaining := nodesNeed, nodesNeed
-	often.Interval, explaining.Refresh = time.Second, check.Refresh{Revision: 7}
+	often.Interval, explaining.Refresh = time.Second, facts.Refresh{Revision: 7}
 	r := readerOf(t, s, 0)
 	var progress []string
 	r.Progress = func(done, all int) { progress = append(progress, fmt.Sprint(done, "/", all)) }
-	dump, err := r.Read(t.Context(), []check.Need{nodesNeed, often, explaining, readyNeed})
+	dump, err := r.Read(t.Context(), []facts.Need{nodesNeed, often, explaining, readyNeed})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(s.asked).To(ConsistOf(nodesPath+"?limit=500&timeout=15s", "/readyz?verbose"))
 	g.Expect(progress).To(Equal([]string{"1/2", "2/2"}))
-	g.Expect(dump.Unread([]check.Need{often, explaining, readyNeed})).To(BeEmpty())
-	g.Expect(dump.Unread([]check.Need{deploymentsNeed, nodesNeed})).To(Equal([]check.Need{deploymentsNeed}))
+	g.Expect(dump.Unread([]facts.Need{often, explaining, readyNeed})).To(BeEmpty())
+	g.Expect(dump.Unread([]facts.Need{deploymentsNeed, nodesNeed})).To(Equal([]facts.Need{deploymentsNeed}))
 	g.Expect(dump.Time).To(BeTemporally("~", serverTime, time.Second), "the clock is that of the server")
 }
 
@@ -340,23 +340,23 @@ func TestReaderReadsEachThingOnce(t *testing.T) {
 func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	g := NewWithT(t)
 	const bulk = `"managedFields":[{"manager":"m"}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","a":"b"}`
-	pods := check.Need{Kind: check.PodKind, Namespace: "kube-system", Selector: "k8s-app=kube-dns"}
+	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "k8s-app=kube-dns"}
 	s := newServer(t, map[string]http.HandlerFunc{
 		configMapPath: answer(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"kube-system",` + bulk + `},"data":{"k":"v"}}`),
 		"/api/v1/namespaces/kube-system/pods": answer(`{"items":[
 			{"metadata":{"name":"well","namespace":"kube-system","labels":{"k8s-app":"kube-dns"}},"status":{"conditions":[{"type":"Ready","status":"True"}]}},
 			{"metadata":{"name":"broken","namespace":"kube-system","labels":{"k8s-app":"kube-dns"},` + bulk + `},"spec":{"nodeName":"n","containers":[{"name":"c","env":[{"name":"A","value":"secret"}]}]}}]}`),
 	})
-	dump, err := readerOf(t, s, 0).Read(t.Context(), []check.Need{configMapNeed, pods})
+	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{configMapNeed, pods})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(dump.Objects).To(HaveLen(2), "a pod that is well explains nothing")
 	for _, o := range dump.Objects {
 		g.Expect(o.GetManagedFields()).To(BeEmpty())
 		g.Expect(o.GetAnnotations()).NotTo(HaveKey(corev1.LastAppliedConfigAnnotation))
 	}
-	facts := dump.Facts([]check.Need{configMapNeed, pods})
-	g.Expect(facts.Answers[configMapNeed].Objects[0].(*unstructured.Unstructured).Object).To(HaveKeyWithValue("data", map[string]any{"k": "v"}))
-	g.Expect(facts.Answers[pods].Objects).To(ConsistOf(And(HaveField("Name", "broken"), HaveField("Spec", corev1.PodSpec{NodeName: "n"}))))
+	given := dump.Facts([]facts.Need{configMapNeed, pods})
+	g.Expect(given.Answers[configMapNeed].Objects[0].(*unstructured.Unstructured).Object).To(HaveKeyWithValue("data", map[string]any{"k": "v"}))
+	g.Expect(given.Answers[pods].Objects).To(ConsistOf(And(HaveField("Name", "broken"), HaveField("Spec", corev1.PodSpec{NodeName: "n"}))))
 	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=500&timeout=15s"))
 }
 
@@ -367,7 +367,7 @@ func TestReaderIsStopped(t *testing.T) {
 		stop()
 		<-r.Context().Done()
 	}})
-	_, err := readerOf(t, s, 0).Read(ctx, []check.Need{nodesNeed})
+	_, err := readerOf(t, s, 0).Read(ctx, []facts.Need{nodesNeed})
 	g.Expect(err).To(MatchError(context.Canceled))
 }
 

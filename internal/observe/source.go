@@ -13,13 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // source meets one need, for all who have it.
 type source struct {
 	live *Live
-	need check.Need
+	need facts.Need
 
 	// subscribers and cancel are guarded by the observer's lock; cancel is nil until the source runs.
 	subscribers sets.Set[Key]
@@ -33,23 +33,23 @@ type source struct {
 	demanded chan struct{}
 
 	mu     sync.Mutex
-	answer check.Answer
+	answer facts.Answer
 	// refresh is when to read again what is read on demand; revisions counts how often that was for another
 	// revision than before, as what turns back to what it was may have other pods now.
-	refresh   check.Refresh
+	refresh   facts.Refresh
 	revisions int
 	// objects, when set, is asked for the objects of an answer that is Known.
 	objects objectStore
 }
 
-func newSource(live *Live, need check.Need) *source {
+func newSource(live *Live, need facts.Need) *source {
 	return &source{live: live, need: need, subscribers: sets.New[Key](), dirty: make(chan struct{}, 1), demanded: make(chan struct{}, 1)}
 }
 
 // run keeps the answer current until the context ends.
 func (s *source) run(ctx context.Context) {
 	switch {
-	case s.need.Kind == check.PodKind:
+	case s.need.Kind == facts.PodKind:
 		s.readOnDemand(ctx)
 	case s.need.Interval > 0:
 		s.poll(ctx)
@@ -66,7 +66,7 @@ func (s *source) judge(ctx context.Context) {
 			return
 		case <-s.dirty:
 		}
-		if s.need == check.NodesNeed && !s.sleep(ctx, s.live.options.NodeSettle) {
+		if s.need == facts.Nodes && !s.sleep(ctx, s.live.options.NodeSettle) {
 			return
 		}
 		s.live.changed(s)
@@ -84,7 +84,7 @@ func signal(c chan struct{}) {
 }
 
 // set replaces the answer.
-func (s *source) set(answer check.Answer) {
+func (s *source) set(answer facts.Answer) {
 	s.mu.Lock()
 	s.answer, s.objects = answer, nil
 	s.mu.Unlock()
@@ -98,9 +98,9 @@ func (s *source) giveUpWaiting(began time.Time, err error) {
 		return
 	}
 	s.mu.Lock()
-	pending := s.answer.State == check.Pending
+	pending := s.answer.State == facts.Pending
 	if pending {
-		s.answer = check.Answer{State: check.Failed, Message: fmt.Sprintf(
+		s.answer = facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the first read is not complete after %s: %s", s.live.options.SyncTimeout, err)}
 	}
 	s.mu.Unlock()
@@ -118,12 +118,12 @@ func (s *source) backoff() *wait.Backoff {
 // follow makes the answer Known, with whatever the store holds at the time of asking.
 func (s *source) follow(store objectStore) {
 	s.mu.Lock()
-	s.answer, s.objects = check.Answer{State: check.Known}, store
+	s.answer, s.objects = facts.Answer{State: facts.Known}, store
 	s.mu.Unlock()
 	s.markDirty()
 }
 
-func (s *source) current() check.Answer {
+func (s *source) current() facts.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := s.answer

@@ -15,7 +15,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // trim is what an object loses on arrival: everything that no check reads.
@@ -87,7 +87,7 @@ func faultMessage(c corev1.NodeCondition) string {
 	if c.Status == well {
 		return ""
 	}
-	return intern(check.Truncate(c.Message, maxConditionMessage))
+	return intern(msg.Truncate(c.Message, maxConditionMessage))
 }
 
 // trimPod keeps names and images of the containers, and what says on which nodes the pods may run.

@@ -15,7 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 func trimmedNode(conditions ...corev1.NodeCondition) *corev1.Node {
@@ -56,7 +57,7 @@ func TestNodesKeepTheirTaints(t *testing.T) {
 func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
 	g := NewWithT(t)
 	deleted := trimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
-	g.Expect(check.Leaving(deleted)).To(BeTrue())
+	g.Expect(nodestate.IsLeaving(deleted)).To(BeTrue())
 	g.Expect(same(trimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
 }
 
@@ -109,7 +110,7 @@ func aksNode(b *testing.B, i int) *corev1.Node {
 // BenchmarkNodesHeld reports how much memory each of 5,000 nodes takes, a tenth of which are down.
 func BenchmarkNodesHeld(b *testing.B) {
 	const count = 5000
-	transform := trim(check.NodesNeed.Kind)
+	transform := trim(facts.Nodes.Kind)
 	var before, after runtime.MemStats
 	for b.Loop() {
 		held := make([]any, 0, count)

@@ -25,7 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // watch follows objects in a cache of their own. It begins anew when the kind goes away or the right to
@@ -197,9 +197,9 @@ func prototype(kind schema.GroupVersionKind) client.Object {
 		return &appsv1.DaemonSet{}
 	case appsv1.SchemeGroupVersion.WithKind("StatefulSet"):
 		return &appsv1.StatefulSet{}
-	case check.NodesNeed.Kind:
+	case facts.Nodes.Kind:
 		return &corev1.Node{}
-	case check.PodKind:
+	case facts.PodKind:
 		return &corev1.Pod{}
 	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
 		return &coordinationv1.Lease{}

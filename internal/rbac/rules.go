@@ -18,6 +18,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // Reader is who reads what the mappings name.
@@ -96,8 +97,8 @@ func (n *Needs) AddCheck(c *check.Check, neededBy string) {
 		n.add(need, neededBy)
 	}
 	if w := c.Spec.Workload; w != nil {
-		n.add(check.NodesNeed, neededBy)
-		n.add(check.Need{Kind: check.PodKind, Namespace: string(w.Namespace), Interval: check.DefaultInterval}, neededBy)
+		n.add(facts.Nodes, neededBy)
+		n.add(facts.Need{Kind: facts.PodKind, Namespace: string(w.Namespace), Interval: facts.DefaultInterval}, neededBy)
 	}
 }
 
@@ -108,14 +109,14 @@ func (n *Needs) AddArchitecture(a *v1alpha1.ClusterArchitecture) {
 	}
 }
 
-func (n *Needs) add(need check.Need, neededBy string) {
+func (n *Needs) add(need facts.Need, neededBy string) {
 	review := right{group: "authorization.k8s.io", resource: "selfsubjectaccessreviews", verb: "create"}
 	switch {
 	case need.Path != "":
 		path, _, _ := strings.Cut(need.Path, "?")
 		n.note(right{path: path, verb: "get"}, neededBy)
 		return
-	case need.Review != (check.Review{}):
+	case need.Review != (facts.Review{}):
 		n.note(review, neededBy)
 		return
 	case n.reader == Operator:
@@ -134,7 +135,7 @@ func (n *Needs) note(r right, neededBy string) {
 }
 
 // verbs by which the observer of the operator, or the reader of the plugin, meets a need.
-func (n *Needs) verbs(need check.Need) []string {
+func (n *Needs) verbs(need facts.Need) []string {
 	switch {
 	case n.reader == Operator && need.Interval == 0:
 		return []string{"list", "watch"}

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/test/world"
 )
 
@@ -235,7 +235,7 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 		if status == 0 {
 			status = http.StatusOK
 		}
-		w.Answer(s.Answer.Path, check.Response{Status: status, Body: s.Answer.Body})
+		w.Answer(s.Answer.Path, facts.Response{Status: status, Body: s.Answer.Body})
 		return nil
 	case s.Opinion != nil:
 		w.SetOpinion(*s.Opinion)

@@ -29,6 +29,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // The states in which an object can be found. They are those of both kinds, unless they say otherwise.
@@ -53,23 +54,23 @@ const (
 var now = time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
 
 // sight is what the operator sees of what it needs.
-type sight func([]check.Need) check.Facts
+type sight func([]facts.Need) facts.Facts
 
 // nothing has been read yet.
-func nothing([]check.Need) check.Facts { return check.Facts{Now: now} }
+func nothing([]facts.Need) facts.Facts { return facts.Facts{Now: now} }
 
 // refused is the sight of one who may not look.
-func refused(needs []check.Need) check.Facts {
-	return answering(needs, func(check.Need) check.Answer {
-		return check.Answer{State: check.NotPermitted, Message: "may not list anything"}
+func refused(needs []facts.Need) facts.Facts {
+	return answering(needs, func(facts.Need) facts.Answer {
+		return facts.Answer{State: facts.NotPermitted, Message: "may not list anything"}
 	})
 }
 
 // seeing is the sight of a cluster that holds these objects and no others.
 func seeing(objects ...client.Object) sight {
-	return func(needs []check.Need) check.Facts {
-		return answering(needs, func(need check.Need) check.Answer {
-			answer := check.Answer{State: check.Known, ReadAt: now}
+	return func(needs []facts.Need) facts.Facts {
+		return answering(needs, func(need facts.Need) facts.Answer {
+			answer := facts.Answer{State: facts.Known, ReadAt: now}
 			for _, o := range objects {
 				if o.GetObjectKind().GroupVersionKind() == need.Kind {
 					answer.Objects = append(answer.Objects, o)
@@ -80,12 +81,12 @@ func seeing(objects ...client.Object) sight {
 	}
 }
 
-func answering(needs []check.Need, answer func(check.Need) check.Answer) check.Facts {
-	facts := check.Facts{Now: now, Answers: map[check.Need]check.Answer{}}
+func answering(needs []facts.Need, answer func(facts.Need) facts.Answer) facts.Facts {
+	given := facts.Facts{Now: now, Answers: map[facts.Need]facts.Answer{}}
 	for _, n := range needs {
-		facts.Answers[n] = answer(n)
+		given.Answers[n] = answer(n)
 	}
-	return facts
+	return given
 }
 
 func deployment(name string, available int32) *appsv1.Deployment {

@@ -9,7 +9,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/rbac"
@@ -115,7 +114,7 @@ func crash(name string) {
 }
 
 // refused are the reads that a user may not do.
-func refused(catalogue *judge.Catalogue, user *rest.Config) []check.Need {
+func refused(catalogue *judge.Catalogue, user *rest.Config) []facts.Need {
 	GinkgoHelper()
 	reader, err := observe.NewReader(user, func(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 		return apiutil.NewDynamicRESTMapper(config, client)
@@ -123,9 +122,9 @@ func refused(catalogue *judge.Catalogue, user *rest.Config) []check.Need {
 	Expect(err).NotTo(HaveOccurred())
 	_, dump, err := catalogue.Look(ctx, reader)
 	Expect(err).NotTo(HaveOccurred())
-	var needs []check.Need
+	var needs []facts.Need
 	for _, r := range dump.Reads {
-		if r.State == check.NotPermitted {
+		if r.State == facts.NotPermitted {
 			needs = append(needs, r.Need)
 		}
 	}

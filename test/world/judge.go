@@ -16,7 +16,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
@@ -71,9 +71,9 @@ func (w *World) Judge() (*Verdicts, error) {
 		m.Status = *m.Status.DeepCopy()
 		verdicts.Mappings[m.Name] = &m
 	}
-	pods := sets.New[check.Need]()
+	pods := sets.New[facts.Need]()
 	for _, need := range w.verdicts.Wants {
-		if need.Kind == check.PodKind {
+		if need.Kind == facts.PodKind {
 			pods.Insert(need)
 		}
 	}
@@ -92,7 +92,7 @@ func (w *World) Dump() (*observe.Dump, error) {
 		return nil, err
 	}
 	dump := &observe.Dump{
-		Time: w.now, Coverage: observe.Complete, Objects: objects, Responses: responses, Reviews: map[check.Review]observe.ReviewAnswer{},
+		Time: w.now, Coverage: observe.Complete, Objects: objects, Responses: responses, Reviews: map[facts.Review]observe.ReviewAnswer{},
 	}
 	if w.state.opinion != "" {
 		catalogue, err := shipped()
@@ -100,7 +100,7 @@ func (w *World) Dump() (*observe.Dump, error) {
 			return nil, err
 		}
 		for _, need := range catalogue.Needs() {
-			if need.Review != (check.Review{}) {
+			if need.Review != (facts.Review{}) {
 				dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: w.state.opinion}
 			}
 		}
@@ -115,9 +115,9 @@ var readyChecks = []string{
 }
 
 // responses are the answers of the API server.
-func (w *World) responses() (map[string]check.Response, error) {
-	ok := check.Response{Status: http.StatusOK, Body: "ok"}
-	out := map[string]check.Response{"/livez": ok, "/readyz": ok}
+func (w *World) responses() (map[string]facts.Response, error) {
+	ok := facts.Response{Status: http.StatusOK, Body: "ok"}
+	out := map[string]facts.Response{"/livez": ok, "/readyz": ok}
 	var verbose strings.Builder
 	for _, name := range readyChecks {
 		if name == "etcd-readiness" && !w.atLeast("1.26") {
@@ -126,7 +126,7 @@ func (w *World) responses() (map[string]check.Response, error) {
 		out["/readyz/"+name] = ok
 		verbose.WriteString("[+]" + name + " ok\n")
 	}
-	out["/readyz?verbose"] = check.Response{Status: http.StatusOK, Body: verbose.String() + "readyz check passed\n"}
+	out["/readyz?verbose"] = facts.Response{Status: http.StatusOK, Body: verbose.String() + "readyz check passed\n"}
 
 	issuer := w.shape.Issuer
 	if issuer == "" {
@@ -142,7 +142,7 @@ func (w *World) responses() (map[string]check.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[path] = check.Response{Status: http.StatusOK, Body: string(text)}
+		out[path] = facts.Response{Status: http.StatusOK, Body: string(text)}
 	}
 	maps.Copy(out, w.state.answers)
 	return out, nil

@@ -23,7 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/test/shapes"
 )
@@ -89,7 +89,7 @@ type State struct {
 	rollOuts map[Ref]RollOut
 	nodes    map[string]Node
 	frozen   map[Ref]time.Time
-	answers  map[string]check.Response
+	answers  map[string]facts.Response
 	// opinion is what Azure's authorizer says in its refusals.
 	opinion string
 	// overrides are patches of statuses that would be derived.
@@ -109,7 +109,7 @@ func New(shape *shapes.Shape) (*World, error) {
 		shape: shape, now: start,
 		state: State{
 			objects: map[Ref]*unstructured.Unstructured{}, pods: map[Ref][]Pods{}, rollOuts: map[Ref]RollOut{}, nodes: map[string]Node{},
-			frozen: map[Ref]time.Time{}, answers: map[string]check.Response{}, overrides: map[Ref][]byte{},
+			frozen: map[Ref]time.Time{}, answers: map[string]facts.Response{}, overrides: map[Ref][]byte{},
 		},
 		typed:  map[*unstructured.Unstructured]client.Object{},
 		placed: map[Ref][]string{}, ghosts: map[Ref][]string{},
@@ -229,7 +229,7 @@ func (w *World) Freeze(ref Ref) error {
 }
 
 // Answer makes the API server answer a path so.
-func (w *World) Answer(path string, response check.Response) { w.state.answers[path] = response }
+func (w *World) Answer(path string, response facts.Response) { w.state.answers[path] = response }
 
 // SetOpinion changes what Azure's authorizer says in its refusals; empty, there is none.
 func (w *World) SetOpinion(text string) { w.state.opinion = text }

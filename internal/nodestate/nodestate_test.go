@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check_test
+package nodestate_test
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 func TestNodeState(t *testing.T) {
@@ -56,11 +56,11 @@ func TestNodeState(t *testing.T) {
 				node.Status.Conditions = []corev1.NodeCondition{
 					{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: c.ready, Reason: c.reason}}
 			}
-			g.Expect(check.Joining(node, now)).To(Equal(c.joining), "joining")
-			g.Expect(check.Stopped(node)).To(Equal(c.stopped), "stopped")
-			g.Expect(check.Leaving(node)).To(Equal(c.leaving), "leaving")
-			g.Expect(check.Down(node, now)).To(Equal(c.down), "down")
-			g.Expect(check.Ready(node)).To(Equal(c.ready == corev1.ConditionTrue), "ready")
+			g.Expect(nodestate.IsJoining(node, now)).To(Equal(c.joining), "joining")
+			g.Expect(nodestate.IsStopped(node)).To(Equal(c.stopped), "stopped")
+			g.Expect(nodestate.IsLeaving(node)).To(Equal(c.leaving), "leaving")
+			g.Expect(nodestate.IsDown(node, now)).To(Equal(c.down), "down")
+			g.Expect(nodestate.IsReady(node)).To(Equal(c.ready == corev1.ConditionTrue), "ready")
 		})
 	}
 }

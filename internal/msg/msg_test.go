@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+package msg
 
 import (
 	"strings"
@@ -53,15 +53,4 @@ func TestTruncate(t *testing.T) {
 			g.Expect(utf8.ValidString(got)).To(BeTrue())
 		})
 	}
-}
-
-// However long the names are, the message of a check keeps to its limit.
-func TestCheckMessageIsTruncated(t *testing.T) {
-	c := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: ü}}")
-	name := strings.Repeat("ü", 200)
-	f := c.Evaluate(seeing(c, deployment(name+"1", "", ""), deployment(name+"2", "", "")))
-	g := NewWithT(t)
-	g.Expect(len(f.Message)).To(And(BeNumerically(">", MaxCheckMessage-4), BeNumerically("<=", MaxCheckMessage)))
-	g.Expect(f.Message).To(HaveSuffix("…"))
-	g.Expect(utf8.ValidString(f.Message)).To(BeTrue())
 }

@@ -1,7 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+// Package msg has the forms that messages share: how much they name, how long they are, how things are counted.
+package msg
 
 import (
 	"fmt"
@@ -41,8 +42,8 @@ func Truncate(s string, limit int) string {
 	return s[:cut] + ellipsis
 }
 
-// named is kind, namespace and name of an object in a message.
-func named(kind, namespace, name string) string {
+// Object is kind, namespace and name of an object in a message.
+func Object(kind, namespace, name string) string {
 	if namespace == "" {
 		return kind + " " + name
 	}

@@ -1,17 +1,26 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+// Package facts has what is asked of a cluster and what was answered: values, shared by those who ask and those who judge.
+package facts
 
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/archmap/archmap/api/v1alpha1"
 )
+
+// DefaultInterval is the time between two reads of what is polled.
+const DefaultInterval = 30 * time.Second
+
+// Nodes is the need for all nodes: every check of nodes shares it.
+var Nodes = Need{Kind: corev1.SchemeGroupVersion.WithKind("Node")}
+
+// PodKind is the kind of the pods that explain an unhealthy workload. No check may name it.
+var PodKind = corev1.SchemeGroupVersion.WithKind("Pod")
 
 // Need is one thing that a check must see: objects (Kind is set), an answer of the API server (Path is set)
 // or an access review (Review is set). It is comparable, so that equal needs of many checks are met once.
@@ -120,29 +129,13 @@ type Facts struct {
 	Answers map[Need]Answer
 }
 
-// lastRead is the answer to a need that is read on demand, for whatever revision it was read, and whether it was asked
+// LastRead is the answer to a need that is read on demand, for whatever revision it was read, and whether it was asked
 // for at all.
-func (f Facts) lastRead(need Need) (answer Answer, asked bool) {
+func (f Facts) LastRead(need Need) (answer Answer, asked bool) {
 	for n, answer := range f.Answers {
 		if n.WithoutRefresh() == need {
 			return answer, true
 		}
 	}
 	return Answer{}, false
-}
-
-// unseen is the finding when a need has no answer to judge; ok is false when there is one.
-func (a Answer) unseen(subject string) (f Finding, ok bool) {
-	switch a.State {
-	case Known:
-		return Finding{}, false
-	case NotServed:
-		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
-	case NotPermitted:
-		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
-	case Failed:
-		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
-	default:
-		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true
-	}
 }

@@ -1,0 +1,149 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package nodestate says in which state a node is, and what that means for its pods.
+package nodestate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
+)
+
+const (
+	// JoiningTime is how long a new node may take until it is ready and its pods are.
+	JoiningTime = 10 * time.Minute
+	// startingTime is how long a new node takes until it says anything of itself.
+	startingTime = time.Minute
+	// PodStartTime is how long the pods of a new node get to start, once it is ready, before anybody looks why they
+	// do not.
+	PodStartTime = 2 * time.Minute
+
+	// StoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
+	StoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
+	// neverUpdated is the node controller's word on a node whose kubelet has not said anything yet.
+	neverUpdated = "NodeStatusNeverUpdated"
+)
+
+// IsReady says whether the node is ready.
+func IsReady(node *corev1.Node) bool {
+	ready := Condition(node, string(corev1.NodeReady))
+	return ready != nil && ready.Status == corev1.ConditionTrue
+}
+
+// ReadySince is when a node that is ready became so.
+func ReadySince(node *corev1.Node) time.Time {
+	since := node.CreationTimestamp.Time
+	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.LastTransitionTime.After(since) {
+		since = ready.LastTransitionTime.Time
+	}
+	return since
+}
+
+// IsJoining says whether the node is so new that it need not be ready yet.
+func IsJoining(node *corev1.Node, now time.Time) bool { return JoiningFor(node, now) > 0 }
+
+// JoiningFor is how much longer the node need not be ready; 0 when it does not join. One that has been heard of, and
+// is no more, does not join, however new it is, nor does one that has been ready.
+func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
+	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.Status != corev1.ConditionTrue && ready.Reason != neverUpdated {
+		turned := ready.LastTransitionTime.Sub(node.CreationTimestamp.Time)
+		if ready.Status == corev1.ConditionUnknown || turned > startingTime {
+			return 0
+		}
+	}
+	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
+}
+
+// IsStopped says whether the node's machine was stopped on purpose.
+func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
+
+// leavingTaints are what autoscalers put on a node that they are about to remove.
+var leavingTaints = []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
+
+// IsLeaving says whether the node is being removed on purpose.
+func IsLeaving(node *corev1.Node) bool {
+	return node.DeletionTimestamp != nil || slices.ContainsFunc(leavingTaints, func(key string) bool { return HasTaint(node, key) })
+}
+
+// IsDown says whether the node is not ready and ought to be.
+func IsDown(node *corev1.Node, now time.Time) bool {
+	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
+}
+
+// HasTaint says whether the node has a taint with the key.
+func HasTaint(node *corev1.Node, key string) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })
+}
+
+// State is what keeps pods from running on a node, in words that follow "nodes that".
+type State string
+
+// The states of nodes.
+const (
+	Well        State = ""
+	Gone        State = "no longer exist"
+	Stopped     State = "are stopped"
+	Leaving     State = "are leaving"
+	Unreachable State = "are unreachable"
+	NotReady    State = "are not ready"
+	Cordoned    State = "are cordoned"
+)
+
+// Keeps says whether pods that are on the node already can run.
+func (s State) Keeps() bool { return s == Well || s == Cordoned }
+
+// Of is the state of a node.
+func Of(node *corev1.Node) State {
+	ready := Condition(node, string(corev1.NodeReady))
+	switch {
+	case IsReady(node) && node.Spec.Unschedulable:
+		return Cordoned
+	case IsReady(node):
+		return Well
+	case IsStopped(node):
+		return Stopped
+	case IsLeaving(node):
+		return Leaving
+	case ready != nil && ready.Status == corev1.ConditionUnknown:
+		return Unreachable
+	}
+	return NotReady
+}
+
+// Describe is "are cordoned or are not ready".
+func Describe(states []State) string {
+	var words []string
+	for _, s := range states {
+		words = append(words, string(s))
+	}
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), " or ")
+}
+
+// Named finds a node of an answer, whose objects are sorted.
+func Named(nodes facts.Answer, name string) *corev1.Node {
+	i, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
+		return strings.Compare(o.GetName(), name)
+	})
+	if !found {
+		return nil
+	}
+	node, _ := nodes.Objects[i].(*corev1.Node)
+	return node
+}
+
+// Condition is the node's condition of a type; nil when it has none.
+func Condition(node *corev1.Node, conditionType string) *corev1.NodeCondition {
+	for i := range node.Status.Conditions {
+		if string(node.Status.Conditions[i].Type) == conditionType {
+			return &node.Status.Conditions[i]
+		}
+	}
+	return nil
+}
