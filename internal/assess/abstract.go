@@ -43,8 +43,8 @@ func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 // summary is the whole in one line.
 func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	nodes := msg.Count(r.view.Nodes, "node")
-	if len(r.view.Down) > 0 {
-		nodes += fmt.Sprintf(" (%d down)", len(r.view.Down))
+	if r.view.Down.Count > 0 {
+		nodes += fmt.Sprintf(" (%d down)", r.view.Down.Count)
 	}
 	line := strings.TrimSpace(r.arch.Spec.Platform+" "+s.KubernetesVersion) + ", " + nodes +
 		fmt.Sprintf(": %d of %d components present", *s.Summary.Present, *s.Summary.Total)

@@ -27,8 +27,8 @@ func abstractOf(t testing.TB, spec string, view assess.ClusterView, mappings ...
 
 func TestAbstract(t *testing.T) {
 	broken := aks
-	broken.Nodes, broken.Down = 50, map[string]string{"a": "NodeStatusUnknown", "b": "KubeletNotReady"}
-	broken.Kubelets = map[string][]string{"v1.29.9": {"a"}}
+	broken.Nodes, broken.Down = 50, assess.NodeList{Count: 2, First: []string{"a (NodeStatusUnknown)", "b (KubeletNotReady)"}}
+	broken.Kubelets = map[string]assess.NodeList{"v1.29.9": nodesNamed("a")}
 	broken.Mixed = []v1alpha1.VersionSkew{{Type: v1alpha1.SkewMixedNodeImages, Name: "sys", Message: "node images x (2), y (1)"}}
 	storage := func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 		return inCategory(v1alpha1.CategoryStorage, 0, m)

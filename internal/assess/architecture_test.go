@@ -28,7 +28,7 @@ import (
 
 // aks is a view of a cluster of the platform.
 var aks = assess.ClusterView{Nodes: 3, MatchingNodes: 3, KubernetesVersion: "v1.33.1",
-	Kubelets: map[string][]string{"v1.33.1": {"n1", "n2", "n3"}}}
+	Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2", "n3")}}
 
 func newArchitecture(t testing.TB, spec string) *v1alpha1.ClusterArchitecture {
 	t.Helper()

@@ -21,6 +21,7 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
+	"github.com/archmap/archmap/internal/tally"
 )
 
 const (
@@ -32,11 +33,11 @@ const (
 	maxKubernetesVersion = 63
 )
 
-// versionNeed is the need for the API server's version. Nodes of a newer one may join soon after it was upgraded.
-var versionNeed = facts.Need{Path: "/version", Interval: 30 * time.Second}
+// VersionNeed is the need for the API server's version. Nodes of a newer one may join soon after it was upgraded.
+var VersionNeed = facts.Need{Path: "/version", Interval: 30 * time.Second}
 
 // ClusterNeeds is what a ClusterArchitecture must see of the cluster itself.
-func ClusterNeeds() []facts.Need { return []facts.Need{facts.Nodes, versionNeed} }
+func ClusterNeeds() []facts.Need { return []facts.Need{facts.Nodes, VersionNeed} }
 
 // ClusterView is what a ClusterArchitecture shows of the cluster itself.
 type ClusterView struct {
@@ -50,32 +51,37 @@ type ClusterView struct {
 	NodePools            []v1alpha1.NodePool
 
 	// Down are the nodes that are not ready and ought to be, each with the reason of its condition Ready.
-	Down map[string]string
+	Down NodeList
 	// Cordoned are the nodes on which nothing may be scheduled.
-	Cordoned []string
+	Cordoned NodeList
 	// JoinEnds is when the first of the nodes that join now ought to be ready; zero when none joins.
 	JoinEnds time.Time
-	// Kubelets are the names of the platform's nodes by the version of their kubelet.
-	Kubelets map[string][]string
+	// Kubelets are the platform's nodes by the version of their kubelet.
+	Kubelets map[string]NodeList
 	// Mixed are the node pools with several versions.
 	Mixed []v1alpha1.VersionSkew
 }
 
+// NodeList counts nodes, and has the names of the first of them.
+type NodeList struct {
+	Count int
+	First []string
+}
+
+// String names the first nodes and says how many more there are.
+func (l NodeList) String() string { return msg.ShortenOf(l.First, l.Count, ", ") }
+
 // nodeFault says what is wrong with the nodes; it is empty when nothing is.
 func (v *ClusterView) nodeFault() string {
 	var parts []string
-	say := func(names []string, what string) {
-		if len(names) == 1 {
-			parts = append(parts, fmt.Sprintf("1 of %d nodes is %s: %s", v.Nodes, what, names[0]))
-		} else if len(names) > 1 {
-			parts = append(parts, fmt.Sprintf("%d of %d nodes are %s: %s", len(names), v.Nodes, what, msg.Shorten(names, ", ")))
+	say := func(nodes NodeList, what string) {
+		if nodes.Count == 1 {
+			parts = append(parts, fmt.Sprintf("1 of %d nodes is %s: %s", v.Nodes, what, nodes))
+		} else if nodes.Count > 1 {
+			parts = append(parts, fmt.Sprintf("%d of %d nodes are %s: %s", nodes.Count, v.Nodes, what, nodes))
 		}
 	}
-	var down []string
-	for _, name := range slices.Sorted(maps.Keys(v.Down)) {
-		down = append(down, fmt.Sprintf("%s (%s)", name, v.Down[name]))
-	}
-	say(down, "not ready")
+	say(v.Down, "not ready")
 	say(v.Cordoned, "cordoned")
 	return strings.Join(parts, "; ")
 }
@@ -110,10 +116,111 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 
 // ViewCluster sums up the facts about the cluster; selector picks the nodes of the platform.
 func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, given facts.Facts) ClusterView {
-	nodes, version := given.Answers[facts.Nodes], given.Answers[versionNeed]
+	answer := given.Answers[facts.Nodes]
+	nodes := map[string]*corev1.Node{}
+	for _, o := range answer.Objects {
+		if node, ok := o.(*corev1.Node); ok {
+			nodes[node.Name] = node
+		}
+	}
+	table := tally.NewTable(func(name string) (*corev1.Node, bool) {
+		node, ok := nodes[name]
+		return node, ok
+	})
+	counted := CountCluster(table, spec, selector, given.Now)
+	for _, o := range answer.Objects {
+		table.Update(o.GetName(), given.Now, func(int) {})
+	}
+	return counted.View(answer, given.Answers[VersionNeed])
+}
+
+// ClusterTally counts the nodes of a table for a ClusterArchitecture.
+type ClusterTally struct {
+	*tally.Tally[*corev1.Node, clusterMark]
+
+	table *tally.Table[*corev1.Node]
+	pools bool
+}
+
+// clusterMark is what a node counts as.
+type clusterMark struct {
+	// ours: the node is one of the platform's.
+	ours  bool
+	ready bool
+	state nodeState
+	// reason of the condition Ready of a node that is down.
+	reason string
+	// joinEnds is when a node that joins ought to be ready, in nanoseconds since 1970.
+	joinEnds int64
+
+	pool, mode, os string
+	// kubelet, runtime and image run on the node; they are empty when it is stopped.
+	kubelet, runtime, image string
+}
+
+// nodeState is what a node is to a ClusterArchitecture.
+type nodeState int
+
+const (
+	nodePlain nodeState = iota
+	nodeDown
+	nodeStopped
+	nodeJoining
+	nodeCordoned
+)
+
+// CountCluster has a ClusterArchitecture count the nodes of a table; selector picks the nodes of the platform.
+func CountCluster(
+	table *tally.Table[*corev1.Node], spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, now time.Time,
+) *ClusterTally {
+	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
+		mark = stateMark(node, now)
+		if mark.joinEnds != 0 {
+			until = time.Unix(0, mark.joinEnds).UTC()
+		}
+		if selector.Matches(labels.Set(node.Labels)) {
+			mark.addVersions(spec, node)
+		}
+		return mark, true, until
+	}
+	return &ClusterTally{Tally: tally.Add(table, judge, now), table: table, pools: spec.NodePoolLabel != ""}
+}
+
+func stateMark(node *corev1.Node, now time.Time) clusterMark {
+	mark := clusterMark{ready: nodestate.IsReady(node)}
+	switch {
+	case nodestate.IsDown(node, now):
+		mark.state, mark.reason = nodeDown, readyReason(node)
+	case nodestate.IsStopped(node):
+		mark.state = nodeStopped
+	case nodestate.IsLeaving(node):
+	case !mark.ready:
+		mark.state, mark.joinEnds = nodeJoining, node.CreationTimestamp.Add(nodestate.JoiningTime).UnixNano()
+	case node.Spec.Unschedulable:
+		mark.state = nodeCordoned
+	}
+	return mark
+}
+
+// addVersions notes the pool of a node of the platform and what runs on it.
+func (m *clusterMark) addVersions(spec *v1alpha1.ClusterArchitectureSpec, node *corev1.Node) {
+	m.ours = true
+	if spec.NodePoolLabel != "" {
+		m.pool = cmp.Or(node.Labels[string(spec.NodePoolLabel)], noPool)
+		m.mode, m.os = node.Labels[string(spec.NodeModeLabel)], node.Labels[corev1.LabelOSStable]
+	}
+	if nodestate.IsStopped(node) {
+		return // what it ran says nothing of what runs
+	}
+	info := node.Status.NodeInfo
+	m.kubelet, m.runtime = info.KubeletVersion, info.ContainerRuntimeVersion
+	m.image = cmp.Or(node.Labels[string(spec.NodeImageLabel)], info.OSImage)
+}
+
+// View is the view of the nodes as they are counted. The answers are those to the needs for nodes and for the version.
+func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	view := ClusterView{
 		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,
-		Nodes:             len(nodes.Objects),
 		KubernetesVersion: gitVersion(version.Response.Body),
 	}
 	switch nodes.State {
@@ -122,60 +229,77 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selecto
 	case facts.Failed, facts.NotServed:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
 	}
-	pools := poolCounter{spec: spec, pools: map[string]*pool{}}
-	for _, o := range nodes.Objects {
-		node, ok := o.(*corev1.Node)
-		if !ok {
+	if nodes.State != facts.Known {
+		return view
+	}
+	view.Nodes = t.table.Len()
+	kubelets, cordons := map[string][]clusterMark{}, []clusterMark(nil)
+	pools := poolCounter{pools: map[string]*pool{}}
+	for mark, n := range t.Marks() {
+		switch mark.state {
+		case nodeCordoned:
+			cordons = append(cordons, mark)
+		case nodeJoining:
+			if ends := time.Unix(0, mark.joinEnds).UTC(); view.JoinEnds.IsZero() || ends.Before(view.JoinEnds) {
+				view.JoinEnds = ends
+			}
+		}
+		if !mark.ours {
 			continue
 		}
-		view.addState(node, given.Now)
-		if selector.Matches(labels.Set(node.Labels)) {
-			view.MatchingNodes++
-			view.addKubelet(node)
-			pools.add(node)
+		view.MatchingNodes += n
+		if mark.state != nodeStopped {
+			kubelets[mark.kubelet] = append(kubelets[mark.kubelet], mark)
 		}
+		if t.pools {
+			pools.add(mark, n, t.First(1, mark)[0])
+		}
+	}
+	view.Down, view.Cordoned = t.down(), t.list(cordons)
+	for version, marks := range kubelets {
+		if view.Kubelets == nil {
+			view.Kubelets = map[string]NodeList{}
+		}
+		view.Kubelets[version] = t.list(marks)
 	}
 	view.NodePools, view.Mixed = pools.list()
 	return view
 }
 
-// addState notes a node that is down, cordoned or joining.
-func (v *ClusterView) addState(node *corev1.Node, now time.Time) {
-	switch {
-	case nodestate.IsDown(node, now):
-		if v.Down == nil {
-			v.Down = map[string]string{}
-		}
-		v.Down[node.Name] = readyReason(node)
-	case nodestate.IsStopped(node), nodestate.IsLeaving(node):
-	case !nodestate.IsReady(node): // it joins
-		if ends := node.CreationTimestamp.Add(nodestate.JoiningTime); v.JoinEnds.IsZero() || ends.Before(v.JoinEnds) {
-			v.JoinEnds = ends
-		}
-	case node.Spec.Unschedulable:
-		v.Cordoned = append(v.Cordoned, node.Name)
+// list is the nodes with the marks.
+func (t *ClusterTally) list(marks []clusterMark) NodeList {
+	l := NodeList{First: t.First(msg.MaxNames, marks...)}
+	counts := t.Marks()
+	for _, mark := range marks {
+		l.Count += counts[mark]
 	}
+	return l
+}
+
+// down lists the nodes that are down, each with the reason.
+func (t *ClusterTally) down() NodeList {
+	var l NodeList
+	reasons := map[string]string{}
+	for mark, n := range t.Marks() {
+		if mark.state != nodeDown {
+			continue
+		}
+		l.Count += n
+		for _, name := range t.First(msg.MaxNames, mark) {
+			reasons[name] = mark.reason
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(reasons))[:min(msg.MaxNames, len(reasons))] {
+		l.First = append(l.First, fmt.Sprintf("%s (%s)", name, reasons[name]))
+	}
+	return l
 }
 
 func readyReason(node *corev1.Node) string {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return cmp.Or(c.Reason, "Ready is "+string(c.Status))
-		}
+	if ready := nodestate.Condition(node, string(corev1.NodeReady)); ready != nil {
+		return cmp.Or(ready.Reason, "Ready is "+string(ready.Status))
 	}
 	return "no condition Ready"
-}
-
-// addKubelet notes the version of a kubelet that runs.
-func (v *ClusterView) addKubelet(node *corev1.Node) {
-	if nodestate.IsStopped(node) {
-		return
-	}
-	if v.Kubelets == nil {
-		v.Kubelets = map[string][]string{}
-	}
-	version := node.Status.NodeInfo.KubeletVersion
-	v.Kubelets[version] = append(v.Kubelets[version], node.Name)
 }
 
 func gitVersion(body string) string {
@@ -188,40 +312,46 @@ func gitVersion(body string) string {
 
 // pool counts the nodes of one pool.
 type pool struct {
-	mode, os                   string
+	mode, os                   firstLabel
 	nodes, ready               int32
 	kubelets, runtimes, images map[string]int
 }
 
+// firstLabel is the value of a label on the first node, by name, that has it.
+type firstLabel struct {
+	value, node string
+}
+
+func (l *firstLabel) add(value, node string) {
+	if value != "" && (l.value == "" || node < l.node) {
+		l.value, l.node = value, node
+	}
+}
+
 type poolCounter struct {
-	spec  *v1alpha1.ClusterArchitectureSpec
 	pools map[string]*pool
 }
 
-func (c *poolCounter) add(node *corev1.Node) {
-	if c.spec.NodePoolLabel == "" {
-		return
-	}
-	name := cmp.Or(node.Labels[string(c.spec.NodePoolLabel)], noPool)
-	p := c.pools[name]
+// add counts n nodes with the mark, of which first is the first.
+func (c *poolCounter) add(mark clusterMark, n int, first string) {
+	p := c.pools[mark.pool]
 	if p == nil {
 		p = &pool{kubelets: map[string]int{}, runtimes: map[string]int{}, images: map[string]int{}}
-		c.pools[name] = p
+		c.pools[mark.pool] = p
 	}
-	p.mode = cmp.Or(p.mode, node.Labels[string(c.spec.NodeModeLabel)])
-	p.os = cmp.Or(p.os, node.Labels[corev1.LabelOSStable])
-	p.nodes++
-	if nodestate.IsReady(node) {
-		p.ready++
+	p.mode.add(mark.mode, first)
+	p.os.add(mark.os, first)
+	p.nodes += int32(n)
+	if mark.ready {
+		p.ready += int32(n)
 	}
-	if nodestate.IsStopped(node) {
-		return // what it ran says nothing of what runs
+	if mark.state == nodeStopped {
+		return
 	}
-	info := node.Status.NodeInfo
-	p.kubelets[info.KubeletVersion]++
-	p.runtimes[info.ContainerRuntimeVersion]++
-	if image := cmp.Or(node.Labels[string(c.spec.NodeImageLabel)], info.OSImage); image != "" {
-		p.images[image]++
+	p.kubelets[mark.kubelet] += n
+	p.runtimes[mark.runtime] += n
+	if mark.image != "" {
+		p.images[mark.image] += n
 	}
 }
 
@@ -232,7 +362,7 @@ func (c *poolCounter) list() (pools []v1alpha1.NodePool, mixed []v1alpha1.Versio
 	}
 	for name, p := range c.pools {
 		pools = append(pools, v1alpha1.NodePool{
-			Name: name, Mode: p.mode, OS: p.os, Nodes: new(p.nodes), Ready: new(p.ready),
+			Name: name, Mode: p.mode.value, OS: p.os.value, Nodes: new(p.nodes), Ready: new(p.ready),
 			KubeletVersions: format(p.kubelets), ContainerRuntimes: format(p.runtimes), NodeImages: format(p.images),
 		})
 	}

@@ -119,7 +119,7 @@ func TestNodePools(t *testing.T) {
 
 func TestClusterView(t *testing.T) {
 	nodes := []object{member("n1", "a", "user"), member("n2", "a", "user"), unlabelled(member("n3", "a", "user"), "aks")}
-	two := map[string][]string{"v1.33.1": {"n1", "n2"}}
+	two := map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2")}
 	version := func(body string) cluster { return answering("/version", body, nodes...) }
 	for _, c := range []struct {
 		name, spec string
@@ -128,9 +128,9 @@ func TestClusterView(t *testing.T) {
 	}{
 		{"nodes and version", "", version(`{"major": "1", "gitVersion": "v1.33.1"}`),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1", Kubelets: two}},
-		{"no proof of the platform is asked for", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3, Kubelets: map[string][]string{"v1.33.1": {"n1", "n2", "n3"}}}},
+		{"no proof of the platform is asked for", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2", "n3")}}},
 		{"a selector with expressions", "nodeSelector: {matchLabels: null, matchExpressions: [{key: aks, operator: DoesNotExist}]}", version(""),
-			assess.ClusterView{Nodes: 3, MatchingNodes: 1, Kubelets: map[string][]string{"v1.33.1": {"n3"}}}},
+			assess.ClusterView{Nodes: 3, MatchingNodes: 1, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n3")}}},
 		{"the version is no JSON", "", version("Forbidden"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
 		{"the version is longer than the status has room for", "", version(`{"gitVersion": "v1.33.1-` + strings.Repeat("x", 100) + `"}`),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1-" + strings.Repeat("x", 52) + "…", Kubelets: two}},
@@ -164,10 +164,10 @@ func TestNodeStates(t *testing.T) {
 		aged(unready(member("young", "a", "user"), corev1.ConditionFalse), 4*time.Minute),
 		aged(unready(member("younger", "a", "user"), corev1.ConditionFalse), time.Minute),
 		aged(member("ready already", "a", "user"), 9*time.Minute)))
-	g.Expect(seen.Down).To(Equal(map[string]string{"down": "Ready is False", "silent": "no condition Ready"}), "of whatever platform")
-	g.Expect(seen.Cordoned).To(Equal([]string{"cordoned"}))
+	g.Expect(seen.Down).To(Equal(nodesNamed("down (Ready is False)", "silent (no condition Ready)")), "of whatever platform")
+	g.Expect(seen.Cordoned).To(Equal(nodesNamed("cordoned")))
 	g.Expect(seen.JoinEnds).To(Equal(start.Add(6 * time.Minute)))
-	g.Expect(seen.Kubelets["v1.33.1"]).NotTo(ContainElement("stopped"), "its kubelet does not run")
+	g.Expect(seen.Kubelets["v1.33.1"].Count).To(Equal(6), "its kubelet does not run")
 
 	a := newArchitecture(t, poolLabels)
 	_, wait := assess.Architecture(a, list(well(t, "a")), seen, start.Add(4*time.Minute))

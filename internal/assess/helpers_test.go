@@ -28,6 +28,7 @@ import (
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // start is when the first visit of every case takes place.
@@ -227,15 +228,24 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 	}
 	given := c.facts(check.Needs(compiled), now)
 	for {
-		findings, _ := check.EvaluateAll(compiled, given)
+		var findings []check.Finding
 		shown := len(given.Answers)
-		for _, need := range check.Wants(findings) {
-			given.Answers[need] = c.answer(need, now)
+		for _, compiled := range compiled {
+			evaluation := compiled.Evaluate(given)
+			findings = append(findings, check.Finding{Check: compiled, Result: evaluation.Result})
+			for _, need := range evaluation.Further {
+				given.Answers[need] = c.answer(need, now)
+			}
 		}
 		if len(given.Answers) == shown {
 			return findings
 		}
 	}
+}
+
+// nodesNamed are all of these nodes.
+func nodesNamed(names ...string) assess.NodeList {
+	return assess.NodeList{Count: len(names), First: names[:min(len(names), msg.MaxNames)]}
 }
 
 // visit is one look at a mapping.

@@ -76,11 +76,11 @@ func (r *rollup) kubeletSkews(s *skews, server *version.Version, limit minorVers
 		v := check.ParseVersion(text)
 		n, ok := behind(v, server)
 		if !ok {
-			s.undecided = append(s.undecided, fmt.Sprintf("kubelet %q of %s", text, msg.Shorten(nodes, ", ")))
+			s.undecided = append(s.undecided, fmt.Sprintf("kubelet %q of %s", text, nodes))
 			continue
 		}
 		versions = append(versions, v)
-		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", msg.Count(len(nodes), "node"), msg.Shorten(nodes, ", ")), n, limit, r.view.KubernetesVersion)
+		s.compare(kubelet, text, fmt.Sprintf("; %s: %s", msg.Count(nodes.Count, "node"), nodes), n, limit, r.view.KubernetesVersion)
 	}
 	if len(versions) > 0 {
 		s.compared = append(s.compared, "kubelets")

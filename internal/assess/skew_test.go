@@ -19,9 +19,11 @@ func TestSkews(t *testing.T) { runArchitectures(t, skewCases(t)) }
 // withKubelets is a view of a cluster with an API server of this version, and a node for each kubelet.
 func withKubelets(server string, kubelets ...string) *assess.ClusterView {
 	v := aks
-	v.KubernetesVersion, v.Kubelets = server, map[string][]string{}
+	v.KubernetesVersion, v.Kubelets = server, map[string]assess.NodeList{}
+	nodes := map[string][]string{}
 	for i, k := range kubelets {
-		v.Kubelets[k] = append(v.Kubelets[k], fmt.Sprintf("n%d", i))
+		nodes[k] = append(nodes[k], fmt.Sprintf("n%d", i))
+		v.Kubelets[k] = nodesNamed(nodes[k]...)
 	}
 	return &v
 }
@@ -151,7 +153,7 @@ func TestMixedPools(t *testing.T) {
 		{Type: v1alpha1.SkewMixedKubelets, Name: "a", Message: "kubelets v1.32.3 (2), v1.33.1 (1)"},
 		{Type: v1alpha1.SkewMixedNodeImages, Name: "a", Message: "node images Ubuntu-202601 (2), Ubuntu-202603 (1)"},
 		{Type: v1alpha1.SkewMixedNodeImages, Name: "b", Message: "node images Ubuntu-202601 (1), Ubuntu-202603 (1)"}}))
-	g.Expect(seen.Kubelets).To(Equal(map[string][]string{"v1.32.3": {"n1", "n3", "n8"}, "v1.33.1": {"n2", "n4", "n5", "n6", "n7"}}))
+	g.Expect(seen.Kubelets).To(Equal(map[string]assess.NodeList{"v1.32.3": nodesNamed("n1", "n3", "n8"), "v1.33.1": nodesNamed("n2", "n4", "n5", "n6", "n7")}))
 }
 
 // TestSkewMessagesFit holds skews to what the API takes.
@@ -159,7 +161,7 @@ func TestSkewMessagesFit(t *testing.T) {
 	g := NewWithT(t)
 	v := withKubelets("v1.33.1")
 	for i := range 70 {
-		v.Kubelets[fmt.Sprintf("v1.20.%d", i)] = []string{fmt.Sprintf("%0253d", i), fmt.Sprintf("%0253d", i), fmt.Sprintf("%0253d", i)}
+		v.Kubelets[fmt.Sprintf("v1.20.%d", i)] = nodesNamed(fmt.Sprintf("%0253d", i), fmt.Sprintf("%0253d", i), fmt.Sprintf("%0253d", i))
 	}
 	a := newArchitecture(t, "")
 	a.Status, _ = assess.Architecture(a, list(well(t, "a")), *v, start)

@@ -15,18 +15,20 @@ import (
 
 // outcomes are all that a check may say.
 var outcomes = []check.Finding{
-	{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotFound},
-	{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotPermitted},
-	{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonObservationFailed},
-	{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy},
-	{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonProgressing},
-	{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictFalse, Reason: v1alpha1.ReasonWorkloadUnavailable},
-	{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictUnknown, Reason: v1alpha1.ReasonExpressionError},
-	{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonIdle},
+	outcome(check.Result{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotFound}),
+	outcome(check.Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotPermitted}),
+	outcome(check.Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonObservationFailed}),
+	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy}),
+	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonProgressing}),
+	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictFalse, Reason: v1alpha1.ReasonWorkloadUnavailable}),
+	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictUnknown, Reason: v1alpha1.ReasonExpressionError}),
+	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonIdle}),
 }
 
 // pending is what a check says before anything was read.
-var pending = check.Finding{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotYetObserved}
+var pending = outcome(check.Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotYetObserved})
+
+func outcome(r check.Result) check.Finding { return check.Finding{Result: r} }
 
 // shapes are what the two checks of a variant may expect.
 var shapes = [][2]v1alpha1.Expectation{

@@ -11,12 +11,12 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 )
 
-func accessReviewNeeds(c *Check) []facts.Need {
+func accessReviewNeeds(c *Evaluator) []facts.Need {
 	r := c.Spec.AccessReview
 	return []facts.Need{{Review: facts.Review{Verb: r.Verb, Group: r.Group, Resource: r.Resource}, Interval: c.interval()}}
 }
 
-func accessReviewSubject(c *Check) string {
+func accessReviewSubject(c *Evaluator) string {
 	r := c.Spec.AccessReview
 	resource := r.Resource
 	if r.Group != "" {
@@ -25,7 +25,11 @@ func accessReviewSubject(c *Check) string {
 	return fmt.Sprintf("refusal to %s %s", r.Verb, resource)
 }
 
-func evaluateAccessReview(c *Check, given facts.Facts) Finding {
+func evaluateAccessReview(c *Evaluator, given facts.Facts) Evaluation {
+	return Evaluation{Result: accessReviewResult(c, given)}
+}
+
+func accessReviewResult(c *Evaluator, given facts.Facts) Result {
 	answer := given.Answers[accessReviewNeeds(c)[0]]
 	subject := accessReviewSubject(c)
 	if f, ok := unseen(answer, subject); ok {
@@ -37,7 +41,7 @@ func evaluateAccessReview(c *Check, given facts.Facts) Finding {
 	reason := strings.ToLower(answer.Reason)
 	for _, text := range c.Spec.AccessReview.ReasonContains {
 		if strings.Contains(reason, strings.ToLower(text)) {
-			return Finding{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictNotAssessed,
+			return Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictNotAssessed,
 				Reason: v1alpha1.ReasonReasonMatches, Message: fmt.Sprintf("the %s says %q", subject, text)}
 		}
 	}

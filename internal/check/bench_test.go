@@ -69,7 +69,7 @@ func BenchmarkExplain5000(b *testing.B) {
 	c, workload := cns(5000, 4500, "")
 	given := seeing(c, workload)
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: nodes}
-	for _, need := range c.Evaluate(given).Wants {
+	for _, need := range c.Evaluate(given).Further {
 		if need.Kind == facts.PodKind {
 			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}
 		}
@@ -94,7 +94,7 @@ func BenchmarkObjects5000(b *testing.B) {
 	}
 	given := seeing(c, configs...)
 	for b.Loop() {
-		if f := c.Evaluate(given); f.Healthy != v1alpha1.VerdictTrue || f.recheckAfter != 0 {
+		if f := c.Evaluate(given); f.Healthy != v1alpha1.VerdictTrue || f.RecheckAfter != 0 {
 			b.Fatal(told(f))
 		}
 	}

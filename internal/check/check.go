@@ -7,6 +7,7 @@
 package check
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,17 +19,17 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// evaluator is a check type: what it needs to see and how it judges that.
-type evaluator struct {
-	needs    func(*Check) []facts.Need
-	evaluate func(*Check, facts.Facts) Finding
+// kind is a check type: what it needs to see and how it judges that.
+type kind struct {
+	needs    func(*Evaluator) []facts.Need
+	evaluate func(*Evaluator, facts.Facts) Evaluation
 	// expressions lists the CEL expressions of a check, if its type has any.
 	expressions func(*v1alpha1.Check) []expression
 	// subject names what the check looks at, in a few words for a message.
-	subject func(*Check) string
+	subject func(*Evaluator) string
 }
 
-var evaluators = map[v1alpha1.CheckType]evaluator{
+var kinds = map[v1alpha1.CheckType]kind{
 	v1alpha1.CheckWorkload:     {needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject},
 	v1alpha1.CheckNodes:        {needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject},
 	v1alpha1.CheckLease:        {needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject},
@@ -37,16 +38,26 @@ var evaluators = map[v1alpha1.CheckType]evaluator{
 	v1alpha1.CheckAccessReview: {needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject},
 }
 
-// Check is a check of a mapping, made ready to run: its selector parsed, its expressions compiled.
+// Check is a check of a mapping: what is evaluated, and what it means to the mapping.
 type Check struct {
 	// Spec is the check as its author wrote it.
 	Spec v1alpha1.Check
 	// Variant is the variant that the check belongs to; empty for a shared check.
 	Variant string
 
-	evaluator evaluator
-	selector  labels.Selector
-	programs  map[string]*program
+	*Evaluator
+}
+
+// Evaluator is what a check evaluates, whoever asks: its selector parsed, its expressions compiled. It is not changed
+// once it is made, and safe for concurrent use.
+type Evaluator struct {
+	// Spec is the check without what its mapping makes of the result: name, expectation, evidence, method.
+	Spec v1alpha1.Check
+
+	key      string
+	kind     kind
+	selector labels.Selector
+	programs map[string]*program
 }
 
 // Compile makes the checks of a mapping ready to run: the shared ones first, then those of each variant, in
@@ -74,21 +85,33 @@ func Compile(spec *v1alpha1.ComponentMappingSpec) ([]*Check, error) {
 // New makes one check ready to run; variant is empty for a shared check.
 func New(variant string, spec v1alpha1.Check) (*Check, error) {
 	c := &Check{Spec: spec, Variant: variant}
-	var known bool
-	if c.evaluator, known = evaluators[spec.Type]; !known {
-		return nil, fmt.Errorf("check %s: unknown type %q", c.Name(), spec.Type)
-	}
-	var err error
-	if c.selector, err = parseSelector(&spec); err != nil {
-		return nil, fmt.Errorf("check %s: selector: %w", c.Name(), err)
-	}
-	if c.evaluator.expressions == nil {
-		return c, nil
-	}
-	if c.programs, err = compileAll(c.evaluator.expressions(&spec)); err != nil {
+	evaluator, err := newEvaluator(spec)
+	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", c.Name(), err)
 	}
+	c.Evaluator = evaluator
 	return c, nil
+}
+
+func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
+	spec.Name, spec.Expect, spec.Evidence, spec.Method = "", "", "", ""
+	e := &Evaluator{Spec: spec}
+	var known bool
+	if e.kind, known = kinds[spec.Type]; !known {
+		return nil, fmt.Errorf("unknown type %q", spec.Type)
+	}
+	key, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	e.key = string(key)
+	if e.selector, err = parseSelector(&spec); err != nil {
+		return nil, fmt.Errorf("selector: %w", err)
+	}
+	if e.kind.expressions != nil {
+		e.programs, err = compileAll(e.kind.expressions(&spec))
+	}
+	return e, err
 }
 
 // Name is the check's name in status.checks: check, or variant/check.
@@ -99,31 +122,27 @@ func (c *Check) Name() string {
 	return c.Variant + "/" + c.Spec.Name
 }
 
-// Subject names what the check looks at: "Lease kube-system/kube-scheduler".
-func (c *Check) Subject() string { return c.evaluator.subject(c) }
+// Key identifies what is evaluated: evaluators with the same key come to the same result.
+func (e *Evaluator) Key() string { return e.key }
 
-// Needs lists what the check must see.
-func (c *Check) Needs() []facts.Need { return c.evaluator.needs(c) }
+// Subject names what is looked at: "Lease kube-system/kube-scheduler".
+func (e *Evaluator) Subject() string { return e.kind.subject(e) }
+
+// Needs lists what must be seen in any case.
+func (e *Evaluator) Needs() []facts.Need { return e.kind.needs(e) }
 
 // Evaluate judges what was seen.
-func (c *Check) Evaluate(given facts.Facts) Finding {
-	f := c.evaluator.evaluate(c, given)
-	f.Check = c
-	f.Message = msg.Truncate(f.Message, msg.MaxCheckMessage)
-	return f
+func (e *Evaluator) Evaluate(given facts.Facts) Evaluation {
+	evaluation := e.kind.evaluate(e, given)
+	evaluation.Message = msg.Truncate(evaluation.Message, msg.MaxCheckMessage)
+	return evaluation
 }
 
-// EvaluateAll judges all checks, in their order. The duration says when a verdict may turn although nothing
-// that is observed changes; 0 is never.
-func EvaluateAll(checks []*Check, given facts.Facts) ([]Finding, time.Duration) {
-	findings := make([]Finding, len(checks))
-	var recheck time.Duration
-	for i, c := range checks {
-		findings[i] = c.Evaluate(given)
-		recheck = Earliest(recheck, findings[i].recheckAfter)
-		findings[i].recheckAfter = 0 // it moves all the time; equal findings must compare equal
-	}
-	return findings, recheck
+// Unseen is the result when nothing was seen yet, or cannot be; ok is false for an answer that can be judged.
+func (e *Evaluator) Unseen(answer facts.Answer) (r Result, ok bool) {
+	r, ok = unseen(answer, e.Subject())
+	r.Message = msg.Truncate(r.Message, msg.MaxCheckMessage)
+	return r, ok
 }
 
 // Needs lists what the checks must see.
@@ -131,15 +150,6 @@ func Needs(checks []*Check) []facts.Need {
 	var needs []facts.Need
 	for _, c := range checks {
 		needs = append(needs, c.Needs()...)
-	}
-	return needs
-}
-
-// Wants lists what would explain the findings.
-func Wants(findings []Finding) []facts.Need {
-	var needs []facts.Need
-	for i := range findings {
-		needs = append(needs, findings[i].Wants...)
 	}
 	return needs
 }
@@ -180,9 +190,9 @@ func (c *Check) Method() v1alpha1.ImplementationMethod {
 }
 
 // interval is spec.intervalSeconds with its default.
-func (c *Check) interval() time.Duration {
-	if c.Spec.IntervalSeconds == 0 {
+func (e *Evaluator) interval() time.Duration {
+	if e.Spec.IntervalSeconds == 0 {
 		return facts.DefaultInterval
 	}
-	return time.Duration(c.Spec.IntervalSeconds) * time.Second
+	return time.Duration(e.Spec.IntervalSeconds) * time.Second
 }

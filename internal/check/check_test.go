@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	. "github.com/onsi/gomega"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
@@ -181,38 +180,32 @@ func TestExpectations(t *testing.T) {
 				"absent":    {seeing(c), test.absent},
 				"forbidden": {answered(c, facts.Answer{State: facts.NotPermitted}), test.forbidden},
 			} {
-				f := c.Evaluate(seen.given)
+				f := Finding{Check: c, Result: c.Evaluate(seen.given).Result}
 				g.Expect(meaning{f.AsExpected(), f.Evident(), f.Votes()}).To(Equal(seen.want), what)
 			}
 		})
 	}
 }
 
-// Findings come in the order of the checks, each knows its check, and the first wait counts.
-func TestEvaluateAll(t *testing.T) {
-	first := newCheck("{type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: 'True', maxHeartbeatAgeSeconds: 60}]}}}")
-	second := newCheck("{type: Object, object: {apiVersion: v1, kind: Service, present: now > timestamp('2030-01-01T00:00:00Z')}}")
-	third := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
-	checks := []*Check{first, second, third}
-	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{}}
-	for c, o := range map[*Check]client.Object{
-		first: nodeWith("n", ready()), second: object("{metadata: {name: s}}"), third: deployment("a", "", ""),
-	} {
-		given.Answers[c.Needs()[0]] = facts.Answer{State: facts.Known, Objects: []client.Object{o}}
-	}
-
-	findings, wait := EvaluateAll(checks, given)
+// Checks that ask the same are one, whatever their mappings make of the result.
+func TestEvaluatorsAreKnownByWhatTheyAsk(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(wait).To(Equal(timedRecheck))
-	g.Expect(findings).To(HaveLen(3))
-	for i, c := range checks {
-		g.Expect(findings[i].Check).To(BeIdenticalTo(c))
+	const aks = "nodes: {selector: {matchExpressions: [{key: kubernetes.azure.com/cluster, operator: Exists}]}}"
+	key := func(spec string) string { return newCheck(spec).Key() }
+	same := key("{type: Nodes, " + aks + "}")
+	g.Expect(key("{type: Nodes, expect: Precondition, evidence: Indirect, method: None, " + aks + "}")).To(Equal(same))
+	renamed, err := New("variant", decode[v1alpha1.Check]("{name: other, type: Nodes, "+aks+"}"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(renamed.Key()).To(Equal(same))
+	g.Expect(renamed.Name()).To(Equal("variant/other"))
+	for _, other := range []string{
+		"{type: Nodes, nodes: {}}", "{type: Nodes, nodes: {minHealthyPercent: 90}}",
+		"{type: Endpoint, endpoint: {path: /readyz}}", "{type: Endpoint, intervalSeconds: 60, endpoint: {path: /readyz}}",
+	} {
+		g.Expect(key(other)).NotTo(Equal(same), other)
+		g.Expect(key(other)).To(Equal(key(other)), other)
 	}
-	again, _ := EvaluateAll(checks, given)
-	g.Expect(again).To(Equal(findings), "equal facts, equal findings")
-
-	_, wait = EvaluateAll(checks[2:], given)
-	g.Expect(wait).To(BeZero(), "time turns nothing of a workload")
+	g.Expect(key("{type: Endpoint, endpoint: {path: /readyz}}")).NotTo(Equal(key("{type: Endpoint, intervalSeconds: 60, endpoint: {path: /readyz}}")))
 }
 
 // However long the names are, the message of a check keeps to its limit.

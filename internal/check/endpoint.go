@@ -14,11 +14,11 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-func endpointNeeds(c *Check) []facts.Need {
+func endpointNeeds(c *Evaluator) []facts.Need {
 	return []facts.Need{{Path: c.Spec.Endpoint.Path, Interval: c.interval()}}
 }
 
-func endpointSubject(c *Check) string { return "GET " + c.Spec.Endpoint.Path }
+func endpointSubject(c *Evaluator) string { return "GET " + c.Spec.Endpoint.Path }
 
 func endpointExpressions(spec *v1alpha1.Check) []expression {
 	e := spec.Endpoint
@@ -29,7 +29,11 @@ func endpointExpressions(spec *v1alpha1.Check) []expression {
 	}
 }
 
-func evaluateEndpoint(c *Check, given facts.Facts) Finding {
+func evaluateEndpoint(c *Evaluator, given facts.Facts) Evaluation {
+	return Evaluation{Result: endpointResult(c, given)}
+}
+
+func endpointResult(c *Evaluator, given facts.Facts) Result {
 	answer := given.Answers[endpointNeeds(c)[0]]
 	subject := endpointSubject(c)
 	if f, ok := unseen(answer, subject); ok {
@@ -58,9 +62,9 @@ func evaluateEndpoint(c *Check, given facts.Facts) Finding {
 	return f
 }
 
-func judgeEndpoint(c *Check, response facts.Response, vars map[string]any) Finding {
+func judgeEndpoint(c *Evaluator, response facts.Response, vars map[string]any) Result {
 	subject := endpointSubject(c)
-	f := Finding{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
+	f := Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
 		Message: fmt.Sprintf("%s answers %d", subject, response.Status)}
 	if p := c.programs["endpoint.healthy"]; p != nil {
 		healthy, err := p.evalBool(vars)

@@ -27,12 +27,12 @@ type scene struct {
 }
 
 // explained evaluates a check as an observer does: what it wants is shown to it, until it wants no more.
-func explained(c *Check, workload client.Object, s scene) Finding {
+func explained(c *Check, workload client.Object, s scene) Evaluation {
 	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
 	for {
 		f := c.Evaluate(given)
 		more := false
-		for _, need := range f.Wants {
+		for _, need := range f.Further {
 			if _, shown := given.Answers[need]; shown {
 				continue
 			}
@@ -303,7 +303,7 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 	})
 }
 
-func expectWhy(t *testing.T, f Finding, want string) {
+func expectWhy(t *testing.T, f Evaluation, want string) {
 	t.Helper()
 	NewWithT(t).Expect(f.Reason + ": " + f.Message).To(Equal(want))
 }
@@ -387,11 +387,11 @@ func TestExplainNotYet(t *testing.T) {
 	f := c.Evaluate(given)
 	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	g.Expect(f.Explaining).To(BeTrue())
-	g.Expect(f.Wants).To(HaveLen(2))
-	g.Expect(f.Wants[0]).To(Equal(facts.Nodes))
-	g.Expect(f.Wants[1].WithoutRefresh()).To(Equal(facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
+	g.Expect(f.Further).To(HaveLen(2))
+	g.Expect(f.Further[0]).To(Equal(facts.Nodes))
+	g.Expect(f.Further[1].WithoutRefresh()).To(Equal(facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
 
-	given.Answers[f.Wants[1]] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
+	given.Answers[f.Further[1]] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
 	expectWhy(t, c.Evaluate(given), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: pools()}
 	g.Expect(c.Evaluate(given).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
@@ -403,12 +403,12 @@ func TestHealthyWorkloadWantsNothing(t *testing.T) {
 	f := c.Evaluate(seeing(c, workload))
 	g := NewWithT(t)
 	g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictTrue))
-	g.Expect(f.Wants).To(BeEmpty())
+	g.Expect(f.Further).To(BeEmpty())
 }
 
 // podsWanted is how the pods are wanted in the end.
-func podsWanted(f Finding) facts.Refresh {
-	for _, need := range f.Wants {
+func podsWanted(f Evaluation) facts.Refresh {
+	for _, need := range f.Further {
 		if need.Kind == facts.PodKind {
 			return need.Refresh
 		}

@@ -18,10 +18,8 @@ import (
 // MaxObjects is how many objects a finding names.
 const MaxObjects = 8
 
-// Finding is the verdict of one check.
-type Finding struct {
-	Check *Check
-
+// Result is what an evaluator comes to.
+type Result struct {
 	Present v1alpha1.Verdict
 	Healthy v1alpha1.Verdict
 	Reason  string
@@ -44,16 +42,27 @@ type Finding struct {
 
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
-
-	// Wants is what would explain the finding; seeing it too makes the message say why.
-	Wants []facts.Need
-
-	// recheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
-	recheckAfter time.Duration
 }
 
-// Pending says that nothing may be concluded from the finding yet.
-func (f *Finding) Pending() bool { return f.Reason == v1alpha1.ReasonNotYetObserved }
+// Finding is the result of one check of a mapping.
+type Finding struct {
+	Check *Check
+	Result
+}
+
+// Evaluation is a result, and what may change it.
+type Evaluation struct {
+	Result
+
+	// Further is what would explain the result; seeing it too makes the message say why.
+	Further []facts.Need
+
+	// RecheckAfter is when the result may be another although nothing that is observed changes; 0 is never.
+	RecheckAfter time.Duration
+}
+
+// Pending says that nothing may be concluded from the result yet.
+func (r *Result) Pending() bool { return r.Reason == v1alpha1.ReasonNotYetObserved }
 
 // AsExpected says whether the finding is what the check's author expects: True, False or Unknown.
 func (f *Finding) AsExpected() v1alpha1.Verdict {
@@ -89,12 +98,12 @@ func negate(v v1alpha1.Verdict) v1alpha1.Verdict {
 	return v
 }
 
-func unknown(reason, message string) Finding {
-	return Finding{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
+func unknown(reason, message string) Result {
+	return Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
 }
 
-func absent(reason, message string) Finding {
-	return Finding{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
+func absent(reason, message string) Result {
+	return Result{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
 }
 
 // judged is one object of a finding with its own verdict.
@@ -160,10 +169,10 @@ func worstFirst(js []judged) {
 
 // found sums up the objects that a check found: the worst verdict, what the first three of that verdict
 // show, and the objects themselves. Of the healthy ones only those like the first are told.
-func found(js []judged) Finding {
+func found(js []judged) Result {
 	worstFirst(js)
 	worst := js[0]
-	f := Finding{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: len(js)}
+	f := Result{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: len(js)}
 	var details []string
 	for _, j := range js {
 		if j.healthy == worst.healthy && (j.reason == worst.reason || j.healthy == v1alpha1.VerdictFalse) {
@@ -178,11 +187,11 @@ func found(js []judged) Finding {
 	return f
 }
 
-// unseen is the finding when a need has no answer to judge; ok is false when there is one.
-func unseen(a facts.Answer, subject string) (f Finding, ok bool) {
+// unseen is the result when a need has no answer to judge; ok is false when there is one.
+func unseen(a facts.Answer, subject string) (r Result, ok bool) {
 	switch a.State {
 	case facts.Known:
-		return Finding{}, false
+		return Result{}, false
 	case facts.NotServed:
 		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
 	case facts.NotPermitted:

@@ -123,12 +123,12 @@ func seeing(c *Check, objects ...client.Object) facts.Facts {
 }
 
 // told is a finding in a line: present/healthy reason: message.
-func told(f Finding) string {
+func told(f Evaluation) string {
 	return fmt.Sprintf("%s/%s %s: %s", f.Present, f.Healthy, f.Reason, f.Message)
 }
 
 // objectNames are the names of the objects behind a finding.
-func objectNames(f Finding) []string {
+func objectNames(f Evaluation) []string {
 	var names []string
 	for _, o := range f.Objects {
 		names = append(names, o.Name)

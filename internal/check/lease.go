@@ -19,7 +19,7 @@ import (
 const minLeaseAge = 60 * time.Second
 
 // leaseNeeds asks for all leases of the namespace: one list serves every check there.
-func leaseNeeds(c *Check) []facts.Need {
+func leaseNeeds(c *Evaluator) []facts.Need {
 	return []facts.Need{{
 		Kind:      coordinationv1.SchemeGroupVersion.WithKind("Lease"),
 		Namespace: string(c.Spec.Lease.Namespace),
@@ -27,7 +27,7 @@ func leaseNeeds(c *Check) []facts.Need {
 	}}
 }
 
-func leaseSubject(c *Check) string {
+func leaseSubject(c *Evaluator) string {
 	l := c.Spec.Lease
 	if l.Name != "" {
 		return msg.Object("Lease", string(l.Namespace), string(l.Name))
@@ -35,7 +35,11 @@ func leaseSubject(c *Check) string {
 	return fmt.Sprintf("Lease in %s with labels %s", l.Namespace, c.selector)
 }
 
-func evaluateLease(c *Check, given facts.Facts) Finding {
+func evaluateLease(c *Evaluator, given facts.Facts) Evaluation {
+	return Evaluation{Result: leaseResult(c, given)}
+}
+
+func leaseResult(c *Evaluator, given facts.Facts) Result {
 	answer := given.Answers[leaseNeeds(c)[0]]
 	if f, ok := unseen(answer, leaseSubject(c)); ok {
 		return f
@@ -54,7 +58,7 @@ func evaluateLease(c *Check, given facts.Facts) Finding {
 }
 
 // sumUpLeases lets the best lease decide: leases of dead instances linger, one that is fresh is enough.
-func sumUpLeases(js []judged) Finding {
+func sumUpLeases(js []judged) Result {
 	worstFirst(js)
 	best := js[len(js)-1]
 	f := found(js)

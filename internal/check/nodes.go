@@ -16,11 +16,12 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
+	"github.com/archmap/archmap/internal/tally"
 )
 
-func nodesNeeds(*Check) []facts.Need { return []facts.Need{facts.Nodes} }
+func nodesNeeds(*Evaluator) []facts.Need { return []facts.Need{facts.Nodes} }
 
-func nodesSubject(c *Check) string {
+func nodesSubject(c *Evaluator) string {
 	n, parts := c.Spec.Nodes, []string{}
 	if !c.selector.Empty() {
 		parts = append(parts, "labels "+c.selector.String())
@@ -68,118 +69,182 @@ func describeCondition(m v1alpha1.NodeConditionMatch) string {
 	return text
 }
 
-func evaluateNodes(c *Check, given facts.Facts) Finding {
+func evaluateNodes(c *Evaluator, given facts.Facts) Evaluation {
 	answer := given.Answers[facts.Nodes]
-	if f, ok := unseen(answer, nodesSubject(c)); ok {
-		return f
+	if r, ok := unseen(answer, nodesSubject(c)); ok {
+		return Evaluation{Result: r}
 	}
-	spec := c.Spec.Nodes
-	h := heartbeats{now: given.Now}
-	js := make([]judged, 0, len(answer.Objects))
-	versions := map[string]int{}
+	nodes := map[string]*corev1.Node{}
 	for _, o := range answer.Objects {
-		node, ok := o.(*corev1.Node)
-		if !ok || !c.selectsNode(node, &h) || h.firstUnmet(spec.Present, node) != "" {
-			continue
+		if node, ok := o.(*corev1.Node); ok {
+			nodes[node.Name] = node
 		}
-		js = append(js, h.judge(spec.Healthy, node))
-		versions[nodeVersion(node, spec.Version)]++
 	}
-	f := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", len(answer.Objects), nodesSubject(c)))
-	if len(js) > 0 {
-		f = sumUpNodes(spec, js)
-		f.Versions = CountVersions(versions)
+	table := tally.NewTable(func(name string) (*corev1.Node, bool) {
+		node, ok := nodes[name]
+		return node, ok
+	})
+	counted := c.CountNodes(table, given.Now)
+	for _, o := range answer.Objects {
+		table.Update(o.GetName(), given.Now, func(int) {})
 	}
-	f.recheckAfter = h.recheckAfter
-	return f
+	return Evaluation{Result: counted.Result(given.Now), RecheckAfter: until(table.NextDue(), given.Now)}
 }
 
-func (c *Check) selectsNode(node *corev1.Node, h *heartbeats) bool {
-	spec := c.Spec.Nodes
-	return c.matchesLabels(node) &&
+// until is how long it is until then; 0 is never.
+func until(then, now time.Time) time.Duration {
+	if then.IsZero() {
+		return 0
+	}
+	return max(then.Sub(now), time.Second)
+}
+
+// NodeTally counts the nodes of a table for a check of nodes.
+type NodeTally struct {
+	*tally.Tally[*corev1.Node, nodeMark]
+
+	evaluator *Evaluator
+	table     *tally.Table[*corev1.Node]
+}
+
+// nodeMark is what a node counts as.
+type nodeMark struct {
+	nodeVerdict
+
+	version string
+}
+
+type nodeVerdict struct {
+	healthy v1alpha1.Verdict
+	reason  string
+}
+
+// CountNodes has a check of nodes count the nodes of a table.
+func (e *Evaluator) CountNodes(table *tally.Table[*corev1.Node], now time.Time) *NodeTally {
+	return &NodeTally{evaluator: e, table: table, Tally: tally.Add(table, e.judgeNode, now)}
+}
+
+// Result is the result for the nodes as they are counted.
+func (t *NodeTally) Result(now time.Time) Result {
+	c, told := t.evaluator, newGroups(t.Tally, func(m nodeMark) nodeVerdict { return m.nodeVerdict }, rankOfNode)
+	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", t.table.Len(), nodesSubject(c)))
+	if len(told) > 0 {
+		r = t.sumUp(told, now)
+	}
+	r.Message = msg.Truncate(r.Message, msg.MaxCheckMessage)
+	return r
+}
+
+func rankOfNode(v nodeVerdict) rank { return rank{healthRank[v.healthy], reasonRank(v.reason)} }
+
+// judgeNode says what a node counts as.
+func (e *Evaluator) judgeNode(node *corev1.Node, now time.Time) (mark nodeMark, counted bool, until time.Time) {
+	h := heartbeats{now: now}
+	if counted = e.selectsNode(node, &h) && h.firstUnmet(e.Spec.Nodes.Present, node) == ""; counted {
+		mark.nodeVerdict, _ = h.judge(e.Spec.Nodes.Healthy, node)
+		mark.version = nodeVersion(node, e.Spec.Nodes.Version)
+	}
+	if h.recheckAfter > 0 {
+		until = now.Add(h.recheckAfter)
+	}
+	return mark, counted, until
+}
+
+func (e *Evaluator) selectsNode(node *corev1.Node, h *heartbeats) bool {
+	spec := e.Spec.Nodes
+	return e.matchesLabels(node) &&
 		!slices.ContainsFunc(spec.IgnoreTaints, func(key v1alpha1.QualifiedName) bool { return nodestate.HasTaint(node, string(key)) }) &&
 		!slices.ContainsFunc(spec.IgnoreConditions, func(m v1alpha1.NodeConditionMatch) bool { return h.shows(m, node) != nil })
 }
 
-// judge holds a node to the criteria. One that joins the cluster gets time to become ready,
-// and one that leaves it need not meet them any more.
-func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) judged {
-	j := judged{object: node, kind: "Node", healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
+// judge holds a node to the criteria, and says of one that is not plainly healthy what a message tells. One that joins
+// the cluster gets time to become ready, and one that leaves it need not meet them any more.
+func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) (v nodeVerdict, detail string) {
 	if healthy == nil {
-		return j
+		return nodeVerdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, ""
 	}
-	j.healthy, j.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	lacking := h.requirementUnmet(healthy, node)
 	unmet := cmp.Or(lacking, h.otherUnmet(healthy, node))
 	left := nodestate.JoiningFor(node, h.now)
 	switch {
 	case unmet == "":
+		return nodeVerdict{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy}, ""
 	case nodestate.IsLeaving(node):
-		j.healthy, j.reason, j.detail = v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved, node.Name
+		return nodeVerdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, node.Name
 	case left > 0 && !nodestate.IsReady(node):
-		j.reason, j.detail = v1alpha1.ReasonProgressing, node.Name
 		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
-	default:
-		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy
-		if lacking != "" && nodestate.IsDown(node, h.now) {
-			j.reason = v1alpha1.ReasonNodeFault
-		}
-		j.detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
+		return nodeVerdict{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
 	}
-	return j
+	detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
+	if lacking != "" && nodestate.IsDown(node, h.now) {
+		return nodeVerdict{v1alpha1.VerdictFalse, v1alpha1.ReasonNodeFault}, detail
+	}
+	return nodeVerdict{v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy}, detail
 }
 
-// sumUpNodes holds the number of healthy nodes to minHealthyPercent. Nodes that join or leave count neither way.
-func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
-	f := found(js)
+// sumUp holds the number of healthy nodes to minHealthyPercent. Nodes that join or leave count neither way.
+func (t *NodeTally) sumUp(told groups[nodeVerdict], now time.Time) Result {
+	spec := t.evaluator.Spec.Nodes
+	r := Result{Present: v1alpha1.VerdictTrue, Healthy: told[0].as.healthy, Reason: told[0].as.reason, ObjectCount: told.count(),
+		Objects: told.objects("Node"), Versions: t.versions()}
 	if spec.Healthy == nil {
-		f.Message = fmt.Sprintf("%d nodes", len(js))
-		return f
+		r.Message = fmt.Sprintf("%d nodes", r.ObjectCount)
+		return r
 	}
-	var unhealthy, joining, leaving []string
-	for _, j := range js {
-		switch {
-		case j.healthy == v1alpha1.VerdictFalse:
-			unhealthy = append(unhealthy, j.detail)
-		case j.reason == v1alpha1.ReasonProgressing:
-			joining = append(joining, j.detail)
-		case j.healthy == v1alpha1.VerdictNotAssessed:
-			leaving = append(leaving, j.detail)
-		}
-	}
+	unhealthy := told.where(func(v nodeVerdict) bool { return v.healthy == v1alpha1.VerdictFalse })
+	joining := told.where(func(v nodeVerdict) bool { return v.reason == v1alpha1.ReasonProgressing })
+	leaving := told.where(func(v nodeVerdict) bool { return v.healthy == v1alpha1.VerdictNotAssessed })
 	need := int(spec.MinHealthyPercent)
 	if need == 0 {
 		need = 100
 	}
-	all := len(js) - len(joining) - len(leaving)
-	good := all - len(unhealthy)
+	all := r.ObjectCount - joining.count() - leaving.count()
+	good := all - unhealthy.count()
 	enough := good*100 >= need*all
 	if enough {
-		f.Healthy, f.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
+		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	}
 	if enough && len(joining) > 0 {
-		f.Reason = v1alpha1.ReasonProgressing
+		r.Reason = v1alpha1.ReasonProgressing
 	}
-	var moving []string
-	if len(joining) > 0 {
-		moving = append(moving, fmt.Sprintf("%s joining: %s", msg.Count(len(joining), "node"), msg.Shorten(joining, ", ")))
-	}
-	if len(leaving) > 0 {
-		moving = append(moving, fmt.Sprintf("%s leaving: %s", msg.Count(len(leaving), "node"), msg.Shorten(leaving, ", ")))
-	}
+	var parts []string
 	switch {
 	case all == 0:
-		f.Message = strings.Join(moving, "; ")
-		return f
 	case len(unhealthy) == 0:
-		f.Message = fmt.Sprintf("%d/%d nodes healthy", good, all)
+		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy", good, all))
 	case enough:
-		f.Message = fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, all, need, msg.Shorten(unhealthy, ", "))
+		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, all, need, t.shorten(unhealthy, now)))
 	default:
-		f.Message = fmt.Sprintf("%d/%d nodes unhealthy: %s", len(unhealthy), all, msg.Shorten(unhealthy, ", "))
+		parts = append(parts, fmt.Sprintf("%d/%d nodes unhealthy: %s", unhealthy.count(), all, t.shorten(unhealthy, now)))
 	}
-	f.Message = strings.Join(append([]string{f.Message}, moving...), "; ")
-	return f
+	if len(joining) > 0 {
+		parts = append(parts, fmt.Sprintf("%s joining: %s", msg.Count(joining.count(), "node"), t.shorten(joining, now)))
+	}
+	if len(leaving) > 0 {
+		parts = append(parts, fmt.Sprintf("%s leaving: %s", msg.Count(leaving.count(), "node"), t.shorten(leaving, now)))
+	}
+	r.Message = strings.Join(parts, "; ")
+	return r
+}
+
+// shorten tells of the first nodes, and how many more there are.
+func (t *NodeTally) shorten(told groups[nodeVerdict], now time.Time) string {
+	var details []string
+	for _, name := range told.first(msg.MaxNames) {
+		if node, ok := t.table.Get(name); ok {
+			_, detail := (&heartbeats{now: now}).judge(t.evaluator.Spec.Nodes.Healthy, node)
+			details = append(details, detail)
+		}
+	}
+	return msg.ShortenOf(details, told.count(), ", ")
+}
+
+func (t *NodeTally) versions() []VersionCount {
+	counts := map[string]int{}
+	for mark, n := range t.Marks() {
+		counts[mark.version] += n
+	}
+	return CountVersions(counts)
 }
 
 func nodeVersion(node *corev1.Node, field v1alpha1.NodeVersion) string {

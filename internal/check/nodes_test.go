@@ -237,7 +237,7 @@ func TestNodesRecheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck("{type: Nodes, nodes: " + test.nodes + "}")
-			_, recheck := EvaluateAll([]*Check{c}, seeing(c, test.objects...))
+			recheck := c.Evaluate(seeing(c, test.objects...)).RecheckAfter
 			NewWithT(t).Expect(recheck).To(Equal(test.want))
 		})
 	}
@@ -255,24 +255,24 @@ func TestHeartbeatsChangeNoFinding(t *testing.T) {
 		given.Now = noon.Add(now)
 		return given
 	}
-	before, wait := EvaluateAll([]*Check{c}, at(0, 0))
+	before := c.Evaluate(at(0, 0))
 	g := NewWithT(t)
-	g.Expect(wait).To(Equal(10*minute + time.Second))
+	g.Expect(before.RecheckAfter).To(Equal(10*minute + time.Second))
 	for name, given := range map[string]facts.Facts{
 		"later":                    at(minute, 0),
 		"with the next heartbeat":  at(0, 5*minute),
 		"later, with the next one": at(5*minute, 5*minute),
 	} {
-		after, _ := EvaluateAll([]*Check{c}, given)
-		g.Expect(reflect.DeepEqual(before, after)).To(BeTrue(), name)
+		after := c.Evaluate(given)
+		g.Expect(reflect.DeepEqual(before.Result, after.Result)).To(BeTrue(), name)
 	}
 	changed := at(0, 0)
 	changed.Answers[facts.Nodes].Objects[0] = nodeWith("a", notReady())
-	after, _ := EvaluateAll([]*Check{c}, changed)
-	g.Expect(reflect.DeepEqual(before, after)).To(BeFalse(), "a real change is seen")
+	after := c.Evaluate(changed)
+	g.Expect(reflect.DeepEqual(before.Result, after.Result)).To(BeFalse(), "a real change is seen")
 }
 
-func TestNodess(t *testing.T) {
+func TestNodesNeeds(t *testing.T) {
 	c := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
 	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Nodes), "all checks of nodes share one watch")
 }
@@ -334,7 +334,7 @@ func TestNodesJoin(t *testing.T) {
 			f := c.Evaluate(seeing(c, test.nodes...))
 			g := NewWithT(t)
 			g.Expect(told(f)).To(Equal(test.want))
-			g.Expect(f.recheckAfter).To(Equal(test.recheck))
+			g.Expect(f.RecheckAfter).To(Equal(test.recheck))
 		})
 	}
 }

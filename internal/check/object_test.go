@@ -262,7 +262,7 @@ func TestObjectRecheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(test.check)
-			_, recheck := EvaluateAll([]*Check{c}, seeing(c, object("{metadata: {name: a}}")))
+			recheck := c.Evaluate(seeing(c, object("{metadata: {name: a}}"))).RecheckAfter
 			NewWithT(t).Expect(recheck).To(Equal(test.want))
 		})
 	}

@@ -31,6 +31,6 @@ func parseSelector(spec *v1alpha1.Check) (labels.Selector, error) {
 }
 
 // matchesLabels says whether the check's selector picks the object.
-func (c *Check) matchesLabels(o client.Object) bool {
+func (c *Evaluator) matchesLabels(o client.Object) bool {
 	return c.selector.Matches(labels.Set(o.GetLabels()))
 }

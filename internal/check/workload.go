@@ -17,12 +17,12 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-func workloadNeeds(c *Check) []facts.Need {
+func workloadNeeds(c *Evaluator) []facts.Need {
 	w := c.Spec.Workload
 	return []facts.Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
 }
 
-func workloadSubject(c *Check) string {
+func workloadSubject(c *Evaluator) string {
 	w := c.Spec.Workload
 	var names []string
 	for _, n := range w.Names {
@@ -45,10 +45,10 @@ func workloadSubject(c *Check) string {
 	return subject
 }
 
-func evaluateWorkload(c *Check, given facts.Facts) Finding {
+func evaluateWorkload(c *Evaluator, given facts.Facts) Evaluation {
 	answer := given.Answers[workloadNeeds(c)[0]]
 	if f, ok := unseen(answer, workloadSubject(c)); ok {
-		return f
+		return Evaluation{Result: f}
 	}
 	var rollouts []rollout
 	for _, o := range answer.Objects {
@@ -57,7 +57,7 @@ func evaluateWorkload(c *Check, given facts.Facts) Finding {
 		}
 	}
 	if len(rollouts) == 0 {
-		return absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))
+		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))}
 	}
 	js := make([]judged, len(rollouts))
 	var wants []facts.Need
@@ -76,12 +76,12 @@ func evaluateWorkload(c *Check, given facts.Facts) Finding {
 	f := found(js)
 	f.Settling = !slices.ContainsFunc(js, func(j judged) bool { return j.healthy == v1alpha1.VerdictFalse && !j.settling })
 	f.Outage = !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.available > 0 })
-	f.Wants, f.recheckAfter, f.Explaining = wants, recheck, explaining
+	f.Explaining = explaining
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
-	return f
+	return Evaluation{Result: f, Further: wants, RecheckAfter: recheck}
 }
 
-func (c *Check) matchesWorkload(r rollout) bool {
+func (c *Evaluator) matchesWorkload(r rollout) bool {
 	w, name := c.Spec.Workload, r.object.GetName()
 	switch {
 	case len(w.Names) > 0 && !slices.Contains(w.Names, v1alpha1.ObjectName(name)):

@@ -21,10 +21,15 @@ const (
 
 // Shorten joins at most MaxNames items and says how many it left out.
 func Shorten(items []string, sep string) string {
-	if len(items) <= MaxNames {
-		return strings.Join(items, sep)
+	return ShortenOf(items[:min(len(items), MaxNames)], len(items), sep)
+}
+
+// ShortenOf joins the first of all items and says how many it leaves out.
+func ShortenOf(first []string, all int, sep string) string {
+	if all <= len(first) {
+		return strings.Join(first, sep)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(items[:MaxNames], sep), len(items)-MaxNames)
+	return fmt.Sprintf("%s and %d more", strings.Join(first, sep), all-len(first))
 }
 
 // Truncate cuts a message to a number of bytes at the border of a character, and shows that it did. What is
