@@ -229,8 +229,8 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 	for {
 		findings, _ := check.EvaluateAll(compiled, given)
 		shown := len(given.Answers)
-		for _, need := range check.Wants(findings) {
-			given.Answers[need] = c.answer(need, now)
+		for _, d := range check.Further(findings) {
+			given.Answers[d.Need] = c.answer(d.Need, now)
 		}
 		if len(given.Answers) == shown {
 			return findings

@@ -135,13 +135,13 @@ func Needs(checks []*Check) []facts.Need {
 	return needs
 }
 
-// Wants lists what would explain the findings.
-func Wants(findings []Finding) []facts.Need {
-	var needs []facts.Need
+// Further lists what would explain the findings.
+func Further(findings []Finding) []facts.Demand {
+	var demands []facts.Demand
 	for i := range findings {
-		needs = append(needs, findings[i].Wants...)
+		demands = append(demands, findings[i].Further...)
 	}
-	return needs
+	return demands
 }
 
 // Earliest of two waits, of which 0 is never.

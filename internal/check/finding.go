@@ -45,8 +45,8 @@ type Finding struct {
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
 
-	// Wants is what would explain the finding; seeing it too makes the message say why.
-	Wants []facts.Need
+	// Further is what would explain the finding; seeing it too makes the message say why.
+	Further []facts.Demand
 
 	// recheckAfter is when the verdict may change although nothing that is observed changes; 0 is never.
 	recheckAfter time.Duration

@@ -95,5 +95,5 @@ func TestRollOutThatGoesOn(t *testing.T) {
 	c, workload = cns(100, 100, "")
 	f := explained(c, workload, scene{nodes: nodes})
 	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonHealthy))
-	g.Expect(f.Wants).To(BeEmpty())
+	g.Expect(f.Further).To(BeEmpty())
 }

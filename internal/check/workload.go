@@ -60,7 +60,7 @@ func evaluateWorkload(c *Check, given facts.Facts) Finding {
 		return absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))
 	}
 	js := make([]judged, len(rollouts))
-	var wants []facts.Need
+	var further []facts.Demand
 	var recheck time.Duration
 	explaining := false
 	for i := range rollouts {
@@ -68,7 +68,7 @@ func evaluateWorkload(c *Check, given facts.Facts) Finding {
 		js[i] = r.judge(c.Spec.Workload.MinAvailable)
 		if js[i].healthy == v1alpha1.VerdictFalse || r.endless {
 			e := explain(r, given, &js[i])
-			wants = append(wants, e.wants...)
+			further = append(further, e.further...)
 			recheck = Earliest(recheck, e.recheckAfter)
 			explaining = explaining || e.pending
 		}
@@ -76,7 +76,7 @@ func evaluateWorkload(c *Check, given facts.Facts) Finding {
 	f := found(js)
 	f.Settling = !slices.ContainsFunc(js, func(j judged) bool { return j.healthy == v1alpha1.VerdictFalse && !j.settling })
 	f.Outage = !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.available > 0 })
-	f.Wants, f.recheckAfter, f.Explaining = wants, recheck, explaining
+	f.Further, f.recheckAfter, f.Explaining = further, recheck, explaining
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
 	return f
 }
