@@ -92,7 +92,7 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 		needs := check.Needs(checks)
 		seen := c.dump(needs).Observe(needs, func(facts facts.Facts) observe.Seen {
 			findings, _ := check.EvaluateAll(checks, facts)
-			return observe.Seen{What: findings, Wants: check.Wants(findings)}
+			return observe.Seen{What: findings, Wants: check.Further(findings)}
 		})
 		findings := seen.What.([]check.Finding)
 		m.Status, _ = assess.Mapping(&m, findings, now.Add(-age))

@@ -167,7 +167,7 @@ func TestNodeStates(t *testing.T) {
 	g.Expect(seen.Down).To(Equal(nodesNamed("down (Ready is False)", "silent (no condition Ready)")), "of whatever platform")
 	g.Expect(seen.Cordoned).To(Equal(nodesNamed("cordoned")))
 	g.Expect(seen.JoinEnds).To(Equal(start.Add(6 * time.Minute)))
-	g.Expect(seen.Kubelets["v1.33.1"].Count).To(Equal(6), "its kubelet does not run")
+	g.Expect(seen.Kubelets["v1.33.1"].Count).To(Equal(5), "its kubelet does not run")
 
 	a := newArchitecture(t, poolLabels)
 	_, wait := assess.Architecture(a, list(well(t, "a")), seen, start.Add(4*time.Minute))

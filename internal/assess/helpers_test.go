@@ -233,7 +233,7 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 		for _, compiled := range compiled {
 			evaluation := compiled.Evaluate(given)
 			findings = append(findings, check.Finding{Check: compiled, Result: evaluation.Result})
-			for _, need := range evaluation.Further {
+			for _, need := range facts.NeedsOf(evaluation.Further) {
 				given.Answers[need] = c.answer(need, now)
 			}
 		}

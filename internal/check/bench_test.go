@@ -69,7 +69,7 @@ func BenchmarkExplain5000(b *testing.B) {
 	c, workload := cns(5000, 4500, "")
 	given := seeing(c, workload)
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: nodes}
-	for _, need := range c.Evaluate(given).Further {
+	for _, need := range facts.NeedsOf(c.Evaluate(given).Further) {
 		if need.Kind == facts.PodKind {
 			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}
 		}

@@ -238,7 +238,7 @@ func TestDaemonSetGrows(t *testing.T) {
 			f := explained(c, workload, scene{nodes: test.nodes, pods: test.pods})
 			g.Expect(fmt.Sprintf("%s %s: %s", f.Healthy, f.Reason, f.Message)).To(Equal(test.want))
 			g.Expect(f.RecheckAfter).To(Equal(test.recheck))
-			asked := slices.ContainsFunc(f.Further, func(n facts.Need) bool { return n.Kind == facts.PodKind })
+			asked := slices.ContainsFunc(f.Further, func(d facts.Demand) bool { return d.Kind == facts.PodKind })
 			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
 		})
 	}
@@ -268,7 +268,7 @@ func TestDaemonSetFailsWhileItGrows(t *testing.T) {
 	c, workload = cns(5, 4, "")
 	s.nodes = append(s.nodes, fresh("x", 10*time.Second))
 	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
-	for _, need := range before.Further {
+	for _, need := range facts.NeedsOf(before.Further) {
 		given.Answers[need] = s.answer(need)
 	}
 	f := c.Evaluate(given)
@@ -282,7 +282,7 @@ func TestDaemonSetWaitsForNodes(t *testing.T) {
 	f := c.Evaluate(facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}})
 	g := NewWithT(t)
 	g.Expect(f.Pending()).To(BeTrue())
-	g.Expect(f.Further).To(Equal([]facts.Need{facts.Nodes}))
+	g.Expect(f.Further).To(Equal([]facts.Demand{{Need: facts.Nodes}}))
 	expectWhy(t, explained(c, workload, scene{noNodes: facts.NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
 }
 

@@ -36,8 +36,8 @@ type explanation struct {
 	causes []cause
 	// growing counts the pods of nodes that join, if the pods are known.
 	growing int
-	// wants is what must be seen to know more; pending says that it is being read.
-	wants   []facts.Need
+	// further is what must be seen to know more; pending says that it is being read.
+	further []facts.Demand
 	pending bool
 	// recheckAfter is when time alone changes the verdict.
 	recheckAfter time.Duration
@@ -47,10 +47,10 @@ type explanation struct {
 // verdict may turn out to be healthy: a DaemonSet grows with its nodes. It may turn out to be unhealthy, too: a
 // roll-out that nobody sets a deadline hangs when its new pods do not run.
 func explain(r *rollout, given facts.Facts, verdict *judged) *explanation {
-	e := &explanation{workload: r, now: given.Now, nodes: given.Answers[facts.Nodes], wants: []facts.Need{facts.Nodes}}
+	e := &explanation{workload: r, now: given.Now, nodes: given.Answers[facts.Nodes], further: []facts.Demand{{Need: facts.Nodes}}}
 	need := facts.Need{Kind: facts.PodKind, Namespace: r.object.GetNamespace(), Selector: metav1.FormatLabelSelector(r.selector), Interval: facts.DefaultInterval}
-	var asked bool
-	e.pods, asked = given.LastRead(need)
+	pods, asked := given.Answers[need]
+	e.pods = pods
 	if r.kind == v1alpha1.WorkloadDaemonSet {
 		if e.nodes.State == facts.Pending {
 			if verdict.healthy == v1alpha1.VerdictFalse {
@@ -69,8 +69,7 @@ func explain(r *rollout, given facts.Facts, verdict *judged) *explanation {
 	e.findUnwell()
 	e.pending = e.nodes.State == facts.Pending || e.pods.State == facts.Pending
 	e.findCauses()
-	need.Refresh = facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
-	e.wants = append(e.wants, need)
+	e.further = append(e.further, facts.Demand{Need: need, Refresh: facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}})
 	hangs := e.hangs()
 	switch {
 	case hangs != "":

@@ -32,7 +32,7 @@ func explained(c *Check, workload client.Object, s scene) Evaluation {
 	for {
 		f := c.Evaluate(given)
 		more := false
-		for _, need := range f.Further {
+		for _, need := range facts.NeedsOf(f.Further) {
 			if _, shown := given.Answers[need]; shown {
 				continue
 			}
@@ -387,11 +387,10 @@ func TestExplainNotYet(t *testing.T) {
 	f := c.Evaluate(given)
 	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	g.Expect(f.Explaining).To(BeTrue())
-	g.Expect(f.Further).To(HaveLen(2))
-	g.Expect(f.Further[0]).To(Equal(facts.Nodes))
-	g.Expect(f.Further[1].WithoutRefresh()).To(Equal(facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}))
+	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}
+	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods}))
 
-	given.Answers[f.Further[1]] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
+	given.Answers[pods] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
 	expectWhy(t, c.Evaluate(given), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: pools()}
 	g.Expect(c.Evaluate(given).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
@@ -408,9 +407,9 @@ func TestHealthyWorkloadWantsNothing(t *testing.T) {
 
 // podsWanted is how the pods are wanted in the end.
 func podsWanted(f Evaluation) facts.Refresh {
-	for _, need := range f.Further {
-		if need.Kind == facts.PodKind {
-			return need.Refresh
+	for _, d := range f.Further {
+		if d.Kind == facts.PodKind {
+			return d.Refresh
 		}
 	}
 	return facts.Refresh{}

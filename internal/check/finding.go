@@ -55,7 +55,7 @@ type Evaluation struct {
 	Result
 
 	// Further is what would explain the result; seeing it too makes the message say why.
-	Further []facts.Need
+	Further []facts.Demand
 
 	// RecheckAfter is when the result may be another although nothing that is observed changes; 0 is never.
 	RecheckAfter time.Duration

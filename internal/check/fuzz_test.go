@@ -120,7 +120,7 @@ func surrounded(c *Check, workload client.Object, text []byte) facts.Facts {
 		c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}},
 		facts.Nodes:  {State: facts.Known, Objects: []client.Object{n}},
 	}}
-	for _, need := range c.Evaluate(given).Further {
+	for _, need := range facts.NeedsOf(c.Evaluate(given).Further) {
 		if need.Kind == facts.PodKind {
 			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{p, pod("other", "gone", "")}}
 		}

@@ -60,7 +60,7 @@ func evaluateWorkload(c *Evaluator, given facts.Facts) Evaluation {
 		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))}
 	}
 	js := make([]judged, len(rollouts))
-	var wants []facts.Need
+	var further []facts.Demand
 	var recheck time.Duration
 	explaining := false
 	for i := range rollouts {
@@ -68,7 +68,7 @@ func evaluateWorkload(c *Evaluator, given facts.Facts) Evaluation {
 		js[i] = r.judge(c.Spec.Workload.MinAvailable)
 		if js[i].healthy == v1alpha1.VerdictFalse || r.endless {
 			e := explain(r, given, &js[i])
-			wants = append(wants, e.wants...)
+			further = append(further, e.further...)
 			recheck = Earliest(recheck, e.recheckAfter)
 			explaining = explaining || e.pending
 		}
@@ -78,7 +78,7 @@ func evaluateWorkload(c *Evaluator, given facts.Facts) Evaluation {
 	f.Outage = !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.available > 0 })
 	f.Explaining = explaining
 	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
-	return Evaluation{Result: f, Further: wants, RecheckAfter: recheck}
+	return Evaluation{Result: f, Further: further, RecheckAfter: recheck}
 }
 
 func (c *Evaluator) matchesWorkload(r rollout) bool {

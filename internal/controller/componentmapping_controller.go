@@ -66,7 +66,7 @@ func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	}
 	seen := r.observer.Observe(key, check.Needs(checks), func(given facts.Facts) observe.Seen {
 		findings, recheck := check.EvaluateAll(checks, given)
-		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
+		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Further(findings)}
 	})
 	status, graceEnds := assess.Mapping(&m, seen.What.([]check.Finding), r.clock.Now())
 	return r.writer.writeMapping(ctx, &m, status, check.Earliest(seen.RecheckAfter, graceEnds))

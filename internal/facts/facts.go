@@ -42,10 +42,24 @@ type Need struct {
 	Review Review
 
 	// Interval between two reads; 0 means that the objects are watched. Pods are read on demand instead, see
-	// Refresh, and Interval is the least time between two reads.
+	// Demand, and Interval is the least time between two reads.
 	Interval time.Duration
-	// Refresh says when what is read on demand is read again. It is no part of what is needed.
+}
+
+// Demand is a need that is met on demand, for as long as a finding asks for it.
+type Demand struct {
+	Need
+	// Refresh says when to read again; it matters only for what is read on demand, as pods are.
 	Refresh Refresh
+}
+
+// NeedsOf are the needs of demands.
+func NeedsOf(demands []Demand) []Need {
+	needs := make([]Need, len(demands))
+	for i := range demands {
+		needs[i] = demands[i].Need
+	}
+	return needs
 }
 
 // Refresh says when to read again: once per revision, and every 10 minutes while it lasts.
@@ -54,12 +68,6 @@ type Refresh struct {
 	Revision uint64
 	// Inconclusive says that the answer says too little: it is read again sooner, less and less often.
 	Inconclusive bool
-}
-
-// WithoutRefresh is the need itself.
-func (n Need) WithoutRefresh() Need {
-	n.Refresh = Refresh{}
-	return n
 }
 
 // Review is a request whose refusal is to be read.
@@ -127,15 +135,4 @@ type Facts struct {
 	Now time.Time
 	// Answers by need; one that is missing is Pending.
 	Answers map[Need]Answer
-}
-
-// LastRead is the answer to a need that is read on demand, for whatever revision it was read, and whether it was asked
-// for at all.
-func (f Facts) LastRead(need Need) (answer Answer, asked bool) {
-	for n, answer := range f.Answers {
-		if n.WithoutRefresh() == need {
-			return answer, true
-		}
-	}
-	return Answer{}, false
 }

@@ -72,7 +72,7 @@ type Verdicts struct {
 	// Architecture is nil when the catalogue has none.
 	Architecture *v1alpha1.ClusterArchitecture
 	// Wants is what would explain the verdicts.
-	Wants []facts.Need
+	Wants []facts.Demand
 	// At is when the cluster was seen like this.
 	At time.Time
 }
@@ -111,7 +111,7 @@ func (c *Catalogue) judge(
 			m.Status = before.Mappings[i].Status
 		}
 		judged := as(m)
-		var wants []facts.Need
+		var wants []facts.Demand
 		m.Status, wants, _ = c.mappings[i].status(&judged, dump.Observe, dump.Time)
 		v.Mappings, v.Wants = append(v.Mappings, m), append(v.Wants, wants...)
 	}
@@ -132,13 +132,13 @@ type eyes func(needs []facts.Need, view observe.View) observe.Seen
 // status of the mapping, judged as m says. The duration says when to judge again although nothing changes; 0 is never.
 func (c *mapping) status(
 	m *v1alpha1.ComponentMapping, see eyes, now time.Time,
-) (v1alpha1.ComponentMappingStatus, []facts.Need, time.Duration) {
+) (v1alpha1.ComponentMappingStatus, []facts.Demand, time.Duration) {
 	if c.invalid != nil {
 		return assess.InvalidMapping(m, c.invalid, now), nil, 0
 	}
 	seen := see(check.Needs(c.checks), func(given facts.Facts) observe.Seen {
 		findings, recheck := check.EvaluateAll(c.checks, given)
-		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Wants(findings)}
+		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Further(findings)}
 	})
 	status, graceEnds := assess.Mapping(m, seen.What.([]check.Finding), now)
 	return status, seen.Wants, check.Earliest(seen.RecheckAfter, graceEnds)
@@ -176,7 +176,7 @@ func (c *Catalogue) Look(ctx context.Context, reader Reader) (*Verdicts, *observ
 	}
 	verdicts := c.Judge(dump)
 	for range maxRounds {
-		unread := dump.Unread(verdicts.Wants)
+		unread := dump.Unread(facts.NeedsOf(verdicts.Wants))
 		if len(unread) == 0 {
 			break
 		}

@@ -77,9 +77,9 @@ func newExplainer(t *testing.T) *explainer {
 func (e *explainer) want(revision uint64, inconclusive bool) { e.wantAs("m", revision, inconclusive) }
 
 func (e *explainer) wantAs(name string, revision uint64, inconclusive bool) {
-	need := facts.Need{Kind: facts.PodKind, Namespace: "a", Interval: facts.DefaultInterval,
+	pods := facts.Demand{Need: facts.Need{Kind: facts.PodKind, Namespace: "a", Interval: facts.DefaultInterval},
 		Refresh: facts.Refresh{Revision: revision, Inconclusive: inconclusive}}
-	e.live.Observe(Key{Name: name}, nil, func(facts.Facts) Seen { return Seen{Wants: []facts.Need{need}} })
+	e.live.Observe(Key{Name: name}, nil, func(facts.Facts) Seen { return Seen{Wants: []facts.Demand{pods}} })
 }
 
 // expectLists waits until the pods were listed so often, and sees that they are not listed once more.

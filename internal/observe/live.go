@@ -76,7 +76,7 @@ type Seen struct {
 	// RecheckAfter is when the same facts may show something else; 0 is never.
 	RecheckAfter time.Duration
 	// Wants are further needs, as long as this is seen.
-	Wants []facts.Need
+	Wants []facts.Demand
 }
 
 // Live observes a cluster.
@@ -158,10 +158,10 @@ func (l *Live) Observe(key Key, needs []facts.Need, view View) Seen {
 		return l.facts(shown)
 	})
 	l.acquire(key, wanted)
-	for need := range wanted {
-		l.sources[need.WithoutRefresh()].demand(need.Refresh)
+	for _, d := range seen.Wants {
+		l.sources[d.Need].demand(d.Refresh)
 	}
-	l.release(key, withoutRefresh(used).Difference(withoutRefresh(wanted)))
+	l.release(key, used.Difference(wanted))
 	l.subscribers[key] = &subscriber{needs: wanted, view: view, last: seen.What}
 	return seen
 }
@@ -177,7 +177,7 @@ func settle(
 	shown := needs.Union(more)
 	for range maxPasses {
 		seen = view(given(shown))
-		wanted = needs.Union(sets.New(seen.Wants...))
+		wanted = needs.Union(sets.New(facts.NeedsOf(seen.Wants)...))
 		if shown.IsSuperset(wanted) {
 			break
 		}
@@ -191,26 +191,17 @@ func (l *Live) Forget(key Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.subscribers[key]; s != nil {
-		l.release(key, withoutRefresh(s.needs))
+		l.release(key, s.needs)
 		delete(l.subscribers, key)
 	}
 }
 
-// withoutRefresh are the needs as the sources have them.
-func withoutRefresh(needs sets.Set[facts.Need]) sets.Set[facts.Need] {
-	out := make(sets.Set[facts.Need], needs.Len())
-	for need := range needs {
-		out.Insert(need.WithoutRefresh())
-	}
-	return out
-}
-
 func (l *Live) acquire(key Key, needs sets.Set[facts.Need]) {
 	for need := range needs {
-		s := l.sources[need.WithoutRefresh()]
+		s := l.sources[need]
 		if s == nil {
-			s = newSource(l, need.WithoutRefresh())
-			l.sources[s.need] = s
+			s = newSource(l, need)
+			l.sources[need] = s
 			l.run(s)
 		}
 		s.subscribers.Insert(key)
@@ -275,7 +266,7 @@ func (l *Live) started() int {
 func (l *Live) facts(needs sets.Set[facts.Need]) facts.Facts {
 	given := facts.Facts{Now: l.options.Clock.Now(), Answers: make(map[facts.Need]facts.Answer, needs.Len())}
 	for need := range needs {
-		given.Answers[need] = l.sources[need.WithoutRefresh()].current()
+		given.Answers[need] = l.sources[need].current()
 	}
 	return given
 }

@@ -280,9 +280,9 @@ func TestDumpShowsWhatIsWanted(t *testing.T) {
 		looks++
 		g.Expect(given.Answers[deployments].Objects).To(HaveLen(1))
 		if given.Answers[facts.Nodes].State == facts.Pending {
-			return Seen{Wants: []facts.Need{facts.Nodes}}
+			return Seen{Wants: []facts.Demand{{Need: facts.Nodes}}}
 		}
-		return Seen{What: len(given.Answers[pods].Objects), Wants: []facts.Need{facts.Nodes, pods}}
+		return Seen{What: len(given.Answers[pods].Objects), Wants: []facts.Demand{{Need: facts.Nodes}, {Need: pods}}}
 	})
 	g.Expect(seen.What).To(Equal(1))
 	g.Expect(looks).To(Equal(3))
@@ -294,7 +294,7 @@ func TestDumpShowsWhatIsWanted(t *testing.T) {
 	looks = 0
 	dump.Observe(nil, func(facts.Facts) Seen {
 		looks++
-		return Seen{Wants: []facts.Need{{Path: fmt.Sprint("/", looks)}}}
+		return Seen{Wants: []facts.Demand{{Need: facts.Need{Path: fmt.Sprint("/", looks)}}}}
 	})
 	g.Expect(looks).To(Equal(maxPasses), "a view that is never content is not shown the world")
 }

@@ -89,7 +89,6 @@ func distinct(needs []facts.Need) []facts.Need {
 	var out []facts.Need
 	seen := map[facts.Need]bool{}
 	for _, need := range needs {
-		need = need.WithoutRefresh()
 		need.Interval = 0
 		if !seen[need] {
 			seen[need] = true

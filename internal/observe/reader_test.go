@@ -322,16 +322,16 @@ func TestReaderDoesNotWaitForever(t *testing.T) {
 func TestReaderReadsEachThingOnce(t *testing.T) {
 	g := NewWithT(t)
 	s := newServer(t, map[string]http.HandlerFunc{nodesPath: answer(`{"items":[]}`), "/readyz": answer("ok")})
-	often, explaining := nodesNeed, nodesNeed
-	often.Interval, explaining.Refresh = time.Second, facts.Refresh{Revision: 7}
+	often := nodesNeed
+	often.Interval = time.Second
 	r := readerOf(t, s, 0)
 	var progress []string
 	r.Progress = func(done, all int) { progress = append(progress, fmt.Sprint(done, "/", all)) }
-	dump, err := r.Read(t.Context(), []facts.Need{nodesNeed, often, explaining, readyNeed})
+	dump, err := r.Read(t.Context(), []facts.Need{nodesNeed, often, nodesNeed, readyNeed})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(s.asked).To(ConsistOf(nodesPath+"?limit=500&timeout=15s", "/readyz?verbose"))
 	g.Expect(progress).To(Equal([]string{"1/2", "2/2"}))
-	g.Expect(dump.Unread([]facts.Need{often, explaining, readyNeed})).To(BeEmpty())
+	g.Expect(dump.Unread([]facts.Need{often, readyNeed})).To(BeEmpty())
 	g.Expect(dump.Unread([]facts.Need{deploymentsNeed, nodesNeed})).To(Equal([]facts.Need{deploymentsNeed}))
 	g.Expect(dump.Time).To(BeTemporally("~", serverTime, time.Second), "the clock is that of the server")
 }

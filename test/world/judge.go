@@ -71,10 +71,10 @@ func (w *World) Judge() (*Verdicts, error) {
 		m.Status = *m.Status.DeepCopy()
 		verdicts.Mappings[m.Name] = &m
 	}
-	pods := sets.New[facts.Need]()
-	for _, need := range w.verdicts.Wants {
-		if need.Kind == facts.PodKind {
-			pods.Insert(need)
+	pods := sets.New[facts.Demand]()
+	for _, d := range w.verdicts.Wants {
+		if d.Kind == facts.PodKind {
+			pods.Insert(d)
 		}
 	}
 	verdicts.PodLists = pods.Len()
