@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -62,13 +64,13 @@ func (c cluster) without(names ...string) cluster {
 }
 
 // dump is the cluster read completely, by somebody whose access reviews are all refused alike.
-func (c cluster) dump(needs []facts.Need) *observe.Dump {
-	dump := &observe.Dump{
-		Time: now, Coverage: observe.Complete, Objects: c.objects, Responses: c.responses, Reviews: map[facts.Review]observe.ReviewAnswer{},
+func (c cluster) dump(needs []facts.Need) *snapshot.Snapshot {
+	dump := &snapshot.Snapshot{
+		Time: now, Coverage: snapshot.Complete, Objects: c.objects, Responses: c.responses, Reviews: map[facts.Review]snapshot.ReviewAnswer{},
 	}
 	for _, need := range needs {
 		if need.Review != (facts.Review{}) {
-			dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: c.refusal}
+			dump.Reviews[need.Review] = snapshot.ReviewAnswer{Reason: c.refusal}
 		}
 	}
 	return dump

@@ -114,8 +114,26 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	return s, nil
 }
 
-// ViewCluster sums up the facts about the cluster; selector picks the nodes of the platform.
-func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, given facts.Facts) ClusterView {
+// Scope says which nodes a ClusterArchitecture shows, and how.
+type Scope struct {
+	key      string
+	selector labels.Selector
+	// The labels that hold the node pool of a node, its mode and its image; empty when there is none.
+	pool, mode, image string
+}
+
+// NewScope is the scope of a spec; selector is its parsed nodeSelector.
+func NewScope(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector) *Scope {
+	s := &Scope{selector: selector, pool: string(spec.NodePoolLabel), mode: string(spec.NodeModeLabel), image: string(spec.NodeImageLabel)}
+	s.key = strings.Join([]string{selector.String(), s.pool, s.mode, s.image}, "|")
+	return s
+}
+
+// Key identifies a scope: equal ones show the same.
+func (s *Scope) Key() string { return s.key }
+
+// ViewCluster sums up the facts about the cluster.
+func ViewCluster(scope *Scope, given facts.Facts) ClusterView {
 	answer := given.Answers[facts.Nodes]
 	nodes := map[string]*corev1.Node{}
 	for _, o := range answer.Objects {
@@ -127,7 +145,7 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selecto
 		node, ok := nodes[name]
 		return node, ok
 	})
-	counted := CountCluster(table, spec, selector, given.Now)
+	counted := CountCluster(table, scope, given.Now)
 	for _, o := range answer.Objects {
 		table.Update(o.GetName(), given.Now, func(int) {})
 	}
@@ -169,21 +187,19 @@ const (
 	nodeCordoned
 )
 
-// CountCluster has a ClusterArchitecture count the nodes of a table; selector picks the nodes of the platform.
-func CountCluster(
-	table *tally.Table[*corev1.Node], spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector, now time.Time,
-) *ClusterTally {
+// CountCluster has a ClusterArchitecture count the nodes of a table.
+func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time) *ClusterTally {
 	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
 		mark = stateMark(node, now)
 		if mark.joinEnds != 0 {
 			until = time.Unix(0, mark.joinEnds).UTC()
 		}
-		if selector.Matches(labels.Set(node.Labels)) {
-			mark.addVersions(spec, node)
+		if scope.selector.Matches(labels.Set(node.Labels)) {
+			mark.addVersions(scope, node)
 		}
 		return mark, true, until
 	}
-	return &ClusterTally{Tally: tally.Add(table, judge, now), table: table, pools: spec.NodePoolLabel != ""}
+	return &ClusterTally{Tally: tally.Add(table, judge, now), table: table, pools: scope.pool != ""}
 }
 
 func stateMark(node *corev1.Node, now time.Time) clusterMark {
@@ -203,18 +219,18 @@ func stateMark(node *corev1.Node, now time.Time) clusterMark {
 }
 
 // addVersions notes the pool of a node of the platform and what runs on it.
-func (m *clusterMark) addVersions(spec *v1alpha1.ClusterArchitectureSpec, node *corev1.Node) {
+func (m *clusterMark) addVersions(scope *Scope, node *corev1.Node) {
 	m.ours = true
-	if spec.NodePoolLabel != "" {
-		m.pool = cmp.Or(node.Labels[string(spec.NodePoolLabel)], noPool)
-		m.mode, m.os = node.Labels[string(spec.NodeModeLabel)], node.Labels[corev1.LabelOSStable]
+	if scope.pool != "" {
+		m.pool = cmp.Or(node.Labels[scope.pool], noPool)
+		m.mode, m.os = node.Labels[scope.mode], node.Labels[corev1.LabelOSStable]
 	}
 	if nodestate.IsStopped(node) {
 		return // what it ran says nothing of what runs
 	}
 	info := node.Status.NodeInfo
 	m.kubelet, m.runtime = info.KubeletVersion, info.ContainerRuntimeVersion
-	m.image = cmp.Or(node.Labels[string(spec.NodeImageLabel)], info.OSImage)
+	m.image = cmp.Or(node.Labels[scope.image], info.OSImage)
 }
 
 // View is the view of the nodes as they are counted. The answers are those to the needs for nodes and for the version.

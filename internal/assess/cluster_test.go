@@ -30,7 +30,7 @@ func view(t testing.TB, spec string, c cluster) assess.ClusterView {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return assess.ViewCluster(&a.Spec, selectors.Nodes, c.facts(assess.ClusterNeeds(), start))
+	return assess.ViewCluster(assess.NewScope(&a.Spec, selectors.Nodes), c.facts(assess.ClusterNeeds(), start))
 }
 
 // member is a ready node of the platform, in a pool.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/tally"
 )
@@ -72,8 +74,8 @@ func (g groups[V]) first(n int) []string {
 func (g groups[V]) objects(kind string) []v1alpha1.ObservedObject {
 	var out []v1alpha1.ObservedObject
 	for _, name := range g.first(MaxObjects) {
-		namespace, name := splitKey(name)
-		out = append(out, v1alpha1.ObservedObject{Kind: kind, Namespace: namespace, Name: name})
+		object := ObjectName(name)
+		out = append(out, v1alpha1.ObservedObject{Kind: kind, Namespace: object.Namespace, Name: object.Name})
 	}
 	return out
 }
@@ -84,10 +86,11 @@ const keySeparator = "\x00"
 // ObjectKey is the name of an object in a table of objects of any kind.
 func ObjectKey(namespace, name string) string { return namespace + keySeparator + name }
 
-// splitKey parts the name of an object in a table.
-func splitKey(key string) (namespace, name string) {
-	if namespace, name, namespaced := strings.Cut(key, keySeparator); namespaced {
-		return namespace, name
+// ObjectName is the object of a key.
+func ObjectName(key string) types.NamespacedName {
+	namespace, name, namespaced := strings.Cut(key, keySeparator)
+	if !namespaced {
+		return types.NamespacedName{Name: key}
 	}
-	return "", key
+	return types.NamespacedName{Namespace: namespace, Name: name}
 }

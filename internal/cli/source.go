@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -139,7 +141,7 @@ func (s *source) picture(ctx context.Context) (*report.Picture, error) {
 }
 
 // judge judges the definitions itself, and also returns what was read of the dump or of the cluster.
-func (s *source) judge(ctx context.Context) (*report.Picture, *observe.Dump, error) {
+func (s *source) judge(ctx context.Context) (*report.Picture, *snapshot.Snapshot, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -172,10 +174,10 @@ func (s *source) ofContext(name string) (*source, error) {
 }
 
 // look reads the dump or the cluster, as far as it is needed, and judges it.
-func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, error) {
+func (s *source) look(ctx context.Context) (*report.Picture, *snapshot.Snapshot, error) {
 	catalogue, name := judge.Compile(s.read.architecture, s.read.mappings), s.env.contextName()
 	var verdicts *judge.Verdicts
-	var read *observe.Dump
+	var read *snapshot.Snapshot
 	var err error
 	if s.from == "" {
 		verdicts, read, err = s.lookAtCluster(ctx, catalogue)
@@ -189,7 +191,7 @@ func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, erro
 	return verdicts.Picture(name), read, nil
 }
 
-func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) (*judge.Verdicts, *observe.Dump, error) {
+func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) (*judge.Verdicts, *snapshot.Snapshot, error) {
 	progress := newProgress(s.env.ErrOut, "Reading the cluster")
 	defer progress.end()
 	reader, err := s.env.newReader(ctx)
@@ -201,7 +203,7 @@ func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) 
 }
 
 // lookAtDump also says what people call the cluster of the dump.
-func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalogue) (string, *judge.Verdicts, *observe.Dump, error) {
+func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalogue) (string, *judge.Verdicts, *snapshot.Snapshot, error) {
 	at, err := s.time()
 	if err != nil {
 		return "", nil, nil, err
@@ -216,14 +218,14 @@ func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalogue) (st
 }
 
 // unread says what could not be read, and what would help.
-func unread(read *observe.Dump) []string {
+func unread(read *snapshot.Snapshot) []string {
 	var warnings []string
 	refused, missing := 0, sets.New[string]()
 	for _, r := range read.Reads {
 		switch {
 		case r.State == facts.NotPermitted:
 			refused++
-		case r.State == facts.Failed && r.Need.Kind.Kind != "" && observe.NotHeld(r.Message):
+		case r.State == facts.Failed && r.Need.Kind.Kind != "" && snapshot.NotHeld(r.Message):
 			missing.Insert(r.Need.Kind.Kind)
 		}
 	}
@@ -238,12 +240,12 @@ func unread(read *observe.Dump) []string {
 	return warnings
 }
 
-func (s *source) load(ctx context.Context, o dump.Options) (*observe.Dump, *dump.Info, error) {
+func (s *source) load(ctx context.Context, o dump.Options) (*snapshot.Snapshot, *dump.Info, error) {
 	progress := newProgress(s.env.ErrOut, "Reading the dump, MiB")
 	defer progress.end()
 	o.Progress = func(read, all int64) { progress.tell(int(read>>20), int(all>>20)) }
 	type result struct {
-		read *observe.Dump
+		read *snapshot.Snapshot
 		info *dump.Info
 	}
 	loaded, err := within(ctx, func(context.Context) (result, error) {

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 const (
@@ -90,7 +91,7 @@ func stateName(s facts.State) string {
 	return "Failed"
 }
 
-func newRead(r observe.Read) read {
+func newRead(r snapshot.Read) read {
 	n := r.Need
 	out := read{
 		Kind: n.Kind.Kind, Namespace: n.Namespace, Name: n.Name, Selector: n.Selector, Path: n.Path,
@@ -105,10 +106,10 @@ func newRead(r observe.Read) read {
 	return out
 }
 
-func (r read) observed() (observe.Read, error) {
+func (r read) observed() (snapshot.Read, error) {
 	state, known := states[r.State]
 	if !known {
-		return observe.Read{}, fmt.Errorf("unknown state %q of a read", r.State)
+		return snapshot.Read{}, fmt.Errorf("unknown state %q of a read", r.State)
 	}
 	need := facts.Need{Namespace: r.Namespace, Name: r.Name, Selector: r.Selector, Path: r.Path}
 	if r.Kind != "" {
@@ -117,7 +118,7 @@ func (r read) observed() (observe.Read, error) {
 	if r.Review != nil {
 		need.Review = facts.Review{Verb: r.Review.Verb, Group: r.Review.Group, Resource: r.Review.Resource}
 	}
-	return observe.Read{Need: need, State: state, Message: r.Message, At: r.At}, nil
+	return snapshot.Read{Need: need, State: state, Message: r.Message, At: r.At}, nil
 }
 
 // addManifest takes what a bundle says of itself.
@@ -142,7 +143,7 @@ func (f *file) addManifest(it *item) error {
 }
 
 // asBundle puts into the dump what the manifest says: nothing has to be concluded from the objects.
-func (c *collection) asBundle(m *Manifest, d *observe.Dump, at time.Time) error {
+func (c *collection) asBundle(m *Manifest, d *snapshot.Snapshot, at time.Time) error {
 	c.info.Source, c.info.Cluster = Bundle, m.Cluster
 	if !at.IsZero() {
 		c.warn("--at is ignored: the bundle says that it was collected at %s", m.CollectedAt.Format(time.RFC3339))
@@ -159,12 +160,12 @@ func (c *collection) asBundle(m *Manifest, d *observe.Dump, at time.Time) error 
 		}
 		d.Reads = append(d.Reads, observed)
 	}
-	d.Responses, d.Reviews = map[string]facts.Response{}, map[facts.Review]observe.ReviewAnswer{}
+	d.Responses, d.Reviews = map[string]facts.Response{}, map[facts.Review]snapshot.ReviewAnswer{}
 	for _, r := range m.Responses {
 		d.Responses[r.Path] = facts.Response{Status: r.Status, Body: r.Body}
 	}
 	for _, r := range m.Reviews {
-		d.Reviews[facts.Review(r.access)] = observe.ReviewAnswer{Allowed: r.Allowed, Reason: r.Reason}
+		d.Reviews[facts.Review(r.access)] = snapshot.ReviewAnswer{Allowed: r.Allowed, Reason: r.Reason}
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,7 +30,6 @@ import (
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
-	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -69,7 +70,7 @@ func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 }
 
 // load loads what the shipped catalogue needs of a dump.
-func load(t *testing.T, path string) (*observe.Dump, *dump.Info) {
+func load(t *testing.T, path string) (*snapshot.Snapshot, *dump.Info) {
 	t.Helper()
 	g := NewWithT(t)
 	catalogue, _ := shipped(g)
@@ -205,7 +206,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 		network      = "8f1c2f0a-2222-4222-8333-444455556666"
 		identity     = "8f1c2f0a-3333-4222-8333-444455556666"
 	)
-	d := &observe.Dump{
+	d := &snapshot.Snapshot{
 		Time: time.Date(2026, 10, 2, 14, 30, 0, 123456789, time.UTC),
 		Objects: []client.Object{
 			object(g, `{apiVersion: v1, kind: ConfigMap, metadata: {name: cluster-autoscaler-status, namespace: kube-system, annotations:
@@ -229,13 +230,13 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 			  {name: c, lastState: {terminated: {exitCode: 1, reason: kept, message: hidden-21}}, state: {waiting: {reason: kept, message: kept}}}]}}`),
 			&corev1.Node{},
 		},
-		Reads: []observe.Read{
+		Reads: []snapshot.Read{
 			{Need: facts.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: facts.NotPermitted,
 				Message: `user "hidden-22@example.com" may not`},
 			{Need: facts.Need{Path: "/readyz"}, State: facts.Failed, Message: "kept in " + network},
 		},
 		Responses: map[string]facts.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
-		Reviews:   map[facts.Review]observe.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
+		Reviews:   map[facts.Review]snapshot.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
 	}
 	node := d.Objects[len(d.Objects)-1].(*corev1.Node)
 	node.Name, node.Spec.ProviderID = "n", "azure:///subscriptions/"+subscription+"/resourceGroups/kept"

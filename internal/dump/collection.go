@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,7 +21,6 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/msg"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // collection is what all files of a dump hold.
@@ -30,7 +31,7 @@ type collection struct {
 
 	objects []client.Object
 	index   map[identity]int
-	reads   []observe.Read
+	reads   []snapshot.Read
 	// documents are those with leases.
 	documents []*document
 	newest    time.Time
@@ -126,8 +127,8 @@ func older(a, b client.Object) bool {
 }
 
 // dumpOf makes a dump of what was collected.
-func (c *collection) dumpOf(at time.Time) (*observe.Dump, error) {
-	d := &observe.Dump{Objects: c.objects, Reads: c.reads, Time: at}
+func (c *collection) dumpOf(at time.Time) (*snapshot.Snapshot, error) {
+	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Time: at}
 	if c.differing > 0 {
 		c.warn("%d objects are held more than once, in different states, such as %s; the newest state counts", c.differing, c.example)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,7 +21,6 @@ import (
 
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // file is what one file holds. It counts only when all of it can be read.
@@ -245,7 +246,7 @@ func (it *item) object(kind schema.GroupVersionKind) (client.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := observe.Decode(kind, text)
+	o, err := snapshot.Decode(kind, text)
 	if err != nil {
 		return nil, &problem{line: it.line, text: fmt.Sprintf("%s cannot be read: %s%s", it, err, it.doubt())}
 	}
@@ -297,10 +298,10 @@ func (f *file) end() error {
 }
 
 // reads are what the file tells all of.
-func (f *file) reads() []observe.Read {
-	var reads []observe.Read
+func (f *file) reads() []snapshot.Read {
+	var reads []snapshot.Read
 	for need := range f.covered {
-		reads = append(reads, observe.Read{Need: need, State: facts.Known})
+		reads = append(reads, snapshot.Read{Need: need, State: facts.Known})
 	}
 	return reads
 }

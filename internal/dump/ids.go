@@ -8,9 +8,9 @@ import (
 	"regexp"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/sets"
+	"github.com/archmap/archmap/internal/snapshot"
 
-	"github.com/archmap/archmap/internal/observe"
+	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 // ids are those of subscriptions, tenants and identities of Azure, each with what stands for it in a bundle: the same for
@@ -31,7 +31,7 @@ var (
 )
 
 // idsIn are the ids in the dump and in what else goes into a bundle.
-func idsIn(d *observe.Dump, objects []map[string]any, cluster string) ids {
+func idsIn(d *snapshot.Snapshot, objects []map[string]any, cluster string) ids {
 	found := sets.New[string]()
 	note := func(id string) { found.Insert(strings.ToLower(id)) }
 	inText := func(text string) {

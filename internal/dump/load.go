@@ -11,9 +11,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // Options say how a dump is read.
@@ -61,7 +62,7 @@ const stdin = "-"
 // Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text in which such are, in tar
 // archives, compressed or not. It writes nothing anywhere. With one file, an error says what is wrong with it and where;
 // of many, those that cannot be read are skipped, with a warning.
-func Load(path string, in io.Reader, o Options) (*observe.Dump, *Info, error) {
+func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, error) {
 	l := &loader{o: o, dump: newCollection(o)}
 	name, err := l.load(path, in)
 	if err != nil {

@@ -16,13 +16,14 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	. "github.com/onsi/gomega"
 	"golang.org/x/text/encoding/unicode"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 var (
@@ -86,11 +87,11 @@ func write(g Gomega, dir string, files map[string]string) {
 	}
 }
 
-func loadText(text string) (*observe.Dump, *dump.Info, error) {
+func loadText(text string) (*snapshot.Snapshot, *dump.Info, error) {
 	return dump.Load("-", strings.NewReader(text), dump.Options{Needs: needs})
 }
 
-func namesOf(d *observe.Dump) []string {
+func namesOf(d *snapshot.Snapshot) []string {
 	var names []string
 	for _, o := range d.Objects {
 		names = append(names, o.GetNamespace()+"/"+o.GetName())
@@ -99,7 +100,7 @@ func namesOf(d *observe.Dump) []string {
 }
 
 // state is what a dump says of a need.
-func state(d *observe.Dump, kind schema.GroupVersionKind, namespace string) facts.State {
+func state(d *snapshot.Snapshot, kind schema.GroupVersionKind, namespace string) facts.State {
 	need := facts.Need{Kind: kind, Namespace: namespace}
 	return d.Facts([]facts.Need{need}).Answers[need].State
 }

@@ -7,10 +7,11 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // bulk is what nobody reads and what is much of an object, by path.
@@ -33,7 +34,7 @@ func (it *item) pruned(kind schema.GroupVersionKind) *item {
 		}
 		return !slices.Contains(bulk[kind], path)
 	})
-	if kind == observe.DefinitionKind {
+	if kind == snapshot.DefinitionKind {
 		out.raw = withoutSchemas(out.raw)
 	}
 	return &out

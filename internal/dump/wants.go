@@ -6,13 +6,14 @@ package dump
 import (
 	"slices"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // wants is what of a dump is kept.
@@ -28,7 +29,7 @@ type wants struct {
 // newWants also wants what says which kinds are served, and the pods that explain workloads.
 func newWants(needs []facts.Need) *wants {
 	w := &wants{kinds: map[schema.GroupVersionKind][]facts.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
-	w.add(facts.Nodes, facts.Need{Kind: observe.DefinitionKind}, facts.Need{Kind: observe.APIServiceKind})
+	w.add(facts.Nodes, facts.Need{Kind: snapshot.DefinitionKind}, facts.Need{Kind: snapshot.APIServiceKind})
 	for _, need := range needs {
 		if need.Kind.Kind == "" {
 			continue

@@ -19,6 +19,8 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,7 +31,6 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 // About says what a bundle is of.
@@ -45,7 +46,7 @@ const bundleDir = "archmap-bundle"
 
 // Write writes a bundle: what was read of a cluster, without what support need not see. The same dump gives the same
 // bytes.
-func Write(w io.Writer, d *observe.Dump, about About) (*Manifest, error) {
+func Write(w io.Writer, d *snapshot.Snapshot, about About) (*Manifest, error) {
 	objects, err := contents(d.Objects)
 	if err != nil {
 		return nil, err
@@ -158,7 +159,7 @@ func contentOf(o client.Object) (map[string]any, error) {
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 }
 
-func newManifest(d *observe.Dump, about About, r *redactor) *Manifest {
+func newManifest(d *snapshot.Snapshot, about About, r *redactor) *Manifest {
 	m := &Manifest{
 		APIVersion: bundleAPIVersion, Kind: bundleKind, CollectedAt: d.Time.UTC(), Cluster: r.ids.replace(about.Cluster),
 		CollectedBy: about.CollectedBy, ServerVersion: serverVersion(d),
@@ -185,7 +186,7 @@ func newManifest(d *observe.Dump, about About, r *redactor) *Manifest {
 	return m
 }
 
-func serverVersion(d *observe.Dump) string {
+func serverVersion(d *snapshot.Snapshot) string {
 	var version struct {
 		GitVersion string `json:"gitVersion"`
 	}

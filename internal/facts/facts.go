@@ -107,12 +107,23 @@ type Answer struct {
 	// pass, as in a dump: then renewTime is compared with ReadAt.
 	Renewals map[types.NamespacedName]Renewal
 
+	// Nodes, when set, answers questions about nodes in place of Objects, so that nobody goes through all of them.
+	Nodes NodeIndex
+
 	// Response to the GET of a path.
 	Response Response
 
 	// Allowed and Reason are the verdict of an access review.
 	Allowed bool
 	Reason  string
+}
+
+// NodeIndex looks nodes up. What it returns is read-only.
+type NodeIndex interface {
+	// Named is the node of that name; nil when there is none.
+	Named(name string) *corev1.Node
+	// Unsettled are the nodes of which nodestate.Unsettled says so, sorted by name.
+	Unsettled() []*corev1.Node
 }
 
 // Renewal is what was seen of a Lease's renewTime, by the reader's own clock.

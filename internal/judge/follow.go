@@ -12,54 +12,47 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
-	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/engine"
 )
 
-// Observer shows subscribers what they need, and tells them by their keys when that changes.
-type Observer interface {
-	Observe(key observe.Key, needs []facts.Need, view observe.View) observe.Seen
-}
-
-// Follower judges a catalogue again and again, as the operator does: what has changed, and what is due.
+// Follower judges a catalog again and again, as the operator does: what has changed, and what is due.
 type Follower struct {
-	catalogue *Catalogue
-	observer  Observer
-	clock     clock.PassiveClock
-	verdicts  Verdicts
+	catalog  *Catalog
+	engine   *engine.Engine
+	clock    clock.PassiveClock
+	verdicts Verdicts
 	// due is when what does not change is judged again.
-	due map[observe.Key]time.Time
+	due map[engine.Key]time.Time
 }
 
-// architectureKey is the subscription of the architecture. Mappings have theirs under their names.
-var architectureKey = observe.Key{Kind: "ClusterArchitecture"}
-
-func mappingKey(name string) observe.Key { return observe.Key{Kind: "ComponentMapping", Name: name} }
-
-// Follow judges the catalogue on what the observer sees.
-func (c *Catalogue) Follow(observer Observer, now clock.PassiveClock) *Follower {
-	f := &Follower{catalogue: c, observer: observer, clock: now, due: map[observe.Key]time.Time{}}
+// Follow judges the catalog on what the engine finds. The subscriptions are those that the engine notifies of.
+func (c *Catalog) Follow(e *engine.Engine, now clock.PassiveClock) *Follower {
+	f := &Follower{catalog: c, engine: e, clock: now, due: map[engine.Key]time.Time{}}
 	for i := range c.mappings {
 		f.verdicts.Mappings = append(f.verdicts.Mappings, c.mappings[i].ComponentMapping)
 		f.due[mappingKey(c.mappings[i].Name)] = time.Time{}
 	}
-	f.verdicts.Architecture = c.architecture
+	if c.architecture != nil {
+		f.verdicts.Architecture = &c.architecture.ClusterArchitecture
+	}
 	return f
 }
 
 // Judge judges what has changed and what is due. The duration says when something is due although nothing changes; 0
 // is never.
-func (f *Follower) Judge(changed sets.Set[observe.Key]) (*Verdicts, time.Duration) {
+func (f *Follower) Judge(changed sets.Set[engine.Key]) (*Verdicts, time.Duration) {
 	now := f.clock.Now()
 	mappings := slices.Clone(f.verdicts.Mappings)
-	for i := range f.catalogue.mappings {
-		c := &f.catalogue.mappings[i]
+	for i := range f.catalog.mappings {
+		c := &f.catalog.mappings[i]
 		key := mappingKey(c.Name)
 		if !changed.Has(key) && !f.isDue(key, now) {
 			continue
 		}
-		status, _, wait := c.status(&mappings[i], f.eyes(key), now)
-		mappings[i].Status = status
+		status, wait, ok := f.engine.Assess(key, c.compiled, &mappings[i], now)
+		if ok {
+			mappings[i].Status = status
+		}
 		f.judged(key, now, wait)
 	}
 	f.verdicts = Verdicts{Mappings: mappings, Architecture: f.whole(mappings, now), At: now}
@@ -73,22 +66,20 @@ func (f *Follower) whole(mappings []v1alpha1.ComponentMapping, now time.Time) *v
 		return nil
 	}
 	a := *f.verdicts.Architecture
-	status, wait := f.catalogue.statusOf(&a, mappings, f.eyes(architectureKey), now)
-	a.Status = status
+	status, wait, ok := f.engine.AssessArchitecture(architectureKey, f.catalog.architecture.compiled, &a, mappings, now)
+	if ok {
+		a.Status = status
+	}
 	f.judged(architectureKey, now, wait)
 	return &a
 }
 
-func (f *Follower) eyes(key observe.Key) eyes {
-	return func(needs []facts.Need, view observe.View) observe.Seen { return f.observer.Observe(key, needs, view) }
-}
-
-func (f *Follower) isDue(key observe.Key, now time.Time) bool {
+func (f *Follower) isDue(key engine.Key, now time.Time) bool {
 	due, ok := f.due[key]
 	return ok && !due.After(now)
 }
 
-func (f *Follower) judged(key observe.Key, now time.Time, wait time.Duration) {
+func (f *Follower) judged(key engine.Key, now time.Time, wait time.Duration) {
 	delete(f.due, key)
 	if wait > 0 {
 		f.due[key] = now.Add(wait)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -23,7 +25,7 @@ import (
 
 // window is an observer of a world. It counts who looks.
 type window struct {
-	*observe.Dump
+	*snapshot.Snapshot
 	looks map[observe.Key]int
 }
 

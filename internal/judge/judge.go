@@ -1,67 +1,68 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package judge comes to the verdicts of the operator without one: it evaluates mappings and their architecture on
-// what was read of a cluster.
+// Package judge comes to the verdicts of the operator without one: it assesses a whole catalog on a snapshot of a
+// cluster, or on an engine that follows one.
 package judge
 
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Catalogue is mappings and, perhaps, the architecture that takes them in, ready to be judged.
-type Catalogue struct {
+// Catalog is mappings and, perhaps, the architecture that takes them in, ready to be judged.
+type Catalog struct {
 	mappings     []mapping
-	architecture *v1alpha1.ClusterArchitecture
-	selectors    assess.Selectors
-	invalid      error
+	architecture *architecture
 }
 
-// mapping is ready to be judged, or invalid.
+// mapping is a ComponentMapping, ready to be judged or invalid.
 type mapping struct {
 	v1alpha1.ComponentMapping
-	checks  []*check.Check
-	invalid error
+
+	compiled *engine.Mapping
+}
+
+// architecture is a ClusterArchitecture, ready to be judged or invalid.
+type architecture struct {
+	v1alpha1.ClusterArchitecture
+
+	compiled *engine.Architecture
 }
 
 // Compile makes mappings ready to be judged. The architecture may be nil. What is invalid gets the verdict that the
 // operator gives it.
-func Compile(architecture *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *Catalogue {
-	c := &Catalogue{}
+func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *Catalog {
+	c := &Catalog{}
 	for i := range mappings {
-		m := mapping{ComponentMapping: *mappings[i].DeepCopy()}
+		m := mapping{ComponentMapping: *mappings[i].DeepCopy(), compiled: engine.CompileMapping(&mappings[i].Spec)}
 		m.Generation = cmp.Or(m.Generation, 1)
-		m.checks, m.invalid = check.Compile(&m.Spec)
 		c.mappings = append(c.mappings, m)
 	}
-	if architecture != nil {
-		c.architecture = architecture.DeepCopy()
-		c.architecture.Generation = cmp.Or(c.architecture.Generation, 1)
-		c.selectors, c.invalid = assess.ParseSelectors(&c.architecture.Spec)
+	if a != nil {
+		c.architecture = &architecture{ClusterArchitecture: *a.DeepCopy(), compiled: engine.CompileArchitecture(&a.Spec)}
+		c.architecture.Generation = cmp.Or(a.Generation, 1)
 	}
 	return c
 }
 
-// Needs is what must be read to judge the catalogue.
-func (c *Catalogue) Needs() []facts.Need {
+// Needs is what must be read to judge the catalog.
+func (c *Catalog) Needs() []facts.Need {
 	var needs []facts.Need
 	if c.architecture != nil {
-		needs = assess.ClusterNeeds()
+		needs = c.architecture.compiled.Needs()
 	}
 	for i := range c.mappings {
-		needs = append(needs, check.Needs(c.mappings[i].checks)...)
+		needs = append(needs, c.mappings[i].compiled.Needs()...)
 	}
 	return needs
 }
@@ -69,10 +70,10 @@ func (c *Catalogue) Needs() []facts.Need {
 // Verdicts are what the operator would keep in the cluster: each object with its status.
 type Verdicts struct {
 	Mappings []v1alpha1.ComponentMapping
-	// Architecture is nil when the catalogue has none.
+	// Architecture is nil when the catalog has none.
 	Architecture *v1alpha1.ClusterArchitecture
-	// Wants is what would explain the verdicts.
-	Wants []facts.Demand
+	// Further is what explains the verdicts, if it was read.
+	Further []facts.Demand
 	// At is when the cluster was seen like this.
 	At time.Time
 }
@@ -86,97 +87,84 @@ func (v *Verdicts) Picture(source string) *report.Picture {
 	return p
 }
 
+// The subscriptions of a catalog.
+var architectureKey = engine.Key{Kind: "ClusterArchitecture"}
+
+func mappingKey(name string) engine.Key { return engine.Key{Kind: "ComponentMapping", Name: name} }
+
 // Judge looks once. As nobody can know for how long things have been as they are, no grace period is granted: what
 // is bad is said to be bad.
-func (c *Catalogue) Judge(dump *observe.Dump) *Verdicts {
-	return c.judge(dump, nil, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
-		m.Spec.GracePeriodSeconds = new(int32(0))
-		return m
-	})
+func (c *Catalog) Judge(s *snapshot.Snapshot) *Verdicts {
+	return c.judge(c.evaluate(s), s.Time, nil, withoutGrace)
 }
 
 // JudgeAgain goes on from the verdicts of the look before, as the operator does: what has turned bad has its grace
 // period. Before the first look there are none.
-func (c *Catalogue) JudgeAgain(dump *observe.Dump, before *Verdicts) *Verdicts {
-	return c.judge(dump, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
+func (c *Catalog) JudgeAgain(s *snapshot.Snapshot, before *Verdicts) *Verdicts {
+	return c.judge(c.evaluate(s), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
 }
 
-func (c *Catalogue) judge(
-	dump *observe.Dump, before *Verdicts, as func(v1alpha1.ComponentMapping) v1alpha1.ComponentMapping,
+func withoutGrace(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
+	m.Spec.GracePeriodSeconds = new(int32(0))
+	return m
+}
+
+// evaluate evaluates everything once.
+func (c *Catalog) evaluate(s *snapshot.Snapshot) *engine.Engine {
+	e := engine.Still(s)
+	// Whoever assesses subscribes; what comes of it now is not known yet.
+	for i := range c.mappings {
+		_, _, _ = e.Assess(mappingKey(c.mappings[i].Name), c.mappings[i].compiled, &c.mappings[i].ComponentMapping, s.Time)
+	}
+	if a := c.architecture; a != nil {
+		_, _, _ = e.AssessArchitecture(architectureKey, a.compiled, &a.ClusterArchitecture, nil, s.Time)
+	}
+	e.Settle(context.Background())
+	return e
+}
+
+func (c *Catalog) judge(
+	e *engine.Engine, now time.Time, before *Verdicts, as func(v1alpha1.ComponentMapping) v1alpha1.ComponentMapping,
 ) *Verdicts {
-	v := &Verdicts{At: dump.Time.Truncate(time.Second)} // as conditions tell it
+	v := &Verdicts{At: now.Truncate(time.Second), Further: e.Demands()} // as conditions tell it
 	for i := range c.mappings {
 		m := c.mappings[i].ComponentMapping
 		if before != nil {
 			m.Status = before.Mappings[i].Status
 		}
 		judged := as(m)
-		var wants []facts.Demand
-		m.Status, wants, _ = c.mappings[i].status(&judged, dump.Observe, dump.Time)
-		v.Mappings, v.Wants = append(v.Mappings, m), append(v.Wants, wants...)
+		m.Status, _, _ = e.Assess(mappingKey(m.Name), c.mappings[i].compiled, &judged, now)
+		v.Mappings = append(v.Mappings, m)
 	}
 	if c.architecture != nil {
-		a := *c.architecture
+		a := c.architecture.ClusterArchitecture
 		if before != nil {
 			a.Status = before.Architecture.Status
 		}
-		a.Status, _ = c.statusOf(&a, v.Mappings, dump.Observe, dump.Time)
+		a.Status, _, _ = e.AssessArchitecture(architectureKey, c.architecture.compiled, &a, v.Mappings, now)
 		v.Architecture = &a
 	}
 	return v
 }
 
-// eyes show a view the facts that it needs.
-type eyes func(needs []facts.Need, view observe.View) observe.Seen
-
-// status of the mapping, judged as m says. The duration says when to judge again although nothing changes; 0 is never.
-func (c *mapping) status(
-	m *v1alpha1.ComponentMapping, see eyes, now time.Time,
-) (v1alpha1.ComponentMappingStatus, []facts.Demand, time.Duration) {
-	if c.invalid != nil {
-		return assess.InvalidMapping(m, c.invalid, now), nil, 0
-	}
-	seen := see(check.Needs(c.checks), func(given facts.Facts) observe.Seen {
-		findings, recheck := check.EvaluateAll(c.checks, given)
-		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Further(findings)}
-	})
-	status, graceEnds := assess.Mapping(m, seen.What.([]check.Finding), now)
-	return status, seen.Wants, check.Earliest(seen.RecheckAfter, graceEnds)
-}
-
-func (c *Catalogue) statusOf(
-	a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, see eyes, now time.Time,
-) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
-	if c.invalid != nil {
-		return assess.InvalidArchitecture(a, c.invalid, now), 0
-	}
-	seen := see(assess.ClusterNeeds(), func(given facts.Facts) observe.Seen {
-		return observe.Seen{What: assess.ViewCluster(&a.Spec, c.selectors.Nodes, given)}
-	})
-	picked := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
-		return !c.selectors.Components.Matches(labels.Set(m.Labels))
-	})
-	return assess.Architecture(a, picked, seen.What.(assess.ClusterView), now)
-}
-
 // Reader reads a cluster.
 type Reader interface {
-	Read(ctx context.Context, needs []facts.Need) (*observe.Dump, error)
+	Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error)
 }
 
 // maxRounds is how often more is read to explain what was seen.
 const maxRounds = 4
 
-// Look reads what the catalogue needs, and then what explains what is bad, and judges it. It also returns what was
+// Look reads what the catalog needs, and then what explains what is bad, and judges it. It also returns what was
 // read. An error is that of the context.
-func (c *Catalogue) Look(ctx context.Context, reader Reader) (*Verdicts, *observe.Dump, error) {
-	dump, err := reader.Read(ctx, c.Needs())
+func (c *Catalog) Look(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
+	read, err := reader.Read(ctx, c.Needs())
 	if err != nil {
 		return nil, nil, err
 	}
-	verdicts := c.Judge(dump)
+	e := c.evaluate(read)
 	for range maxRounds {
-		unread := dump.Unread(facts.NeedsOf(verdicts.Wants))
+		unread := read.Unread(facts.NeedsOf(e.Demands()))
 		if len(unread) == 0 {
 			break
 		}
@@ -184,8 +172,11 @@ func (c *Catalogue) Look(ctx context.Context, reader Reader) (*Verdicts, *observ
 		if err != nil {
 			return nil, nil, err
 		}
-		dump.Add(more)
-		verdicts = c.Judge(dump)
+		read.Add(more)
+		for _, need := range facts.NeedsOf(e.Demands()) {
+			e.Changed(need, types.NamespacedName{})
+		}
+		e.Settle(ctx)
 	}
-	return verdicts, dump, nil
+	return c.judge(e, read.Time, nil, withoutGrace), read, nil
 }

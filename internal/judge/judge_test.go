@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +18,6 @@ import (
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
-	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -35,7 +36,7 @@ func shipped(g Gomega) *catalog.Catalog {
 	return loaded
 }
 
-func dumpOf(g Gomega, w *world.World) *observe.Dump {
+func dumpOf(g Gomega, w *world.World) *snapshot.Snapshot {
 	dump, err := w.Dump()
 	g.Expect(err).NotTo(HaveOccurred())
 	return dump
@@ -73,11 +74,11 @@ func TestGracePeriods(t *testing.T) {
 
 // reader counts what is read of a world.
 type reader struct {
-	all   *observe.Dump
+	all   *snapshot.Snapshot
 	reads [][]facts.Need
 }
 
-func (r *reader) Read(ctx context.Context, needs []facts.Need) (*observe.Dump, error) {
+func (r *reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
 	r.reads = append(r.reads, needs)
 	return r.all.Read(ctx, needs)
 }

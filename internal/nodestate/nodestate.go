@@ -76,6 +76,18 @@ func IsDown(node *corev1.Node, now time.Time) bool {
 	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
 }
 
+// Unsettled says whether anything about the node may explain that a pod does not run, as for a tally: it is not ready,
+// cordoned, stopped, leaving, or so new that its pods may still be starting.
+func Unsettled(node *corev1.Node, now time.Time) (mark struct{}, unsettled bool, until time.Time) {
+	if !IsReady(node) || node.Spec.Unschedulable || IsStopped(node) || IsLeaving(node) {
+		return mark, true, until
+	}
+	if age := now.Sub(node.CreationTimestamp.Time); age <= JoiningTime {
+		return mark, true, node.CreationTimestamp.Add(JoiningTime + time.Second)
+	}
+	return mark, false, until
+}
+
 // HasTaint says whether the node has a taint with the key.
 func HasTaint(node *corev1.Node, key string) bool {
 	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })

@@ -12,16 +12,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
+	"github.com/archmap/archmap/internal/trim"
+
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,7 +83,7 @@ func (a *api) ask(ctx context.Context, need facts.Need) (facts.Answer, error) {
 		return a.readReview(ctx, need.Review)
 	}
 	objects, err := a.fetch(ctx, need)
-	sortObjects(objects)
+	trim.Sort(objects)
 	return facts.Answer{State: facts.Known, Objects: objects}, err
 }
 
@@ -150,14 +151,14 @@ func (a *api) fetch(ctx context.Context, need facts.Need) ([]client.Object, erro
 }
 
 func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error) {
-	o := prototype(need.Kind)
+	o := trim.New(need.Kind)
 	switch err := a.reader.Get(ctx, client.ObjectKey{Namespace: need.Namespace, Name: need.Name}, o); {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
-	trimmed, err := trim(need.Kind)(o)
+	trimmed, err := trim.Func(need.Kind)(o)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error)
 func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.Object, error) {
 	var objects []client.Object
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		list := listPrototype(need.Kind)
+		list := trim.NewList(need.Kind)
 		return list, a.reader.List(ctx, list, client.InNamespace(need.Namespace),
 			&client.ListOptions{Limit: options.Limit, Continue: options.Continue, Raw: &options})
 	})
@@ -176,26 +177,13 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.
 		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
 			return nil // it explains nothing
 		}
-		trimmed, err := trim(need.Kind)(o)
+		trimmed, err := trim.Func(need.Kind)(o)
 		if object, ok := trimmed.(client.Object); ok {
 			objects = append(objects, object)
 		}
 		return err
 	})
 	return objects, err
-}
-
-// listPrototype is an empty list of the kind, typed where prototype is.
-func listPrototype(kind schema.GroupVersionKind) client.ObjectList {
-	listKind := kind.GroupVersion().WithKind(kind.Kind + "List")
-	if _, untyped := prototype(kind).(*unstructured.Unstructured); !untyped {
-		if list, err := scheme.Scheme.New(listKind); err == nil {
-			return list.(client.ObjectList)
-		}
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(listKind)
-	return list
 }
 
 // denied turns a refusal into an answer; other errors stay errors.
@@ -212,13 +200,13 @@ func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*fac
 	resource, err := a.resource(need)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return new(notServed(need.Kind)), nil
+		return new(snapshot.NotServed(need.Kind)), nil
 	case err != nil:
 		return nil, err
 	case !resource.Namespaced && need.Namespace != "":
-		return new(clusterScoped(need.Kind)), nil
+		return new(snapshot.ClusterScoped(need.Kind)), nil
 	case resource.Name == "secrets" && need.Kind.Group == "":
-		return new(refuseSecrets()), nil
+		return new(snapshot.RefuseSecrets()), nil
 	}
 	for _, verb := range verbs {
 		if !slices.Contains(resource.Verbs, verb) {
@@ -236,18 +224,6 @@ func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*fac
 		}
 	}
 	return nil, nil
-}
-
-func notServed(kind schema.GroupVersionKind) facts.Answer {
-	return facts.Answer{State: facts.NotServed, Message: fmt.Sprintf("the API server does not serve %s in %s", kind.Kind, kind.GroupVersion())}
-}
-
-func refuseSecrets() facts.Answer {
-	return facts.Answer{State: facts.NotPermitted, Message: "archmap reads no Secrets"}
-}
-
-func clusterScoped(kind schema.GroupVersionKind) facts.Answer {
-	return facts.Answer{State: facts.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
 }
 
 // cannot says that the kind does not know the verb, and what to do.

@@ -44,7 +44,7 @@ func (s *source) demandedNow() (revisions int, inconclusive bool) {
 // readOnDemand reads the need once for every revision of what it is to explain, and every 10 minutes while that lasts;
 // sooner at first, and less and less often, while it does not say enough.
 func (s *source) readOnDemand(ctx context.Context) {
-	began := s.live.options.Clock.Now()
+	began := s.sources.options.Clock.Now()
 	pause := s.need.Interval
 	for s.awaitTurn(ctx) {
 		revisions, _ := s.demandedNow()
@@ -66,9 +66,9 @@ func (s *source) readOnDemand(ctx context.Context) {
 // awaitDemand waits until another revision is to be explained or the same has lasted, or until the pause is over and
 // the same says too little and is to be read again.
 func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration) (again, alive bool) {
-	timer := s.live.options.Clock.NewTimer(wait.Jitter(pause, jitter))
+	timer := s.sources.options.Clock.NewTimer(wait.Jitter(pause, jitter))
 	defer timer.Stop()
-	lasting := s.live.options.Clock.NewTimer(wait.Jitter(lastingPause, jitter))
+	lasting := s.sources.options.Clock.NewTimer(wait.Jitter(lastingPause, jitter))
 	defer lasting.Stop()
 	over := false
 	for {
@@ -93,7 +93,7 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 
 // awaitTurn keeps two reads of the same pods an interval apart, even when nobody wanted them in between.
 func (s *source) awaitTurn(ctx context.Context) bool {
-	l, clock := s.live, s.live.options.Clock
+	l, clock := s.sources, s.sources.options.Clock
 	l.mu.Lock()
 	maps.DeleteFunc(l.podReads, func(need facts.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
 	rest := time.Duration(0)

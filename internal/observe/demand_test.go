@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/trim"
+
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -215,7 +217,7 @@ func TestPodsAreTrimmed(t *testing.T) {
 	home := &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
 		{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"n"}}}}}}
 	owners := []metav1.OwnerReference{{Kind: "DaemonSet", Name: "a", Controller: new(true)}}
-	trimmed, err := trim(facts.PodKind)(&corev1.Pod{
+	trimmed, err := trim.Func(facts.PodKind)(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"a": "b"}, OwnerReferences: owners},
 		Spec: corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "a"}}, Affinity: &corev1.Affinity{
 			PodAntiAffinity: &corev1.PodAntiAffinity{}, NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: home}}},

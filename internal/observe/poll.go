@@ -19,7 +19,7 @@ import (
 // poll reads the need every interval until the context ends. When reading fails because the API server
 // cannot be reached, what was read last stands.
 func (s *source) poll(ctx context.Context) {
-	began := s.live.options.Clock.Now()
+	began := s.sources.options.Clock.Now()
 	for {
 		s.refill(ctx, began)
 		if !s.pause(ctx, s.need.Interval) {
@@ -35,7 +35,7 @@ func (s *source) refill(ctx context.Context, began time.Time) bool {
 	case ctx.Err() != nil:
 		return false
 	case err != nil:
-		s.live.log(s.need).V(1).Info("Could not read, will try again", "error", err.Error())
+		s.sources.log(s.need).V(1).Info("Could not read, will try again", "error", err.Error())
 		s.giveUpWaiting(began, err)
 		return false
 	}
@@ -53,12 +53,12 @@ func (s *source) read(ctx context.Context) (facts.Answer, error) {
 		if s.need.Name != "" {
 			verb = "get"
 		}
-		if problem, err := s.live.api.probe(ctx, s.need, verb); err != nil || problem != nil {
+		if problem, err := s.sources.api.probe(ctx, s.need, verb); err != nil || problem != nil {
 			return ptr.Deref(problem, facts.Answer{}), err
 		}
 	}
-	answer, err := s.live.api.ask(ctx, s.need)
-	answer.ReadAt = s.live.options.Clock.Now()
+	answer, err := s.sources.api.ask(ctx, s.need)
+	answer.ReadAt = s.sources.options.Clock.Now()
 	return answer, err
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -61,18 +63,18 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 }
 
 // Read reads what is needed. What cannot be read is part of what it returns; an error is that of the context.
-func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*Dump, error) {
-	dump := newRecord()
+func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
+	dump := snapshot.NewRecord()
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelReads)
-	needs = distinct(needs)
+	needs = snapshot.Distinct(needs)
 	for _, need := range needs {
 		group.Go(func() error {
 			answer := r.read(ctx, need)
 			mu.Lock()
 			defer mu.Unlock()
-			dump.record(need, answer)
+			dump.Record(need, answer)
 			if r.Progress != nil {
 				r.Progress(len(dump.Reads), len(needs))
 			}
@@ -82,38 +84,6 @@ func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*Dump, error) {
 	err := group.Wait()
 	dump.Time = r.clock.Now()
 	return dump, err
-}
-
-// distinct are the needs without what says how often they are to be met.
-func distinct(needs []facts.Need) []facts.Need {
-	var out []facts.Need
-	seen := map[facts.Need]bool{}
-	for _, need := range needs {
-		need.Interval = 0
-		if !seen[need] {
-			seen[need] = true
-			out = append(out, need)
-		}
-	}
-	return out
-}
-
-// newRecord is a dump that tells what was read, of which nothing has been read yet.
-func newRecord() *Dump {
-	return &Dump{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{}}
-}
-
-func (d *Dump) record(need facts.Need, answer facts.Answer) {
-	d.Reads = append(d.Reads, Read{Need: need, State: answer.State, Message: answer.Message})
-	switch {
-	case answer.State != facts.Known:
-	case need.Path != "":
-		d.Responses[need.Path] = answer.Response
-	case need.Review != (facts.Review{}):
-		d.Reviews[need.Review] = ReviewAnswer{Allowed: answer.Allowed, Reason: answer.Reason}
-	default:
-		d.Objects = append(d.Objects, answer.Objects...)
-	}
 }
 
 // read turns every outcome into an answer.
@@ -133,7 +103,7 @@ func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 		}
 		return facts.Answer{State: facts.NotPermitted, Message: r.api.missingRule(need, resource, verb)}
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return notServed(need.Kind)
+		return snapshot.NotServed(need.Kind)
 	}
 	return facts.Answer{State: facts.Failed, Message: r.explain(err)}
 }
@@ -150,7 +120,7 @@ func (r *Reader) explain(err error) string {
 func (r *Reader) unknown(need facts.Need) facts.Answer {
 	_, err := r.api.resource(need)
 	if err == nil || apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return notServed(need.Kind)
+		return snapshot.NotServed(need.Kind)
 	}
 	return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("whether %s of %s is served cannot be told: %s",
 		need.Kind.Kind, need.Kind.GroupVersion(), r.explain(err))}
@@ -167,10 +137,10 @@ func (r *Reader) resource(need facts.Need) (string, *facts.Answer) {
 		return "", new(r.unknown(need))
 	case err != nil:
 		return "", &facts.Answer{State: facts.Failed, Message: err.Error()}
-	case need.Kind == secretKind:
-		return "", new(refuseSecrets())
+	case need.Kind == snapshot.SecretKind:
+		return "", new(snapshot.RefuseSecrets())
 	case mapping.Scope.Name() == meta.RESTScopeNameRoot && need.Namespace != "":
-		return "", new(clusterScoped(need.Kind))
+		return "", new(snapshot.ClusterScoped(need.Kind))
 	}
 	return mapping.Resource.Resource, nil
 }

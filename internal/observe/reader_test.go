@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -174,20 +176,20 @@ func review(decide func(user string) (bool, string)) http.HandlerFunc {
 func TestReaderAsksForAStranger(t *testing.T) {
 	for name, test := range map[string]struct {
 		own, foreign http.HandlerFunc
-		want         ReviewAnswer
+		want         snapshot.ReviewAnswer
 	}{
-		"may nothing":     {review(func(string) (bool, string) { return false, "own" }), nil, ReviewAnswer{Allowed: false, Reason: "own"}},
-		"may everything":  {review(func(string) (bool, string) { return true, "own" }), review(func(user string) (bool, string) { return false, "of " + user }), ReviewAnswer{Allowed: false, Reason: "of archmap:stranger"}},
-		"may not ask":     {review(func(string) (bool, string) { return true, "own" }), refuse, ReviewAnswer{Allowed: true, Reason: "own"}},
-		"all may all":     {review(func(string) (bool, string) { return true, "own" }), review(func(string) (bool, string) { return true, "open" }), ReviewAnswer{Allowed: true, Reason: "open"}},
-		"nobody can tell": {review(func(string) (bool, string) { return true, "own" }), nil, ReviewAnswer{Allowed: true, Reason: "own"}},
+		"may nothing":     {review(func(string) (bool, string) { return false, "own" }), nil, snapshot.ReviewAnswer{Allowed: false, Reason: "own"}},
+		"may everything":  {review(func(string) (bool, string) { return true, "own" }), review(func(user string) (bool, string) { return false, "of " + user }), snapshot.ReviewAnswer{Allowed: false, Reason: "of archmap:stranger"}},
+		"may not ask":     {review(func(string) (bool, string) { return true, "own" }), refuse, snapshot.ReviewAnswer{Allowed: true, Reason: "own"}},
+		"all may all":     {review(func(string) (bool, string) { return true, "own" }), review(func(string) (bool, string) { return true, "open" }), snapshot.ReviewAnswer{Allowed: true, Reason: "open"}},
+		"nobody can tell": {review(func(string) (bool, string) { return true, "own" }), nil, snapshot.ReviewAnswer{Allowed: true, Reason: "own"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			s := newServer(t, map[string]http.HandlerFunc{selfReview: test.own, strangerReview: test.foreign})
 			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{reviewNeed})
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(dump.Reviews).To(Equal(map[facts.Review]ReviewAnswer{reviewNeed.Review: test.want}))
+			g.Expect(dump.Reviews).To(Equal(map[facts.Review]snapshot.ReviewAnswer{reviewNeed.Review: test.want}))
 		})
 	}
 }

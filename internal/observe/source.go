@@ -10,30 +10,27 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
-// source meets one need, for all who have it.
+// source meets one need.
 type source struct {
-	live *Live
-	need facts.Need
-
-	// subscribers and cancel are guarded by the observer's lock; cancel is nil until the source runs.
-	subscribers sets.Set[Key]
-	cancel      context.CancelFunc
-
-	// dirty has room for one signal that the answer has changed: changes that come faster than they are
-	// judged are judged together.
-	dirty chan struct{}
-
+	sources *Sources
+	need    facts.Need
 	// demanded has room for one signal that refresh has changed.
 	demanded chan struct{}
 
-	mu     sync.Mutex
-	answer facts.Answer
+	mu sync.Mutex
+	// cancel is nil until the source runs; ended says that it does no more.
+	cancel  context.CancelFunc
+	ended   bool
+	changed func(need facts.Need, object types.NamespacedName)
+	answer  facts.Answer
 	// refresh is when to read again what is read on demand; revisions counts how often that was for another
 	// revision than before, as what turns back to what it was may have other pods now.
 	refresh   facts.Refresh
@@ -42,8 +39,16 @@ type source struct {
 	objects objectStore
 }
 
-func newSource(live *Live, need facts.Need) *source {
-	return &source{live: live, need: need, subscribers: sets.New[Key](), dirty: make(chan struct{}, 1), demanded: make(chan struct{}, 1)}
+// objectStore holds the objects of an answer.
+type objectStore interface {
+	// list is all objects, sorted by namespace and name. Nobody changes it.
+	list() []client.Object
+	// get is one object; nil when it is not there.
+	get(name types.NamespacedName) client.Object
+}
+
+func newSource(sources *Sources, need facts.Need) *source {
+	return &source{sources: sources, need: need, demanded: make(chan struct{}, 1)}
 }
 
 // run keeps the answer current until the context ends.
@@ -58,22 +63,36 @@ func (s *source) run(ctx context.Context) {
 	}
 }
 
-// judge notifies the subscribers of changes until the context ends.
-func (s *source) judge(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.dirty:
-		}
-		if s.need == facts.Nodes && !s.sleep(ctx, s.live.options.NodeSettle) {
-			return
-		}
-		s.live.changed(s)
-	}
+func (s *source) start(cancel context.CancelFunc, changed func(facts.Need, types.NamespacedName)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel, s.changed, s.answer = cancel, changed, facts.Answer{}
 }
 
-func (s *source) markDirty() { signal(s.dirty) }
+func (s *source) started() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cancel != nil
+}
+
+// end says whether the source has run.
+func (s *source) end() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.cancel == nil {
+		return false
+	}
+	s.cancel()
+	return true
+}
+
+// refuse says why the source is not started.
+func (s *source) refuse(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = facts.Answer{State: facts.Failed, Message: why}
+}
 
 // signal leaves a sign for whoever looks next, unless there is one already.
 func signal(c chan struct{}) {
@@ -85,52 +104,90 @@ func signal(c chan struct{}) {
 
 // set replaces the answer.
 func (s *source) set(answer facts.Answer) {
-	s.mu.Lock()
-	s.answer, s.objects = answer, nil
-	s.mu.Unlock()
-	s.markDirty()
+	s.update(func() bool {
+		s.answer, s.objects = answer, nil
+		return true
+	})
+}
+
+// follow makes the answer Known, with whatever the store holds at the time of asking.
+func (s *source) follow(store objectStore) {
+	s.update(func() bool {
+		s.answer, s.objects = facts.Answer{State: facts.Known}, store
+		return true
+	})
 }
 
 // giveUpWaiting says that a first read fails, when it has been tried for SyncTimeout. An answer that there is
 // already stands: it was true when it was read.
 func (s *source) giveUpWaiting(began time.Time, err error) {
-	if s.live.options.Clock.Since(began) < s.live.options.SyncTimeout {
+	if s.sources.options.Clock.Since(began) < s.sources.options.SyncTimeout {
 		return
 	}
-	s.mu.Lock()
-	pending := s.answer.State == facts.Pending
-	if pending {
+	s.update(func() bool {
+		if s.answer.State != facts.Pending {
+			return false
+		}
 		s.answer = facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
-			"the first read is not complete after %s: %s", s.live.options.SyncTimeout, err)}
-	}
+			"the first read is not complete after %s: %s", s.sources.options.SyncTimeout, err)}
+		return true
+	})
+}
+
+// update changes the answer, unless the source has ended: what it learns then is nobody's.
+func (s *source) update(change func() bool) {
+	s.mu.Lock()
+	changed := !s.ended && change()
+	notify := s.changed
 	s.mu.Unlock()
-	if pending {
-		s.markDirty()
+	if changed && notify != nil {
+		notify(s.need, types.NamespacedName{})
+	}
+}
+
+// objectChanged tells of a change of one object, once the store that holds it is what is followed.
+func (s *source) objectChanged(store objectStore, object types.NamespacedName) {
+	s.mu.Lock()
+	followed := !s.ended && s.objects == store
+	notify := s.changed
+	s.mu.Unlock()
+	if followed && notify != nil {
+		notify(s.need, object)
 	}
 }
 
 // backoff is the time between attempts at what fails for a passing reason: short at first.
 func (s *source) backoff() *wait.Backoff {
-	limit := s.live.options.RetryInterval
+	limit := s.sources.options.RetryInterval
 	return &wait.Backoff{Duration: min(time.Second, limit), Factor: 2, Steps: math.MaxInt32, Cap: limit}
 }
 
-// follow makes the answer Known, with whatever the store holds at the time of asking.
-func (s *source) follow(store objectStore) {
+func (s *source) state() facts.Answer {
 	s.mu.Lock()
-	s.answer, s.objects = facts.Answer{State: facts.Known}, store
-	s.mu.Unlock()
-	s.markDirty()
+	defer s.mu.Unlock()
+	answer := s.answer
+	answer.Objects = nil
+	return answer
 }
 
 func (s *source) current() facts.Answer {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	answer := s.answer
-	if s.objects != nil {
-		answer.Objects = s.objects.list()
+	answer, store := s.answer, s.objects
+	s.mu.Unlock()
+	if store != nil {
+		answer.Objects = store.list()
 	}
 	return answer
+}
+
+func (s *source) object(name types.NamespacedName) client.Object {
+	s.mu.Lock()
+	objects, store := s.answer.Objects, s.objects
+	s.mu.Unlock()
+	if store != nil {
+		return store.get(name)
+	}
+	return trim.Find(objects, name)
 }
 
 // sleep waits, and says whether the context is still alive.
@@ -138,7 +195,7 @@ func (s *source) sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
-	timer := s.live.options.Clock.NewTimer(d)
+	timer := s.sources.options.Clock.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

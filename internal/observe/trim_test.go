@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archmap/archmap/internal/trim"
+
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +22,7 @@ import (
 )
 
 func trimmedNode(conditions ...corev1.NodeCondition) *corev1.Node {
-	return trimNode(&corev1.Node{
+	return trim.TrimNode(&corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}},
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: "sku", Value: "gpu", Effect: corev1.TaintEffectNoSchedule, TimeAdded: new(metav1.Now())}}},
 		Status:     corev1.NodeStatus{Conditions: conditions},
@@ -45,7 +47,7 @@ func TestNodesKeepMessagesOfFaults(t *testing.T) {
 		c := corev1.NodeCondition{Type: test.conditionType, Status: test.status, Message: "why"}
 		g.Expect(trimmedNode(c).Status.Conditions[0].Message).To(Equal(test.kept), "%s is %s", c.Type, c.Status)
 		c.Message = strings.Repeat("x", 5000)
-		g.Expect(len(trimmedNode(c).Status.Conditions[0].Message)).To(BeNumerically("<=", maxConditionMessage))
+		g.Expect(len(trimmedNode(c).Status.Conditions[0].Message)).To(BeNumerically("<=", trim.MaxConditionMessage))
 	}
 }
 
@@ -56,9 +58,9 @@ func TestNodesKeepTheirTaints(t *testing.T) {
 // A node that is being deleted is one that leaves.
 func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
 	g := NewWithT(t)
-	deleted := trimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
+	deleted := trim.TrimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
 	g.Expect(nodestate.IsLeaving(deleted)).To(BeTrue())
-	g.Expect(same(trimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
+	g.Expect(trim.Same(trim.TrimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
 }
 
 func TestSameNode(t *testing.T) {
@@ -66,12 +68,12 @@ func TestSameNode(t *testing.T) {
 	bad := func(message string) *corev1.Node {
 		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: message, LastHeartbeatTime: metav1.Now()})
 	}
-	g.Expect(same(bad("a"), bad("a"))).To(BeTrue(), "a heartbeat is no change")
-	g.Expect(same(bad("a"), bad("b"))).To(BeFalse(), "the message of a fault is one")
+	g.Expect(trim.Same(bad("a"), bad("a"))).To(BeTrue(), "a heartbeat is no change")
+	g.Expect(trim.Same(bad("a"), bad("b"))).To(BeFalse(), "the message of a fault is one")
 	good := func(message string) *corev1.Node {
 		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Message: message})
 	}
-	g.Expect(same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
+	g.Expect(trim.Same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
 }
 
 // aksNode is a node as AKS has it, decoded anew, so that it shares nothing with others.
@@ -110,7 +112,7 @@ func aksNode(b *testing.B, i int) *corev1.Node {
 // BenchmarkNodesHeld reports how much memory each of 5,000 nodes takes, a tenth of which are down.
 func BenchmarkNodesHeld(b *testing.B) {
 	const count = 5000
-	transform := trim(facts.Nodes.Kind)
+	transform := trim.Func(facts.Nodes.Kind)
 	var before, after runtime.MemStats
 	for b.Loop() {
 		held := make([]any, 0, count)

@@ -8,44 +8,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
-	appsv1 "k8s.io/api/apps/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
+	"github.com/archmap/archmap/internal/trim"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes/scheme"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/archmap/archmap/internal/facts"
 )
 
 // watch follows objects in a cache of their own. It begins anew when the kind goes away or the right to
 // read it does, and when either comes back.
 func (s *source) watch(ctx context.Context) {
 	retry := s.backoff()
-	began := s.live.options.Clock.Now()
+	began := s.sources.options.Clock.Now()
 	for ctx.Err() == nil {
-		problem, err := s.live.api.probe(ctx, s.need, "list", "watch")
+		problem, err := s.sources.api.probe(ctx, s.need, "list", "watch")
 		if err == nil && problem == nil {
 			err = s.runCache(ctx, retry)
 		}
-		delay := s.live.options.RetryInterval
+		delay := s.sources.options.RetryInterval
 		switch {
 		case problem != nil:
 			s.set(*problem)
 			retry = s.backoff()
 		case err != nil && ctx.Err() == nil:
 			// What was seen last stands until it is known what is wrong.
-			s.live.log(s.need).V(1).Info("Could not observe, will try again", "error", err.Error())
+			s.sources.log(s.need).V(1).Info("Could not observe, will try again", "error", err.Error())
 			s.giveUpWaiting(began, err)
 			delay = retry.Step()
 		}
@@ -69,7 +64,7 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	if err != nil {
 		return err
 	}
-	informer, err := c.GetInformer(ctx, prototype(s.need.Kind), cache.BlockUntilSynced(false))
+	informer, err := c.GetInformer(ctx, trim.New(s.need.Kind), cache.BlockUntilSynced(false))
 	if err != nil {
 		return err
 	}
@@ -78,18 +73,17 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	if err != nil {
 		return err
 	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- c.Start(ctx) }()
-	go s.awaitSync(ctx, store, registration, watched)
-	err = <-stopped
+	var running sync.WaitGroup
+	running.Go(func() { s.awaitSync(ctx, store, registration, watched) })
+	err = c.Start(ctx)
+	cause := context.Cause(ctx)
+	cancel(nil)
+	running.Wait()
 	if registration.HasSynced() {
 		*retry = *s.backoff()
 	}
-	s.live.metrics.countObjects(s.need.Kind, -store.count)
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
+	s.sources.metrics.countObjects(s.need.Kind, -store.count)
+	return cmp.Or(cause, err)
 }
 
 // awaitSync publishes the store once it is complete. A first read that takes too long is said to fail, and
@@ -97,8 +91,8 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 func (s *source) awaitSync(
 	ctx context.Context, store *informerStore, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors,
 ) {
-	began := s.live.options.Clock.Now()
-	deadline, cancel := context.WithTimeout(ctx, s.live.options.SyncTimeout)
+	began := s.sources.options.Clock.Now()
+	deadline, cancel := context.WithTimeout(ctx, s.sources.options.SyncTimeout)
 	defer cancel()
 	if !toolscache.WaitForCacheSync(deadline.Done(), registration.HasSynced) && ctx.Err() == nil {
 		s.giveUpWaiting(began, watched.last())
@@ -110,7 +104,7 @@ func (s *source) awaitSync(
 }
 
 func (s *source) newCache(onError toolscache.WatchErrorHandlerWithContext) (cache.Cache, error) {
-	by := cache.ByObject{Transform: trim(s.need.Kind), Field: s.fieldSelector()}
+	by := cache.ByObject{Transform: trim.Func(s.need.Kind), Field: s.fieldSelector()}
 	if s.need.Selector != "" {
 		selector, err := labels.Parse(s.need.Selector)
 		if err != nil {
@@ -118,9 +112,9 @@ func (s *source) newCache(onError toolscache.WatchErrorHandlerWithContext) (cach
 		}
 		by.Label = selector
 	}
-	return cache.New(s.live.config, cache.Options{
-		HTTPClient: s.live.http, Mapper: s.live.mapper, Scheme: scheme.Scheme,
-		ByObject:                 map[client.Object]cache.ByObject{prototype(s.need.Kind): by},
+	return cache.New(s.sources.config, cache.Options{
+		HTTPClient: s.sources.http, Mapper: s.sources.mapper, Scheme: scheme.Scheme,
+		ByObject:                 map[client.Object]cache.ByObject{trim.New(s.need.Kind): by},
 		DefaultWatchErrorHandler: onError,
 	})
 }
@@ -140,24 +134,26 @@ func (s *source) fieldSelector() fields.Selector {
 
 // eventHandler drops what changes nothing that a check can see, such as heartbeats.
 func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHandler {
-	changed := func(more int) {
+	changed := func(object any, more int) {
 		store.count += more
-		s.live.metrics.countObjects(s.need.Kind, more)
-		s.live.metrics.countEvent(s.need.Kind, true)
+		s.sources.metrics.countObjects(s.need.Kind, more)
+		s.sources.metrics.countEvent(s.need.Kind, true)
 		store.invalidate()
-		s.markDirty()
+		if name, err := toolscache.DeletionHandlingObjectToName(object); err == nil {
+			s.objectChanged(store, types.NamespacedName{Namespace: name.Namespace, Name: name.Name})
+		}
 	}
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { changed(1) },
-		DeleteFunc: func(any) { changed(-1) },
+		AddFunc:    func(object any) { changed(object, 1) },
+		DeleteFunc: func(object any) { changed(object, -1) },
 		UpdateFunc: func(before, after any) {
-			if same(before, after) {
-				s.live.metrics.countEvent(s.need.Kind, false)
+			if trim.Same(before, after) {
+				s.sources.metrics.countEvent(s.need.Kind, false)
 				// The store holds newer heartbeats now, for whoever looks for another reason.
 				store.invalidate()
 				return
 			}
-			changed(0)
+			changed(after, 0)
 		},
 	}
 }
@@ -186,32 +182,6 @@ func (w *watchedErrors) last() error {
 		return errors.New("the API server is slow to answer")
 	}
 	return w.err
-}
-
-// prototype is an empty object of the kind: typed where checks read typed objects.
-func prototype(kind schema.GroupVersionKind) client.Object {
-	switch kind {
-	case appsv1.SchemeGroupVersion.WithKind("Deployment"):
-		return &appsv1.Deployment{}
-	case appsv1.SchemeGroupVersion.WithKind("DaemonSet"):
-		return &appsv1.DaemonSet{}
-	case appsv1.SchemeGroupVersion.WithKind("StatefulSet"):
-		return &appsv1.StatefulSet{}
-	case facts.Nodes.Kind:
-		return &corev1.Node{}
-	case facts.PodKind:
-		return &corev1.Pod{}
-	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
-		return &coordinationv1.Lease{}
-	}
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(kind)
-	return u
-}
-
-// objectStore lists objects, sorted by namespace and name.
-type objectStore interface {
-	list() []client.Object
 }
 
 // informerStore is the objects of an informer; the sorted list is kept until something changes.
@@ -243,13 +213,16 @@ func (i *informerStore) list() []client.Object {
 			objects = append(objects, o)
 		}
 	}
-	sortObjects(objects)
+	trim.Sort(objects)
 	i.sorted = objects
 	return objects
 }
 
-func sortObjects(objects []client.Object) {
-	slices.SortFunc(objects, func(a, b client.Object) int {
-		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
-	})
+func (i *informerStore) get(name types.NamespacedName) client.Object {
+	item, exists, err := i.informer.GetStore().GetByKey(toolscache.ObjectName{Namespace: name.Namespace, Name: name.Name}.String())
+	if err != nil || !exists {
+		return nil
+	}
+	o, _ := item.(client.Object)
+	return o
 }

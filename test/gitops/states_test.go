@@ -133,7 +133,7 @@ func visitArchitecture(a *v1alpha1.ClusterArchitecture, see sight, mappings ...*
 	for _, m := range mappings {
 		items = append(items, *m)
 	}
-	a.Status, _ = assess.Architecture(a, items, assess.ViewCluster(&a.Spec, selectors.Nodes, see(assess.ClusterNeeds())), now)
+	a.Status, _ = assess.Architecture(a, items, assess.ViewCluster(assess.NewScope(&a.Spec, selectors.Nodes), see(assess.ClusterNeeds())), now)
 	return a
 }
 

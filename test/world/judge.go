@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/archmap/archmap/internal/snapshot"
+
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/version"
 
@@ -18,7 +20,6 @@ import (
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
-	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
 )
 
@@ -82,7 +83,7 @@ func (w *World) Judge() (*Verdicts, error) {
 }
 
 // Dump is everything that can be read of the world now.
-func (w *World) Dump() (*observe.Dump, error) {
+func (w *World) Dump() (*snapshot.Snapshot, error) {
 	objects, err := w.settle()
 	if err != nil {
 		return nil, err
@@ -91,8 +92,8 @@ func (w *World) Dump() (*observe.Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	dump := &observe.Dump{
-		Time: w.now, Coverage: observe.Complete, Objects: objects, Responses: responses, Reviews: map[facts.Review]observe.ReviewAnswer{},
+	dump := &snapshot.Snapshot{
+		Time: w.now, Coverage: snapshot.Complete, Objects: objects, Responses: responses, Reviews: map[facts.Review]snapshot.ReviewAnswer{},
 	}
 	if w.state.opinion != "" {
 		catalogue, err := shipped()
@@ -101,7 +102,7 @@ func (w *World) Dump() (*observe.Dump, error) {
 		}
 		for _, need := range catalogue.Needs() {
 			if need.Review != (facts.Review{}) {
-				dump.Reviews[need.Review] = observe.ReviewAnswer{Reason: w.state.opinion}
+				dump.Reviews[need.Review] = snapshot.ReviewAnswer{Reason: w.state.opinion}
 			}
 		}
 	}

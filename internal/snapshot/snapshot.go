@@ -1,7 +1,9 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package observe
+// Package snapshot holds what was read of a cluster at one time, and gives the facts that a look at the cluster would
+// have given then.
+package snapshot
 
 import (
 	"context"
@@ -13,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/archmap/archmap/internal/trim"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,10 +44,10 @@ const (
 	Complete
 )
 
-// Dump is what was read of a cluster at one time. It gives the facts that Live would have given then, to as
+// Snapshot is what was read of a cluster at one time. It gives the facts that a look at the cluster would have given then, to as
 // many as ask. What it does not hold cannot be seen; it is absent only where the coverage says so. A dump must
 // neither be copied nor changed once it is asked.
-type Dump struct {
+type Snapshot struct {
 	// Time at which the cluster was read.
 	Time time.Time
 	// Coverage of the cluster.
@@ -78,33 +82,38 @@ type ReviewAnswer struct {
 	Reason  string
 }
 
-// Add adds what was read besides.
-func (d *Dump) Add(other *Dump) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.byKind, d.answers = nil, nil
-	if other.Time.After(d.Time) {
-		d.Time = other.Time
+// Add adds what was read besides. Answers that it does not concern stand.
+func (s *Snapshot) Add(other *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byKind = nil
+	maps.DeleteFunc(s.answers, func(need facts.Need, answer facts.Answer) bool {
+		return answer.State != facts.Known || slices.ContainsFunc(other.Reads, func(r Read) bool {
+			return r.Need.Kind == need.Kind && r.Need.Path == need.Path && r.Need.Review == need.Review
+		})
+	})
+	if other.Time.After(s.Time) {
+		s.Time = other.Time
 	}
-	d.Objects, d.Reads = append(d.Objects, other.Objects...), append(d.Reads, other.Reads...)
-	if d.Responses == nil {
-		d.Responses, d.Reviews = map[string]facts.Response{}, map[facts.Review]ReviewAnswer{}
+	s.Objects, s.Reads = append(s.Objects, other.Objects...), append(s.Reads, other.Reads...)
+	if s.Responses == nil {
+		s.Responses, s.Reviews = map[string]facts.Response{}, map[facts.Review]ReviewAnswer{}
 	}
-	maps.Copy(d.Responses, other.Responses)
-	maps.Copy(d.Reviews, other.Reviews)
+	maps.Copy(s.Responses, other.Responses)
+	maps.Copy(s.Reviews, other.Reviews)
 }
 
 // Unread are those of the needs that no recorded read covers.
-func (d *Dump) Unread(needs []facts.Need) []facts.Need {
-	return slices.DeleteFunc(slices.Clone(needs), func(need facts.Need) bool { return d.read(need) != nil })
+func (s *Snapshot) Unread(needs []facts.Need) []facts.Need {
+	return slices.DeleteFunc(slices.Clone(needs), func(need facts.Need) bool { return s.read(need) != nil })
 }
 
 // read finds the read that covers the need: one that succeeded rather than one that did not, and the one that asked for
 // the least.
-func (d *Dump) read(need facts.Need) *Read {
+func (s *Snapshot) read(need facts.Need) *Read {
 	var found *Read
-	for i := range d.Reads {
-		r := &d.Reads[i]
+	for i := range s.Reads {
+		r := &s.Reads[i]
 		switch {
 		case !contains(r.Need, need):
 		case found == nil, r.State == facts.Known && found.State != facts.Known,
@@ -122,24 +131,15 @@ func contains(all, part facts.Need) bool {
 		within(all.Namespace, part.Namespace) && within(all.Name, part.Name) && within(all.Selector, part.Selector)
 }
 
-// Observe shows a view the facts that it needs, and then those besides that it wants after what it has seen, as
-// Live does.
-func (d *Dump) Observe(needs []facts.Need, view View) Seen {
-	seen, _ := settle(sets.New(needs...), nil, view, func(shown sets.Set[facts.Need]) facts.Facts {
-		return d.Facts(shown.UnsortedList())
-	})
-	return seen
-}
-
 // Read is the part of the dump that answers the needs, as a Reader would have read it of the cluster.
-func (d *Dump) Read(ctx context.Context, needs []facts.Need) (*Dump, error) {
-	needs = distinct(needs)
-	part := newRecord()
-	part.Time = d.Time
-	answers := d.Facts(needs).Answers
+func (s *Snapshot) Read(ctx context.Context, needs []facts.Need) (*Snapshot, error) {
+	needs = Distinct(needs)
+	part := NewRecord()
+	part.Time = s.Time
+	answers := s.Facts(needs).Answers
 	for _, need := range needs {
-		part.record(need, answers[need])
-		if at := answers[need].ReadAt; !at.Equal(d.Time) {
+		part.Record(need, answers[need])
+		if at := answers[need].ReadAt; !at.Equal(s.Time) {
 			part.Reads[len(part.Reads)-1].At = at
 		}
 	}
@@ -147,22 +147,30 @@ func (d *Dump) Read(ctx context.Context, needs []facts.Need) (*Dump, error) {
 }
 
 // Facts answers the needs.
-func (d *Dump) Facts(needs []facts.Need) facts.Facts {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.byKind == nil {
-		d.byKind, d.answers = groupByKind(d.Objects), map[facts.Need]facts.Answer{}
-	}
-	given := facts.Facts{Now: d.Time, Answers: make(map[facts.Need]facts.Answer, len(needs))}
+func (s *Snapshot) Facts(needs []facts.Need) facts.Facts {
+	given := facts.Facts{Now: s.Time, Answers: make(map[facts.Need]facts.Answer, len(needs))}
 	for _, need := range needs {
-		answer, known := d.answers[need]
-		if !known {
-			answer = d.answer(need)
-			d.answers[need] = answer
-		}
-		given.Answers[need] = answer
+		given.Answers[need] = s.Answer(need)
 	}
 	return given
+}
+
+// Answer answers a need. It is safe for concurrent use.
+func (s *Snapshot) Answer(need facts.Need) facts.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byKind == nil {
+		s.byKind = groupByKind(s.Objects)
+	}
+	if s.answers == nil {
+		s.answers = map[facts.Need]facts.Answer{}
+	}
+	answer, known := s.answers[need]
+	if !known {
+		answer = s.answer(need)
+		s.answers[need] = answer
+	}
+	return answer
 }
 
 // groupByKind leaves out objects that do not say of which kind they are, and those of which there is a later one.
@@ -182,15 +190,15 @@ func groupByKind(objects []client.Object) map[schema.GroupVersionKind][]client.O
 	return byKind
 }
 
-func (d *Dump) answer(need facts.Need) facts.Answer {
-	answer := facts.Answer{State: facts.Known, ReadAt: d.Time}
-	if r := d.read(need); r != nil && r.State != facts.Known {
+func (s *Snapshot) answer(need facts.Need) facts.Answer {
+	answer := facts.Answer{State: facts.Known, ReadAt: s.Time}
+	if r := s.read(need); r != nil && r.State != facts.Known {
 		return facts.Answer{State: r.State, Message: r.Message}
 	}
 	switch {
 	case need.Path != "":
-		response, held := d.Responses[need.Path]
-		if !held && d.Coverage != Complete {
+		response, held := s.Responses[need.Path]
+		if !held && s.Coverage != Complete {
 			return notHeld("answer to GET " + need.Path)
 		}
 		if !held {
@@ -198,39 +206,39 @@ func (d *Dump) answer(need facts.Need) facts.Answer {
 		}
 		answer.Response = response
 	case need.Review != (facts.Review{}):
-		review, held := d.Reviews[need.Review]
-		if !held && d.Coverage != Complete {
+		review, held := s.Reviews[need.Review]
+		if !held && s.Coverage != Complete {
 			return notHeld("access review")
 		}
 		answer.Allowed, answer.Reason = review.Allowed, review.Reason
 	default:
-		return d.objectsOf(need)
+		return s.objectsOf(need)
 	}
 	return answer
 }
 
-func (d *Dump) objectsOf(need facts.Need) facts.Answer {
-	read := d.read(need)
+func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
+	read := s.read(need)
 	switch {
-	case need.Kind == secretKind:
-		return refuseSecrets()
-	case read == nil && d.knowsKinds() && !d.serves(need.Kind):
-		return notServed(need.Kind)
-	case read == nil && d.Coverage != Complete && slices.ContainsFunc(d.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
+	case need.Kind == SecretKind:
+		return RefuseSecrets()
+	case read == nil && s.knowsKinds() && !s.serves(need.Kind):
+		return NotServed(need.Kind)
+	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
-	case read == nil && d.Coverage != Complete:
+	case read == nil && s.Coverage != Complete:
 		return notHeld(fmt.Sprintf("%s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
 	selector, err := labels.Parse(need.Selector)
 	if err != nil {
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
 	}
-	answer := facts.Answer{State: facts.Known, ReadAt: d.Time}
+	answer := facts.Answer{State: facts.Known, ReadAt: s.Time}
 	if read != nil && !read.At.IsZero() {
 		answer.ReadAt = read.At
 	}
-	for _, o := range d.byKind[need.Kind] {
+	for _, o := range s.byKind[need.Kind] {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
 		}
@@ -242,36 +250,36 @@ func (d *Dump) objectsOf(need facts.Need) facts.Answer {
 		}
 		answer.Objects = append(answer.Objects, o)
 	}
-	sortObjects(answer.Objects)
+	trim.Sort(answer.Objects)
 	return answer
 }
 
 // knowsKinds says whether the dump tells which kinds the API server serves.
-func (d *Dump) knowsKinds() bool {
+func (s *Snapshot) knowsKinds() bool {
 	known := func(kind schema.GroupVersionKind) bool {
-		r := d.read(facts.Need{Kind: kind})
+		r := s.read(facts.Need{Kind: kind})
 		return r != nil && r.State == facts.Known
 	}
-	return d.Coverage == Complete || known(DefinitionKind) && known(APIServiceKind)
+	return s.Coverage == Complete || known(DefinitionKind) && known(APIServiceKind)
 }
 
 func inPlace(need facts.Need, o client.Object) bool {
 	return need.Namespace == "" || o.GetNamespace() == need.Namespace
 }
 
-var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
+var SecretKind = corev1.SchemeGroupVersion.WithKind("Secret")
 
 // The kinds whose objects tell which kinds are served.
 var (
-	DefinitionKind = customResourceDefinition.WithVersion("v1")
+	DefinitionKind = trim.CustomResourceDefinition.WithVersion("v1")
 	APIServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
 )
 
 // serves says whether the kind is built in, defined, served by an aggregated API server, or simply there.
-func (d *Dump) serves(kind schema.GroupVersionKind) bool {
-	return scheme.Scheme.Recognizes(kind) || kind == DefinitionKind || kind == APIServiceKind || len(d.byKind[kind]) > 0 ||
-		slices.ContainsFunc(d.byKind[DefinitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
-		slices.ContainsFunc(d.byKind[APIServiceKind], func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
+func (s *Snapshot) serves(kind schema.GroupVersionKind) bool {
+	return scheme.Scheme.Recognizes(kind) || kind == DefinitionKind || kind == APIServiceKind || len(s.byKind[kind]) > 0 ||
+		slices.ContainsFunc(s.byKind[DefinitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
+		slices.ContainsFunc(s.byKind[APIServiceKind], func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
 }
 
 func defines(definition client.Object, kind schema.GroupVersionKind) bool {
@@ -314,14 +322,14 @@ func aggregates(service client.Object, version schema.GroupVersion) bool {
 
 // asRead is a copy of an object as Live would have read it: typed where it reads types, and trimmed.
 func asRead(kind schema.GroupVersionKind, o client.Object) (client.Object, error) {
-	out, cloned := prototype(kind), o.DeepCopyObject()
+	out, cloned := trim.New(kind), o.DeepCopyObject()
 	if reflect.TypeOf(out) == reflect.TypeOf(cloned) {
 		out = cloned.(client.Object)
 	} else if err := convert(cloned, out); err != nil {
 		return nil, unreadable(kind, o, err)
 	}
 	out.GetObjectKind().SetGroupVersionKind(kind)
-	trimmed, err := trim(kind)(out)
+	trimmed, err := trim.Func(kind)(out)
 	if err != nil {
 		return nil, unreadable(kind, o, err)
 	}
@@ -331,7 +339,7 @@ func asRead(kind schema.GroupVersionKind, o client.Object) (client.Object, error
 // Decode reads an object from JSON as Live would have read it: typed where it reads types, and trimmed. Of the
 // definitions of kinds and of API services it keeps what says which kinds are served.
 func Decode(kind schema.GroupVersionKind, text []byte) (client.Object, error) {
-	o := prototype(kind)
+	o := trim.New(kind)
 	var err error
 	if u, untyped := o.(*unstructured.Unstructured); untyped {
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &u.Object)
@@ -346,7 +354,7 @@ func Decode(kind schema.GroupVersionKind, text []byte) (client.Object, error) {
 	if kind == DefinitionKind {
 		return dropSchemas(o.(*unstructured.Unstructured)), nil
 	}
-	trimmed, err := trim(kind)(o)
+	trimmed, err := trim.Func(kind)(o)
 	if err != nil {
 		return nil, err
 	}
@@ -399,4 +407,49 @@ func inNamespace(namespace string) string {
 		return ""
 	}
 	return " in namespace " + namespace
+}
+
+func NotServed(kind schema.GroupVersionKind) facts.Answer {
+	return facts.Answer{State: facts.NotServed, Message: fmt.Sprintf("the API server does not serve %s in %s", kind.Kind, kind.GroupVersion())}
+}
+
+func RefuseSecrets() facts.Answer {
+	return facts.Answer{State: facts.NotPermitted, Message: "archmap reads no Secrets"}
+}
+
+func ClusterScoped(kind schema.GroupVersionKind) facts.Answer {
+	return facts.Answer{State: facts.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
+}
+
+// distinct are the needs without what says how often they are to be met.
+func Distinct(needs []facts.Need) []facts.Need {
+	var out []facts.Need
+	seen := map[facts.Need]bool{}
+	for _, need := range needs {
+		need.Interval = 0
+		if !seen[need] {
+			seen[need] = true
+			out = append(out, need)
+		}
+	}
+	return out
+}
+
+// newRecord is a dump that tells what was read, of which nothing has been read yet.
+func NewRecord() *Snapshot {
+	return &Snapshot{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{}}
+}
+
+// Record adds what came of a need.
+func (s *Snapshot) Record(need facts.Need, answer facts.Answer) {
+	s.Reads = append(s.Reads, Read{Need: need, State: answer.State, Message: answer.Message})
+	switch {
+	case answer.State != facts.Known:
+	case need.Path != "":
+		s.Responses[need.Path] = answer.Response
+	case need.Review != (facts.Review{}):
+		s.Reviews[need.Review] = ReviewAnswer{Allowed: answer.Allowed, Reason: answer.Reason}
+	default:
+		s.Objects = append(s.Objects, answer.Objects...)
+	}
 }

@@ -1,25 +1,31 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package observe
+// Package trim keeps of objects what checks read of them.
+package trim
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"unique"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// trim is what an object loses on arrival: everything that no check reads.
-func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
+// Func is what an object loses on arrival: everything that no check reads.
+func Func(kind schema.GroupVersionKind) toolscache.TransformFunc {
 	return func(in any) (any, error) {
 		o, ok := in.(client.Object)
 		if !ok {
@@ -28,7 +34,7 @@ func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
 		o.SetManagedFields(nil)
 		switch o := o.(type) {
 		case *corev1.Node:
-			return trimNode(o), nil
+			return Node(o), nil
 		case *corev1.Pod:
 			o.Annotations, o.Spec = nil, corev1.PodSpec{NodeName: o.Spec.NodeName, Affinity: nodeAffinity(o.Spec.Affinity)}
 		case *appsv1.Deployment:
@@ -45,8 +51,8 @@ func trim(kind schema.GroupVersionKind) toolscache.TransformFunc {
 	}
 }
 
-// trimNode keeps labels, taints, conditions and versions, and shares the strings that all nodes have.
-func trimNode(n *corev1.Node) *corev1.Node {
+// Node keeps labels, taints, conditions and versions, and shares the strings that all nodes have.
+func Node(n *corev1.Node) *corev1.Node {
 	out := &corev1.Node{TypeMeta: n.TypeMeta}
 	out.Name, out.UID, out.ResourceVersion, out.CreationTimestamp = n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp
 	out.DeletionTimestamp = n.DeletionTimestamp
@@ -74,8 +80,8 @@ func trimNode(n *corev1.Node) *corev1.Node {
 	return out
 }
 
-// maxConditionMessage is how much of a condition's message is kept, in bytes.
-const maxConditionMessage = 1024
+// MaxConditionMessage is how much of a condition's message is kept, in bytes.
+const MaxConditionMessage = 1024
 
 // faultMessage keeps the message of a condition that tells of a fault: Ready that is not True, any other that is
 // not False. The others are the same on all nodes and say nothing.
@@ -87,7 +93,7 @@ func faultMessage(c corev1.NodeCondition) string {
 	if c.Status == well {
 		return ""
 	}
-	return intern(msg.Truncate(c.Message, maxConditionMessage))
+	return intern(msg.Truncate(c.Message, MaxConditionMessage))
 }
 
 // trimPod keeps names and images of the containers, and what says on which nodes the pods may run.
@@ -110,23 +116,24 @@ func nodeAffinity(a *corev1.Affinity) *corev1.Affinity {
 		RequiredDuringSchedulingIgnoredDuringExecution: a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution}}
 }
 
-var customResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+// CustomResourceDefinition is the kind that defines others.
+var CustomResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 
 func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind) {
 	if annotations := u.GetAnnotations(); annotations != nil {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 		u.SetAnnotations(annotations)
 	}
-	if kind.GroupKind() == customResourceDefinition {
+	if kind.GroupKind() == CustomResourceDefinition {
 		unstructured.RemoveNestedField(u.Object, "spec", "versions") // the schemas, most of its size
 	}
 }
 
 func intern(s string) string { return unique.Make(s).Value() }
 
-// same says whether an update changes nothing that a check can see: the resourceVersion always moves, and
+// Same says whether an update changes nothing that a check can see: the resourceVersion always moves, and
 // heartbeats do.
-func same(before, after any) bool {
+func Same(before, after any) bool {
 	switch b := before.(type) {
 	case *corev1.Node:
 		a, ok := after.(*corev1.Node)
@@ -171,4 +178,60 @@ func sameUnstructured(a, b *unstructured.Unstructured) bool {
 	}
 	return reflect.DeepEqual(a.GetLabels(), b.GetLabels()) && reflect.DeepEqual(a.GetAnnotations(), b.GetAnnotations()) &&
 		a.GetGeneration() == b.GetGeneration() && a.GetUID() == b.GetUID()
+}
+
+// New is an empty object of the kind: typed where checks read typed objects.
+func New(kind schema.GroupVersionKind) client.Object {
+	switch kind {
+	case appsv1.SchemeGroupVersion.WithKind("Deployment"):
+		return &appsv1.Deployment{}
+	case appsv1.SchemeGroupVersion.WithKind("DaemonSet"):
+		return &appsv1.DaemonSet{}
+	case appsv1.SchemeGroupVersion.WithKind("StatefulSet"):
+		return &appsv1.StatefulSet{}
+	case facts.Nodes.Kind:
+		return &corev1.Node{}
+	case facts.PodKind:
+		return &corev1.Pod{}
+	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
+		return &coordinationv1.Lease{}
+	}
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(kind)
+	return u
+}
+
+// NewList is an empty list of the kind, typed where New is.
+func NewList(kind schema.GroupVersionKind) client.ObjectList {
+	listKind := kind.GroupVersion().WithKind(kind.Kind + "List")
+	if _, untyped := New(kind).(*unstructured.Unstructured); !untyped {
+		if list, err := scheme.Scheme.New(listKind); err == nil {
+			return list.(client.ObjectList)
+		}
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(listKind)
+	return list
+}
+
+// Sort sorts objects by namespace and name.
+func Sort(objects []client.Object) {
+	slices.SortFunc(objects, func(a, b client.Object) int {
+		return compare(client.ObjectKeyFromObject(a), client.ObjectKeyFromObject(b))
+	})
+}
+
+// Find is the object of a name among sorted ones; nil when it is not there.
+func Find(objects []client.Object, name types.NamespacedName) client.Object {
+	i, found := slices.BinarySearchFunc(objects, name, func(o client.Object, name types.NamespacedName) int {
+		return compare(client.ObjectKeyFromObject(o), name)
+	})
+	if !found {
+		return nil
+	}
+	return objects[i]
+}
+
+func compare(a, b types.NamespacedName) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }

@@ -1,0 +1,93 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+)
+
+// Mapping is the spec of a ComponentMapping made ready to be evaluated, or why it cannot be.
+type Mapping struct {
+	checks  []*check.Check
+	invalid error
+}
+
+// CompileMapping makes a spec ready.
+func CompileMapping(spec *v1alpha1.ComponentMappingSpec) *Mapping {
+	checks, err := check.Compile(spec)
+	if err != nil {
+		checks = nil
+	}
+	return &Mapping{checks: checks, invalid: err}
+}
+
+// Needs are what must be seen in any case.
+func (m *Mapping) Needs() []facts.Need { return check.Needs(m.checks) }
+
+// Assess derives the status of a mapping, whose spec is compiled, from its findings as they are now. The duration says
+// when to assess it again although nothing changes; 0 is never. ok is false while it has not been evaluated: the
+// subscriber is notified.
+func (e *Engine) Assess(
+	key Key, compiled *Mapping, m *v1alpha1.ComponentMapping, now time.Time,
+) (status v1alpha1.ComponentMappingStatus, wait time.Duration, ok bool) {
+	if compiled.invalid != nil {
+		e.Forget(key)
+		return assess.InvalidMapping(m, compiled.invalid, now), 0, true
+	}
+	findings, ok := e.Findings(key, compiled.checks)
+	if !ok {
+		return status, 0, false
+	}
+	status, wait = assess.Mapping(m, findings, now)
+	return status, wait, true
+}
+
+// Architecture is the spec of a ClusterArchitecture made ready to be evaluated, or why it cannot be.
+type Architecture struct {
+	// Components selects the mappings that belong to it.
+	Components labels.Selector
+
+	scope   *assess.Scope
+	invalid error
+}
+
+// CompileArchitecture makes a spec ready.
+func CompileArchitecture(spec *v1alpha1.ClusterArchitectureSpec) *Architecture {
+	selectors, err := assess.ParseSelectors(spec)
+	if err != nil {
+		return &Architecture{Components: labels.Nothing(), invalid: err}
+	}
+	return &Architecture{Components: selectors.Components, scope: assess.NewScope(spec, selectors.Nodes)}
+}
+
+// Needs are what must be seen in any case.
+func (*Architecture) Needs() []facts.Need { return assess.ClusterNeeds() }
+
+// AssessArchitecture derives the status of an architecture from the cluster and from those of the mappings that belong to
+// it, as Assess does for a mapping.
+func (e *Engine) AssessArchitecture(
+	key Key, compiled *Architecture, a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, now time.Time,
+) (status v1alpha1.ClusterArchitectureStatus, wait time.Duration, ok bool) {
+	if compiled.invalid != nil {
+		e.Forget(key)
+		return assess.InvalidArchitecture(a, compiled.invalid, now), 0, true
+	}
+	view, ok := e.View(key, compiled.scope)
+	if !ok {
+		return status, 0, false
+	}
+	members := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
+		return !compiled.Components.Matches(labels.Set(m.Labels))
+	})
+	status, wait = assess.Architecture(a, members, view, now)
+	return status, wait, true
+}

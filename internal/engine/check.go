@@ -1,0 +1,156 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/tally"
+)
+
+// checkWorker evaluates a check as a whole.
+type checkWorker struct {
+	engine    *Engine
+	evaluator *check.Evaluator
+	result    *cell[check.Result]
+}
+
+// maxPasses is how often an evaluation is shown more: first the nodes, then the pods on them, then what else it wants.
+const maxPasses = 4
+
+func (w *checkWorker) work(now time.Time, _ changes) (func(), time.Time) {
+	always := sets.New(w.evaluator.Needs()...)
+	shown := w.engine.needsOf(w.result.lane)
+	var evaluation check.Evaluation
+	for range maxPasses {
+		evaluation = w.engine.evaluate(w.evaluator, shown, now)
+		wanted := always.Union(sets.New(facts.NeedsOf(evaluation.Further)...))
+		if shown.IsSuperset(wanted) {
+			break
+		}
+		// What was wanted before stays until the end, as it may be wanted again.
+		w.engine.wantMore(w.result.lane, wanted)
+		shown = wanted
+	}
+	var due time.Time
+	if evaluation.RecheckAfter > 0 {
+		due = now.Add(evaluation.RecheckAfter)
+	}
+	return func() {
+		lane := w.result.lane
+		w.engine.wantLocked(lane, always.Union(sets.New(facts.NeedsOf(evaluation.Further)...)))
+		lane.demands = evaluation.Further
+		for _, demand := range evaluation.Further {
+			w.engine.sources.Demand(demand)
+		}
+		setLocked(w.engine, w.result, evaluation.Result)
+	}, due
+}
+
+func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time) check.Evaluation {
+	given := facts.Facts{Now: now, Answers: make(map[facts.Need]facts.Answer, needs.Len())}
+	for need := range needs {
+		given.Answers[need] = e.answer(need)
+	}
+	countEvaluation(evaluator)
+	return evaluator.Evaluate(given)
+}
+
+// answer is what is known of a need. Nodes are those that have been counted, so that all see them change together.
+func (e *Engine) answer(need facts.Need) facts.Answer {
+	if need == facts.Nodes {
+		return e.nodes.answer()
+	}
+	return e.sources.Answer(need)
+}
+
+func (e *Engine) needsOf(l *lane) sets.Set[facts.Need] {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return l.needs
+}
+
+// wantMore has a lane read further needs.
+func (e *Engine) wantMore(l *lane, needs sets.Set[facts.Need]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !l.gone {
+		e.wantLocked(l, l.needs.Union(needs))
+	}
+}
+
+// objectWorker judges the objects of a check one by one, and those that have changed alone.
+type objectWorker struct {
+	engine    *Engine
+	evaluator *check.Evaluator
+	result    *cell[check.Result]
+
+	need   facts.Need
+	table  *tally.Table[client.Object]
+	tally  *check.ObjectTally
+	filled bool
+}
+
+func newObjectWorker(e *Engine, evaluator *check.Evaluator, result *cell[check.Result]) *objectWorker {
+	w := &objectWorker{engine: e, evaluator: evaluator, result: result, need: evaluator.Needs()[0]}
+	w.table = tally.NewTable(func(key string) (client.Object, bool) {
+		o := e.sources.Object(w.need, check.ObjectName(key))
+		return o, o != nil
+	})
+	return w
+}
+
+func (w *objectWorker) work(now time.Time, changed changes) (func(), time.Time) {
+	if w.tally == nil {
+		w.tally = w.evaluator.CountObjects(w.table, now)
+	}
+	state := w.engine.sources.State(w.need)
+	result, unseen := w.evaluator.Unseen(state)
+	ignore := func(int) {}
+	switch {
+	case unseen || !w.filled || changed.all.Has(w.need):
+		refill(w.table, w.names(unseen), now, ignore)
+		w.filled = !unseen
+	default:
+		for name := range changed.objects[w.need] {
+			w.table.Update(check.ObjectKey(name.Namespace, name.Name), now, ignore)
+		}
+	}
+	w.table.Due(now, ignore)
+	if !unseen {
+		result = w.tally.Result(now)
+	}
+	countEvaluation(w.evaluator)
+	return func() { setLocked(w.engine, w.result, result) }, w.table.NextDue()
+}
+
+func (w *objectWorker) names(unseen bool) []string {
+	if unseen {
+		return nil
+	}
+	var keys []string
+	for _, o := range w.engine.sources.Answer(w.need).Objects {
+		keys = append(keys, check.ObjectKey(o.GetNamespace(), o.GetName()))
+	}
+	return keys
+}
+
+// refill judges all objects anew and forgets those that there are no more.
+func refill[O any](table *tally.Table[O], names []string, now time.Time, touched func(int)) {
+	for _, name := range names {
+		table.Update(name, now, touched)
+	}
+	gone := sets.New(table.Names()...).Delete(names...)
+	for name := range gone {
+		table.Update(name, now, touched)
+	}
+}
+
+func objectName(name string) types.NamespacedName { return types.NamespacedName{Name: name} }

@@ -1,0 +1,328 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engine turns facts into findings, for as many as ask: each distinct check is evaluated once for a change of
+// what it reads, whoever has it, outside of all locks. Who has subscribed is told when one of its findings has changed,
+// with the findings at hand.
+//
+// An evaluation belongs to a lane, which runs in a goroutine of its own and never twice at once: one that takes long
+// holds up nobody but those who have subscribed to it. All checks of nodes share one lane, as they share the counts.
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+)
+
+// Sources meet needs. They are safe for concurrent use.
+type Sources interface {
+	// Notify has a function called when the answer to a need has changed; it is never called from within a method.
+	Notify(changed func(need facts.Need, object types.NamespacedName))
+	// Want begins to meet a need, Drop ends it. There is one Drop for a Want.
+	Want(need facts.Need)
+	Drop(need facts.Need)
+	// Demand says when a need that is met on demand is to be read again.
+	Demand(demand facts.Demand)
+	// Answer is what is known of a need.
+	Answer(need facts.Need) facts.Answer
+	// State is the answer without its objects.
+	State(need facts.Need) facts.Answer
+	// Object is one of the objects of a need, as it is now; nil when it is not there.
+	Object(need facts.Need, name types.NamespacedName) client.Object
+}
+
+// Key names a subscriber: the kind of object it is and its name.
+type Key struct {
+	Kind, Name string
+}
+
+// Options of an Engine. The zero value of each field means its default.
+type Options struct {
+	// Clock measures time. Default: the real one.
+	Clock clock.WithTicker
+	// NodeSettle is how long changes of nodes are collected before they are evaluated, as they come in bursts.
+	// Default: 200 ms; negative is not at all.
+	NodeSettle time.Duration
+}
+
+func (o *Options) setDefaults() {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.NodeSettle == 0 {
+		o.NodeSettle = 200 * time.Millisecond
+	}
+}
+
+// Engine evaluates checks.
+type Engine struct {
+	options Options
+	sources Sources
+	notify  func(Key)
+
+	mu sync.Mutex
+	// ctx is set by Start; lanes run in it.
+	ctx         context.Context
+	subscribers map[Key]*subscriber
+	results     map[string]*cell[check.Result]
+	views       map[string]*cell[assess.ClusterView]
+	nodes       *nodesLane
+	lanes       sets.Set[*lane]
+	readers     map[facts.Need]sets.Set[*lane]
+	running     sync.WaitGroup
+	// rescheduled has room for one signal that a lane is due sooner than any was.
+	rescheduled chan struct{}
+}
+
+// subscriber is somebody who wants findings.
+type subscriber struct {
+	checks []*check.Check
+	view   string
+	lanes  map[*lane]int // how many of its cells are of the lane
+	// changed says that a finding has changed since it was notified; busy counts its lanes that are at work, and ends
+	// how often one has ended since.
+	changed    bool
+	busy, ends int
+}
+
+// cell is a result that all share who want it.
+type cell[R any] struct {
+	lane        *lane
+	value       R
+	known       bool // evaluated once
+	subscribers sets.Set[Key]
+}
+
+// New makes an engine on the sources. notify is called, from any goroutine, with a subscriber of whom a finding has
+// changed; it must not block for long.
+func New(sources Sources, notify func(Key), options Options) *Engine {
+	options.setDefaults()
+	e := &Engine{
+		options: options, sources: sources, notify: notify, subscribers: map[Key]*subscriber{},
+		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{},
+		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, rescheduled: make(chan struct{}, 1),
+	}
+	e.nodes = newNodesLane(e)
+	sources.Notify(e.Changed)
+	return e
+}
+
+// Start evaluates what is asked, and returns when the context ends and everything has stopped.
+func (e *Engine) Start(ctx context.Context) error {
+	e.begin(ctx)
+	e.running.Go(func() { e.keepTime(ctx) })
+	<-ctx.Done()
+	e.running.Wait()
+	return nil
+}
+
+func (e *Engine) begin(ctx context.Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ctx = ctx
+	for l := range e.lanes {
+		if l.dirty {
+			e.touchLocked(l)
+		}
+	}
+}
+
+// Findings subscribes to the results of checks, in place of those that the subscriber had before, and returns them as
+// they are now; ok is false while one of them has not been evaluated yet, which is notified.
+func (e *Engine) Findings(key Key, checks []*check.Check) (findings []check.Finding, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.subscribers[key]
+	if s == nil || !sameChecks(s.checks, checks) {
+		e.subscribeLocked(key, checks)
+	}
+	findings = make([]check.Finding, len(checks))
+	for i, c := range checks {
+		cell := e.results[c.Key()]
+		if !cell.known {
+			return nil, false
+		}
+		findings[i] = check.Finding{Check: c, Result: cell.value}
+	}
+	return findings, true
+}
+
+// View subscribes to what a ClusterArchitecture shows of the cluster, as Findings does to the results of checks.
+func (e *Engine) View(key Key, scope *assess.Scope) (view assess.ClusterView, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.subscribers[key]; s == nil || s.view != scope.Key() {
+		e.subscribeViewLocked(key, scope)
+	}
+	cell := e.views[scope.Key()]
+	return cell.value, cell.known
+}
+
+// Forget ends a subscription; what nobody else wants is no longer looked at.
+func (e *Engine) Forget(key Key) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.subscribers[key]; s != nil {
+		e.releaseLocked(key, s, &subscriber{})
+		delete(e.subscribers, key)
+	}
+}
+
+// Demands are the needs that explain results as they are now.
+func (e *Engine) Demands() []facts.Demand {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var demands []facts.Demand
+	for l := range e.lanes {
+		demands = append(demands, l.demands...)
+	}
+	return demands
+}
+
+// Changed tells that the answer to a need has changed: of which object, or without a name of any or all.
+func (e *Engine) Changed(need facts.Need, object types.NamespacedName) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if need == facts.Nodes { // others see them once they are counted
+		e.nodes.changes.add(need, object)
+		e.touchLocked(e.nodes.lane)
+		return
+	}
+	for l := range e.readers[need] {
+		l.changes.add(need, object)
+		e.touchLocked(l)
+	}
+}
+
+func sameChecks(a, b []*check.Check) bool {
+	return len(a) == len(b) && (len(a) == 0 || a[0] == b[0])
+}
+
+// subscribeLocked subscribes anew: what is wanted before and after is looked at all the time.
+func (e *Engine) subscribeLocked(key Key, checks []*check.Check) {
+	s := &subscriber{checks: checks, lanes: map[*lane]int{}}
+	before := e.subscribers[key]
+	e.subscribers[key] = s
+	for _, c := range checks {
+		r := e.results[c.Key()]
+		if r == nil {
+			r = e.newResultLocked(c.Evaluator)
+		}
+		attachLocked(key, s, r)
+	}
+	if before != nil {
+		e.releaseLocked(key, before, s)
+	}
+}
+
+func (e *Engine) subscribeViewLocked(key Key, scope *assess.Scope) {
+	s := &subscriber{view: scope.Key(), lanes: map[*lane]int{}}
+	before := e.subscribers[key]
+	e.subscribers[key] = s
+	v := e.views[scope.Key()]
+	if v == nil {
+		v = e.nodes.addViewLocked(scope)
+	}
+	attachLocked(key, s, v)
+	if before != nil {
+		e.releaseLocked(key, before, s)
+	}
+}
+
+// attachLocked lets a subscriber have the value of a cell.
+func attachLocked[R any](key Key, s *subscriber, c *cell[R]) {
+	if s.lanes[c.lane] == 0 && c.lane.atWork {
+		s.busy++
+	}
+	s.lanes[c.lane]++
+	c.subscribers.Insert(key)
+	c.lane.subscribers.Insert(key)
+}
+
+// releaseLocked drops what a subscriber had before and has no more.
+func (e *Engine) releaseLocked(key Key, before, now *subscriber) {
+	kept := sets.New[string]()
+	for _, c := range now.checks {
+		kept.Insert(c.Key())
+	}
+	for l := range before.lanes {
+		if now.lanes[l] == 0 {
+			l.subscribers.Delete(key)
+		}
+	}
+	for _, c := range before.checks {
+		if r := e.results[c.Key()]; r != nil && !kept.Has(c.Key()) {
+			r.subscribers.Delete(key)
+			if r.subscribers.Len() == 0 {
+				delete(e.results, c.Key())
+				e.dropResultLocked(r, c.Evaluator)
+			}
+		}
+	}
+	if v := e.views[before.view]; v != nil && before.view != now.view {
+		v.subscribers.Delete(key)
+		if v.subscribers.Len() == 0 {
+			delete(e.views, before.view)
+			e.nodes.removeViewLocked(before.view)
+		}
+	}
+}
+
+// newResultLocked makes the cell of an evaluator: in the lane of nodes, or in a lane of its own.
+func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result] {
+	if evaluator.CountsNodes() {
+		return e.nodes.addCheckLocked(evaluator)
+	}
+	r := &cell[check.Result]{subscribers: sets.New[Key]()}
+	var w worker
+	if evaluator.CountsObjects() {
+		w = newObjectWorker(e, evaluator, r)
+	} else {
+		w = &checkWorker{engine: e, evaluator: evaluator, result: r}
+	}
+	r.lane = newLane(w)
+	e.results[evaluator.Key()] = r
+	e.lanes.Insert(r.lane)
+	e.wantLocked(r.lane, sets.New(evaluator.Needs()...))
+	e.touchLocked(r.lane)
+	return r
+}
+
+func (e *Engine) dropResultLocked(r *cell[check.Result], evaluator *check.Evaluator) {
+	if evaluator.CountsNodes() {
+		e.nodes.removeCheckLocked(evaluator)
+		return
+	}
+	r.lane.gone = true
+	e.lanes.Delete(r.lane)
+	e.wantLocked(r.lane, nil)
+}
+
+// wantLocked has a lane read the needs, in place of those that it read before.
+func (e *Engine) wantLocked(l *lane, needs sets.Set[facts.Need]) {
+	for need := range needs.Difference(l.needs) {
+		if e.readers[need] == nil {
+			e.readers[need] = sets.New[*lane]()
+			e.beginReadingLocked(need)
+		}
+		e.readers[need].Insert(l)
+	}
+	for need := range l.needs.Difference(needs) {
+		e.readers[need].Delete(l)
+		if e.readers[need].Len() == 0 {
+			delete(e.readers, need)
+			e.endReadingLocked(need)
+		}
+	}
+	l.needs = needs
+}

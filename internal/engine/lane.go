@@ -1,0 +1,193 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/archmap/archmap/internal/facts"
+)
+
+// lane is evaluations that take place one after the other, in a goroutine that lives as long as there is something to
+// evaluate. All fields are guarded by the engine's lock.
+type lane struct {
+	worker worker
+	// settle is how long changes are collected before they are evaluated.
+	settle time.Duration
+
+	subscribers sets.Set[Key]
+	needs       sets.Set[facts.Need]
+	demands     []facts.Demand
+	changes     changes
+	// dirty: there is something to evaluate. running: its goroutine lives. atWork: its subscribers wait for it.
+	dirty, running, atWork bool
+	// gone: nobody has subscribed to it any more.
+	gone bool
+	// due is when to evaluate although nothing has changed; zero is never.
+	due time.Time
+}
+
+// worker evaluates what has changed. Its state belongs to the goroutine of its lane.
+type worker interface {
+	// work is called without any lock. What it returns publishes what it has come to, and is called with the engine's
+	// lock held; due is when to work again although nothing has changed, zero is never.
+	work(now time.Time, changed changes) (publishLocked func(), due time.Time)
+}
+
+func newLane(w worker) *lane {
+	return &lane{worker: w, subscribers: sets.New[Key](), needs: sets.New[facts.Need]()}
+}
+
+// changes are what has changed of the needs of a lane.
+type changes struct {
+	// all says of which needs everything may have changed; objects are the names of single ones.
+	all     sets.Set[facts.Need]
+	objects map[facts.Need]sets.Set[types.NamespacedName]
+}
+
+func (c *changes) add(need facts.Need, object types.NamespacedName) {
+	if object == (types.NamespacedName{}) {
+		if c.all == nil {
+			c.all = sets.New[facts.Need]()
+		}
+		c.all.Insert(need)
+		return
+	}
+	if c.objects == nil {
+		c.objects = map[facts.Need]sets.Set[types.NamespacedName]{}
+	}
+	if c.objects[need] == nil {
+		c.objects[need] = sets.New[types.NamespacedName]()
+	}
+	c.objects[need].Insert(object)
+}
+
+// touchLocked has a lane evaluate.
+func (e *Engine) touchLocked(l *lane) {
+	l.dirty = true
+	if l.gone || e.ctx == nil || e.ctx.Err() != nil {
+		return
+	}
+	if l.settle <= 0 {
+		e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done
+	}
+	if !l.running {
+		l.running = true
+		ctx := e.ctx
+		e.running.Go(func() { e.run(ctx, l) })
+	}
+}
+
+// run evaluates until nothing is left.
+func (e *Engine) run(ctx context.Context, l *lane) {
+	for e.settle(ctx, l) {
+		changed, ok := e.take(l)
+		if !ok {
+			return
+		}
+		publishLocked, due := l.worker.work(e.options.Clock.Now(), changed)
+		for _, key := range e.publish(l, publishLocked, due) {
+			e.notify(key)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l.running = false
+}
+
+// settle lets changes gather; it returns whether the context is still alive.
+func (e *Engine) settle(ctx context.Context, l *lane) bool {
+	e.mu.Lock()
+	pause := l.settle
+	if !l.dirty || l.changes.all.Len() > 0 {
+		pause = 0 // what was just read as a whole comes in no burst
+	}
+	e.mu.Unlock()
+	return sleep(ctx, e.options.Clock, pause)
+}
+
+// take is what there is to evaluate; ok is false when there is nothing.
+func (e *Engine) take(l *lane) (changed changes, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !l.dirty || l.gone {
+		e.endWorkLocked(l)
+		l.running = false
+		return changed, false
+	}
+	changed = l.changes
+	l.changes, l.dirty, l.due = changes{}, false, time.Time{}
+	e.beginWorkLocked(l)
+	return changed, true
+}
+
+// publish returns who is to be notified.
+func (e *Engine) publish(l *lane, publishLocked func(), due time.Time) []Key {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l.gone {
+		return nil
+	}
+	publishLocked()
+	e.dueLocked(l, due)
+	notify := e.endWorkLocked(l)
+	if l.dirty && l.settle <= 0 {
+		e.beginWorkLocked(l)
+	}
+	return notify
+}
+
+// beginWorkLocked has the subscribers of a lane wait for it, so that they are notified once for a change of all that
+// they want.
+func (e *Engine) beginWorkLocked(l *lane) {
+	if l.atWork {
+		return
+	}
+	l.atWork = true
+	for key := range l.subscribers {
+		e.subscribers[key].busy++
+	}
+}
+
+// endWorkLocked returns the subscribers who are to be notified: of whom something has changed, and who wait for no other
+// lane.
+func (e *Engine) endWorkLocked(l *lane) []Key {
+	if !l.atWork {
+		return nil
+	}
+	l.atWork = false
+	var notify []Key
+	for key := range l.subscribers {
+		s := e.subscribers[key]
+		s.busy--
+		if s.changed && s.done() {
+			s.changed, s.ends = false, 0
+			notify = append(notify, key)
+		}
+	}
+	return notify
+}
+
+// done says whether a subscriber waits for no other lane, or has done so for long enough: lanes that are always at work
+// do not silence it.
+func (s *subscriber) done() bool {
+	s.ends++
+	return s.busy == 0 || s.ends > len(s.lanes)
+}
+
+// setLocked gives a cell a value.
+func setLocked[R any](e *Engine, c *cell[R], value R) {
+	if c.known && reflect.DeepEqual(c.value, value) {
+		return
+	}
+	c.value, c.known = value, true
+	for key := range c.subscribers {
+		e.subscribers[key].changed = true
+	}
+}

@@ -1,0 +1,272 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/archmap/archmap/internal/assess"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/nodestate"
+	"github.com/archmap/archmap/internal/tally"
+)
+
+// nodesLane judges nodes one by one for all that count them. A change of a node costs one judgement for each, whatever
+// the number of nodes.
+type nodesLane struct {
+	*lane
+
+	engine *Engine
+
+	// Guarded by the engine's lock: whose value depends on nodes, what begins to be counted and what no more.
+	checks         map[string]*nodeCount
+	views          map[string]*nodeCount
+	added, removed []*nodeCount
+	// unsettled are the nodes that are not plainly well, and state is the answer to the need for nodes without objects,
+	// as of when the nodes were counted last.
+	unsettled []*corev1.Node
+	state     facts.Answer
+
+	// These belong to the goroutine of the lane.
+	table  *tally.Table[*corev1.Node]
+	notes  *tally.Tally[*corev1.Node, struct{}]
+	counts map[int]*nodeCount // by slot of the table
+	filled bool
+	last   facts.Answer
+}
+
+// nodeCount is a cell whose value is counted over the nodes.
+type nodeCount struct {
+	// begin counts what is in the table, and returns the slot.
+	begin func(now time.Time) int
+	// end counts no more.
+	end  func()
+	slot int
+	// ofVersion says that the value depends on the version of the API server, too.
+	ofVersion bool
+	// value evaluates; what it returns publishes that.
+	value func(now time.Time, nodes facts.Answer) (publishLocked func())
+}
+
+func newNodesLane(e *Engine) *nodesLane {
+	n := &nodesLane{engine: e, checks: map[string]*nodeCount{}, views: map[string]*nodeCount{}, counts: map[int]*nodeCount{}}
+	n.lane = newLane(n)
+	n.settle = e.options.NodeSettle
+	e.lanes.Insert(n.lane)
+	n.table = tally.NewTable(func(name string) (*corev1.Node, bool) {
+		node, ok := e.sources.Object(facts.Nodes, objectName(name)).(*corev1.Node)
+		return node, ok
+	})
+	return n
+}
+
+func (n *nodesLane) addCheckLocked(evaluator *check.Evaluator) *cell[check.Result] {
+	c := &cell[check.Result]{lane: n.lane, subscribers: sets.New[Key]()}
+	n.engine.results[evaluator.Key()] = c
+	var counted *check.NodeTally
+	count := &nodeCount{
+		begin: func(now time.Time) int {
+			counted = evaluator.CountNodes(n.table, now)
+			return counted.Slot()
+		},
+		end: func() { tally.Remove(n.table, counted.Tally) },
+		value: func(now time.Time, nodes facts.Answer) func() {
+			result, unseen := evaluator.Unseen(nodes)
+			if !unseen {
+				result = counted.Result(now)
+			}
+			countEvaluation(evaluator)
+			return func() { setLocked(n.engine, c, result) }
+		},
+	}
+	n.checks[evaluator.Key()] = count
+	n.addLocked(count)
+	return c
+}
+
+func (n *nodesLane) removeCheckLocked(evaluator *check.Evaluator) {
+	n.removeLocked(n.checks[evaluator.Key()])
+	delete(n.checks, evaluator.Key())
+	n.wantLocked()
+}
+
+func (n *nodesLane) addViewLocked(scope *assess.Scope) *cell[assess.ClusterView] {
+	c := &cell[assess.ClusterView]{lane: n.lane, subscribers: sets.New[Key]()}
+	n.engine.views[scope.Key()] = c
+	var counted *assess.ClusterTally
+	count := &nodeCount{
+		ofVersion: true,
+		begin: func(now time.Time) int {
+			counted = assess.CountCluster(n.table, scope, now)
+			return counted.Slot()
+		},
+		end: func() { tally.Remove(n.table, counted.Tally) },
+		value: func(_ time.Time, nodes facts.Answer) func() {
+			view := counted.View(nodes, n.engine.sources.State(assess.VersionNeed))
+			return func() { setLocked(n.engine, c, view) }
+		},
+	}
+	n.views[scope.Key()] = count
+	n.addLocked(count)
+	return c
+}
+
+func (n *nodesLane) removeViewLocked(key string) {
+	n.removeLocked(n.views[key])
+	delete(n.views, key)
+	n.wantLocked()
+}
+
+func (n *nodesLane) addLocked(count *nodeCount) {
+	n.added = append(n.added, count)
+	n.wantLocked()
+	n.engine.touchLocked(n.lane)
+}
+
+func (n *nodesLane) removeLocked(count *nodeCount) {
+	n.removed = append(n.removed, count)
+	n.engine.touchLocked(n.lane)
+}
+
+func (n *nodesLane) wantLocked() {
+	needs := sets.New[facts.Need]()
+	if len(n.checks)+len(n.views) > 0 {
+		needs.Insert(facts.Nodes)
+	}
+	if len(n.views) > 0 {
+		needs.Insert(assess.VersionNeed)
+	}
+	n.engine.wantLocked(n.lane, needs)
+}
+
+// beginReadingLocked and endReadingLocked are called for the first who wants a need and the last.
+func (e *Engine) beginReadingLocked(need facts.Need) {
+	e.sources.Want(need)
+	if need == facts.Nodes {
+		e.touchLocked(e.nodes.lane)
+	}
+}
+
+func (e *Engine) endReadingLocked(need facts.Need) {
+	e.sources.Drop(need)
+	if need == facts.Nodes {
+		e.touchLocked(e.nodes.lane)
+	}
+}
+
+// answer is what is known of nodes, as of when they were counted last.
+func (n *nodesLane) answer() facts.Answer {
+	n.engine.mu.Lock()
+	defer n.engine.mu.Unlock()
+	answer := n.state
+	if answer.State == facts.Known {
+		answer.Nodes = nodeIndex{sources: n.engine.sources, unsettled: n.unsettled}
+	}
+	return answer
+}
+
+// nodeIndex looks nodes up.
+type nodeIndex struct {
+	sources   Sources
+	unsettled []*corev1.Node
+}
+
+func (i nodeIndex) Named(name string) *corev1.Node {
+	node, _ := i.sources.Object(facts.Nodes, objectName(name)).(*corev1.Node)
+	return node
+}
+
+func (i nodeIndex) Unsettled() []*corev1.Node { return i.unsettled }
+
+func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
+	added, removed := n.takeCounts()
+	touched := sets.New[int]()
+	touch := func(slot int) { touched.Insert(slot) }
+	if n.notes == nil {
+		n.notes = tally.Add(n.table, nodestate.Unsettled, now)
+	}
+	state := n.engine.sources.State(facts.Nodes)
+	n.update(state, changed, now, touch)
+	for _, count := range removed {
+		if n.counts[count.slot] == count {
+			count.end()
+			delete(n.counts, count.slot)
+		}
+	}
+	for _, count := range added {
+		count.slot = count.begin(now)
+		n.counts[count.slot] = count
+		touch(count.slot)
+	}
+	n.table.Due(now, touch)
+
+	stateChanged := state.State != n.last.State || state.Message != n.last.Message
+	n.last = state
+	var publish []func()
+	for slot, count := range n.counts {
+		if stateChanged || touched.Has(slot) || count.ofVersion && changed.all.Has(assess.VersionNeed) {
+			publish = append(publish, count.value(now, state))
+		}
+	}
+	if stateChanged || touched.Has(n.notes.Slot()) {
+		publish = append(publish, n.publishUnsettled(state))
+	}
+	return func() {
+		for _, p := range publish {
+			p()
+		}
+	}, n.table.NextDue()
+}
+
+// takeCounts returns what begins to be counted and what no more.
+func (n *nodesLane) takeCounts() (added, removed []*nodeCount) {
+	n.engine.mu.Lock()
+	defer n.engine.mu.Unlock()
+	added, removed = n.added, n.removed
+	n.added, n.removed = nil, nil
+	return added, removed
+}
+
+// update brings the table up to what has changed.
+func (n *nodesLane) update(state facts.Answer, changed changes, now time.Time, touch func(int)) {
+	known := state.State == facts.Known
+	switch {
+	case !known && !n.filled:
+	case !known || !n.filled || changed.all.Has(facts.Nodes):
+		var names []string
+		if known {
+			for _, o := range n.engine.sources.Answer(facts.Nodes).Objects {
+				names = append(names, o.GetName())
+			}
+		}
+		refill(n.table, names, now, touch)
+		n.filled = known
+	default:
+		for name := range changed.objects[facts.Nodes] {
+			n.table.Update(name.Name, now, touch)
+		}
+	}
+}
+
+// publishUnsettled shows those who look for nodes that explain something the nodes that may.
+func (n *nodesLane) publishUnsettled(state facts.Answer) func() {
+	var unsettled []*corev1.Node
+	for _, name := range n.notes.First(n.table.Len(), struct{}{}) {
+		if node, ok := n.table.Get(name); ok {
+			unsettled = append(unsettled, node)
+		}
+	}
+	return func() {
+		n.state, n.unsettled = state, unsettled
+		for l := range n.engine.readers[facts.Nodes] {
+			if l != n.lane {
+				n.engine.touchLocked(l)
+			}
+		}
+	}
+}

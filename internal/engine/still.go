@@ -1,0 +1,61 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/trim"
+)
+
+// Still makes an engine on a snapshot, at the time of the snapshot. It is not started: Settle evaluates.
+func Still(s *snapshot.Snapshot) *Engine {
+	return New(stillSources{s}, func(Key) {}, Options{Clock: stillClock{now: s.Time}, NodeSettle: -1})
+}
+
+// Settle evaluates what has been asked and what has changed, until nothing is left to evaluate or the context ends. It
+// must not be called on an engine that is started.
+func (e *Engine) Settle(ctx context.Context) {
+	e.begin(ctx)
+	e.running.Wait()
+}
+
+// stillSources are the sources of what does not change by itself.
+type stillSources struct {
+	snapshot *snapshot.Snapshot
+}
+
+func (stillSources) Notify(func(facts.Need, types.NamespacedName)) {}
+func (stillSources) Want(facts.Need)                               {}
+func (stillSources) Drop(facts.Need)                               {}
+func (stillSources) Demand(facts.Demand)                           {}
+
+func (s stillSources) Answer(need facts.Need) facts.Answer { return s.snapshot.Answer(need) }
+
+func (s stillSources) State(need facts.Need) facts.Answer {
+	answer := s.snapshot.Answer(need)
+	answer.Objects = nil
+	return answer
+}
+
+func (s stillSources) Object(need facts.Need, name types.NamespacedName) client.Object {
+	return trim.Find(s.snapshot.Answer(need).Objects, name)
+}
+
+// stillClock is a clock that stands.
+type stillClock struct {
+	clock.RealClock
+
+	now time.Time
+}
+
+func (c stillClock) Now() time.Time                  { return c.now }
+func (c stillClock) Since(t time.Time) time.Duration { return c.now.Sub(t) }

@@ -1,0 +1,231 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package observe turns needs into facts. Sources watches, polls and reads on demand what somebody wants, for as long as
+// it is wanted; Reader reads it once.
+package observe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/archmap/archmap/internal/facts"
+)
+
+// Options of Sources. The zero value of each field means its default.
+type Options struct {
+	// Clock measures time. Default: the real one.
+	Clock clock.WithTicker
+	// RetryInterval is the time between two attempts at a need that cannot be met: its kind is not served,
+	// or reading it is not permitted. Default: 30 s.
+	RetryInterval time.Duration
+	// SyncTimeout is how long a first read may take before it is said to fail; it goes on all the same.
+	// Default: 30 s.
+	SyncTimeout time.Duration
+	// MaxSources caps watches and pollers together, pods apart. Default: 256.
+	MaxSources int
+	// Rights with which it observes. Default: those of the operator.
+	Rights Rights
+}
+
+func (o *Options) setDefaults() {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.RetryInterval == 0 {
+		o.RetryInterval = 30 * time.Second
+	}
+	if o.SyncTimeout == 0 {
+		o.SyncTimeout = 30 * time.Second
+	}
+	if o.MaxSources == 0 {
+		o.MaxSources = 256
+	}
+}
+
+// Sources are the watches and polls of a cluster, one for each need that is wanted. Who wants it, and how many do, is for
+// others to know.
+type Sources struct {
+	options Options
+	config  *rest.Config
+	http    *http.Client
+	mapper  meta.RESTMapper
+	api     *api
+	metrics *metrics
+	// observe keeps the answer of a source current until the context ends.
+	observe func(context.Context, *source)
+
+	mu      sync.Mutex
+	changed func(need facts.Need, object types.NamespacedName)
+	ctx     context.Context // set by Start; sources live in it
+	sources map[facts.Need]*source
+	running sync.WaitGroup
+	// podReads is when the pods of a workload were last read; a flapping workload is explained no more
+	// often than a broken one.
+	podReads map[facts.Need]time.Time
+}
+
+// NewSources makes the sources of the cluster behind config. Nothing is read before Start.
+func NewSources(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, options Options) (*Sources, error) {
+	options.setDefaults()
+	api, err := newAPI(config, httpClient, mapper, options.Rights)
+	if err != nil {
+		return nil, fmt.Errorf("client of the observer: %w", err)
+	}
+	s := newSources(api, options, (*source).run)
+	s.config, s.http, s.mapper = config, httpClient, mapper
+	return s, nil
+}
+
+func newSources(api *api, options Options, observe func(*source, context.Context)) *Sources {
+	return &Sources{
+		options: options, api: api, metrics: newMetrics(),
+		observe:  func(ctx context.Context, s *source) { observe(s, ctx) },
+		changed:  func(facts.Need, types.NamespacedName) {},
+		sources:  map[facts.Need]*source{},
+		podReads: map[facts.Need]time.Time{},
+	}
+}
+
+// Notify has a function called, from any goroutine, when the answer to a need has changed: of which object, or without a
+// name of any or all. It is set before Start, and must not block for long.
+func (s *Sources) Notify(changed func(need facts.Need, object types.NamespacedName)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = changed
+}
+
+// Start begins to observe, and returns when the context ends and everything has stopped.
+func (s *Sources) Start(ctx context.Context) error {
+	s.mu.Lock()
+	s.ctx = ctx
+	for _, source := range s.sources {
+		s.startLocked(source)
+	}
+	s.mu.Unlock()
+	<-ctx.Done()
+
+	s.mu.Lock()
+	for _, source := range s.sources {
+		s.endLocked(source)
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	return nil
+}
+
+// Want begins to meet a need, until it is dropped.
+func (s *Sources) Want(need facts.Need) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sources[need] == nil && !s.overLocked() {
+		s.sources[need] = newSource(s, need)
+		s.startLocked(s.sources[need])
+	}
+}
+
+// Drop ends meeting a need, and gives its room to one that waits for it.
+func (s *Sources) Drop(need facts.Need) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if source := s.sources[need]; source != nil {
+		s.endLocked(source)
+	}
+}
+
+// Demand says when a need that is met on demand is to be read again.
+func (s *Sources) Demand(demand facts.Demand) {
+	if source := s.source(demand.Need); source != nil {
+		source.demand(demand.Refresh)
+	}
+}
+
+// Answer is what is known of a need; Pending when it is not wanted.
+func (s *Sources) Answer(need facts.Need) facts.Answer {
+	if source := s.source(need); source != nil {
+		return source.current()
+	}
+	return facts.Answer{}
+}
+
+// State is the answer to a need without its objects, which costs nothing.
+func (s *Sources) State(need facts.Need) facts.Answer {
+	if source := s.source(need); source != nil {
+		return source.state()
+	}
+	return facts.Answer{}
+}
+
+// Object is one of the objects of a need, as it is now; nil when it is not there.
+func (s *Sources) Object(need facts.Need, name types.NamespacedName) client.Object {
+	if source := s.source(need); source != nil {
+		return source.object(name)
+	}
+	return nil
+}
+
+func (s *Sources) source(need facts.Need) *source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sources[need]
+}
+
+func (s *Sources) overLocked() bool { return s.ctx != nil && s.ctx.Err() != nil }
+
+// startLocked starts a source, once Start was called and while there is room for it.
+func (s *Sources) startLocked(source *source) {
+	if s.ctx == nil || s.overLocked() {
+		return
+	}
+	if source.need.Kind != facts.PodKind && s.startedLocked() >= s.options.MaxSources {
+		source.refuse(fmt.Sprintf(
+			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", s.options.MaxSources))
+		return
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	source.start(cancel, s.changed)
+	s.metrics.sources.Inc()
+	s.running.Go(func() { s.observe(ctx, source) })
+}
+
+// endLocked ends a source; nothing becomes known of its need any more.
+func (s *Sources) endLocked(source *source) {
+	delete(s.sources, source.need)
+	if !source.end() {
+		return
+	}
+	s.metrics.sources.Dec()
+	for _, waiting := range s.sources {
+		if !waiting.started() {
+			s.startLocked(waiting)
+			return
+		}
+	}
+}
+
+// startedLocked counts the sources that are running, but for the pods that explain something: they are few and seldom
+// read.
+func (s *Sources) startedLocked() int {
+	n := 0
+	for _, source := range s.sources {
+		if source.started() && source.need.Kind != facts.PodKind {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Sources) log(need facts.Need) logr.Logger {
+	return log.Log.WithName("observer").WithValues("need", need)
+}
