@@ -26,8 +26,8 @@ import (
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 const (
@@ -173,7 +173,7 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.
 	})
 	lister.PageSize = limit
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
-		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
 			return nil // it explains nothing
 		}
 		trimmed, err := trim(need.Kind)(o)

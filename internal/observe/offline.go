@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	kjson "sigs.k8s.io/json"
 
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // Coverage says what follows from what a dump does not hold.
@@ -237,7 +237,7 @@ func (d *Dump) objectsOf(need facts.Need) facts.Answer {
 		if o, err = asRead(need.Kind, o); err != nil {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
-		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
 			continue // it explains nothing
 		}
 		answer.Objects = append(answer.Objects, o)
