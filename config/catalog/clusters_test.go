@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -23,10 +21,9 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // The clusters below have the shapes of real ones, cut down to what tells them apart. Each is judged offline,
@@ -87,18 +84,12 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 	t.Helper()
 	out := map[string]v1alpha1.ComponentMappingStatus{}
 	for _, m := range mappings {
-		checks, err := check.Compile(&m.Spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		needs := check.Needs(checks)
-		seen := c.dump(needs).Observe(needs, func(facts facts.Facts) observe.Seen {
-			findings, _ := check.EvaluateAll(checks, facts)
-			return observe.Seen{What: findings, Wants: check.Further(findings)}
-		})
-		findings := seen.What.([]check.Finding)
-		m.Status, _ = assess.Mapping(&m, findings, now.Add(-age))
-		out[m.Name], _ = assess.Mapping(&m, findings, now)
+		compiled, key := engine.CompileMapping(&m.Spec), engine.Key{Name: m.Name}
+		e := engine.Still(c.dump(compiled.Needs()))
+		_, _, _ = e.Assess(key, compiled, &m, now) // to subscribe
+		e.Settle(t.Context())
+		m.Status, _, _ = e.Assess(key, compiled, &m, now.Add(-age))
+		out[m.Name], _, _ = e.Assess(key, compiled, &m, now)
 	}
 	return out
 }

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/facts"
 )
 
 // BenchmarkNodes5000 judges a big cluster, of which a few nodes are not ready.
@@ -48,35 +47,6 @@ func BenchmarkWorkload(b *testing.B) {
 			"{observedGeneration: 2, updatedReplicas: 1, availableReplicas: 1}"))
 	}
 	given := seeing(c, deployments...)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Evaluate(given)
-	}
-}
-
-// BenchmarkExplain5000 explains a DaemonSet of a big cluster, a tenth of whose nodes are down.
-func BenchmarkExplain5000(b *testing.B) {
-	var nodes, pods []client.Object
-	for i := range 5000 {
-		name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)
-		if i%10 != 0 {
-			nodes = append(nodes, old(name))
-			continue
-		}
-		nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
-		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
-	}
-	c, workload := cns(5000, 4500, "")
-	given := seeing(c, workload)
-	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: nodes}
-	for _, need := range facts.NeedsOf(c.Evaluate(given).Further) {
-		if need.Kind == facts.PodKind {
-			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}
-		}
-	}
-	if f := c.Evaluate(given); f.Reason != v1alpha1.ReasonNodeFault {
-		b.Fatal(told(f))
-	}
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Evaluate(given)

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // expression is a CEL expression of a check's spec.
@@ -77,7 +78,7 @@ var parseYAML = cel.Function("parseYAML", cel.Overload(parseYAMLOverload, []*cel
 		}
 		var decoded any
 		if err := yaml.Unmarshal([]byte(text), &decoded); err != nil {
-			return types.NewErr("parseYAML: not YAML: %s", firstLine(err.Error()))
+			return types.NewErr("parseYAML: not YAML: %s", msg.FirstLine(err.Error()))
 		}
 		return types.DefaultTypeAdapter.NativeToValue(decoded)
 	})))
@@ -144,7 +145,7 @@ func outputType(boolean bool) *cel.Type {
 func (p *program) evalBool(vars map[string]any) (bool, error) {
 	out, _, err := p.run.Eval(vars)
 	if err != nil {
-		return false, errors.New(firstLine(err.Error()))
+		return false, errors.New(msg.FirstLine(err.Error()))
 	}
 	b, ok := out.Value().(bool)
 	if !ok {
@@ -156,16 +157,11 @@ func (p *program) evalBool(vars map[string]any) (bool, error) {
 func (p *program) evalString(vars map[string]any) (string, error) {
 	out, _, err := p.run.Eval(vars)
 	if err != nil {
-		return "", errors.New(firstLine(err.Error()))
+		return "", errors.New(msg.FirstLine(err.Error()))
 	}
 	s, ok := out.Value().(string)
 	if !ok {
 		return "", fmt.Errorf("yields a %s, it must yield a string", out.Type().TypeName())
 	}
 	return s, nil
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }

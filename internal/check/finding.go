@@ -13,6 +13,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // MaxObjects is how many objects a finding names.
@@ -113,8 +114,6 @@ type judged struct {
 	healthy v1alpha1.Verdict
 	reason  string
 	detail  string
-	// settling says that the end of a roll-out would look like this, too.
-	settling bool
 }
 
 // healthRank orders verdicts by how much they matter: the worst first.
@@ -124,11 +123,10 @@ var healthRank = map[v1alpha1.Verdict]int{
 
 // severity orders the reasons of failing checks, the worst first. What the component itself must be mended for
 // comes before what is the fault of something else.
-var severity = []string{
-	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonUnschedulable,
-	v1alpha1.ReasonNotReady, v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
+var severity = slices.Concat(workload.PodReasons, []string{
+	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
 	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
-}
+})
 
 // Severity of the reason of a failing check: the lower the worse.
 func Severity(reason string) int {
@@ -139,10 +137,7 @@ func Severity(reason string) int {
 }
 
 // explainedReasons are those that only the pods of a workload give.
-var explainedReasons = []string{
-	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonUnschedulable,
-	v1alpha1.ReasonNotReady, v1alpha1.ReasonNodeFault,
-}
+var explainedReasons = slices.Concat(workload.PodReasons, []string{v1alpha1.ReasonNodeFault})
 
 // Explained says whether the reason of a failing check is what its pods say.
 func Explained(reason string) bool { return slices.Contains(explainedReasons, reason) }

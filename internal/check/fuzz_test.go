@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -115,6 +116,7 @@ func FuzzEvaluate(f *testing.F) {
 // surrounded are the facts in which a workload's nodes and pods are made of the text, too.
 func surrounded(c *Check, workload client.Object, text []byte) facts.Facts {
 	n, p := &corev1.Node{}, &corev1.Pod{}
+	other := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "other"}, Spec: corev1.PodSpec{NodeName: "gone"}}
 	_, _ = json.Unmarshal(text, n), json.Unmarshal(text, p)
 	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{
 		c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}},
@@ -122,7 +124,7 @@ func surrounded(c *Check, workload client.Object, text []byte) facts.Facts {
 	}}
 	for _, need := range facts.NeedsOf(c.Evaluate(given).Further) {
 		if need.Kind == facts.PodKind {
-			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{p, pod("other", "gone", "")}}
+			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{p, other}}
 		}
 	}
 	return given

@@ -277,6 +277,23 @@ func TestNodesNeeds(t *testing.T) {
 	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Nodes), "all checks of nodes share one watch")
 }
 
+// aged is a node of that age.
+func aged(o client.Object, age time.Duration) client.Object {
+	o.SetCreationTimestamp(metav1.NewTime(noon.Add(-age)))
+	return o
+}
+
+func fresh(name string, age time.Duration) client.Object {
+	return aged(nodeWith(name, condition("Ready", "False", "KubeletNotReady", 0)), age)
+}
+
+func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*time.Hour) }
+
+// leaving is a node that the cluster autoscaler removes.
+func leaving(name string) client.Object {
+	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
+}
+
 // A node that joins gets ten minutes to become ready. It counts neither way until then.
 func TestNodesJoin(t *testing.T) {
 	const (

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +14,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 func workloadNeeds(c *Evaluator) []facts.Need {
@@ -50,48 +50,62 @@ func evaluateWorkload(c *Evaluator, given facts.Facts) Evaluation {
 	if f, ok := unseen(answer, workloadSubject(c)); ok {
 		return Evaluation{Result: f}
 	}
-	var rollouts []rollout
+	var workloads []workload.Workload
 	for _, o := range answer.Objects {
-		if r, ok := newRollout(o); ok && c.matchesWorkload(r) {
-			rollouts = append(rollouts, r)
+		if w, ok := workload.Of(o, c.Spec.Workload.MinAvailable); ok && c.matchesWorkload(w) {
+			workloads = append(workloads, w)
 		}
 	}
-	if len(rollouts) == 0 {
+	if len(workloads) == 0 {
 		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))}
 	}
-	js := make([]judged, len(rollouts))
-	var further []facts.Demand
-	var recheck time.Duration
-	explaining := false
-	for i := range rollouts {
-		r := &rollouts[i]
-		js[i] = r.judge(c.Spec.Workload.MinAvailable)
-		if js[i].healthy == v1alpha1.VerdictFalse || r.endless {
-			e := explain(r, given, &js[i])
-			further = append(further, e.further...)
-			recheck = Earliest(recheck, e.recheckAfter)
-			explaining = explaining || e.pending
-		}
+	diagnoses := diagnose(workloads, given)
+	js := make([]judged, len(workloads))
+	for i, d := range diagnoses {
+		w := workloads[i]
+		js[i] = judged{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
 	}
-	f := found(js)
-	f.Settling = !slices.ContainsFunc(js, func(j judged) bool { return j.healthy == v1alpha1.VerdictFalse && !j.settling })
-	f.Outage = !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.available > 0 })
-	f.Explaining = explaining
-	f.Versions, f.Images = imagesInUse(rollouts, c.Spec.Workload.Container)
-	return Evaluation{Result: f, Further: further, RecheckAfter: recheck}
+	f := Evaluation{Result: found(js)}
+	f.Settling, f.Outage = true, true
+	for i, d := range diagnoses {
+		f.Settling = f.Settling && (d.Healthy != v1alpha1.VerdictFalse || d.Settling)
+		f.Outage = f.Outage && workloads[i].Available <= 0
+		f.Explaining = f.Explaining || d.Pending
+		f.Further = append(f.Further, d.Further...)
+		f.RecheckAfter = Earliest(f.RecheckAfter, d.RecheckAfter)
+	}
+	f.Versions, f.Images = imagesInUse(workloads, c.Spec.Workload.Container)
+	return f
 }
 
-func (c *Evaluator) matchesWorkload(r rollout) bool {
-	w, name := c.Spec.Workload, r.object.GetName()
+// diagnose looks at nodes and pods only when there is something to explain.
+func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagnosis {
+	var nodes workload.Nodes
+	if slices.ContainsFunc(workloads, workload.Workload.Unexplained) {
+		nodes = workload.NodesOf(given.Answers[facts.Nodes], given.Now)
+	}
+	diagnoses := make([]workload.Diagnosis, len(workloads))
+	for i, w := range workloads {
+		var pods workload.Pods
+		if w.Unexplained() {
+			pods.Answer, pods.Asked = given.Answers[w.PodsNeed()]
+		}
+		diagnoses[i] = workload.Diagnose(w, nodes, pods, given.Now)
+	}
+	return diagnoses
+}
+
+func (c *Evaluator) matchesWorkload(candidate workload.Workload) bool {
+	w, name := c.Spec.Workload, candidate.Object.GetName()
 	switch {
 	case len(w.Names) > 0 && !slices.Contains(w.Names, v1alpha1.ObjectName(name)):
 		return false
 	case !strings.HasPrefix(name, w.NamePrefix):
 		return false
-	case !c.matchesLabels(r.object):
+	case !c.matchesLabels(candidate.Object):
 		return false
 	}
-	return w.ImagePath == "" || slices.ContainsFunc(r.podSpec.Containers, func(ct corev1.Container) bool {
+	return w.ImagePath == "" || slices.ContainsFunc(candidate.PodSpec.Containers, func(ct corev1.Container) bool {
 		return (w.Container == "" || ct.Name == w.Container) && ImageHasPath(ct.Image, w.ImagePath)
 	})
 }
@@ -102,22 +116,22 @@ const windowsBuild = "-windows"
 
 // imagesInUse reports the images and versions of the named container; an idle workload counts only when all
 // are idle.
-func imagesInUse(rollouts []rollout, container string) ([]VersionCount, []string) {
-	idle := !slices.ContainsFunc(rollouts, func(r rollout) bool { return r.desired > 0 })
+func imagesInUse(workloads []workload.Workload, container string) ([]VersionCount, []string) {
+	idle := !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
 	counts := map[string]int{}
 	var images []string
-	for _, r := range rollouts {
-		if r.desired == 0 && !idle {
+	for _, w := range workloads {
+		if w.Desired == 0 && !idle {
 			continue
 		}
-		for _, ct := range r.podSpec.Containers {
+		for _, ct := range w.PodSpec.Containers {
 			if ct.Name != container {
 				continue
 			}
 			image, tag := SplitImage(ct.Image)
 			tag, _, _ = strings.Cut(tag, windowsBuild)
 			images = append(images, image)
-			counts[tag] += max(int(r.desired), 1)
+			counts[tag] += max(int(w.Desired), 1)
 		}
 	}
 	slices.Sort(images)

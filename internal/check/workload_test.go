@@ -7,283 +7,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
 )
-
-func TestDeploymentHealth(t *testing.T) {
-	// The status of a Deployment whose controller has seen the newest generation, which is 2.
-	const settled = "observedGeneration: 2, "
-	for name, test := range map[string]struct{ spec, status, want string }{
-		"all available": {
-			"{replicas: 2}", "{" + settled + "updatedReplicas: 2, availableReplicas: 2}",
-			"True/True Healthy: Deployment kube-system/coredns: 2/2 available",
-		},
-		"replicas not given means one": {
-			"", "{" + settled + "updatedReplicas: 1, availableReplicas: 1}",
-			"True/True Healthy: Deployment kube-system/coredns: 1/1 available",
-		},
-		"no replicas wanted": {
-			"{replicas: 0}", "{" + settled + "}",
-			"True/NotAssessed Idle: Deployment kube-system/coredns: idle, it wants no pods",
-		},
-		"no replicas wanted, one still there": {
-			"{replicas: 0}", "{" + settled + "updatedReplicas: 1, availableReplicas: 1}",
-			"True/NotAssessed Idle: Deployment kube-system/coredns: idle, it wants no pods",
-		},
-
-		// maxUnavailable. Its default of 25% is rounded down.
-		"default, one of four may be missing": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 4, availableReplicas: 3}",
-			"True/True Healthy: Deployment kube-system/coredns: 3/4 available",
-		},
-		"default, two of four may not": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 4, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 2/4 available",
-		},
-		"default, none of three may be missing": {
-			"{replicas: 3}", "{" + settled + "updatedReplicas: 3, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 2/3 available",
-		},
-		"percentage is rounded down, enough": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 3}",
-			"True/True Healthy: Deployment kube-system/coredns: 3/5 available",
-		},
-		"percentage is rounded down, too few": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 2/5 available",
-		},
-		"number": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 3}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 2}",
-			"True/True Healthy: Deployment kube-system/coredns: 2/5 available",
-		},
-		"maxUnavailable 0": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 4}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 4/5 available",
-		},
-		"maxUnavailable and maxSurge 0 counts as maxUnavailable 1": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 0}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 4}",
-			"True/True Healthy: Deployment kube-system/coredns: 4/5 available",
-		},
-		"percentages that come to 0 count as maxUnavailable 1": {
-			"{replicas: 3, strategy: {rollingUpdate: {maxUnavailable: 10%, maxSurge: 0}}}", "{" + settled + "updatedReplicas: 3, availableReplicas: 2}",
-			"True/True Healthy: Deployment kube-system/coredns: 2/3 available",
-		},
-		"Recreate tolerates nothing": {
-			"{replicas: 4, strategy: {type: Recreate}}", "{" + settled + "updatedReplicas: 4, availableReplicas: 3}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 3/4 available",
-		},
-		// As a real cilium-operator was found: its own condition says that it is available.
-		"nothing available although Available=True": {
-			"{replicas: 1, strategy: {rollingUpdate: {maxUnavailable: 1, maxSurge: 25%}}}",
-			"{" + settled + "updatedReplicas: 1, unavailableReplicas: 1, conditions: [{type: Available, status: 'True', reason: MinimumReplicasAvailable}]}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 0/1 available",
-		},
-
-		// Roll-outs.
-		"rolling out, enough available": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 1, availableReplicas: 3}",
-			"True/True Progressing: Deployment kube-system/coredns: 3/4 available, 1/4 updated",
-		},
-		"rolling out, too few available": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 1, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 2/4 available, 1/4 updated",
-		},
-		"new generation not seen yet, enough available": {
-			"{replicas: 2}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
-			"True/True Progressing: Deployment kube-system/coredns: 2/2 available, its controller has not seen generation 2 yet",
-		},
-		"new generation not seen yet, too few available": {
-			"{replicas: 9}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 2/9 available, its controller has not seen generation 2 yet",
-		},
-		"scaled to 0, not seen yet": {
-			"{replicas: 0}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
-			"True/True Progressing: Deployment kube-system/coredns: 2/0 available, its controller has not seen generation 2 yet",
-		},
-		"paused half way": {
-			"{replicas: 4, paused: true}", "{" + settled + "updatedReplicas: 2, availableReplicas: 4}",
-			"True/True Healthy: Deployment kube-system/coredns: 4/4 available",
-		},
-		"paused with too few available": {
-			"{replicas: 4, paused: true}", "{" + settled + "updatedReplicas: 2, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 2/4 available",
-		},
-		"progress deadline exceeded": {
-			"{replicas: 2}", "{" + settled + `updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: "False",
-				reason: ProgressDeadlineExceeded, message: 'ReplicaSet "coredns-5d4" has timed out progressing.'}]}`,
-			`True/False RolloutStuck: Deployment kube-system/coredns: 2/2 available, 1/2 updated: ReplicaSet "coredns-5d4" has timed out progressing.`,
-		},
-		"not progressing for another reason": {
-			"{replicas: 2}", "{" + settled + "updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: 'False', reason: FailedCreate}]}",
-			"True/True Progressing: Deployment kube-system/coredns: 2/2 available, 1/2 updated",
-		},
-		"progress deadline exceeded and too few available": {
-			"{replicas: 2}", "{" + settled + "conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: timed out}]}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available, 0/2 updated",
-		},
-		"pods cannot be made": {
-			"{replicas: 2}", "{" + settled + "conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: exceeded quota}]}",
-			"True/False AdmissionDenied: Deployment kube-system/coredns: 0/2 available, 0/2 updated; 2 not created: exceeded quota",
-		},
-		"pods could not be made before": {
-			"{replicas: 2}", "{" + settled + "updatedReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False', message: exceeded quota}]}",
-			"True/False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [coredns]}}")
-			expectTold(t, c, seeing(c, deployment("coredns", test.spec, test.status)), test.want)
-		})
-	}
-}
-
-func TestDaemonSetHealth(t *testing.T) {
-	const settled = "observedGeneration: 2, "
-	for name, test := range map[string]struct{ spec, status, want string }{
-		"one on each node": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
-			"True/True Healthy: DaemonSet kube-system/azure-cns: 3/3 available",
-		},
-		// Every cluster has Windows variants, most have no Windows nodes.
-		"no node wants it": {
-			"", "{" + settled + "desiredNumberScheduled: 0}",
-			"True/NotAssessed Idle: DaemonSet kube-system/azure-cns: idle, it wants no pods",
-		},
-		"one missing, no roll-out": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
-		},
-		"maxUnavailable means nothing without a roll-out": {
-			"{updateStrategy: {rollingUpdate: {maxUnavailable: 2}}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
-		},
-		"rolling out, one missing, as the default allows": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
-			"True/True Progressing: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
-		},
-		"pods that are not created are no roll-out": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
-		},
-		"no pod is created at all": {
-			"", "{" + settled + "desiredNumberScheduled: 1}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available",
-		},
-		"rolling out, two missing": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 1/3 available, 1/3 updated",
-		},
-		"percentage is rounded up, within": {
-			"{updateStrategy: {rollingUpdate: {maxUnavailable: 30%}}}",
-			"{" + settled + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 3}",
-			"True/True Progressing: DaemonSet kube-system/azure-cns: 3/5 available, 1/5 updated",
-		},
-		"percentage is rounded up, over": {
-			"{updateStrategy: {rollingUpdate: {maxUnavailable: 30%}}}",
-			"{" + settled + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 2}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/5 available, 1/5 updated",
-		},
-		"rolling out by surge, none may be missing": {
-			"{updateStrategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
-		},
-		"as many as its own maxUnavailable allows": {
-			"{updateStrategy: {rollingUpdate: {maxUnavailable: 100%}}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1}",
-			"True/True Progressing: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
-		},
-		"new generation not seen yet": {
-			"", "{observedGeneration: 1, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
-			"True/True Progressing: DaemonSet kube-system/azure-cns: 3/3 available, its controller has not seen generation 2 yet",
-		},
-		"OnDelete waits for somebody, that is no roll-out": {
-			"{updateStrategy: {type: OnDelete}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 3}",
-			"True/True Healthy: DaemonSet kube-system/azure-cns: 3/3 available",
-		},
-		"OnDelete with one missing": {
-			"{updateStrategy: {type: OnDelete}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
-			"True/False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [azure-cns]}}")
-			expectTold(t, c, seeing(c, daemonSet("azure-cns", test.spec, test.status)), test.want)
-		})
-	}
-}
-
-func TestStatefulSetHealth(t *testing.T) {
-	const settled = "observedGeneration: 2, "
-	const rolling = settled + "currentRevision: a, updateRevision: b, "
-	for name, test := range map[string]struct{ spec, status, want string }{
-		"all available": {
-			"{replicas: 3}", "{" + settled + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 3}",
-			"True/True Healthy: StatefulSet kube-system/prometheus: 3/3 available",
-		},
-		"no replicas wanted": {
-			"{replicas: 0}", "{" + settled + "}",
-			"True/NotAssessed Idle: StatefulSet kube-system/prometheus: idle, it wants no pods",
-		},
-		"one missing, no roll-out": {
-			"{replicas: 3}", "{" + settled + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: StatefulSet kube-system/prometheus: 2/3 available",
-		},
-		"rolling out, one missing": {
-			"{replicas: 3}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 2}",
-			"True/True Progressing: StatefulSet kube-system/prometheus: 2/3 available, 1/3 updated",
-		},
-		"rolling out, two missing": {
-			"{replicas: 3}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 1}",
-			"True/False WorkloadUnavailable: StatefulSet kube-system/prometheus: 1/3 available, 1/3 updated",
-		},
-		"rolling out with a maxUnavailable of its own, rounded down": {
-			"{replicas: 5, updateStrategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 3}",
-			"True/True Progressing: StatefulSet kube-system/prometheus: 3/5 available, 1/5 updated",
-		},
-		"over a maxUnavailable of its own": {
-			"{replicas: 5, updateStrategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 2}",
-			"True/False WorkloadUnavailable: StatefulSet kube-system/prometheus: 2/5 available, 1/5 updated",
-		},
-		"a maxUnavailable that comes to 0 counts as 1": {
-			"{replicas: 3, updateStrategy: {rollingUpdate: {maxUnavailable: 10%}}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 2}",
-			"True/True Progressing: StatefulSet kube-system/prometheus: 2/3 available, 1/3 updated",
-		},
-		"the pods below the partition are not to be updated": {
-			"{replicas: 3, updateStrategy: {rollingUpdate: {partition: 2}}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 3}",
-			"True/True Healthy: StatefulSet kube-system/prometheus: 3/3 available",
-		},
-		"the pods above the partition are": {
-			"{replicas: 3, updateStrategy: {rollingUpdate: {partition: 1}}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 3}",
-			"True/True Progressing: StatefulSet kube-system/prometheus: 3/3 available, 2/3 updated",
-		},
-		"a partition above all pods holds the roll-out back": {
-			"{replicas: 3, updateStrategy: {rollingUpdate: {partition: 9}}}", "{" + rolling + "availableReplicas: 3}",
-			"True/True Healthy: StatefulSet kube-system/prometheus: 3/3 available",
-		},
-		"OnDelete waits for somebody": {
-			"{replicas: 3, updateStrategy: {type: OnDelete}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 3}",
-			"True/True Healthy: StatefulSet kube-system/prometheus: 3/3 available",
-		},
-		"new generation not seen yet": {
-			"{replicas: 3}", "{observedGeneration: 1, currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 2}",
-			"True/True Progressing: StatefulSet kube-system/prometheus: 2/3 available, its controller has not seen generation 2 yet",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCheck("{type: Workload, workload: {kind: StatefulSet, namespace: kube-system, names: [prometheus]}}")
-			expectTold(t, c, seeing(c, statefulSet("prometheus", test.spec, test.status)), test.want)
-		})
-	}
-}
 
 // On some clusters a DaemonSet is split into one for each size of node: together they are the component.
 func TestWorkloadFamily(t *testing.T) {
@@ -471,42 +203,59 @@ func TestWorkloadNeeds(t *testing.T) {
 }
 
 func TestWorkloadMinAvailable(t *testing.T) {
-	const (
-		deadline = `conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: timed out}]`
-		istiod   = "Deployment kube-system/istiod: "
-	)
-	for name, test := range map[string]struct {
-		minAvailable int
-		spec, status string
-		want         string
-	}{
-		"enough":            {1, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 1", "True/True Healthy: " + istiod + "1/2 available, 1 is enough"},
-		"all":               {1, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 2", "True/True Healthy: " + istiod + "2/2 available"},
-		"too few":           {1, "{replicas: 2}", "updatedReplicas: 2", "True/False WorkloadUnavailable: " + istiod + "0/2 available"},
-		"more than its own": {4, "{replicas: 4}", "updatedReplicas: 4, availableReplicas: 3", "True/False WorkloadUnavailable: " + istiod + "3/4 available"},
-		"wants fewer":       {3, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 1", "True/False WorkloadUnavailable: " + istiod + "1/2 available"},
-		"wants fewer, all":  {3, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 2", "True/True Healthy: " + istiod + "2/2 available"},
-		"idle":              {1, "{replicas: 0}", "updatedReplicas: 0", "True/NotAssessed Idle: " + istiod + "idle, it wants no pods"},
-		"rolling":           {1, "{replicas: 2}", "updatedReplicas: 1, availableReplicas: 1", "True/True Progressing: " + istiod + "1/2 available, 1/2 updated"},
-		// The Deployment itself waits for its second pod in vain.
-		"its deadline is over, as one never comes": {
-			1, "{replicas: 2}", "replicas: 2, updatedReplicas: 2, availableReplicas: 1, " + deadline, "True/True Healthy: " + istiod + "1/2 available, 1 is enough",
-		},
-		"its deadline is over, old pods are left": {
-			1, "{replicas: 2}", "replicas: 3, updatedReplicas: 1, availableReplicas: 2, " + deadline,
-			"True/False RolloutStuck: " + istiod + "2/2 available, 1/2 updated: timed out",
-		},
-		"its deadline is over, old pods are left beside as many new ones": {
-			1, "{replicas: 2}", "replicas: 4, updatedReplicas: 2, availableReplicas: 2, " + deadline,
-			"True/False RolloutStuck: " + istiod + "2/2 available: timed out",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCheck(fmt.Sprintf("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [istiod], minAvailable: %d}}", test.minAvailable))
-			expectTold(t, c, seeing(c, deployment("istiod", test.spec, "{observedGeneration: 2, "+test.status+"}")), test.want)
-		})
-	}
+	const two = "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}"
 	c := newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [a], minAvailable: 2}}")
-	expectTold(t, c, seeing(c, daemonSet("a", "", "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}")),
-		"True/True Healthy: DaemonSet kube-system/a: 2/3 available, 2 is enough")
+	expectTold(t, c, seeing(c, daemonSet("a", "", two)), "True/True Healthy: DaemonSet kube-system/a: 2/3 available, 2 is enough")
+	c = newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [a], minAvailable: 3}}")
+	expectTold(t, c, seeing(c, daemonSet("a", "", two)), "True/False WorkloadUnavailable: DaemonSet kube-system/a: 2/3 available")
+}
+
+// What the diagnoses of several workloads say is put together.
+func TestWorkloadIsDiagnosed(t *testing.T) {
+	const (
+		ok   = "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}"
+		lack = "{observedGeneration: 2, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: %d}"
+		spec = "{selector: {matchLabels: {app: %s}}, template: {spec: {containers: [], tolerations: [{operator: Exists}]}}}"
+	)
+	c := newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, namePrefix: cns-}}")
+	workloads := func(s, m int) []client.Object {
+		return []client.Object{daemonSet("cns-l", "", ok),
+			daemonSet("cns-m", fmt.Sprintf(spec, "m"), fmt.Sprintf(lack, m)), daemonSet("cns-s", fmt.Sprintf(spec, "s"), fmt.Sprintf(lack, s))}
+	}
+	pods := func(app string) facts.Need {
+		return facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=" + app, Interval: facts.DefaultInterval}
+	}
+	crashing := decode[*corev1.Pod](metadata("kube-system", "cns-s-1") + part("spec", "{nodeName: a, containers: []}") +
+		part("status", `{containerStatuses: [{name: cns, state: {waiting: {reason: CrashLoopBackOff}}, image: "", imageID: "", ready: false, restartCount: 0}]}`))
+
+	g := NewWithT(t)
+	given := seeing(c, workloads(2, 1)...)
+	delete(given.Answers, facts.Nodes)
+	f := c.Evaluate(given)
+	g.Expect(f.Pending()).To(BeTrue(), "nodes tell whether it grows")
+	g.Expect(f.Explaining).To(BeTrue())
+	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, facts.Nodes}))
+
+	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: []client.Object{old("a"), old("b"), fresh("c", time.Minute)}}
+	f = c.Evaluate(given)
+	g.Expect(told(f)).To(Equal("True/False WorkloadUnavailable: DaemonSet kube-system/cns-m: 1/3 available"))
+	g.Expect(f.Explaining).To(BeTrue())
+	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes}), "that of cns-s is the node's that joins")
+	g.Expect(f.RecheckAfter).To(Equal(9*time.Minute + time.Second))
+	g.Expect(f.Settling).To(BeFalse())
+	g.Expect(f.Outage).To(BeFalse())
+
+	given.Answers[pods("m")] = facts.Answer{State: facts.Known, ReadAt: noon}
+	given.Answers[pods("s")] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{crashing}}
+	f = c.Evaluate(given)
+	g.Expect(told(f)).To(Equal("True/False CrashLooping: DaemonSet kube-system/cns-s: 2/3 available; 1 crash-looping: container cns (a); " +
+		"DaemonSet kube-system/cns-m: 1/3 available"))
+	g.Expect(f.Explaining).To(BeFalse())
+	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes, pods("s")}), "who was asked is looked at")
+
+	given = seeing(c, workloads(2, 3)...)
+	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c")}}
+	g.Expect(c.Evaluate(given).Settling).To(BeTrue(), "one may be replaced at a time")
+	given = seeing(c, workloads(0, 0)[1:]...)
+	g.Expect(c.Evaluate(given).Outage).To(BeTrue())
 }

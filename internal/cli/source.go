@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -30,6 +28,7 @@ import (
 	"github.com/archmap/archmap/internal/manifest"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // The values of --source.
@@ -191,7 +190,7 @@ func (s *source) look(ctx context.Context) (*report.Picture, *snapshot.Snapshot,
 	return verdicts.Picture(name), read, nil
 }
 
-func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) (*judge.Verdicts, *snapshot.Snapshot, error) {
+func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalog) (*judge.Verdicts, *snapshot.Snapshot, error) {
 	progress := newProgress(s.env.ErrOut, "Reading the cluster")
 	defer progress.end()
 	reader, err := s.env.newReader(ctx)
@@ -203,7 +202,7 @@ func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) 
 }
 
 // lookAtDump also says what people call the cluster of the dump.
-func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalogue) (string, *judge.Verdicts, *snapshot.Snapshot, error) {
+func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalog) (string, *judge.Verdicts, *snapshot.Snapshot, error) {
 	at, err := s.time()
 	if err != nil {
 		return "", nil, nil, err

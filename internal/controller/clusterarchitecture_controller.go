@@ -16,17 +16,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/engine"
 )
 
 // ArchitectureReconciler keeps the status of every ClusterArchitecture.
 type ArchitectureReconciler struct {
-	reader   client.Reader
-	observer *observe.Live
-	writer   *statusWriter
-	clock    clock.Clock
+	reader client.Reader
+	engine *engine.Engine
+	writer *statusWriter
+	clock  clock.Clock
 }
 
 func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
@@ -59,28 +57,24 @@ func (r *ArchitectureReconciler) all(ctx context.Context, _ client.Object) []rec
 
 // Reconcile brings the status of one ClusterArchitecture up to its mappings and to the cluster.
 func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	key := observe.Key{Kind: architectureKind, Name: req.Name}
+	key := engine.Key{Kind: architectureKind, Name: req.Name}
 	var arch v1alpha1.ClusterArchitecture
 	if err := r.reader.Get(ctx, req.NamespacedName, &arch); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			r.observer.Forget(key)
+			r.engine.Forget(key)
 			r.writer.forget(key)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	arch.Status.Conditions = withoutForeign(arch.Status.Conditions)
-	selectors, err := assess.ParseSelectors(&arch.Spec)
-	if err != nil {
-		r.observer.Forget(key)
-		return r.writer.writeArchitecture(ctx, &arch, assess.InvalidArchitecture(&arch, err, r.clock.Now()), 0)
-	}
+	compiled := engine.CompileArchitecture(&arch.Spec)
 	var mappings v1alpha1.ComponentMappingList
-	if err := r.reader.List(ctx, &mappings, client.MatchingLabelsSelector{Selector: selectors.Components}); err != nil {
+	if err := r.reader.List(ctx, &mappings, client.MatchingLabelsSelector{Selector: compiled.Components}); err != nil {
 		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
 	}
-	seen := r.observer.Observe(key, assess.ClusterNeeds(), func(given facts.Facts) observe.Seen {
-		return observe.Seen{What: assess.ViewCluster(&arch.Spec, selectors.Nodes, given)}
-	})
-	status, refresh := assess.Architecture(&arch, mappings.Items, seen.What.(assess.ClusterView), r.clock.Now())
-	return r.writer.writeArchitecture(ctx, &arch, status, refresh)
+	status, wait, ok := r.engine.AssessArchitecture(key, compiled, &arch, mappings.Items, r.clock.Now())
+	if !ok {
+		return ctrl.Result{}, nil // it is being evaluated, and comes again then
+	}
+	return r.writer.writeArchitecture(ctx, &arch, status, wait)
 }

@@ -16,20 +16,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/assess"
-	"github.com/archmap/archmap/internal/check"
-	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/engine"
 )
 
 // MappingReconciler keeps the status of every ComponentMapping.
 type MappingReconciler struct {
-	reader   client.Reader
-	observer *observe.Live
-	writer   *statusWriter
-	clock    clock.Clock
+	reader client.Reader
+	engine *engine.Engine
+	writer *statusWriter
+	clock  clock.Clock
 
-	compiled compiledChecks
+	compiled compiledMappings
 }
 
 func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) error {
@@ -48,58 +45,59 @@ func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) err
 
 // Reconcile brings the status of one ComponentMapping up to what is observed.
 func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	key := observe.Key{Kind: mappingKind, Name: req.Name}
+	key := engine.Key{Kind: mappingKind, Name: req.Name}
 	var m v1alpha1.ComponentMapping
 	if err := r.reader.Get(ctx, req.NamespacedName, &m); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			r.observer.Forget(key)
+			r.engine.Forget(key)
 			r.compiled.forget(req.Name)
 			r.writer.forget(key)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	m.Status.Conditions = withoutForeign(m.Status.Conditions)
-	checks, err := r.compiled.of(&m)
-	if err != nil {
-		r.observer.Forget(key)
-		return r.writer.writeMapping(ctx, &m, assess.InvalidMapping(&m, err, r.clock.Now()), 0)
+	status, wait, ok := r.engine.Assess(key, r.compiled.of(&m), &m, r.clock.Now())
+	if !ok {
+		return ctrl.Result{}, nil // it is being evaluated, and comes again then
 	}
-	seen := r.observer.Observe(key, check.Needs(checks), func(given facts.Facts) observe.Seen {
-		findings, recheck := check.EvaluateAll(checks, given)
-		return observe.Seen{What: findings, RecheckAfter: recheck, Wants: check.Further(findings)}
-	})
-	status, graceEnds := assess.Mapping(&m, seen.What.([]check.Finding), r.clock.Now())
-	return r.writer.writeMapping(ctx, &m, status, check.Earliest(seen.RecheckAfter, graceEnds))
+	return r.writer.writeMapping(ctx, &m, status, wait)
 }
 
-// compiledChecks keeps the checks of each mapping ready to run, for one generation.
-type compiledChecks struct {
+// compiledMappings keeps each mapping ready to be evaluated, for one generation.
+type compiledMappings struct {
 	mu     sync.Mutex
 	byName map[string]compiledMapping
 }
 
 type compiledMapping struct {
+	*engine.Mapping
+
 	uid        types.UID
 	generation int64
-	checks     []*check.Check
-	err        error
 }
 
-func (c *compiledChecks) of(m *v1alpha1.ComponentMapping) ([]*check.Check, error) {
+func (c *compiledMappings) of(m *v1alpha1.ComponentMapping) *engine.Mapping {
+	if known := c.known(m.Name); known.uid == m.UID && known.generation == m.Generation {
+		return known.Mapping
+	}
+	// Compiling takes as long as its author wants; nobody else waits for it. A mapping is reconciled once at a time.
+	compiled := engine.CompileMapping(&m.Spec)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := c.byName[m.Name]; known.uid == m.UID && known.generation == m.Generation {
-		return known.checks, known.err
-	}
-	checks, err := check.Compile(&m.Spec)
 	if c.byName == nil {
 		c.byName = map[string]compiledMapping{}
 	}
-	c.byName[m.Name] = compiledMapping{uid: m.UID, generation: m.Generation, checks: checks, err: err}
-	return checks, err
+	c.byName[m.Name] = compiledMapping{Mapping: compiled, uid: m.UID, generation: m.Generation}
+	return compiled
 }
 
-func (c *compiledChecks) forget(name string) {
+func (c *compiledMappings) known(name string) compiledMapping {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byName[name]
+}
+
+func (c *compiledMappings) forget(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.byName, name)

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/msg"
-	"github.com/archmap/archmap/internal/observe"
 )
 
 const (
@@ -61,14 +61,14 @@ type teller struct {
 }
 
 type toldReason struct {
-	key    observe.Key
+	key    engine.Key
 	reason string
 }
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
 
 // tell records an event for every condition that turned, and when another fault takes the place of one.
-func (t *teller) tell(key observe.Key, object client.Object, before, after []metav1.Condition) {
+func (t *teller) tell(key engine.Key, object client.Object, before, after []metav1.Condition) {
 	led := leaderTurned(before, after)
 	for _, now := range after {
 		if words[now.Type] == nil {
@@ -148,7 +148,7 @@ func (t *teller) toldLately(r toldReason) bool {
 }
 
 // forget what was told of an object that is gone.
-func (t *teller) forget(key observe.Key) {
+func (t *teller) forget(key engine.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for r := range t.told {

@@ -15,7 +15,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/engine"
 )
 
 // conditions are given as "Type Status Reason: message".
@@ -49,7 +49,7 @@ func newListener() *listener {
 // hear are the events of a turn of the mapping dns, each as "type reason note".
 func (l *listener) hear(before, after []metav1.Condition) []string {
 	m := &v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "dns"}}
-	l.tell(observe.Key{Kind: mappingKind, Name: m.Name}, m, before, after)
+	l.tell(engine.Key{Kind: mappingKind, Name: m.Name}, m, before, after)
 	var heard []string
 	for {
 		select {
@@ -136,9 +136,9 @@ func TestFlappingReasons(t *testing.T) {
 	l.clock.Step(time.Minute)
 	g.Expect(l.hear(b, a)).To(HaveLen(1), "after a minute")
 
-	l.forget(observe.Key{Kind: mappingKind, Name: "other"})
+	l.forget(engine.Key{Kind: mappingKind, Name: "other"})
 	g.Expect(l.hear(b, a)).To(BeEmpty())
-	l.forget(observe.Key{Kind: mappingKind, Name: "dns"})
+	l.forget(engine.Key{Kind: mappingKind, Name: "dns"})
 	g.Expect(l.hear(b, a)).To(HaveLen(1), "another object of this name")
 }
 

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controller holds the two reconcilers. They are thin: read the object, ask the observer, let check
-// and assess judge, apply the status if it changed, tell of transitions.
+// Package controller holds the two reconcilers. They are thin: read the object, let the engine assess
+// what it has found, apply the status if it changed, record transitions.
 package controller
 
 import (
@@ -14,16 +14,18 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/observe"
 )
 
 // FieldOwner owns the statuses that archmap applies.
 const FieldOwner = client.FieldOwner("archmap")
 
-// Kinds of subscribers of the observer.
+// Kinds of subscribers of the engine.
 const (
 	mappingKind      = "ComponentMapping"
 	architectureKind = "ClusterArchitecture"
@@ -31,8 +33,9 @@ const (
 
 // Options of the controllers. The zero value of each field means its default.
 type Options struct {
-	// Observe sets up the observer.
+	// Observe sets up the sources, and Engine the engine.
 	Observe observe.Options
+	Engine  engine.Options
 	// MaxConcurrentReconciles of ComponentMappings. Default: 4.
 	MaxConcurrentReconciles int
 }
@@ -42,6 +45,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if options.Observe.Clock == nil {
 		options.Observe.Clock = clock.RealClock{}
 	}
+	if options.Engine.Clock == nil {
+		options.Engine.Clock = options.Observe.Clock
+	}
 	if options.MaxConcurrentReconciles == 0 {
 		options.MaxConcurrentReconciles = 4
 	}
@@ -50,24 +56,25 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	triggers := map[string]*trigger{mappingKind: {}, architectureKind: {}}
-	observer, err := observe.NewLive(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), func(key observe.Key) {
-		triggers[key.Kind].enqueue(key.Name)
-	}, options.Observe)
+	sources, err := observe.NewSources(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), options.Observe)
 	if err != nil {
 		return err
 	}
-	if err := mgr.Add(observer); err != nil {
-		return fmt.Errorf("observer: %w", err)
+	evaluator := engine.New(sources, func(key engine.Key) { triggers[key.Kind].enqueue(key.Name) }, options.Engine)
+	for _, runnable := range []manager.Runnable{sources, evaluator} {
+		if err := mgr.Add(runnable); err != nil {
+			return fmt.Errorf("engine: %w", err)
+		}
 	}
 	writer := &statusWriter{
 		client: c, clock: options.Observe.Clock,
 		teller: &teller{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock},
 	}
-	mappings := &MappingReconciler{reader: c, observer: observer, writer: writer, clock: options.Observe.Clock}
+	mappings := &MappingReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}
 	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
 		return fmt.Errorf("controller of ComponentMappings: %w", err)
 	}
-	architectures := &ArchitectureReconciler{reader: c, observer: observer, writer: writer, clock: options.Observe.Clock}
+	architectures := &ArchitectureReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}
 	if err := architectures.setup(mgr, triggers[architectureKind]); err != nil {
 		return fmt.Errorf("controller of ClusterArchitectures: %w", err)
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	applyv1alpha1 "github.com/archmap/archmap/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/engine"
 )
 
 // ownConditions are the types that archmap writes; conditions of other types belong to somebody else.
@@ -45,7 +45,7 @@ type statusWriter struct {
 	clock  clock.Clock
 
 	mu      sync.Mutex
-	written map[observe.Key]time.Time
+	written map[engine.Key]time.Time
 }
 
 // writeMapping applies a mapping's status if it changed; wait is when to look again.
@@ -59,7 +59,7 @@ func (w *statusWriter) writeMapping(
 	}
 	change.before, change.after = m.Status.Conditions, status.Conditions
 	apply := applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields)
-	return w.write(ctx, observe.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
+	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
 }
 
 // writeArchitecture applies an architecture's status if it changed; wait is when to look again.
@@ -73,7 +73,7 @@ func (w *statusWriter) writeArchitecture(
 	}
 	change.before, change.after = a.Status.Conditions, status.Conditions
 	apply := applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields)
-	return w.write(ctx, observe.Key{Kind: architectureKind, Name: a.Name}, a, apply, change, wait)
+	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, apply, change, wait)
 }
 
 // change is what becomes of a status.
@@ -94,7 +94,7 @@ func compare[S any](before, after S, withoutCounters func(S) *S, fields any) (ch
 // write applies a status that changed. The UID in it keeps it from making up an object that was deleted
 // meanwhile.
 func (w *statusWriter) write(
-	ctx context.Context, key observe.Key, object client.Object, apply runtime.ApplyConfiguration, c change, wait time.Duration,
+	ctx context.Context, key engine.Key, object client.Object, apply runtime.ApplyConfiguration, c change, wait time.Duration,
 ) (ctrl.Result, error) {
 	if c.none {
 		return ctrl.Result{RequeueAfter: wait}, nil
@@ -111,17 +111,17 @@ func (w *statusWriter) write(
 }
 
 // note keeps the time of a write.
-func (w *statusWriter) note(key observe.Key) {
+func (w *statusWriter) note(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.written == nil {
-		w.written = map[observe.Key]time.Time{}
+		w.written = map[engine.Key]time.Time{}
 	}
 	w.written[key] = w.clock.Now()
 }
 
 // counterDelay is how long to wait before mere counters may be written again.
-func (w *statusWriter) counterDelay(key observe.Key) time.Duration {
+func (w *statusWriter) counterDelay(key engine.Key) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last, ok := w.written[key]
@@ -131,7 +131,7 @@ func (w *statusWriter) counterDelay(key observe.Key) time.Duration {
 	return counterInterval - w.clock.Since(last)
 }
 
-func (w *statusWriter) forget(key observe.Key) {
+func (w *statusWriter) forget(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.written, key)

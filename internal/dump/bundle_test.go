@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,13 +28,14 @@ import (
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/snapshot"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
 
 var loadShipped = sync.OnceValues(func() (*catalog.Catalog, error) { return catalog.Load(catalog.AKS, catalog.AKSExtras) })
 
-var compileShipped = sync.OnceValue(func() *judge.Catalogue {
+var compileShipped = sync.OnceValue(func() *judge.Catalog {
 	loaded, err := loadShipped()
 	if err != nil {
 		panic(err)
@@ -45,7 +44,7 @@ var compileShipped = sync.OnceValue(func() *judge.Catalogue {
 })
 
 // shipped is the shipped catalogue.
-func shipped(g Gomega) (*judge.Catalogue, []v1alpha1.ComponentMapping) {
+func shipped(g Gomega) (*judge.Catalog, []v1alpha1.ComponentMapping) {
 	loaded, err := loadShipped()
 	g.Expect(err).NotTo(HaveOccurred())
 	return compileShipped(), loaded.Mappings

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,8 +17,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	kjson "sigs.k8s.io/json"
 
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // file is what one file holds. It counts only when all of it can be read.
@@ -274,7 +273,7 @@ func (it *item) settled() (bool, error) {
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &pod); err != nil {
 		return false, it.misread(err)
 	}
-	return check.PodSettled(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
+	return workload.PodSettled(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
 }
 
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.

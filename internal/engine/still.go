@@ -21,10 +21,11 @@ func Still(s *snapshot.Snapshot) *Engine {
 	return New(stillSources{s}, func(Key) {}, Options{Clock: stillClock{now: s.Time}, NodeSettle: -1})
 }
 
-// Settle evaluates what has been asked and what has changed, until nothing is left to evaluate or the context ends. It
-// must not be called on an engine that is started.
+// Settle evaluates what has been asked, what has changed and what is due, until nothing is left to evaluate or the
+// context ends. It must not be called on an engine that is started.
 func (e *Engine) Settle(ctx context.Context) {
 	e.begin(ctx)
+	e.touchDue()
 	e.running.Wait()
 }
 

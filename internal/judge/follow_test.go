@@ -4,10 +4,10 @@
 package judge_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/archmap/archmap/internal/snapshot"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,46 +15,62 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/judge"
-	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
 
-// window is an observer of a world. It counts who looks.
-type window struct {
-	*snapshot.Snapshot
-	looks map[observe.Key]int
+// following is a follower of a world, whose engine the test drives step by step.
+type following struct {
+	g        Gomega
+	world    *world.World
+	sources  *world.Sources
+	engine   *engine.Engine
+	clock    *testclock.FakeClock
+	follower *judge.Follower
+	// changed are whom the engine has notified of; told are those of the last look.
+	mu            sync.Mutex
+	changed, told sets.Set[engine.Key]
 }
 
-func (w *window) Observe(key observe.Key, needs []facts.Need, view observe.View) observe.Seen {
-	w.looks[key]++
-	return w.Dump.Observe(needs, view)
+func follow(t *testing.T, architecture *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *following {
+	g := NewWithT(t)
+	f := &following{g: g, world: newWorld(g), changed: sets.New[engine.Key]()}
+	f.clock = testclock.NewFakeClock(f.world.Now())
+	f.sources = world.NewSources(dumpOf(g, f.world))
+	f.engine = engine.New(f.sources, func(key engine.Key) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.changed.Insert(key)
+	}, engine.Options{Clock: f.clock, NodeSettle: -1})
+	f.follower = judge.Compile(architecture, mappings).Follow(f.engine, f.clock)
+	f.follower.Judge(nil) // to subscribe
+	return f
+}
+
+// look judges the world as it is now.
+func (f *following) look() (*judge.Verdicts, time.Duration) {
+	f.clock.SetTime(f.world.Now())
+	f.sources.Show(dumpOf(f.g, f.world))
+	f.engine.Settle(context.Background())
+	f.mu.Lock()
+	f.told, f.changed = f.changed, sets.New[engine.Key]()
+	f.mu.Unlock()
+	return f.follower.Judge(f.told)
 }
 
 // TestFollow: what a follower says of a cluster as it changes is what the operator would, and it judges only what has
 // changed or is due.
 func TestFollow(t *testing.T) {
 	g := NewWithT(t)
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
-	g.Expect(err).NotTo(HaveOccurred())
-	shape, err := shapes.Load("overlay-cilium")
-	g.Expect(err).NotTo(HaveOccurred())
-	w, err := world.New(shape)
-	g.Expect(err).NotTo(HaveOccurred())
-	clock, seen := testclock.NewFakeClock(w.Now()), &window{looks: map[observe.Key]int{}}
-	follower := judge.Compile(&loaded.Architectures[0], loaded.Mappings).Follow(seen, clock)
+	loaded := shipped(g)
+	f := follow(t, &loaded.Architectures[0], loaded.Mappings)
 	var next time.Duration
-	look := func(changed ...observe.Key) map[string]shapes.Expected {
+	look := func() map[string]shapes.Expected {
 		t.Helper()
-		clock.SetTime(w.Now())
-		seen.Dump, err = w.Dump()
-		g.Expect(err).NotTo(HaveOccurred())
-		clear(seen.looks)
 		var verdicts *judge.Verdicts
-		verdicts, next = follower.Judge(sets.New(changed...))
+		verdicts, next = f.look()
 		out := map[string]shapes.Expected{}
 		for i := range verdicts.Mappings {
 			out[verdicts.Mappings[i].Name] = shapes.Verdict(&verdicts.Mappings[i])
@@ -64,24 +80,25 @@ func TestFollow(t *testing.T) {
 	}
 	operator := func() map[string]shapes.Expected {
 		t.Helper()
-		verdicts, err := w.Judge()
+		verdicts, err := f.world.Judge()
 		g.Expect(err).NotTo(HaveOccurred())
 		return verdicts.Summary()
 	}
 	g.Expect(look()).To(Equal(operator()))
-	g.Expect(seen.looks).To(HaveLen(len(loaded.Mappings)+1), "everybody looks first")
+	g.Expect(f.told).To(HaveLen(len(loaded.Mappings)+1), "everybody is told first")
 
-	w.Advance(min(next, time.Second) / 2)
+	f.world.Advance(min(next, time.Second) / 2)
 	look()
-	g.Expect(seen.looks).To(HaveLen(1), "then only the architecture, as nothing is due")
+	g.Expect(f.told).To(BeEmpty(), "nothing has changed")
 
-	dns := observe.Key{Kind: "ComponentMapping", Name: "coredns"}
+	dns := engine.Key{Kind: "ComponentMapping", Name: "coredns"}
 	ref, err := world.ParseRef("Deployment kube-system/coredns")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(w.SetPods(ref, world.Pods{State: world.CrashLooping})).To(Succeed())
-	w.Advance(time.Minute)
-	verdict := look(dns)["coredns"]
-	g.Expect(seen.looks).To(HaveKey(dns))
+	g.Expect(f.world.SetPods(ref, world.Pods{State: world.CrashLooping})).To(Succeed())
+	f.world.Advance(time.Minute)
+	verdict := look()["coredns"]
+	g.Expect(f.told).To(HaveKey(dns))
+	g.Expect(len(f.told)).To(BeNumerically("<", 5), "only whom it concerns: %v", f.told)
 	g.Expect(verdict).To(Equal(operator()["coredns"]))
 	g.Expect(next).To(BeNumerically(">", 0), "observedAt is to be renewed")
 }
@@ -89,23 +106,14 @@ func TestFollow(t *testing.T) {
 // TestFollowGrants: what turns bad has its grace period, after which it is bad although nothing has changed.
 func TestFollowGrants(t *testing.T) {
 	g := NewWithT(t)
-	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
-	g.Expect(err).NotTo(HaveOccurred())
-	shape, err := shapes.Load("overlay-cilium")
-	g.Expect(err).NotTo(HaveOccurred())
-	w, err := world.New(shape)
-	g.Expect(err).NotTo(HaveOccurred())
+	loaded := shipped(g)
 	const grace = 5 * time.Minute
 	for i := range loaded.Mappings {
 		loaded.Mappings[i].Spec.GracePeriodSeconds = new(int32(grace.Seconds()))
 	}
-	clock, seen := testclock.NewFakeClock(w.Now()), &window{looks: map[observe.Key]int{}}
-	follower := judge.Compile(nil, loaded.Mappings).Follow(seen, clock)
-	dns := func(changed ...observe.Key) (reason string, next time.Duration) {
-		clock.SetTime(w.Now())
-		seen.Dump, err = w.Dump()
-		g.Expect(err).NotTo(HaveOccurred())
-		verdicts, next := follower.Judge(sets.New(changed...))
+	f := follow(t, nil, loaded.Mappings)
+	dns := func() (reason string, next time.Duration) {
+		verdicts, next := f.look()
 		g.Expect(verdicts.Architecture).To(BeNil())
 		for i := range verdicts.Mappings {
 			if verdicts.Mappings[i].Name == "coredns" {
@@ -117,12 +125,12 @@ func TestFollowGrants(t *testing.T) {
 	dns()
 	ref, err := world.ParseRef("Deployment kube-system/coredns")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(w.SetPods(ref, world.Pods{State: world.CrashLooping})).To(Succeed())
-	w.Advance(2 * time.Minute)
-	reason, next := dns(observe.Key{Kind: "ComponentMapping", Name: "coredns"})
+	g.Expect(f.world.SetPods(ref, world.Pods{State: world.CrashLooping})).To(Succeed())
+	f.world.Advance(2 * time.Minute)
+	reason, next := dns()
 	g.Expect(reason).To(Equal(v1alpha1.ReasonWithinGracePeriod))
 	g.Expect(next).To(BeNumerically("<=", grace))
-	w.Advance(grace)
+	f.world.Advance(grace)
 	reason, _ = dns()
 	g.Expect(reason).To(Equal(v1alpha1.ReasonCrashLooping), "it was due")
 }

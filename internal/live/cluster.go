@@ -17,28 +17,29 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
 )
 
-// Cluster is a feed that judges a catalogue itself.
+// Cluster is a feed that judges a catalog itself.
 type Cluster struct {
-	catalogue *judge.Catalogue
-	source    string
-	config    *rest.Config
-	client    *http.Client
-	contact   *contact
+	catalog *judge.Catalog
+	source  string
+	config  *rest.Config
+	client  *http.Client
+	contact *contact
 }
 
-// NewCluster makes a feed that judges a catalogue on the cluster behind config, which people call source.
-func NewCluster(config *rest.Config, catalogue *judge.Catalogue, source string) (*Cluster, error) {
+// NewCluster makes a feed that judges a catalog on the cluster behind config, which people call source.
+func NewCluster(config *rest.Config, catalog *judge.Catalog, source string) (*Cluster, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
 	}
 	return &Cluster{
-		catalogue: catalogue, source: source, config: config, client: client,
+		catalog: catalog, source: source, config: config, client: client,
 		contact: newContact(config, client, clock.RealClock{}),
 	}, nil
 }
@@ -58,18 +59,20 @@ func (c *Cluster) Run(ctx context.Context, publish func(*report.Picture)) error 
 		return fmt.Errorf("asking the cluster %s which kinds it serves: %w", c.config.Host, err)
 	}
 	news := newNews()
-	observer, err := observe.NewLive(c.config, c.client, mapper, news.add, observe.Options{Rights: observe.OfUser})
+	sources, err := observe.NewSources(c.config, c.client, mapper, observe.Options{Rights: observe.OfUser})
 	if err != nil {
 		return err
 	}
+	evaluator := engine.New(sources, news.add, engine.Options{})
 	// What is under way ends before Run returns.
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	running.Go(func() { _ = observer.Start(ctx) })
+	running.Go(func() { _ = sources.Start(ctx) })
+	running.Go(func() { _ = evaluator.Start(ctx) })
 	running.Go(func() { c.contact.run(ctx) })
-	c.follow(ctx, c.catalogue.Follow(observer, clock.RealClock{}), news, publish)
+	c.follow(ctx, c.catalog.Follow(evaluator, clock.RealClock{}), news, publish)
 	return nil
 }
 
@@ -109,22 +112,22 @@ type news struct {
 	arrived chan struct{}
 
 	mu   sync.Mutex
-	keys sets.Set[observe.Key]
+	keys sets.Set[engine.Key]
 }
 
-func newNews() *news { return &news{arrived: make(chan struct{}, 1), keys: sets.New[observe.Key]()} }
+func newNews() *news { return &news{arrived: make(chan struct{}, 1), keys: sets.New[engine.Key]()} }
 
-func (n *news) add(key observe.Key) {
+func (n *news) add(key engine.Key) {
 	n.mu.Lock()
 	n.keys.Insert(key)
 	n.mu.Unlock()
 	signal(n.arrived)
 }
 
-func (n *news) take() sets.Set[observe.Key] {
+func (n *news) take() sets.Set[engine.Key] {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	keys := n.keys
-	n.keys = sets.New[observe.Key]()
+	n.keys = sets.New[engine.Key]()
 	return keys
 }

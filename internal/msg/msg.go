@@ -47,6 +47,12 @@ func Truncate(s string, limit int) string {
 	return s[:cut] + ellipsis
 }
 
+// FirstLine of a text.
+func FirstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
 // Object is kind, namespace and name of an object in a message.
 func Object(kind, namespace, name string) string {
 	if namespace == "" {

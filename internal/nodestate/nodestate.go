@@ -10,9 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/archmap/archmap/internal/facts"
 )
 
 const (
@@ -90,7 +87,12 @@ func Unsettled(node *corev1.Node, now time.Time) (mark struct{}, unsettled bool,
 
 // HasTaint says whether the node has a taint with the key.
 func HasTaint(node *corev1.Node, key string) bool {
-	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })
+	for i := range node.Spec.Taints { // every node is asked for several taints: no closure is made for each
+		if node.Spec.Taints[i].Key == key {
+			return true
+		}
+	}
+	return false
 }
 
 // State is what keeps pods from running on a node, in words that follow "nodes that".
@@ -136,18 +138,6 @@ func Describe(states []State) string {
 	}
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), " or ")
-}
-
-// Named finds a node of an answer, whose objects are sorted.
-func Named(nodes facts.Answer, name string) *corev1.Node {
-	i, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
-		return strings.Compare(o.GetName(), name)
-	})
-	if !found {
-		return nil
-	}
-	node, _ := nodes.Objects[i].(*corev1.Node)
-	return node
 }
 
 // Condition is the node's condition of a type; nil when it has none.

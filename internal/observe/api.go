@@ -12,10 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
-	"github.com/archmap/archmap/internal/trim"
-
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,8 +23,10 @@ import (
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/trim"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 const (
@@ -174,7 +172,7 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.
 	})
 	lister.PageSize = limit
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
-		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
 			return nil // it explains nothing
 		}
 		trimmed, err := trim.Func(need.Kind)(o)

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archmap/archmap/internal/trim"
-
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 const (
@@ -34,15 +33,15 @@ const (
 
 // explainer observes pods by a clock that the test turns, and counts how often they are listed.
 type explainer struct {
-	t      *testing.T
-	live   *Live
-	clock  *clocktesting.FakeClock
-	listed atomic.Int64
-	broken atomic.Bool
+	t       *testing.T
+	sources *Sources
+	clock   *clocktesting.FakeClock
+	listed  atomic.Int64
+	broken  atomic.Bool
 }
 
 func newExplainer(t *testing.T) *explainer {
-	e := &explainer{t: t, clock: clocktesting.NewFakeClock(dumpTime)}
+	e := &explainer{t: t, clock: clocktesting.NewFakeClock(time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC))}
 	kube := kubefake.NewClientset()
 	kube.Resources = []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: []metav1.APIResource{
 		{Name: "pods", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"list"}}}}}
@@ -60,28 +59,24 @@ func newExplainer(t *testing.T) *explainer {
 	}).Build()
 	options := Options{Clock: e.clock}
 	options.setDefaults()
-	e.live = &Live{
-		options: options, api: &api{reader: reader, kube: kube}, notify: func(Key) {}, metrics: newMetrics(),
-		sources: map[facts.Need]*source{}, subscribers: map[Key]*subscriber{}, podReads: map[facts.Need]time.Time{},
-	}
+	e.sources = newSources(&api{reader: reader, kube: kube}, options, (*source).run)
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	go func() { stopped <- e.live.Start(ctx) }()
+	go func() { stopped <- e.sources.Start(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		NewWithT(t).Eventually(stopped).WithTimeout(soon).Should(Receive(BeNil()))
 	})
-	NewWithT(t).Eventually(func() bool { e.live.mu.Lock(); defer e.live.mu.Unlock(); return e.live.ctx != nil }).Should(BeTrue())
 	return e
 }
 
-// want asks for the pods at a revision.
-func (e *explainer) want(revision uint64, inconclusive bool) { e.wantAs("m", revision, inconclusive) }
+// pods is the need for the pods of a workload.
+var pods = facts.Need{Kind: facts.PodKind, Namespace: "a", Interval: facts.DefaultInterval}
 
-func (e *explainer) wantAs(name string, revision uint64, inconclusive bool) {
-	pods := facts.Demand{Need: facts.Need{Kind: facts.PodKind, Namespace: "a", Interval: facts.DefaultInterval},
-		Refresh: facts.Refresh{Revision: revision, Inconclusive: inconclusive}}
-	e.live.Observe(Key{Name: name}, nil, func(facts.Facts) Seen { return Seen{Wants: []facts.Demand{pods}} })
+// want asks for the pods at a revision.
+func (e *explainer) want(revision uint64, inconclusive bool) {
+	e.sources.Want(pods)
+	e.sources.Demand(facts.Demand{Need: pods, Refresh: facts.Refresh{Revision: revision, Inconclusive: inconclusive}})
 }
 
 // expectLists waits until the pods were listed so often, and sees that they are not listed once more.
@@ -151,7 +146,7 @@ func TestPodsAreNotReadTwiceInTurnWhenNobodyWantedThemBetween(t *testing.T) {
 	e := newExplainer(t)
 	e.want(1, false)
 	e.expectLists(1, "first")
-	e.live.Forget(Key{Name: "m"})
+	e.sources.Drop(pods)
 	e.want(1, false)
 	e.expectLists(1, "just now")
 	e.pass(30 * time.Second)
@@ -184,29 +179,15 @@ func TestPodsAreReadAgainWhileWhatTheyExplainLasts(t *testing.T) {
 	e.want(1, true)
 	e.pass(38 * time.Second)
 	e.expectLists(6, "it no longer says enough, which is soon looked after")
-	e.live.Forget(Key{Name: "m"})
+	e.sources.Drop(pods)
 	e.clock.Step(time.Hour)
 	e.expectLists(6, "what is well is not explained")
-}
-
-// Several mappings may look at one workload. What one wanted before is no news when another has seen more.
-func TestPodsAreReadOnceForAll(t *testing.T) {
-	e := newExplainer(t)
-	e.wantAs("one", 1, false)
-	e.wantAs("two", 1, false)
-	e.expectLists(1, "for both")
-	e.wantAs("one", 2, false)
-	e.pass(30 * time.Second)
-	e.expectLists(2, "something has changed")
-	e.wantAs("two", 2, false)
-	e.pass(time.Minute)
-	e.expectLists(2, "the other has seen it, too")
 }
 
 // However much is watched, there is room to explain it.
 func TestPodsHaveRoom(t *testing.T) {
 	e := newExplainer(t)
-	e.live.options.MaxSources = 0
+	e.sources.options.MaxSources = 0
 	e.want(1, false)
 	e.expectLists(1, "the limit is reached")
 }

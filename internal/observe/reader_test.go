@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // server is an API server that answers as it is told, and remembers what it was asked.
@@ -90,6 +89,10 @@ func readerOf(t *testing.T, s *server, timeout time.Duration) *Reader {
 	r, err := NewReader(&rest.Config{Host: s.URL, Timeout: timeout, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, servedKinds)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return r
+}
+
+func kind(apiVersion, kind string) schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(apiVersion, kind)
 }
 
 const (
@@ -195,7 +198,7 @@ func TestReaderAsksForAStranger(t *testing.T) {
 }
 
 // Who watches with a person's rights asks the same as who looks once; the operator asks for itself alone.
-func TestLiveAsksForAStranger(t *testing.T) {
+func TestSourcesAskForAStranger(t *testing.T) {
 	for rights, want := range map[Rights]string{OfUser: "of archmap:stranger", OfOperator: "own"} {
 		t.Run(rights.who(), func(t *testing.T) {
 			g := NewWithT(t)
@@ -204,18 +207,15 @@ func TestLiveAsksForAStranger(t *testing.T) {
 				strangerReview: review(func(user string) (bool, string) { return false, "of " + user }),
 			})
 			config := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-			live, err := NewLive(config, http.DefaultClient, meta.NewDefaultRESTMapper(nil), func(Key) {}, Options{Rights: rights})
+			sources, err := NewSources(config, http.DefaultClient, meta.NewDefaultRESTMapper(nil), Options{Rights: rights})
 			g.Expect(err).NotTo(HaveOccurred())
 			ctx, cancel := context.WithCancel(t.Context())
 			stopped := make(chan error, 1)
-			go func() { stopped <- live.Start(ctx) }()
+			go func() { stopped <- sources.Start(ctx) }()
 			need := reviewNeed
 			need.Interval = time.Hour
-			g.Eventually(func() any {
-				return live.Observe(Key{Name: "a"}, []facts.Need{need}, func(given facts.Facts) Seen {
-					return Seen{What: given.Answers[need].Reason}
-				}).What
-			}).Should(Equal(want))
+			sources.Want(need)
+			g.Eventually(func() string { return sources.Answer(need).Reason }).Should(Equal(want))
 			cancel()
 			g.Eventually(stopped).Should(Receive(BeNil()))
 		})

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/archmap/archmap/internal/trim"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -29,8 +27,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	kjson "sigs.k8s.io/json"
 
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // Coverage says what follows from what a dump does not hold.
@@ -245,7 +244,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		if o, err = asRead(need.Kind, o); err != nil {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
-		if pod, ok := o.(*corev1.Pod); ok && check.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
 			continue // it explains nothing
 		}
 		answer.Objects = append(answer.Objects, o)

@@ -11,7 +11,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,13 +19,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/controller"
 )
 
 var _ = Describe("A ClusterArchitecture explains itself", func() {
 	It("counts a node fault once, and tells of versions that are too far apart", func() {
 		// The API server makes nodes that are new, and new ones need not be ready yet.
-		startOperator(cfg, nil, func(o *observe.Options) { o.Clock = tomorrow{} })
+		startOperator(cfg, nil, func(o *controller.Options) { o.Observe.Clock = tomorrow{} })
 		down := create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "down", Labels: map[string]string{"platform": "test", "pool": "system"}}})
 		down.Status.NodeInfo.KubeletVersion = "v1.20.9"
 		beat(down, "Unknown", time.Now())

@@ -12,7 +12,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -27,7 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/controller"
 )
 
 const statusWrite = "PATCH /apis/architecture.archmap.dev/v1alpha1/componentmappings/"
@@ -161,7 +160,7 @@ checks:
 	})
 
 	It("says when the limit of watches is reached, and uses the room that another mapping leaves", func() {
-		startOperator(cfg, nil, func(o *observe.Options) { o.MaxSources = 1 })
+		startOperator(cfg, nil, func(o *controller.Options) { o.Observe.MaxSources = 1 })
 		first := create(mapping("first", checkDeployment("nowhere")))
 		Eventually(get("first")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
 		create(mapping("second", `
@@ -178,7 +177,7 @@ checks:
 	It("says that a first read does not come to an end, until it does", func() {
 		net := &network{}
 		release := net.hold("GET /apis/apps/v1/namespaces/default/deployments")
-		startOperator(cfg, net, func(o *observe.Options) { o.SyncTimeout = time.Second })
+		startOperator(cfg, net, func(o *controller.Options) { o.Observe.SyncTimeout = time.Second })
 		create(mapping("slow", checkDeployment("nowhere")))
 		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the first read is not complete after 1s"))
 		release()
@@ -401,7 +400,7 @@ checks:
 
 	It("says what cannot be watched, and what cannot be read at all", func() {
 		net := &network{}
-		startOperator(cfg, net, func(o *observe.Options) { o.SyncTimeout = time.Second })
+		startOperator(cfg, net, func(o *controller.Options) { o.Observe.SyncTimeout = time.Second })
 		create(mapping("unwatchable", `
 checks:
 - {name: status, type: Object, method: None, object: {apiVersion: v1, kind: ComponentStatus}}

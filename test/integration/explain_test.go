@@ -8,13 +8,12 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 
-	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/controller"
 )
 
 const (
@@ -40,10 +39,11 @@ func (c fastClock) After(d time.Duration) <-chan time.Time { return c.RealClock.
 func (c fastClock) Sleep(d time.Duration)                  { c.RealClock.Sleep(d / haste) }
 
 // fast lets an observer live in another time, in which nodes that were just created are as old as told.
-func fast(ahead time.Duration) func(*observe.Options) {
-	return func(o *observe.Options) {
-		o.Clock = fastClock{start: time.Now(), ahead: ahead}
-		o.SyncTimeout, o.RetryInterval, o.NodeSettle = haste*o.SyncTimeout, haste*o.RetryInterval, haste*o.NodeSettle
+func fast(ahead time.Duration) func(*controller.Options) {
+	return func(o *controller.Options) {
+		o.Observe.Clock = fastClock{start: time.Now(), ahead: ahead}
+		o.Observe.SyncTimeout, o.Observe.RetryInterval = haste*o.Observe.SyncTimeout, haste*o.Observe.RetryInterval
+		o.Engine.NodeSettle *= haste
 	}
 }
 

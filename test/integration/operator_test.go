@@ -13,7 +13,6 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gstruct"
 	"github.com/onsi/gomega/types"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,6 +28,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/controller"
+	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/observe"
 )
 
@@ -36,7 +36,7 @@ import (
 const soon = 20 * time.Second
 
 // startOperator runs the controllers as cmd/main.go does, with short intervals.
-func startOperator(as *rest.Config, through *network, tune ...func(*observe.Options)) (stop func()) {
+func startOperator(as *rest.Config, through *network, tune ...func(*controller.Options)) (stop func()) {
 	GinkgoHelper()
 	as = rest.CopyConfig(as)
 	if through != nil {
@@ -49,11 +49,14 @@ func startOperator(as *rest.Config, through *network, tune ...func(*observe.Opti
 		Controller: config.Controller{SkipNameValidation: new(true)}, // several operators in one process
 	})
 	Expect(err).NotTo(HaveOccurred())
-	options := observe.Options{RetryInterval: 300 * time.Millisecond, NodeSettle: 50 * time.Millisecond, SyncTimeout: time.Minute}
+	options := controller.Options{
+		Observe: observe.Options{RetryInterval: 300 * time.Millisecond, SyncTimeout: time.Minute},
+		Engine:  engine.Options{NodeSettle: 50 * time.Millisecond},
+	}
 	for _, change := range tune {
 		change(&options)
 	}
-	Expect(controller.Setup(manager, controller.Options{Observe: options})).To(Succeed())
+	Expect(controller.Setup(manager, options)).To(Succeed())
 	running, cancel := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() { stopped <- manager.Start(running) }()

@@ -114,7 +114,7 @@ func crash(name string) {
 }
 
 // refused are the reads that a user may not do.
-func refused(catalogue *judge.Catalogue, user *rest.Config) []facts.Need {
+func refused(catalogue *judge.Catalog, user *rest.Config) []facts.Need {
 	GinkgoHelper()
 	reader, err := observe.NewReader(user, func(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 		return apiutil.NewDynamicRESTMapper(config, client)

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/version"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/snapshot"
 	"github.com/archmap/archmap/test/shapes"
 )
 
@@ -30,7 +29,7 @@ const AzureRBACOpinion = "kubeguard: Azure does not have opinion for this user."
 var shippedRows = sync.OnceValues(func() (*catalog.Catalog, error) { return catalog.Load(catalog.AKS, catalog.AKSExtras) })
 
 // shipped is the same, ready to be judged.
-var shipped = sync.OnceValues(func() (*judge.Catalogue, error) {
+var shipped = sync.OnceValues(func() (*judge.Catalog, error) {
 	rows, err := shippedRows()
 	if err != nil {
 		return nil, err
@@ -73,7 +72,7 @@ func (w *World) Judge() (*Verdicts, error) {
 		verdicts.Mappings[m.Name] = &m
 	}
 	pods := sets.New[facts.Demand]()
-	for _, d := range w.verdicts.Wants {
+	for _, d := range w.verdicts.Further {
 		if d.Kind == facts.PodKind {
 			pods.Insert(d)
 		}

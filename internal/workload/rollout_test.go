@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+package workload
 
 import (
 	"fmt"
@@ -44,19 +44,18 @@ func TestRollOutThatHangs(t *testing.T) {
 		"the pod that crashed is ready by now": {3, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, facts.Pending, "True Progressing: DaemonSet kube-system/cns: 3/3 available, 1/3 updated"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, workload := cns(3, test.available, "updatedNumberScheduled: 1")
-			f := explained(c, workload, scene{nodes: test.nodes, pods: test.pods, noPods: test.noPods})
-			NewWithT(t).Expect(fmt.Sprintf("%s %s: %s", f.Healthy, f.Reason, f.Message)).To(Equal(test.want))
+			workload := cns(3, test.available, "updatedNumberScheduled: 1")
+			f := explained(workload, scene{nodes: test.nodes, pods: test.pods, noPods: test.noPods})
+			NewWithT(t).Expect(told(f)).To(Equal(test.want))
 		})
 	}
 	t.Run("of a StatefulSet", func(t *testing.T) {
-		c := newCheck("{type: Workload, workload: {kind: StatefulSet, namespace: kube-system, names: [web]}}")
 		web := statefulSet("web", "{replicas: 3, selector: {matchLabels: {app: web}}}",
 			"{observedGeneration: 2, replicas: 3, currentRevision: a, updateRevision: b, updatedReplicas: 1, availableReplicas: 2}")
 		s := scene{nodes: nodes, pods: []client.Object{pod("web-2", "a", containerStatuses(crashing))}}
-		expectWhy(t, explained(c, web, s), "CrashLooping: StatefulSet kube-system/web: 2/3 available, 1/3 updated"+crashed)
+		expectWhy(t, explained(web, s), "CrashLooping: StatefulSet kube-system/web: 2/3 available, 1/3 updated"+crashed)
 		s.pods = []client.Object{pod("web-2", "a", containerStatuses(creating))}
-		expectWhy(t, explained(c, web, s), "Progressing: StatefulSet kube-system/web: 2/3 available, 1/3 updated")
+		expectWhy(t, explained(web, s), "Progressing: StatefulSet kube-system/web: 2/3 available, 1/3 updated")
 	})
 }
 
@@ -71,9 +70,9 @@ func TestRollOutThatGoesOn(t *testing.T) {
 	asked := map[facts.Refresh]bool{}
 	for updated := range 100 {
 		for _, available := range []int{99, 100} {
-			c, workload := cns(100, available, fmt.Sprintf("updatedNumberScheduled: %d", updated))
+			workload := cns(100, available, fmt.Sprintf("updatedNumberScheduled: %d", updated))
 			s := scene{nodes: nodes, pods: []client.Object{pod("cns", fmt.Sprintf("n%02d", updated), containerStatuses(creating))}}
-			f := explained(c, workload, s)
+			f := explained(workload, s)
 			g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictTrue))
 			g.Expect(f.Reason).To(Equal(v1alpha1.ReasonProgressing))
 			asked[podsWanted(f)] = true
@@ -84,16 +83,16 @@ func TestRollOutThatGoesOn(t *testing.T) {
 		g.Expect(refresh.Inconclusive).To(BeTrue())
 	}
 
-	c, workload := cns(100, 99, "updatedNumberScheduled: 7")
+	workload := cns(100, 99, "updatedNumberScheduled: 7")
 	stuck := func() facts.Refresh {
-		return podsWanted(explained(c, workload, scene{nodes: nodes, pods: []client.Object{pod("cns", "n07", containerStatuses(crashing))}}))
+		return podsWanted(explained(workload, scene{nodes: nodes, pods: []client.Object{pod("cns", "n07", containerStatuses(crashing))}}))
 	}
 	before := stuck()
 	workload.Status.UpdatedNumberScheduled = 8
 	g.Expect(stuck()).NotTo(Equal(before), "when it hangs, whatever moves is news")
 
-	c, workload = cns(100, 100, "")
-	f := explained(c, workload, scene{nodes: nodes})
+	workload = cns(100, 100, "")
+	f := explained(workload, scene{nodes: nodes})
 	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonHealthy))
 	g.Expect(f.Further).To(BeEmpty())
 }

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+package workload
 
 import (
 	"fmt"
@@ -26,23 +26,29 @@ type scene struct {
 	noPods      facts.State
 }
 
-// explained evaluates a check as an observer does: what it wants is shown to it, until it wants no more.
-func explained(c *Check, workload client.Object, s scene) Evaluation {
-	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
+// explained diagnoses as an observer does: what is wanted further is shown, until no more is.
+func explained(workload client.Object, s scene) Diagnosis {
+	answers := map[facts.Need]facts.Answer{}
 	for {
-		f := c.Evaluate(given)
-		more := false
-		for _, need := range facts.NeedsOf(f.Further) {
-			if _, shown := given.Answers[need]; shown {
-				continue
-			}
-			more = true
-			given.Answers[need] = s.answer(need)
+		d := diagnosed(workload, answers)
+		shown := len(answers)
+		for _, need := range facts.NeedsOf(d.Further) {
+			answers[need] = s.answer(need)
 		}
-		if !more {
-			return f
+		if len(answers) == shown {
+			return d
 		}
 	}
+}
+
+// diagnosed is the diagnosis by what was answered.
+func diagnosed(o client.Object, answers map[facts.Need]facts.Answer) Diagnosis {
+	w, ok := Of(o, 0)
+	if !ok {
+		panic(fmt.Sprintf("%T is no workload", o))
+	}
+	pods, asked := answers[w.PodsNeed()]
+	return Diagnose(w, NodesOf(answers[facts.Nodes], noon), Pods{Answer: pods, Asked: asked}, noon)
 }
 
 func (s scene) answer(need facts.Need) facts.Answer {
@@ -56,17 +62,16 @@ func (s scene) answer(need facts.Need) facts.Answer {
 	return facts.Answer{State: facts.Known, ReadAt: noon, Objects: objects}
 }
 
-// web is a check of a Deployment, with some of its replicas available.
-func web(desired, available int) (*Check, *appsv1.Deployment) {
-	return newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [web]}}"),
-		deployment("web", fmt.Sprintf("{replicas: %d, selector: {matchLabels: {app: web}}, strategy: {rollingUpdate: {maxUnavailable: 0}}}", desired),
-			fmt.Sprintf("{observedGeneration: 2, replicas: %d, updatedReplicas: %d, readyReplicas: %d, availableReplicas: %d}",
-				desired, desired, available, available))
+// web is a Deployment, with some of its replicas available.
+func web(desired, available int) *appsv1.Deployment {
+	return deployment("web", fmt.Sprintf("{replicas: %d, selector: {matchLabels: {app: web}}, strategy: {rollingUpdate: {maxUnavailable: 0}}}", desired),
+		fmt.Sprintf("{observedGeneration: 2, replicas: %d, updatedReplicas: %d, readyReplicas: %d, availableReplicas: %d}",
+			desired, desired, available, available))
 }
 
 // pod is named, and on a node unless that is empty; conditions and container statuses are its status.
 func pod(name, nodeName, status string) client.Object {
-	return decode[*corev1.Pod](metadata("kube-system", name) + part("spec", fmt.Sprintf("{nodeName: %q, containers: []}", nodeName)) + part("status", status))
+	return decode[*corev1.Pod](manifest("kube-system", name, fmt.Sprintf("{nodeName: %q, containers: []}", nodeName), status))
 }
 
 // container statuses, as YAML.
@@ -89,11 +94,10 @@ func unscheduled(message string) string {
 
 // pools are two nodes that are well, and one of each kind that is not.
 func pools() []client.Object {
-	cordoned := node("cordoned", "{unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}")
 	off := node("stopped", "{taints: [{key: node.cloudprovider.kubernetes.io/shutdown, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
 	return []client.Object{
-		cordoned, nodeWith("n1", ready()), nodeWith("n2", ready()),
-		nodeWith("notready", condition("Ready", "False", "KubeletNotReady", 0)), off, nodeWith("unreachable", notReady()),
+		cordoned("cordoned"), nodeWith("n1", ready()), nodeWith("n2", ready()),
+		nodeWith("notready", unhealthy()), off, nodeWith("unreachable", notReady()),
 	}
 }
 
@@ -203,13 +207,13 @@ func TestExplainOneCause(t *testing.T) {
 		"done":     {"{phase: Succeeded}", "n1", nil, "WorkloadUnavailable: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, workload := web(1, 0)
+			workload := web(1, 0)
 			nodes := test.nodes
 			if nodes == nil {
 				nodes = pools()
 			}
-			f := explained(c, workload, scene{nodes: nodes, pods: []client.Object{pod("web-0", test.node, test.status)}})
-			_, why, _ := strings.Cut(f.Message, "0/1 available; ")
+			f := explained(workload, scene{nodes: nodes, pods: []client.Object{pod("web-0", test.node, test.status)}})
+			_, why, _ := strings.Cut(f.Detail, "0/1 available; ")
 			NewWithT(t).Expect(f.Reason + ": " + why).To(Equal(test.want))
 		})
 	}
@@ -250,9 +254,9 @@ func TestExplainSeveralCauses(t *testing.T) {
 		"nothing": {2, nil, "WorkloadUnavailable: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, workload := web(9, 9-test.missing)
-			f := explained(c, workload, scene{nodes: pools(), pods: test.pods})
-			_, why, _ := strings.Cut(f.Message, "available; ")
+			workload := web(9, 9-test.missing)
+			f := explained(workload, scene{nodes: pools(), pods: test.pods})
+			_, why, _ := strings.Cut(f.Detail, "available; ")
 			NewWithT(t).Expect(f.Reason + ": " + why).To(Equal(test.want))
 		})
 	}
@@ -261,17 +265,17 @@ func TestExplainSeveralCauses(t *testing.T) {
 // The program that makes a node's network may be why the node is not ready: then it is not the node's fault.
 func TestExplainWhatMakesItsNodeUnready(t *testing.T) {
 	g := NewWithT(t)
-	c, workload := cns(6, 4, "")
+	workload := cns(6, 4, "")
 	s := scene{nodes: pools(), pods: []client.Object{pod("cns-0", "notready", containerStatuses(crashing))}}
-	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault))
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault))
 
 	workload.Spec.Template.Spec.HostNetwork = true
-	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 
 	s.pods = []client.Object{pod("cns-0", "notready", containerStatuses(running))}
-	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "nothing is wrong with it but the node")
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "nothing is wrong with it but the node")
 	s.pods = []client.Object{pod("cns-0", "unreachable", containerStatuses(crashing))}
-	g.Expect(explained(c, workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "what its kubelet said last is old")
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "what its kubelet said last is old")
 }
 
 func TestExplainPodsThatDoNotExist(t *testing.T) {
@@ -289,29 +293,29 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 		"another error":   {failing("etcdserver: request timed out"), "WorkloadUnavailable: 2 not created: etcdserver: request timed out"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, workload := web(3, 1)
+			workload := web(3, 1)
 			workload.Status = deployment("", "", "{observedGeneration: 2, replicas: 1, updatedReplicas: 3, readyReplicas: 1, availableReplicas: 1, "+test.status+"}").Status
-			f := explained(c, workload, scene{nodes: pools()})
-			_, why, _ := strings.Cut(f.Message, "available; ")
+			f := explained(workload, scene{nodes: pools()})
+			_, why, _ := strings.Cut(f.Detail, "available; ")
 			NewWithT(t).Expect(f.Reason + ": " + why).To(Equal(test.want))
 		})
 	}
 	t.Run("nobody has tried yet", func(t *testing.T) {
-		c, workload := web(3, 1)
+		workload := web(3, 1)
 		workload.Status = deployment("", "", "{observedGeneration: 1, replicas: 1}").Status
-		NewWithT(t).Expect(explained(c, workload, scene{nodes: pools()}).Message).NotTo(ContainSubstring("created"))
+		NewWithT(t).Expect(explained(workload, scene{nodes: pools()}).Detail).NotTo(ContainSubstring("created"))
 	})
 }
 
-func expectWhy(t *testing.T, f Evaluation, want string) {
+func expectWhy(t *testing.T, f Diagnosis, want string) {
 	t.Helper()
-	NewWithT(t).Expect(f.Reason + ": " + f.Message).To(Equal(want))
+	NewWithT(t).Expect(f.Reason + ": " + f.Detail).To(Equal(want))
 }
 
 func TestExplainReadyButNotAvailable(t *testing.T) {
-	c, workload := web(2, 1)
+	workload := web(2, 1)
 	workload.Spec.MinReadySeconds, workload.Status.ReadyReplicas = 30, 2
-	expectWhy(t, explained(c, workload, scene{nodes: pools()}),
+	expectWhy(t, explained(workload, scene{nodes: pools()}),
 		"NotReady: Deployment kube-system/web: 1/2 available; 1 ready, but not for 30 seconds yet")
 }
 
@@ -323,18 +327,17 @@ func TestExplainPodsThatGoAway(t *testing.T) {
 		return p
 	}
 	t.Run("a Deployment makes others at once", func(t *testing.T) {
-		c, workload := web(1, 0)
-		expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: []client.Object{going("web-0", "unreachable", "ReplicaSet")}}),
+		workload := web(1, 0)
+		expectWhy(t, explained(workload, scene{nodes: pools(), pods: []client.Object{going("web-0", "unreachable", "ReplicaSet")}}),
 			"WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
 	})
 	stateful := statefulSet("web", "{replicas: 1, selector: {matchLabels: {app: web}}}", "{observedGeneration: 2, replicas: 1, updatedReplicas: 1}")
-	c := newCheck("{type: Workload, workload: {kind: StatefulSet, namespace: kube-system, names: [web]}}")
 	t.Run("a StatefulSet waits for the node to come back", func(t *testing.T) {
-		expectWhy(t, explained(c, stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "unreachable", "StatefulSet")}}),
+		expectWhy(t, explained(stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "unreachable", "StatefulSet")}}),
 			"NodeFault: StatefulSet kube-system/web: 0/1 available; 1 on nodes that are unreachable (unreachable)")
 	})
 	t.Run("a StatefulSet waits for the pod", func(t *testing.T) {
-		expectWhy(t, explained(c, stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "n1", "StatefulSet")}}),
+		expectWhy(t, explained(stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "n1", "StatefulSet")}}),
 			"NotReady: StatefulSet kube-system/web: 0/1 available; 1 not ready: going away, to be replaced (n1)")
 	})
 }
@@ -346,7 +349,7 @@ func TestExplainPodsOfOthers(t *testing.T) {
 		p.SetOwnerReferences([]metav1.OwnerReference{{Kind: kind, Name: name, Controller: new(true)}})
 		return p
 	}
-	c, workload := web(1, 0)
+	workload := web(1, 0)
 	for _, test := range []struct {
 		pod  client.Object
 		want string
@@ -357,56 +360,56 @@ func TestExplainPodsOfOthers(t *testing.T) {
 		{owned("DaemonSet", "web"), v1alpha1.ReasonWorkloadUnavailable},
 		{pod("web-0", "n1", containerStatuses(crashing)), v1alpha1.ReasonCrashLooping},
 	} {
-		NewWithT(t).Expect(explained(c, workload, scene{nodes: pools(), pods: []client.Object{test.pod}}).Reason).To(Equal(test.want))
+		NewWithT(t).Expect(explained(workload, scene{nodes: pools(), pods: []client.Object{test.pod}}).Reason).To(Equal(test.want))
 	}
 }
 
 func TestExplainWhatCannotBeSeen(t *testing.T) {
-	c, workload := web(2, 0)
+	workload := web(2, 0)
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
-	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
+	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, not permitted to look at its pods: grant the rule")
-	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: pods, noPods: facts.Failed}),
+	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.Failed}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, could not read its pods: grant the rule")
-	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: facts.NotPermitted}),
+	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
 			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
 			"1 not ready: container web, its probe does not pass (unreachable)")
 
 	// Without nodes there are still the words of a scheduler that names the taint.
 	pods = []client.Object{pod("web-0", "", unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))}
-	expectWhy(t, explained(c, workload, scene{pods: pods, noNodes: facts.NotPermitted}),
+	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; 1 cannot be scheduled, as nodes are unreachable")
 }
 
 // Nothing is said before everything is there that matters to it.
 func TestExplainNotYet(t *testing.T) {
 	g := NewWithT(t)
-	c, workload := web(1, 0)
-	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
-	f := c.Evaluate(given)
+	workload := web(1, 0)
+	answers := map[facts.Need]facts.Answer{}
+	f := diagnosed(workload, answers)
 	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
-	g.Expect(f.Explaining).To(BeTrue())
+	g.Expect(f.Pending).To(BeTrue())
 	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}
 	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods}))
 
-	given.Answers[pods] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
-	expectWhy(t, c.Evaluate(given), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
-	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: pools()}
-	g.Expect(c.Evaluate(given).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
-	g.Expect(c.Evaluate(given).Explaining).To(BeFalse())
+	answers[pods] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
+	expectWhy(t, diagnosed(workload, answers), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: pools()}
+	g.Expect(diagnosed(workload, answers).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+	g.Expect(diagnosed(workload, answers).Pending).To(BeFalse())
 }
 
 func TestHealthyWorkloadWantsNothing(t *testing.T) {
-	c, workload := web(5, 5)
-	f := c.Evaluate(seeing(c, workload))
+	workload := web(5, 5)
+	f := diagnosed(workload, nil)
 	g := NewWithT(t)
 	g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictTrue))
 	g.Expect(f.Further).To(BeEmpty())
 }
 
 // podsWanted is how the pods are wanted in the end.
-func podsWanted(f Evaluation) facts.Refresh {
+func podsWanted(f Diagnosis) facts.Refresh {
 	for _, d := range f.Further {
 		if d.Kind == facts.PodKind {
 			return d.Refresh
@@ -417,11 +420,11 @@ func podsWanted(f Evaluation) facts.Refresh {
 
 func TestExplanationIsReadAgain(t *testing.T) {
 	g := NewWithT(t)
-	c, workload := web(9, 3)
+	workload := web(9, 3)
 	s := scene{nodes: pools(), pods: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
-	first := podsWanted(explained(c, workload, s))
+	first := podsWanted(explained(workload, s))
 	g.Expect(first.Revision).NotTo(BeZero())
-	g.Expect(podsWanted(explained(c, workload.DeepCopy(), s))).To(Equal(first))
+	g.Expect(podsWanted(explained(workload.DeepCopy(), s))).To(Equal(first))
 
 	for name, change := range map[string]func(*appsv1.Deployment){
 		"generation": func(d *appsv1.Deployment) { d.Generation, d.Status.ObservedGeneration = 3, 3 },
@@ -432,17 +435,17 @@ func TestExplanationIsReadAgain(t *testing.T) {
 	} {
 		changed := workload.DeepCopy()
 		change(changed)
-		g.Expect(podsWanted(explained(c, changed, s)).Revision).NotTo(Equal(first.Revision), name)
+		g.Expect(podsWanted(explained(changed, s)).Revision).NotTo(Equal(first.Revision), name)
 	}
 
 	more := s
 	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
-	g.Expect(podsWanted(explained(c, workload, more)).Revision).NotTo(Equal(first.Revision), "a node has recovered")
+	g.Expect(podsWanted(explained(workload, more)).Revision).NotTo(Equal(first.Revision), "a node has recovered")
 	more.nodes = append(pools(), nodeWith("z", ready()))
-	g.Expect(podsWanted(explained(c, workload, more)).Revision).To(Equal(first.Revision), "a node that is well is no news")
+	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(first.Revision), "a node that is well is no news")
 	workload.Spec.Template.Spec.NodeSelector = map[string]string{"pool": "other"}
 	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
-	g.Expect(podsWanted(explained(c, workload, more)).Revision).To(Equal(podsWanted(explained(c, workload, s)).Revision), "a node that is not for it is no news")
+	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(podsWanted(explained(workload, s)).Revision), "a node that is not for it is no news")
 }
 
 func TestExplanationIsConclusive(t *testing.T) {
@@ -460,15 +463,17 @@ func TestExplanationIsConclusive(t *testing.T) {
 		"no scheduler as yet": {"", "{}", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, workload := web(1, 0)
-			f := explained(c, workload, scene{nodes: pools(), pods: []client.Object{pod("web-0", test.node, test.status)}})
+			workload := web(1, 0)
+			f := explained(workload, scene{nodes: pools(), pods: []client.Object{pod("web-0", test.node, test.status)}})
 			NewWithT(t).Expect(podsWanted(f).Inconclusive).To(Equal(!test.want))
 		})
 	}
-	c, workload := web(1, 0)
+	workload := web(1, 0)
 	g := NewWithT(t)
-	g.Expect(podsWanted(explained(c, workload, scene{noPods: facts.NotPermitted})).Inconclusive).To(BeTrue())
-	g.Expect(podsWanted(c.Evaluate(seeing(c, workload))).Inconclusive).To(BeTrue())
+	g.Expect(podsWanted(explained(workload, scene{noPods: facts.NotPermitted})).Inconclusive).To(BeTrue())
+	g.Expect(podsWanted(diagnosed(workload, nil)).Inconclusive).To(BeTrue())
+	growing := explained(cns(3, 2, "currentNumberScheduled: 2"), scene{nodes: []client.Object{old("a"), old("b"), young("x", 3*time.Minute)}})
+	g.Expect(podsWanted(growing).Inconclusive).To(BeTrue(), "the pod of the new node is to come")
 }
 
 // Restarts go up all the time; a message that told each of them would be written all the time.

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package observe
+package trim
 
 import (
 	"fmt"
@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/archmap/archmap/internal/trim"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +20,7 @@ import (
 )
 
 func trimmedNode(conditions ...corev1.NodeCondition) *corev1.Node {
-	return trim.TrimNode(&corev1.Node{
+	return Node(&corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}},
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: "sku", Value: "gpu", Effect: corev1.TaintEffectNoSchedule, TimeAdded: new(metav1.Now())}}},
 		Status:     corev1.NodeStatus{Conditions: conditions},
@@ -47,7 +45,7 @@ func TestNodesKeepMessagesOfFaults(t *testing.T) {
 		c := corev1.NodeCondition{Type: test.conditionType, Status: test.status, Message: "why"}
 		g.Expect(trimmedNode(c).Status.Conditions[0].Message).To(Equal(test.kept), "%s is %s", c.Type, c.Status)
 		c.Message = strings.Repeat("x", 5000)
-		g.Expect(len(trimmedNode(c).Status.Conditions[0].Message)).To(BeNumerically("<=", trim.MaxConditionMessage))
+		g.Expect(len(trimmedNode(c).Status.Conditions[0].Message)).To(BeNumerically("<=", MaxConditionMessage))
 	}
 }
 
@@ -58,9 +56,9 @@ func TestNodesKeepTheirTaints(t *testing.T) {
 // A node that is being deleted is one that leaves.
 func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
 	g := NewWithT(t)
-	deleted := trim.TrimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
+	deleted := Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
 	g.Expect(nodestate.IsLeaving(deleted)).To(BeTrue())
-	g.Expect(trim.Same(trim.TrimNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
+	g.Expect(Same(Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
 }
 
 func TestSameNode(t *testing.T) {
@@ -68,12 +66,12 @@ func TestSameNode(t *testing.T) {
 	bad := func(message string) *corev1.Node {
 		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: message, LastHeartbeatTime: metav1.Now()})
 	}
-	g.Expect(trim.Same(bad("a"), bad("a"))).To(BeTrue(), "a heartbeat is no change")
-	g.Expect(trim.Same(bad("a"), bad("b"))).To(BeFalse(), "the message of a fault is one")
+	g.Expect(Same(bad("a"), bad("a"))).To(BeTrue(), "a heartbeat is no change")
+	g.Expect(Same(bad("a"), bad("b"))).To(BeFalse(), "the message of a fault is one")
 	good := func(message string) *corev1.Node {
 		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Message: message})
 	}
-	g.Expect(trim.Same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
+	g.Expect(Same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
 }
 
 // aksNode is a node as AKS has it, decoded anew, so that it shares nothing with others.
@@ -112,7 +110,7 @@ func aksNode(b *testing.B, i int) *corev1.Node {
 // BenchmarkNodesHeld reports how much memory each of 5,000 nodes takes, a tenth of which are down.
 func BenchmarkNodesHeld(b *testing.B) {
 	const count = 5000
-	transform := trim.Func(facts.Nodes.Kind)
+	transform := Func(facts.Nodes.Kind)
 	var before, after runtime.MemStats
 	for b.Loop() {
 		held := make([]any, 0, count)

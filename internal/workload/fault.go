@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+package workload
 
 import (
 	"fmt"
@@ -25,9 +25,14 @@ type fault struct {
 	restarts int32
 	// passing says that the pod may soon be ready, or tell more; young that it is new besides.
 	passing, young bool
-	// places are where the fault is: nodes, or the pod while it is nowhere.
-	places []string
+	// place is where the fault is: a node, or the pod while it is on none; empty when nobody knows. everywhere says
+	// that it is on all nodes that are hindered.
+	place      string
+	everywhere bool
 }
+
+// youngPod is how long a pod counts as new.
+const youngPod = 10 * time.Minute
 
 // maxWords is how much of what others say is repeated, in bytes.
 const maxWords = 200
@@ -106,7 +111,7 @@ func pullFault(c container, _ time.Time) (fault, bool) {
 
 // lastWords of a chain of wrapped errors say what is wrong: "not found", "401 Unauthorized".
 func lastWords(message string) string {
-	message = strings.TrimSuffix(firstLine(message), ".")
+	message = strings.TrimSuffix(msg.FirstLine(message), ".")
 	if i := strings.LastIndex(message, ": "); i >= 0 {
 		return msg.Truncate(message[i+2:], maxWords)
 	}
@@ -147,7 +152,7 @@ func startFault(c container, _ time.Time) (fault, bool) {
 	}
 	text := fmt.Sprintf("not ready: %s, cannot start: %s", c.title, c.waiting())
 	if c.State.Waiting.Message != "" {
-		text += ", " + msg.Truncate(firstLine(c.State.Waiting.Message), maxWords)
+		text += ", " + msg.Truncate(msg.FirstLine(c.State.Waiting.Message), maxWords)
 	}
 	return fault{reason: v1alpha1.ReasonNotReady, text: text}, true
 }
@@ -179,7 +184,7 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	default:
 		f.text = "not ready: a readiness gate is not met"
 		if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.Message != "" {
-			f.text = "not ready: " + msg.Truncate(firstLine(ready.Message), maxWords)
+			f.text = "not ready: " + msg.Truncate(msg.FirstLine(ready.Message), maxWords)
 		}
 	}
 	return f
@@ -204,8 +209,9 @@ func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev
 	return nil
 }
 
-// homeOf is the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet.
-func homeOf(pod *corev1.Pod) string {
+// nodeOf is the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet; empty when there is
+// none.
+func nodeOf(pod *corev1.Pod) string {
 	if pod.Spec.NodeName != "" || pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {
 		return pod.Spec.NodeName
 	}

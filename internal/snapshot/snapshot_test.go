@@ -1,15 +1,12 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package observe
+package snapshot
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/archmap/archmap/internal/snapshot"
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
@@ -60,7 +57,7 @@ const (
 	brokenPod  = `{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: kube-system, labels: {k8s-app: kube-dns}}, spec: {nodeName: node-1}}`
 )
 
-func TestDumpFindsObjects(t *testing.T) {
+func TestSnapshotFindsObjects(t *testing.T) {
 	manifests := []string{metricsDeployment, dnsDeployment, otherDeployment, nncDefinition, metricsAPI, localAPI, schedulerLease, runningPod, brokenPod}
 	for name, test := range map[string]struct {
 		need facts.Need
@@ -78,7 +75,7 @@ func TestDumpFindsObjects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			dump := &snapshot.Snapshot{Time: dumpTime, Coverage: snapshot.Complete, Objects: untyped(t, manifests...)}
+			dump := &Snapshot{Time: dumpTime, Coverage: Complete, Objects: untyped(t, manifests...)}
 			answer := dump.Facts([]facts.Need{test.need}).Answers[test.need]
 			g.Expect(answer.State).To(Equal(facts.Known), answer.Message)
 			g.Expect(answer.ReadAt).To(Equal(dumpTime))
@@ -91,12 +88,12 @@ func TestDumpFindsObjects(t *testing.T) {
 	}
 }
 
-func TestDumpReadsWhatLiveReads(t *testing.T) {
+func TestSnapshotReadsWhatLiveReads(t *testing.T) {
 	g := NewWithT(t)
 	objects := untyped(t, dnsDeployment, schedulerLease, nncDefinition, brokenPod)
 	objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}}})
 	typed := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "s", Annotations: map[string]string{"a": "b"}}}
-	dump := &snapshot.Snapshot{Time: dumpTime, Coverage: snapshot.Complete, Objects: append(objects, typed)}
+	dump := &Snapshot{Time: dumpTime, Coverage: Complete, Objects: append(objects, typed)}
 	only := func(need facts.Need) client.Object {
 		answer := dump.Facts([]facts.Need{need}).Answers[need]
 		g.Expect(answer.Objects).To(HaveLen(1), "%v: %s", need, answer.Message)
@@ -125,10 +122,10 @@ func TestDumpReadsWhatLiveReads(t *testing.T) {
 }
 
 // What a dump does not hold is absent only where the dump tells all.
-func TestDumpTellsAbsentFromUnseen(t *testing.T) {
+func TestSnapshotTellsAbsentFromUnseen(t *testing.T) {
 	held := []string{dnsDeployment, nncDefinition, metricsAPI, localAPI}
 	nnc := kind("acn.azure.com/v1alpha", "NodeNetworkConfig")
-	reads := []snapshot.Read{
+	reads := []Read{
 		{Need: facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, State: facts.Known},
 		{Need: facts.Need{Kind: kind("apps/v1", "DaemonSet")}, State: facts.Known},
 		{Need: facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, State: facts.Known},
@@ -136,39 +133,39 @@ func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 		{Need: facts.Need{Kind: kind("apps/v1", "StatefulSet")}, State: facts.NotPermitted, Message: "grant it"},
 	}
 	for name, test := range map[string]struct {
-		coverage snapshot.Coverage
+		coverage Coverage
 		need     facts.Need
 		want     facts.State
 		message  string
 	}{
-		"complete: no such object":       {snapshot.Complete, facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.Known, ""},
-		"complete: no such kind":         {snapshot.Complete, facts.Need{Kind: kind("cilium.io/v2", "CiliumNode")}, facts.NotServed, "does not serve CiliumNode in cilium.io/v2"},
-		"complete: version not served":   {snapshot.Complete, facts.Need{Kind: kind("acn.azure.com/v1", "NodeNetworkConfig")}, facts.NotServed, "acn.azure.com/v1"},
-		"complete: nothing aggregated":   {snapshot.Complete, facts.Need{Kind: kind("keda.sh/v1", "ScaledObject")}, facts.NotServed, "keda.sh/v1"},
-		"complete: no such path":         {snapshot.Complete, facts.Need{Path: "/readyz"}, facts.Known, ""},
-		"complete: refused for no words": {snapshot.Complete, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.Known, ""},
-		"recorded: others were read": {snapshot.Recorded, facts.Need{
+		"complete: no such object":       {Complete, facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.Known, ""},
+		"complete: no such kind":         {Complete, facts.Need{Kind: kind("cilium.io/v2", "CiliumNode")}, facts.NotServed, "does not serve CiliumNode in cilium.io/v2"},
+		"complete: version not served":   {Complete, facts.Need{Kind: kind("acn.azure.com/v1", "NodeNetworkConfig")}, facts.NotServed, "acn.azure.com/v1"},
+		"complete: nothing aggregated":   {Complete, facts.Need{Kind: kind("keda.sh/v1", "ScaledObject")}, facts.NotServed, "keda.sh/v1"},
+		"complete: no such path":         {Complete, facts.Need{Path: "/readyz"}, facts.Known, ""},
+		"complete: refused for no words": {Complete, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.Known, ""},
+		"recorded: others were read": {Recorded, facts.Need{
 			Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "metrics-server"}, facts.Known, ""},
-		"recorded: only elsewhere": {snapshot.Recorded, facts.Need{
+		"recorded: only elsewhere": {Recorded, facts.Need{
 			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, facts.Failed, "the dump holds no Deployment of apps/v1 in namespace default"},
-		"recorded: not everywhere": {snapshot.Recorded, facts.Need{
+		"recorded: not everywhere": {Recorded, facts.Need{
 			Kind: kind("apps/v1", "Deployment")}, facts.Failed, "the dump holds no Deployment of apps/v1"},
-		"recorded: never read": {snapshot.Recorded, facts.Need{
+		"recorded: never read": {Recorded, facts.Need{
 			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.Failed, "the dump holds no Lease"},
-		"recorded: the kind is defined":     {snapshot.Recorded, facts.Need{Kind: nnc}, facts.Failed, "the dump holds no NodeNetworkConfig"},
-		"recorded: none of a kind":          {snapshot.Recorded, facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, facts.Known, ""},
-		"recorded: none in any namespace":   {snapshot.Recorded, facts.Need{Kind: kind("apps/v1", "DaemonSet"), Namespace: "default"}, facts.Known, ""},
-		"recorded: refused":                 {snapshot.Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "a"}, facts.NotPermitted, "grant it"},
-		"recorded: refused, then permitted": {snapshot.Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, facts.Known, ""},
-		"recorded: no path":                 {snapshot.Recorded, facts.Need{Path: "/readyz"}, facts.Failed, "no answer to GET /readyz"},
-		"recorded: no review":               {snapshot.Recorded, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.Failed, "no access review"},
-		"never a Secret":                    {snapshot.Complete, facts.Need{Kind: kind("v1", "Secret")}, facts.NotPermitted, "reads no Secrets"},
-		"selector that is none":             {snapshot.Complete, facts.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, facts.Failed, "selector"},
+		"recorded: the kind is defined":     {Recorded, facts.Need{Kind: nnc}, facts.Failed, "the dump holds no NodeNetworkConfig"},
+		"recorded: none of a kind":          {Recorded, facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, facts.Known, ""},
+		"recorded: none in any namespace":   {Recorded, facts.Need{Kind: kind("apps/v1", "DaemonSet"), Namespace: "default"}, facts.Known, ""},
+		"recorded: refused":                 {Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "a"}, facts.NotPermitted, "grant it"},
+		"recorded: refused, then permitted": {Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, facts.Known, ""},
+		"recorded: no path":                 {Recorded, facts.Need{Path: "/readyz"}, facts.Failed, "no answer to GET /readyz"},
+		"recorded: no review":               {Recorded, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.Failed, "no access review"},
+		"never a Secret":                    {Complete, facts.Need{Kind: kind("v1", "Secret")}, facts.NotPermitted, "reads no Secrets"},
+		"selector that is none":             {Complete, facts.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, facts.Failed, "selector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			dump := &snapshot.Snapshot{Time: dumpTime, Coverage: test.coverage, Objects: untyped(t, held...)}
-			if test.coverage == snapshot.Recorded {
+			dump := &Snapshot{Time: dumpTime, Coverage: test.coverage, Objects: untyped(t, held...)}
+			if test.coverage == Recorded {
 				dump.Reads = reads
 			}
 			answer := dump.Facts([]facts.Need{test.need}).Answers[test.need]
@@ -180,42 +177,42 @@ func TestDumpTellsAbsentFromUnseen(t *testing.T) {
 }
 
 // A dump that holds all definitions and all API services tells which kinds there are.
-func TestDumpKnowsWhichKindsAreServed(t *testing.T) {
+func TestSnapshotKnowsWhichKindsAreServed(t *testing.T) {
 	g := NewWithT(t)
-	definitions := snapshot.Read{Need: facts.Need{Kind: snapshot.DefinitionKind}, State: facts.Known}
-	services := snapshot.Read{Need: facts.Need{Kind: snapshot.APIServiceKind}, State: facts.Known}
+	definitions := Read{Need: facts.Need{Kind: DefinitionKind}, State: facts.Known}
+	services := Read{Need: facts.Need{Kind: APIServiceKind}, State: facts.Known}
 	for _, test := range []struct {
-		reads []snapshot.Read
+		reads []Read
 		kind  schema.GroupVersionKind
 		want  facts.State
 	}{
-		{[]snapshot.Read{definitions, services}, kind("cilium.io/v2", "CiliumNode"), facts.NotServed},
-		{[]snapshot.Read{definitions, services}, kind("acn.azure.com/v1", "NodeNetworkConfig"), facts.NotServed},
-		{[]snapshot.Read{definitions, services}, kind("acn.azure.com/v1alpha", "NodeNetworkConfig"), facts.Failed},
-		{[]snapshot.Read{definitions, services}, kind("metrics.k8s.io/v1beta1", "NodeMetrics"), facts.Failed},
-		{[]snapshot.Read{definitions, services}, kind("apps/v1", "Deployment"), facts.Failed},
-		{[]snapshot.Read{definitions}, kind("cilium.io/v2", "CiliumNode"), facts.Failed},
-		{[]snapshot.Read{services}, kind("cilium.io/v2", "CiliumNode"), facts.Failed},
+		{[]Read{definitions, services}, kind("cilium.io/v2", "CiliumNode"), facts.NotServed},
+		{[]Read{definitions, services}, kind("acn.azure.com/v1", "NodeNetworkConfig"), facts.NotServed},
+		{[]Read{definitions, services}, kind("acn.azure.com/v1alpha", "NodeNetworkConfig"), facts.Failed},
+		{[]Read{definitions, services}, kind("metrics.k8s.io/v1beta1", "NodeMetrics"), facts.Failed},
+		{[]Read{definitions, services}, kind("apps/v1", "Deployment"), facts.Failed},
+		{[]Read{definitions}, kind("cilium.io/v2", "CiliumNode"), facts.Failed},
+		{[]Read{services}, kind("cilium.io/v2", "CiliumNode"), facts.Failed},
 	} {
 		var objects []client.Object
-		for kind, manifest := range map[schema.GroupVersionKind]string{snapshot.DefinitionKind: nncDefinition, snapshot.APIServiceKind: metricsAPI} {
+		for kind, manifest := range map[schema.GroupVersionKind]string{DefinitionKind: nncDefinition, APIServiceKind: metricsAPI} {
 			text, err := yaml.YAMLToJSON([]byte(manifest))
 			g.Expect(err).NotTo(HaveOccurred())
-			o, err := snapshot.Decode(kind, text)
+			o, err := Decode(kind, text)
 			g.Expect(err).NotTo(HaveOccurred())
 			objects = append(objects, o)
 		}
-		dump := &snapshot.Snapshot{Time: dumpTime, Reads: test.reads, Objects: objects}
+		dump := &Snapshot{Time: dumpTime, Reads: test.reads, Objects: objects}
 		need := facts.Need{Kind: test.kind}
 		g.Expect(dump.Facts([]facts.Need{need}).Answers[need].State).To(Equal(test.want), "%v of %v", test.kind, test.reads)
 	}
 }
 
 // What is read over a long time is as old as when it was read.
-func TestDumpKnowsWhenItWasRead(t *testing.T) {
+func TestSnapshotKnowsWhenItWasRead(t *testing.T) {
 	g := NewWithT(t)
 	need := facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}
-	dump := &snapshot.Snapshot{Time: dumpTime, Objects: untyped(t, schedulerLease), Reads: []snapshot.Read{
+	dump := &Snapshot{Time: dumpTime, Objects: untyped(t, schedulerLease), Reads: []Read{
 		{Need: need, State: facts.Known, At: dumpTime.Add(-time.Minute)},
 		{Need: facts.Need{Kind: need.Kind}, State: facts.Known, At: dumpTime.Add(-time.Hour)},
 	}}
@@ -230,7 +227,7 @@ func TestDecode(t *testing.T) {
 	decode := func(kind schema.GroupVersionKind, manifest string) (client.Object, error) {
 		text, err := yaml.YAMLToJSON([]byte(manifest))
 		g.Expect(err).NotTo(HaveOccurred())
-		return snapshot.Decode(kind, text)
+		return Decode(kind, text)
 	}
 	o, err := decode(kind("apps/v1", "Deployment"), strings.ReplaceAll(dnsDeployment, "apps/v1", "apps/v1beta2"))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -242,7 +239,7 @@ func TestDecode(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.GetLabels()).To(HaveKey("k8s-app"), "by which it is found")
 
-	o, err = decode(snapshot.DefinitionKind, nncDefinition)
+	o, err = decode(DefinitionKind, nncDefinition)
 	g.Expect(err).NotTo(HaveOccurred())
 	versions, _, err := unstructured.NestedSlice(o.(*unstructured.Unstructured).Object, "spec", "versions")
 	g.Expect(err).NotTo(HaveOccurred())
@@ -252,15 +249,15 @@ func TestDecode(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("replicas")))
 }
 
-func TestDumpAnswers(t *testing.T) {
+func TestSnapshotAnswers(t *testing.T) {
 	g := NewWithT(t)
 	readyz := facts.Need{Path: "/readyz", Interval: time.Second}
 	livez := facts.Need{Path: "/livez", Interval: time.Second}
 	review := facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}, Interval: time.Minute}
-	dump := &snapshot.Snapshot{
-		Time: dumpTime, Coverage: snapshot.Complete,
+	dump := &Snapshot{
+		Time: dumpTime, Coverage: Complete,
 		Responses: map[string]facts.Response{readyz.Path: {Status: 500, Body: "[-]etcd failed"}},
-		Reviews:   map[facts.Review]snapshot.ReviewAnswer{review.Review: {Reason: "no opinion"}},
+		Reviews:   map[facts.Review]ReviewAnswer{review.Review: {Reason: "no opinion"}},
 	}
 	given := dump.Facts([]facts.Need{readyz, livez, review})
 	g.Expect(given.Now).To(Equal(dumpTime))
@@ -269,34 +266,4 @@ func TestDumpAnswers(t *testing.T) {
 		livez:  {State: facts.Known, ReadAt: dumpTime, Response: facts.Response{Status: 404}},
 		review: {State: facts.Known, ReadAt: dumpTime, Reason: "no opinion"},
 	}))
-}
-
-// What a view wants after it has seen something is shown to it, and so is what it then wants.
-func TestDumpShowsWhatIsWanted(t *testing.T) {
-	g := NewWithT(t)
-	dump := &snapshot.Snapshot{Time: dumpTime, Coverage: snapshot.Complete, Objects: untyped(t, dnsDeployment, brokenPod)}
-	deployments := facts.Need{Kind: kind("apps/v1", "Deployment")}
-	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Interval: time.Second}
-	looks := 0
-	seen := dump.Observe([]facts.Need{deployments}, func(given facts.Facts) Seen {
-		looks++
-		g.Expect(given.Answers[deployments].Objects).To(HaveLen(1))
-		if given.Answers[facts.Nodes].State == facts.Pending {
-			return Seen{Wants: []facts.Demand{{Need: facts.Nodes}}}
-		}
-		return Seen{What: len(given.Answers[pods].Objects), Wants: []facts.Demand{{Need: facts.Nodes}, {Need: pods}}}
-	})
-	g.Expect(seen.What).To(Equal(1))
-	g.Expect(looks).To(Equal(3))
-
-	looks = 0
-	dump.Observe(nil, func(facts.Facts) Seen { looks++; return Seen{} })
-	g.Expect(looks).To(Equal(1), "nothing was wanted")
-
-	looks = 0
-	dump.Observe(nil, func(facts.Facts) Seen {
-		looks++
-		return Seen{Wants: []facts.Demand{{Need: facts.Need{Path: fmt.Sprint("/", looks)}}}}
-	})
-	g.Expect(looks).To(Equal(maxPasses), "a view that is never content is not shown the world")
 }

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+package workload
 
 import (
 	"fmt"
@@ -19,13 +19,13 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 )
 
-// cns is a check of a DaemonSet, with some of its pods available; status overrides what follows from that.
-func cns(desired, available int, status string) (*Check, *appsv1.DaemonSet) {
+// cns is a DaemonSet, with some of its pods available; status overrides what follows from that.
+func cns(desired, available int, status string) *appsv1.DaemonSet {
 	defaults := fmt.Sprintf("observedGeneration: 2, desiredNumberScheduled: %d, currentNumberScheduled: %d, updatedNumberScheduled: %d, numberReady: %d, numberAvailable: %d",
 		desired, desired, desired, available, available)
 	d := daemonSet("cns", "{selector: {matchLabels: {app: cns}}, template: {spec: {containers: [], tolerations: [{operator: Exists}]}}}", "{"+defaults+"}")
 	d.Status = overlaid(d.Status, "{"+status+"}")
-	return newCheck("{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [cns]}}"), d
+	return d
 }
 
 // overlaid puts YAML over a status.
@@ -52,7 +52,7 @@ func aged(o client.Object, age time.Duration) client.Object {
 }
 
 func fresh(name string, age time.Duration) client.Object {
-	return aged(nodeWith(name, condition("Ready", "False", "KubeletNotReady", 0)), age)
+	return aged(nodeWith(name, unhealthy()), age)
 }
 
 // young is a new node that is ready.
@@ -163,7 +163,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		},
 		"its pods are not made before the new nodes are ready": {
 			desired: 3, available: 2, nodes: []client.Object{old("a"), old("b"),
-				aged(node("x", "{taints: [{key: node.kubernetes.io/not-ready, effect: NoSchedule}]}", "{conditions: ["+condition("Ready", "False", "KubeletNotReady", 0)+"]}"), 10*time.Second)},
+				aged(node("x", "{taints: [{key: node.kubernetes.io/not-ready, effect: NoSchedule}]}", "{conditions: ["+unhealthy()+"]}"), 10*time.Second)},
 			spec: func(s *corev1.PodSpec) { s.Tolerations = nil },
 			want: "False WorkloadUnavailable: " + message + "2/3 available",
 		},
@@ -223,6 +223,21 @@ func TestDaemonSetGrows(t *testing.T) {
 			desired: 4, available: 3, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), draining()},
 			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)",
 		},
+		"the pod of a node that is leaving goes, another does not exist": {
+			desired: 5, available: 3, status: "currentNumberScheduled: 4", nodes: []client.Object{old("a"), old("b"), old("c"), old("d"), draining()},
+			pods: []client.Object{pod("1", "x", containerStatuses(creating))},
+			want: "False WorkloadUnavailable: " + message + "3/5 available, 1 node leaving (x); 1 not created: its events say why",
+		},
+		"the pod of a node that is leaving is gone, another node is down": {
+			desired: 4, available: 2, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), draining(), aged(nodeWith("z", notReady()), time.Hour)},
+			pods: []client.Object{pod("1", "z", containerStatuses(running))},
+			want: "False NodeFault: " + message + "2/4 available, 1 node leaving (x); 1 on nodes that are unreachable (z)",
+		},
+		"the pod of a node that joins is there, another does not exist": {
+			desired: 4, available: 2, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), young("x", 3*minute)},
+			pods: []client.Object{pod("1", "x", containerStatuses(creating))},
+			want: "False WorkloadUnavailable: " + message + "2/4 available; 1 not created: its events say why", recheck: 7*minute + time.Second,
+		},
 		"nodes are stopped, another is down": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], aged(nodeWith("z", notReady()), time.Hour)},
 			pods: []client.Object{pod("1", "stopped", containerStatuses(running)), pod("2", "z", containerStatuses(running))},
@@ -231,12 +246,12 @@ func TestDaemonSetGrows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			c, workload := cns(test.desired, test.available, test.status)
+			workload := cns(test.desired, test.available, test.status)
 			if test.spec != nil {
 				test.spec(&workload.Spec.Template.Spec)
 			}
-			f := explained(c, workload, scene{nodes: test.nodes, pods: test.pods})
-			g.Expect(fmt.Sprintf("%s %s: %s", f.Healthy, f.Reason, f.Message)).To(Equal(test.want))
+			f := explained(workload, scene{nodes: test.nodes, pods: test.pods})
+			g.Expect(told(f)).To(Equal(test.want))
 			g.Expect(f.RecheckAfter).To(Equal(test.recheck))
 			asked := slices.ContainsFunc(f.Further, func(d facts.Demand) bool { return d.Kind == facts.PodKind })
 			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
@@ -246,58 +261,59 @@ func TestDaemonSetGrows(t *testing.T) {
 
 // While nobody knows whose pod is missing, it is taken for that of the node that leaves.
 func TestDaemonSetIsNotBlamedForNodesThatLeave(t *testing.T) {
-	c, workload := cns(4, 3, "")
-	f := c.Evaluate(facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{
-		c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}},
-		facts.Nodes:  {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
-	}})
+	workload := cns(4, 3, "")
+	f := diagnosed(workload, map[facts.Need]facts.Answer{
+		facts.Nodes: {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
+	})
 	g := NewWithT(t)
-	g.Expect(told(f)).To(Equal("True/True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
+	g.Expect(told(f)).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
 	g.Expect(f.Further).To(ContainElement(HaveField("Kind", facts.PodKind)))
 }
 
 // What is wrong on other nodes is not forgotten while nodes join.
 func TestDaemonSetFailsWhileItGrows(t *testing.T) {
 	g := NewWithT(t)
-	c, workload := cns(4, 3, "")
+	workload := cns(4, 3, "")
 	s := scene{nodes: []client.Object{old("a"), old("b"), old("c"), old("d")}, pods: []client.Object{pod("1", "a", containerStatuses(crashing))}}
-	before := explained(c, workload, s)
+	before := explained(workload, s)
 	g.Expect(before.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 
 	// The pod of the new node is ready at once.
-	c, workload = cns(5, 4, "")
+	workload = cns(5, 4, "")
 	s.nodes = append(s.nodes, fresh("x", 10*time.Second))
-	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}}
+	answers := map[facts.Need]facts.Answer{}
 	for _, need := range facts.NeedsOf(before.Further) {
-		given.Answers[need] = s.answer(need)
+		answers[need] = s.answer(need)
 	}
-	f := c.Evaluate(given)
+	f := diagnosed(workload, answers)
 	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 	g.Expect(podsWanted(f)).NotTo(Equal(podsWanted(before)), "they are read again")
 }
 
 // While it is not known whether nodes join, nothing is said.
 func TestDaemonSetWaitsForNodes(t *testing.T) {
-	c, workload := cns(3, 2, "")
-	f := c.Evaluate(facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{c.Needs()[0]: {State: facts.Known, Objects: []client.Object{workload}}}})
+	workload := cns(3, 2, "")
+	f := diagnosed(workload, nil)
 	g := NewWithT(t)
-	g.Expect(f.Pending()).To(BeTrue())
+	g.Expect(f.Pending).To(BeTrue())
+	g.Expect(told(f)).To(Equal("Unknown NotYetObserved: DaemonSet kube-system/cns: 2/3 available"))
 	g.Expect(f.Further).To(Equal([]facts.Demand{{Need: facts.Nodes}}))
-	expectWhy(t, explained(c, workload, scene{noNodes: facts.NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
+	expectWhy(t, explained(workload, scene{noNodes: facts.NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
+}
+
+// boundTo is the pod with the affinity of one that must go to a node.
+func boundTo(node string, o client.Object) client.Object {
+	o.(*corev1.Pod).Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+			{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node}}}}}}}}
+	return o
 }
 
 // A pod of a DaemonSet that is on no node yet is on its way to a certain one.
 func TestDaemonSetPodIsPlacedByItsAffinity(t *testing.T) {
-	bound := func(name, status string) client.Object {
-		p := pod("cns-"+name, "", status).(*corev1.Pod)
-		p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
-				{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{name}}}}}}}}
-		return p
-	}
-	c, workload := cns(3, 1, "")
+	workload := cns(3, 1, "")
 	const noRoom = "0/3 nodes are available: 1 Insufficient memory, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]"
-	expectWhy(t, explained(c, workload, scene{nodes: pools(), pods: []client.Object{bound("n1", unscheduled(noRoom+". preemption: no."))}}),
+	expectWhy(t, explained(workload, scene{nodes: pools(), pods: []client.Object{boundTo("n1", pod("cns-n1", "", unscheduled(noRoom+". preemption: no.")))}}),
 		"Unschedulable: DaemonSet kube-system/cns: 1/3 available, 1 node stopped (stopped); 1 cannot be scheduled: "+noRoom+" (n1)")
 }
 
@@ -313,8 +329,8 @@ func TestDaemonSetOf5000Nodes(t *testing.T) {
 		nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
 		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
 	}
-	c, workload := cns(5000, 4997, "")
-	f := explained(c, workload, scene{nodes: nodes, pods: pods})
+	workload := cns(5000, 4997, "")
+	f := explained(workload, scene{nodes: nodes, pods: pods})
 	expectWhy(t, f, "NodeFault: DaemonSet kube-system/cns: 4997/5000 available; 3 on nodes that are unreachable "+
 		"(aks-user-25795745-vmss000007, aks-user-25795745-vmss002007, aks-user-25795745-vmss004007)")
 	g.Expect(podsWanted(f).Inconclusive).To(BeFalse())
@@ -326,10 +342,10 @@ func TestDaemonSetOf5000Nodes(t *testing.T) {
 			nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
 			pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
 		}
-		c, workload := cns(5000, 0, "")
-		f := explained(c, workload, scene{nodes: nodes, pods: pods})
+		workload := cns(5000, 0, "")
+		f := explained(workload, scene{nodes: nodes, pods: pods})
 		NewWithT(t).Expect(f.Reason).To(Equal(v1alpha1.ReasonNodeFault))
-		NewWithT(t).Expect(f.Message).To(HaveSuffix("and 4997 more)"))
-		NewWithT(t).Expect(len(f.Message)).To(BeNumerically("<", 256))
+		NewWithT(t).Expect(f.Detail).To(HaveSuffix("and 4997 more)"))
+		NewWithT(t).Expect(len(f.Detail)).To(BeNumerically("<", 256))
 	})
 }

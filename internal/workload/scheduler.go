@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package check
+package workload
 
 import (
 	"regexp"
@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
@@ -53,7 +54,7 @@ var leadingCount = regexp.MustCompile(`^\d+ `)
 
 func parseSchedulerText(message string) schedulerText {
 	// The reasons are the first sentence; what follows is about preemption.
-	sentence, _, _ := strings.Cut(firstLine(message), ". ")
+	sentence, _, _ := strings.Cut(msg.FirstLine(message), ". ")
 	text := schedulerText{message: strings.TrimSuffix(sentence, ".")}
 	_, reasons, found := strings.Cut(text.message, " nodes are available: ")
 	if !found {

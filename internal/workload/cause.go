@@ -1,0 +1,114 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workload
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/msg"
+)
+
+// PodReasons are the reasons for which the pods of a workload are not ready and the workload itself must be fixed, the
+// worst first.
+var PodReasons = []string{
+	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonUnschedulable,
+	v1alpha1.ReasonNotReady,
+}
+
+// severity orders the reasons of causes: after those of PodReasons come what is not known, and what is the fault of
+// something else.
+var severity = slices.Concat(PodReasons, []string{v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodeFault})
+
+// Cause is what several pods that are missing have in common.
+type Cause struct {
+	// Reason is one of PodReasons, NodeFault, or WorkloadUnavailable when the cause is not known.
+	Reason string
+	// Text says it in a sentence that begins with the number of pods.
+	Text string
+	// Count of the pods; at least 1.
+	Count int
+	// Restarts of the container that crashes, of the pod that has most of them.
+	Restarts int32
+	// Passing says that the pods may soon be ready, or tell more; Young that they are new besides.
+	Passing, Young bool
+	// Places are where it is wrong, sorted: nodes, or pods while they are on none.
+	Places []string
+}
+
+// causesOf sorts faults by what they have in common. everywhere are the places of a fault that is not in one place.
+func causesOf(faults []fault, everywhere []string) []Cause {
+	byKey, places := map[string]*Cause{}, map[string][]string{}
+	wide := map[string]bool{}
+	for _, f := range faults {
+		key := f.reason + cmp.Or(f.key, f.text)
+		c := byKey[key]
+		if c == nil {
+			c = &Cause{Reason: f.reason, Text: f.text, Passing: f.passing, Young: true}
+			byKey[key] = c
+		}
+		c.Count++
+		c.Restarts = max(c.Restarts, f.restarts)
+		c.Young = c.Young && f.young
+		wide[key] = wide[key] || f.everywhere
+		if f.place != "" {
+			places[key] = append(places[key], f.place)
+		}
+	}
+	causes := make([]Cause, 0, len(byKey))
+	for key, c := range byKey {
+		c.Places = places[key]
+		if wide[key] {
+			c.Places = slices.Concat(c.Places, everywhere)
+		}
+		slices.Sort(c.Places)
+		c.Places = slices.Compact(c.Places)
+		causes = append(causes, *c)
+	}
+	return causes
+}
+
+// worstFirst sorts causes: the most frequent first, of as frequent ones the worse.
+func worstFirst(causes []Cause) []Cause {
+	return slices.SortedFunc(slices.Values(causes), func(a, b Cause) int {
+		return cmp.Or(
+			cmp.Compare(b.Count, a.Count),
+			cmp.Compare(slices.Index(severity, a.Reason), slices.Index(severity, b.Reason)),
+			cmp.Compare(a.Text, b.Text))
+	})
+}
+
+// String is the cause in a message: "2 on nodes that are unreachable (a, b)".
+func (c Cause) String() string {
+	text := fmt.Sprintf("%d %s", c.Count, c.Text)
+	if c.Restarts > 0 {
+		text += ", restarted " + times(c.Restarts)
+	}
+	if len(c.Places) > 0 {
+		text += " (" + msg.Shorten(c.Places, ", ") + ")"
+	}
+	return text
+}
+
+// times tells a number roughly, as it grows all the time and not each restart is worth a write: 1, 2, 5, 10, 20,
+// 50 and so on, "or more".
+func times(n int32) string {
+	if n == 1 {
+		return "once"
+	}
+	known := int32(2)
+	for step := int32(1); step < 1_000_000_000; step *= 10 {
+		for _, factor := range []int32{1, 2, 5} {
+			if step*factor <= n {
+				known = max(known, step*factor)
+			}
+		}
+	}
+	if known == n {
+		return fmt.Sprintf("%d times", n)
+	}
+	return fmt.Sprintf("%d times or more", known)
+}

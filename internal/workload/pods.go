@@ -1,0 +1,212 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workload
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/nodestate"
+)
+
+// Pods is what was seen of the pods of a workload. The zero value says that nobody asked for them.
+type Pods struct {
+	// Answer to the workload's PodsNeed.
+	Answer facts.Answer
+	// Asked says that somebody asked for them, though the answer may still be pending.
+	Asked bool
+}
+
+// lack is what pods and nodes say of the pods that a workload lacks.
+type lack struct {
+	// causes, the most frequent first.
+	causes []Cause
+	// growing counts the pods of nodes that join, if the pods are known.
+	growing int
+	// exempt counts the pods that need not be there: those of nodes that are stopped or leaving.
+	exempt int
+	// draining counts the nodes that are leaving and whose pods still run.
+	draining int
+}
+
+// lackOf sorts the pods that are not ready by cause, and adds those that were never created.
+func lackOf(w Workload, nodes Nodes, m moving, h hindered, pods facts.Answer) lack {
+	if pods.State != facts.Known || nodes.state == facts.Pending {
+		unseen := lack{exempt: m.exempt, draining: m.draining}
+		if w.failure != "" {
+			unseen.causes = notCreated(w, 0, 0).causes
+		}
+		return unseen
+	}
+	there := sortPods(surroundings{workload: w, nodes: nodes, hindered: h, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
+	draining := m.draining - there.drained
+	absent := notCreated(w, len(m.joined)-there.joining, draining)
+	return lack{
+		causes:   worstFirst(slices.Concat(there.causes, notAvailable(w), absent.causes)),
+		growing:  there.growing + absent.coming,
+		exempt:   m.exempt + there.drained + absent.gone,
+		draining: draining,
+	}
+}
+
+// notReadyPods sums up the pods that exist and are not ready.
+type notReadyPods struct {
+	causes []Cause
+	// joining counts those on nodes that join; growing those of them that are likely to start.
+	joining, growing int
+	// drained counts those that end on nodes that are leaving.
+	drained int
+}
+
+// sortPods counts the pods by the nodes that they are on, and sorts those that have no excuse by cause.
+func sortPods(s surroundings, m moving, pods []*corev1.Pod) notReadyPods {
+	var sum notReadyPods
+	var faults []fault
+	for _, pod := range pods {
+		node := nodeOf(pod)
+		switch {
+		case contains(m.stopped, node):
+			continue
+		case contains(m.leaving, node):
+			if s.nodes.stateOf(node).Keeps() {
+				sum.drained++
+			}
+			continue
+		}
+		f := s.faultOf(pod)
+		if contains(m.joined, node) {
+			sum.joining++
+			if f.reason != v1alpha1.ReasonCrashLooping && f.reason != v1alpha1.ReasonImagePullFailed {
+				sum.growing++
+				continue
+			}
+		}
+		faults = append(faults, f)
+	}
+	sum.causes = causesOf(faults, s.hindered.names)
+	return sum
+}
+
+// notAvailable counts the pods that are ready and must stay so for a while.
+func notAvailable(w Workload) []Cause {
+	n := w.ready - w.Available
+	if n <= 0 || w.minReadySeconds <= 0 {
+		return nil
+	}
+	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Passing: true, Young: true,
+		Text: fmt.Sprintf("ready, but not for %d seconds yet", w.minReadySeconds)}}
+}
+
+// absentPods sums up the pods that do not exist.
+type absentPods struct {
+	causes []Cause
+	// coming counts those of nodes that join; gone those of nodes that are leaving.
+	coming, gone int
+}
+
+// denials are the words of the API server when admission refuses a pod.
+var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling webhook"}
+
+// notCreated counts the pods that do not exist; those of nodes that join may be on their way, and those of nodes
+// that are being drained are gone.
+func notCreated(w Workload, joined, drained int) absentPods {
+	n := int(w.Desired - w.created)
+	if n <= 0 || !w.observed {
+		return absentPods{}
+	}
+	coming := min(n, max(0, joined))
+	gone := min(n-coming, max(0, drained))
+	absent := absentPods{coming: coming, gone: gone}
+	if n == coming+gone {
+		return absent
+	}
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why"}
+	// Only the controller of Deployments tells it in the status.
+	if w.failure != "" {
+		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxWords)
+		if containsAny(w.failure, denials) {
+			c.Reason = v1alpha1.ReasonAdmissionDenied
+		}
+	}
+	absent.causes = []Cause{c}
+	return absent
+}
+
+// surroundings are what the fault of a pod may be about besides the pod.
+type surroundings struct {
+	workload Workload
+	nodes    Nodes
+	hindered hindered
+	// readAt is when the pods were read.
+	readAt time.Time
+}
+
+// faultOf says why a pod is not ready: its node, the scheduler, or its containers.
+func (s surroundings) faultOf(pod *corev1.Pod) fault {
+	if pod.Spec.NodeName == "" {
+		return s.unscheduled(pod)
+	}
+	state := s.nodes.stateOf(pod.Spec.NodeName)
+	f := containerFault(pod, s.readAt)
+	// The kubelet of a node that is not ready still reports. What needs no network of the node, such as the
+	// program that makes this network, may itself be why the node is not ready.
+	itself := state == nodestate.NotReady && s.workload.PodSpec.HostNetwork && !f.passing
+	switch {
+	case !state.Keeps() && !itself:
+		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
+	case pod.DeletionTimestamp != nil:
+		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", passing: true}
+	}
+	f.place = pod.Spec.NodeName
+	f.young = f.passing && s.readAt.Sub(pod.CreationTimestamp.Time) < youngPod
+	return f
+}
+
+// unscheduled says why a pod is on no node.
+func (s surroundings) unscheduled(pod *corev1.Pod) fault {
+	node := nodeOf(pod)
+	f := fault{reason: v1alpha1.ReasonUnschedulable, place: cmp.Or(node, pod.Name)}
+	c := podCondition(pod, corev1.PodScheduled)
+	if c == nil || c.Status != corev1.ConditionFalse {
+		f.text, f.passing = "waiting for the scheduler", true
+		return f
+	}
+	text := parseSchedulerText(c.Message)
+	f.text = "cannot be scheduled: " + cmp.Or(text.message, c.Reason)
+	f.key = withoutNumbers(f.text)
+	if !text.mayBeNodes() {
+		return f
+	}
+	if onNodes, ok := s.keptOff(node, text); ok {
+		return onNodes
+	}
+	return f
+}
+
+// keptOff is the fault of a pod that nodes keep from being scheduled: the one that it must go to, or any when node is
+// empty; ok is false when no such node is known.
+func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool) {
+	states := text.states
+	f = fault{reason: v1alpha1.ReasonNodeFault}
+	switch {
+	case s.nodes.state != facts.Known: // the scheduler's words must do
+	case node == "":
+		states, f.everywhere = s.hindered.states, true
+	default:
+		state, found := s.hindered.stateOf(node)
+		if !found {
+			return f, false
+		}
+		states, f.place = []nodestate.State{state}, node
+	}
+	f.text = "cannot be scheduled, as nodes " + nodestate.Describe(states)
+	return f, len(states) > 0
+}

@@ -1,0 +1,124 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"reflect"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/trim"
+)
+
+// Sources shows an engine a world as it changes. Only what is wanted can be seen.
+type Sources struct {
+	mu      sync.Mutex
+	shown   *snapshot.Snapshot
+	wanted  sets.Set[facts.Need]
+	changed func(facts.Need, types.NamespacedName)
+}
+
+// NewSources shows a world as it is in a snapshot.
+func NewSources(s *snapshot.Snapshot) *Sources {
+	return &Sources{shown: s, wanted: sets.New[facts.Need](), changed: func(facts.Need, types.NamespacedName) {}}
+}
+
+// Show shows the world as it is now, and tells of every object and every answer that has changed.
+func (s *Sources) Show(now *snapshot.Snapshot) {
+	s.mu.Lock()
+	before := s.shown
+	s.shown = now
+	wanted := s.wanted.Clone()
+	s.mu.Unlock()
+	for need := range wanted {
+		if need.Interval > 0 { // what is polled is read as a whole
+			s.changed(need, types.NamespacedName{})
+			continue
+		}
+		for _, name := range changedObjects(before.Answer(need), now.Answer(need)) {
+			s.changed(need, name)
+		}
+	}
+}
+
+// changedObjects are those that a watch tells of; one without a name is any.
+func changedObjects(before, after facts.Answer) []types.NamespacedName {
+	if before.State != after.State {
+		return []types.NamespacedName{{}}
+	}
+	var names []types.NamespacedName
+	for _, o := range after.Objects {
+		name := client.ObjectKeyFromObject(o)
+		if old := trim.Find(before.Objects, name); old == nil || !reflect.DeepEqual(old, o) {
+			names = append(names, name)
+		}
+	}
+	for _, o := range before.Objects {
+		if name := client.ObjectKeyFromObject(o); trim.Find(after.Objects, name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Wanted are the needs that are wanted.
+func (s *Sources) Wanted() sets.Set[facts.Need] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wanted.Clone()
+}
+
+// Notify implements engine.Sources.
+func (s *Sources) Notify(changed func(facts.Need, types.NamespacedName)) { s.changed = changed }
+
+// Want implements engine.Sources.
+func (s *Sources) Want(need facts.Need) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wanted.Has(need) {
+		panic("wanted twice: " + need.Kind.Kind + need.Path)
+	}
+	s.wanted.Insert(need)
+}
+
+// Drop implements engine.Sources.
+func (s *Sources) Drop(need facts.Need) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.wanted.Has(need) {
+		panic("dropped, but not wanted: " + need.Kind.Kind + need.Path)
+	}
+	s.wanted.Delete(need)
+}
+
+// Demand implements engine.Sources.
+func (s *Sources) Demand(facts.Demand) {}
+
+// Answer implements engine.Sources.
+func (s *Sources) Answer(need facts.Need) facts.Answer {
+	s.mu.Lock()
+	shown, wanted := s.shown, s.wanted.Has(need)
+	s.mu.Unlock()
+	if !wanted {
+		return facts.Answer{}
+	}
+	return shown.Answer(need)
+}
+
+// State implements engine.Sources.
+func (s *Sources) State(need facts.Need) facts.Answer {
+	answer := s.Answer(need)
+	answer.Objects = nil
+	return answer
+}
+
+// Object implements engine.Sources.
+func (s *Sources) Object(need facts.Need, name types.NamespacedName) client.Object {
+	return trim.Find(s.Answer(need).Objects, name)
+}
