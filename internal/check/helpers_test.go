@@ -61,10 +61,6 @@ func daemonSet(name, spec, status string) *appsv1.DaemonSet {
 	return decode[*appsv1.DaemonSet](metadata("kube-system", name) + part("spec", spec) + part("status", status))
 }
 
-func statefulSet(name, spec, status string) *appsv1.StatefulSet {
-	return decode[*appsv1.StatefulSet](metadata("kube-system", name) + part("spec", spec) + part("status", status))
-}
-
 func node(name, spec, status string) *corev1.Node {
 	return decode[*corev1.Node](metadata("", name) + part("spec", spec) + part("status", status))
 }

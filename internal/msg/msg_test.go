@@ -28,12 +28,17 @@ func TestShorten(t *testing.T) {
 	}
 }
 
-// The limits are in bytes, and "…" and "ä" have three and two.
 func TestCount(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect([]string{Count(0, "node"), Count(1, "node"), Count(2, "minor version")}).To(Equal([]string{"0 nodes", "1 node", "2 minor versions"}))
 }
 
+func TestFirstLine(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect([]string{FirstLine(""), FirstLine("a"), FirstLine("a\nb\nc"), FirstLine("\nb")}).To(Equal([]string{"", "a", "a", ""}))
+}
+
+// The limits are in bytes, and "…" and "ä" have three and two.
 func TestTruncate(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"short":              {"abc", "abc"},
