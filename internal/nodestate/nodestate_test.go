@@ -64,3 +64,47 @@ func TestNodeState(t *testing.T) {
 		})
 	}
 }
+
+// Of a node that is unsettled a pod may lack; one that is not says nothing.
+func TestUnsettled(t *testing.T) {
+	now := time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
+	node := func(age time.Duration, ready corev1.ConditionStatus, change func(*corev1.Node)) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", CreationTimestamp: metav1.NewTime(now.Add(-age))}}
+		if ready != "" {
+			n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+		}
+		if change != nil {
+			change(n)
+		}
+		return n
+	}
+	taint := func(key string) func(*corev1.Node) {
+		return func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: key}} }
+	}
+	for name, test := range map[string]struct {
+		node *corev1.Node
+		want bool
+	}{
+		"ready for long":      {node(time.Hour, "True", nil), false},
+		"just no longer new":  {node(10*time.Minute+time.Second, "True", nil), false},
+		"new":                 {node(10*time.Minute, "True", nil), true},
+		"not ready":           {node(time.Hour, "False", nil), true},
+		"unreachable":         {node(time.Hour, "Unknown", nil), true},
+		"without a condition": {node(time.Hour, "", nil), true},
+		"cordoned":            {node(time.Hour, "True", func(n *corev1.Node) { n.Spec.Unschedulable = true }), true},
+		"stopped":             {node(time.Hour, "True", taint(nodestate.StoppedTaint)), true},
+		"leaving":             {node(time.Hour, "True", taint("karpenter.sh/disrupted")), true},
+		"with another taint":  {node(time.Hour, "True", taint("sku")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			_, unsettled, until := nodestate.Unsettled(test.node, now)
+			g.Expect(unsettled).To(Equal(test.want))
+			if until.IsZero() {
+				return
+			}
+			_, unsettled, _ = nodestate.Unsettled(test.node, until)
+			g.Expect(unsettled).To(BeFalse(), "it is no longer new then")
+		})
+	}
+}
