@@ -190,7 +190,7 @@ func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
 	if n.notes == nil {
 		n.notes = tally.Add(n.table, nodestate.Unsettled, now)
 	}
-	state := n.engine.sources.State(facts.Nodes)
+	state, before := n.engine.sources.State(facts.Nodes), n.table.Len()
 	n.update(state, changed, now, touch)
 	for _, count := range removed {
 		if n.counts[count.slot] == count {
@@ -207,9 +207,10 @@ func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
 
 	stateChanged := state.State != n.last.State || state.Message != n.last.Message
 	n.last = state
+	numberChanged := n.table.Len() != before // which is told where none of them counts
 	var publish []func()
 	for slot, count := range n.counts {
-		if stateChanged || touched.Has(slot) || count.ofVersion && changed.all.Has(assess.VersionNeed) {
+		if stateChanged || numberChanged || touched.Has(slot) || count.ofVersion && changed.all.Has(assess.VersionNeed) {
 			publish = append(publish, count.value(now, state))
 		}
 	}

@@ -49,7 +49,7 @@ func newWorld(g Gomega, name string) *world.World {
 	return w
 }
 
-func judge(g Gomega, w *world.World) *world.Verdicts {
+func verdictsOf(g Gomega, w *world.World) *world.Verdicts {
 	verdicts, err := w.Judge()
 	g.Expect(err).NotTo(HaveOccurred())
 	return verdicts
@@ -58,7 +58,7 @@ func judge(g Gomega, w *world.World) *world.Verdicts {
 // begin settles a shape, looks at it, and lets a minute pass. It returns what was said, and the state to go back to.
 func begin(g Gomega, shape string) (w *world.World, before *world.Verdicts, healthy world.State) {
 	w = newWorld(g, shape)
-	before, healthy = judge(g, w), w.Save()
+	before, healthy = verdictsOf(g, w), w.Save()
 	w.Advance(time.Minute)
 	return w, before, healthy
 }
@@ -75,20 +75,20 @@ func TestFaults(t *testing.T) {
 			broke := w.Now()
 			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
 
-			expectGrace(g, &c, judge(g, w))
+			expectGrace(g, &c, verdictsOf(g, w))
 			broken := live(g, w, &c, func(seen *world.Verdicts) {
 				g.Expect(c.strays(before, seen)).To(BeEmpty(), "%s after it broke", w.Now().Sub(broke))
 			})
 			g.Expect(c.differences(before, broken)).To(BeEmpty())
 			if c.Ends != nil {
 				g.Expect(apply(w, c.Ends, healthy, func(*world.Verdicts) {})).To(Succeed())
-				g.Expect(turned(before, judge(g, w))).To(BeEmpty())
+				g.Expect(turned(before, verdictsOf(g, w))).To(BeEmpty())
 			}
 
 			w.Restore(healthy)
-			judge(g, w)
+			verdictsOf(g, w)
 			w.Advance(time.Minute)
-			expectSame(g, before, judge(g, w))
+			expectSame(g, before, verdictsOf(g, w))
 			count++
 		})
 	}
@@ -118,7 +118,7 @@ func live(g Gomega, w *world.World, c *Case, look func(*world.Verdicts)) *world.
 	if after == 0 {
 		after = 2 * time.Minute
 	}
-	verdicts := judge(g, w)
+	verdicts := verdictsOf(g, w)
 	look(verdicts)
 	for _, span := range []time.Duration{min(after, 2*time.Minute), after - min(after, 2*time.Minute), longestGrace} {
 		var err error
@@ -294,19 +294,19 @@ func TestFaultsLeaveNothingBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			w := newWorld(g, name)
-			before := judge(g, w)
+			before := verdictsOf(g, w)
 			healthy := w.Save()
 			for _, c := range cases {
 				w.Advance(time.Minute)
 				g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), c.Name)
 				w.Advance(30 * time.Second)
-				judge(g, w)
+				verdictsOf(g, w)
 				w.Restore(healthy)
 				w.Advance(time.Minute)
-				judge(g, w)
+				verdictsOf(g, w)
 			}
 			w.Advance(time.Hour)
-			expectSame(g, before, judge(g, w))
+			expectSame(g, before, verdictsOf(g, w))
 		})
 	}
 }
@@ -330,7 +330,7 @@ func TestHarmless(t *testing.T) {
 				after = 8 * time.Minute
 			}
 			g.Expect(watch(w, after, look)).To(Succeed())
-			end := judge(g, w)
+			end := verdictsOf(g, w)
 			for _, e := range c.Expect {
 				for _, row := range e.Rows {
 					g.Expect(e.differences(row, before.Summary()[row], end.Summary()[row], end.Mappings[row])).To(BeEmpty())

@@ -1,0 +1,110 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/sets"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/engine"
+	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/test/world"
+)
+
+// operator is an engine that follows a world as the operator's does: it is told of what changes, and whom it notifies
+// is assessed.
+type operator struct {
+	g        Gomega
+	world    *world.World
+	sources  *world.Sources
+	engine   *engine.Engine
+	clock    *clocktesting.FakeClock
+	follower *judge.Follower
+
+	mu      sync.Mutex
+	changed sets.Set[engine.Key]
+}
+
+func newOperator(g Gomega, w *world.World) *operator {
+	rows, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	g.Expect(err).NotTo(HaveOccurred())
+	shown, err := w.Dump()
+	g.Expect(err).NotTo(HaveOccurred())
+	o := &operator{g: g, world: w, sources: world.NewSources(shown), clock: clocktesting.NewFakeClock(w.Now()), changed: sets.New[engine.Key]()}
+	o.engine = engine.New(o.sources, o.notify, engine.Options{Clock: o.clock, NodeSettle: -1})
+	o.follower = judge.Compile(&rows.Architectures[0], rows.Mappings).Follow(o.engine, o.clock)
+	o.follower.Judge(nil) // to subscribe
+	return o
+}
+
+func (o *operator) notify(key engine.Key) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changed.Insert(key)
+}
+
+// expectAgreement holds what the engine has come to by changes to what somebody comes to who looks at everything anew.
+func (o *operator) expectAgreement(when string) {
+	shown, err := o.world.Dump()
+	o.g.Expect(err).NotTo(HaveOccurred())
+	o.clock.SetTime(o.world.Now())
+	o.sources.Show(shown)
+	o.engine.Settle(context.Background())
+	o.mu.Lock()
+	changed := o.changed
+	o.changed = sets.New[engine.Key]()
+	o.mu.Unlock()
+
+	followed, _ := o.follower.Judge(changed)
+	looked := verdictsOf(o.g, o.world)
+	for i := range followed.Mappings {
+		m := &followed.Mappings[i]
+		if want := looked.Mappings[m.Name].Status; !equality.Semantic.DeepEqual(m.Status, want) {
+			o.g.Expect(cmp.Diff(want, m.Status)).To(BeEmpty(), "%s, %s: the engine differs from a fresh look", when, m.Name)
+		}
+	}
+	want, got := looked.Architecture.Status, followed.Architecture.Status
+	if want.ObservedAt = got.ObservedAt; !equality.Semantic.DeepEqual(got, want) {
+		o.g.Expect(cmp.Diff(want, got)).To(BeEmpty(), "%s: the architecture differs from a fresh look", when)
+	}
+}
+
+// Whatever happens in a cluster one after the other, an engine that follows the changes comes to the same as one that
+// looks at everything anew.
+func TestEngineFollows(t *testing.T) {
+	cases, err := Faults()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	byShape := map[string][]Case{}
+	for _, c := range cases {
+		byShape[c.Shape] = append(byShape[c.Shape], c)
+	}
+	for shape, cases := range byShape {
+		t.Run(shape, func(t *testing.T) {
+			g := NewWithT(t)
+			w := newWorld(g, shape)
+			o := newOperator(g, w)
+			o.expectAgreement("at first")
+			healthy := w.Save()
+			for _, c := range cases {
+				g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
+				o.expectAgreement(c.Name)
+				w.Advance(2 * time.Minute)
+				o.expectAgreement(c.Name + ", after two minutes")
+				w.Advance(max(longestGrace, c.After.Duration))
+				o.expectAgreement(c.Name + ", after its grace")
+				w.Restore(healthy)
+				o.expectAgreement(c.Name + ", repaired")
+			}
+		})
+	}
+}
