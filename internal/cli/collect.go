@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/bundle"
 )
 
 // collector is the command collect.
@@ -66,9 +66,9 @@ func (c *collector) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var manifest *dump.Manifest
+	var manifest *bundle.Manifest
 	write := func(w io.Writer) error {
-		manifest, err = dump.Write(w, read, dump.About{Cluster: c.cluster(p.Source), CollectedBy: c.env.version, Mappings: p.Mappings})
+		manifest, err = bundle.Write(w, read, bundle.About{Cluster: c.cluster(p.Source), CollectedBy: c.env.version, Mappings: p.Mappings})
 		return err
 	}
 	if c.file == toStdout {
@@ -116,7 +116,7 @@ func (c *collector) mayWrite() error {
 }
 
 // summarize says what is in the bundle and what is not.
-func (c *collector) summarize(m *dump.Manifest) {
+func (c *collector) summarize(m *bundle.Manifest) {
 	name := c.file
 	if name == toStdout {
 		name = "The bundle"

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dump reads what others have written down of a cluster, and writes the bundle that is mailed to support.
+// Package dump reads what others have written down of a cluster: bundles of archmap, and what kubectl and must-gather write.
 package dump
 
 import (

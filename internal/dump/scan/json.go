@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package scan
 
 import (
 	"encoding/json"
@@ -13,23 +13,23 @@ const maxDepth = 8
 // jsonReader reads objects one by one, however long the lists are that hold them.
 type jsonReader struct {
 	*scanner
-	to *file
+	to *assembler
 }
 
 // value reads one object, or all of a list or an array.
 func (r *jsonReader) value() error {
 	if c, _ := r.peek(); c == '[' {
-		frame := &list{}
+		frame := &List{}
 		if err := r.items(frame, 1); err != nil {
 			return err
 		}
-		return r.to.endList(frame, &item{line: r.line})
+		return r.to.endList(frame, &Item{Line: r.line})
 	}
 	return r.element(nil, 0)
 }
 
 // element reads an object of the list.
-func (r *jsonReader) element(of *list, depth int) error {
+func (r *jsonReader) element(of *List, depth int) error {
 	it, frame, err := r.object(depth)
 	if err != nil {
 		return err
@@ -41,15 +41,15 @@ func (r *jsonReader) element(of *list, depth int) error {
 }
 
 // object reads an object without its items, which go where they belong one by one.
-func (r *jsonReader) object(depth int) (*item, *list, error) {
-	it := &item{line: r.line, format: formatJSON, raw: append([]byte(nil), '{')}
-	var frame *list
+func (r *jsonReader) object(depth int) (*Item, *List, error) {
+	it := &Item{Line: r.line, Format: JSON, Raw: append([]byte(nil), '{')}
+	var frame *List
 	r.skip(1)
 	for first := true; ; first = false {
 		c, _ := r.skipSpace()
 		if c == '}' {
 			r.skip(1)
-			it.raw = append(it.raw, '}')
+			it.Raw = append(it.Raw, '}')
 			return it, frame, nil
 		}
 		if !first {
@@ -57,51 +57,51 @@ func (r *jsonReader) object(depth int) (*item, *list, error) {
 				return nil, nil, r.unexpected()
 			}
 			r.skip(1)
-			it.raw = append(it.raw, ',')
+			it.Raw = append(it.Raw, ',')
 			c, _ = r.skipSpace()
 		}
 		if c != '"' {
 			return nil, nil, r.unexpected()
 		}
-		key := len(it.raw)
+		key := len(it.Raw)
 		if err := r.copyValue(it); err != nil {
 			return nil, nil, err
 		}
-		name := string(it.raw[key:])
+		name := string(it.Raw[key:])
 		if c, _ = r.skipSpace(); c != ':' {
 			return nil, nil, r.unexpected()
 		}
 		r.skip(1)
-		it.raw = append(it.raw, ':')
+		it.Raw = append(it.Raw, ':')
 		c, _ = r.skipSpace()
 		if name == `"items"` && (c == '[' || c == 'n') {
 			if frame == nil {
-				frame = &list{}
+				frame = &List{}
 			}
-			frame.kind, frame.apiVersion = it.kind, it.apiVersion
+			frame.Kind, frame.APIVersion = it.Kind, it.APIVersion
 			if c == '[' {
-				it.raw = append(it.raw, "null"...)
+				it.Raw = append(it.Raw, "null"...)
 				if err := r.items(frame, depth+1); err != nil {
 					return nil, nil, err
 				}
 				continue
 			}
 		}
-		value := len(it.raw)
+		value := len(it.Raw)
 		if err := r.copyValue(it); err != nil {
 			return nil, nil, err
 		}
-		it.note(name, it.raw[value:])
+		it.note(name, it.Raw[value:])
 	}
 }
 
 // note takes what tells of which kind the object is, and where.
-func (it *item) note(key string, value []byte) {
+func (it *Item) note(key string, value []byte) {
 	switch key {
 	case `"kind"`:
-		_ = json.Unmarshal(value, &it.kind)
+		_ = json.Unmarshal(value, &it.Kind)
 	case `"apiVersion"`:
-		_ = json.Unmarshal(value, &it.apiVersion)
+		_ = json.Unmarshal(value, &it.APIVersion)
 	case `"metadata"`:
 		var m struct {
 			Name      string `json:"name"`
@@ -109,12 +109,12 @@ func (it *item) note(key string, value []byte) {
 			SelfLink  string `json:"selfLink"`
 		}
 		_ = json.Unmarshal(value, &m)
-		it.name, it.namespace, it.selfLink = m.Name, m.Namespace, m.SelfLink
+		it.Name, it.Namespace, it.SelfLink = m.Name, m.Namespace, m.SelfLink
 	}
 }
 
 // items reads the elements of an array.
-func (r *jsonReader) items(of *list, depth int) error {
+func (r *jsonReader) items(of *List, depth int) error {
 	if depth > maxDepth {
 		return r.problemf(r.line, "lists are nested more than %d deep", maxDepth)
 	}
@@ -136,7 +136,7 @@ func (r *jsonReader) items(of *list, depth int) error {
 		if c == '{' {
 			err = r.element(of, depth)
 		} else {
-			err = r.copyValue(&item{})
+			err = r.copyValue(&Item{})
 		}
 		if err != nil {
 			return err
@@ -145,7 +145,7 @@ func (r *jsonReader) items(of *list, depth int) error {
 }
 
 // copyValue copies a value without the white space around it. What is inside is looked at when it is wanted.
-func (r *jsonReader) copyValue(it *item) error {
+func (r *jsonReader) copyValue(it *Item) error {
 	depth, inString, escaped, began := 0, false, false, false
 	for {
 		if r.pos == len(r.buf) && !r.fill() {
@@ -173,7 +173,7 @@ func (r *jsonReader) copyValue(it *item) error {
 				if depth == 0 && began {
 					return r.take(it, keep, i)
 				}
-				it.raw = append(it.raw, r.buf[keep:i]...)
+				it.Raw = append(it.Raw, r.buf[keep:i]...)
 				keep = i + 1
 				continue
 			case '"':
@@ -201,10 +201,10 @@ func (r *jsonReader) copyValue(it *item) error {
 }
 
 // take copies what was seen, and consumes it.
-func (r *jsonReader) take(it *item, from, to int) error {
-	it.raw = append(it.raw, r.buf[from:to]...)
+func (r *jsonReader) take(it *Item, from, to int) error {
+	it.Raw = append(it.Raw, r.buf[from:to]...)
 	r.skip(to - r.pos)
-	if len(it.raw) > maxObject {
+	if len(it.Raw) > maxObject {
 		return tooBig(it)
 	}
 	return nil

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package bundle
 
 import (
 	"fmt"
@@ -122,7 +122,7 @@ func (r *redactor) object(o map[string]any) map[string]any {
 		keepFields(metadata, metadataKept)
 		out.keep(metadata, "annotations", words)
 	}
-	if u.GetKind() == configMapKind.Kind {
+	if u.GetKind() == "ConfigMap" {
 		out.keep(o, "data", words)
 		out.keep(o, "binaryData", nil)
 	}

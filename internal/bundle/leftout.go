@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package bundle
 
 import (
 	"crypto/sha256"
@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/msg"
 )
 
 // leftOut are the annotations and the keys of a ConfigMap that were left out of an object: whoever reads them must not
@@ -57,24 +56,25 @@ func (l *leftOut) keep(o map[string]any, field string, words sets.Set[string]) {
 	}
 }
 
-// warnLeftOut says what the mappings read and the bundle left out, as it was made for others.
-func (c *collection) warnLeftOut(m *Manifest, mappings []v1alpha1.ComponentMapping) {
+// LeftOutOf are what the mappings read of the objects and the bundle left out, as it was made for others: each as the key
+// and the object for people. To a check it seems absent, and it cannot be seen.
+func (m *Manifest) LeftOutOf(objects []client.Object, mappings []v1alpha1.ComponentMapping) []string {
+	held := make(map[identity]client.Object, len(objects))
+	for _, o := range objects {
+		held[identityOf(o)] = o
+	}
 	readings := readingsOf(mappings)
-	var missing []string
+	var out []string
 	for _, l := range m.LeftOut {
-		i, held := c.index[identity{schema.FromAPIVersionAndKind(l.APIVersion, l.Kind), l.Namespace, l.Name}]
-		if !held {
+		o := held[identity{schema.FromAPIVersionAndKind(l.APIVersion, l.Kind), l.Namespace, l.Name}]
+		if o == nil {
 			continue
 		}
-		o := c.objects[i]
 		for _, key := range sets.List(wordsOf(readings, o)) {
 			if slices.Contains(l.Keys, keyHash(key)) {
-				missing = append(missing, fmt.Sprintf("%s of %s %s", key, l.Kind, client.ObjectKeyFromObject(o)))
+				out = append(out, fmt.Sprintf("%s of %s %s", key, l.Kind, client.ObjectKeyFromObject(o)))
 			}
 		}
 	}
-	if len(missing) > 0 {
-		c.warn("the bundle was made for other mappings and left out what these read, which seems absent and cannot be seen: %s; collect it again with -f",
-			msg.Shorten(missing, ", "))
-	}
+	return out
 }

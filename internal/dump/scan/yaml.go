@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package scan
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 // lines are indented; what is inside is looked at when it is wanted.
 type yamlReader struct {
 	*scanner
-	to *file
+	to *assembler
 	// spare is room for the next object.
 	spare []byte
 }
@@ -26,7 +26,7 @@ func (r *yamlReader) document() error {
 }
 
 // element reads an object whose keys begin at a column, as an element of the list.
-func (r *yamlReader) element(of *list, column, depth int) error {
+func (r *yamlReader) element(of *List, column, depth int) error {
 	it, frame, err := r.mapping(column, depth)
 	if err != nil {
 		return err
@@ -41,16 +41,16 @@ func (r *yamlReader) element(of *list, column, depth int) error {
 	}
 	err = r.to.add(it, of)
 	if of == nil || len(of.pending) == 0 {
-		r.spare = it.raw[:0]
+		r.spare = it.Raw[:0]
 	}
 	return err
 }
 
 // mapping reads an object without its items, which go where they belong one by one.
-func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
-	it := &item{line: r.line, format: formatYAML, raw: r.spare[:0]}
+func (r *yamlReader) mapping(column, depth int) (*Item, *List, error) {
+	it := &Item{Line: r.line, Format: YAML, Raw: r.spare[:0]}
 	r.spare = nil
-	var frame *list
+	var frame *List
 	keys := yamlKeys{column: column}
 	for {
 		line, size, ok := r.peekLine()
@@ -67,9 +67,9 @@ func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
 		case isItems(line, column):
 			r.skip(size)
 			if frame == nil {
-				frame = &list{}
+				frame = &List{}
 			}
-			frame.kind, frame.apiVersion = it.kind, it.apiVersion
+			frame.Kind, frame.APIVersion = it.Kind, it.APIVersion
 			if err := r.items(frame, column, depth+1); err != nil {
 				return nil, nil, err
 			}
@@ -79,20 +79,20 @@ func (r *yamlReader) mapping(column, depth int) (*item, *list, error) {
 			return nil, nil, r.problemf(r.line, "is not valid YAML, or indented wrongly: %s", msg.Truncate(strings.TrimSpace(string(line)), 60))
 		default:
 			if isEmptyItems(line, column) {
-				frame = &list{}
+				frame = &List{}
 			}
 			keys.note(it, line, indent)
 		}
-		it.raw = append(append(it.raw, line...), '\n')
+		it.Raw = append(append(it.Raw, line...), '\n')
 		r.skip(size)
-		if len(it.raw) > maxObject {
+		if len(it.Raw) > maxObject {
 			return nil, nil, tooBig(it)
 		}
 	}
 }
 
 // items reads the elements of a sequence, which is indented at least as far as its key.
-func (r *yamlReader) items(of *list, column, depth int) error {
+func (r *yamlReader) items(of *List, column, depth int) error {
 	if depth > maxDepth {
 		return r.problemf(r.line, "lists are nested more than %d deep", maxDepth)
 	}
@@ -154,7 +154,7 @@ func (k *yamlKeys) misplaced(line []byte, indent int) bool {
 }
 
 // note takes what tells of which kind the object is, and where.
-func (k *yamlKeys) note(it *item, line []byte, indent int) {
+func (k *yamlKeys) note(it *Item, line []byte, indent int) {
 	outer := indent == k.column
 	if c := line[indent]; c == '-' || c == '#' || !outer && (string(k.section) != sectionMetadata || k.inner >= 0 && indent != k.inner) {
 		return
@@ -172,16 +172,16 @@ func (k *yamlKeys) note(it *item, line []byte, indent int) {
 	var to *string
 	switch path {
 	case "apiVersion":
-		to = &it.apiVersion
+		to = &it.APIVersion
 		k.kinds++
 	case "kind":
-		to = &it.kind
+		to = &it.Kind
 	case "metadata.name":
-		to = &it.name
+		to = &it.Name
 	case "metadata.namespace":
-		to = &it.namespace
+		to = &it.Namespace
 	case "metadata.selfLink":
-		to = &it.selfLink
+		to = &it.SelfLink
 	case sectionMetadata:
 		it.whole = it.whole || scalar(value) != ""
 	}

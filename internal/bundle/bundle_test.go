@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump_test
+package bundle_test
 
 import (
 	"archive/tar"
@@ -25,6 +25,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/bundle"
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
@@ -62,7 +63,7 @@ func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	path := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	file, err := os.Create(path)
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = dump.Write(file, read, dump.About{Cluster: "aks-demo", CollectedBy: "v1", Mappings: mappings})
+	_, err = bundle.Write(file, read, bundle.About{Cluster: "aks-demo", CollectedBy: "v1", Mappings: mappings})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(file.Close()).To(Succeed())
 	return path, verdicts
@@ -246,9 +247,9 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	_, mappings := shipped(g)
 
 	var out, again bytes.Buffer
-	m, err := dump.Write(&out, d, dump.About{Cluster: "c", CollectedBy: "v1", Mappings: mappings})
+	m, err := bundle.Write(&out, d, bundle.About{Cluster: "c", CollectedBy: "v1", Mappings: mappings})
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = dump.Write(&again, d, dump.About{Cluster: "c", CollectedBy: "v1", Mappings: mappings})
+	_, err = bundle.Write(&again, d, bundle.About{Cluster: "c", CollectedBy: "v1", Mappings: mappings})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.Bytes()).To(Equal(out.Bytes()), "the same gives the same")
 	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`, HavePrefix("GET /readyz: kept in 0000")))

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package scan
 
 import (
 	"bufio"
@@ -35,32 +35,53 @@ func isLogLine(line []byte) bool {
 	return len(line) > 8 && line[5] == ' ' && line[8] == ':' && !slices.ContainsFunc(line[1:5], func(c byte) bool { return c < '0' || c > '9' })
 }
 
-// readText reads all objects of a text, which may be YAML, JSON, or one after the other.
-func readText(r *bufio.Reader, to *file) error {
+// Sink takes what is in a text, in the order of the text. An error ends the scan.
+type Sink interface {
+	// Document begins what was read of the cluster at once, such as a list.
+	Document()
+	// Object takes an object that says its kind; it is an element of the list unless that is nil. It must not keep the
+	// item's text.
+	Object(it *Item, of *List) error
+	// List takes a list after its elements.
+	List(l *List)
+}
+
+// Found is what a text holds.
+type Found struct {
+	Objects int
+	// Said is what kubectl said besides.
+	Said []*Problem
+	// Logs: logs of containers are in it, as in dumps of kubectl cluster-info.
+	Logs bool
+}
+
+// Scan reads all objects of a text, which may be YAML, JSON, or one after the other. The error is a Problem where the
+// text is wrong, or that of the sink or of the reader.
+func Scan(r *bufio.Reader, sink Sink) (*Found, error) {
 	text, unreadable := asUTF8(r)
 	if unreadable != nil {
-		unreadable.foreign = true
-		return unreadable
+		unreadable.Foreign = true
+		return nil, unreadable
 	}
-	s := newScanner(text)
+	s, to := newScanner(text), &assembler{sink: sink}
 	for {
 		c, ok := s.skipSpaceLines()
 		if !ok {
 			break
 		}
-		to.begin()
+		sink.Document()
 		if err := readNext(s, c, to); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := s.failure(); err != nil {
-		return err
+		return nil, err
 	}
-	return to.end()
+	return &to.found, to.end()
 }
 
 // readNext reads what begins with c.
-func readNext(s *scanner, c byte, to *file) error {
+func readNext(s *scanner, c byte, to *assembler) error {
 	switch {
 	case c == '{' && !flowYAML(s), c == '[':
 		return (&jsonReader{scanner: s, to: to}).value() // all of it may be one line
@@ -73,7 +94,7 @@ func readNext(s *scanner, c byte, to *file) error {
 	}
 	switch {
 	case bytes.HasPrefix(line, []byte(logsBegin)):
-		to.source = ClusterInfo
+		to.found.Logs = true
 		return skipLogs(s)
 	case c == '#' || c == '%' || bytes.HasPrefix(line, []byte("---")) || bytes.HasPrefix(line, []byte("...")):
 		if rest := bytes.TrimLeft(bytes.TrimPrefix(line, []byte("---")), " "); bytes.HasPrefix(line, []byte("--- ")) && len(rest) > 0 && rest[0] == '{' {
@@ -83,13 +104,13 @@ func readNext(s *scanner, c byte, to *file) error {
 		s.skip(size)
 		return nil
 	case isKubectlError(line):
-		to.said = append(to.said, &problem{line: s.line, text: msg.Truncate(strings.TrimSpace(string(line)), 200)})
+		to.found.Said = append(to.found.Said, &Problem{Line: s.line, Text: msg.Truncate(strings.TrimSpace(string(line)), 200)})
 		s.skip(size)
 		return nil
 	}
 	if p := noObjects(s.line, line); p != nil {
-		if to.objects > 0 {
-			p.foreign = false
+		if to.found.Objects > 0 {
+			p.Foreign = false
 		}
 		return p
 	}
@@ -97,17 +118,17 @@ func readNext(s *scanner, c byte, to *file) error {
 }
 
 // noObjects says why a line cannot begin an object, in the words of whoever wonders.
-func noObjects(number int, line []byte) *problem {
+func noObjects(number int, line []byte) *Problem {
 	text := string(bytes.TrimSpace(line))
-	p := &problem{line: number, foreign: true}
+	p := &Problem{Line: number, Foreign: true}
 	key, _, isKey := strings.Cut(text, ":")
 	switch {
 	case strings.HasPrefix(text, "<"):
-		p.text = "is a web page or XML, perhaps that of a login; it holds no objects of Kubernetes"
+		p.Text = "is a web page or XML, perhaps that of a login; it holds no objects of Kubernetes"
 	case strings.HasPrefix(text, "NAME ") || strings.HasPrefix(text, "NAMESPACE "):
-		p.text = "is a table of kubectl for people; get it again with -o yaml"
+		p.Text = "is a table of kubectl for people; get it again with -o yaml"
 	case !isKey || strings.ContainsAny(key, " \t{}[]<>()/") || text[0] == '-':
-		p.text = "is neither YAML nor JSON of Kubernetes objects; it says: " + msg.Truncate(strings.ToValidUTF8(text, "?"), 60)
+		p.Text = "is neither YAML nor JSON of Kubernetes objects; it says: " + msg.Truncate(strings.ToValidUTF8(text, "?"), 60)
 	default:
 		return nil
 	}
@@ -162,17 +183,17 @@ func flowYAML(s *scanner) bool {
 }
 
 // readFlow reads a document of YAML that is not indented; it is decoded as a whole.
-func readFlow(s *scanner, to *file) error {
-	it := &item{line: s.line, format: formatYAML, whole: true}
+func readFlow(s *scanner, to *assembler) error {
+	it := &Item{Line: s.line, Format: YAML, whole: true}
 	for {
 		line, size, ok := s.peekLine()
 		if !ok || bytes.HasPrefix(line, []byte("---")) {
 			break
 		}
-		it.raw = append(append(it.raw, line...), '\n')
+		it.Raw = append(append(it.Raw, line...), '\n')
 		s.skip(size)
-		if len(it.raw) > maxObject {
-			return s.problemf(it.line, "is YAML in braces of more than %d MiB; get it again with -o json", maxObject>>20)
+		if len(it.Raw) > maxObject {
+			return s.problemf(it.Line, "is YAML in braces of more than %d MiB; get it again with -o json", maxObject>>20)
 		}
 	}
 	if err := s.failure(); err != nil {

@@ -1,41 +1,28 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package scan
 
-import (
-	"bytes"
-	"slices"
+import "bytes"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/observe"
-)
-
-// bulk is what nobody reads and what is much of an object, by path.
-var bulk = map[schema.GroupVersionKind][]string{
-	facts.Nodes.Kind: {"status.images", "status.volumesInUse", "status.volumesAttached", "metadata.annotations"},
-	facts.PodKind: {
-		"metadata.annotations", "spec.containers", "spec.initContainers", "spec.volumes", "spec.tolerations", "spec.imagePullSecrets",
-	},
-}
-
-// pruned is the object without what nobody reads, as decoding YAML is slow.
-func (it *item) pruned(kind schema.GroupVersionKind) *item {
-	if it.format != formatYAML {
+// Pruned is the object with those fields, and fields of these, that are wanted by their path, such as metadata.labels.
+// It saves time with YAML, which is slow to decode; JSON is left as it is.
+func (it *Item) Pruned(want func(path string) bool) *Item {
+	if it.Format != YAML {
 		return it
 	}
 	out := *it
-	out.raw = prune(it.raw, func(path string) bool {
-		if path == "metadata.managedFields" {
-			return false
-		}
-		return !slices.Contains(bulk[kind], path)
-	})
-	if kind == observe.DefinitionKind {
-		out.raw = withoutSchemas(out.raw)
+	out.Raw = prune(it.Raw, want)
+	return &out
+}
+
+// WithoutSchemas is a CustomResourceDefinition without its schemas, which are most of it; JSON is left as it is.
+func (it *Item) WithoutSchemas() *Item {
+	if it.Format != YAML {
+		return it
 	}
+	out := *it
+	out.Raw = withoutSchemas(it.Raw)
 	return &out
 }
 

@@ -1,7 +1,9 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+// Package scan finds the objects of Kubernetes in a text, which may be YAML, JSON, or lists of any size, one by one: it
+// decodes no more of them than it takes to tell which they are, and knows nothing of kinds.
+package scan
 
 import (
 	"bytes"
@@ -11,31 +13,31 @@ import (
 )
 
 const (
-	// blockSize is how much is read at a time.
-	blockSize = 256 << 10
+	// BlockSize is how much is read at a time, in bytes.
+	BlockSize = 256 << 10
 	// maxObject is the size of the largest object that is read, in bytes: etcd takes 1.5 MiB, which YAML may double.
 	maxObject = 4 << 20
 )
 
-// problem is what is wrong with the content of a file. Others of the same dump may be well.
-type problem struct {
-	// line is where, counted from 1; 0 when it is the file as a whole.
-	line int
-	text string
-	// foreign: the file is not meant to hold objects.
-	foreign bool
+// Problem is what is wrong with the content of a file. Others of the same dump may be well.
+type Problem struct {
+	// Line is where, counted from 1; 0 when it is the file as a whole.
+	Line int
+	Text string
+	// Foreign: the file is not meant to hold objects.
+	Foreign bool
 }
 
-func (p *problem) Error() string {
-	if p.line == 0 {
-		return p.text
+func (p *Problem) Error() string {
+	if p.Line == 0 {
+		return p.Text
 	}
-	return fmt.Sprintf("line %d: %s", p.line, p.text)
+	return fmt.Sprintf("line %d: %s", p.Line, p.Text)
 }
 
 // tooBig is the problem with an object of which this much was seen.
-func tooBig(it *item) *problem {
-	return &problem{line: it.line, text: fmt.Sprintf("%s has more than %d MiB, which is more than Kubernetes stores", it, maxObject>>20)}
+func tooBig(it *Item) *Problem {
+	return &Problem{Line: it.Line, Text: fmt.Sprintf("%s has more than %d MiB, which is more than Kubernetes stores", it, maxObject>>20)}
 }
 
 // scanner reads text and knows at which line it is.
@@ -48,11 +50,11 @@ type scanner struct {
 }
 
 func newScanner(r io.Reader) *scanner {
-	return &scanner{r: r, line: 1, buf: make([]byte, 0, blockSize)}
+	return &scanner{r: r, line: 1, buf: make([]byte, 0, BlockSize)}
 }
 
-func (s *scanner) problemf(line int, format string, args ...any) *problem {
-	return &problem{line: line, text: fmt.Sprintf(format, args...)}
+func (s *scanner) problemf(line int, format string, args ...any) *Problem {
+	return &Problem{Line: line, Text: fmt.Sprintf(format, args...)}
 }
 
 // fill reads more behind what is not consumed yet, and says whether there is more.

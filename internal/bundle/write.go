@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+package bundle
 
 import (
 	"archive/tar"
@@ -40,8 +40,8 @@ type About struct {
 	Mappings []v1alpha1.ComponentMapping
 }
 
-// bundleDir is the directory in which everything of a bundle is.
-const bundleDir = "archmap-bundle"
+// directory is where everything of a bundle is.
+const directory = "archmap-bundle"
 
 // Write writes a bundle: what was read of a cluster, without what support need not see. The same dump gives the same
 // bytes.
@@ -70,7 +70,7 @@ func Write(w io.Writer, d *observe.Dump, about About) (*Manifest, error) {
 	}
 	zipped := gzip.NewWriter(w)
 	archive := &archiver{Writer: tar.NewWriter(zipped), time: d.Time}
-	archive.add(readmeName, readme)
+	archive.add(ReadmeName, readme)
 	archive.add(manifestName, append(manifest, '\n'))
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		archive.add(name, files[name])
@@ -90,7 +90,7 @@ func (a *archiver) add(name string, content []byte) {
 		return
 	}
 	if a.err = a.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: path.Join(bundleDir, name), Size: int64(len(content)), Mode: 0o600, ModTime: a.time.Truncate(time.Second),
+		Typeflag: tar.TypeReg, Name: path.Join(directory, name), Size: int64(len(content)), Mode: 0o600, ModTime: a.time.Truncate(time.Second),
 	}); a.err == nil {
 		_, a.err = a.Write(content)
 	}
@@ -134,12 +134,19 @@ func objectFiles(objects []map[string]any, r *redactor) (map[string][]byte, erro
 // lastOfEach leaves out the objects of which there is a later one.
 func lastOfEach(objects []client.Object) []client.Object {
 	last := map[identity]client.Object{}
-	of := func(o client.Object) identity { return identity{kindOf(o), o.GetNamespace(), o.GetName()} }
 	for _, o := range objects {
-		last[of(o)] = o
+		last[identityOf(o)] = o
 	}
-	return slices.DeleteFunc(slices.Clone(objects), func(o client.Object) bool { return last[of(o)] != o })
+	return slices.DeleteFunc(slices.Clone(objects), func(o client.Object) bool { return last[identityOf(o)] != o })
 }
+
+// identity is what two states of one object have in common.
+type identity struct {
+	kind            schema.GroupVersionKind
+	namespace, name string
+}
+
+func identityOf(o client.Object) identity { return identity{kindOf(o), o.GetNamespace(), o.GetName()} }
 
 // kindOf is the kind of an object, which typed ones need not say.
 func kindOf(o client.Object) schema.GroupVersionKind {
@@ -160,7 +167,7 @@ func contentOf(o client.Object) (map[string]any, error) {
 
 func newManifest(d *observe.Dump, about About, r *redactor) *Manifest {
 	m := &Manifest{
-		APIVersion: bundleAPIVersion, Kind: bundleKind, CollectedAt: d.Time.UTC(), Cluster: r.ids.replace(about.Cluster),
+		APIVersion: manifestAPIVersion, Kind: manifestKind, CollectedAt: d.Time.UTC(), Cluster: r.ids.replace(about.Cluster),
 		CollectedBy: about.CollectedBy, ServerVersion: serverVersion(d),
 	}
 	for _, observed := range d.Reads {
@@ -227,7 +234,7 @@ func (r read) subject() string {
 //go:embed readme.txt
 var readmeText string
 
-var readmeTemplate = template.Must(template.New(readmeName).Parse(readmeText))
+var readmeTemplate = template.Must(template.New(ReadmeName).Parse(readmeText))
 
 func readmeOf(m *Manifest) ([]byte, error) {
 	var out bytes.Buffer

@@ -1,27 +1,43 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dump
+// Package bundle writes what was read of a cluster into the archive that is mailed to support, without what support need
+// not see, and says what such an archive holds.
+package bundle
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kjson "sigs.k8s.io/json"
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/observe"
 )
 
 const (
-	bundleGroup      = "bundle.archmap.dev"
-	bundleAPIVersion = bundleGroup + "/v1"
-	bundleKind       = "Bundle"
+	manifestGroup      = "bundle.archmap.dev"
+	manifestAPIVersion = manifestGroup + "/v1"
+	manifestKind       = "Bundle"
 
 	manifestName = "manifest.json"
-	readmeName   = "README.txt"
+	// ReadmeName is the file of a bundle that is for people.
+	ReadmeName = "README.txt"
 )
+
+// IsManifest says whether an object is what a bundle says of itself, in whatever version.
+func IsManifest(apiVersion, kind string) bool {
+	return kind == manifestKind && strings.HasPrefix(apiVersion, manifestGroup+"/")
+}
+
+// CheckVersion says what to do about a manifest that is newer than this program; it is nil for one that can be read.
+func CheckVersion(apiVersion string) error {
+	if apiVersion == manifestAPIVersion {
+		return nil
+	}
+	return fmt.Errorf("is a bundle of %s, which is newer than what is known here (%s); use a newer archmap", apiVersion, manifestAPIVersion)
+}
 
 // Manifest is what a bundle says of itself: everything but the objects.
 type Manifest struct {
@@ -120,37 +136,9 @@ func (r read) observed() (observe.Read, error) {
 	return observe.Read{Need: need, State: state, Message: r.Message, At: r.At}, nil
 }
 
-// addManifest takes what a bundle says of itself.
-func (f *file) addManifest(it *item) error {
-	if it.apiVersion != bundleAPIVersion {
-		return &problem{line: it.line, text: fmt.Sprintf("is a bundle of %s, which is newer than what is known here (%s); use a newer archmap",
-			it.apiVersion, bundleAPIVersion)}
-	}
-	text, err := it.asJSON()
-	if err != nil {
-		return err
-	}
-	f.bundle = &Manifest{}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, f.bundle); err != nil {
-		return it.misread(err)
-	}
-	if f.bundle.CollectedAt.IsZero() {
-		return &problem{line: it.line, text: "the manifest does not say when the bundle was collected"}
-	}
-	f.source = Bundle
-	return nil
-}
-
-// asBundle puts into the dump what the manifest says: nothing has to be concluded from the objects.
-func (c *collection) asBundle(m *Manifest, d *observe.Dump, at time.Time) error {
-	c.info.Source, c.info.Cluster = Bundle, m.Cluster
-	if !at.IsZero() {
-		c.warn("--at is ignored: the bundle says that it was collected at %s", m.CollectedAt.Format(time.RFC3339))
-	}
-	if c.info.Objects != m.Objects {
-		return fmt.Errorf("the bundle was made with %d objects and holds %d: it is damaged", m.Objects, c.info.Objects)
-	}
-	c.warnLeftOut(m, c.mappings)
+// Restore puts into the dump, whose objects are those of the bundle, when and how they were read, in place of what was
+// concluded from them. An error says that the manifest is not understood.
+func (m *Manifest) Restore(d *observe.Dump) error {
 	d.Time, d.Reads = m.CollectedAt, nil
 	for _, r := range m.Reads {
 		observed, err := r.observed()
