@@ -62,13 +62,13 @@ func (c *collector) run(ctx context.Context) error {
 	if err := c.mayWrite(); err != nil {
 		return err
 	}
-	p, read, err := c.from.judge(ctx)
+	r, read, err := c.from.judge(ctx)
 	if err != nil {
 		return err
 	}
 	var manifest *bundle.Manifest
 	write := func(w io.Writer) error {
-		manifest, err = bundle.Write(w, read, bundle.About{Cluster: c.cluster(p.Source), CollectedBy: c.env.version, Mappings: p.Mappings})
+		manifest, err = bundle.Write(w, read, bundle.About{Cluster: c.cluster(r.Source), CollectedBy: c.env.version, Mappings: r.Mappings})
 		return err
 	}
 	if c.file == toStdout {

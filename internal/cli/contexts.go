@@ -138,8 +138,8 @@ func (e *env) lookIntoOne(ctx context.Context, name string, flags operatorFlags)
 		l.Err = err
 		return l
 	}
-	if l.Picture, l.life, l.Err = kept.picture(flags, o.clock.Now()); l.Err == nil {
-		l.Picture.Source = name
+	if l.Report, l.life, l.Err = kept.picture(flags, o.clock.Now()); l.Err == nil {
+		l.Report.Source = name
 	}
 	return l
 }

@@ -42,11 +42,11 @@ func newDiagramCommand(e *env) *cobra.Command {
 			if options.Documented {
 				read = from.documentation
 			}
-			p, err := read(command.Context())
+			r, err := read(command.Context())
 			if err != nil {
 				return err
 			}
-			return e.draw(report.Draw(p, options), output.chosen, ascii)
+			return e.draw(report.Draw(r, options), output.chosen, ascii)
 		},
 	}
 	from.addAllFlags(command)

@@ -53,13 +53,13 @@ func newDiffCommand(e *env) *cobra.Command {
 
 // departures tells where one cluster departs from its documentation.
 func (e *env) departures(ctx context.Context, from *source, output *format) error {
-	p, err := from.picture(ctx)
+	r, err := from.picture(ctx)
 	if err != nil {
 		return err
 	}
-	e.warn(p.Notes()...)
-	found := report.ExportDepartures(p)
-	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(p))
+	e.warn(r.Notes()...)
+	found := report.ExportDepartures(r)
+	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(r))
 }
 
 // compare tells what has changed from one cluster or dump to another.
@@ -71,7 +71,7 @@ func (e *env) compare(ctx context.Context, from *source, to string, output *form
 	if other.from = to; from.from == stdin && to == stdin {
 		return usagef("standard input can be read only once")
 	}
-	pictures := make([]*report.Picture, 2)
+	pictures := make([]*report.Report, 2)
 	group, ctx := errgroup.WithContext(ctx)
 	for i, side := range []*source{from, &other} {
 		group.Go(func() (err error) {
@@ -87,8 +87,8 @@ func (e *env) compare(ctx context.Context, from *source, to string, output *form
 }
 
 // hides says that something cannot be seen in the picture.
-func hides(p *report.Picture) bool {
-	return slices.ContainsFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
+func hides(r *report.Report) bool {
+	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
 }
 
 // printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was

@@ -62,13 +62,13 @@ func (e *env) operatorFeed(config *rest.Config, flags operatorFlags) (live.Feed,
 	name := e.contextName()
 	return live.NewOperator(config, func(
 		ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping,
-	) (*report.Picture, string, error) {
+	) (*report.Report, string, error) {
 		k := &kept{mappings: mappings, architectures: architectures, lease: o.readLease(ctx)}
-		p, life, err := k.picture(flags, o.clock.Now())
+		r, life, err := k.picture(flags, o.clock.Now())
 		if err != nil {
 			return nil, "", err
 		}
-		p.Source = name
-		return p, life.doubt(), nil
+		r.Source = name
+		return r, life.doubt(), nil
 	})
 }

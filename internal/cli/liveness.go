@@ -75,8 +75,8 @@ func judgeLife(l lease, architecture string, observedAt, now time.Time) liveness
 }
 
 // verdict of a picture: what is well in old verdicts may not be well now.
-func (l liveness) verdict(p *report.Picture) report.State {
-	if v := p.Verdict(); l.alive || v != report.Healthy {
+func (l liveness) verdict(r *report.Report) report.State {
+	if v := r.Verdict(); l.alive || v != report.Healthy {
 		return v
 	}
 	return report.Unknown

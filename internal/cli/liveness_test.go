@@ -71,13 +71,13 @@ func TestLiveness(t *testing.T) {
 // What is well in verdicts that nobody keeps is not known to be well; what is bad stays bad.
 func TestVerdictOfTheDead(t *testing.T) {
 	g := NewWithT(t)
-	picture := func(status metav1.ConditionStatus) *report.Picture {
+	picture := func(status metav1.ConditionStatus) *report.Report {
 		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "coredns"}}
 		m.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved},
 			{Type: v1alpha1.ConditionHealthy, Status: status, Reason: v1alpha1.ReasonAllChecksPass},
 		}
-		return &report.Picture{Mappings: []v1alpha1.ComponentMapping{m}}
+		return &report.Report{Mappings: []v1alpha1.ComponentMapping{m}}
 	}
 	g.Expect(liveness{alive: true}.verdict(picture(metav1.ConditionTrue))).To(Equal(report.Healthy))
 	g.Expect(liveness{}.verdict(picture(metav1.ConditionTrue))).To(Equal(report.Unknown))

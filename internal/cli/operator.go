@@ -67,7 +67,7 @@ func noOperatorf(format string, args ...any) error {
 
 // operatorPicture is the picture that the operator keeps in the cluster, and whether the operator is alive to keep it
 // true. The error is a noOperatorError when the cluster answers but holds no verdicts.
-func (e *env) operatorPicture(ctx context.Context, config *rest.Config, flags operatorFlags) (*report.Picture, liveness, error) {
+func (e *env) operatorPicture(ctx context.Context, config *rest.Config, flags operatorFlags) (*report.Report, liveness, error) {
 	o, err := newOperator(config, flags)
 	if err != nil {
 		return nil, liveness{}, err
@@ -257,29 +257,29 @@ func within[T any](ctx context.Context, do func(context.Context) (T, error)) (T,
 }
 
 // picture makes a picture of what is kept.
-func (k *kept) picture(flags operatorFlags, now time.Time) (*report.Picture, liveness, error) {
+func (k *kept) picture(flags operatorFlags, now time.Time) (*report.Report, liveness, error) {
 	architecture, note, err := k.choose(flags.architecture)
 	if err != nil {
 		return nil, liveness{}, err
 	}
-	p := &report.Picture{ObservedAt: now}
+	r := &report.Report{ObservedAt: now}
 	if architecture != nil {
-		p.Architecture = *architecture
+		r.Architecture = *architecture
 	}
-	if p.Mappings = k.mappingsOf(architecture); len(p.Mappings) == 0 {
+	if r.Mappings = k.mappingsOf(architecture); len(r.Mappings) == 0 {
 		return nil, liveness{}, noOperatorf("there are no ComponentMappings in this cluster: apply a catalogue, as with " +
 			"kubectl apply -k config/catalog/aks; kubectl archmap check judges the built-in one without")
 	}
-	life := lifeOf(k.lease, p.Architecture.Name, p.Architecture.Status.ObservedAt.Time, now)
+	life := lifeOf(k.lease, r.Architecture.Name, r.Architecture.Status.ObservedAt.Time, now)
 	life.note = note
-	if !slices.ContainsFunc(p.Mappings, judged) {
-		return nil, life, noOperatorf("none of the %d ComponentMappings has been judged yet: %s", len(p.Mappings),
+	if !slices.ContainsFunc(r.Mappings, judged) {
+		return nil, life, noOperatorf("none of the %d ComponentMappings has been judged yet: %s", len(r.Mappings),
 			cmp.Or(life.problem, "the operator has just begun; try again"))
 	}
 	if !life.alive && !life.last.IsZero() {
-		p.ObservedAt = life.last
+		r.ObservedAt = life.last
 	}
-	return p, life, nil
+	return r, life, nil
 }
 
 func judged(m v1alpha1.ComponentMapping) bool {

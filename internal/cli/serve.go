@@ -66,8 +66,8 @@ func (e *env) serve(ctx context.Context, listener net.Listener, name string, fee
 	group.Go(func() error {
 		// The reader does not wait at Ctrl-C for a cluster that does not answer.
 		_, err := within(ctx, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, feed.Run(ctx, func(p *report.Picture) {
-				if err := server.Publish(p); err != nil {
+			return struct{}{}, feed.Run(ctx, func(r *report.Report) {
+				if err := server.Publish(r); err != nil {
 					fmt.Fprintf(e.ErrOut, "error: %s\n", err)
 				}
 			})

@@ -108,7 +108,7 @@ func (s *source) prepare(ctx context.Context) error {
 const stdin = "-"
 
 // picture is what the command is about.
-func (s *source) picture(ctx context.Context) (*report.Picture, error) {
+func (s *source) picture(ctx context.Context) (*report.Report, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -117,29 +117,29 @@ func (s *source) picture(ctx context.Context) (*report.Picture, error) {
 		return nil, err
 	}
 	if s.from != "" || len(s.files) > 0 || s.kind == sourceCluster {
-		p, _, err := s.look(ctx)
-		return p, err
+		r, _, err := s.look(ctx)
+		return r, err
 	}
 	config, err := s.env.clusterConfig()
 	if err != nil {
 		return nil, err
 	}
-	p, life, err := s.env.operatorPicture(ctx, config, operatorFlags{})
+	r, life, err := s.env.operatorPicture(ctx, config, operatorFlags{})
 	var none noOperatorError
 	switch {
 	case s.kind == sourceAuto && (errors.As(err, &none) || err == nil && !life.alive):
-		p, _, err := s.look(ctx)
-		return p, err
+		r, _, err := s.look(ctx)
+		return r, err
 	case err != nil:
 		return nil, err
 	}
 	s.env.warn(life.warnings()...)
-	p.Source = s.env.contextName()
-	return p, nil
+	r.Source = s.env.contextName()
+	return r, nil
 }
 
 // judge judges the definitions itself, and also returns what was read of the dump or of the cluster.
-func (s *source) judge(ctx context.Context) (*report.Picture, *observe.Dump, error) {
+func (s *source) judge(ctx context.Context) (*report.Report, *observe.Dump, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -172,7 +172,7 @@ func (s *source) ofContext(name string) (*source, error) {
 }
 
 // look reads the dump or the cluster, as far as it is needed, and judges it.
-func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, error) {
+func (s *source) look(ctx context.Context) (*report.Report, *observe.Dump, error) {
 	catalogue, name := judge.Compile(s.read.architecture, s.read.mappings), s.env.contextName()
 	var verdicts *judge.Verdicts
 	var read *observe.Dump
@@ -186,7 +186,7 @@ func (s *source) look(ctx context.Context) (*report.Picture, *observe.Dump, erro
 		return nil, nil, err
 	}
 	s.env.warn(unread(read)...)
-	return verdicts.Picture(name), read, nil
+	return verdicts.Report(name), read, nil
 }
 
 func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalogue) (*judge.Verdicts, *observe.Dump, error) {
@@ -261,15 +261,15 @@ func (e *env) warn(warnings ...string) {
 }
 
 // documentation is the catalogue alone, without a cluster.
-func (s *source) documentation(ctx context.Context) (*report.Picture, error) {
+func (s *source) documentation(ctx context.Context) (*report.Report, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
-	p := &report.Picture{Mappings: s.read.mappings, Source: "documentation", ObservedAt: s.env.now()}
+	r := &report.Report{Mappings: s.read.mappings, Source: "documentation", ObservedAt: s.env.now()}
 	if s.read.architecture != nil {
-		p.Architecture = *s.read.architecture
+		r.Architecture = *s.read.architecture
 	}
-	return p, nil
+	return r, nil
 }
 
 // definitions are the reader's own files, or else the built-in catalogue of AKS.

@@ -92,17 +92,17 @@ func (s *status) once(ctx context.Context) error {
 		return err
 	}
 	progress := newProgress(s.env.ErrOut, "Reading the operator's verdicts")
-	p, life, err := s.env.operatorPicture(ctx, config, s.operator)
+	r, life, err := s.env.operatorPicture(ctx, config, s.operator)
 	progress.end()
 	if err != nil {
 		return err
 	}
-	p.Source = s.env.contextName()
-	if err := s.env.printCheck(p, &s.output); err != nil {
+	r.Source = s.env.contextName()
+	if err := s.env.printCheck(r, &s.output); err != nil {
 		return err
 	}
 	s.env.warn(life.warnings()...)
-	return verdictOf(life.verdict(p))
+	return verdictOf(life.verdict(r))
 }
 
 // clusters shows components x clusters.
@@ -122,14 +122,14 @@ func (s *status) clusters(ctx context.Context) error {
 	}
 	verdict := report.Worst(clusters)
 	for _, l := range looks {
-		if l.Picture == nil {
+		if l.Report == nil {
 			continue
 		}
 		for _, w := range l.life.warnings() {
 			s.env.warn(l.Name + ": " + w)
 		}
 		if verdict == report.Healthy {
-			verdict = l.life.verdict(l.Picture)
+			verdict = l.life.verdict(l.Report)
 		}
 	}
 	return verdictOf(verdict)

@@ -28,11 +28,11 @@ func newTableCommand(e *env) *cobra.Command {
 			if documented {
 				read = from.documentation
 			}
-			p, err := read(command.Context())
+			r, err := read(command.Context())
 			if err != nil {
 				return err
 			}
-			return report.Document(e.Out, p, options)
+			return report.Document(e.Out, r, options)
 		},
 	}
 	from.addAllFlags(command)

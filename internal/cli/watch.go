@@ -64,7 +64,7 @@ type follower struct {
 	terminal bool
 
 	mu       sync.Mutex
-	last     *report.Picture
+	last     *report.Report
 	at       time.Time
 	printed  map[string]string
 	doubtful bool
@@ -109,23 +109,23 @@ func (f *follower) end(err error) error {
 }
 
 // show shows a picture or, without a new one, the last one as it looks now.
-func (f *follower) show(p *report.Picture) {
+func (f *follower) show(r *report.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p != nil {
-		f.last, f.at = p, time.Now()
+	if r != nil {
+		f.last, f.at = r, time.Now()
 	}
 	switch {
 	case f.last == nil:
 	case f.terminal:
 		f.draw()
 	default:
-		f.print(p)
+		f.print(r)
 	}
 }
 
 // print prints the rows that have changed, as kubectl get --watch does.
-func (f *follower) print(p *report.Picture) {
+func (f *follower) print(r *report.Report) {
 	doubt := f.doubt()
 	if doubt != "" && !f.doubtful {
 		f.env.warn(doubt)
@@ -134,10 +134,10 @@ func (f *follower) print(p *report.Picture) {
 		fmt.Fprintln(f.env.ErrOut, "The verdicts are kept up to date again.")
 	}
 	f.doubtful = doubt != ""
-	if p == nil {
+	if r == nil {
 		return
 	}
-	grid := report.Table(p, f.output.chosen == formatWide)
+	grid := report.Table(r, f.output.chosen == formatWide)
 	grid.Notes = nil
 	var text bytes.Buffer
 	_ = grid.Text(&text, colours(f.env.Out)) // a buffer takes all
@@ -168,20 +168,20 @@ func lasting(row []report.Cell) string {
 
 // draw draws what status prints over what is on the screen.
 func (f *follower) draw() {
-	p := *f.last
+	r := *f.last
 	doubt := f.doubt()
 	if doubt == "" {
-		p.ObservedAt = p.ObservedAt.Add(time.Since(f.at)) // ages grow while nothing changes
+		r.ObservedAt = r.ObservedAt.Add(time.Since(f.at)) // ages grow while nothing changes
 	}
 	screen := &screen{to: f.env.Out}
 	on := *f.env
 	on.Out = screen
-	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), p.ObservedAt.UTC().Format(time.RFC3339))
+	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), r.ObservedAt.UTC().Format(time.RFC3339))
 	if doubt != "" {
 		fmt.Fprintf(screen, "Warning: %s\n", doubt)
 	}
 	fmt.Fprintln(screen)
-	if err := on.printCheck(&p, f.output); err == nil {
+	if err := on.printCheck(&r, f.output); err == nil {
 		screen.flush()
 	}
 }

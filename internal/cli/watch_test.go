@@ -21,9 +21,9 @@ import (
 )
 
 // pictures are a feed that shows them and ends.
-type pictures []*report.Picture
+type pictures []*report.Report
 
-func (p pictures) Run(_ context.Context, publish func(*report.Picture)) error {
+func (p pictures) Run(_ context.Context, publish func(*report.Report)) error {
 	for _, picture := range p {
 		publish(picture)
 	}
@@ -40,8 +40,8 @@ func testEnv(out io.Writer) *env {
 }
 
 // manyComponents are well; those named are not.
-func manyComponents(n int, unwell ...string) *report.Picture {
-	p := &report.Picture{ObservedAt: noon}
+func manyComponents(n int, unwell ...string) *report.Report {
+	r := &report.Report{ObservedAt: noon}
 	for i := range n {
 		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("component-%02d", i)}}
 		m.Spec.Category = v1alpha1.CategoryNode
@@ -55,9 +55,9 @@ func manyComponents(n int, unwell ...string) *report.Picture {
 			{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
 			{Type: v1alpha1.ConditionHealthy, Status: status, Reason: reason, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
 		}
-		p.Mappings = append(p.Mappings, m)
+		r.Mappings = append(r.Mappings, m)
 	}
-	return p
+	return r
 }
 
 // Elsewhere than on a terminal, the table comes once and then the rows that change; ages are no change.

@@ -52,7 +52,7 @@ func (c *Cluster) Doubt() string {
 }
 
 // Run publishes a picture whenever a verdict changes.
-func (c *Cluster) Run(ctx context.Context, publish func(*report.Picture)) error {
+func (c *Cluster) Run(ctx context.Context, publish func(*report.Report)) error {
 	mapper, err := apiutil.NewDynamicRESTMapper(c.config, c.client)
 	if err != nil {
 		return fmt.Errorf("asking the cluster %s which kinds it serves: %w", c.config.Host, err)
@@ -74,13 +74,13 @@ func (c *Cluster) Run(ctx context.Context, publish func(*report.Picture)) error 
 }
 
 // follow judges what changes until the context ends.
-func (c *Cluster) follow(ctx context.Context, follower *judge.Follower, news *news, publish func(*report.Picture)) {
+func (c *Cluster) follow(ctx context.Context, follower *judge.Follower, news *news, publish func(*report.Report)) {
 	camera := &camera{publish: publish, contact: c.contact}
 	began := time.Now()
 	for {
 		verdicts, next := follower.Judge(news.take())
 		if camera.last != nil || complete(verdicts) || time.Since(began) > patience {
-			camera.take(verdicts.Picture(c.source))
+			camera.take(verdicts.Report(c.source))
 		}
 		most := freshness
 		if camera.last == nil {

@@ -19,7 +19,7 @@ import (
 type Feed interface {
 	// Run publishes pictures one after the other, the first one as soon as there is something to see, until the
 	// context ends; then it returns nil. Who publishes must not change the picture, and who gets it neither.
-	Run(ctx context.Context, publish func(*report.Picture)) error
+	Run(ctx context.Context, publish func(*report.Report)) error
 	// Doubt says why the newest picture may be out of date; it is empty while the picture is current.
 	Doubt() string
 }
@@ -39,21 +39,21 @@ const (
 // to time one that shows that nothing is new.
 type camera struct {
 	contact *contact
-	publish func(*report.Picture)
-	last    *report.Picture
+	publish func(*report.Report)
+	last    *report.Report
 }
 
-func (c *camera) take(p *report.Picture) {
-	aged := c.last != nil && c.contact.silentSince().IsZero() && p.ObservedAt.Sub(c.last.ObservedAt) >= freshness
-	if c.last != nil && same(c.last, p) && !aged {
+func (c *camera) take(r *report.Report) {
+	aged := c.last != nil && c.contact.silentSince().IsZero() && r.ObservedAt.Sub(c.last.ObservedAt) >= freshness
+	if c.last != nil && same(c.last, r) && !aged {
 		return
 	}
-	c.last = p
-	c.publish(p)
+	c.last = r
+	c.publish(r)
 }
 
 // same says that two pictures differ in their times alone.
-func same(a, b *report.Picture) bool {
+func same(a, b *report.Report) bool {
 	aStatus, bStatus := a.Architecture.Status, b.Architecture.Status
 	aStatus.ObservedAt, bStatus.ObservedAt = b.Architecture.Status.ObservedAt, b.Architecture.Status.ObservedAt
 	return equality.Semantic.DeepEqual(a.Mappings, b.Mappings) && equality.Semantic.DeepEqual(aStatus, bStatus) &&

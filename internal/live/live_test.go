@@ -31,18 +31,18 @@ func talking() (*contact, *testclock.FakeClock) {
 }
 
 // pictureAt is a picture with a version of the one thing in it.
-func pictureAt(at time.Time, version string) *report.Picture {
-	p := &report.Picture{ObservedAt: at, Mappings: make([]v1alpha1.ComponentMapping, 1)}
-	p.Mappings[0].Status.Version = version
-	p.Architecture.Status.ObservedAt = metav1.NewTime(at)
-	return p
+func pictureAt(at time.Time, version string) *report.Report {
+	r := &report.Report{ObservedAt: at, Mappings: make([]v1alpha1.ComponentMapping, 1)}
+	r.Mappings[0].Status.Version = version
+	r.Architecture.Status.ObservedAt = metav1.NewTime(at)
+	return r
 }
 
 // TestCamera: a picture is published when it shows something new, and while the cluster answers at least every minute.
 func TestCamera(t *testing.T) {
 	contact, clock := talking()
-	var published []*report.Picture
-	c := &camera{contact: contact, publish: func(p *report.Picture) { published = append(published, p) }}
+	var published []*report.Report
+	c := &camera{contact: contact, publish: func(r *report.Report) { published = append(published, r) }}
 	for i, step := range []struct {
 		after   time.Duration
 		version string
@@ -130,14 +130,14 @@ func TestOperatorFollows(t *testing.T) {
 	}
 	var next atomic.Pointer[outcome]
 	next.Store(&outcome{version: "v1"})
-	o := &Operator{contact: contact, develop: func(context.Context, []v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping) (*report.Picture, string, error) {
+	o := &Operator{contact: contact, develop: func(context.Context, []v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping) (*report.Report, string, error) {
 		n := next.Load()
 		return pictureAt(noon, n.version), n.doubt, n.err
 	}}
 	published, changed, ended := make(chan string, 10), make(chan struct{}, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		ended <- o.follow(ctx, shelf{}, changed, func(p *report.Picture) { published <- p.Mappings[0].Status.Version })
+		ended <- o.follow(ctx, shelf{}, changed, func(r *report.Report) { published <- r.Mappings[0].Status.Version })
 	}()
 	g.Eventually(published, "5s").Should(Receive(Equal("v1")))
 	g.Expect(o.Doubt()).To(BeEmpty())

@@ -27,7 +27,7 @@ import (
 // Develop makes a picture of what the operator keeps. It also says why the picture may be out of date, as when the
 // operator is not at work; that is empty while it is current.
 type Develop func(ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) (
-	p *report.Picture, doubt string, err error)
+	r *report.Report, doubt string, err error)
 
 // developEvery is how often a picture is made although nothing has changed: an operator dies in silence.
 const developEvery = 20 * time.Second
@@ -76,7 +76,7 @@ func (o *Operator) setDoubt(doubt string) {
 }
 
 // Run publishes a picture whenever a status changes.
-func (o *Operator) Run(ctx context.Context, publish func(*report.Picture)) error {
+func (o *Operator) Run(ctx context.Context, publish func(*report.Report)) error {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return err
@@ -111,10 +111,10 @@ func (o *Operator) Run(ctx context.Context, publish func(*report.Picture)) error
 	return o.follow(ctx, statuses, changed, publish)
 }
 
-func (o *Operator) follow(ctx context.Context, statuses client.Reader, changed <-chan struct{}, publish func(*report.Picture)) error {
+func (o *Operator) follow(ctx context.Context, statuses client.Reader, changed <-chan struct{}, publish func(*report.Report)) error {
 	camera := &camera{publish: publish, contact: o.contact}
 	for {
-		p, err := o.look(ctx, statuses)
+		r, err := o.look(ctx, statuses)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -123,7 +123,7 @@ func (o *Operator) follow(ctx context.Context, statuses client.Reader, changed <
 		case err != nil: // as when somebody has deleted it all
 			o.setDoubt("What is shown is what was seen last: " + err.Error())
 		default:
-			camera.take(p)
+			camera.take(r)
 		}
 		if !wait(ctx, changed, developEvery) || !pause(ctx, pace-settle) {
 			return nil
@@ -131,7 +131,7 @@ func (o *Operator) follow(ctx context.Context, statuses client.Reader, changed <
 	}
 }
 
-func (o *Operator) look(ctx context.Context, statuses client.Reader) (*report.Picture, error) {
+func (o *Operator) look(ctx context.Context, statuses client.Reader) (*report.Report, error) {
 	var architectures v1alpha1.ClusterArchitectureList
 	var mappings v1alpha1.ComponentMappingList
 	for _, list := range []client.ObjectList{&architectures, &mappings} {
@@ -140,10 +140,10 @@ func (o *Operator) look(ctx context.Context, statuses client.Reader) (*report.Pi
 		}
 	}
 	slices.SortFunc(mappings.Items, func(a, b v1alpha1.ComponentMapping) int { return cmp.Compare(a.Name, b.Name) })
-	p, doubt, err := o.develop(ctx, architectures.Items, mappings.Items)
+	r, doubt, err := o.develop(ctx, architectures.Items, mappings.Items)
 	if err != nil {
 		return nil, err
 	}
 	o.setDoubt(doubt)
-	return p, nil
+	return r, nil
 }

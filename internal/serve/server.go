@@ -32,7 +32,7 @@ const (
 	maxReaders = 100
 )
 
-// Server shows the newest picture.
+// Server shows the newest report.
 type Server struct {
 	// Name by which browsers may ask for the server, besides localhost and addresses.
 	Name string
@@ -44,7 +44,7 @@ type Server struct {
 	readers int
 }
 
-// edition is a picture ready to be sent. superseded is closed when there is a newer one.
+// edition is a report ready to be sent. superseded is closed when there is a newer one.
 type edition struct {
 	page, main []byte
 	superseded chan struct{}
@@ -57,13 +57,13 @@ func New(name string, doubt func() string) *Server {
 
 const eventsPath = "/events"
 
-// Publish shows a newer picture.
-func (s *Server) Publish(p *report.Picture) error {
+// Publish shows a newer report.
+func (s *Server) Publish(r *report.Report) error {
 	var page, main bytes.Buffer
-	if err := report.HTML(&page, p, report.HTMLOptions{Events: eventsPath}); err != nil {
+	if err := report.HTML(&page, r, report.HTMLOptions{Events: eventsPath}); err != nil {
 		return err
 	}
-	if err := report.HTMLMain(&main, p); err != nil {
+	if err := report.HTMLMain(&main, r); err != nil {
 		return err
 	}
 	next := &edition{page: page.Bytes(), main: main.Bytes(), superseded: make(chan struct{})}
@@ -90,7 +90,7 @@ func (s *Server) Handler() http.Handler {
 	return guard(s.Name, mux)
 }
 
-// servePage waits for the first picture when there is none yet.
+// servePage waits for the first report when there is none yet.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	e := s.current()
 	if e.page == nil {
@@ -111,7 +111,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(e.page)
 }
 
-// serveEvents sends the newest picture, and every newer one for which the reader is there in time: whoever is slow
+// serveEvents sends the newest report, and every newer one for which the reader is there in time: whoever is slow
 // misses some, and holds nobody up.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {

@@ -24,11 +24,11 @@ import (
 
 func current() string { return "" }
 
-// picture of a component.
-func picture(component string) *report.Picture {
+// reportOf is the report of a component.
+func reportOf(component string) *report.Report {
 	m := v1alpha1.ComponentMapping{Spec: v1alpha1.ComponentMappingSpec{Component: component}}
 	m.Name = "one"
-	return &report.Picture{Mappings: []v1alpha1.ComponentMapping{m}, ObservedAt: time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC)}
+	return &report.Report{Mappings: []v1alpha1.ComponentMapping{m}, ObservedAt: time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC)}
 }
 
 // start serves until the test ends.
@@ -42,7 +42,7 @@ func start(t *testing.T, s *serve.Server) *httptest.Server {
 
 func published(t *testing.T, s *serve.Server, component string) {
 	t.Helper()
-	NewWithT(t).Expect(s.Publish(picture(component))).To(Succeed())
+	NewWithT(t).Expect(s.Publish(reportOf(component))).To(Succeed())
 }
 
 func request(t *testing.T, method, url string, change func(*http.Request)) *http.Response {

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reporttest has pictures of clusters for the tests of what is made of them.
+// Package reporttest has reports of clusters for the tests of what is made of them.
 package reporttest
 
 import (
@@ -26,7 +26,7 @@ const (
 )
 
 const (
-	// Watched is how long a cluster has been watched when its picture is taken.
+	// Watched is how long a cluster has been watched when its report is made.
 	Watched = 48 * time.Hour
 	// Faulty is how long it has had its faults by then.
 	Faulty = 10 * time.Minute
@@ -38,8 +38,8 @@ var loaded sync.Map
 // Fault changes a world.
 type Fault func(*world.World) error
 
-// Picture is what archmap says of a shape that has been well for long, and has had the faults for a while.
-func Picture(shape string, faults ...Fault) (*report.Picture, error) {
+// Report is what archmap says of a shape that has been well for long, and has had the faults for a while.
+func Report(shape string, faults ...Fault) (*report.Report, error) {
 	load, _ := loaded.LoadOrStore(shape, sync.OnceValues(func() (*shapes.Shape, error) { return shapes.Load(shape) }))
 	cluster, err := load.(func() (*shapes.Shape, error))()
 	if err != nil {
@@ -62,20 +62,20 @@ func Picture(shape string, faults ...Fault) (*report.Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &report.Picture{Architecture: *verdicts.Architecture, Source: shape, ObservedAt: w.Now()}
+	r := &report.Report{Architecture: *verdicts.Architecture, Source: shape, ObservedAt: w.Now()}
 	for _, name := range slices.Sorted(maps.Keys(verdicts.Mappings)) {
-		p.Mappings = append(p.Mappings, *verdicts.Mappings[name].DeepCopy())
+		r.Mappings = append(r.Mappings, *verdicts.Mappings[name].DeepCopy())
 	}
-	return p, nil
+	return r, nil
 }
 
-// Mapping is one of a picture; nil when there is none of the name.
-func Mapping(p *report.Picture, name string) *v1alpha1.ComponentMapping {
-	i := slices.IndexFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
+// Mapping is one of a report; nil when there is none of the name.
+func Mapping(r *report.Report, name string) *v1alpha1.ComponentMapping {
+	i := slices.IndexFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return &p.Mappings[i]
+	return &r.Mappings[i]
 }
 
 // Pods are faulty in all replicas of a workload, such as "Deployment kube-system/coredns".

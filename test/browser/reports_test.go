@@ -18,20 +18,20 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-// take makes a picture once, and gives each test a copy of its own.
-func take(shape string, faults ...reporttest.Fault) func(*testing.T) *report.Picture {
-	once := sync.OnceValues(func() (*report.Picture, error) { return reporttest.Picture(shape, faults...) })
-	return func(t *testing.T) *report.Picture {
+// take makes a report once, and gives each test a copy of its own.
+func take(shape string, faults ...reporttest.Fault) func(*testing.T) *report.Report {
+	once := sync.OnceValues(func() (*report.Report, error) { return reporttest.Report(shape, faults...) })
+	return func(t *testing.T) *report.Report {
 		t.Helper()
-		p, err := once()
+		r, err := once()
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := *p
-		p.Architecture.DeepCopyInto(&out.Architecture)
-		out.Mappings = make([]v1alpha1.ComponentMapping, len(p.Mappings))
-		for i := range p.Mappings {
-			p.Mappings[i].DeepCopyInto(&out.Mappings[i])
+		out := *r
+		r.Architecture.DeepCopyInto(&out.Architecture)
+		out.Mappings = make([]v1alpha1.ComponentMapping, len(r.Mappings))
+		for i := range r.Mappings {
+			r.Mappings[i].DeepCopyInto(&out.Mappings[i])
 		}
 		return &out
 	}
@@ -49,11 +49,11 @@ var (
 )
 
 // set gives a component other conditions.
-func set(p *report.Picture, name string, present, healthy metav1.Condition) {
-	m := reporttest.Mapping(p, name)
+func set(r *report.Report, name string, present, healthy metav1.Condition) {
+	m := reporttest.Mapping(r, name)
 	present.Type, healthy.Type = v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy
 	for _, c := range []metav1.Condition{present, healthy} {
-		c.LastTransitionTime = metav1.NewTime(p.ObservedAt.Add(-time.Hour))
+		c.LastTransitionTime = metav1.NewTime(r.ObservedAt.Add(-time.Hour))
 		c.Message = "because it is so"
 		m.Status.Conditions = append(slices.DeleteFunc(m.Status.Conditions, func(old metav1.Condition) bool { return old.Type == c.Type }), c)
 	}
@@ -63,36 +63,36 @@ func is(status metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{Status: status, Reason: reason}
 }
 
-// everyState is a picture in which components have all the states there are.
-func everyState(t *testing.T) *report.Picture {
-	p := modern(t)
+// everyState is a report in which components have all the states there are.
+func everyState(t *testing.T) *report.Report {
+	r := modern(t)
 	there, unknown := is(metav1.ConditionTrue, v1alpha1.ReasonObserved), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent)
-	set(p, "coredns", there, is(metav1.ConditionFalse, v1alpha1.ReasonCrashLooping))
-	set(p, "metrics-server", is(metav1.ConditionFalse, v1alpha1.ReasonNotFound), unknown)
-	set(p, "azure-disk-csi", is(metav1.ConditionFalse, v1alpha1.ReasonPartial), unknown)
-	set(p, "azure-file-csi", is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted))
-	set(p, "kubelet", there, is(metav1.ConditionTrue, v1alpha1.ReasonProgressing))
+	set(r, "coredns", there, is(metav1.ConditionFalse, v1alpha1.ReasonCrashLooping))
+	set(r, "metrics-server", is(metav1.ConditionFalse, v1alpha1.ReasonNotFound), unknown)
+	set(r, "azure-disk-csi", is(metav1.ConditionFalse, v1alpha1.ReasonPartial), unknown)
+	set(r, "azure-file-csi", is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted))
+	set(r, "kubelet", there, is(metav1.ConditionTrue, v1alpha1.ReasonProgressing))
 	seen := map[report.State]bool{}
-	for i := range p.Mappings {
-		seen[report.StateOf(&p.Mappings[i])] = true
+	for i := range r.Mappings {
+		seen[report.StateOf(&r.Mappings[i])] = true
 	}
 	for _, s := range report.States {
 		if !seen[s] {
 			t.Fatalf("no component is %s", s)
 		}
 	}
-	return p
+	return r
 }
 
-// hostile is a picture whose every text means harm, or is clumsy.
-func hostile(t *testing.T) *report.Picture {
-	p := faulty(t)
+// hostile is a report whose every text means harm, or is clumsy.
+func hostile(t *testing.T) *report.Report {
+	r := faulty(t)
 	spoil := func(text string) string {
 		return `"'><script>document.title='taken'</script><img src=x onerror="document.title='taken'">` + "\u202e\u2067" + text +
 			" &lt;b&gt; </title></style></svg><!-- ]]> {{.}} ${alert(1)} " + strings.Repeat("long", 60) + "\x00\r\n"
 	}
-	for i := range p.Mappings {
-		m := &p.Mappings[i]
+	for i := range r.Mappings {
+		m := &r.Mappings[i]
 		m.Spec.Component, m.Spec.Implementation.Name = spoil(m.Spec.Component), spoil("implementation")
 		m.Spec.Implementation.Source.Name, m.Spec.Implementation.Source.URL = spoil("source"), "javascript:document.title='taken'"
 		m.Spec.Implementation.Image = spoil("image")
@@ -116,13 +116,13 @@ func hostile(t *testing.T) *report.Picture {
 			}
 		}
 	}
-	for i := range p.Architecture.Status.NodePools {
-		pool := &p.Architecture.Status.NodePools[i]
+	for i := range r.Architecture.Status.NodePools {
+		pool := &r.Architecture.Status.NodePools[i]
 		pool.Name, pool.Mode, pool.NodeImages = spoil(pool.Name), spoil("mode"), spoil("image")
 	}
-	for i := range p.Architecture.Status.Causes {
-		p.Architecture.Status.Causes[i].Message = spoil("cause")
+	for i := range r.Architecture.Status.Causes {
+		r.Architecture.Status.Causes[i].Message = spoil("cause")
 	}
-	p.Source = spoil("source")
-	return p
+	r.Source = spoil("source")
+	return r
 }

@@ -19,13 +19,14 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// Picture is one look at a cluster: the statuses, whoever derived them.
-type Picture struct {
+// Report is the statuses of one cluster at one time, whoever derived them: what all listings, drawings and pages are
+// made of.
+type Report struct {
 	Architecture v1alpha1.ClusterArchitecture
 	Mappings     []v1alpha1.ComponentMapping
 	// Source names the cluster for people: a context, or the file of a dump.
 	Source string
-	// ObservedAt is when the cluster was looked at; ages are counted from then.
+	// ObservedAt is when the cluster was observed; ages are counted from then.
 	ObservedAt time.Time
 }
 
@@ -36,10 +37,10 @@ type component struct {
 }
 
 // components in the order of the table: by category, order and name.
-func (p *Picture) components() []component {
-	out := make([]component, len(p.Mappings))
-	for i := range p.Mappings {
-		out[i] = p.newComponent(&p.Mappings[i])
+func (r *Report) components() []component {
+	out := make([]component, len(r.Mappings))
+	for i := range r.Mappings {
+		out[i] = r.newComponent(&r.Mappings[i])
 	}
 	slices.SortStableFunc(out, func(a, b component) int {
 		return cmp.Or(
@@ -51,18 +52,18 @@ func (p *Picture) components() []component {
 }
 
 // component finds one by the name of its mapping.
-func (p *Picture) component(name string) (component, bool) {
-	i := slices.IndexFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
+func (r *Report) component(name string) (component, bool) {
+	i := slices.IndexFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
 	if i < 0 {
 		return component{}, false
 	}
-	return p.newComponent(&p.Mappings[i]), true
+	return r.newComponent(&r.Mappings[i]), true
 }
 
 // newComponent gives a mapping its state. Nothing is missing where nothing is required.
-func (p *Picture) newComponent(m *v1alpha1.ComponentMapping) component {
+func (r *Report) newComponent(m *v1alpha1.ComponentMapping) component {
 	c := component{m, StateOf(m)}
-	if c.state == Missing && p.judged() && !p.claimed() {
+	if c.state == Missing && r.judged() && !r.claimed() {
 		c.state = Absent
 	}
 	return c
@@ -141,9 +142,9 @@ type advisory struct {
 }
 
 // advisories about what is in the cluster: those with a date by date, then the others.
-func (p *Picture) advisories() []advisory {
+func (r *Report) advisories() []advisory {
 	var out []advisory
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		if !c.found() {
 			continue
 		}
@@ -165,17 +166,17 @@ func counts(components []component) map[State]int {
 	return out
 }
 
-// Summary is the picture in one line: unhealthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41 components present
+// Summary is the report in one line: unhealthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41 components present
 // (31 healthy, 1 unhealthy), 9 absent.
-func Summary(p *Picture) string {
-	parts := []string{strings.TrimSpace(p.platform().short + " " + Clean(p.Architecture.Status.KubernetesVersion))}
-	if p.isElsewhere() {
-		parts = []string{"not " + p.platform().short, strings.TrimSpace(someplace.short + " " + Clean(p.Architecture.Status.KubernetesVersion))}
+func Summary(r *Report) string {
+	parts := []string{strings.TrimSpace(r.platform().short + " " + Clean(r.Architecture.Status.KubernetesVersion))}
+	if r.isElsewhere() {
+		parts = []string{"not " + r.platform().short, strings.TrimSpace(someplace.short + " " + Clean(r.Architecture.Status.KubernetesVersion))}
 	}
-	if ready, total := p.nodes(); total > 0 {
+	if ready, total := r.nodes(); total > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, plural(int(total), "node")))
 	}
-	return verdictWord(p.Verdict()) + ": " + joined(append(parts, summary(p.components())))
+	return verdictWord(r.Verdict()) + ": " + joined(append(parts, summary(r.components())))
 }
 
 // summary counts the components in words: 32 of 41 components present (31 healthy, 1 unhealthy), 9 absent.
@@ -201,13 +202,13 @@ func summary(components []component) string {
 	return joined(append([]string{text}, elsewhere...))
 }
 
-// age is how long ago something was when the picture was taken, as kubectl writes it. What was first seen then may
+// age is how long ago something was when the report was made, as kubectl writes it. What was first seen then may
 // be of any age.
-func (p *Picture) age(t time.Time) string {
-	if t.IsZero() || !t.Before(p.ObservedAt) {
+func (r *Report) age(t time.Time) string {
+	if t.IsZero() || !t.Before(r.ObservedAt) {
 		return ""
 	}
-	return duration.HumanDuration(p.ObservedAt.Sub(t))
+	return duration.HumanDuration(r.ObservedAt.Sub(t))
 }
 
 // stamp writes a time in full.
@@ -219,8 +220,8 @@ func stamp(t time.Time) string {
 }
 
 // nodes counts the nodes of all pools, and those of them that are ready.
-func (p *Picture) nodes() (ready, total int32) {
-	for _, pool := range p.Architecture.Status.NodePools {
+func (r *Report) nodes() (ready, total int32) {
+	for _, pool := range r.Architecture.Status.NodePools {
 		ready += number(pool.Ready)
 		total += number(pool.Nodes)
 	}
