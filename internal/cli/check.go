@@ -13,7 +13,7 @@ import (
 )
 
 func newCheckCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "check",
 		Short: "Evaluate the catalogue against the cluster, with nothing installed",
@@ -29,7 +29,7 @@ func newCheckCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			r, _, err := from.judge(command.Context())
+			r, err := from.report(command.Context())
 			if err != nil {
 				return err
 			}

@@ -21,13 +21,13 @@ import (
 // collector is the command collect.
 type collector struct {
 	env   *env
-	from  *source
+	from  *sourceFlags
 	file  string
 	force bool
 }
 
 func newCollectCommand(e *env) *cobra.Command {
-	c := &collector{env: e, from: &source{env: e}}
+	c := &collector{env: e, from: &sourceFlags{env: e}}
 	command := &cobra.Command{
 		Use:   "collect -o FILE",
 		Short: "Write what the catalogue needs to see into a bundle for support",
@@ -62,13 +62,15 @@ func (c *collector) run(ctx context.Context) error {
 	if err := c.mayWrite(); err != nil {
 		return err
 	}
-	r, read, err := c.from.judge(ctx)
+	result, err := c.from.evaluate(ctx)
 	if err != nil {
 		return err
 	}
 	var manifest *bundle.Manifest
 	write := func(w io.Writer) error {
-		manifest, err = bundle.Write(w, read, bundle.About{Cluster: c.cluster(r.Source), CollectedBy: c.env.version, Mappings: r.Mappings})
+		manifest, err = bundle.Write(w, result.Read, bundle.About{
+			Cluster: c.cluster(result.Report.Source), CollectedBy: c.env.version, Mappings: result.Report.Mappings,
+		})
 		return err
 	}
 	if c.file == toStdout {

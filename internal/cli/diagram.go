@@ -21,7 +21,7 @@ const (
 )
 
 func newDiagramCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	options, ascii := report.DiagramOptions{}, report.ASCIIOptions{}
 	command := &cobra.Command{
 		Use:   "diagram",
@@ -38,7 +38,7 @@ func newDiagramCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			read := from.picture
+			read := from.report
 			if options.Documented {
 				read = from.documentation
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 func newExplainCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "explain COMPONENT",
 		Short: "Tell everything about one component",
@@ -30,7 +30,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			r, err := from.picture(command.Context())
+			r, err := from.report(command.Context())
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 func newReportCommand(e *env) *cobra.Command {
-	from := &source{env: e}
+	from := &sourceFlags{env: e}
 	var file string
 	command := &cobra.Command{
 		Use:   "report -o FILE",
@@ -28,7 +28,7 @@ func newReportCommand(e *env) *cobra.Command {
 			if file == "" {
 				return usagef("name the file to write with -o FILE, or -o - for standard output")
 			}
-			r, err := from.picture(command.Context())
+			r, err := from.report(command.Context())
 			if err != nil {
 				return err
 			}

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// beat is how often an open page is told that it is still served, and what there is to doubt.
+	// beat is how often an open page is told that it is still served, and whether what it shows is stale.
 	beat = 5 * time.Second
 	// writing is how long a reader may take to receive something.
 	writing = 10 * time.Second
@@ -36,8 +36,8 @@ const (
 type Server struct {
 	// Name by which browsers may ask for the server, besides localhost and addresses.
 	Name string
-	// Doubt says why what is shown may be out of date; it is empty while it is current.
-	Doubt func() string
+	// Stale says why what is shown may be out of date; it is empty while it is current.
+	Stale func() string
 
 	mu      sync.Mutex
 	newest  *edition
@@ -51,8 +51,8 @@ type edition struct {
 }
 
 // New makes a server that shows nothing yet.
-func New(name string, doubt func() string) *Server {
-	return &Server{Name: name, Doubt: doubt, newest: &edition{superseded: make(chan struct{})}}
+func New(name string, stale func() string) *Server {
+	return &Server{Name: name, Stale: stale, newest: &edition{superseded: make(chan struct{})}}
 }
 
 const eventsPath = "/events"
@@ -135,7 +135,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			}
 			sent = e
 		}
-		if stream.event("beat", []byte(s.Doubt())) != nil {
+		if stream.event("beat", []byte(s.Stale())) != nil {
 			return
 		}
 		select {

@@ -180,12 +180,12 @@ func main(text string) any {
 }
 func beat(text string) any { return Equal(event{"beat", text + "\n"}) }
 
-// TestEvents: a page hears at once what there is, then what is newer, and what there is to doubt.
+// TestEvents: a page hears at once what there is, then what is newer, and whether it is stale.
 func TestEvents(t *testing.T) {
 	g := NewWithT(t)
-	var doubt atomic.Value
-	doubt.Store("")
-	s := serve.New("", func() string { return doubt.Load().(string) })
+	var stale atomic.Value
+	stale.Store("")
+	s := serve.New("", func() string { return stale.Load().(string) })
 	server := start(t, s)
 	early := events(t, server)
 	g.Eventually(early, "5s").Should(Receive(beat("")))
@@ -196,7 +196,7 @@ func TestEvents(t *testing.T) {
 	late := events(t, server)
 	g.Eventually(late, "5s").Should(Receive(main("first")))
 	g.Eventually(late, "5s").Should(Receive(beat("")))
-	doubt.Store("nobody answers")
+	stale.Store("nobody answers")
 	published(t, s, "second")
 	for _, stream := range []<-chan event{early, late} {
 		g.Eventually(stream, "5s").Should(Receive(main("second")))

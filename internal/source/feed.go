@@ -1,9 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package live follows a cluster: it makes a picture of it, and a newer one whenever what it shows changes. It does so
-// by watches, with the rights of whoever runs it.
-package live
+package source
 
 import (
 	"context"
@@ -15,44 +13,45 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// Feed makes pictures of a cluster.
+// Feed follows a cluster, by watches: it makes a report of it, and a newer one whenever what it shows changes.
 type Feed interface {
-	// Run publishes pictures one after the other, the first one as soon as there is something to see, until the
-	// context ends; then it returns nil. Who publishes must not change the picture, and who gets it neither.
+	// Run publishes reports one after the other, the first one as soon as there is something to see, until the
+	// context ends; then it returns nil. Who publishes must not change the report, and who gets it neither.
 	Run(ctx context.Context, publish func(*report.Report)) error
-	// Doubt says why the newest picture may be out of date; it is empty while the picture is current.
-	Doubt() string
+	// Stale says why the newest report may be out of date; it is empty while the report is current.
+	Stale() string
 }
 
 const (
-	// settle is how long changes are collected before there is a picture, as they come in bursts.
-	settle = 200 * time.Millisecond
-	// pace is the least time between two pictures.
+	// debounce is how long changes are collected before there is a report, as they come in bursts.
+	debounce = 200 * time.Millisecond
+	// pace is the least time between two reports.
 	pace = time.Second
-	// patience is how long a first picture waits for what has not been read yet.
+	// patience is how long a first report waits for what has not been read yet.
 	patience = 5 * time.Second
-	// freshness is how old a picture gets while nothing changes and the cluster answers.
+	// freshness is how old a report gets while nothing changes and the cluster answers.
 	freshness = time.Minute
 )
 
-// camera decides which pictures are published: those that show something new and, while the cluster answers, from time
+// publisher decides which reports are published: those that show something new and, while the cluster answers, from time
 // to time one that shows that nothing is new.
-type camera struct {
-	contact *contact
+type publisher struct {
+	probe   *probe
 	publish func(*report.Report)
 	last    *report.Report
 }
 
-func (c *camera) take(r *report.Report) {
-	aged := c.last != nil && c.contact.silentSince().IsZero() && r.ObservedAt.Sub(c.last.ObservedAt) >= freshness
-	if c.last != nil && same(c.last, r) && !aged {
+// offer publishes the report if it is worth it.
+func (p *publisher) offer(r *report.Report) {
+	aged := p.last != nil && p.probe.silentSince().IsZero() && r.ObservedAt.Sub(p.last.ObservedAt) >= freshness
+	if p.last != nil && same(p.last, r) && !aged {
 		return
 	}
-	c.last = r
-	c.publish(r)
+	p.last = r
+	p.publish(r)
 }
 
-// same says that two pictures differ in their times alone.
+// same says that two reports differ in their times alone.
 func same(a, b *report.Report) bool {
 	aStatus, bStatus := a.Architecture.Status, b.Architecture.Status
 	aStatus.ObservedAt, bStatus.ObservedAt = b.Architecture.Status.ObservedAt, b.Architecture.Status.ObservedAt
@@ -60,7 +59,7 @@ func same(a, b *report.Report) bool {
 		equality.Semantic.DeepEqual(a.Architecture.Spec, b.Architecture.Spec)
 }
 
-// wait waits until something has changed and has settled, until the time is over, or until the context ends. It
+// wait waits until something has changed and changes have been collected, until the time is over, or until the context ends. It
 // returns whether the context is still alive.
 func wait(ctx context.Context, changed <-chan struct{}, most time.Duration) bool {
 	timer := time.NewTimer(most)
@@ -71,7 +70,7 @@ func wait(ctx context.Context, changed <-chan struct{}, most time.Duration) bool
 	case <-timer.C:
 		return true
 	case <-changed:
-		return pause(ctx, settle)
+		return pause(ctx, debounce)
 	}
 }
 
@@ -86,7 +85,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// signal leaves a sign for whoever looks next, unless there is one already.
+// signal says that something has changed; it does not wait for whoever listens.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package live
+package source
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
@@ -22,27 +21,25 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-var noon = time.Date(2026, 10, 2, 12, 0, 0, 0, time.UTC)
-
-// talking is a contact with a cluster that has just answered.
-func talking() (*contact, *testclock.FakeClock) {
+// answering is a probe of a cluster that has just answered.
+func answering() (*probe, *testclock.FakeClock) {
 	clock := testclock.NewFakeClock(noon)
-	return newContact(&rest.Config{}, nil, clock), clock
+	return newProbe(&rest.Config{}, nil, clock), clock
 }
 
-// pictureAt is a picture with a version of the one thing in it.
-func pictureAt(at time.Time, version string) *report.Report {
+// reportAt is a report with a version of the one thing in it.
+func reportAt(at time.Time, version string) *report.Report {
 	r := &report.Report{ObservedAt: at, Mappings: make([]v1alpha1.ComponentMapping, 1)}
 	r.Mappings[0].Status.Version = version
 	r.Architecture.Status.ObservedAt = metav1.NewTime(at)
 	return r
 }
 
-// TestCamera: a picture is published when it shows something new, and while the cluster answers at least every minute.
-func TestCamera(t *testing.T) {
-	contact, clock := talking()
+// TestPublisher: a report is published when it shows something new, and while the cluster answers at least every minute.
+func TestPublisher(t *testing.T) {
+	probe, clock := answering()
 	var published []*report.Report
-	c := &camera{contact: contact, publish: func(r *report.Report) { published = append(published, r) }}
+	p := &publisher{probe: probe, publish: func(r *report.Report) { published = append(published, r) }}
 	for i, step := range []struct {
 		after   time.Duration
 		version string
@@ -59,16 +56,16 @@ func TestCamera(t *testing.T) {
 	} {
 		clock.Step(step.after)
 		if !step.silent {
-			contact.heard = clock.Now()
+			probe.answered = clock.Now()
 		}
 		before := len(published)
-		c.take(pictureAt(clock.Now(), step.version))
+		p.offer(reportAt(clock.Now(), step.version))
 		NewWithT(t).Expect(len(published) > before).To(Equal(step.want), "step %d", i)
 	}
 }
 
-// TestContact: an API server that answers is there, whatever it says; one that is silent, or stands in for another, is not.
-func TestContact(t *testing.T) {
+// TestProbe: an API server that answers is there, whatever it says; one that is silent, or stands in for another, is not.
+func TestProbe(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int
 		want   bool
@@ -85,30 +82,30 @@ func TestContact(t *testing.T) {
 				w.WriteHeader(tc.status)
 			}))
 			defer server.Close()
-			c := newContact(&rest.Config{Host: server.URL + "/"}, server.Client(), testclock.NewFakeClock(noon))
-			g.Expect(c.knock(t.Context())).To(Equal(tc.want))
+			p := newProbe(&rest.Config{Host: server.URL + "/"}, server.Client(), testclock.NewFakeClock(noon))
+			g.Expect(p.answers(t.Context())).To(Equal(tc.want))
 		})
 	}
 	t.Run("nobody is there", func(t *testing.T) {
-		c := newContact(&rest.Config{Host: "http://127.0.0.1:1"}, http.DefaultClient, testclock.NewFakeClock(noon))
-		NewWithT(t).Expect(c.knock(t.Context())).To(BeFalse())
+		p := newProbe(&rest.Config{Host: "http://127.0.0.1:1"}, http.DefaultClient, testclock.NewFakeClock(noon))
+		NewWithT(t).Expect(p.answers(t.Context())).To(BeFalse())
 	})
 }
 
-// TestSilence: a cluster that does not answer for a while is in doubt, since when is told, and heals.
+// TestSilence: of a cluster that does not answer for a while verdicts are stale, since when is told, until it answers again.
 func TestSilence(t *testing.T) {
 	g := NewWithT(t)
-	contact, clock := talking()
-	feeds := []Feed{&Cluster{contact: contact}, &Operator{contact: contact, doubt: "the operator died"}}
+	probe, clock := answering()
+	feeds := []Feed{&clusterFeed{probe: probe}, &operatorFeed{probe: probe, stale: "the operator died"}}
 	clock.Step(silenceAfter)
-	g.Expect(feeds[0].Doubt()).To(BeEmpty())
-	g.Expect(feeds[1].Doubt()).To(Equal("the operator died"))
+	g.Expect(feeds[0].Stale()).To(BeEmpty())
+	g.Expect(feeds[1].Stale()).To(Equal("the operator died"))
 	clock.Step(time.Second)
 	for _, feed := range feeds {
-		g.Expect(feed.Doubt()).To(Equal("The cluster has not answered since 12:00:00 UTC: what is shown is what was seen last."))
+		g.Expect(feed.Stale()).To(Equal("The cluster has not answered since 12:00:00 UTC: what is shown is what was seen last."))
 	}
-	contact.heard = clock.Now()
-	g.Expect(feeds[0].Doubt()).To(BeEmpty())
+	probe.answered = clock.Now()
+	g.Expect(feeds[0].Stale()).To(BeEmpty())
 }
 
 // shelf is a reader of nothing, or of what cannot be read.
@@ -119,40 +116,40 @@ type shelf struct {
 
 func (s shelf) List(context.Context, client.ObjectList, ...client.ListOption) error { return s.err }
 
-// TestOperatorFollows: every change makes a picture; what cannot be read any more leaves the last one, in doubt.
+// TestOperatorFollows: every change makes a report; what cannot be read any more leaves the last one, stale.
 func TestOperatorFollows(t *testing.T) {
 	g := NewWithT(t)
-	contact, _ := talking()
-	contact.clock = testclock.NewFakeClock(noon)
+	probe, _ := answering()
+	probe.clock = testclock.NewFakeClock(noon)
 	type outcome struct {
-		version, doubt string
+		version, stale string
 		err            error
 	}
 	var next atomic.Pointer[outcome]
 	next.Store(&outcome{version: "v1"})
-	o := &Operator{contact: contact, develop: func(context.Context, []v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping) (*report.Report, string, error) {
+	f := &operatorFeed{probe: probe, build: func(context.Context, []v1alpha1.ClusterArchitecture, []v1alpha1.ComponentMapping) (*Result, error) {
 		n := next.Load()
-		return pictureAt(noon, n.version), n.doubt, n.err
+		return &Result{Report: reportAt(noon, n.version), Stale: n.stale}, n.err
 	}}
 	published, changed, ended := make(chan string, 10), make(chan struct{}, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		ended <- o.follow(ctx, shelf{}, changed, func(r *report.Report) { published <- r.Mappings[0].Status.Version })
+		ended <- f.follow(ctx, shelf{}, changed, func(r *report.Report) { published <- r.Mappings[0].Status.Version })
 	}()
 	g.Eventually(published, "5s").Should(Receive(Equal("v1")))
-	g.Expect(o.Doubt()).To(BeEmpty())
-	next.Store(&outcome{version: "v2", doubt: "the operator died"})
+	g.Expect(f.Stale()).To(BeEmpty())
+	next.Store(&outcome{version: "v2", stale: "the operator died"})
 	signal(changed)
 	g.Eventually(published, "5s").Should(Receive(Equal("v2")))
-	g.Expect(o.Doubt()).To(Equal("the operator died"))
+	g.Expect(f.Stale()).To(Equal("the operator died"))
 	next.Store(&outcome{err: context.DeadlineExceeded})
 	signal(changed)
-	g.Eventually(o.Doubt, "5s").Should(Equal("What is shown is what was seen last: context deadline exceeded"))
+	g.Eventually(f.Stale, "5s").Should(Equal("What is shown is what was seen last: context deadline exceeded"))
 	cancel()
 	g.Eventually(ended, "5s").Should(Receive(BeNil()))
 	g.Expect(published).To(BeEmpty())
 
 	t.Run("nothing to begin with", func(t *testing.T) {
-		NewWithT(t).Expect(o.follow(t.Context(), shelf{err: context.DeadlineExceeded}, changed, nil)).To(MatchError(ContainSubstring("reading what the operator keeps")))
+		NewWithT(t).Expect(f.follow(t.Context(), shelf{err: context.DeadlineExceeded}, changed, nil)).To(MatchError(ContainSubstring("reading what the operator keeps")))
 	})
 }

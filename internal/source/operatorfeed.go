@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package live
+package source
 
 import (
 	"cmp"
@@ -24,28 +24,25 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// Develop makes a picture of what the operator keeps. It also says why the picture may be out of date, as when the
-// operator is not at work; that is empty while it is current.
-type Develop func(ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) (
-	r *report.Report, doubt string, err error)
+// builder makes verdicts of what the operator keeps. They are stale when the operator is not at work.
+type builder func(ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) (*Result, error)
 
-// developEvery is how often a picture is made although nothing has changed: an operator dies in silence.
-const developEvery = 20 * time.Second
+// buildEvery is how often a report is built although nothing has changed: an operator dies in silence.
+const buildEvery = 20 * time.Second
 
-// Operator is a feed of what the operator keeps in the cluster.
-type Operator struct {
-	develop Develop
-	config  *rest.Config
-	client  *http.Client
-	mapper  meta.RESTMapper
-	contact *contact
+// operatorFeed follows what the operator keeps in a cluster.
+type operatorFeed struct {
+	build  builder
+	config *rest.Config
+	client *http.Client
+	mapper meta.RESTMapper
+	probe  *probe
 
 	mu    sync.Mutex
-	doubt string
+	stale string
 }
 
-// NewOperator makes a feed of the statuses in the cluster behind config; they must be there, and be permitted to read.
-func NewOperator(config *rest.Config, develop Develop) (*Operator, error) {
+func newOperatorFeed(config *rest.Config, build builder) (Feed, error) {
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
@@ -54,34 +51,34 @@ func NewOperator(config *rest.Config, develop Develop) (*Operator, error) {
 	for _, kind := range []string{"ComponentMapping", "ClusterArchitecture"} {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeRoot)
 	}
-	return &Operator{
-		develop: develop, config: config, client: httpClient, mapper: mapper, contact: newContact(config, httpClient, clock.RealClock{}),
+	return &operatorFeed{
+		build: build, config: config, client: httpClient, mapper: mapper, probe: newProbe(config, httpClient, clock.RealClock{}),
 	}, nil
 }
 
-// Doubt says that the cluster does not answer, or that the operator is not at work.
-func (o *Operator) Doubt() string {
-	if since := o.contact.silentSince(); !since.IsZero() {
+// Stale says that the cluster does not answer, or that the operator is not at work.
+func (f *operatorFeed) Stale() string {
+	if since := f.probe.silentSince(); !since.IsZero() {
 		return silence(since)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.doubt
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stale
 }
 
-func (o *Operator) setDoubt(doubt string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.doubt = doubt
+func (f *operatorFeed) setStale(stale string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stale = stale
 }
 
-// Run publishes a picture whenever a status changes.
-func (o *Operator) Run(ctx context.Context, publish func(*report.Report)) error {
+// Run publishes a report whenever a status changes.
+func (f *operatorFeed) Run(ctx context.Context, publish func(*report.Report)) error {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return err
 	}
-	statuses, err := cache.New(o.config, cache.Options{HTTPClient: o.client, Scheme: scheme, Mapper: o.mapper})
+	statuses, err := cache.New(f.config, cache.Options{HTTPClient: f.client, Scheme: scheme, Mapper: f.mapper})
 	if err != nil {
 		return fmt.Errorf("cache of statuses: %w", err)
 	}
@@ -104,34 +101,34 @@ func (o *Operator) Run(ctx context.Context, publish func(*report.Report)) error 
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { _ = statuses.Start(ctx) })
-	running.Go(func() { o.contact.run(ctx) })
+	running.Go(func() { f.probe.run(ctx) })
 	if !statuses.WaitForCacheSync(ctx) {
 		return nil // the context has ended
 	}
-	return o.follow(ctx, statuses, changed, publish)
+	return f.follow(ctx, statuses, changed, publish)
 }
 
-func (o *Operator) follow(ctx context.Context, statuses client.Reader, changed <-chan struct{}, publish func(*report.Report)) error {
-	camera := &camera{publish: publish, contact: o.contact}
+func (f *operatorFeed) follow(ctx context.Context, statuses client.Reader, changed <-chan struct{}, publish func(*report.Report)) error {
+	publisher := &publisher{publish: publish, probe: f.probe}
 	for {
-		r, err := o.look(ctx, statuses)
+		result, err := f.evaluate(ctx, statuses)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && camera.last == nil:
+		case err != nil && publisher.last == nil:
 			return err
 		case err != nil: // as when somebody has deleted it all
-			o.setDoubt("What is shown is what was seen last: " + err.Error())
+			f.setStale("What is shown is what was seen last: " + err.Error())
 		default:
-			camera.take(r)
+			publisher.offer(result.Report)
 		}
-		if !wait(ctx, changed, developEvery) || !pause(ctx, pace-settle) {
+		if !wait(ctx, changed, buildEvery) || !pause(ctx, pace-debounce) {
 			return nil
 		}
 	}
 }
 
-func (o *Operator) look(ctx context.Context, statuses client.Reader) (*report.Report, error) {
+func (f *operatorFeed) evaluate(ctx context.Context, statuses client.Reader) (*Result, error) {
 	var architectures v1alpha1.ClusterArchitectureList
 	var mappings v1alpha1.ComponentMappingList
 	for _, list := range []client.ObjectList{&architectures, &mappings} {
@@ -140,10 +137,10 @@ func (o *Operator) look(ctx context.Context, statuses client.Reader) (*report.Re
 		}
 	}
 	slices.SortFunc(mappings.Items, func(a, b v1alpha1.ComponentMapping) int { return cmp.Compare(a.Name, b.Name) })
-	r, doubt, err := o.develop(ctx, architectures.Items, mappings.Items)
+	result, err := f.build(ctx, architectures.Items, mappings.Items)
 	if err != nil {
 		return nil, err
 	}
-	o.setDoubt(doubt)
-	return r, nil
+	f.setStale(result.Stale)
+	return result, nil
 }

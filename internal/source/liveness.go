@@ -1,16 +1,13 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package source
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/duration"
-
-	"github.com/archmap/archmap/internal/report"
 )
 
 const (
@@ -30,38 +27,36 @@ type liveness struct {
 	last time.Time
 	// now is when they were looked for, by the clock of the API server.
 	now time.Time
-	// note is what else a reader of the picture must know.
-	note string
 }
 
-// lifeOf judges the signs of life: the lease and, refreshed more seldom, observedAt of the architecture. Where no lease
+// lifeOf concludes from the signs of life: the lease and, refreshed more seldom, observedAt of the architecture. Where no lease
 // can be seen, observedAt alone decides: an operator need not elect a leader.
 func lifeOf(l lease, architecture string, observedAt, now time.Time) liveness {
-	life := judgeLife(l, architecture, observedAt, now)
+	life := aliveBy(l, architecture, observedAt, now)
 	life.now = now
 	return life
 }
 
-func judgeLife(l lease, architecture string, observedAt, now time.Time) liveness {
-	looked := !observedAt.IsZero()
+func aliveBy(l lease, architecture string, observedAt, now time.Time) liveness {
+	observed := !observedAt.IsZero()
 	recent := now.Sub(observedAt) <= observedAtMaxAge
-	look := fmt.Sprintf("it last looked at ClusterArchitecture %s %s", architecture, ago(observedAt, now))
+	lastSeen := fmt.Sprintf("it last looked at ClusterArchitecture %s %s", architecture, ago(observedAt, now))
 	if l.Lease == nil {
 		switch {
-		case looked && recent:
+		case observed && recent:
 			return liveness{alive: true, last: observedAt}
-		case looked:
-			return liveness{last: observedAt, problem: "the operator is not alive: " + look + ", and " + l.problem}
+		case observed:
+			return liveness{last: observedAt, problem: "the operator is not alive: " + lastSeen + ", and " + l.problem}
 		}
 		return liveness{problem: "the operator does not seem to be alive: " + l.problem}
 	}
 	last := renewed(l.Lease)
 	held := now.Sub(last) <= leaseMaxAge
 	switch {
-	case held && (recent || !looked):
+	case held && (recent || !observed):
 		return liveness{alive: true, last: last}
 	case held:
-		return liveness{last: observedAt, problem: "the operator is stuck: it renews its lease, but " + look}
+		return liveness{last: observedAt, problem: "the operator is stuck: it renews its lease, but " + lastSeen}
 	case recent && observedAt.Sub(last) > leaseMaxAge:
 		return liveness{alive: true, last: observedAt} // one that elects no leader has taken over
 	case observedAt.After(last):
@@ -74,21 +69,8 @@ func judgeLife(l lease, architecture string, observedAt, now time.Time) liveness
 	return liveness{last: last, problem: fmt.Sprintf("the operator died %s: the Lease %s is not renewed", ago(last, now), name)}
 }
 
-// verdict of a picture: what is well in old verdicts may not be well now.
-func (l liveness) verdict(r *report.Report) report.State {
-	if v := r.Verdict(); l.alive || v != report.Healthy {
-		return v
-	}
-	return report.Unknown
-}
-
-// warnings are what a reader must know.
-func (l liveness) warnings() []string {
-	return slices.DeleteFunc([]string{l.note, l.doubt()}, func(s string) bool { return s == "" })
-}
-
-// doubt says why the verdicts may be out of date; it is empty while the operator is alive.
-func (l liveness) doubt() string {
+// stale says why the verdicts may be out of date; it is empty while the operator is alive.
+func (l liveness) stale() string {
 	switch {
 	case l.alive || l.problem == "":
 		return ""
