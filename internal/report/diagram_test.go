@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 

@@ -23,7 +23,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // nasty are texts that have broken pages, terminals and spreadsheets.

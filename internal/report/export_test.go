@@ -18,7 +18,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // TestExport: the objects are those of a cluster, whole and in the order of the table, and read back as such.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
 	"github.com/archmap/archmap/test/facts"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // table is the documented architecture, to be looked for in documents.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 

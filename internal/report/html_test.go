@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 func page(t testing.TB, r *report.Report, o report.HTMLOptions) (*html.Node, string) {
