@@ -13,7 +13,7 @@ import (
 )
 
 func newCheckCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "check",
 		Short: "Evaluate the catalogue against the cluster, with nothing installed",
@@ -29,14 +29,14 @@ func newCheckCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			p, _, err := from.judge(command.Context())
+			r, err := from.report(command.Context())
 			if err != nil {
 				return err
 			}
-			if err := e.printCheck(p, output); err != nil {
+			if err := e.printCheck(r, output); err != nil {
 				return err
 			}
-			return verdictOf(p.Verdict())
+			return verdictOf(r.Verdict())
 		},
 	}
 	from.addFlags(command)
@@ -45,21 +45,21 @@ func newCheckCommand(e *env) *cobra.Command {
 }
 
 // printCheck prints the table, and for people what is wrong; wide adds node pools, and advisories about what is there.
-func (e *env) printCheck(p *report.Picture, output *format) error {
+func (e *env) printCheck(r *report.Report, output *format) error {
 	if output.chosen == formatName {
-		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(p), "\n"))
+		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(r), "\n"))
 		return nil
 	}
 	wide := output.chosen == formatWide
-	if err := output.write(e.Out, report.Table(p, wide), report.Export(p)); err != nil {
+	if err := output.write(e.Out, report.Table(r, wide), report.Export(r)); err != nil {
 		return err
 	}
 	if !wide && output.chosen != formatText {
 		return nil
 	}
-	below := []report.Grid{report.Causes(p)}
+	below := []report.Grid{report.Causes(r)}
 	if wide {
-		below = append(below, report.NodePools(p), report.Advisories(p))
+		below = append(below, report.NodePools(r), report.Advisories(r))
 	}
 	for _, g := range below {
 		if len(g.Rows) == 0 {
@@ -70,7 +70,7 @@ func (e *env) printCheck(p *report.Picture, output *format) error {
 			return err
 		}
 	}
-	if abstract := p.Architecture.Status.Abstract; len(abstract) > 0 {
+	if abstract := r.Architecture.Status.Abstract; len(abstract) > 0 {
 		fmt.Fprintf(e.Out, "\n%s\n", abstract[0])
 	}
 	return nil

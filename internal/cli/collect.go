@@ -15,19 +15,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/bundle"
 )
 
 // collector is the command collect.
 type collector struct {
 	env   *env
-	from  *source
+	from  *sourceFlags
 	file  string
 	force bool
 }
 
 func newCollectCommand(e *env) *cobra.Command {
-	c := &collector{env: e, from: &source{env: e}}
+	c := &collector{env: e, from: &sourceFlags{env: e}}
 	command := &cobra.Command{
 		Use:   "collect -o FILE",
 		Short: "Write what the catalogue needs to see into a bundle for support",
@@ -62,13 +62,15 @@ func (c *collector) run(ctx context.Context) error {
 	if err := c.mayWrite(); err != nil {
 		return err
 	}
-	p, read, err := c.from.judge(ctx)
+	result, err := c.from.evaluate(ctx)
 	if err != nil {
 		return err
 	}
-	var manifest *dump.Manifest
+	var manifest *bundle.Manifest
 	write := func(w io.Writer) error {
-		manifest, err = dump.Write(w, read, dump.About{Cluster: c.cluster(p.Source), CollectedBy: c.env.version, Mappings: p.Mappings})
+		manifest, err = bundle.Write(w, result.Read, bundle.About{
+			Cluster: c.cluster(result.Report.Source), CollectedBy: c.env.version, Mappings: result.Report.Mappings,
+		})
 		return err
 	}
 	if c.file == toStdout {
@@ -116,7 +118,7 @@ func (c *collector) mayWrite() error {
 }
 
 // summarize says what is in the bundle and what is not.
-func (c *collector) summarize(m *dump.Manifest) {
+func (c *collector) summarize(m *bundle.Manifest) {
 	name := c.file
 	if name == toStdout {
 		name = "The bundle"

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
+	"github.com/archmap/archmap/internal/source"
 )
 
 // completionTimeout is how long a cluster may take to be asked while somebody waits at the prompt.
@@ -49,7 +49,7 @@ func (e *env) completeComponents(command *cobra.Command, args []string, typed st
 func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	found, _ := within(ctx, func(ctx context.Context) (map[string]string, error) {
+	found, _ := source.Within(ctx, func(ctx context.Context) (map[string]string, error) {
 		config, err := e.flags.ToRESTConfig()
 		if err != nil {
 			return nil, err
@@ -57,15 +57,7 @@ func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 		if config.ExecProvider != nil {
 			config.ExecProvider.StdinUnavailable = true // the shell reads it
 		}
-		o, err := newOperator(config, operatorFlags{})
-		if err != nil {
-			return nil, err
-		}
-		components := map[string]string{}
-		err = list(ctx, o.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
-			components[m.Name] = m.Spec.Component
-		})
-		return components, err
+		return (&source.Operator{Config: config}).Components(ctx)
 	})
 	return found
 }

@@ -4,20 +4,15 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
-
-	"github.com/archmap/archmap/internal/report"
 )
 
 const (
@@ -94,54 +89,6 @@ func (e *env) knownContexts() ([]string, error) {
 		return nil, fmt.Errorf("the kubeconfig cannot be read: %w", err)
 	}
 	return slices.Sorted(maps.Keys(config.Contexts)), nil
-}
-
-// look is what was seen of one of several clusters.
-type look struct {
-	report.Cluster
-	life liveness
-}
-
-// lookInto reads the clusters of the contexts at the same time; none waits for another.
-func (e *env) lookInto(ctx context.Context, names []string, flags operatorFlags) []look {
-	progress := newProgress(e.ErrOut, "Reading clusters")
-	defer progress.end()
-	looks := make([]look, len(names))
-	var done atomic.Int64
-	var group errgroup.Group
-	group.SetLimit(maxParallelContexts)
-	for i, name := range names {
-		group.Go(func() error {
-			looks[i] = e.lookIntoOne(ctx, name, flags)
-			progress.tell(int(done.Add(1)), len(names))
-			return nil
-		})
-	}
-	_ = group.Wait() // what went wrong is part of each look
-	return looks
-}
-
-func (e *env) lookIntoOne(ctx context.Context, name string, flags operatorFlags) look {
-	l := look{Cluster: report.Cluster{Name: name}}
-	config, err := e.configOf(name)
-	if err != nil {
-		l.Err = err
-		return l
-	}
-	o, err := newOperator(config, flags)
-	if err != nil {
-		l.Err = err
-		return l
-	}
-	kept, err := o.read(ctx, contextTimeout)
-	if err != nil {
-		l.Err = err
-		return l
-	}
-	if l.Picture, l.life, l.Err = kept.picture(flags, o.clock.Now()); l.Err == nil {
-		l.Picture.Source = name
-	}
-	return l
 }
 
 // configOf is how the cluster of the context is reached, with the other flags as they are.

@@ -21,7 +21,7 @@ const (
 )
 
 func newDiagramCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	options, ascii := report.DiagramOptions{}, report.ASCIIOptions{}
 	command := &cobra.Command{
 		Use:   "diagram",
@@ -38,15 +38,15 @@ func newDiagramCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			read := from.picture
+			read := from.report
 			if options.Documented {
 				read = from.documentation
 			}
-			p, err := read(command.Context())
+			r, err := read(command.Context())
 			if err != nil {
 				return err
 			}
-			return e.draw(report.Draw(p, options), output.chosen, ascii)
+			return e.draw(report.Draw(r, options), output.chosen, ascii)
 		},
 	}
 	from.addAllFlags(command)

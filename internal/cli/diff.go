@@ -16,7 +16,7 @@ import (
 )
 
 func newDiffCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	var to string
 	command := &cobra.Command{
 		Use:   "diff",
@@ -52,18 +52,18 @@ func newDiffCommand(e *env) *cobra.Command {
 }
 
 // departures tells where one cluster departs from its documentation.
-func (e *env) departures(ctx context.Context, from *source, output *format) error {
-	p, err := from.picture(ctx)
+func (e *env) departures(ctx context.Context, from *sourceFlags, output *format) error {
+	r, err := from.report(ctx)
 	if err != nil {
 		return err
 	}
-	e.warn(p.Notes()...)
-	found := report.ExportDepartures(p)
-	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(p))
+	e.warn(r.Notes()...)
+	found := report.ExportDepartures(r)
+	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(r))
 }
 
 // compare tells what has changed from one cluster or dump to another.
-func (e *env) compare(ctx context.Context, from *source, to string, output *format) error {
+func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output *format) error {
 	if err := from.prepare(ctx); err != nil {
 		return err
 	}
@@ -71,24 +71,24 @@ func (e *env) compare(ctx context.Context, from *source, to string, output *form
 	if other.from = to; from.from == stdin && to == stdin {
 		return usagef("standard input can be read only once")
 	}
-	pictures := make([]*report.Picture, 2)
+	reports := make([]*report.Report, 2)
 	group, ctx := errgroup.WithContext(ctx)
-	for i, side := range []*source{from, &other} {
+	for i, side := range []*sourceFlags{from, &other} {
 		group.Go(func() (err error) {
-			pictures[i], err = side.picture(ctx)
+			reports[i], err = side.report(ctx)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	comparison := report.Compare(pictures[0], pictures[1])
-	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(pictures, hides))
+	comparison := report.Compare(reports[0], reports[1])
+	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(reports, hides))
 }
 
-// hides says that something cannot be seen in the picture.
-func hides(p *report.Picture) bool {
-	return slices.ContainsFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
+// hides says that something cannot be seen.
+func hides(r *report.Report) bool {
+	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
 }
 
 // printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/source"
 )
 
 // The exit codes of every command.
@@ -49,12 +50,13 @@ func verdictOf(s report.State) error {
 func exitCode(err error) (code int, tell bool) {
 	var verdict verdictError
 	var usage usageError
+	var input source.InputError
 	switch {
 	case err == nil:
 		return exitWell, false
 	case errors.As(err, &verdict):
 		return verdict.code, false
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &input):
 		return exitUsage, true
 	}
 	return exitUnknown, true

@@ -13,7 +13,7 @@ import (
 )
 
 func newExplainCommand(e *env) *cobra.Command {
-	from, output := &source{env: e}, &format{}
+	from, output := &sourceFlags{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "explain COMPONENT",
 		Short: "Tell everything about one component",
@@ -30,18 +30,18 @@ func newExplainCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			p, err := from.picture(command.Context())
+			r, err := from.report(command.Context())
 			if err != nil {
 				return err
 			}
-			m := report.Lookup(p, args[0])
+			m := report.Lookup(r, args[0])
 			if m == nil {
-				return noComponent(args[0], report.Names(p))
+				return noComponent(args[0], report.Names(r))
 			}
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
 			}
-			return report.Explain(e.Out, p, m, colours(e.Out))
+			return report.Explain(e.Out, r, m, colours(e.Out))
 		},
 	}
 	from.addAllFlags(command)

@@ -31,6 +31,12 @@ type progress struct {
 	done, all int
 }
 
+// progress begins to tell how far something is, until the end is called.
+func (e *env) progress(what string) (tell func(done, all int), end func()) {
+	p := newProgress(e.ErrOut, what)
+	return p.tell, p.end
+}
+
 // newProgress begins to tell; end must be called.
 func newProgress(out io.Writer, what string) *progress {
 	out = raw(out) // on a terminal a line is cleared again

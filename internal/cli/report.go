@@ -13,7 +13,7 @@ import (
 )
 
 func newReportCommand(e *env) *cobra.Command {
-	from := &source{env: e}
+	from := &sourceFlags{env: e}
 	var file string
 	command := &cobra.Command{
 		Use:   "report -o FILE",
@@ -28,18 +28,18 @@ func newReportCommand(e *env) *cobra.Command {
 			if file == "" {
 				return usagef("name the file to write with -o FILE, or -o - for standard output")
 			}
-			p, err := from.picture(command.Context())
+			r, err := from.report(command.Context())
 			if err != nil {
 				return err
 			}
-			write := func(w io.Writer) error { return report.HTML(w, p, report.HTMLOptions{}) }
+			write := func(w io.Writer) error { return report.HTML(w, r, report.HTMLOptions{}) }
 			if file == toStdout {
 				return write(e.Out)
 			}
 			if err := writeFile(file, 0o644, write); err != nil {
 				return err
 			}
-			fmt.Fprintf(e.ErrOut, "%s written: %s\n", file, report.Summary(p))
+			fmt.Fprintf(e.ErrOut, "%s written: %s\n", file, report.Summary(r))
 			return nil
 		},
 	}

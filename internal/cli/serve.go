@@ -12,13 +12,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/archmap/archmap/internal/live"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/serve"
+	"github.com/archmap/archmap/internal/source"
 )
 
 func newServeCommand(e *env) *cobra.Command {
-	from := &source{env: e}
+	from := &sourceFlags{env: e}
 	var address string
 	var port uint16
 	command := &cobra.Command{
@@ -47,27 +47,27 @@ func newServeCommand(e *env) *cobra.Command {
 			return e.serve(command.Context(), listener, address, feed)
 		},
 	}
-	from.addLiveFlags(command)
+	from.addFeedFlags(command)
 	command.Flags().StringVar(&address, "address", "127.0.0.1", "Address or name of this machine at which to serve")
 	command.Flags().Uint16Var(&port, "port", 8090, "Port at which to serve; 0 is any that is free")
 	return command
 }
 
 // serve shows what the feed sees until the context ends.
-func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed live.Feed) error {
+func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed source.Feed) error {
 	bound := listener.Addr().(*net.TCPAddr)
 	if !bound.IP.IsLoopback() {
 		fmt.Fprintf(e.ErrOut, "Warning: whoever reaches %s sees what you may see of the cluster; nobody is asked who they are.\n", bound)
 	}
 	fmt.Fprintf(e.Out, "Serving at http://%s\n", bound)
-	server := serve.New(name, feed.Doubt)
+	server := serve.New(name, feed.Stale)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	group.Go(func() error {
 		// The reader does not wait at Ctrl-C for a cluster that does not answer.
-		_, err := within(ctx, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, feed.Run(ctx, func(p *report.Picture) {
-				if err := server.Publish(p); err != nil {
+		_, err := source.Within(ctx, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, feed.Run(ctx, func(r *report.Report) {
+				if err := server.Publish(r); err != nil {
 					fmt.Fprintf(e.ErrOut, "error: %s\n", err)
 				}
 			})

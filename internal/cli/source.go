@@ -6,29 +6,16 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
 
-	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/config/catalog"
-	"github.com/archmap/archmap/internal/dump"
-	"github.com/archmap/archmap/internal/facts"
-	"github.com/archmap/archmap/internal/judge"
-	"github.com/archmap/archmap/internal/manifest"
-	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/source"
 )
 
 // The values of --source.
@@ -43,42 +30,48 @@ var sourceKinds = []string{sourceAuto, sourceOperator, sourceCluster}
 // contextPrefix makes --from the cluster of a context.
 const contextPrefix = "context:"
 
-// source is where a command has its picture of a cluster from.
-type source struct {
+// stdin is the path that means standard input.
+const stdin = "-"
+
+// sourceFlags say where a command has its verdicts from.
+type sourceFlags struct {
 	env *env
-	// kind is where verdicts come from when there is no dump: from the operator, or by judging the cluster here.
+	// kind is where verdicts come from when there is no dump: from the operator, or from evaluating the cluster here.
 	kind  string
 	from  string
 	files []string
 	at    string
 
-	// read are the definitions once they were read: standard input can be read only once.
-	read *definitions
+	// definitions once they were read: standard input can be read only once.
+	definitions *source.Definitions
 }
 
-// definitions are what is judged.
-type definitions struct {
-	// architecture is nil when the reader's own files hold none.
-	architecture *v1alpha1.ClusterArchitecture
-	mappings     []v1alpha1.ComponentMapping
-}
-
-// addFlags adds the flags of commands that judge the cluster or a dump themselves.
-func (s *source) addFlags(command *cobra.Command) {
+// addFlags adds the flags of commands that evaluate the cluster or a dump themselves.
+func (s *sourceFlags) addFlags(command *cobra.Command) {
 	s.kind = sourceCluster
 	flags := command.Flags()
 	flags.StringVar(&s.from, "from", "", "Read a dump instead of the cluster: a file, a directory, a tar archive, or - for standard input")
-	flags.StringSliceVarP(&s.files, "filename", "f", nil, "Judge these mappings instead of the built-in catalogue: files, directories, or -")
+	s.addFilesFlag(command)
 	flags.StringVar(&s.at, "at", "", "Time at which the dump was taken, for one that does not tell (RFC 3339)")
 }
 
 // addAllFlags lets the reader also choose the verdicts that an operator keeps.
-func (s *source) addAllFlags(command *cobra.Command) {
+func (s *sourceFlags) addAllFlags(command *cobra.Command) {
 	s.addFlags(command)
 	s.addKindFlag(command)
 }
 
-func (s *source) addKindFlag(command *cobra.Command) {
+// addFeedFlags adds the flags of commands that follow a cluster.
+func (s *sourceFlags) addFeedFlags(command *cobra.Command) {
+	s.addFilesFlag(command)
+	s.addKindFlag(command)
+}
+
+func (s *sourceFlags) addFilesFlag(command *cobra.Command) {
+	command.Flags().StringSliceVarP(&s.files, "filename", "f", nil, "Judge these mappings instead of the built-in catalogue: files, directories, or -")
+}
+
+func (s *sourceFlags) addKindFlag(command *cobra.Command) {
 	command.Flags().StringVar(&s.kind, "source", sourceAuto,
 		"Whose verdicts: those that the operator keeps in the cluster, those of judging the cluster now, or auto:\n"+
 			"the operator's when there is one alive. One of: "+strings.Join(sourceKinds, ", "))
@@ -86,7 +79,7 @@ func (s *source) addKindFlag(command *cobra.Command) {
 }
 
 // prepare finds mistakes in the flags, and reads the definitions.
-func (s *source) prepare(ctx context.Context) error {
+func (s *sourceFlags) prepare(ctx context.Context) (err error) {
 	inputs := slices.DeleteFunc(append([]string{s.from}, s.files...), func(path string) bool { return path != stdin })
 	switch {
 	case !slices.Contains(sourceKinds, s.kind):
@@ -97,72 +90,115 @@ func (s *source) prepare(ctx context.Context) error {
 		return usagef("--at is the time of a dump: name one with --from")
 	case len(inputs) > 1:
 		return usagef("standard input can be read only once")
-	case s.read != nil:
+	case s.definitions != nil:
 		return nil
 	}
-	read, err := within(ctx, func(context.Context) (*definitions, error) { return s.definitions() })
-	s.read = read
+	s.definitions, err = source.ReadDefinitions(ctx, s.files, s.env.In)
 	return err
 }
 
-// stdin is the path that means standard input.
-const stdin = "-"
-
-// picture is what the command is about.
-func (s *source) picture(ctx context.Context) (*report.Picture, error) {
+// evaluate comes to the verdicts that the command is about, and warns of what must be known of them.
+func (s *sourceFlags) evaluate(ctx context.Context) (*source.Result, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
-	s, err := s.resolve()
+	from, err := s.source()
 	if err != nil {
 		return nil, err
 	}
-	if s.from != "" || len(s.files) > 0 || s.kind == sourceCluster {
-		p, _, err := s.look(ctx)
-		return p, err
+	result, err := from.Evaluate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.env.warn(result.Warnings()...)
+	return result, nil
+}
+
+// report is the verdicts alone.
+func (s *sourceFlags) report(ctx context.Context) (*report.Report, error) {
+	result, err := s.evaluate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return result.Report, nil
+}
+
+// documentation is a report of the catalog alone, without a cluster.
+func (s *sourceFlags) documentation(ctx context.Context) (*report.Report, error) {
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return s.definitions.Documentation(s.env.now()), nil
+}
+
+// source is what the flags choose.
+func (s *sourceFlags) source() (source.Source, error) {
+	switch {
+	case s.isContext():
+		other, err := s.ofContext(strings.TrimPrefix(s.from, contextPrefix))
+		if err != nil {
+			return nil, err
+		}
+		return other.source()
+	case s.from != "":
+		at, err := s.time()
+		if err != nil {
+			return nil, err
+		}
+		return &source.Dump{Path: s.from, In: s.env.In, At: at, Definitions: s.definitions, Progress: s.env.progress}, nil
+	}
+	config, err := s.env.clusterConfig()
+	switch {
+	case err != nil && s.evaluatesCluster():
+		return nil, fmt.Errorf("%w, or read a dump with --from", err)
+	case err != nil:
+		return nil, err
+	case s.evaluatesCluster():
+		return s.cluster(config), nil
+	case s.kind == sourceOperator:
+		return s.operator(config), nil
+	}
+	return &source.Auto{Operator: s.operator(config), Cluster: s.cluster(config)}, nil
+}
+
+// feed follows the cluster of the context.
+func (s *sourceFlags) feed(ctx context.Context) (source.Feed, error) {
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
 	}
 	config, err := s.env.clusterConfig()
 	if err != nil {
 		return nil, err
 	}
-	p, life, err := s.env.operatorPicture(ctx, config, operatorFlags{})
-	var none noOperatorError
 	switch {
-	case s.kind == sourceAuto && (errors.As(err, &none) || err == nil && !life.alive):
-		p, _, err := s.look(ctx)
-		return p, err
-	case err != nil:
-		return nil, err
+	case s.evaluatesCluster():
+		return s.cluster(config).Feed()
+	case s.kind == sourceOperator:
+		// What cannot be read at all is told at once.
+		operator := s.operator(config)
+		if _, err := operator.Evaluate(ctx); err != nil {
+			return nil, err
+		}
+		return operator.Feed()
 	}
-	s.env.warn(life.warnings()...)
-	p.Source = s.env.contextName()
-	return p, nil
+	return (&source.Auto{Operator: s.operator(config), Cluster: s.cluster(config)}).Feed(ctx)
 }
 
-// judge judges the definitions itself, and also returns what was read of the dump or of the cluster.
-func (s *source) judge(ctx context.Context) (*report.Picture, *snapshot.Snapshot, error) {
-	if err := s.prepare(ctx); err != nil {
-		return nil, nil, err
-	}
-	s, err := s.resolve()
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.look(ctx)
+// evaluatesCluster says that no operator is asked: none keeps verdicts of the reader's own files.
+func (s *sourceFlags) evaluatesCluster() bool { return s.kind == sourceCluster || len(s.files) > 0 }
+
+func (s *sourceFlags) cluster(config *rest.Config) *source.Cluster {
+	return &source.Cluster{Config: config, Name: s.env.contextName(), Definitions: s.definitions, Progress: s.env.progress}
 }
 
-func (s *source) isContext() bool { return strings.HasPrefix(s.from, contextPrefix) }
-
-// resolve makes of the cluster of another context that of the current one.
-func (s *source) resolve() (*source, error) {
-	if !s.isContext() {
-		return s, nil
-	}
-	return s.ofContext(strings.TrimPrefix(s.from, contextPrefix))
+func (s *sourceFlags) operator(config *rest.Config) *source.Operator {
+	return &source.Operator{Config: config, Name: s.env.contextName()}
 }
+
+func (s *sourceFlags) isContext() bool { return strings.HasPrefix(s.from, contextPrefix) }
 
 // ofContext is the same about the cluster of another context.
-func (s *source) ofContext(name string) (*source, error) {
+func (s *sourceFlags) ofContext(name string) (*sourceFlags, error) {
 	if _, err := (&contexts{chosen: []string{name}}).names(s.env); err != nil {
 		return nil, err
 	}
@@ -172,141 +208,8 @@ func (s *source) ofContext(name string) (*source, error) {
 	return &other, nil
 }
 
-// look reads the dump or the cluster, as far as it is needed, and judges it.
-func (s *source) look(ctx context.Context) (*report.Picture, *snapshot.Snapshot, error) {
-	catalogue, name := judge.Compile(s.read.architecture, s.read.mappings), s.env.contextName()
-	var verdicts *judge.Verdicts
-	var read *snapshot.Snapshot
-	var err error
-	if s.from == "" {
-		verdicts, read, err = s.lookAtCluster(ctx, catalogue)
-	} else {
-		name, verdicts, read, err = s.lookAtDump(ctx, catalogue)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	s.env.warn(unread(read)...)
-	return verdicts.Picture(name), read, nil
-}
-
-func (s *source) lookAtCluster(ctx context.Context, catalogue *judge.Catalog) (*judge.Verdicts, *snapshot.Snapshot, error) {
-	progress := newProgress(s.env.ErrOut, "Reading the cluster")
-	defer progress.end()
-	reader, err := s.env.newReader(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	reader.Progress = progress.tell
-	return catalogue.Look(ctx, reader)
-}
-
-// lookAtDump also says what people call the cluster of the dump.
-func (s *source) lookAtDump(ctx context.Context, catalogue *judge.Catalog) (string, *judge.Verdicts, *snapshot.Snapshot, error) {
-	at, err := s.time()
-	if err != nil {
-		return "", nil, nil, err
-	}
-	loaded, info, err := s.load(ctx, dump.Options{At: at, Needs: catalogue.Needs(), Mappings: s.read.mappings})
-	if err != nil {
-		return "", nil, nil, err
-	}
-	s.env.warn(info.Warnings...)
-	verdicts, read, err := catalogue.Look(ctx, loaded)
-	return cmp.Or(info.Cluster, s.from), verdicts, read, err
-}
-
-// unread says what could not be read, and what would help.
-func unread(read *snapshot.Snapshot) []string {
-	var warnings []string
-	refused, missing := 0, sets.New[string]()
-	for _, r := range read.Reads {
-		switch {
-		case r.State == facts.NotPermitted:
-			refused++
-		case r.State == facts.Failed && r.Need.Kind.Kind != "" && snapshot.NotHeld(r.Message):
-			missing.Insert(r.Need.Kind.Kind)
-		}
-	}
-	if refused > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d of %d reads are not permitted; kubectl archmap rbac --for user prints the role that is enough",
-			refused, len(read.Reads)))
-	}
-	if missing.Len() > 0 {
-		warnings = append(warnings, "the dump lacks what tells about some components: "+strings.Join(sets.List(missing), ", ")+
-			"; kubectl archmap collect writes all that is needed")
-	}
-	return warnings
-}
-
-func (s *source) load(ctx context.Context, o dump.Options) (*snapshot.Snapshot, *dump.Info, error) {
-	progress := newProgress(s.env.ErrOut, "Reading the dump, MiB")
-	defer progress.end()
-	o.Progress = func(read, all int64) { progress.tell(int(read>>20), int(all>>20)) }
-	type result struct {
-		read *snapshot.Snapshot
-		info *dump.Info
-	}
-	loaded, err := within(ctx, func(context.Context) (result, error) {
-		read, info, err := dump.Load(s.from, s.env.In, o)
-		return result{read, info}, err
-	})
-	return loaded.read, loaded.info, err
-}
-
-// warn tells what a reader of the output must know.
-func (e *env) warn(warnings ...string) {
-	for _, w := range warnings {
-		fmt.Fprintf(e.ErrOut, "Warning: %s\n", w)
-	}
-}
-
-// documentation is the catalogue alone, without a cluster.
-func (s *source) documentation(ctx context.Context) (*report.Picture, error) {
-	if err := s.prepare(ctx); err != nil {
-		return nil, err
-	}
-	p := &report.Picture{Mappings: s.read.mappings, Source: "documentation", ObservedAt: s.env.now()}
-	if s.read.architecture != nil {
-		p.Architecture = *s.read.architecture
-	}
-	return p, nil
-}
-
-// definitions are the reader's own files, or else the built-in catalogue of AKS.
-func (s *source) definitions() (*definitions, error) {
-	if len(s.files) == 0 {
-		loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
-		if err != nil {
-			return nil, err
-		}
-		return &definitions{&loaded.Architectures[0], loaded.Mappings}, nil
-	}
-	set, err := manifest.Read(s.files, s.env.In)
-	if err != nil {
-		return nil, err
-	}
-	switch err := set.Err(); {
-	case err != nil:
-		return nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
-	case len(set.Mappings) == 0:
-		return nil, usagef("no ComponentMapping in %s", strings.Join(s.files, ", "))
-	case len(set.Architectures) > 1:
-		return nil, usagef("there are %d ClusterArchitectures in %s; only one can be judged at a time",
-			len(set.Architectures), strings.Join(s.files, ", "))
-	}
-	own := &definitions{}
-	for _, m := range set.Mappings {
-		own.mappings = append(own.mappings, *m.Value)
-	}
-	if len(set.Architectures) > 0 {
-		own.architecture = set.Architectures[0].Value
-	}
-	return own, nil
-}
-
 // time is --at.
-func (s *source) time() (time.Time, error) {
+func (s *sourceFlags) time() (time.Time, error) {
 	if s.at == "" {
 		return time.Time{}, nil
 	}
@@ -315,6 +218,13 @@ func (s *source) time() (time.Time, error) {
 		return t, usagef("--at %q is no time such as %s", s.at, "2026-11-22T14:30:00Z")
 	}
 	return t, nil
+}
+
+// warn tells what a reader of the output must know.
+func (e *env) warn(warnings ...string) {
+	for _, w := range warnings {
+		fmt.Fprintf(e.ErrOut, "Warning: %s\n", w)
+	}
 }
 
 // contextName is the name of the context, for people.
@@ -326,29 +236,11 @@ func (e *env) contextName() string {
 	return cmp.Or(*e.flags.Context, config.CurrentContext, "in-cluster")
 }
 
-// newReader makes a reader of the cluster of the context; it fails when the cluster cannot be reached.
-func (e *env) newReader(ctx context.Context) (*observe.Reader, error) {
+// clusterConfig is how the cluster of the context is reached.
+func (e *env) clusterConfig() (*rest.Config, error) {
 	config, err := e.flags.ToRESTConfig()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster to read: %w; choose one with --context or --kubeconfig, or read a dump with --from", err)
+		return nil, fmt.Errorf("no cluster to read: %w; choose one with --context or --kubeconfig", err)
 	}
-	reader, err := within(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(config, newMapper) })
-	if err != nil {
-		return nil, unreachable(ctx, config.Host, err)
-	}
-	return reader, nil
-}
-
-// newMapper asks the cluster which kinds it serves, at once and for all of them. What an aggregated API server does
-// not tell while it is down is not served.
-func newMapper(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
-	d, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
-	if err != nil {
-		return nil, err
-	}
-	groups, err := restmapper.GetAPIGroupResources(d)
-	if err != nil {
-		return nil, err
-	}
-	return restmapper.NewDiscoveryRESTMapper(groups), nil
+	return config, nil
 }

@@ -5,19 +5,21 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
 	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/source"
 )
 
 // status is the command of that name.
 type status struct {
 	env      *env
-	operator operatorFlags
+	operator source.Operator
 	output   format
 	contexts contexts
 	watch    bool
@@ -56,7 +58,10 @@ func newStatusCommand(e *env) *cobra.Command {
 	}
 	command.Flags().BoolVarP(&s.watch, "watch", "w", false, "Go on showing what changes, until Ctrl-C")
 	s.contexts.addFlags(e, command)
-	s.operator.addFlags(command)
+	command.Flags().StringVar(&s.operator.Namespace, "operator-namespace", "",
+		"The operator's namespace. Default: "+source.DefaultNamespace+", else wherever its lease "+source.LeaseName+" is")
+	command.Flags().StringVar(&s.operator.Architecture, "architecture", "",
+		"Which ClusterArchitecture, where there are several. Default: "+source.DefaultArchitecture+", else the first by name")
 	s.output.addFlag(command, formatText, formatWide, formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
 	return command
 }
@@ -85,24 +90,39 @@ func (s *status) validate(command *cobra.Command) error {
 	return nil
 }
 
-// once shows the verdicts as they are now.
-func (s *status) once(ctx context.Context) error {
+// of is the operator of the flags in the cluster that people call name.
+func (s *status) of(config *rest.Config, name string) *source.Operator {
+	operator := s.operator
+	operator.Config, operator.Name = config, name
+	return &operator
+}
+
+// current is the operator in the cluster of the context.
+func (s *status) current() (*source.Operator, error) {
 	config, err := s.env.clusterConfig()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	progress := newProgress(s.env.ErrOut, "Reading the operator's verdicts")
-	p, life, err := s.env.operatorPicture(ctx, config, s.operator)
-	progress.end()
+	return s.of(config, s.env.contextName()), nil
+}
+
+// once shows the verdicts as they are now.
+func (s *status) once(ctx context.Context) error {
+	operator, err := s.current()
 	if err != nil {
 		return err
 	}
-	p.Source = s.env.contextName()
-	if err := s.env.printCheck(p, &s.output); err != nil {
+	_, end := s.env.progress("Reading the operator's verdicts")
+	result, err := operator.Evaluate(ctx)
+	end()
+	if err != nil {
 		return err
 	}
-	s.env.warn(life.warnings()...)
-	return verdictOf(life.verdict(p))
+	if err := s.env.printCheck(result.Report, &s.output); err != nil {
+		return err
+	}
+	s.env.warn(result.Warnings()...)
+	return verdictOf(result.Verdict())
 }
 
 // clusters shows components x clusters.
@@ -111,35 +131,64 @@ func (s *status) clusters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	looks := s.env.lookInto(ctx, names, s.operator)
-	clusters := make([]report.Cluster, len(looks))
-	for i, l := range looks {
-		clusters[i] = l.Cluster
+	results := s.evaluateAll(ctx, names)
+	clusters := make([]report.Cluster, len(results))
+	for i, r := range results {
+		clusters[i] = report.Cluster{Name: names[i], Err: r.err}
+		if r.err == nil {
+			clusters[i].Report = r.Report
+		}
 	}
 	grid := report.Clusters(clusters, s.output.chosen == formatWide)
 	if err := s.output.write(s.env.Out, grid, report.ExportClusters(clusters)); err != nil {
 		return err
 	}
 	verdict := report.Worst(clusters)
-	for _, l := range looks {
-		if l.Picture == nil {
+	for i, r := range results {
+		if r.err != nil {
 			continue
 		}
-		for _, w := range l.life.warnings() {
-			s.env.warn(l.Name + ": " + w)
+		for _, w := range r.Warnings() {
+			s.env.warn(names[i] + ": " + w)
 		}
 		if verdict == report.Healthy {
-			verdict = l.life.verdict(l.Picture)
+			verdict = r.Verdict()
 		}
 	}
 	return verdictOf(verdict)
 }
 
-// clusterConfig is how the cluster of the context is reached.
-func (e *env) clusterConfig() (*rest.Config, error) {
-	config, err := e.flags.ToRESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("no cluster to read: %w; choose one with --context or --kubeconfig", err)
+// clusterResult is what came of one of several clusters.
+type clusterResult struct {
+	*source.Result
+	err error
+}
+
+// evaluateAll reads the clusters of the contexts at the same time; none waits for another.
+func (s *status) evaluateAll(ctx context.Context, names []string) []clusterResult {
+	tell, end := s.env.progress("Reading clusters")
+	defer end()
+	results := make([]clusterResult, len(names))
+	var done atomic.Int64
+	var group errgroup.Group
+	group.SetLimit(maxParallelContexts)
+	for i, name := range names {
+		group.Go(func() error {
+			results[i].Result, results[i].err = s.evaluateOne(ctx, name)
+			tell(int(done.Add(1)), len(names))
+			return nil
+		})
 	}
-	return config, nil
+	_ = group.Wait() // what went wrong is part of each result
+	return results
+}
+
+func (s *status) evaluateOne(ctx context.Context, name string) (*source.Result, error) {
+	config, err := s.env.configOf(name)
+	if err != nil {
+		return nil, err
+	}
+	operator := s.of(config, name)
+	operator.Timeout = contextTimeout
+	return operator.Evaluate(ctx)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func newTableCommand(e *env) *cobra.Command {
-	from := &source{env: e}
+	from := &sourceFlags{env: e}
 	documented, options := false, report.DocumentOptions{}
 	command := &cobra.Command{
 		Use:   "table",
@@ -24,15 +24,15 @@ func newTableCommand(e *env) *cobra.Command {
   kubectl archmap table --documented`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.Live = !documented
-			read := from.picture
+			read := from.report
 			if documented {
 				read = from.documentation
 			}
-			p, err := read(command.Context())
+			r, err := read(command.Context())
 			if err != nil {
 				return err
 			}
-			return report.Document(e.Out, p, options)
+			return report.Document(e.Out, r, options)
 		},
 	}
 	from.addAllFlags(command)

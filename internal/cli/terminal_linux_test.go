@@ -100,14 +100,14 @@ func TestColoursOnTerminalsOnly(t *testing.T) {
 	}
 }
 
-// On a terminal, each picture takes the place of the one before, is as high as the terminal, and at the end the terminal
-// is as it was, with the last picture below.
+// On a terminal, each report takes the place of the one before, is as high as the terminal, and at the end the terminal
+// is as it was, with the last report below.
 func TestFollowOnTerminal(t *testing.T) {
 	g := NewWithT(t)
 	t.Setenv("TERM", "xterm")
 	p := openTerminal(t, 12, 80)
-	f := &follower{env: testEnv(p.terminal), output: &format{}, doubt: func() string { return "" }, terminal: true}
-	g.Expect(f.run(t.Context(), pictures{manyComponents(30), manyComponents(30)})).To(Succeed())
+	f := &follower{env: testEnv(p.terminal), output: &format{}, stale: func() string { return "" }, terminal: true}
+	g.Expect(f.run(t.Context(), reports{manyComponents(30), manyComponents(30)})).To(Succeed())
 	g.Eventually(p.shown).Should(ContainSubstring(firstScreen))
 	drawn, after, _ := strings.Cut(p.shown(), firstScreen)
 	g.Expect(drawn).To(HavePrefix(otherScreen))

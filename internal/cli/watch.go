@@ -15,62 +15,51 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/archmap/archmap/internal/live"
 	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/source"
 )
 
-// redrawEvery is how often ages are brought up to date on a terminal, and doubts are noticed.
+// redrawEvery is how often ages are brought up to date on a terminal, and staleness is noticed.
 const redrawEvery = 5 * time.Second
 
-// follow shows the verdicts and what becomes of them, until the reader has seen enough. It ends as a look at the last
-// ones would.
+// follow shows the verdicts and what becomes of them, until the reader has seen enough. It ends as status does at the
+// last ones.
 func (s *status) follow(ctx context.Context) error {
-	config, err := s.env.clusterConfig()
-	if err != nil {
-		return err
-	}
-	o, err := newOperator(config, s.operator)
+	operator, err := s.current()
 	if err != nil {
 		return err
 	}
 	// What cannot be read at all is told at once; after that, whatever goes wrong may pass.
-	kept, err := o.read(ctx, readTimeout)
+	first, err := operator.Evaluate(ctx)
 	if err != nil {
 		return err
 	}
-	_, life, err := kept.picture(s.operator, o.clock.Now())
+	s.env.warn(first.Notes...)
+	feed, err := operator.Feed()
 	if err != nil {
 		return err
 	}
-	if life.note != "" {
-		s.env.warn(life.note)
-	}
-	config.Timeout = 0 // of a watch it would be the end
-	feed, err := s.env.operatorFeed(config, s.operator)
-	if err != nil {
-		return err
-	}
-	f := &follower{env: s.env, output: &s.output, doubt: feed.Doubt, terminal: terminal(s.env.Out) && os.Getenv("TERM") != "dumb"}
+	f := &follower{env: s.env, output: &s.output, stale: feed.Stale, terminal: terminal(s.env.Out) && os.Getenv("TERM") != "dumb"}
 	return f.run(ctx, feed)
 }
 
-// follower shows pictures as they come.
+// follower shows reports as they come.
 type follower struct {
 	env    *env
 	output *format
-	// doubt says why the newest picture may be out of date.
-	doubt func() string
-	// terminal: each picture is drawn in place of the one before. Elsewhere, rows that change are printed.
+	// stale says why the newest report may be out of date.
+	stale func() string
+	// terminal: each report is drawn in place of the one before. Elsewhere, rows that change are printed.
 	terminal bool
 
 	mu       sync.Mutex
-	last     *report.Picture
+	last     *report.Report
 	at       time.Time
 	printed  map[string]string
-	doubtful bool
+	wasStale bool
 }
 
-func (f *follower) run(ctx context.Context, feed live.Feed) error {
+func (f *follower) run(ctx context.Context, feed source.Feed) error {
 	if f.terminal {
 		fmt.Fprint(f.env.Out, otherScreen)
 	}
@@ -88,7 +77,7 @@ func (f *follower) run(ctx context.Context, feed live.Feed) error {
 	}
 }
 
-// end gives the terminal back with what was seen last, and ends as a look at it would.
+// end gives the terminal back with what was seen last, and ends as status would then.
 func (f *follower) end(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,39 +94,39 @@ func (f *follower) end(err error) error {
 			return err
 		}
 	}
-	return verdictOf(liveness{alive: f.doubt() == ""}.verdict(f.last))
+	return verdictOf((&source.Result{Report: f.last, Stale: f.stale()}).Verdict())
 }
 
-// show shows a picture or, without a new one, the last one as it looks now.
-func (f *follower) show(p *report.Picture) {
+// show shows a report or, without a new one, the last one with the ages that it has by now.
+func (f *follower) show(r *report.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p != nil {
-		f.last, f.at = p, time.Now()
+	if r != nil {
+		f.last, f.at = r, time.Now()
 	}
 	switch {
 	case f.last == nil:
 	case f.terminal:
 		f.draw()
 	default:
-		f.print(p)
+		f.print(r)
 	}
 }
 
 // print prints the rows that have changed, as kubectl get --watch does.
-func (f *follower) print(p *report.Picture) {
-	doubt := f.doubt()
-	if doubt != "" && !f.doubtful {
-		f.env.warn(doubt)
+func (f *follower) print(r *report.Report) {
+	stale := f.stale()
+	if stale != "" && !f.wasStale {
+		f.env.warn(stale)
 	}
-	if doubt == "" && f.doubtful {
+	if stale == "" && f.wasStale {
 		fmt.Fprintln(f.env.ErrOut, "The verdicts are kept up to date again.")
 	}
-	f.doubtful = doubt != ""
-	if p == nil {
+	f.wasStale = stale != ""
+	if r == nil {
 		return
 	}
-	grid := report.Table(p, f.output.chosen == formatWide)
+	grid := report.Table(r, f.output.chosen == formatWide)
 	grid.Notes = nil
 	var text bytes.Buffer
 	_ = grid.Text(&text, colours(f.env.Out)) // a buffer takes all
@@ -168,20 +157,20 @@ func lasting(row []report.Cell) string {
 
 // draw draws what status prints over what is on the screen.
 func (f *follower) draw() {
-	p := *f.last
-	doubt := f.doubt()
-	if doubt == "" {
-		p.ObservedAt = p.ObservedAt.Add(time.Since(f.at)) // ages grow while nothing changes
+	r := *f.last
+	stale := f.stale()
+	if stale == "" {
+		r.ObservedAt = r.ObservedAt.Add(time.Since(f.at)) // ages grow while nothing changes
 	}
 	screen := &screen{to: f.env.Out}
 	on := *f.env
 	on.Out = screen
-	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), p.ObservedAt.UTC().Format(time.RFC3339))
-	if doubt != "" {
-		fmt.Fprintf(screen, "Warning: %s\n", doubt)
+	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), r.ObservedAt.UTC().Format(time.RFC3339))
+	if stale != "" {
+		fmt.Fprintf(screen, "Warning: %s\n", stale)
 	}
 	fmt.Fprintln(screen)
-	if err := on.printCheck(&p, f.output); err == nil {
+	if err := on.printCheck(&r, f.output); err == nil {
 		screen.flush()
 	}
 }

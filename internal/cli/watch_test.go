@@ -20,17 +20,17 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// pictures are a feed that shows them and ends.
-type pictures []*report.Picture
+// reports are a feed that shows them and ends.
+type reports []*report.Report
 
-func (p pictures) Run(_ context.Context, publish func(*report.Picture)) error {
-	for _, picture := range p {
-		publish(picture)
+func (r reports) Run(_ context.Context, publish func(*report.Report)) error {
+	for _, published := range r {
+		publish(published)
 	}
 	return nil
 }
 
-func (p pictures) Doubt() string { return "" }
+func (r reports) Stale() string { return "" }
 
 func testEnv(out io.Writer) *env {
 	return &env{
@@ -39,9 +39,11 @@ func testEnv(out io.Writer) *env {
 	}
 }
 
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
 // manyComponents are well; those named are not.
-func manyComponents(n int, unwell ...string) *report.Picture {
-	p := &report.Picture{ObservedAt: noon}
+func manyComponents(n int, unwell ...string) *report.Report {
+	r := &report.Report{ObservedAt: noon}
 	for i := range n {
 		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("component-%02d", i)}}
 		m.Spec.Category = v1alpha1.CategoryNode
@@ -55,9 +57,9 @@ func manyComponents(n int, unwell ...string) *report.Picture {
 			{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
 			{Type: v1alpha1.ConditionHealthy, Status: status, Reason: reason, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
 		}
-		p.Mappings = append(p.Mappings, m)
+		r.Mappings = append(r.Mappings, m)
 	}
-	return p
+	return r
 }
 
 // Elsewhere than on a terminal, the table comes once and then the rows that change; ages are no change.
@@ -66,8 +68,8 @@ func TestFollowPrintsWhatChanges(t *testing.T) {
 	later := manyComponents(3)
 	later.ObservedAt = noon.Add(time.Hour)
 	var out bytes.Buffer
-	f := &follower{env: testEnv(&out), output: &format{}, doubt: func() string { return "" }}
-	err := f.run(t.Context(), pictures{manyComponents(3), later, manyComponents(3, "component-01")})
+	f := &follower{env: testEnv(&out), output: &format{}, stale: func() string { return "" }}
+	err := f.run(t.Context(), reports{manyComponents(3), later, manyComponents(3, "component-01")})
 	code, _ := exitCode(err)
 	g.Expect(code).To(Equal(exitUnhealthy), "the last verdict counts")
 	var first []string
@@ -78,14 +80,14 @@ func TestFollowPrintsWhatChanges(t *testing.T) {
 	g.Expect(out.String()).NotTo(ContainSubstring("\x1b"))
 }
 
-// Doubts are told when they come and when they go, not over and over.
-func TestFollowTellsDoubts(t *testing.T) {
+// Staleness is told when it comes and when it goes, not over and over.
+func TestFollowTellsStaleness(t *testing.T) {
 	g := NewWithT(t)
-	doubt := ""
+	stale := ""
 	e := testEnv(&bytes.Buffer{})
-	f := &follower{env: e, output: &format{}, doubt: func() string { return doubt }}
+	f := &follower{env: e, output: &format{}, stale: func() string { return stale }}
 	f.show(manyComponents(1))
-	for _, doubt = range []string{"these verdicts are 1m old", "these verdicts are 2m old", ""} {
+	for _, stale = range []string{"these verdicts are 1m old", "these verdicts are 2m old", ""} {
 		f.show(nil)
 	}
 	g.Expect(fmt.Sprint(e.ErrOut)).To(Equal("Warning: these verdicts are 1m old\nThe verdicts are kept up to date again.\n"))

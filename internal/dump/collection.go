@@ -12,15 +12,16 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/bundle"
+	"github.com/archmap/archmap/internal/dump/scan"
 	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // collection is what all files of a dump hold.
@@ -35,7 +36,7 @@ type collection struct {
 	// documents are those with leases.
 	documents []*document
 	newest    time.Time
-	bundles   []*Manifest
+	bundles   []*bundle.Manifest
 	unread    map[string]int
 	// differing counts objects that were there more than once, not the same.
 	differing int
@@ -72,7 +73,7 @@ func (c *collection) warn(format string, args ...any) {
 }
 
 // add takes what a file holds.
-func (c *collection) add(f *file) {
+func (c *collection) add(f *file, found *scan.Found) {
 	c.info.Files++
 	c.info.Objects += f.objects
 	if c.info.Source == "" || f.source != "" {
@@ -90,8 +91,8 @@ func (c *collection) add(f *file) {
 	if f.bundle != nil {
 		c.bundles = append(c.bundles, f.bundle)
 	}
-	for _, said := range f.said {
-		c.warn("%s: line %d: kubectl said: %s", f.name, said.line, said.text)
+	for _, said := range found.Said {
+		c.warn("%s: line %d: kubectl said: %s", f.name, said.Line, said.Text)
 	}
 }
 
@@ -140,7 +141,7 @@ func (c *collection) dumpOf(at time.Time) (*snapshot.Snapshot, error) {
 	case len(c.bundles) > 1:
 		return nil, fmt.Errorf("there are %d bundles in it; check them one by one", len(c.bundles))
 	case len(c.bundles) == 1:
-		return d, c.asBundle(c.bundles[0], d, at)
+		return d, c.restore(c.bundles[0], d, at)
 	case len(c.reads) == 0 && len(c.objects) == 0:
 		return nil, c.nothing()
 	case !at.IsZero():
@@ -155,6 +156,22 @@ func (c *collection) dumpOf(at time.Time) (*snapshot.Snapshot, error) {
 		}
 	}
 	return d, nil
+}
+
+// restore puts into the dump what the manifest of a bundle says: nothing has to be concluded from the objects.
+func (c *collection) restore(m *bundle.Manifest, d *snapshot.Snapshot, at time.Time) error {
+	c.info.Source, c.info.Cluster = Bundle, m.Cluster
+	if !at.IsZero() {
+		c.warn("--at is ignored: the bundle says that it was collected at %s", m.CollectedAt.Format(time.RFC3339))
+	}
+	if c.info.Objects != m.Objects {
+		return fmt.Errorf("the bundle was made with %d objects and holds %d: it is damaged", m.Objects, c.info.Objects)
+	}
+	if missing := m.LeftOutOf(c.objects, c.mappings); len(missing) > 0 {
+		c.warn("the bundle was made for other mappings and left out what these read, which seems absent and cannot be seen: %s; collect it again with -f",
+			msg.Shorten(missing, ", "))
+	}
+	return m.Restore(d)
 }
 
 // maxGather is how long it takes to read a cluster, one kind after the other.

@@ -4,8 +4,8 @@
 package dump
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/archmap/archmap/internal/bundle"
+	"github.com/archmap/archmap/internal/dump/scan"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
 	"github.com/archmap/archmap/internal/workload"
@@ -29,7 +31,6 @@ type file struct {
 	wants *wants
 
 	source  Source
-	lists   int
 	objects int
 	kept    []client.Object
 	// covered are the kinds of which the file tells all objects in a namespace; empty for the whole cluster.
@@ -37,14 +38,38 @@ type file struct {
 	// documents are those with leases, and the one that is being read.
 	documents []*document
 	newest    time.Time
-	// said is what kubectl said besides.
-	said   []*problem
-	unread map[string]int
-	bundle *Manifest
+	unread    map[string]int
+	bundle    *bundle.Manifest
+	// seen are the namespaces of the elements of the lists that are being read, by kind.
+	seen map[*scan.List]map[schema.GroupVersionKind]*spread
+}
+
+// spread is in how many namespaces there are objects of a kind.
+type spread struct {
+	first string
+	many  bool
+}
+
+// note remembers where an element of a list is.
+func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace string) {
+	if of == nil {
+		return
+	}
+	if f.seen[of] == nil {
+		f.seen[of] = map[schema.GroupVersionKind]*spread{}
+	}
+	if s := f.seen[of][kind]; s == nil {
+		f.seen[of][kind] = &spread{first: namespace}
+	} else if s.first != namespace {
+		s.many = true
+	}
 }
 
 func newFile(name string, p place, w *wants) *file {
-	return &file{name: name, place: p, source: p.source, wants: w, covered: sets.New[facts.Need](), unread: map[string]int{}}
+	return &file{
+		name: name, place: p, source: p.source, wants: w, covered: sets.New[facts.Need](), unread: map[string]int{},
+		seen: map[*scan.List]map[schema.GroupVersionKind]*spread{},
+	}
 }
 
 // document is what was read of the cluster at once, such as a list.
@@ -54,8 +79,8 @@ type document struct {
 	renewed map[string]time.Time
 }
 
-// begin is before the next document.
-func (f *file) begin() {
+// Document begins another one.
+func (f *file) Document() {
 	if n := len(f.documents); n > 0 && len(f.documents[n-1].renewed) == 0 {
 		f.documents = f.documents[:n-1]
 	}
@@ -64,87 +89,51 @@ func (f *file) begin() {
 
 func (f *file) document() *document { return f.documents[len(f.documents)-1] }
 
-// add takes an object, an element of the list if there is one.
-func (f *file) add(it *item, of *list) error {
-	if it.whole || it.kind == "" && (of == nil || it.name == "") {
-		if err := it.identify(); err != nil {
-			return err
-		}
-	}
-	if of != nil && it.kind == "" && it.name != "" {
-		return f.addKindless(it, of)
-	}
-	switch {
-	case strings.HasSuffix(it.kind, "List") && it.apiVersion != "":
-		return f.addWhole(it, of)
-	case it.kind == "" || it.apiVersion == "":
-		return f.noObject(it)
-	case it.kind == bundleKind && strings.HasPrefix(it.apiVersion, bundleGroup+"/"):
+// Object takes an object: what a bundle says of itself, or one of the cluster.
+func (f *file) Object(it *scan.Item, of *scan.List) error {
+	if bundle.IsManifest(it.APIVersion, it.Kind) {
 		return f.addManifest(it)
 	}
 	f.objects++
 	return f.addObject(it, of)
 }
 
-func (f *file) noObject(it *item) error {
-	missing := "kind"
-	if it.kind != "" {
-		missing = "apiVersion"
+// addManifest takes what a bundle says of itself.
+func (f *file) addManifest(it *scan.Item) error {
+	if err := bundle.CheckVersion(it.APIVersion); err != nil {
+		return &scan.Problem{Line: it.Line, Text: err.Error()}
 	}
-	return &problem{line: it.line, foreign: f.objects == 0, text: fmt.Sprintf("%s is no object of Kubernetes: it has no %s", it.format, missing)}
-}
-
-// maxPending is how much is kept of lists that say too late of which kind their elements are, in bytes.
-const maxPending = 128 << 20
-
-// addKindless takes an element that is of the kind that the list says.
-func (f *file) addKindless(it *item, of *list) error {
-	if kind, typed := strings.CutSuffix(of.kind, "List"); typed && kind != "" {
-		it.kind, it.apiVersion = kind, of.apiVersion
-		return f.add(it, of)
+	text, err := it.JSON()
+	if err != nil {
+		return err
 	}
-	of.pending = append(of.pending, it)
-	if of.bytes += len(it.raw); of.bytes > maxPending {
-		return &problem{line: it.line, text: fmt.Sprintf("the elements of a list of more than %d MiB do not say their kind", maxPending>>20)}
+	f.bundle = &bundle.Manifest{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, f.bundle); err != nil {
+		return it.Misread(err)
 	}
+	if f.bundle.CollectedAt.IsZero() {
+		return &scan.Problem{Line: it.Line, Text: "the manifest does not say when the bundle was collected"}
+	}
+	f.source = Bundle
 	return nil
 }
 
-// endList takes what a list says of itself, after its elements.
-func (f *file) endList(l *list, header *item) error {
-	if header.kind == "" && header.last > 0 {
-		return &problem{line: header.last, text: "ends in the middle of a list: it is cut off"}
-	}
-	f.lists++
-	l.kind, l.apiVersion = header.kind, header.apiVersion
-	pending := l.pending
-	l.pending = nil
-	for _, it := range pending {
-		if !strings.HasSuffix(l.kind, "List") || l.kind == "List" {
-			return f.noObject(it)
-		}
-		if err := f.addKindless(it, l); err != nil {
-			return err
-		}
-	}
-	f.coverList(l, header)
-	return nil
-}
-
-// coverList concludes from a list what there is not.
-func (f *file) coverList(l *list, header *item) {
-	if kind, typed := strings.CutSuffix(l.kind, "List"); typed && kind != "" {
-		gvk := schema.FromAPIVersionAndKind(l.apiVersion, kind)
+// List concludes from a list what there is not.
+func (f *file) List(l *scan.List) {
+	seen := f.seen[l]
+	delete(f.seen, l)
+	if kind, typed := strings.CutSuffix(l.Kind, "List"); typed && kind != "" {
+		gvk := schema.FromAPIVersionAndKind(l.APIVersion, kind)
 		if f.place.known {
 			f.cover(gvk, f.place.namespace)
-		} else if namespace, known := namespaceIn(header.selfLink); known {
+		} else if namespace, known := namespaceIn(l.SelfLink); known {
 			f.cover(gvk, namespace)
 		}
 	}
 	// One list with objects of several namespaces was asked for with --all-namespaces, for all kinds in it.
-	for _, s := range l.seen {
+	for _, s := range seen {
 		if s.many {
-			for kind := range l.seen {
+			for kind := range seen {
 				f.cover(kind, "")
 			}
 			return
@@ -153,12 +142,12 @@ func (f *file) coverList(l *list, header *item) {
 }
 
 // coverBy concludes from an object what else there is not: of one that was asked for by its name, nothing.
-func (f *file) coverBy(it *item, kind schema.GroupVersionKind, of *list) {
+func (f *file) coverBy(it *scan.Item, kind schema.GroupVersionKind, of *scan.List) {
 	switch named := of == nil && f.place.source == "" && !f.place.known; {
 	case !named:
-		f.cover(kind, it.namespace)
-	case f.wants.object(kind, it.namespace, it.name):
-		f.covered.Insert(facts.Need{Kind: kind, Namespace: it.namespace, Name: it.name})
+		f.cover(kind, it.Namespace)
+	case f.wants.object(kind, it.Namespace, it.Name):
+		f.covered.Insert(facts.Need{Kind: kind, Namespace: it.Namespace, Name: it.Name})
 	}
 }
 
@@ -169,38 +158,10 @@ func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
 	}
 }
 
-// addWhole takes an object or a list that has to be decoded as a whole.
-func (f *file) addWhole(it *item, of *list) error {
-	if err := it.identify(); err != nil {
-		return err
-	}
-	if !strings.HasSuffix(it.kind, "List") {
-		it.whole = false
-		return f.add(it, of)
-	}
-	var o struct {
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(it.raw, &o); err != nil {
-		return it.misread(err)
-	}
-	frame := &list{apiVersion: it.apiVersion, kind: it.kind}
-	for _, raw := range o.Items {
-		element := &item{line: it.line, format: formatJSON, raw: raw}
-		if err := element.identify(); err != nil {
-			return err
-		}
-		if err := f.add(element, frame); err != nil {
-			return err
-		}
-	}
-	return f.endList(frame, it)
-}
-
 // addObject keeps an object when it is wanted, and what it tells besides.
-func (f *file) addObject(it *item, of *list) error {
-	asWritten := schema.FromAPIVersionAndKind(it.apiVersion, it.kind)
-	t, d := newestTime(it.raw, timesOf(asWritten.Group, asWritten.Kind)), f.document()
+func (f *file) addObject(it *scan.Item, of *scan.List) error {
+	asWritten := schema.FromAPIVersionAndKind(it.APIVersion, it.Kind)
+	t, d := scan.NewestTime(it.Raw, timesOf(asWritten.Group, asWritten.Kind)), f.document()
 	f.newest, d.newest = latest(f.newest, t), latest(d.newest, t)
 	kind, wanted := f.wants.kind(asWritten)
 	if !wanted {
@@ -209,19 +170,19 @@ func (f *file) addObject(it *item, of *list) error {
 		}
 		return nil
 	}
-	of.note(kind, it.namespace)
-	if it.namespace != "" || !isNamespaced(kind) {
+	f.note(of, kind, it.Namespace)
+	if it.Namespace != "" || !isNamespaced(kind) {
 		f.coverBy(it, kind, of)
 	}
-	if !f.wants.object(kind, it.namespace, it.name) {
+	if !f.wants.object(kind, it.Namespace, it.Name) {
 		return nil
 	}
 	if kind == facts.PodKind {
-		if settled, err := it.settled(); settled || err != nil {
+		if done, err := settled(it); done || err != nil {
 			return err
 		}
 	}
-	o, err := it.object(kind)
+	o, err := objectOf(it, kind)
 	if err != nil {
 		return err
 	}
@@ -239,28 +200,36 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// object is the object as it is read from a cluster, in the version in which it is read.
-func (it *item) object(kind schema.GroupVersionKind) (client.Object, error) {
-	text, err := it.pruned(kind).asJSON()
+// bulk is what nobody reads and what is much of an object, by path.
+var bulk = map[schema.GroupVersionKind][]string{
+	facts.Nodes.Kind: {"status.images", "status.volumesInUse", "status.volumesAttached", "metadata.annotations"},
+	facts.PodKind: {
+		"metadata.annotations", "spec.containers", "spec.initContainers", "spec.volumes", "spec.tolerations", "spec.imagePullSecrets",
+	},
+}
+
+// objectOf is the object as it is read from a cluster, in the version in which it is read.
+func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error) {
+	small := it.Pruned(func(path string) bool { return path != "metadata.managedFields" && !slices.Contains(bulk[kind], path) })
+	if kind == snapshot.DefinitionKind {
+		small = small.WithoutSchemas()
+	}
+	text, err := small.JSON()
 	if err != nil {
 		return nil, err
 	}
 	o, err := snapshot.Decode(kind, text)
 	if err != nil {
-		return nil, &problem{line: it.line, text: fmt.Sprintf("%s cannot be read: %s%s", it, err, it.doubt())}
+		return nil, it.Unreadable(err)
 	}
 	return o, nil
 }
 
 // settled says whether a pod explains nothing.
-func (it *item) settled() (bool, error) {
-	small := *it
-	if it.format == formatYAML {
-		small.raw = prune(it.raw, func(path string) bool {
-			return path == "status" || path == "status.phase" || path == "status.conditions"
-		})
-	}
-	text, err := small.asJSON()
+func settled(it *scan.Item) (bool, error) {
+	text, err := it.Pruned(func(path string) bool {
+		return path == "status" || path == "status.phase" || path == "status.conditions"
+	}).JSON()
 	if err != nil {
 		return false, err
 	}
@@ -271,7 +240,7 @@ func (it *item) settled() (bool, error) {
 		} `json:"status"`
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &pod); err != nil {
-		return false, it.misread(err)
+		return false, it.Misread(err)
 	}
 	return workload.PodSettled(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
 }
@@ -283,17 +252,6 @@ func isNamespaced(kind schema.GroupVersionKind) bool {
 		return scheme.Scheme.Recognizes(kind)
 	}
 	return false
-}
-
-// end is after the last object.
-func (f *file) end() error {
-	if f.objects > 0 || f.bundle != nil || f.lists > 0 {
-		return nil
-	}
-	if len(f.said) > 0 {
-		return &problem{line: f.said[0].line, foreign: true, text: "holds no objects, but what kubectl said: " + f.said[0].text}
-	}
-	return &problem{foreign: true, text: "is empty"}
 }
 
 // reads are what the file tells all of.

@@ -16,6 +16,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/archmap/archmap/internal/bundle"
+	"github.com/archmap/archmap/internal/dump/scan"
 )
 
 // maxUnpacked is how much is read out of archives, in bytes.
@@ -74,12 +77,12 @@ func (l *loader) oneOf(name string, read func() error) error {
 		return fmt.Errorf("there are more than %d files", maxFiles)
 	}
 	err := read()
-	var p *problem
+	var p *scan.Problem
 	switch {
 	case err == nil, errors.Is(err, errTooBig):
 		return err
 	case errors.As(err, &p):
-		l.dump.skip(name, p.Error(), !p.foreign)
+		l.dump.skip(name, p.Error(), !p.Foreign)
 	default:
 		l.dump.skip(name, reasonOf(err), true)
 	}
@@ -98,7 +101,7 @@ func (l *loader) path(file, name string) error {
 
 // content reads what may be packed.
 func (l *loader) content(name string, r io.Reader, depth int) error {
-	in := bufio.NewReaderSize(r, blockSize)
+	in := bufio.NewReaderSize(r, scan.BlockSize)
 	head, err := in.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -108,7 +111,7 @@ func (l *loader) content(name string, r io.Reader, depth int) error {
 	case unreadable != nil:
 		return unreadable
 	case packed != plain && depth >= maxPackings:
-		return &problem{text: fmt.Sprintf("is packed more than %d times", maxPackings)}
+		return &scan.Problem{Text: fmt.Sprintf("is packed more than %d times", maxPackings)}
 	case packed == gzipped:
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
@@ -169,17 +172,21 @@ func unwelcome(h *tar.Header) string {
 // text reads a file that is not packed.
 func (l *loader) text(name string, in *bufio.Reader) error {
 	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.wants)
-	if err := readText(in, f); err != nil {
+	found, err := scan.Scan(in, f)
+	if err != nil {
 		return err
 	}
-	l.dump.add(f)
+	if found.Logs {
+		f.source = ClusterInfo
+	}
+	l.dump.add(f, found)
 	return nil
 }
 
 // isNoDump says whether the name is that of what never holds objects.
 func isNoDump(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
-	return base == "logs.txt" || base == readmeName || strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "._")
+	return base == "logs.txt" || base == bundle.ReadmeName || strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "._")
 }
 
 func describe(mode fs.FileMode) string {

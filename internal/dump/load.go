@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dump reads what others have written down of a cluster, and writes the bundle that is mailed to support.
+// Package dump reads what others have written down of a cluster: bundles of archmap, and what kubectl and must-gather write.
 package dump
 
 import (
@@ -11,10 +11,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // Options say how a dump is read.

@@ -16,14 +16,14 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
 	. "github.com/onsi/gomega"
 	"golang.org/x/text/encoding/unicode"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/archmap/archmap/internal/bundle"
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 var (
@@ -400,7 +400,7 @@ func TestLoadTimeOfLeases(t *testing.T) {
 			part, err := d.Read(t.Context(), []facts.Need{need})
 			g.Expect(err).NotTo(HaveOccurred())
 			var out bytes.Buffer
-			_, err = dump.Write(&out, part, dump.About{CollectedBy: "v1"})
+			_, err = bundle.Write(&out, part, bundle.About{CollectedBy: "v1"})
 			g.Expect(err).NotTo(HaveOccurred())
 			again, _, err := dump.Load("-", &out, dump.Options{Needs: needs})
 			g.Expect(err).NotTo(HaveOccurred())

@@ -22,7 +22,9 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
+	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/judge"
 )
 
 // bigPod is a pod as large as those of real clusters: much of it is what nobody reads.
@@ -140,7 +142,12 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	_, info, err := dump.Load(path, os.Stdin, dump.Options{Needs: compileShipped().Needs()})
+	shipped, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	if err != nil {
+		panic(err)
+	}
+	needs := judge.Compile(&shipped.Architectures[0], shipped.Mappings).Needs()
+	_, info, err := dump.Load(path, os.Stdin, dump.Options{Needs: needs})
 	if err != nil {
 		info = &dump.Info{}
 		fmt.Println(err)

@@ -78,13 +78,13 @@ type Verdicts struct {
 	At time.Time
 }
 
-// Picture is the verdicts on the cluster that people call source.
-func (v *Verdicts) Picture(source string) *report.Picture {
-	p := &report.Picture{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
+// Report is the verdicts on the cluster that people call source.
+func (v *Verdicts) Report(source string) *report.Report {
+	r := &report.Report{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
 	if v.Architecture != nil {
-		p.Architecture = *v.Architecture
+		r.Architecture = *v.Architecture
 	}
-	return p
+	return r
 }
 
 // The subscriptions of a catalog.

@@ -48,10 +48,10 @@ type DiagramOptions struct {
 	OmitAbsent bool
 }
 
-// Draw draws a picture.
-func Draw(p *Picture, o DiagramOptions) Diagram {
-	a := artist{Picture: p, DiagramOptions: o, words: p.platform(), all: p.components()}
-	if p.isElsewhere() && !o.Documented {
+// Draw draws a report.
+func Draw(r *Report, o DiagramOptions) Diagram {
+	a := artist{Report: r, DiagramOptions: o, words: r.platform(), all: r.components()}
+	if r.isElsewhere() && !o.Documented {
 		a.words = someplace
 	}
 	d := Diagram{Title: a.words.short + " cluster architecture", Subtitle: a.subtitle()}
@@ -66,9 +66,9 @@ func Draw(p *Picture, o DiagramOptions) Diagram {
 	return d
 }
 
-// artist draws one picture.
+// artist draws one report.
 type artist struct {
-	*Picture
+	*Report
 	DiagramOptions
 	words platform
 	all   []component

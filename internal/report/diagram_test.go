@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 
@@ -47,8 +47,8 @@ func box(boxes []report.Box, name string) *report.Box {
 func TestPlaces(t *testing.T) {
 	g := NewWithT(t)
 	const controlPlane, nodes, addOns, absent = "Azure control plane", "On every node", "Add-ons & Extensions", "Not in this cluster"
-	documented := boxes(report.Draw(picture(t, reporttest.Documented), report.DiagramOptions{}))
-	today := boxes(report.Draw(picture(t, reporttest.Modern), report.DiagramOptions{}))
+	documented := boxes(report.Draw(reportOf(t, reporttest.Documented), report.DiagramOptions{}))
+	today := boxes(report.Draw(reportOf(t, reporttest.Modern), report.DiagramOptions{}))
 
 	g.Expect(box(documented[controlPlane], "azure-disk-csi")).To(BeNil())
 	g.Expect(box(documented[nodes], "azure-disk-csi").Lines).To(ContainElement("ds,deploy v1.33.5"))
@@ -71,19 +71,19 @@ func TestPlaces(t *testing.T) {
 
 // TestEveryComponentIsDrawn: with its own state.
 func TestEveryComponentIsDrawn(t *testing.T) {
-	for name, p := range map[string]*report.Picture{"documented": picture(t, reporttest.Documented), "today": broken(t), "big": big(t)} {
+	for name, r := range map[string]*report.Report{"documented": reportOf(t, reporttest.Documented), "today": broken(t), "big": big(t)} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			drawn := map[string]report.State{}
-			for _, in := range boxes(report.Draw(p, report.DiagramOptions{})) {
+			for _, in := range boxes(report.Draw(r, report.DiagramOptions{})) {
 				for _, b := range in {
 					drawn[b.Name] = b.State
 				}
 			}
-			for i := range p.Mappings {
-				g.Expect(drawn).To(HaveKeyWithValue(p.Mappings[i].Name, report.StateOf(&p.Mappings[i])))
+			for i := range r.Mappings {
+				g.Expect(drawn).To(HaveKeyWithValue(r.Mappings[i].Name, report.StateOf(&r.Mappings[i])))
 			}
-			shown := boxes(report.Draw(p, report.DiagramOptions{OmitAbsent: true}))
+			shown := boxes(report.Draw(r, report.DiagramOptions{OmitAbsent: true}))
 			g.Expect(shown).NotTo(HaveKey("Not in this cluster"))
 		})
 	}
@@ -92,7 +92,7 @@ func TestEveryComponentIsDrawn(t *testing.T) {
 // TestMissing: what must be there is drawn in its place, with the mark of what is missing.
 func TestMissing(t *testing.T) {
 	g := NewWithT(t)
-	d := report.Draw(picture(t, reporttest.Modern, reporttest.Gone(metrics)), report.DiagramOptions{})
+	d := report.Draw(reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.DiagramOptions{})
 	g.Expect(box(boxes(d)["Monitoring & Observability"], "metrics-server").State).To(Equal(report.Missing))
 	g.Expect(written(t, d.SVG)).To(MatchRegexp(`<svg class="box missing"[^>]*data-component="metrics-server">`))
 	g.Expect(written(t, d.Mermaid)).To(ContainSubstring("<b>Metrics Server</b><br/>metrics-server<br/>∅ missing\"]:::missing"))
@@ -125,29 +125,29 @@ func TestPools(t *testing.T) {
 		"unrelated": {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped), reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, report.Progressing, "2/3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, p := NewWithT(t), picture(t, reporttest.Modern, tc.faults...)
-			pools := boxes(report.Draw(p, report.DiagramOptions{}))["Node pools"]
+			g, r := NewWithT(t), reportOf(t, reporttest.Modern, tc.faults...)
+			pools := boxes(report.Draw(r, report.DiagramOptions{}))["Node pools"]
 			g.Expect(pools[2]).To(SatisfyAll(HaveField("State", tc.want), HaveField("Lines", ContainElement(tc.ready+" nodes ready"))))
 			g.Expect(pools[0].State).To(Equal(report.Healthy))
-			g.Expect(report.NodePools(p).Rows[2][3]).To(Equal(report.Cell{Text: tc.ready, State: tc.want}))
+			g.Expect(report.NodePools(r).Rows[2][3]).To(Equal(report.Cell{Text: tc.ready, State: tc.want}))
 		})
 	}
 }
 
 // TestUpgrade: pools whose nodes are not alike are told, and are no fault.
 func TestUpgrade(t *testing.T) {
-	g, p := NewWithT(t), picture(t, reporttest.Modern, reporttest.Kubelet("user/0", "v1.34.9"))
+	g, r := NewWithT(t), reportOf(t, reporttest.Modern, reporttest.Kubelet("user/0", "v1.34.9"))
 	const note = "Node pool user: kubelets v1.35.8 (2), v1.34.9 (1)"
-	g.Expect(report.NodePools(p).Notes).To(Equal([]string{note}))
-	g.Expect(p.Verdict()).To(Equal(report.Healthy))
-	root, _ := page(t, p, report.HTMLOptions{})
+	g.Expect(report.NodePools(r).Notes).To(Equal([]string{note}))
+	g.Expect(r.Verdict()).To(Equal(report.Healthy))
+	root, _ := page(t, r, report.HTMLOptions{})
 	g.Expect(content(root)).To(ContainSubstring(note))
 }
 
-// TestEmptyDiagram: a picture of nothing is drawn as nothing.
+// TestEmptyDiagram: a report of nothing is drawn as nothing.
 func TestEmptyDiagram(t *testing.T) {
 	g := NewWithT(t)
-	d := report.Draw(&report.Picture{}, report.DiagramOptions{})
+	d := report.Draw(&report.Report{}, report.DiagramOptions{})
 	g.Expect(d.Groups).To(BeEmpty())
 	for _, write := range []func(io.Writer) error{d.SVG, d.Mermaid, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{}) }} {
 		g.Expect(written(t, write)).NotTo(BeEmpty())

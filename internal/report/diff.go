@@ -30,10 +30,10 @@ type Departure struct {
 // Departures lists where a cluster departs from its documentation: components in the order of the table, then rules
 // that do not hold, then versions that are not supported. What is optional and absent is no departure, and what
 // cannot be seen is none that is known.
-func Departures(p *Picture) []Departure {
-	words := p.platform()
+func Departures(r *Report) []Departure {
+	words := r.platform()
 	out := []Departure{}
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		decisive := c.is(v1alpha1.ConditionAsDocumented)
 		if c.state == Missing || c.state == Partial {
 			decisive = c.is(v1alpha1.ConditionPresent)
@@ -45,29 +45,29 @@ func Departures(p *Picture) []Departure {
 		x.Documented, x.Observed = compared(c, decisive.Reason, words)
 		out = append(out, x)
 	}
-	for _, v := range p.Architecture.Status.Violations {
+	for _, v := range r.Architecture.Status.Violations {
 		out = append(out, Departure{Name: v.Rule, Component: "rule " + v.Rule, Reason: v1alpha1.ReasonRulesViolated,
-			Documented: p.ruled(v.Rule), Message: v.Message})
+			Documented: r.ruled(v.Rule), Message: v.Message})
 	}
-	for _, s := range p.Architecture.Status.Skews {
+	for _, s := range r.Architecture.Status.Skews {
 		if unsupported(s) {
-			out = append(out, p.skewed(s))
+			out = append(out, r.skewed(s))
 		}
 	}
 	return out
 }
 
 // ruled is what a rule demands: ExactlyOne of kubenet, azure-cni.
-func (p *Picture) ruled(name string) string {
-	for _, r := range p.Architecture.Spec.Rules {
-		if r.Name != name {
+func (r *Report) ruled(name string) string {
+	for _, rule := range r.Architecture.Spec.Rules {
+		if rule.Name != name {
 			continue
 		}
-		members := make([]string, len(r.Components))
-		for i, m := range r.Components {
+		members := make([]string, len(rule.Components))
+		for i, m := range rule.Components {
 			members[i] = string(m)
 		}
-		return string(r.Type) + " of " + joined(members)
+		return string(rule.Type) + " of " + joined(members)
 	}
 	return ""
 }
@@ -76,9 +76,9 @@ func (p *Picture) ruled(name string) string {
 const defaultMinorsBehind int32 = 3
 
 // skewed is a version that is not supported. A skew names a mapping, or one variant of it.
-func (p *Picture) skewed(s v1alpha1.VersionSkew) Departure {
+func (r *Report) skewed(s v1alpha1.VersionSkew) Departure {
 	most := defaultMinorsBehind
-	if n := p.Architecture.Spec.VersionSkew.MaxMinorsBehind; n != nil {
+	if n := r.Architecture.Spec.VersionSkew.MaxMinorsBehind; n != nil {
 		most = *n
 	}
 	documented := fmt.Sprintf("at most %s older than the API server, never newer", plural(int(most), "minor version"))
@@ -87,7 +87,7 @@ func (p *Picture) skewed(s v1alpha1.VersionSkew) Departure {
 	}
 	x := Departure{Name: s.Name, Component: s.Name, Reason: string(s.Type), Documented: documented, Message: s.Message}
 	mapping, _, _ := strings.Cut(s.Name, "/")
-	if c, ok := p.component(mapping); ok {
+	if c, ok := r.component(mapping); ok {
 		x.Component, x.Observed = c.Spec.Component, c.Status.Version
 	}
 	return x
@@ -118,7 +118,7 @@ func DepartureTable(departures []Departure) Grid {
 	return g
 }
 
-// Comparison is what has changed between two pictures.
+// Comparison is what has changed between two reports.
 type Comparison struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -127,7 +127,7 @@ type Comparison struct {
 	Changes []Change `json:"changes"`
 }
 
-// Side is one of the pictures.
+// Side is one of the reports.
 type Side struct {
 	Source            string      `json:"source"`
 	ObservedAt        metav1.Time `json:"observedAt"`
@@ -139,11 +139,11 @@ type ChangeKind string
 
 // The kinds of changes, in the order of listings.
 const (
-	// Added: it is only in the second picture.
+	// Added: it is only in the second report.
 	Added ChangeKind = "Added"
-	// Gone: it is only in the first picture.
+	// Gone: it is only in the first report.
 	Gone ChangeKind = "Gone"
-	// NotComparable: it can be seen in one picture only.
+	// NotComparable: it can be seen in one report only.
 	NotComparable ChangeKind = "NotComparable"
 	// ImplementationChanged: another implementation or variant.
 	ImplementationChanged ChangeKind = "Implementation"
@@ -173,9 +173,9 @@ type Change struct {
 	To        string     `json:"to"`
 }
 
-// Compare tells what has changed from one picture to another: before and after an upgrade, or between two
+// Compare tells what has changed from one report to another: before and after an upgrade, or between two
 // clusters.
-func Compare(from, to *Picture) Comparison {
+func Compare(from, to *Report) Comparison {
 	out := Comparison{TypeMeta: exported("Comparison"), From: side(from), To: side(to), Changes: []Change{}}
 	out.cluster(from, to)
 	after := map[string]component{}
@@ -201,7 +201,7 @@ func Compare(from, to *Picture) Comparison {
 }
 
 // cluster compares the clusters as wholes. That one is unhealthy follows from its components.
-func (x *Comparison) cluster(from, to *Picture) {
+func (x *Comparison) cluster(from, to *Report) {
 	const name = "cluster"
 	kind := VersionChanged
 	if x.From.KubernetesVersion == "" || x.To.KubernetesVersion == "" {
@@ -217,11 +217,11 @@ func (x *Comparison) cluster(from, to *Picture) {
 	}
 }
 
-func side(p *Picture) Side {
-	return Side{Source: p.Source, ObservedAt: metav1.NewTime(p.ObservedAt), KubernetesVersion: p.Architecture.Status.KubernetesVersion}
+func side(r *Report) Side {
+	return Side{Source: r.Source, ObservedAt: metav1.NewTime(r.ObservedAt), KubernetesVersion: r.Architecture.Status.KubernetesVersion}
 }
 
-// absentMapping stands for a mapping that a picture has not.
+// absentMapping stands for a mapping that a report has not.
 func absentMapping(c component) *v1alpha1.ComponentMapping {
 	m := &v1alpha1.ComponentMapping{Spec: c.Spec}
 	m.Name = c.Name
@@ -290,7 +290,7 @@ func implementationAndVariants(c component) string {
 	return c.implementation() + " [" + strings.Join(c.Status.Variants, " ") + "]"
 }
 
-func (x *Comparison) pools(from, to *Picture) {
+func (x *Comparison) pools(from, to *Report) {
 	after := map[string]v1alpha1.NodePool{}
 	for _, p := range to.Architecture.Status.NodePools {
 		after[p.Name] = p

@@ -15,7 +15,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 
@@ -23,12 +23,12 @@ var ansi = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func TestDepartures(t *testing.T) {
 	g := NewWithT(t)
-	p := picture(t, reporttest.Modern, reporttest.Gone(metrics), reporttest.Kubelet("user/0", "v1.40.0"))
-	p.Architecture.Status.Violations = []v1alpha1.Violation{{Rule: "one-cni", Message: "both are there"}}
-	p.Architecture.Status.Skews = append(p.Architecture.Status.Skews,
+	r := reportOf(t, reporttest.Modern, reporttest.Gone(metrics), reporttest.Kubelet("user/0", "v1.40.0"))
+	r.Architecture.Status.Violations = []v1alpha1.Violation{{Rule: "one-cni", Message: "both are there"}}
+	r.Architecture.Status.Skews = append(r.Architecture.Status.Skews,
 		v1alpha1.VersionSkew{Type: v1alpha1.SkewTooFarFromKubelets, Name: "kube-proxy/daemonset", Message: "far apart"})
 
-	departures := report.Departures(p)
+	departures := report.Departures(r)
 	var names []string
 	for _, d := range departures {
 		names = append(names, d.Name+" "+d.Reason)
@@ -45,14 +45,14 @@ func TestDepartures(t *testing.T) {
 		HaveField("Documented", "at most 3 minor versions older than the API server, never newer")))
 	g.Expect(departures[11]).To(SatisfyAll(HaveField("Component", "kube-proxy"), HaveField("Documented", "at most 3 minor versions away from the kubelets")))
 
-	none, err := json.Marshal(report.Departures(&report.Picture{}))
+	none, err := json.Marshal(report.Departures(&report.Report{}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(none)).To(Equal("[]"))
 }
 
 func TestCompare(t *testing.T) {
-	before := picture(t, reporttest.Modern)
-	after := picture(t, reporttest.Modern, reporttest.Pods(dns, world.Pods{State: world.CrashLooping}), reporttest.Gone(metrics),
+	before := reportOf(t, reporttest.Modern)
+	after := reportOf(t, reporttest.Modern, reporttest.Pods(dns, world.Pods{State: world.CrashLooping}), reporttest.Gone(metrics),
 		reporttest.Kubelet("user/0", "v1.40.0"), reporttest.Node("spot/0", world.NodeStopped))
 	after.Architecture.Status.KubernetesVersion = "v1.36.1"
 	set(reporttest.Mapping(after, "keda"), v1alpha1.ConditionPresent, "Unknown", v1alpha1.ReasonNotPermitted)
@@ -73,7 +73,7 @@ func TestCompare(t *testing.T) {
 		report.Change{Name: "pool/user", Component: "node pool user", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.35.8 (2), v1.40.0 (1)"},
 		report.Change{Name: "pool/spot", Component: "node pool spot", Kind: report.NodesChanged, From: "1/1", To: "0/1"},
 	))
-	g.Expect(report.Compare(before, picture(t, reporttest.Modern)).Changes).To(BeEmpty())
+	g.Expect(report.Compare(before, reportOf(t, reporttest.Modern)).Changes).To(BeEmpty())
 	g.Expect(report.Compare(before, before).Changes).NotTo(BeNil(), "a list, not null, in JSON")
 
 	back := report.Compare(after, before)
@@ -85,11 +85,11 @@ func TestCompare(t *testing.T) {
 func TestClusters(t *testing.T) {
 	g := NewWithT(t)
 	clusters := []report.Cluster{
-		{Name: "prod", Picture: picture(t, reporttest.Documented)},
-		{Name: "test", Picture: broken(t)},
+		{Name: "prod", Report: reportOf(t, reporttest.Documented)},
+		{Name: "test", Report: broken(t)},
 		{Name: "gone", Err: errors.New("connection refused")},
 	}
-	clusters[0].Picture.Mappings = clusters[0].Picture.Mappings[:21]
+	clusters[0].Report.Mappings = clusters[0].Report.Mappings[:21]
 	text := written(t, func(w io.Writer) error { return report.Clusters(clusters, true).Text(w, false) })
 	lines := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -112,23 +112,23 @@ func TestClusters(t *testing.T) {
 
 func TestLookup(t *testing.T) {
 	g := NewWithT(t)
-	p := picture(t, reporttest.Modern)
-	g.Expect(report.Lookup(p, "coredns").Name).To(Equal("coredns"))
-	g.Expect(report.Lookup(p, "dns").Name).To(Equal("coredns"))
-	g.Expect(report.Lookup(p, "CSI Driver (Azure Disk)").Name).To(Equal("azure-disk-csi"))
-	g.Expect(report.Lookup(p, "nothing")).To(BeNil())
-	g.Expect(report.Names(p)).To(HaveLen(len(p.Mappings)))
+	r := reportOf(t, reporttest.Modern)
+	g.Expect(report.Lookup(r, "coredns").Name).To(Equal("coredns"))
+	g.Expect(report.Lookup(r, "dns").Name).To(Equal("coredns"))
+	g.Expect(report.Lookup(r, "CSI Driver (Azure Disk)").Name).To(Equal("azure-disk-csi"))
+	g.Expect(report.Lookup(r, "nothing")).To(BeNil())
+	g.Expect(report.Names(r)).To(HaveLen(len(r.Mappings)))
 }
 
 // TestExplain: what is not there, and what may not be looked at, is told too.
 func TestExplain(t *testing.T) {
 	g := NewWithT(t)
-	p := picture(t, reporttest.Modern)
+	r := reportOf(t, reporttest.Modern)
 	explain := func(name string) string {
-		return written(t, func(w io.Writer) error { return report.Explain(w, p, reporttest.Mapping(p, name), false) })
+		return written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, name), false) })
 	}
 	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– absent for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
-	p = picture(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
+	r = reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
 	g.Expect(explain("kube-proxy")).To(SatisfyAll(ContainSubstring("✗ unhealthy for 8m"), ContainSubstring("NodeFault: the nodes need help"),
 		ContainSubstring("NodeFault: cloud-controller, cloud-node, kubelet"), ContainSubstring("Provider: Azure runs it")))
 	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))

@@ -24,8 +24,8 @@ type DocumentOptions struct {
 }
 
 // Document writes the mapping document as Markdown.
-func Document(w io.Writer, p *Picture, o DocumentOptions) error {
-	d := document{Picture: p, DocumentOptions: o, words: p.platform(), all: p.components()}
+func Document(w io.Writer, r *Report, o DocumentOptions) error {
+	d := document{Report: r, DocumentOptions: o, words: r.platform(), all: r.components()}
 	d.intro()
 	d.table()
 	d.methods()
@@ -44,7 +44,7 @@ func Document(w io.Writer, p *Picture, o DocumentOptions) error {
 
 // document is one document in the making.
 type document struct {
-	*Picture
+	*Report
 	DocumentOptions
 	words platform
 	all   []component
@@ -304,7 +304,7 @@ func workloads(c component) []string {
 
 func (d *document) flow() error {
 	d.heading(2, "Architecture Flow")
-	diagram := Draw(d.Picture, DiagramOptions{Documented: !d.Live})
+	diagram := Draw(d.Report, DiagramOptions{Documented: !d.Live})
 	language, draw := "text", func(w io.Writer) error { return diagram.ASCII(w, ASCIIOptions{}) }
 	if d.Mermaid {
 		language, draw = "mermaid", diagram.Mermaid
@@ -320,7 +320,7 @@ func (d *document) flow() error {
 // departures are where the cluster is not what the document says.
 func (d *document) departures() {
 	d.heading(2, "Departures from the Documentation")
-	departures := Departures(d.Picture)
+	departures := Departures(d.Report)
 	if len(departures) == 0 {
 		d.line("None: everything that was found is as documented.")
 		return

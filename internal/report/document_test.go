@@ -13,14 +13,14 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // documents are those with and without live columns.
 func documents(t *testing.T) map[string]string {
-	p := picture(t, reporttest.Documented)
+	r := reportOf(t, reporttest.Documented)
 	return map[string]string{
-		"documentation": document(t, p, report.DocumentOptions{}), "live": document(t, p, report.DocumentOptions{Live: true}),
+		"documentation": document(t, r, report.DocumentOptions{}), "live": document(t, r, report.DocumentOptions{Live: true}),
 	}
 }
 
@@ -55,18 +55,18 @@ func TestDocumentSections(t *testing.T) {
 func TestLiveNumbers(t *testing.T) {
 	g := NewWithT(t)
 	documents := documents(t)
-	g.Expect(documents["live"]).To(ContainSubstring(fmt.Sprintf("29 of %d components present", len(report.Names(picture(t, reporttest.Documented))))))
+	g.Expect(documents["live"]).To(ContainSubstring(fmt.Sprintf("29 of %d components present", len(report.Names(reportOf(t, reporttest.Documented))))))
 	g.Expect(documents["live"]).To(ContainSubstring("## Departures from the Documentation"))
 	g.Expect(documents["documentation"]).NotTo(ContainSubstring("present"))
 	g.Expect(documents["documentation"]).NotTo(ContainSubstring("healthy"))
 
 	today := written(t, func(w io.Writer) error {
-		return report.Document(w, picture(t, reporttest.Modern), report.DocumentOptions{Live: true})
+		return report.Document(w, reportOf(t, reporttest.Modern), report.DocumentOptions{Live: true})
 	})
 	g.Expect(today).To(ContainSubstring("0 with the controller as a Deployment, 2 with a hidden one"))
 	g.Expect(documents["live"]).To(ContainSubstring("2 with the controller as a Deployment, 0 with a hidden one"))
 	mermaid := written(t, func(w io.Writer) error {
-		return report.Document(w, picture(t, reporttest.Modern), report.DocumentOptions{Mermaid: true})
+		return report.Document(w, reportOf(t, reporttest.Modern), report.DocumentOptions{Mermaid: true})
 	})
 	g.Expect(mermaid).To(ContainSubstring("```mermaid\nflowchart TB\n"))
 }

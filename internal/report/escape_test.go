@@ -23,7 +23,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // nasty are texts that have broken pages, terminals and spreadsheets.
@@ -35,11 +35,11 @@ var nasty = []string{
 }
 
 // hostile is a cluster whose every text is the given one.
-func hostile(t testing.TB, text string) *report.Picture {
-	p := picture(t, reporttest.Modern)
-	p.Mappings = p.Mappings[:6]
-	for i := range p.Mappings {
-		m := &p.Mappings[i]
+func hostile(t testing.TB, text string) *report.Report {
+	r := reportOf(t, reporttest.Modern)
+	r.Mappings = r.Mappings[:6]
+	for i := range r.Mappings {
+		m := &r.Mappings[i]
 		doc := &m.Spec.Implementation
 		m.Spec.Component, doc.Name, doc.Image, doc.MinVersion = text, text, text, text
 		doc.Source = v1alpha1.Source{Name: text, URL: v1alpha1.WebAddress(text)}
@@ -59,8 +59,8 @@ func hostile(t testing.TB, text string) *report.Picture {
 		}
 	}
 	// The name of a mapping in a dump may be anything; names differ.
-	p.Mappings[0].Name = text
-	a := &p.Architecture.Status
+	r.Mappings[0].Name = text
+	a := &r.Architecture.Status
 	a.KubernetesVersion = text
 	a.NodePools = []v1alpha1.NodePool{{Name: text, Mode: text, OS: text, KubeletVersions: text, ContainerRuntimes: text, NodeImages: text}}
 	a.Causes = []v1alpha1.Cause{{Reason: text, Message: text, Components: []string{text, "etcd"}}}
@@ -68,13 +68,13 @@ func hostile(t testing.TB, text string) *report.Picture {
 	a.Skews = []v1alpha1.VersionSkew{{Type: v1alpha1.SkewTooFarBehind, Name: text, Message: text}, {Type: v1alpha1.SkewMixedKubelets, Name: text, Message: text}}
 	a.Message, a.Abstract = text, []string{text}
 	for i := range a.Conditions {
-		// The platform is detected in every other picture: what is told of both is seen.
+		// The platform is detected in every other report: what is told of both is seen.
 		if a.Conditions[i].Message = text; a.Conditions[i].Type != v1alpha1.ConditionPlatformDetected || len(text)%2 == 0 {
 			a.Conditions[i].Status = metav1.ConditionFalse
 		}
 	}
-	p.Source = text
-	return p
+	r.Source = text
+	return r
 }
 
 func FuzzEscaping(f *testing.F) {
@@ -82,13 +82,13 @@ func FuzzEscaping(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p := hostile(t, text)
-		checkHTML(t, p)
-		checkSVG(t, p)
-		checkMermaid(t, p)
-		checkCSV(t, p)
-		checkMarkdown(t, p)
-		checkText(t, p)
+		r := hostile(t, text)
+		checkHTML(t, r)
+		checkSVG(t, r)
+		checkMermaid(t, r)
+		checkCSV(t, r)
+		checkMarkdown(t, r)
+		checkText(t, r)
 	})
 }
 
@@ -113,9 +113,9 @@ func shown(text string) string {
 var pageElements = strings.Fields(`html head meta title link style body a header p nav ul li main h1 h2 h3 h4 div span bdi strong br dl dt dd time svg rect text tspan path desc
 	form label input select option button table caption thead tbody tr th td details summary footer script`)
 
-func checkHTML(t *testing.T, p *report.Picture) {
+func checkHTML(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	root, err := html.Parse(strings.NewReader(written(t, func(w io.Writer) error { return report.HTML(w, p, report.HTMLOptions{}) })))
+	root, err := html.Parse(strings.NewReader(written(t, func(w io.Writer) error { return report.HTML(w, r, report.HTMLOptions{}) })))
 	g.Expect(err).NotTo(HaveOccurred())
 	scripts, rows, ids := 0, []string{}, map[string]int{}
 	for n := range root.Descendants() {
@@ -148,15 +148,15 @@ func checkHTML(t *testing.T, p *report.Picture) {
 		g.Expect(n).To(Equal(1), "id %q is there %d times", id, n)
 	}
 	var names []string
-	for _, name := range report.Names(p) {
+	for _, name := range report.Names(r) {
 		names = append(names, shown(name))
 	}
 	g.Expect(rows).To(Equal(names))
 }
 
-func checkSVG(t *testing.T, p *report.Picture) {
+func checkSVG(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	decoder := xml.NewDecoder(strings.NewReader(written(t, report.Draw(p, report.DiagramOptions{}).SVG)))
+	decoder := xml.NewDecoder(strings.NewReader(written(t, report.Draw(r, report.DiagramOptions{}).SVG)))
 	titles := []string{}
 	inTitle := false
 	for {
@@ -180,7 +180,7 @@ func checkSVG(t *testing.T, p *report.Picture) {
 			inTitle = false
 		}
 	}
-	g.Expect(titles).To(ContainElement(HavePrefix(strings.TrimSpace(shown(p.Mappings[1].Spec.Component)))))
+	g.Expect(titles).To(ContainElement(HavePrefix(strings.TrimSpace(shown(r.Mappings[1].Spec.Component)))))
 }
 
 var (
@@ -190,9 +190,9 @@ var (
 	mermaidMark   = regexp.MustCompile(`</?b>|<br/>`)
 )
 
-func checkMermaid(t *testing.T, p *report.Picture) {
+func checkMermaid(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	text := written(t, report.Draw(p, report.DiagramOptions{}).Mermaid)
+	text := written(t, report.Draw(r, report.DiagramOptions{}).Mermaid)
 	for line := range strings.Lines(text) {
 		g.Expect(strings.TrimSuffix(line, "\n")).To(MatchRegexp(mermaidLine.String()))
 		if _, label, ok := strings.Cut(line, `["`); ok {
@@ -205,7 +205,7 @@ func checkMermaid(t *testing.T, p *report.Picture) {
 		g.Expect(err).NotTo(HaveOccurred())
 		return string(rune(n))
 	})
-	g.Expect(decoded).To(ContainSubstring("<b>" + shown(p.Mappings[1].Spec.Component) + "</b>"))
+	g.Expect(decoded).To(ContainSubstring("<b>" + shown(r.Mappings[1].Spec.Component) + "</b>"))
 }
 
 // ContainAny matches a text with one of the characters.
@@ -213,16 +213,16 @@ func ContainAny(characters string) OmegaMatcher {
 	return WithTransform(func(s string) bool { return strings.ContainsAny(s, characters) }, BeTrue())
 }
 
-func checkCSV(t *testing.T, p *report.Picture) {
+func checkCSV(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	grid := report.Table(p, true)
+	grid := report.Table(r, true)
 	records, err := csv.NewReader(strings.NewReader(written(t, grid.CSV))).ReadAll()
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(records).To(HaveLen(len(p.Mappings) + 1))
+	g.Expect(records).To(HaveLen(len(r.Mappings) + 1))
 	g.Expect(records[1]).To(HaveLen(len(grid.Header)))
 	component := records[1][1]
 	g.Expect(component).NotTo(Or(HavePrefix("="), HavePrefix("+"), HavePrefix("-"), HavePrefix("@")))
-	g.Expect(component).To(Or(Equal(shown(p.Mappings[1].Spec.Component)), Equal("'"+shown(p.Mappings[1].Spec.Component))))
+	g.Expect(component).To(Or(Equal(shown(r.Mappings[1].Spec.Component)), Equal("'"+shown(r.Mappings[1].Spec.Component))))
 }
 
 var (
@@ -230,18 +230,18 @@ var (
 	inlineCode = regexp.MustCompile("(^|[^\\\\])`[^`]+`")
 )
 
-// grids are all listings of a picture.
-func grids(p *report.Picture) map[string]report.Grid {
+// grids are all listings of a report.
+func grids(r *report.Report) map[string]report.Grid {
 	return map[string]report.Grid{
-		"table": report.Table(p, true), "pools": report.NodePools(p), "causes": report.Causes(p), "advisories": report.Advisories(p),
-		"departures": report.DepartureTable(report.Departures(p)), "changes": report.Compare(&report.Picture{}, p).Table(),
-		"clusters": report.Clusters([]report.Cluster{{Name: p.Source, Picture: p}, {Name: "b", Err: errors.New(p.Source)}}, true),
+		"table": report.Table(r, true), "pools": report.NodePools(r), "causes": report.Causes(r), "advisories": report.Advisories(r),
+		"departures": report.DepartureTable(report.Departures(r)), "changes": report.Compare(&report.Report{}, r).Table(),
+		"clusters": report.Clusters([]report.Cluster{{Name: r.Source, Report: r}, {Name: "b", Err: errors.New(r.Source)}}, true),
 	}
 }
 
-func checkMarkdown(t *testing.T, p *report.Picture) {
+func checkMarkdown(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	for _, table := range grids(p) {
+	for _, table := range grids(r) {
 		rows := 0
 		for line := range strings.Lines(written(t, table.Markdown)) {
 			if strings.HasPrefix(line, "|") {
@@ -253,7 +253,7 @@ func checkMarkdown(t *testing.T, p *report.Picture) {
 		}
 		g.Expect(rows).To(Equal(2 + len(table.Rows)))
 	}
-	document := written(t, func(w io.Writer) error { return report.Document(w, p, report.DocumentOptions{Live: true}) })
+	document := written(t, func(w io.Writer) error { return report.Document(w, r, report.DocumentOptions{Live: true}) })
 	fenced, fences, tables := false, 0, 0
 	for line := range strings.Lines(document) {
 		line = strings.TrimSuffix(line, "\n")
@@ -275,10 +275,10 @@ func checkMarkdown(t *testing.T, p *report.Picture) {
 	}
 	g.Expect(fences).To(Equal(2))
 	categories := map[v1alpha1.Category]bool{}
-	for _, m := range p.Mappings {
+	for _, m := range r.Mappings {
 		categories[m.Spec.Category] = true
 	}
-	g.Expect(tables).To(Equal(2 + len(p.Mappings) + len(categories)))
+	g.Expect(tables).To(Equal(2 + len(r.Mappings) + len(categories)))
 }
 
 // columns of a row, as GitHub counts them.
@@ -296,21 +296,21 @@ func columns(line string) int {
 }
 
 // checkText: a terminal gets letters and line ends, and colours of our own where they are asked for.
-func checkText(t *testing.T, p *report.Picture) {
+func checkText(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	checkLines(t, p)
-	outputs := map[string]string{"summary": report.Summary(p), "names": strings.Join(report.ObjectNames(p), "\n")}
+	checkLines(t, r)
+	outputs := map[string]string{"summary": report.Summary(r), "names": strings.Join(report.ObjectNames(r), "\n")}
 	for _, colour := range []bool{false, true} {
 		write := func(name string, to func(io.Writer) error) {
 			outputs[fmt.Sprintf("%s, colour %t", name, colour)] = written(t, to)
 		}
-		for name, grid := range grids(p) {
+		for name, grid := range grids(r) {
 			write(name, func(w io.Writer) error { return grid.Text(w, colour) })
 		}
-		write("explain", func(w io.Writer) error { return report.Explain(w, p, &p.Mappings[0], colour) })
+		write("explain", func(w io.Writer) error { return report.Explain(w, r, &r.Mappings[0], colour) })
 		for _, plain := range []bool{false, true} {
 			write(fmt.Sprintf("drawing, plain %t", plain), func(w io.Writer) error {
-				return report.Draw(p, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Colour: colour})
+				return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Colour: colour})
 			})
 		}
 	}
@@ -318,8 +318,8 @@ func checkText(t *testing.T, p *report.Picture) {
 		if strings.HasSuffix(name, "colour true") {
 			text = ownColours.ReplaceAllString(text, "")
 		}
-		bad := strings.IndexFunc(text, func(r rune) bool {
-			return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r))
+		bad := strings.IndexFunc(text, func(c rune) bool {
+			return c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || unicode.Is(unicode.Zl, c) || unicode.Is(unicode.Zp, c))
 		})
 		g.Expect(bad).To(Equal(-1), name)
 	}
@@ -329,14 +329,14 @@ func checkText(t *testing.T, p *report.Picture) {
 var ownColours = regexp.MustCompile("\x1b\\[(0|2|31|32|33|36|31;1)m")
 
 // checkLines: whatever the texts, listings have their lines and drawings their width.
-func checkLines(t *testing.T, p *report.Picture) {
+func checkLines(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
-	table := report.Table(p, true)
+	table := report.Table(r, true)
 	table.Notes = nil
-	g.Expect(slices.Collect(strings.Lines(written(t, func(w io.Writer) error { return table.Text(w, false) })))).To(HaveLen(len(p.Mappings) + 1))
+	g.Expect(slices.Collect(strings.Lines(written(t, func(w io.Writer) error { return table.Text(w, false) })))).To(HaveLen(len(r.Mappings) + 1))
 	for _, plain := range []bool{false, true} {
 		drawing := written(t, func(w io.Writer) error {
-			return report.Draw(p, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain})
+			return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain})
 		})
 		for line := range strings.Lines(drawing) {
 			line = strings.TrimSuffix(line, "\n")
@@ -345,7 +345,7 @@ func checkLines(t *testing.T, p *report.Picture) {
 				g.Expect(displaywidth.String(line)).To(Equal(100), line)
 			}
 			if plain {
-				g.Expect(strings.IndexFunc(line, func(r rune) bool { return r > '~' })).To(Equal(-1), line)
+				g.Expect(strings.IndexFunc(line, func(c rune) bool { return c > '~' })).To(Equal(-1), line)
 			}
 		}
 	}

@@ -15,20 +15,20 @@ import (
 )
 
 // Names of the mappings, in the order of the table.
-func Names(p *Picture) []string {
+func Names(r *Report) []string {
 	var out []string
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		out = append(out, c.Name)
 	}
 	return out
 }
 
 // Lookup finds a mapping by its name or, in any case of letters, by its component; nil when there is none.
-func Lookup(p *Picture, name string) *v1alpha1.ComponentMapping {
-	if c, ok := p.component(name); ok {
+func Lookup(r *Report, name string) *v1alpha1.ComponentMapping {
+	if c, ok := r.component(name); ok {
 		return c.ComponentMapping
 	}
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		if strings.EqualFold(c.Spec.Component, name) || strings.EqualFold(c.Name, name) {
 			return c.ComponentMapping
 		}
@@ -36,9 +36,9 @@ func Lookup(p *Picture, name string) *v1alpha1.ComponentMapping {
 	return nil
 }
 
-// Explain writes everything about one component of the picture.
-func Explain(w io.Writer, p *Picture, m *v1alpha1.ComponentMapping, colour bool) error {
-	e := explanation{Picture: p, component: p.newComponent(m), words: p.platform(), colour: colour}
+// Explain writes everything about one component of the report.
+func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, colour bool) error {
+	e := explanation{Report: r, component: r.newComponent(m), words: r.platform(), colour: colour}
 	e.headline()
 	e.documented()
 	e.observed()
@@ -53,7 +53,7 @@ func Explain(w io.Writer, p *Picture, m *v1alpha1.ComponentMapping, colour bool)
 
 // explanation is one in the making.
 type explanation struct {
-	*Picture
+	*Report
 	component
 	words  platform
 	colour bool
@@ -185,7 +185,7 @@ func (e *explanation) check(c checkView) {
 
 func (e *explanation) causes() {
 	first := true
-	for _, c := range e.Picture.causes() {
+	for _, c := range e.Report.causes() {
 		if !slices.Contains(c.Components, e.Name) || len(c.Components) < 2 {
 			continue
 		}

@@ -10,18 +10,18 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// Export is a picture for programs: a v1 List of the ClusterArchitecture, if there is one, and of the
+// Export is a report for programs: a v1 List of the ClusterArchitecture, if there is one, and of the
 // ComponentMappings in the order of the table, each with its status, as the operator keeps them in a cluster. What
 // reads one reads the other.
-func Export(p *Picture) *metav1.List {
+func Export(r *Report) *metav1.List {
 	list := &metav1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{}}
-	if p.hasArchitecture() {
-		a := p.Architecture.DeepCopy()
+	if r.hasArchitecture() {
+		a := r.Architecture.DeepCopy()
 		a.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(architectureKind))
 		a.ManagedFields = nil // as kubectl get
 		list.Items = append(list.Items, runtime.RawExtension{Object: a})
 	}
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		list.Items = append(list.Items, runtime.RawExtension{Object: ExportMapping(c.ComponentMapping)})
 	}
 	return list
@@ -45,12 +45,12 @@ const (
 
 // ObjectNames are the objects of Export as -o name writes them, such as
 // componentmapping.architecture.archmap.dev/coredns.
-func ObjectNames(p *Picture) []string {
+func ObjectNames(r *Report) []string {
 	var names []string
-	if p.hasArchitecture() {
-		names = append(names, resourceName(architectureResource, p.Architecture.Name))
+	if r.hasArchitecture() {
+		names = append(names, resourceName(architectureResource, r.Architecture.Name))
 	}
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		names = append(names, resourceName(mappingResource, c.Name))
 	}
 	return names
@@ -60,7 +60,7 @@ func resourceName(resource, name string) string {
 	return resource + "." + v1alpha1.GroupVersion.Group + "/" + Clean(name)
 }
 
-func (p *Picture) hasArchitecture() bool { return p.Architecture.Name != "" || p.judged() }
+func (r *Report) hasArchitecture() bool { return r.Architecture.Name != "" || r.judged() }
 
 // exportVersion is that of the outputs that are no objects of Kubernetes. A change that breaks their readers gets
 // another one.
@@ -80,8 +80,8 @@ type DepartureList struct {
 }
 
 // ExportDepartures lists where a cluster departs from its documentation.
-func ExportDepartures(p *Picture) DepartureList {
-	return DepartureList{TypeMeta: exported("DepartureList"), Source: p.Source, ObservedAt: metav1.NewTime(p.ObservedAt), Items: Departures(p)}
+func ExportDepartures(r *Report) DepartureList {
+	return DepartureList{TypeMeta: exported("DepartureList"), Source: r.Source, ObservedAt: metav1.NewTime(r.ObservedAt), Items: Departures(r)}
 }
 
 // ClusterList is several clusters, for programs.
@@ -106,10 +106,10 @@ func ExportClusters(clusters []Cluster) ClusterList {
 	out := ClusterList{TypeMeta: exported("ClusterList"), Items: []ClusterItem{}}
 	for _, c := range clusters {
 		item := ClusterItem{Name: c.Name, Verdict: Unknown}
-		if c.Picture == nil {
+		if c.Report == nil {
 			item.Error = reasonOf(c.Err)
 		} else {
-			item.Verdict, item.ObservedAt, item.Objects = c.Picture.Verdict(), metav1.NewTime(c.Picture.ObservedAt), Export(c.Picture).Items
+			item.Verdict, item.ObservedAt, item.Objects = c.Report.Verdict(), metav1.NewTime(c.Report.ObservedAt), Export(c.Report).Items
 		}
 		out.Items = append(out.Items, item)
 	}

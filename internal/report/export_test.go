@@ -18,14 +18,14 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // TestExport: the objects are those of a cluster, whole and in the order of the table, and read back as such.
 func TestExport(t *testing.T) {
-	g, p := NewWithT(t), broken(t)
-	p.Mappings[0].ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "archmap"}}
-	text, err := json.Marshal(report.Export(p))
+	g, r := NewWithT(t), broken(t)
+	r.Mappings[0].ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "archmap"}}
+	text, err := json.Marshal(report.Export(r))
 	g.Expect(err).NotTo(HaveOccurred())
 
 	list := &unstructured.UnstructuredList{}
@@ -44,19 +44,19 @@ func TestExport(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		switch o := object.(type) {
 		case *v1alpha1.ClusterArchitecture:
-			g.Expect(o.Status).To(BeComparableTo(p.Architecture.Status))
+			g.Expect(o.Status).To(BeComparableTo(r.Architecture.Status))
 		case *v1alpha1.ComponentMapping:
-			g.Expect(o.Status).To(BeComparableTo(reporttest.Mapping(p, o.Name).Status))
+			g.Expect(o.Status).To(BeComparableTo(reporttest.Mapping(r, o.Name).Status))
 			g.Expect(o.ManagedFields).To(BeNil())
 		}
 	}
 	g.Expect(names[0]).To(Equal("clusterarchitecture.architecture.archmap.dev/aks"))
-	g.Expect(names[1:]).To(HaveLen(len(p.Mappings)))
-	g.Expect(names).To(Equal(report.ObjectNames(p)))
+	g.Expect(names[1:]).To(HaveLen(len(r.Mappings)))
+	g.Expect(names).To(Equal(report.ObjectNames(r)))
 	g.Expect(names).To(ContainElement("componentmapping.architecture.archmap.dev/coredns"))
-	g.Expect(p.Mappings[0].ManagedFields).NotTo(BeNil(), "the picture stays as it is")
+	g.Expect(r.Mappings[0].ManagedFields).NotTo(BeNil(), "the report stays as it is")
 
-	asYAML, err := yaml.Marshal(report.Export(p))
+	asYAML, err := yaml.Marshal(report.Export(r))
 	g.Expect(err).NotTo(HaveOccurred())
 	back, err := yaml.YAMLToJSON(asYAML)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -66,20 +66,20 @@ func TestExport(t *testing.T) {
 // TestExportOfLittle: mappings without an architecture, and nothing at all.
 func TestExportOfLittle(t *testing.T) {
 	g := NewWithT(t)
-	text, err := json.Marshal(report.Export(&report.Picture{}))
+	text, err := json.Marshal(report.Export(&report.Report{}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(text).To(MatchJSON(`{"apiVersion":"v1","kind":"List","metadata":{},"items":[]}`))
-	alone := &report.Picture{Mappings: []v1alpha1.ComponentMapping{mapping("a\nb", is("True", ""), is("True", ""))}}
+	alone := &report.Report{Mappings: []v1alpha1.ComponentMapping{mapping("a\nb", is("True", ""), is("True", ""))}}
 	g.Expect(report.ObjectNames(alone)).To(Equal([]string{"componentmapping.architecture.archmap.dev/a b"}))
 	g.Expect(report.Export(alone).Items).To(HaveLen(1))
 }
 
 // TestExportsHaveVersions: what is no object of Kubernetes says what it is, too.
 func TestExportsHaveVersions(t *testing.T) {
-	p := broken(t)
+	r := broken(t)
 	for kind, data := range map[string]any{
-		"DepartureList": report.ExportDepartures(p), "Comparison": report.Compare(p, p),
-		"ClusterList": report.ExportClusters([]report.Cluster{{Name: "a", Picture: p}, {Name: "b", Err: errors.New("no route")}}),
+		"DepartureList": report.ExportDepartures(r), "Comparison": report.Compare(r, r),
+		"ClusterList": report.ExportClusters([]report.Cluster{{Name: "a", Report: r}, {Name: "b", Err: errors.New("no route")}}),
 	} {
 		t.Run(kind, func(t *testing.T) {
 			g := NewWithT(t)
@@ -98,7 +98,7 @@ func TestExportsHaveVersions(t *testing.T) {
 			if kind == "ClusterList" {
 				g.Expect(got.Items).To(HaveLen(2))
 				g.Expect(got.Items[0].Verdict).To(Equal("unhealthy"))
-				g.Expect(got.Items[0].Objects).To(HaveLen(1 + len(p.Mappings)))
+				g.Expect(got.Items[0].Objects).To(HaveLen(1 + len(r.Mappings)))
 				g.Expect(got.Items[1].Verdict).To(Equal("unknown"))
 				g.Expect(got.Items[1].Error).To(Equal("no route"))
 				g.Expect(got.Items[1].Objects).To(BeEmpty())

@@ -16,8 +16,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
 	"github.com/archmap/archmap/test/facts"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // table is the documented architecture, to be looked for in documents.
@@ -212,10 +212,10 @@ func lineOf(text, with string) string {
 	return ""
 }
 
-// document of a picture, with live columns and without.
-func document(t testing.TB, p *report.Picture, o report.DocumentOptions) string {
+// document of a report, with live columns and without.
+func document(t testing.TB, r *report.Report, o report.DocumentOptions) string {
 	t.Helper()
-	return written(t, func(w io.Writer) error { return report.Document(w, p, o) })
+	return written(t, func(w io.Writer) error { return report.Document(w, r, o) })
 }
 
 // TestFacts: the document tells every fact of the table where it belongs, whatever the cluster.
@@ -224,12 +224,12 @@ func TestFacts(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(f.Rows).To(HaveLen(22))
 	g.Expect([]int{len(f.Methods), len(f.KeyDetails), len(f.Insights), len(f.References)}).To(Equal([]int{5, 4, 6, 6}))
-	for name, p := range map[string]*report.Picture{
-		reporttest.Documented: picture(t, reporttest.Documented), reporttest.Modern: broken(t), reporttest.Elsewhere: picture(t, reporttest.Elsewhere),
+	for name, r := range map[string]*report.Report{
+		reporttest.Documented: reportOf(t, reporttest.Documented), reporttest.Modern: broken(t), reporttest.Elsewhere: reportOf(t, reporttest.Elsewhere),
 	} {
 		for _, live := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/live %t", name, live), func(t *testing.T) {
-				NewWithT(t).Expect(f.missingFrom(document(t, p, report.DocumentOptions{Live: live}))).To(BeEmpty())
+				NewWithT(t).Expect(f.missingFrom(document(t, r, report.DocumentOptions{Live: live}))).To(BeEmpty())
 			})
 		}
 	}
@@ -238,16 +238,16 @@ func TestFacts(t *testing.T) {
 // TestFactsAreMissed: what is taken from the catalogue is missed in the document, and only that.
 func TestFactsAreMissed(t *testing.T) {
 	f := readFacts(t)
-	for i, r := range f.Rows {
-		t.Run(r.Mapping, func(t *testing.T) {
-			for _, d := range r.Details {
-				if r.Image != "" && strings.HasSuffix(d, r.Image) {
+	for i, row := range f.Rows {
+		t.Run(row.Mapping, func(t *testing.T) {
+			for _, d := range row.Details {
+				if row.Image != "" && strings.HasSuffix(d, row.Image) {
 					continue // the field image says it too
 				}
-				g, p := NewWithT(t), picture(t, reporttest.Documented)
-				doc := &reporttest.Mapping(p, r.Mapping).Spec.Implementation
+				g, r := NewWithT(t), reportOf(t, reporttest.Documented)
+				doc := &reporttest.Mapping(r, row.Mapping).Spec.Implementation
 				doc.Details = slices.DeleteFunc(doc.Details, func(s string) bool { return s == d })
-				g.Expect(f.missingFrom(document(t, p, report.DocumentOptions{Live: i%2 == 0}))).To(HaveExactElements(fmt.Sprintf("row %s: %s", r.Component, d)))
+				g.Expect(f.missingFrom(document(t, r, report.DocumentOptions{Live: i%2 == 0}))).To(HaveExactElements(fmt.Sprintf("row %s: %s", row.Component, d)))
 			}
 		})
 	}
@@ -272,9 +272,9 @@ func TestFactsAreMissed(t *testing.T) {
 		"insight":   {"azure-file-csi", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryAddon }, "insight CSI Pattern: component azure-file-csi"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := picture(t, reporttest.Documented)
-			tc.take(reporttest.Mapping(p, tc.mapping))
-			NewWithT(t).Expect(f.missingFrom(document(t, p, report.DocumentOptions{}))).To(ContainElement(ContainSubstring(tc.want)))
+			row := reportOf(t, reporttest.Documented)
+			tc.take(reporttest.Mapping(row, tc.mapping))
+			NewWithT(t).Expect(f.missingFrom(document(t, row, report.DocumentOptions{}))).To(ContainElement(ContainSubstring(tc.want)))
 		})
 	}
 }

@@ -8,37 +8,37 @@ import (
 	"testing"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 
 // TestGolden holds what people read to files that can be looked at.
 func TestGolden(t *testing.T) {
-	for name, p := range map[string]*report.Picture{reporttest.Documented: picture(t, reporttest.Documented), reporttest.Modern: broken(t)} {
-		diagram := report.Draw(p, report.DiagramOptions{})
+	for name, r := range map[string]*report.Report{reporttest.Documented: reportOf(t, reporttest.Documented), reporttest.Modern: broken(t)} {
+		diagram := report.Draw(r, report.DiagramOptions{})
 		for file, write := range map[string]func(io.Writer) error{
-			"table.txt":        func(w io.Writer) error { return report.Table(p, false).Text(w, false) },
-			"table-wide.txt":   func(w io.Writer) error { return report.Table(p, true).Text(w, false) },
-			"table.md":         report.Table(p, false).Markdown,
-			"table.csv":        report.Table(p, true).CSV,
-			"advisories.txt":   func(w io.Writer) error { return report.Advisories(p).Text(w, false) },
-			"pools.txt":        func(w io.Writer) error { return report.NodePools(p).Text(w, false) },
-			"causes.txt":       func(w io.Writer) error { return report.Causes(p).Text(w, false) },
-			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(p)).Text(w, false) },
-			"document.md":      func(w io.Writer) error { return report.Document(w, p, report.DocumentOptions{Live: true}) },
+			"table.txt":        func(w io.Writer) error { return report.Table(r, false).Text(w, false) },
+			"table-wide.txt":   func(w io.Writer) error { return report.Table(r, true).Text(w, false) },
+			"table.md":         report.Table(r, false).Markdown,
+			"table.csv":        report.Table(r, true).CSV,
+			"advisories.txt":   func(w io.Writer) error { return report.Advisories(r).Text(w, false) },
+			"pools.txt":        func(w io.Writer) error { return report.NodePools(r).Text(w, false) },
+			"causes.txt":       func(w io.Writer) error { return report.Causes(r).Text(w, false) },
+			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(r)).Text(w, false) },
+			"document.md":      func(w io.Writer) error { return report.Document(w, r, report.DocumentOptions{Live: true}) },
 			"diagram.txt":      func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{}) },
 			"diagram-7bit.txt": func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{Plain: true, Width: 80}) },
 			"diagram.mmd":      diagram.Mermaid,
 			"diagram.svg":      diagram.SVG,
 			"explain-disk.txt": func(w io.Writer) error {
-				return report.Explain(w, p, report.Lookup(p, "azure-disk-csi"), false)
+				return report.Explain(w, r, report.Lookup(r, "azure-disk-csi"), false)
 			},
-			"explain-dns.txt": func(w io.Writer) error { return report.Explain(w, p, report.Lookup(p, "DNS"), false) },
+			"explain-dns.txt": func(w io.Writer) error { return report.Explain(w, r, report.Lookup(r, "DNS"), false) },
 		} {
 			t.Run(name+"/"+file, func(t *testing.T) { golden(t, name+"-"+file, written(t, write)) })
 		}
 	}
-	elsewhere, down := picture(t, reporttest.Elsewhere), picture(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown), reporttest.Kubelet("user/1", "v1.40.0"))
+	elsewhere, down := reportOf(t, reporttest.Elsewhere), reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown), reporttest.Kubelet("user/1", "v1.40.0"))
 	for file, write := range map[string]func(io.Writer) error{
 		"elsewhere-table.txt": func(w io.Writer) error { return report.Table(elsewhere, false).Text(w, false) },
 		"elsewhere-diagram.txt": func(w io.Writer) error {
@@ -52,7 +52,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, file, written(t, write)) })
 	}
-	documented, today := picture(t, reporttest.Documented), broken(t)
+	documented, today := reportOf(t, reporttest.Documented), broken(t)
 	golden(t, "document-only.md", written(t, func(w io.Writer) error { return report.Document(w, documented, report.DocumentOptions{}) }))
 	golden(t, "compare.txt", written(t, func(w io.Writer) error { return report.Compare(documented, today).Table().Text(w, false) }))
 }

@@ -20,50 +20,50 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// picture of a shape with faults; a fresh one each time.
-func picture(t testing.TB, shape string, faults ...reporttest.Fault) *report.Picture {
+// reportOf is the report of a shape with faults; a fresh one each time.
+func reportOf(t testing.TB, shape string, faults ...reporttest.Fault) *report.Report {
 	t.Helper()
 	if len(faults) > 0 {
-		return taken(t, func() (*report.Picture, error) { return reporttest.Picture(shape, faults...) })
+		return taken(t, func() (*report.Report, error) { return reporttest.Report(shape, faults...) })
 	}
-	read, _ := pictures.LoadOrStore(shape, sync.OnceValues(func() (*report.Picture, error) { return reporttest.Picture(shape) }))
-	return fresh(taken(t, read.(func() (*report.Picture, error))))
+	read, _ := reports.LoadOrStore(shape, sync.OnceValues(func() (*report.Report, error) { return reporttest.Report(shape) }))
+	return fresh(taken(t, read.(func() (*report.Report, error))))
 }
 
-// pictures without faults, by shape; they are read once.
-var pictures sync.Map
+// reports without faults, by shape; they are read once.
+var reports sync.Map
 
-func taken(t testing.TB, read func() (*report.Picture, error)) *report.Picture {
+func taken(t testing.TB, read func() (*report.Report, error)) *report.Report {
 	t.Helper()
-	p, err := read()
+	r, err := read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return r
 }
 
-func fresh(p *report.Picture) *report.Picture {
-	out := *p
-	p.Architecture.DeepCopyInto(&out.Architecture)
-	out.Mappings = make([]v1alpha1.ComponentMapping, len(p.Mappings))
-	for i := range p.Mappings {
-		p.Mappings[i].DeepCopyInto(&out.Mappings[i])
+func fresh(r *report.Report) *report.Report {
+	out := *r
+	r.Architecture.DeepCopyInto(&out.Architecture)
+	out.Mappings = make([]v1alpha1.ComponentMapping, len(r.Mappings))
+	for i := range r.Mappings {
+		r.Mappings[i].DeepCopyInto(&out.Mappings[i])
 	}
 	return &out
 }
 
 // crashing is today's AKS where DNS crashes; it is made once.
-var crashing = sync.OnceValues(func() (*report.Picture, error) {
-	return reporttest.Picture(reporttest.Modern, reporttest.Pods("Deployment kube-system/coredns", world.Pods{State: world.CrashLooping}))
+var crashing = sync.OnceValues(func() (*report.Report, error) {
+	return reporttest.Report(reporttest.Modern, reporttest.Pods("Deployment kube-system/coredns", world.Pods{State: world.CrashLooping}))
 })
 
-func broken(t testing.TB) *report.Picture {
+func broken(t testing.TB) *report.Report {
 	t.Helper()
 	return fresh(taken(t, crashing))
 }
@@ -121,21 +121,21 @@ func set(m *v1alpha1.ComponentMapping, conditionType string, status metav1.Condi
 	meta.SetStatusCondition(&m.Status.Conditions, c)
 }
 
-// big is a picture as large as the API allows.
-func big(t testing.TB) *report.Picture {
-	p := picture(t, reporttest.Modern)
-	shipped := p.Mappings
-	p.Mappings = nil
+// big is a report as large as the API allows.
+func big(t testing.TB) *report.Report {
+	r := reportOf(t, reporttest.Modern)
+	shipped := r.Mappings
+	r.Mappings = nil
 	for i := range 512 {
 		m := *shipped[i%len(shipped)].DeepCopy()
 		m.Name = fmt.Sprintf("%s-%d", m.Name, i)
-		p.Mappings = append(p.Mappings, m)
+		r.Mappings = append(r.Mappings, m)
 	}
-	pool := p.Architecture.Status.NodePools[0]
-	p.Architecture.Status.NodePools = nil
+	pool := r.Architecture.Status.NodePools[0]
+	r.Architecture.Status.NodePools = nil
 	for i := range 200 {
 		pool.Name = fmt.Sprintf("pool%d", i)
-		p.Architecture.Status.NodePools = append(p.Architecture.Status.NodePools, pool)
+		r.Architecture.Status.NodePools = append(r.Architecture.Status.NodePools, pool)
 	}
-	return p
+	return r
 }

@@ -46,19 +46,19 @@ func isolate(value any) template.HTML {
 
 // HTMLOptions say what the page can do.
 type HTMLOptions struct {
-	// Events is the path from which a page that is served hears of newer pictures: server-sent events named
+	// Events is the path from which a page that is served hears of newer reports: server-sent events named
 	// main, whose data is what HTMLMain writes. Without it the page asks nothing of anybody.
 	Events string
 }
 
-// HTML writes a picture as one page that needs nothing else.
-func HTML(w io.Writer, p *Picture, o HTMLOptions) error {
+// HTML writes a report as one page that needs nothing else.
+func HTML(w io.Writer, r *Report, o HTMLOptions) error {
 	var main bytes.Buffer
-	if err := HTMLMain(&main, p); err != nil {
+	if err := HTMLMain(&main, r); err != nil {
 		return err
 	}
 	return pageTemplate.ExecuteTemplate(w, "page", map[string]any{
-		"Title": pageTitle(p), "Policy": HTMLPolicy(o), "Events": o.Events,
+		"Title": pageTitle(r), "Policy": HTMLPolicy(o), "Events": o.Events,
 		"Style": template.CSS(pageStyle), "Script": template.JS(pageScript), //nolint:gosec // they are our own
 		"Main": template.HTML(main.String()), //nolint:gosec // it is the output of a template
 	})
@@ -66,8 +66,8 @@ func HTML(w io.Writer, p *Picture, o HTMLOptions) error {
 
 // HTMLMain writes the element main of the page alone: with archmap.update the page puts it in the place of the
 // one that it has, and keeps the reader's filter, order, focus and open details.
-func HTMLMain(w io.Writer, p *Picture) error {
-	return pageTemplate.ExecuteTemplate(w, "main", newPageView(p))
+func HTMLMain(w io.Writer, r *Report) error {
+	return pageTemplate.ExecuteTemplate(w, "main", newPageView(r))
 }
 
 // HTMLPolicy lets the page run its own script and style, and nothing else.
@@ -87,28 +87,28 @@ func hashSource(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func pageTitle(p *Picture) string {
-	title := verdictWord(p.Verdict()) + ": " + p.platform().short
-	if p.isElsewhere() {
-		title = verdictWord(p.Verdict()) + ": not " + p.platform().short + ":"
+func pageTitle(r *Report) string {
+	title := verdictWord(r.Verdict()) + ": " + r.platform().short
+	if r.isElsewhere() {
+		title = verdictWord(r.Verdict()) + ": not " + r.platform().short + ":"
 	}
-	if p.Source != "" {
-		title += " " + Clean(p.Source)
+	if r.Source != "" {
+		title += " " + Clean(r.Source)
 	}
 	return title
 }
 
 // heading is what the page is about.
-func (p *Picture) heading() string {
-	if p.isElsewhere() {
-		return "A cluster that is not " + p.platform().name
+func (r *Report) heading() string {
+	if r.isElsewhere() {
+		return "A cluster that is not " + r.platform().name
 	}
-	return p.platform().name
+	return r.platform().name
 }
 
 // pageView is what the page shows.
 type pageView struct {
-	picture *Picture
+	report *Report
 
 	Title, Platform, VerdictWord, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
 
@@ -128,8 +128,8 @@ type pageView struct {
 	Advisories []advisoryView
 }
 
-// Age and Stamp are for the template. What was first seen when the picture was taken has no age.
-func (v pageView) Age(t time.Time) string   { return v.picture.age(t) }
+// Age and Stamp are for the template. What was first seen when the report was made has no age.
+func (v pageView) Age(t time.Time) string   { return v.report.age(t) }
 func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 
 type causeView struct {
@@ -193,20 +193,20 @@ type poolView struct {
 	State State
 }
 
-func newPageView(p *Picture) pageView {
-	components, words := p.components(), p.platform()
-	status := p.Architecture.Status
+func newPageView(r *Report) pageView {
+	components, words := r.components(), r.platform()
+	status := r.Architecture.Status
 	v := pageView{
-		picture: p, Title: pageTitle(p), Platform: p.heading(), VerdictWord: verdictWord(p.Verdict()), Summary: summary(components), Source: p.Source,
-		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(p.ObservedAt), Verdict: p.Verdict(),
-		Notes: p.caveats(), Conditions: p.briefConditions(), Violations: status.Violations, Departures: Departures(p), Upgrades: p.upgrades(),
-		Drawing: template.HTML(Draw(p, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
+		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: verdictWord(r.Verdict()), Summary: summary(components), Source: r.Source,
+		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
+		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations, Departures: Departures(r), Upgrades: r.upgrades(),
+		Drawing: template.HTML(Draw(r, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
-	if ready, total := p.nodes(); total > 0 {
+	if ready, total := r.nodes(); total > 0 {
 		v.Nodes = fmt.Sprintf("%d of %d nodes ready", ready, total)
 	}
 	for i, c := range components {
-		view := p.componentView(c, words)
+		view := r.componentView(c, words)
 		view.Index = i
 		v.Components = append(v.Components, view)
 		if category := (categoryView{c.Spec.Category, categoryTitle(c.Spec.Category)}); !slices.Contains(v.Categories, category) {
@@ -219,25 +219,25 @@ func newPageView(p *Picture) pageView {
 			v.States = append(v.States, s)
 		}
 	}
-	for _, c := range p.causes() {
-		cause := causeView{Reason: c.Reason, Message: c.Message, Since: p.age(c.Since.Time), Advice: reasonWords[c.Reason]}
+	for _, c := range r.causes() {
+		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason]}
 		for _, name := range c.Components {
-			cause.Components = append(cause.Components, p.linkTo(name))
+			cause.Components = append(cause.Components, r.linkTo(name))
 		}
 		v.Causes = append(v.Causes, cause)
 	}
 	for _, pool := range status.NodePools {
 		v.Pools = append(v.Pools, poolView{pool, readyNodes(pool), poolState(pool, components)})
 	}
-	for _, a := range p.advisories() {
+	for _, a := range r.advisories() {
 		v.Advisories = append(v.Advisories, viewAdvisory(a.component, a.Advisory))
 	}
 	return v
 }
 
 // briefConditions leave to the causes what is unhealthy.
-func (p *Picture) briefConditions() []metav1.Condition {
-	out := p.conditions()
+func (r *Report) briefConditions() []metav1.Condition {
+	out := r.conditions()
 	for i := range out {
 		if out[i].Type == v1alpha1.ConditionHealthy && out[i].Status == metav1.ConditionFalse {
 			out[i].Message = "see the causes"
@@ -246,8 +246,8 @@ func (p *Picture) briefConditions() []metav1.Condition {
 	return out
 }
 
-func (p *Picture) linkTo(name string) componentLink {
-	if c, ok := p.component(name); ok {
+func (r *Report) linkTo(name string) componentLink {
+	if c, ok := r.component(name); ok {
 		return c.link()
 	}
 	return componentLink{ID: componentID(name), Title: name}
@@ -271,7 +271,7 @@ func componentID(name string) string {
 	return out.String()
 }
 
-func (p *Picture) componentView(c component, words platform) componentView {
+func (r *Report) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
 		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
@@ -296,7 +296,7 @@ func (p *Picture) componentView(c component, words platform) componentView {
 		for _, check := range part.checks {
 			view.Checks = append(view.Checks, singleCheckView{
 				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
-				Objects: check.objects(allObjects), State: check.state, Age: p.age(check.LastTransitionTime.Time),
+				Objects: check.objects(allObjects), State: check.state, Age: r.age(check.LastTransitionTime.Time),
 			})
 		}
 		v.Checks = append(v.Checks, view)
@@ -304,8 +304,8 @@ func (p *Picture) componentView(c component, words platform) componentView {
 	for _, a := range c.advisories() {
 		v.Advisories = append(v.Advisories, viewAdvisory(c, a))
 	}
-	for _, r := range doc.References {
-		v.References = append(v.References, referenceView{r.Name, webAddress(r.URL)})
+	for _, reference := range doc.References {
+		v.References = append(v.References, referenceView{reference.Name, webAddress(reference.URL)})
 	}
 	return v
 }

@@ -14,12 +14,12 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
-func page(t testing.TB, p *report.Picture, o report.HTMLOptions) (*html.Node, string) {
+func page(t testing.TB, r *report.Report, o report.HTMLOptions) (*html.Node, string) {
 	t.Helper()
-	text := written(t, func(w io.Writer) error { return report.HTML(w, p, o) })
+	text := written(t, func(w io.Writer) error { return report.HTML(w, r, o) })
 	root, err := html.Parse(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestSaidOnce(t *testing.T) {
 	g.Expect(strings.Count(summary, "2 crash-looping")).To(Equal(1))
 	g.Expect(summary).To(ContainSubstring("see the causes"))
 
-	_, text = page(t, picture(t, reporttest.Modern, reporttest.Gone(metrics)), report.HTMLOptions{})
+	_, text = page(t, reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.HTMLOptions{})
 	g.Expect(text).NotTo(ContainSubstring("see the causes"), "what is there is healthy")
 }
 
@@ -124,9 +124,9 @@ func TestPolicy(t *testing.T) {
 // TestFragment: what is pushed later is what the page has.
 func TestFragment(t *testing.T) {
 	g := NewWithT(t)
-	p := broken(t)
-	main := written(t, func(w io.Writer) error { return report.HTMLMain(w, p) })
-	_, text := page(t, p, report.HTMLOptions{})
+	r := broken(t)
+	main := written(t, func(w io.Writer) error { return report.HTMLMain(w, r) })
+	_, text := page(t, r, report.HTMLOptions{})
 	g.Expect(main).To(HavePrefix("<main "))
 	g.Expect(text).To(ContainSubstring(main))
 	g.Expect(main).To(ContainSubstring(`data-title="unhealthy: AKS overlay-cilium"`))
@@ -135,26 +135,26 @@ func TestFragment(t *testing.T) {
 // TestPage: every component is in the drawing, in the table and in the evidence, in the same state; what leads
 // somewhere leads to what is there.
 func TestPage(t *testing.T) {
-	for name, p := range map[string]*report.Picture{reporttest.Documented: picture(t, reporttest.Documented), reporttest.Modern: broken(t)} {
+	for name, r := range map[string]*report.Report{reporttest.Documented: reportOf(t, reporttest.Documented), reporttest.Modern: broken(t)} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			root, _ := page(t, p, report.HTMLOptions{})
+			root, _ := page(t, r, report.HTMLOptions{})
 			rows := map[string]*html.Node{}
-			for _, r := range elements(withID(root, "components"), func(n *html.Node) bool { return has(n, "data-name") }) {
-				rows[attr(r, "data-name")] = r
+			for _, row := range elements(withID(root, "components"), func(n *html.Node) bool { return has(n, "data-name") }) {
+				rows[attr(row, "data-name")] = row
 			}
-			g.Expect(rows).To(HaveLen(len(p.Mappings)))
-			for i := range p.Mappings {
-				m := &p.Mappings[i]
-				state, r := report.StateOf(m), rows[m.Name]
-				g.Expect(attr(r, "data-state")).To(BeEquivalentTo(state), m.Name)
-				g.Expect(content(r)).To(SatisfyAll(ContainSubstring(m.Spec.Component), ContainSubstring(state.Word()), ContainSubstring(m.Status.Version)))
+			g.Expect(rows).To(HaveLen(len(r.Mappings)))
+			for i := range r.Mappings {
+				m := &r.Mappings[i]
+				state, row := report.StateOf(m), rows[m.Name]
+				g.Expect(attr(row, "data-state")).To(BeEquivalentTo(state), m.Name)
+				g.Expect(content(row)).To(SatisfyAll(ContainSubstring(m.Spec.Component), ContainSubstring(state.Word()), ContainSubstring(m.Status.Version)))
 				drawn := elements(withID(root, "scroll-drawing"), func(n *html.Node) bool { return attr(n, "data-component") == m.Name })
 				g.Expect(drawn).NotTo(BeEmpty(), m.Name)
 				for _, b := range drawn {
 					g.Expect(attr(b, "class")).To(Equal("box " + string(state)))
 				}
-				details := withID(root, attr(r, "data-details"))
+				details := withID(root, attr(row, "data-details"))
 				g.Expect(details).NotTo(BeNil(), m.Name)
 				g.Expect(has(details, "open")).To(Equal(state.Bad()), m.Name)
 				evidence := content(details)

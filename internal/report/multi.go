@@ -11,9 +11,9 @@ import (
 type Cluster struct {
 	// Name of the cluster, such as its context.
 	Name string
-	// Picture of it; nil when it could not be read, and Err says why.
-	Picture *Picture
-	Err     error
+	// Report of it; nil when it could not be read, and Err says why.
+	Report *Report
+	Err    error
 }
 
 // Clusters lists components x clusters: the state of each, and the version where it has one when wide.
@@ -22,16 +22,16 @@ func Clusters(clusters []Cluster, wide bool) Grid {
 	verdicts, versions, pools := row("", "(verdict)"), row("", "(Kubernetes)"), row("", "(nodes ready)")
 	for _, c := range clusters {
 		g.Header = append(g.Header, c.Name)
-		if c.Picture == nil {
+		if c.Report == nil {
 			verdicts = append(verdicts, Cell{Text: Unknown.Mark() + " not read", State: Unknown})
 			versions, pools = append(versions, Cell{}), append(pools, Cell{})
 			g.Notes = append(g.Notes, c.Name+": "+reasonOf(c.Err))
 			continue
 		}
-		v := c.Picture.Verdict()
+		v := c.Report.Verdict()
 		verdicts = append(verdicts, Cell{Text: v.Mark() + " " + verdictWord(v), State: v})
-		versions = append(versions, Cell{Text: c.Picture.Architecture.Status.KubernetesVersion})
-		pools = append(pools, readyCell(c.Picture))
+		versions = append(versions, Cell{Text: c.Report.Architecture.Status.KubernetesVersion})
+		pools = append(pools, readyCell(c.Report))
 	}
 	g.Rows = [][]Cell{verdicts, versions, pools}
 	for _, m := range union(clusters) {
@@ -51,17 +51,17 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-func readyCell(p *Picture) Cell {
-	ready, total := p.nodes()
+func readyCell(r *Report) Cell {
+	ready, total := r.nodes()
 	pool := v1alpha1.NodePool{Nodes: &total, Ready: &ready}
-	return Cell{Text: readyNodes(pool), State: poolState(pool, p.components())}
+	return Cell{Text: readyNodes(pool), State: poolState(pool, r.components())}
 }
 
 func clusterCell(c Cluster, name string, wide bool) Cell {
-	if c.Picture == nil {
+	if c.Report == nil {
 		return Cell{}
 	}
-	found, ok := c.Picture.component(name)
+	found, ok := c.Report.component(name)
 	if !ok {
 		return Cell{Text: "(no mapping)", State: Absent}
 	}
@@ -74,13 +74,13 @@ func clusterCell(c Cluster, name string, wide bool) Cell {
 
 // union of the components of all clusters, in the order of the table.
 func union(clusters []Cluster) []component {
-	var all Picture
+	var all Report
 	seen := map[string]bool{}
 	for _, c := range clusters {
-		if c.Picture == nil {
+		if c.Report == nil {
 			continue
 		}
-		for _, m := range c.Picture.Mappings {
+		for _, m := range c.Report.Mappings {
 			if !seen[m.Name] {
 				seen[m.Name] = true
 				all.Mappings = append(all.Mappings, m)
@@ -97,8 +97,8 @@ func verdictsOf(clusters []Cluster) []State {
 	out := make([]State, len(clusters))
 	for i, c := range clusters {
 		out[i] = Unknown
-		if c.Picture != nil {
-			out[i] = c.Picture.Verdict()
+		if c.Report != nil {
+			out[i] = c.Report.Verdict()
 		}
 	}
 	return out

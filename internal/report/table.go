@@ -12,19 +12,19 @@ import (
 )
 
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide. Its notes
-// are those of the picture.
-func Table(p *Picture, wide bool) Grid {
-	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}, Notes: p.Notes()}
+// are those of the report.
+func Table(r *Report, wide bool) Grid {
+	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}, Notes: r.Notes()}
 	if wide {
 		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", headMessage)
 	}
-	for _, c := range p.components() {
+	for _, c := range r.components() {
 		cells := row(c.Name, c.Spec.Component, c.implementation(), c.Status.MethodSummary)
 		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
 		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
-		cells = append(cells, Cell{Text: c.Status.Version}, p.sinceCell(since))
+		cells = append(cells, Cell{Text: c.Status.Version}, r.sinceCell(since))
 		if wide {
 			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
 				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),
@@ -36,31 +36,31 @@ func Table(p *Picture, wide bool) Grid {
 }
 
 // sinceCell is how long ago something was, and when; empty when that is not known.
-func (p *Picture) sinceCell(t time.Time) Cell {
-	if age := p.age(t); age != "" {
+func (r *Report) sinceCell(t time.Time) Cell {
+	if age := r.age(t); age != "" {
 		return Cell{Text: age, Exact: stamp(t)}
 	}
 	return Cell{}
 }
 
 // NodePools lists the node pools. Its notes tell of pools that are being upgraded.
-func NodePools(p *Picture) Grid {
+func NodePools(r *Report) Grid {
 	g := Grid{Header: []string{"Pool", "Mode", "OS", "Ready", "Kubelet", "Runtime", headImage}}
-	components := p.components()
-	for _, pool := range p.Architecture.Status.NodePools {
+	components := r.components()
+	for _, pool := range r.Architecture.Status.NodePools {
 		cells := row(pool.Name, pool.Mode, pool.OS)
 		cells = append(cells, Cell{Text: readyNodes(pool), State: poolState(pool, components)})
 		g.Rows = append(g.Rows, append(cells, row(pool.KubeletVersions, pool.ContainerRuntimes, pool.NodeImages)...))
 	}
-	for _, s := range p.upgrades() {
+	for _, s := range r.upgrades() {
 		g.Notes = append(g.Notes, "Node pool "+s.Name+": "+s.Message)
 	}
 	return g
 }
 
 // upgrades are the pools whose nodes are not alike, as while they are upgraded. That is supported.
-func (p *Picture) upgrades() []v1alpha1.VersionSkew {
-	return slices.DeleteFunc(slices.Clone(p.Architecture.Status.Skews), unsupported)
+func (r *Report) upgrades() []v1alpha1.VersionSkew {
+	return slices.DeleteFunc(slices.Clone(r.Architecture.Status.Skews), unsupported)
 }
 
 // unsupported says that versions must not differ so.
@@ -69,9 +69,9 @@ func unsupported(s v1alpha1.VersionSkew) bool {
 }
 
 // Advisories lists what is known of what is in the cluster: retirements, renames and the like.
-func Advisories(p *Picture) Grid {
+func Advisories(r *Report) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Type", "Date", headMessage, "URL"}}
-	for _, a := range p.advisories() {
+	for _, a := range r.advisories() {
 		g.Rows = append(g.Rows, row(a.component.Name, a.component.Spec.Component, string(a.Type), a.Date, a.Message, webAddress(a.URL)))
 	}
 	return g
@@ -82,13 +82,13 @@ func readyNodes(pool v1alpha1.NodePool) string {
 }
 
 // Causes lists what is wrong, and the rules that do not hold.
-func Causes(p *Picture) Grid {
+func Causes(r *Report) Grid {
 	g := Grid{Header: []string{"Cause", "Components", "Since", headMessage}}
-	for _, c := range p.causes() {
+	for _, c := range r.causes() {
 		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
-			p.sinceCell(c.Since.Time), {Text: c.Message}})
+			r.sinceCell(c.Since.Time), {Text: c.Message}})
 	}
-	for _, v := range p.Architecture.Status.Violations {
+	for _, v := range r.Architecture.Status.Violations {
 		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
 	}
 	return g

@@ -14,20 +14,20 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// Verdict sums the picture up: Unhealthy when something is unhealthy, or required and not there as it must be, or
+// Verdict sums the report up: Unhealthy when something is unhealthy, or required and not there as it must be, or
 // a rule does not hold; Unknown when that cannot be told; else Healthy. Versions that are not supported, and what
 // differs from its documentation, are no illness.
-func (p *Picture) Verdict() State {
+func (r *Report) Verdict() State {
 	switch {
-	case !p.judged():
-		return verdictOf(p.components())
-	case !p.claimed():
-		if slices.ContainsFunc(p.components(), unhealthy) {
+	case !r.judged():
+		return verdictOf(r.components())
+	case !r.claimed():
+		if slices.ContainsFunc(r.components(), unhealthy) {
 			return Unhealthy // whatever the cluster is
 		}
 		return Unknown
 	}
-	return worstOf([]State{p.verdictOfWhole(), verdictOfRest(p.rest())})
+	return worstOf([]State{r.verdictOfWhole(), verdictOfRest(r.rest())})
 }
 
 // worstOf states that verdicts have; Healthy when there are none.
@@ -41,21 +41,21 @@ func worstOf(verdicts []State) State {
 }
 
 // judged says that an architecture sums the components up.
-func (p *Picture) judged() bool { return len(p.Architecture.Status.Conditions) > 0 }
+func (r *Report) judged() bool { return len(r.Architecture.Status.Conditions) > 0 }
 
 // condition of the architecture.
-func (p *Picture) condition(conditionType string) metav1.Condition {
-	return find(p.Architecture.Status.Conditions, conditionType)
+func (r *Report) condition(conditionType string) metav1.Condition {
+	return find(r.Architecture.Status.Conditions, conditionType)
 }
 
 // claimed says that the cluster is of the platform, so that what is required there is required here.
-func (p *Picture) claimed() bool {
-	return p.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionTrue
+func (r *Report) claimed() bool {
+	return r.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionTrue
 }
 
 // isElsewhere says that the cluster is of another platform.
-func (p *Picture) isElsewhere() bool {
-	return p.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionFalse
+func (r *Report) isElsewhere() bool {
+	return r.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionFalse
 }
 
 // verdictWord is a verdict for people.
@@ -67,29 +67,29 @@ func verdictWord(s State) string {
 }
 
 // verdictOfWhole is that of the architecture. It is in doubt while it is about an older spec.
-func (p *Picture) verdictOfWhole() State {
+func (r *Report) verdictOfWhole() State {
 	verdict := Healthy
 	for _, t := range []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
-		switch p.condition(t).Status {
+		switch r.condition(t).Status {
 		case metav1.ConditionFalse:
 			return Unhealthy
 		case metav1.ConditionUnknown:
 			verdict = Unknown
 		}
 	}
-	if p.condition(v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+	if r.condition(v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		verdict = Unknown
 	}
 	return verdict
 }
 
 // rest are the components that the architecture does not take in.
-func (p *Picture) rest() []component {
-	selector, err := metav1.LabelSelectorAsSelector(&p.Architecture.Spec.ComponentSelector)
+func (r *Report) rest() []component {
+	selector, err := metav1.LabelSelectorAsSelector(&r.Architecture.Spec.ComponentSelector)
 	if err != nil {
 		return nil // then the architecture is not ready
 	}
-	return slices.DeleteFunc(p.components(), func(c component) bool { return selector.Matches(labels.Set(c.Labels)) })
+	return slices.DeleteFunc(r.components(), func(c component) bool { return selector.Matches(labels.Set(c.Labels)) })
 }
 
 // verdictOf sums up components that no architecture takes in: when none is there, nothing is known to be well.
@@ -122,14 +122,14 @@ func (c component) doubtful() bool {
 func unhealthy(c component) bool { return c.state == Unhealthy }
 
 // causes are those of the architecture, and what is wrong with each component that it does not speak of.
-func (p *Picture) causes() []v1alpha1.Cause {
-	if !p.judged() {
-		return ownCauses(p.components(), component.bad)
+func (r *Report) causes() []v1alpha1.Cause {
+	if !r.judged() {
+		return ownCauses(r.components(), component.bad)
 	}
-	if !p.claimed() {
-		return ownCauses(p.components(), unhealthy)
+	if !r.claimed() {
+		return ownCauses(r.components(), unhealthy)
 	}
-	return slices.Concat(p.Architecture.Status.Causes, ownCauses(p.rest(), component.bad))
+	return slices.Concat(r.Architecture.Status.Causes, ownCauses(r.rest(), component.bad))
 }
 
 func (c component) bad() bool { return c.state.Bad() }
@@ -151,16 +151,16 @@ func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause
 	return out
 }
 
-// Notes tell what a reader must know to take the rest of the picture for what it is: that the cluster is of another
+// Notes tell what a reader must know to take the rest of the report for what it is: that the cluster is of another
 // platform, that verdicts are not current, what cannot be told, which versions are not supported. There are none
 // while all is as it should be.
-func (p *Picture) Notes() []string {
-	notes := p.caveats()
-	if !p.claimed() {
+func (r *Report) Notes() []string {
+	notes := r.caveats()
+	if !r.claimed() {
 		return notes
 	}
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
-		switch c := p.condition(t); {
+		switch c := r.condition(t); {
 		case c.Status == metav1.ConditionUnknown:
 			notes = append(notes, t+" cannot be told: "+told(c))
 		case c.Status == metav1.ConditionFalse && t == v1alpha1.ConditionVersionsSupported:
@@ -171,32 +171,32 @@ func (p *Picture) Notes() []string {
 }
 
 // caveats are the notes that no condition tells well.
-func (p *Picture) caveats() []string {
+func (r *Report) caveats() []string {
 	var notes []string
-	if len(p.Mappings) == 0 {
+	if len(r.Mappings) == 0 {
 		notes = append(notes, "No component was looked at: there are no ComponentMappings.")
 	}
-	if !p.judged() {
+	if !r.judged() {
 		return notes
 	}
-	notes = append(notes, p.currency()...)
-	for _, c := range p.components() {
+	notes = append(notes, r.currency()...)
+	for _, c := range r.components() {
 		if ready := c.is(v1alpha1.ConditionReady); ready.Reason == v1alpha1.ReasonInvalidSpec {
 			notes = append(notes, c.Name+" is not judged, its spec is invalid: "+ready.Message)
 		}
 	}
-	if !p.claimed() {
-		notes = append(notes, p.elsewhere())
+	if !r.claimed() {
+		notes = append(notes, r.elsewhere())
 	}
 	return notes
 }
 
 // conditions of the architecture that say something of their own: none while nothing is claimed.
-func (p *Picture) conditions() []metav1.Condition {
-	if !p.claimed() {
+func (r *Report) conditions() []metav1.Condition {
+	if !r.claimed() {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(p.Architecture.Status.Conditions), func(c metav1.Condition) bool {
+	return slices.DeleteFunc(slices.Clone(r.Architecture.Status.Conditions), func(c metav1.Condition) bool {
 		return c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionStalled
 	})
 }
@@ -212,9 +212,9 @@ func told(c metav1.Condition) string {
 }
 
 // currency says that the architecture is judged by an older spec, or that its status has no room for all of it.
-func (p *Picture) currency() []string {
-	ready := p.condition(v1alpha1.ConditionReady)
-	if stalled := meta.FindStatusCondition(p.Architecture.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil {
+func (r *Report) currency() []string {
+	ready := r.condition(v1alpha1.ConditionReady)
+	if stalled := meta.FindStatusCondition(r.Architecture.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil {
 		ready = *stalled
 	}
 	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
@@ -227,9 +227,9 @@ func (p *Picture) currency() []string {
 }
 
 // elsewhere says that the cluster is of another platform, or that this cannot be told.
-func (p *Picture) elsewhere() string {
-	detected, platform := p.condition(v1alpha1.ConditionPlatformDetected), p.platform().name
-	if p.isElsewhere() {
+func (r *Report) elsewhere() string {
+	detected, platform := r.condition(v1alpha1.ConditionPlatformDetected), r.platform().name
+	if r.isElsewhere() {
 		return "This cluster is not " + platform + ": " + told(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
 			"the rows say what was found. Is it the cluster that you meant? For another platform, bring mappings of your own."
 	}

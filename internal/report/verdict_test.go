@@ -12,7 +12,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
 )
 
@@ -48,18 +48,18 @@ func TestVerdict(t *testing.T) {
 			"This cluster is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, p := NewWithT(t), picture(t, tc.shape, tc.faults...)
-			g.Expect(p.Verdict()).To(Equal(tc.want), p.Architecture.Status.Message)
+			g, r := NewWithT(t), reportOf(t, tc.shape, tc.faults...)
+			g.Expect(r.Verdict()).To(Equal(tc.want), r.Architecture.Status.Message)
 			var causes []string
-			for _, r := range report.Causes(p).Rows {
-				causes = append(causes, r[0].Text)
+			for _, row := range report.Causes(r).Rows {
+				causes = append(causes, row[0].Text)
 			}
 			g.Expect(causes).To(Equal(tc.causes))
 			if tc.note == "" {
-				g.Expect(p.Notes()).To(BeEmpty())
+				g.Expect(r.Notes()).To(BeEmpty())
 			} else {
-				g.Expect(p.Notes()).To(HaveExactElements(ContainSubstring(tc.note)))
-				g.Expect(report.Table(p, false).Notes).To(Equal(p.Notes()))
+				g.Expect(r.Notes()).To(HaveExactElements(ContainSubstring(tc.note)))
+				g.Expect(report.Table(r, false).Notes).To(Equal(r.Notes()))
 			}
 		})
 	}
@@ -87,17 +87,17 @@ func TestVerdictOfConditions(t *testing.T) {
 		"not current, but unhealthy yet": {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown", v1alpha1.ConditionHealthy: "False"}, report.Unhealthy, "not current"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, p := NewWithT(t), picture(t, reporttest.Modern)
+			g, r := NewWithT(t), reportOf(t, reporttest.Modern)
 			for conditionType, status := range tc.set {
 				c := is(status, "Because")
 				c.Type = conditionType
-				p.Architecture.Status.Conditions = append([]metav1.Condition{c}, p.Architecture.Status.Conditions...)
+				r.Architecture.Status.Conditions = append([]metav1.Condition{c}, r.Architecture.Status.Conditions...)
 			}
-			g.Expect(p.Verdict()).To(Equal(tc.want))
+			g.Expect(r.Verdict()).To(Equal(tc.want))
 			if tc.note == "" {
-				g.Expect(p.Notes()).To(BeEmpty())
+				g.Expect(r.Notes()).To(BeEmpty())
 			} else {
-				g.Expect(p.Notes()).To(HaveExactElements(ContainSubstring(tc.note)))
+				g.Expect(r.Notes()).To(HaveExactElements(ContainSubstring(tc.note)))
 			}
 		})
 	}
@@ -132,11 +132,11 @@ func TestVerdictOfMappings(t *testing.T) {
 		"sick weighs more than dark": {[]v1alpha1.ComponentMapping{hidden, sick, dark}, report.Unhealthy, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, p := NewWithT(t), &report.Picture{Mappings: tc.mappings}
-			g.Expect(p.Verdict()).To(Equal(tc.want))
-			g.Expect(report.Causes(p).Rows).To(HaveLen(tc.causes))
+			g, r := NewWithT(t), &report.Report{Mappings: tc.mappings}
+			g.Expect(r.Verdict()).To(Equal(tc.want))
+			g.Expect(report.Causes(r).Rows).To(HaveLen(tc.causes))
 
-			beside := picture(t, reporttest.Modern)
+			beside := reportOf(t, reporttest.Modern)
 			g.Expect(beside.Verdict()).To(Equal(report.Healthy))
 			beside.Mappings = append(beside.Mappings, tc.mappings...)
 			if name != "nothing" && name != "nothing is there" {
@@ -149,33 +149,33 @@ func TestVerdictOfMappings(t *testing.T) {
 
 // TestElsewhere: nothing is missing of a platform that the cluster is not.
 func TestElsewhere(t *testing.T) {
-	g, p := NewWithT(t), picture(t, reporttest.Elsewhere)
-	g.Expect(report.Summary(p)).To(MatchRegexp(`^cannot be told: not AKS, Kubernetes v1\.34\.1, 5 of \d+ components present \(5 healthy\), \d+ absent$`))
-	g.Expect(report.Departures(p)).To(BeEmpty())
-	d := report.Draw(p, report.DiagramOptions{})
+	g, r := NewWithT(t), reportOf(t, reporttest.Elsewhere)
+	g.Expect(report.Summary(r)).To(MatchRegexp(`^cannot be told: not AKS, Kubernetes v1\.34\.1, 5 of \d+ components present \(5 healthy\), \d+ absent$`))
+	g.Expect(report.Departures(r)).To(BeEmpty())
+	d := report.Draw(r, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
 	g.Expect(boxes(d)).NotTo(HaveKey("Azure"), "it has no such API")
 	g.Expect(box(boxes(d)["Not found"], "azure-disk-csi").State).To(Equal(report.Absent))
 
-	p.Architecture.Status.Conditions = nil
-	g.Expect(report.Causes(p).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")
+	r.Architecture.Status.Conditions = nil
+	g.Expect(report.Causes(r).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")
 }
 
-// TestSummary: the picture in one line.
+// TestSummary: the report in one line.
 func TestSummary(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(report.Summary(broken(t))).To(MatchRegexp(
 		`^unhealthy: AKS v1\.35\.8, 6 of 6 nodes ready, 32 of \d+ components present \(30 healthy, 1 unhealthy, 1 health not seen\), \d+ absent$`))
-	g.Expect(report.Summary(&report.Picture{})).To(Equal("cannot be told: Kubernetes, 0 of 0 components present"))
+	g.Expect(report.Summary(&report.Report{})).To(Equal("cannot be told: Kubernetes, 0 of 0 components present"))
 }
 
 // TestFirstLook: what is first seen now may be of any age.
 func TestFirstLook(t *testing.T) {
-	g, p := NewWithT(t), broken(t)
-	p.ObservedAt = reporttest.Mapping(p, "coredns").Status.Conditions[0].LastTransitionTime.Time
-	g.Expect(report.Table(p, false).Rows[0][7]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
-	explained := written(t, func(w io.Writer) error { return report.Explain(w, p, reporttest.Mapping(p, "coredns"), false) })
+	g, r := NewWithT(t), broken(t)
+	r.ObservedAt = reporttest.Mapping(r, "coredns").Status.Conditions[0].LastTransitionTime.Time
+	g.Expect(report.Table(r, false).Rows[0][7]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
+	explained := written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, "coredns"), false) })
 	g.Expect(explained).To(ContainSubstring("✗ unhealthy\n"))
-	_, text := page(t, p, report.HTMLOptions{})
+	_, text := page(t, r, report.HTMLOptions{})
 	g.Expect(text).NotTo(ContainSubstring(" for <"))
 }

@@ -26,8 +26,8 @@ var platforms = map[string]platform{
 	"aks": {name: "Azure Kubernetes Service (AKS)", short: "AKS", provider: "Azure", api: "Azure Resource Manager (ARM) API"},
 }
 
-func (p *Picture) platform() platform {
-	name := Clean(p.Architecture.Spec.Platform)
+func (r *Report) platform() platform {
+	name := Clean(r.Architecture.Spec.Platform)
 	if known, ok := platforms[name]; ok {
 		return known
 	}

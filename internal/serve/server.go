@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// beat is how often an open page is told that it is still served, and what there is to doubt.
+	// beat is how often an open page is told that it is still served, and whether what it shows is stale.
 	beat = 5 * time.Second
 	// writing is how long a reader may take to receive something.
 	writing = 10 * time.Second
@@ -32,38 +32,38 @@ const (
 	maxReaders = 100
 )
 
-// Server shows the newest picture.
+// Server shows the newest report.
 type Server struct {
 	// Name by which browsers may ask for the server, besides localhost and addresses.
 	Name string
-	// Doubt says why what is shown may be out of date; it is empty while it is current.
-	Doubt func() string
+	// Stale says why what is shown may be out of date; it is empty while it is current.
+	Stale func() string
 
 	mu      sync.Mutex
 	newest  *edition
 	readers int
 }
 
-// edition is a picture ready to be sent. superseded is closed when there is a newer one.
+// edition is a report ready to be sent. superseded is closed when there is a newer one.
 type edition struct {
 	page, main []byte
 	superseded chan struct{}
 }
 
 // New makes a server that shows nothing yet.
-func New(name string, doubt func() string) *Server {
-	return &Server{Name: name, Doubt: doubt, newest: &edition{superseded: make(chan struct{})}}
+func New(name string, stale func() string) *Server {
+	return &Server{Name: name, Stale: stale, newest: &edition{superseded: make(chan struct{})}}
 }
 
 const eventsPath = "/events"
 
-// Publish shows a newer picture.
-func (s *Server) Publish(p *report.Picture) error {
+// Publish shows a newer report.
+func (s *Server) Publish(r *report.Report) error {
 	var page, main bytes.Buffer
-	if err := report.HTML(&page, p, report.HTMLOptions{Events: eventsPath}); err != nil {
+	if err := report.HTML(&page, r, report.HTMLOptions{Events: eventsPath}); err != nil {
 		return err
 	}
-	if err := report.HTMLMain(&main, p); err != nil {
+	if err := report.HTMLMain(&main, r); err != nil {
 		return err
 	}
 	next := &edition{page: page.Bytes(), main: main.Bytes(), superseded: make(chan struct{})}
@@ -90,7 +90,7 @@ func (s *Server) Handler() http.Handler {
 	return guard(s.Name, mux)
 }
 
-// servePage waits for the first picture when there is none yet.
+// servePage waits for the first report when there is none yet.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	e := s.current()
 	if e.page == nil {
@@ -111,7 +111,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(e.page)
 }
 
-// serveEvents sends the newest picture, and every newer one for which the reader is there in time: whoever is slow
+// serveEvents sends the newest report, and every newer one for which the reader is there in time: whoever is slow
 // misses some, and holds nobody up.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
@@ -135,7 +135,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			}
 			sent = e
 		}
-		if stream.event("beat", []byte(s.Doubt())) != nil {
+		if stream.event("beat", []byte(s.Stale())) != nil {
 			return
 		}
 		select {

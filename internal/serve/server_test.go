@@ -24,11 +24,11 @@ import (
 
 func current() string { return "" }
 
-// picture of a component.
-func picture(component string) *report.Picture {
+// reportOf is the report of a component.
+func reportOf(component string) *report.Report {
 	m := v1alpha1.ComponentMapping{Spec: v1alpha1.ComponentMappingSpec{Component: component}}
 	m.Name = "one"
-	return &report.Picture{Mappings: []v1alpha1.ComponentMapping{m}, ObservedAt: time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC)}
+	return &report.Report{Mappings: []v1alpha1.ComponentMapping{m}, ObservedAt: time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC)}
 }
 
 // start serves until the test ends.
@@ -42,7 +42,7 @@ func start(t *testing.T, s *serve.Server) *httptest.Server {
 
 func published(t *testing.T, s *serve.Server, component string) {
 	t.Helper()
-	NewWithT(t).Expect(s.Publish(picture(component))).To(Succeed())
+	NewWithT(t).Expect(s.Publish(reportOf(component))).To(Succeed())
 }
 
 func request(t *testing.T, method, url string, change func(*http.Request)) *http.Response {
@@ -180,12 +180,12 @@ func main(text string) any {
 }
 func beat(text string) any { return Equal(event{"beat", text + "\n"}) }
 
-// TestEvents: a page hears at once what there is, then what is newer, and what there is to doubt.
+// TestEvents: a page hears at once what there is, then what is newer, and whether it is stale.
 func TestEvents(t *testing.T) {
 	g := NewWithT(t)
-	var doubt atomic.Value
-	doubt.Store("")
-	s := serve.New("", func() string { return doubt.Load().(string) })
+	var stale atomic.Value
+	stale.Store("")
+	s := serve.New("", func() string { return stale.Load().(string) })
 	server := start(t, s)
 	early := events(t, server)
 	g.Eventually(early, "5s").Should(Receive(beat("")))
@@ -196,7 +196,7 @@ func TestEvents(t *testing.T) {
 	late := events(t, server)
 	g.Eventually(late, "5s").Should(Receive(main("first")))
 	g.Eventually(late, "5s").Should(Receive(beat("")))
-	doubt.Store("nobody answers")
+	stale.Store("nobody answers")
 	published(t, s, "second")
 	for _, stream := range []<-chan event{early, late} {
 		g.Eventually(stream, "5s").Should(Receive(main("second")))

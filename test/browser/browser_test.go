@@ -18,14 +18,13 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/onsi/gomega"
-
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/internal/report"
 )
@@ -190,19 +189,19 @@ func (p *page) sent() []string {
 	return slices.Clone(p.requests)
 }
 
-// write writes the report on a picture to a file, and returns its address.
-func write(t *testing.T, p *report.Picture) string {
+// write writes a report to a file, and returns its address.
+func write(t *testing.T, r *report.Report) string {
 	t.Helper()
 	g := NewWithT(t)
 	var out bytes.Buffer
-	g.Expect(report.HTML(&out, p, report.HTMLOptions{})).To(Succeed())
+	g.Expect(report.HTML(&out, r, report.HTMLOptions{})).To(Succeed())
 	file := filepath.Join(t.TempDir(), "report.html")
 	g.Expect(os.WriteFile(file, out.Bytes(), 0o600)).To(Succeed())
 	return (&url.URL{Scheme: "file", Path: file}).String()
 }
 
-// openReport opens the report on a picture.
-func openReport(t *testing.T, p *report.Picture, settings ...step) *page {
+// openReport opens a report.
+func openReport(t *testing.T, r *report.Report, settings ...step) *page {
 	t.Helper()
-	return open(t, write(t, p), settings...)
+	return open(t, write(t, r), settings...)
 }

@@ -66,10 +66,10 @@ func TestDrawing(t *testing.T) {
 	for scheme := range paints {
 		g.Expect(slices.Sorted(maps.Keys(paints[scheme]))).To(ConsistOf(report.States), "a colour for every state")
 	}
-	for name, picture := range map[string]func(*testing.T) *report.Picture{"documented": documented, "overlay-cilium": modern, "every state": everyState} {
+	for name, load := range map[string]func(*testing.T) *report.Report{"documented": documented, "overlay-cilium": modern, "every state": everyState} {
 		for scheme, colours := range paints {
 			t.Run(name+", "+scheme, func(t *testing.T) {
-				shown := picture(t)
+				shown := load(t)
 				p := openReport(t, shown, prefers("prefers-color-scheme", scheme))
 				boxes := map[string][]drawn{}
 				for _, box := range js[[]drawn](p, drawnBoxes) {

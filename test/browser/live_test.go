@@ -10,7 +10,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +17,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
-	"github.com/archmap/archmap/internal/report/reporttest"
+	"github.com/archmap/archmap/test/reporttest"
 )
 
 // What pages say.
@@ -41,14 +40,14 @@ func TestServe(t *testing.T) {
 	t.Run("judged here", func(t *testing.T) { testServeCluster(t, api) })
 }
 
-// keepVerdicts does what an operator does that has just looked: it keeps a picture in the cluster.
-func keepVerdicts(t *testing.T, api *apiServer, p *report.Picture) {
+// keepVerdicts does what an operator does that has just looked: it keeps a report in the cluster.
+func keepVerdicts(t *testing.T, api *apiServer, r *report.Report) {
 	g, now := NewWithT(t), metav1.NewMicroTime(time.Now())
-	p.Architecture.Name = "aks"
-	p.Architecture.Status.ObservedAt = metav1.NewTime(now.Time)
-	api.apply(t.Context(), g, &p.Architecture)
-	for i := range p.Mappings {
-		api.apply(t.Context(), g, &p.Mappings[i])
+	r.Architecture.Name = "aks"
+	r.Architecture.Status.ObservedAt = metav1.NewTime(now.Time)
+	api.apply(t.Context(), g, &r.Architecture)
+	for i := range r.Mappings {
+		api.apply(t.Context(), g, &r.Mappings[i])
 	}
 	g.Expect(api.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "archmap-system"}})).To(Succeed())
 	lease := &coordinationv1.Lease{

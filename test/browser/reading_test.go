@@ -9,11 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	. "github.com/onsi/gomega"
-
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/internal/report"
 )
@@ -61,8 +60,8 @@ func TestAccessible(t *testing.T) {
 	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred(), "make test-browser installs axe")
 	for name, tc := range map[string]struct {
-		picture func(*testing.T) *report.Picture
-		ways    []string
+		report func(*testing.T) *report.Report
+		ways   []string
 	}{
 		"documented":  {documented, []string{"light"}},
 		"faults":      {faulty, []string{"dark", "phone", "print"}},
@@ -71,7 +70,7 @@ func TestAccessible(t *testing.T) {
 	} {
 		for _, way := range tc.ways {
 			t.Run(name+", "+way, func(t *testing.T) {
-				p := openReport(t, tc.picture(t), ways[way]...)
+				p := openReport(t, tc.report(t), ways[way]...)
 				js[any](p, openAll)
 				js[any](p, string(axe)+"; null")
 				found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]finding](

@@ -18,10 +18,9 @@ import (
 	"slices"
 	"testing"
 
-	. "github.com/onsi/gomega"
-
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/internal/report"
 )
@@ -35,7 +34,7 @@ const maxImage = 300 << 10
 func TestScreenshots(t *testing.T) {
 	const toTable = `document.getElementById("table").getBoundingClientRect().top - 24`
 	for name, shot := range map[string]struct {
-		picture  func(*testing.T) *report.Picture
+		report   func(*testing.T) *report.Report
 		settings []step
 		// height of the part that is shown, as an expression.
 		height string
@@ -49,7 +48,7 @@ func TestScreenshots(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, file := NewWithT(t), filepath.Join("..", "..", "docs", "images", name+".png")
 			if *update {
-				p := openReport(t, shot.picture(t), shot.settings...)
+				p := openReport(t, shot.report(t), shot.settings...)
 				g.Expect(os.WriteFile(file, p.shoot(js[float64](p, shot.height)), 0o644)).To(Succeed()) //nolint:gosec // it is published
 			}
 			data, err := os.ReadFile(file)

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	. "github.com/onsi/gomega"
-
 	"github.com/chromedp/chromedp/kb"
+	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
@@ -25,11 +24,11 @@ const (
 )
 
 // named are the components for which something holds.
-func named(p *report.Picture, holds func(*v1alpha1.ComponentMapping) bool) []string {
+func named(r *report.Report, holds func(*v1alpha1.ComponentMapping) bool) []string {
 	var out []string
-	for i := range p.Mappings {
-		if holds(&p.Mappings[i]) {
-			out = append(out, p.Mappings[i].Name)
+	for i := range r.Mappings {
+		if holds(&r.Mappings[i]) {
+			out = append(out, r.Mappings[i].Name)
 		}
 	}
 	return out

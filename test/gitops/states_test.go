@@ -117,7 +117,11 @@ func visit(m *v1alpha1.ComponentMapping, see sight) *v1alpha1.ComponentMapping {
 		m.Status = assess.InvalidMapping(m, err, now)
 		return m
 	}
-	findings, _ := check.EvaluateAll(checks, see(check.Needs(checks)))
+	given := see(check.Needs(checks))
+	var findings []check.Finding
+	for _, c := range checks {
+		findings = append(findings, check.Finding{Check: c, Result: c.Evaluate(given).Result})
+	}
 	m.Status, _ = assess.Mapping(m, findings, now)
 	return m
 }

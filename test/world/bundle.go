@@ -7,7 +7,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/bundle"
 )
 
 // Bundle writes what kubectl archmap collect would write of the world as it is now.
@@ -28,6 +28,6 @@ func (w *World) Bundle(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = dump.Write(out, read, dump.About{Cluster: w.shape.Name, CollectedBy: "devel", Mappings: rows.Mappings})
+	_, err = bundle.Write(out, read, bundle.About{Cluster: w.shape.Name, CollectedBy: "devel", Mappings: rows.Mappings})
 	return err
 }

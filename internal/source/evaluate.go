@@ -1,0 +1,141 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+
+	"github.com/archmap/archmap/internal/dump"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/observe"
+	"github.com/archmap/archmap/internal/snapshot"
+)
+
+// Cluster evaluates definitions on a cluster.
+type Cluster struct {
+	// Config is how the cluster is reached. Its timeout is that of each request.
+	Config *rest.Config
+	// Name is what people call the cluster.
+	Name        string
+	Definitions *Definitions
+	Progress    Progress
+}
+
+// Evaluate reads of the cluster what the definitions need, as far as that is permitted, and evaluates them. It fails when
+// the cluster cannot be reached.
+func (c *Cluster) Evaluate(ctx context.Context) (*Result, error) {
+	tell, end := c.Progress.begin("Reading the cluster")
+	defer end()
+	reader, err := Within(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
+	if err != nil {
+		return nil, unreachable(ctx, c.Config.Host, err)
+	}
+	reader.Progress = tell
+	return evaluate(ctx, c.Definitions.compile(), reader, c.Name)
+}
+
+// Dump evaluates definitions on a dump.
+type Dump struct {
+	// Path of the dump: a file, a directory, or - for In.
+	Path string
+	In   io.Reader
+	// At is when the dump was made, for one that does not say it; zero when that is not known.
+	At          time.Time
+	Definitions *Definitions
+	Progress    Progress
+}
+
+// Evaluate reads of the dump what the definitions need, and evaluates them.
+func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
+	catalog := d.Definitions.compile()
+	loaded, info, err := d.load(ctx, catalog.Needs())
+	if err != nil {
+		return nil, err
+	}
+	result, err := evaluate(ctx, catalog, loaded, cmp.Or(info.Cluster, d.Path))
+	if err != nil {
+		return nil, err
+	}
+	result.Notes = append(info.Warnings, result.Notes...)
+	return result, nil
+}
+
+func (d *Dump) load(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, *dump.Info, error) {
+	tell, end := d.Progress.begin("Reading the dump, MiB")
+	defer end()
+	options := dump.Options{
+		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings,
+		Progress: func(read, all int64) { tell(int(read>>20), int(all>>20)) },
+	}
+	type result struct {
+		read *snapshot.Snapshot
+		info *dump.Info
+	}
+	loaded, err := Within(ctx, func(context.Context) (result, error) {
+		read, info, err := dump.Load(d.Path, d.In, options)
+		return result{read, info}, err
+	})
+	return loaded.read, loaded.info, err
+}
+
+func (d *Definitions) compile() *judge.Catalog { return judge.Compile(d.Architecture, d.Mappings) }
+
+// evaluate evaluates the catalog on what the reader has of the cluster that people call name.
+func evaluate(ctx context.Context, catalog *judge.Catalog, reader judge.Reader, name string) (*Result, error) {
+	verdicts, read, err := catalog.Look(ctx, reader)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Report: verdicts.Report(name), Notes: unread(read), Read: read}, nil
+}
+
+// unread says what could not be read, and what would help.
+func unread(read *snapshot.Snapshot) []string {
+	var notes []string
+	refused, missing := 0, sets.New[string]()
+	for _, r := range read.Reads {
+		switch {
+		case r.State == facts.NotPermitted:
+			refused++
+		case r.State == facts.Failed && r.Need.Kind.Kind != "" && snapshot.NotHeld(r.Message):
+			missing.Insert(r.Need.Kind.Kind)
+		}
+	}
+	if refused > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d reads are not permitted; kubectl archmap rbac --for user prints the role that is enough",
+			refused, len(read.Reads)))
+	}
+	if missing.Len() > 0 {
+		notes = append(notes, "the dump lacks what tells about some components: "+strings.Join(sets.List(missing), ", ")+
+			"; kubectl archmap collect writes all that is needed")
+	}
+	return notes
+}
+
+// newMapper asks the cluster which kinds it serves, at once and for all of them. What an aggregated API server does
+// not tell while it is down is not served.
+func newMapper(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
+	d, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := restmapper.GetAPIGroupResources(d)
+	if err != nil {
+		return nil, err
+	}
+	return restmapper.NewDiscoveryRESTMapper(groups), nil
+}

@@ -1,0 +1,99 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/archmap/archmap/internal/report"
+)
+
+// Feed follows a cluster, by watches: it makes a report of it, and a newer one whenever what it shows changes.
+type Feed interface {
+	// Run publishes reports one after the other, the first one as soon as there is something to see, until the
+	// context ends; then it returns nil. Who publishes must not change the report, and who gets it neither.
+	Run(ctx context.Context, publish func(*report.Report)) error
+	// Stale says why the newest report may be out of date; it is empty while the report is current.
+	Stale() string
+}
+
+const (
+	// debounce is how long changes are collected before there is a report, as they come in bursts.
+	debounce = 200 * time.Millisecond
+	// pace is the least time between two reports.
+	pace = time.Second
+	// patience is how long a first report waits for what has not been read yet.
+	patience = 5 * time.Second
+	// freshness is how old a report gets while nothing changes and the cluster answers.
+	freshness = time.Minute
+)
+
+// publisher decides which reports are published: those that show something new and, while the cluster answers, from time
+// to time one that shows that nothing is new.
+type publisher struct {
+	probe   *probe
+	publish func(*report.Report)
+	last    *report.Report
+}
+
+// offer publishes the report if it is worth it.
+func (p *publisher) offer(r *report.Report) {
+	aged := p.last != nil && p.probe.silentSince().IsZero() && r.ObservedAt.Sub(p.last.ObservedAt) >= freshness
+	if p.last != nil && same(p.last, r) && !aged {
+		return
+	}
+	p.last = r
+	p.publish(r)
+}
+
+// same says that two reports differ in their times alone.
+func same(a, b *report.Report) bool {
+	aStatus, bStatus := a.Architecture.Status, b.Architecture.Status
+	aStatus.ObservedAt, bStatus.ObservedAt = b.Architecture.Status.ObservedAt, b.Architecture.Status.ObservedAt
+	return equality.Semantic.DeepEqual(a.Mappings, b.Mappings) && equality.Semantic.DeepEqual(aStatus, bStatus) &&
+		equality.Semantic.DeepEqual(a.Architecture.Spec, b.Architecture.Spec)
+}
+
+// wait waits until something has changed and changes have been collected, until the time is over, or until the context ends. It
+// returns whether the context is still alive.
+func wait(ctx context.Context, changed <-chan struct{}, most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	case <-changed:
+		return pause(ctx, debounce)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// signal says that something has changed; it does not wait for whoever listens.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// silence tells of a cluster that does not answer any more.
+func silence(since time.Time) string {
+	return fmt.Sprintf("The cluster has not answered since %s: what is shown is what was seen last.", since.UTC().Format("15:04:05 UTC"))
+}
