@@ -6,6 +6,7 @@ package trim
 
 import (
 	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"unique"
@@ -157,7 +158,7 @@ func Same(before, after any) bool {
 func sameNode(a, b *corev1.Node) bool {
 	return (a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) && a.Spec.ProviderID == b.Spec.ProviderID &&
 		a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
-		reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Spec.Taints, b.Spec.Taints) &&
+		maps.Equal(a.Labels, b.Labels) && slices.Equal(a.Spec.Taints, b.Spec.Taints) &&
 		a.Status.NodeInfo == b.Status.NodeInfo &&
 		slices.EqualFunc(a.Status.Conditions, b.Status.Conditions, func(x, y corev1.NodeCondition) bool {
 			return x.Type == y.Type && x.Status == y.Status && x.Reason == y.Reason && x.Message == y.Message
