@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -151,25 +152,15 @@ func align(rows [][]string) []string {
 	return lines
 }
 
-// state of a component in one word.
+// state of a component in one word. A health that never shows is not in doubt.
 func state(m *v1alpha1.ComponentMapping) string {
-	switch present, healthy := verdict(m, v1alpha1.ConditionPresent), verdict(m, v1alpha1.ConditionHealthy); {
-	case present == metav1.ConditionUnknown, present == metav1.ConditionTrue && inDoubt(m):
-		return "unknown"
-	case partial(m):
-		return "partial"
-	case missing(m):
-		return "missing"
-	case present == metav1.ConditionFalse:
-		return "absent"
-	case healthy == metav1.ConditionFalse:
-		return "unhealthy"
-	case healthy == metav1.ConditionUnknown:
-		return "present" // and that is all that can be seen
-	case decisive(m).Reason == v1alpha1.ReasonProgressing:
-		return "progressing"
+	switch s := catalog.StateOf(m); {
+	case s != catalog.HealthUnknown:
+		return string(s)
+	case inDoubt(m):
+		return string(catalog.Unknown)
 	}
-	return "healthy"
+	return "present" // and that is all that can be seen
 }
 
 // selfExplaining are the reasons that the state tells already.
@@ -178,11 +169,8 @@ var selfExplaining = []string{
 }
 
 func reasonOrSince(m *v1alpha1.ComponentMapping) string {
-	c := decisive(m)
-	switch {
-	case c == nil:
-		return ""
-	case slices.Contains(selfExplaining, c.Reason):
+	c := catalog.Decisive(m)
+	if slices.Contains(selfExplaining, c.Reason) {
 		return c.LastTransitionTime.UTC().Format(time.DateTime[:len("2006-01-02 15:04")]) + " UTC"
 	}
 	return c.Reason

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -92,7 +92,7 @@ const rolloutGrace = 10 * time.Minute
 
 // gracePeriod is how long the check may fail before it counts.
 func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
-	period := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
+	period := catalog.GracePeriod(a.mapping)
 	if a.endsRollout(f) {
 		period = max(period, rolloutGrace)
 	}

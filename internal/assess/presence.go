@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -78,12 +79,10 @@ func (c candidate) complete() v1alpha1.Verdict {
 func (c candidate) proven() v1alpha1.Verdict {
 	proven := v1alpha1.VerdictFalse
 	for _, f := range c.findings {
-		expect := f.Check.Expect()
 		switch {
 		case f.Proves():
 			return v1alpha1.VerdictTrue
-		case f.Check.Evidence() == v1alpha1.EvidenceNone:
-		case f.Present == v1alpha1.VerdictUnknown && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional):
+		case f.Present == v1alpha1.VerdictUnknown && catalog.Proves(&f.Check.Spec):
 			proven = v1alpha1.VerdictUnknown
 		}
 	}
@@ -319,7 +318,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	}
 	s.Evidence = a.evidence()
 	s.Methods = a.methods()
-	s.MethodSummary = summarizeMethods(s.Methods)
+	s.MethodSummary = catalog.ShortMethods(s.Methods)
 	versions, images := a.inUse()
 	s.Version = msg.Truncate(check.FormatVersions(versions), 256)
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)

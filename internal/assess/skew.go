@@ -11,16 +11,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
 
 const (
-	// defaultMinorsBehind is the skew that Kubernetes supports.
-	defaultMinorsBehind = 3
 	// maxSkewMessage is the length of a skew's message, in bytes.
 	maxSkewMessage = 512
 	// kubelet names the kubelets among the skews.
@@ -47,7 +45,7 @@ func (r *rollup) findSkews() skews {
 		s.undecided = append(s.undecided, "the version of the API server")
 		return s
 	}
-	limit := minorVersions(ptr.Deref(r.arch.Spec.VersionSkew.MaxMinorsBehind, defaultMinorsBehind))
+	limit := minorVersions(catalog.MaxMinorsBehind(r.arch))
 	kubelets := r.kubeletSkews(&s, server, limit)
 	for _, name := range r.arch.Spec.VersionSkew.Components {
 		r.componentSkews(&s, string(name), server, kubelets, limit)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -72,12 +73,11 @@ func (f *Finding) Votes() bool { return f.Evident() && f.Healthy != v1alpha1.Ver
 
 // Evident says whether the finding shows a part of the component.
 func (f *Finding) Evident() bool {
-	expect := f.Check.Expect()
-	return f.Present == v1alpha1.VerdictTrue && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional)
+	return f.Present == v1alpha1.VerdictTrue && catalog.Belongs(&f.Check.Spec)
 }
 
 // Proves says whether the finding proves the component, even with nothing else of it there.
-func (f *Finding) Proves() bool { return f.Evident() && f.Check.Evidence() != v1alpha1.EvidenceNone }
+func (f *Finding) Proves() bool { return f.Evident() && catalog.Proves(&f.Check.Spec) }
 
 func negate(v v1alpha1.Verdict) v1alpha1.Verdict {
 	switch v {

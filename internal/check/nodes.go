@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
@@ -147,10 +148,7 @@ func sumUpNodes(spec *v1alpha1.NodesCheck, js []judged) Finding {
 			leaving = append(leaving, j.detail)
 		}
 	}
-	need := int(spec.MinHealthyPercent)
-	if need == 0 {
-		need = 100
-	}
+	need := catalog.MinHealthyPercent(spec)
 	all := len(js) - len(joining) - len(leaving)
 	good := all - len(unhealthy)
 	enough := good*100 >= need*all

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -88,7 +89,7 @@ func (e *env) compare(ctx context.Context, from *source, to string, output *form
 
 // hides says that something cannot be seen in the picture.
 func hides(p *report.Picture) bool {
-	return slices.ContainsFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
+	return slices.ContainsFunc(p.Mappings, func(m v1alpha1.ComponentMapping) bool { return catalog.StateOf(&m) == catalog.Unknown })
 }
 
 // printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -75,11 +76,11 @@ func judgeLife(l lease, architecture string, observedAt, now time.Time) liveness
 }
 
 // verdict of a picture: what is well in old verdicts may not be well now.
-func (l liveness) verdict(p *report.Picture) report.State {
-	if v := p.Verdict(); l.alive || v != report.Healthy {
+func (l liveness) verdict(p *report.Picture) catalog.State {
+	if v := p.Verdict(); l.alive || v != catalog.Healthy {
 		return v
 	}
-	return report.Unknown
+	return catalog.Unknown
 }
 
 // warnings are what a reader must know.

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -79,9 +80,9 @@ func TestVerdictOfTheDead(t *testing.T) {
 		}
 		return &report.Picture{Mappings: []v1alpha1.ComponentMapping{m}}
 	}
-	g.Expect(liveness{alive: true}.verdict(picture(metav1.ConditionTrue))).To(Equal(report.Healthy))
-	g.Expect(liveness{}.verdict(picture(metav1.ConditionTrue))).To(Equal(report.Unknown))
-	g.Expect(liveness{}.verdict(picture(metav1.ConditionFalse))).To(Equal(report.Unhealthy))
+	g.Expect(liveness{alive: true}.verdict(picture(metav1.ConditionTrue))).To(Equal(catalog.Healthy))
+	g.Expect(liveness{}.verdict(picture(metav1.ConditionTrue))).To(Equal(catalog.Unknown))
+	g.Expect(liveness{}.verdict(picture(metav1.ConditionFalse))).To(Equal(catalog.Unhealthy))
 }
 
 func TestChooseArchitecture(t *testing.T) {

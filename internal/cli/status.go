@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -128,7 +129,7 @@ func (s *status) clusters(ctx context.Context) error {
 		for _, w := range l.life.warnings() {
 			s.env.warn(l.Name + ": " + w)
 		}
-		if verdict == report.Healthy {
+		if verdict == catalog.Healthy {
 			verdict = l.life.verdict(l.Picture)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // checkView is the verdict of a check, with what it was meant to find.
@@ -18,7 +19,7 @@ type checkView struct {
 	v1alpha1.CheckStatus
 	short, variant string
 	expect         v1alpha1.Expectation
-	state          State
+	state          catalog.State
 }
 
 // evidencePart is a list of checks that belong together.
@@ -43,7 +44,7 @@ func (c component) evidence() []evidencePart {
 }
 
 func (c component) view(s v1alpha1.CheckStatus) checkView {
-	v := checkView{CheckStatus: s, short: s.Name, expect: v1alpha1.ExpectPresent, state: checkState(s)}
+	v := checkView{CheckStatus: s, short: s.Name, expect: v1alpha1.ExpectPresent, state: catalog.CheckState(s)}
 	checks, name := c.Spec.Checks, s.Name
 	if variant, rest, ok := strings.Cut(s.Name, "/"); ok {
 		v.variant, name = variant, rest
@@ -64,13 +65,13 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 // words say what the verdict means, given what was expected.
 func (v checkView) words() string {
 	switch {
-	case v.expect == v1alpha1.ExpectAbsent && v.state == Absent:
+	case v.expect == v1alpha1.ExpectAbsent && v.state == catalog.Absent:
 		return "absent, as it must be"
 	case v.expect == v1alpha1.ExpectAbsent && v.Present == v1alpha1.VerdictTrue:
 		return "there, which rules the variant out"
 	case v.expect == v1alpha1.ExpectPrecondition && v.Present == v1alpha1.VerdictTrue:
 		return "holds"
-	case v.expect == v1alpha1.ExpectOptional && v.state == Absent:
+	case v.expect == v1alpha1.ExpectOptional && v.state == catalog.Absent:
 		return "absent, as it may be"
 	}
 	return v.state.Word()

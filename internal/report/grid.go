@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // Grid is a listing that can be written as text, Markdown or CSV.
@@ -22,9 +24,23 @@ type Grid struct {
 type Cell struct {
 	Text string
 	// State colours the cell on a terminal.
-	State State
+	State catalog.State
 	// Exact is what CSV has instead of Text, such as a time instead of an age.
 	Exact string
+}
+
+// colors of states in a terminal.
+var colors = map[catalog.State]string{
+	catalog.Healthy: "32", catalog.Progressing: "36", catalog.Unhealthy: "31;1", catalog.Missing: "31;1", catalog.Partial: "31", catalog.HealthUnknown: "33", catalog.Unknown: "33",
+	catalog.Absent: "2", catalog.Seen: "0",
+}
+
+// colored wraps a text in the terminal's color for the state.
+func colored(s catalog.State, text string) string {
+	if colors[s] == "" {
+		return text
+	}
+	return "\x1b[" + colors[s] + "m" + text + "\x1b[0m"
 }
 
 // row makes cells of texts.
@@ -56,7 +72,7 @@ func (g Grid) Text(w io.Writer, colour bool) error {
 			text := Clean(c.Text)
 			gap := widths[i] - width(text)
 			if colour && c.State != "" && text != "" {
-				text = c.State.colour(text)
+				text = colored(c.State, text)
 			}
 			line.WriteString(text + strings.Repeat(" ", gap+3))
 		}

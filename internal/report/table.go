@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide. Its notes
@@ -85,11 +86,11 @@ func readyNodes(pool v1alpha1.NodePool) string {
 func Causes(p *Picture) Grid {
 	g := Grid{Header: []string{"Cause", "Components", "Since", headMessage}}
 	for _, c := range p.causes() {
-		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
+		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: catalog.Unhealthy}, {Text: list(c.Components)},
 			p.sinceCell(c.Since.Time), {Text: c.Message}})
 	}
 	for _, v := range p.Architecture.Status.Violations {
-		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
+		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: catalog.Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
 	}
 	return g
 }
