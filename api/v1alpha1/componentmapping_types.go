@@ -501,12 +501,21 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
-	// version in use; with counts when several are, such as "v1.32.3 (412),
-	// v1.33.1 (88)".
+	// version in use, for people; with counts when several are, such as "v1.32.3
+	// (412), v1.33.1 (88)". It names three at most; versions has them all.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Version string `json:"version,omitempty"`
+
+	// versions in use, for programs: all those that version shows as far as it has
+	// room, the most frequent first, then by their text; at most 64. There are
+	// none while the component is not present, or when no check reports a version.
+	// +optional
+	// +listType=map
+	// +listMapKey=version
+	// +kubebuilder:validation:MaxItems=64
+	Versions []VersionCount `json:"versions,omitempty"`
 
 	// image in use, without tag.
 	// +optional
@@ -527,6 +536,23 @@ type ComponentMappingStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Checks []CheckStatus `json:"checks,omitempty"`
+}
+
+// VersionCount is a version of a component, and how much of the component runs
+// it.
+type VersionCount struct {
+	// version as the component tells it: the tag of its image, what its nodes
+	// report, or what its endpoint answers.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Version string `json:"version,omitempty"`
+
+	// count is how many nodes, objects or wanted pods have it; 1 for an endpoint,
+	// and for a workload that wants no pods.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Count int32 `json:"count,omitempty"`
 }
 
 // Verdict is the answer to a yes-or-no question.

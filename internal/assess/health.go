@@ -175,7 +175,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 		}
 		out = append(out, v1alpha1.CheckStatus{
 			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
-			Version:            msg.Truncate(check.FormatVersions(f.Versions), 256),
+			Version:            msg.Truncate(check.FormatVersions(f.Versions), maxVersion),
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
 			ObjectCount:        new(int32(f.ObjectCount)),

@@ -17,8 +17,14 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// maxImplementation is the length of status.implementation, in bytes.
-const maxImplementation = 1024
+const (
+	// maxImplementation is the length of status.implementation, in bytes.
+	maxImplementation = 1024
+	// maxVersion is the length of a version, and of the text for several of them, in bytes.
+	maxVersion = 256
+	// maxVersions is how many versions a status lists.
+	maxVersions = 64
+)
 
 // assessment is the work on one mapping.
 type assessment struct {
@@ -320,7 +326,10 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	s.Methods = a.methods()
 	s.MethodSummary = catalog.ShortMethods(s.Methods)
 	versions, images := a.inUse()
-	s.Version = msg.Truncate(check.FormatVersions(versions), 256)
+	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
+	for _, v := range versions[:min(len(versions), maxVersions)] {
+		s.Versions = append(s.Versions, v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)})
+	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
 }
 
@@ -369,7 +378,7 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	}
 	for _, f := range busy {
 		for _, v := range f.Versions {
-			counts[v.Version] += v.Count
+			counts[msg.Truncate(v.Version, maxVersion)] += v.Count
 		}
 		images = append(images, f.Images...)
 	}
