@@ -119,7 +119,7 @@ func ViewCluster(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selecto
 	switch nodes.State {
 	case facts.NotPermitted:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
-	case facts.Failed, facts.NotServed:
+	case facts.Failed, facts.NotHeld, facts.NotServed:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
 	}
 	pools := poolCounter{spec: spec, pools: map[string]*pool{}}

@@ -136,7 +136,7 @@ func (e *explanation) blame(verdict *judged) {
 	switch e.pods.State {
 	case facts.NotPermitted:
 		verdict.detail += "; why is not known, not permitted to look at its pods: " + e.pods.Message
-	case facts.Failed:
+	case facts.Failed, facts.NotHeld:
 		verdict.detail += "; why is not known, could not read its pods: " + e.pods.Message
 	}
 	var parts []string

@@ -187,7 +187,7 @@ func unseen(a facts.Answer, subject string) (f Finding, ok bool) {
 		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
 	case facts.NotPermitted:
 		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
-	case facts.Failed:
+	case facts.Failed, facts.NotHeld:
 		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
 	default:
 		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true

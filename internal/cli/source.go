@@ -223,7 +223,7 @@ func unread(read *observe.Dump) []string {
 		switch {
 		case r.State == facts.NotPermitted:
 			refused++
-		case r.State == facts.Failed && r.Need.Kind.Kind != "" && observe.NotHeld(r.Message):
+		case r.State == facts.NotHeld && r.Need.Kind.Kind != "":
 			missing.Insert(r.Need.Kind.Kind)
 		}
 	}
