@@ -141,8 +141,10 @@ func unvisited(m *v1alpha1.ComponentMapping) bool {
 
 // ready says what had to be left out, if anything.
 func (r *rollup) ready() metav1.Condition {
-	message := strings.Join(append([]string{"the verdicts are current"}, r.cuts...), "; ")
-	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, message)
+	if len(r.cuts) > 0 {
+		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonListsTruncated, strings.Join(r.cuts, "; "))
+	}
+	return ready()
 }
 
 // cut is as much of a list as the API takes; Ready tells what is left out.

@@ -171,7 +171,7 @@ func TestSkewMessagesFit(t *testing.T) {
 	a := newArchitecture(t, "")
 	a.Status, _ = assess.Architecture(a, list(well(t, "a")), *v, start)
 	g.Expect(a.Status.Skews).To(HaveLen(64))
-	g.Expect(the("Ready", a.Status.Conditions).Message).To(Equal("the verdicts are current; only the first 64 of 70 skews are listed"))
+	g.Expect(the("Ready", a.Status.Conditions).Message).To(Equal("only the first 64 of 70 skews are listed"))
 	g.Expect(len(the("VersionsSupported", a.Status.Conditions).Message)).To(BeNumerically("<=", msg.MaxMessage))
 	g.Expect(schemaOf(t, "architecture.archmap.dev_clusterarchitectures.yaml")(&a.Status)).To(BeEmpty())
 }

@@ -5,7 +5,6 @@ package report
 
 import (
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -218,8 +217,8 @@ func (p *Picture) currency() []string {
 	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
 		return []string{"The verdicts on the whole are not current: " + told(ready)}
 	}
-	if _, cuts, found := strings.Cut(ready.Message, "; "); found {
-		return []string{"Not everything is listed: " + cuts}
+	if ready.Reason == v1alpha1.ReasonListsTruncated {
+		return []string{"Not everything is listed: " + told(ready)}
 	}
 	return nil
 }

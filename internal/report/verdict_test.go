@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -102,6 +103,17 @@ func TestVerdictOfConditions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTruncatedLists: what a status has no room for is told, whatever words Ready has for it.
+func TestTruncatedLists(t *testing.T) {
+	g, p := NewWithT(t), picture(t, reporttest.Modern)
+	ready := meta.FindStatusCondition(p.Architecture.Status.Conditions, v1alpha1.ConditionReady)
+	ready.Message = "the verdicts are current; so they are"
+	g.Expect(p.Notes()).To(BeEmpty())
+	ready.Reason, ready.Message = v1alpha1.ReasonListsTruncated, "only the first 64 of 70 skews are listed"
+	g.Expect(p.Notes()).To(HaveExactElements("Not everything is listed: only the first 64 of 70 skews are listed"))
+	g.Expect(p.Verdict()).To(Equal(catalog.Healthy))
 }
 
 // TestVerdictOfMappings: what no architecture sums up is summed up by its states.
