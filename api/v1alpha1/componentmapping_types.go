@@ -437,7 +437,8 @@ type Reference struct {
 	URL WebAddress `json:"url,omitempty"`
 }
 
-// ComponentMappingStatus is what archmap sees of the component.
+// ComponentMappingStatus is what archmap sees of the component. While not
+// everything has been read yet, as after a restart, it stays as it was.
 // +kubebuilder:validation:MinProperties=1
 type ComponentMappingStatus struct {
 	// conditions are Ready (the mapping is accepted and its verdicts are current),
@@ -570,7 +571,10 @@ const (
 	VerdictNotAssessed Verdict = "NotAssessed"
 )
 
-// CheckStatus is the verdict of one check.
+// CheckStatus is the verdict of one check. It is also all that archmap remembers
+// of the check from one evaluation to the next, across restarts: reason, message
+// and lastTransitionTime say what for. A check that is renamed, or whose status
+// is removed, starts anew.
 type CheckStatus struct {
 	// name of the check; variant/name for a check of a variant.
 	// +required
@@ -587,12 +591,19 @@ type CheckStatus struct {
 	Healthy Verdict `json:"healthy,omitempty"`
 
 	// reason of the verdict, in one CamelCase word.
+	//
+	// It is remembered in two cases. Progressing, of a workload that fails while the
+	// last pods of its roll-out start, stays Progressing though healthy is False:
+	// as long as it does, the check has ten minutes before it counts, or
+	// gracePeriodSeconds if these are more. And a reason that the pods gave, such as
+	// CrashLooping, stays with its message while the check fails and its pods are
+	// read anew, as after a restart of archmap, unless the spec has changed.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message explains the verdict.
+	// message explains the verdict. It is remembered with the reason.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -621,7 +632,8 @@ type CheckStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ObjectCount *int32 `json:"objectCount,omitempty"`
 
-	// lastTransitionTime is when present or healthy last changed.
+	// lastTransitionTime is when present or healthy last changed. The grace period
+	// of a failing check is counted from it.
 	// +required
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
 }

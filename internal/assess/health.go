@@ -171,7 +171,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 		f := &a.findings[i]
 		reason := f.Reason
 		if a.endsRollout(f) {
-			reason = v1alpha1.ReasonProgressing // so that the next visit knows
+			reason = v1alpha1.ReasonProgressing // CheckStatus.Reason remembers it for the next evaluation
 		}
 		out = append(out, v1alpha1.CheckStatus{
 			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
@@ -194,7 +194,7 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 }
 
 // keepExplanations lets a check that failed before say why in the same words, while that is being read anew: a restart
-// of the operator does not change why.
+// of the operator does not change why. CheckStatus.Reason and Message remember them.
 func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
 	if m.Status.ObservedGeneration != m.Generation {
 		return findings

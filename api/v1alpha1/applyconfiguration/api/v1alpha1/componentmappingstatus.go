@@ -13,7 +13,8 @@ import (
 // ComponentMappingStatusApplyConfiguration represents a declarative configuration of the ComponentMappingStatus type for use
 // with apply.
 //
-// ComponentMappingStatus is what archmap sees of the component.
+// ComponentMappingStatus is what archmap sees of the component. While not
+// everything has been read yet, as after a restart, it stays as it was.
 type ComponentMappingStatusApplyConfiguration struct {
 	// conditions are Ready (the mapping is accepted and its verdicts are current),
 	// Present and Healthy (the component is there, and well), AsDocumented (it is
