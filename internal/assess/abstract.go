@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -126,30 +125,7 @@ func (r *rollup) table() []string {
 		}
 		rows = append(rows, row)
 	}
-	return align(rows)
-}
-
-// align pads the cells of each column to the same width.
-func align(rows [][]string) []string {
-	widths := make([]int, len(columns))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	lines := make([]string, len(rows))
-	for n, row := range rows {
-		var line strings.Builder
-		line.Grow(2 * maxLine)
-		for i, cell := range row {
-			line.WriteString(cell)
-			for range widths[i] - utf8.RuneCountInString(cell) + columnGap {
-				line.WriteByte(' ')
-			}
-		}
-		lines[n] = strings.TrimRight(line.String(), " ")
-	}
-	return lines
+	return msg.Align(rows, columnGap, nil)
 }
 
 // state of a component in one word. A health that never shows is not in doubt.

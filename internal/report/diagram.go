@@ -11,6 +11,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Diagram is the architecture as groups of boxes, from the control plane down to the add-ons. Every renderer
@@ -175,7 +176,7 @@ func (a artist) nodesTitle() (title, note string) {
 		return "Nodes", ""
 	}
 	ready, total := a.nodes()
-	return "Node pools", fmt.Sprintf("%s, %d of %s ready", plural(pools, "pool"), ready, plural(int(total), "node"))
+	return "Node pools", fmt.Sprintf("%s, %d of %s ready", msg.Count(pools, "pool"), ready, msg.Count(int(total), "node"))
 }
 
 func poolBox(pool v1alpha1.NodePool, components []component) Box {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Departure is where a cluster is not what its documentation says.
@@ -75,7 +76,7 @@ func (p *Picture) ruled(name string) string {
 
 // skewed is a version that is not supported. A skew names a mapping, or one variant of it.
 func (p *Picture) skewed(s v1alpha1.VersionSkew) Departure {
-	most := plural(catalog.MaxMinorsBehind(&p.Architecture), "minor version")
+	most := msg.Count(catalog.MaxMinorsBehind(&p.Architecture), "minor version")
 	documented := fmt.Sprintf("at most %s older than the API server, never newer", most)
 	if s.Type == v1alpha1.SkewTooFarFromKubelets {
 		documented = fmt.Sprintf("at most %s away from the kubelets", most)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // checkView is the verdict of a check, with what it was meant to find.
@@ -90,7 +91,7 @@ func (v checkView) objects(most int) string {
 	shown := v.Objects[:min(len(v.Objects), most)]
 	names, named, kind := make([]string, len(shown)), true, ""
 	for i, o := range shown {
-		names[i] = objectName(o)
+		names[i] = msg.Object(o.Kind, o.Namespace, o.Name)
 		named = named && strings.Contains(v.Message, names[i])
 		if o.Kind == kind {
 			names[i] = strings.TrimPrefix(names[i], kind+" ")

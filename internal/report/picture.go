@@ -17,6 +17,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Picture is one look at a cluster: the statuses, whoever derived them.
@@ -133,7 +134,7 @@ func Summary(p *Picture) string {
 		parts = []string{"not " + p.platform().short, strings.TrimSpace(someplace.short + " " + Clean(p.Architecture.Status.KubernetesVersion))}
 	}
 	if ready, total := p.nodes(); total > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, plural(int(total), "node")))
+		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, msg.Count(int(total), "node")))
 	}
 	return verdictWord(p.Verdict()) + ": " + joined(append(parts, summary(p.components())))
 }
@@ -154,7 +155,7 @@ func summary(components []component) string {
 			elsewhere = append(elsewhere, text)
 		}
 	}
-	text := fmt.Sprintf("%d of %s present", present, plural(len(components), "component"))
+	text := fmt.Sprintf("%d of %s present", present, msg.Count(len(components), "component"))
 	if len(there) > 0 {
 		text += " (" + joined(there) + ")"
 	}
