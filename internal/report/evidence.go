@@ -55,9 +55,9 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 			}
 		}
 	}
-	for _, check := range checks {
-		if check.Name == name && check.Expect != "" {
-			v.expect = check.Expect
+	for i := range checks {
+		if checks[i].Name == name {
+			v.expect = catalog.Expect(&checks[i])
 		}
 	}
 	return v
