@@ -112,7 +112,7 @@ type VersionSkewPolicy struct {
 
 	// components that carry the version of Kubernetes, such as kube-proxy: names of
 	// ComponentMappings, or mapping/variant to mean one variant of it. Their
-	// status.version is compared while they are present. Kubelets are always
+	// status.versions are compared while they are present. Kubelets are always
 	// compared; their versions are read from the nodes.
 	// +optional
 	// +listType=set
@@ -213,7 +213,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Causes []Cause `json:"causes,omitempty"`
 
-	// components are the rows of the table.
+	// components are the rows of the table. While there are none, archmap waits for
+	// a first verdict on every mapping before it judges the whole.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
@@ -247,7 +248,7 @@ type ClusterArchitectureStatus struct {
 	NodePools []NodePool `json:"nodePools,omitempty"`
 
 	// observedAt is when archmap last looked; refreshed at least every five
-	// minutes while it is alive.
+	// minutes while it is alive, counted from here across restarts.
 	// +optional
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
 

@@ -437,7 +437,8 @@ type Reference struct {
 	URL WebAddress `json:"url,omitempty"`
 }
 
-// ComponentMappingStatus is what archmap sees of the component.
+// ComponentMappingStatus is what archmap sees of the component. While not
+// everything has been read yet, as after a restart, it stays as it was.
 // +kubebuilder:validation:MinProperties=1
 type ComponentMappingStatus struct {
 	// conditions are Ready (the mapping is accepted and its verdicts are current),
@@ -501,12 +502,21 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
-	// version in use; with counts when several are, such as "v1.32.3 (412),
-	// v1.33.1 (88)".
+	// version in use, for people; with counts when several are, such as "v1.32.3
+	// (412), v1.33.1 (88)". It names three at most; versions has them all.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Version string `json:"version,omitempty"`
+
+	// versions in use, for programs: all those that version shows as far as it has
+	// room, the most frequent first, then by their text; at most 64. There are
+	// none while the component is not present, or when no check reports a version.
+	// +optional
+	// +listType=map
+	// +listMapKey=version
+	// +kubebuilder:validation:MaxItems=64
+	Versions []VersionCount `json:"versions,omitempty"`
 
 	// image in use, without tag.
 	// +optional
@@ -529,6 +539,23 @@ type ComponentMappingStatus struct {
 	Checks []CheckStatus `json:"checks,omitempty"`
 }
 
+// VersionCount is a version of a component, and how much of the component runs
+// it.
+type VersionCount struct {
+	// version as the component tells it: the tag of its image, what its nodes
+	// report, or what its endpoint answers.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Version string `json:"version,omitempty"`
+
+	// count is how many nodes, objects or wanted pods have it; 1 for an endpoint,
+	// and for a workload that wants no pods.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Count int32 `json:"count,omitempty"`
+}
+
 // Verdict is the answer to a yes-or-no question.
 // +kubebuilder:validation:Enum="True";"False";Unknown;NotAssessed
 type Verdict string
@@ -544,7 +571,10 @@ const (
 	VerdictNotAssessed Verdict = "NotAssessed"
 )
 
-// CheckStatus is the verdict of one check.
+// CheckStatus is the verdict of one check. It is also all that archmap remembers
+// of the check from one evaluation to the next, across restarts: reason, message
+// and lastTransitionTime say what for. A check that is renamed, or whose status
+// is removed, starts anew.
 type CheckStatus struct {
 	// name of the check; variant/name for a check of a variant.
 	// +required
@@ -561,12 +591,19 @@ type CheckStatus struct {
 	Healthy Verdict `json:"healthy,omitempty"`
 
 	// reason of the verdict, in one CamelCase word.
+	//
+	// It is remembered in two cases. Progressing, of a workload that fails while the
+	// last pods of its roll-out start, stays Progressing though healthy is False:
+	// as long as it does, the check has ten minutes before it counts, or
+	// gracePeriodSeconds if these are more. And a reason that the pods gave, such as
+	// CrashLooping, stays with its message while the check fails and its pods are
+	// read anew, as after a restart of archmap, unless the spec has changed.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message explains the verdict.
+	// message explains the verdict. It is remembered with the reason.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -595,7 +632,8 @@ type CheckStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ObjectCount *int32 `json:"objectCount,omitempty"`
 
-	// lastTransitionTime is when present or healthy last changed.
+	// lastTransitionTime is when present or healthy last changed. The grace period
+	// of a failing check is counted from it.
 	// +required
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
 }

@@ -11,7 +11,8 @@ const (
 	// ConditionReady says whether the object is accepted and its verdicts are current. It says nothing
 	// about the component.
 	//
-	// Possible reasons for True: Evaluated.
+	// Possible reasons for True: Evaluated; ListsTruncated on a ClusterArchitecture
+	// whose status has no room for all of it, and the message tells what is left out.
 	// Possible reasons for False: InvalidSpec.
 	// Possible reasons for Unknown: Observing.
 	ConditionReady = "Ready"
@@ -82,9 +83,10 @@ const (
 
 // Reasons of the conditions.
 const (
-	ReasonEvaluated   = "Evaluated"
-	ReasonObserving   = "Observing"
-	ReasonInvalidSpec = "InvalidSpec"
+	ReasonEvaluated      = "Evaluated"
+	ReasonListsTruncated = "ListsTruncated"
+	ReasonObserving      = "Observing"
+	ReasonInvalidSpec    = "InvalidSpec"
 
 	ReasonObserved           = "Observed"
 	ReasonObservedIndirectly = "ObservedIndirectly"

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -53,7 +54,7 @@ var (
 func methodsOf(g *WithT, text string) []v1alpha1.ImplementationMethod {
 	var out []v1alpha1.ImplementationMethod
 	for name := range strings.SplitSeq(text, " + ") {
-		g.Expect(methods).To(HaveKey(name))
+		g.Expect(methods).To(HaveKey(name), "every method of the table has a word in the API: %q of %q", name, text)
 		out = append(out, methods[name])
 	}
 	return out
@@ -96,26 +97,30 @@ func TestTableRows(t *testing.T) {
 		documented = append(documented, r.Mapping)
 	}
 	g := NewWithT(t)
-	g.Expect(documented).To(HaveLen(22))
-	g.Expect(names).To(Equal(documented), "one mapping for each row, in the table's order")
+	g.Expect(documented).To(HaveLen(22), "the table has 22 rows")
+	g.Expect(names).To(Equal(documented), "the catalog has one mapping for each row, in the table's order")
 
 	for i, r := range table.Rows {
 		t.Run(r.Mapping, func(t *testing.T) {
 			g := NewWithT(t)
 			spec := c.Mappings[i].Spec
-			g.Expect(spec.Component).To(Equal(r.Component))
-			g.Expect(spec.Category).To(Equal(categories[r.Section]))
-			g.Expect(ptr.Deref(spec.Order, 0)).To(BeEquivalentTo(i + 1))
-			doc := spec.Implementation
-			g.Expect(doc.Name).To(Equal(r.Implementation))
-			g.Expect(doc.Source).To(Equal(r.Source))
-			g.Expect(doc.Methods).To(ConsistOf(methodsOf(g, r.Method)))
-			g.Expect(doc.MinVersion).To(Equal(r.MinVersion))
-			if r.Image != "" {
-				g.Expect(doc.Image).To(Equal(r.Image))
+			same := func(field string, got any, want types.GomegaMatcher) {
+				t.Helper()
+				g.Expect(got).To(want, "%s: the mapping says what the table says: %s", r.Mapping, field)
 			}
-			g.Expect(len(doc.Details)).To(BeNumerically(">=", len(r.Details)))
-			g.Expect(doc.Details[:len(r.Details)]).To(Equal(r.Details), "every bullet, in the table's order")
+			same("spec.component", spec.Component, Equal(r.Component))
+			same("spec.category", spec.Category, Equal(categories[r.Section]))
+			same("spec.order", ptr.Deref(spec.Order, 0), BeEquivalentTo(i+1))
+			doc := spec.Implementation
+			same("implementation.name", doc.Name, Equal(r.Implementation))
+			same("implementation.source", doc.Source, Equal(r.Source))
+			same("implementation.methods", doc.Methods, ConsistOf(methodsOf(g, r.Method)))
+			same("implementation.minVersion", doc.MinVersion, Equal(r.MinVersion))
+			if r.Image != "" {
+				same("implementation.image", doc.Image, Equal(r.Image))
+			}
+			same("implementation.details, every bullet", len(doc.Details), BeNumerically(">=", len(r.Details)))
+			same("implementation.details, in the table's order", doc.Details[:len(r.Details)], Equal(r.Details))
 		})
 	}
 }
@@ -127,14 +132,14 @@ func TestKeyDetails(t *testing.T) {
 		t.Run(k.Mapping, func(t *testing.T) {
 			g := NewWithT(t)
 			doc := find(c.Mappings, k.Mapping).Spec.Implementation
-			g.Expect(doc.Source.URL).To(BeEquivalentTo(k.Repository))
+			g.Expect(doc.Source.URL).To(BeEquivalentTo(k.Repository), "%s: the mapping has the repository of the key details", k.Mapping)
 			for _, detail := range k.Details {
-				g.Expect(doc.Details).To(ContainElement(detail))
+				g.Expect(doc.Details).To(ContainElement(detail), "%s: the mapping has every key detail", k.Mapping)
 			}
 			for _, a := range k.Artifacts {
 				g.Expect(doc.Artifacts).To(ContainElement(SatisfyAll(
 					HaveField("Type", a.Type), HaveField("Name", a.Name),
-					HaveField("Description", HavePrefix(a.Description)))))
+					HaveField("Description", HavePrefix(a.Description)))), "%s: the mapping has every artifact of the key details: %s", k.Mapping, a.Name)
 			}
 		})
 	}
@@ -142,12 +147,13 @@ func TestKeyDetails(t *testing.T) {
 
 func TestInsights(t *testing.T) {
 	c, documented := load(t, catalog.AKS), readTable(t)
-	NewWithT(t).Expect(documented.Insights).To(HaveLen(6))
+	NewWithT(t).Expect(documented.Insights).To(HaveLen(6), "the table has six insights")
 	for _, i := range documented.Insights {
 		t.Run(i.Name, func(t *testing.T) {
 			g := NewWithT(t)
 			for name, method := range i.Mappings {
-				g.Expect(find(c.Mappings, name).Spec.Implementation.Methods).To(ConsistOf(methodsOf(g, method)), name)
+				g.Expect(find(c.Mappings, name).Spec.Implementation.Methods).To(ConsistOf(methodsOf(g, method)),
+					"the mapping is implemented as the insight %q says: %s", i.Name, name)
 			}
 		})
 	}
@@ -164,11 +170,11 @@ func TestReferencesAndMethods(t *testing.T) {
 		}
 	}
 	for _, r := range documented.References {
-		g.Expect(references).To(ContainElement(r))
+		g.Expect(references).To(ContainElement(r), "every reference of the table is one of a mapping: %s", r.Name)
 	}
-	g.Expect(documented.Methods).To(HaveLen(len(methods)))
+	g.Expect(documented.Methods).To(HaveLen(len(methods)), "the table explains each of its methods")
 	for _, m := range documented.Methods {
-		g.Expect(used).To(HaveKey(methods[m.Name]), "no mapping is documented to run as "+m.Name)
+		g.Expect(used).To(HaveKey(methods[m.Name]), "a mapping is documented for each method of the table: %s", m.Name)
 	}
 }
 
@@ -177,28 +183,29 @@ func TestMappings(t *testing.T) {
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		t.Run(m.Name, func(t *testing.T) {
 			g := NewWithT(t)
-			g.Expect(len(m.Name)).To(BeNumerically("<=", maxName))
-			g.Expect(len(m.Spec.Component)).To(BeNumerically("<=", maxComponent))
-			g.Expect(m.Labels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"))
-			g.Expect(m.Spec.Presence).NotTo(BeEmpty(), "presence is a statement of its own, not a default")
-			g.Expect(m.Spec.Variants).NotTo(BeEmpty())
+			g.Expect(len(m.Name)).To(BeNumerically("<=", maxName), "the name of every mapping fits kubectl's column: %s", m.Name)
+			g.Expect(len(m.Spec.Component)).To(BeNumerically("<=", maxComponent), "spec.component of every mapping fits kubectl's column: %s", m.Name)
+			g.Expect(m.Labels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"), "every mapping has the label of its platform: %s", m.Name)
+			g.Expect(m.Spec.Presence).NotTo(BeEmpty(), "every mapping says its presence, which is a statement of its own and no default: %s", m.Name)
+			g.Expect(m.Spec.Variants).NotTo(BeEmpty(), "every mapping has a variant: %s", m.Name)
 
 			var variants []string
 			for _, v := range m.Spec.Variants {
 				variants = append(variants, v.Name)
-				g.Expect(v.Description).NotTo(BeEmpty(), v.Name)
+				g.Expect(v.Description).NotTo(BeEmpty(), "every variant of every mapping has a description: %s/%s", m.Name, v.Name)
 				shown := v.Implementation
 				if shown == "" {
 					shown = m.Spec.Implementation.Name
 				}
-				g.Expect(len(shown)).To(BeNumerically("<=", maxImplementation), v.Name)
+				g.Expect(len(shown)).To(BeNumerically("<=", maxImplementation),
+					"the implementation of every variant fits kubectl's column: %s/%s", m.Name, v.Name)
 			}
 			for _, a := range m.Spec.Implementation.Advisories {
-				g.Expect(variants).To(ContainElements(a.Variants), a.Message)
+				g.Expect(variants).To(ContainElements(a.Variants), "every advisory is about variants that its mapping has: %s: %s", m.Name, a.Message)
 			}
 
 			_, err := check.Compile(&m.Spec)
-			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(err).NotTo(HaveOccurred(), "the checks of every mapping compile: %s", m.Name)
 		})
 	}
 }
@@ -224,7 +231,8 @@ func TestJoiningNodes(t *testing.T) {
 		}
 		if slices.ContainsFunc(checks, onEveryNode) {
 			t.Run(m.Name, func(t *testing.T) {
-				NewWithT(t).Expect(ptr.Deref(m.Spec.GracePeriodSeconds, 0)).To(BeNumerically(">=", 15))
+				NewWithT(t).Expect(ptr.Deref(m.Spec.GracePeriodSeconds, 0)).To(BeNumerically(">=", 15),
+					"a mapping that counts nodes, or what runs on each of them, has a grace period of 15 s at least: %s", m.Name)
 			})
 		}
 	}
@@ -244,7 +252,7 @@ func TestHiddenParts(t *testing.T) {
 			t.Run(m.Name+"/"+v.Name, func(t *testing.T) {
 				NewWithT(t).Expect(v.Checks).To(ContainElement(Satisfy(func(c v1alpha1.Check) bool {
 					return c.Expect == v1alpha1.ExpectPrecondition && marks(c) == "kubernetes.azure.com/cluster"
-				})), "needs a precondition on the node label of AKS")
+				})), "a variant with a hidden part has a precondition on the node label of AKS: %s/%s", m.Name, v.Name)
 			})
 		}
 	}
@@ -261,7 +269,7 @@ func TestOperatedByAzure(t *testing.T) {
 				NewWithT(t).Expect(v.Checks).To(ContainElement(Satisfy(func(c v1alpha1.Check) bool {
 					needed := c.Expect == v1alpha1.ExpectPrecondition || c.Expect == v1alpha1.ExpectPresent || c.Expect == ""
 					return needed && strings.HasPrefix(marks(c), "kubernetes.azure.com/")
-				})), "needs a check that asks for a label of AKS")
+				})), "a variant that the provider operates has a check that asks for a label of AKS: %s/%s", m.Name, v.Name)
 			})
 		}
 	}
@@ -300,30 +308,30 @@ func TestOrder(t *testing.T) {
 	taken := map[place]string{}
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		p := place{m.Spec.Category, ptr.Deref(m.Spec.Order, 0)}
-		g.Expect(taken).NotTo(HaveKey(p), m.Name)
+		g.Expect(taken).NotTo(HaveKey(p), "no two mappings of a category have the same spec.order: %s and %s", m.Name, taken[p])
 		taken[p] = m.Name
 	}
 	for _, m := range load(t, catalog.AKSExtras).Mappings {
-		g.Expect(ptr.Deref(m.Spec.Order, 0)).To(BeNumerically(">", 100), m.Name)
-		g.Expect(m.Spec.Presence).To(Equal(v1alpha1.PresenceOptional), m.Name)
+		g.Expect(ptr.Deref(m.Spec.Order, 0)).To(BeNumerically(">", 100), "the extras come after the table, spec.order is more than 100: %s", m.Name)
+		g.Expect(m.Spec.Presence).To(Equal(v1alpha1.PresenceOptional), "the extras are optional: %s", m.Name)
 	}
 }
 
 // TestArchitecture: the architecture finds its mappings, and its rules speak of mappings and variants that exist.
 func TestArchitecture(t *testing.T) {
 	g, c := NewWithT(t), load(t, catalog.AKS, catalog.AKSExtras)
-	g.Expect(c.Architectures).To(HaveLen(1))
+	g.Expect(c.Architectures).To(HaveLen(1), "the catalog has one architecture")
 	arch := c.Architectures[0]
-	g.Expect(arch.Name).To(Equal("aks"))
-	g.Expect(arch.Spec.ComponentSelector.MatchLabels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"))
-	g.Expect(arch.Spec.Rules).NotTo(BeEmpty())
+	g.Expect(arch.Name).To(Equal("aks"), "the architecture is named after its platform")
+	g.Expect(arch.Spec.ComponentSelector.MatchLabels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"), "the architecture selects the mappings of its platform")
+	g.Expect(arch.Spec.Rules).NotTo(BeEmpty(), "the architecture has rules")
 	for _, rule := range arch.Spec.Rules {
 		for _, member := range rule.Components {
 			name, variant, _ := strings.Cut(string(member), "/")
 			m := find(c.Mappings, name)
-			g.Expect(m).NotTo(BeNil(), "rule %s speaks of %s", rule.Name, member)
+			g.Expect(m).NotTo(BeNil(), "rules name mappings that exist: rule %s names %s", rule.Name, member)
 			if variant != "" {
-				g.Expect(m.Spec.Variants).To(ContainElement(HaveField("Name", variant)), "rule %s", rule.Name)
+				g.Expect(m.Spec.Variants).To(ContainElement(HaveField("Name", variant)), "rules name variants that exist: rule %s names %s", rule.Name, member)
 			}
 		}
 	}
@@ -335,7 +343,7 @@ func TestAdvisories(t *testing.T) {
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		n += len(m.Spec.Implementation.Advisories)
 	}
-	NewWithT(t).Expect(n).To(BeNumerically("<=", 64))
+	NewWithT(t).Expect(n).To(BeNumerically("<=", 64), "the status of an architecture has room for all advisories of the catalog")
 }
 
 // TestFiles: every file of a folder is listed in its kustomization and named after what it holds.
@@ -356,7 +364,7 @@ func TestFiles(t *testing.T) {
 			for _, p := range paths {
 				found = append(found, filepath.Base(p))
 			}
-			g.Expect(found).To(ConsistOf(expected))
+			g.Expect(found).To(ConsistOf(expected), "every file of config/catalog/%s is listed in its kustomization, and named after what it holds", folder)
 		})
 	}
 }

@@ -479,13 +479,13 @@ func TestClusters(t *testing.T) {
 				if present.Status == metav1.ConditionTrue {
 					found[mapping] = strings.Join(status.Variants, ",")
 					healthy := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
-					g.Expect(healthy.Status).NotTo(Equal(metav1.ConditionFalse), "%s: %s", mapping, healthy.Message)
-					g.Expect(healthy.Reason).NotTo(Equal(v1alpha1.ReasonObservationFailed), "%s: %s", mapping, healthy.Message)
+					g.Expect(healthy.Status).NotTo(Equal(metav1.ConditionFalse), "nothing is unhealthy on a cluster that is well: %s: %s", mapping, healthy.Message)
+					g.Expect(healthy.Reason).NotTo(Equal(v1alpha1.ReasonObservationFailed), "everything can be observed: %s: %s", mapping, healthy.Message)
 				} else {
-					g.Expect(present.Reason).To(Equal(v1alpha1.ReasonNotFound), "%s: %s", mapping, present.Message)
+					g.Expect(present.Reason).To(Equal(v1alpha1.ReasonNotFound), "what is not there is absent, and not in part: %s: %s", mapping, present.Message)
 				}
 			}
-			g.Expect(found).To(Equal(tc.variants))
+			g.Expect(found).To(Equal(tc.variants), "each mapping that is present is found as this variant")
 		})
 	}
 }
@@ -521,10 +521,10 @@ func TestAsDocumented(t *testing.T) {
 				if c.Status == metav1.ConditionFalse {
 					differs[mapping] = c.Reason
 				} else if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionPresent) {
-					NewWithT(t).Expect(c.Status).To(Equal(metav1.ConditionTrue), "%s: %s", mapping, c.Message)
+					NewWithT(t).Expect(c.Status).To(Equal(metav1.ConditionTrue), "what can be compared is as documented: %s: %s", mapping, c.Message)
 				}
 			}
-			NewWithT(t).Expect(differs).To(Equal(tc.differs))
+			NewWithT(t).Expect(differs).To(Equal(tc.differs), "these mappings, and no others, differ from the documentation")
 		})
 	}
 }
@@ -606,7 +606,8 @@ func TestTroubles(t *testing.T) {
 			g := NewWithT(t)
 			status := tc.cluster.judge(t, mappings)[tc.mapping]
 			c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
-			g.Expect(*c).To(SatisfyAll(HaveField("Status", tc.healthy), HaveField("Reason", tc.reason), HaveField("Message", ContainSubstring(tc.says))))
+			g.Expect(*c).To(SatisfyAll(HaveField("Status", tc.healthy), HaveField("Reason", tc.reason), HaveField("Message", ContainSubstring(tc.says))),
+				"Healthy of %s tells the fault: %s", tc.mapping, name)
 		})
 	}
 }
@@ -636,7 +637,7 @@ func TestNodesJoin(t *testing.T) {
 			patient := 0
 			for mapping, status := range c.judgeAfter(t, load(t, catalog.AKS, catalog.AKSExtras).Mappings, 10*time.Second) {
 				healthy := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
-				g.Expect(healthy.Status).NotTo(Equal(metav1.ConditionFalse), "%s: %s", mapping, healthy.Message)
+				g.Expect(healthy.Status).NotTo(Equal(metav1.ConditionFalse), "a node that joins turns nothing unhealthy: %s: %s", mapping, healthy.Message)
 				if healthy.Reason == v1alpha1.ReasonWithinGracePeriod {
 					patient++
 				}
@@ -652,8 +653,8 @@ func TestListing(t *testing.T) {
 		for mapping, status := range c.judge(t, load(t, catalog.AKS, catalog.AKSExtras).Mappings) {
 			if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionPresent) {
 				g, row := NewWithT(t), mapping+" on "+name
-				g.Expect(len(status.Implementation)).To(BeNumerically("<=", maxImplementation), row)
-				g.Expect(len(status.MethodSummary)).To(BeNumerically("<=", maxMethod), row)
+				g.Expect(len(status.Implementation)).To(BeNumerically("<=", maxImplementation), "status.implementation fits kubectl's column: %s", row)
+				g.Expect(len(status.MethodSummary)).To(BeNumerically("<=", maxMethod), "status.methodSummary fits kubectl's column: %s", row)
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func TestLoadErrors(t *testing.T) {
 				fsys["p/x.yaml"] = &fstest.MapFile{Data: []byte(tc.content)}
 			}
 			_, err := load(fsys, "p")
-			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(tc.message)))
+			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(tc.message)), "the error says what is wrong with the folder")
 		})
 	}
 }

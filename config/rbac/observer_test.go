@@ -38,24 +38,25 @@ func TestObserverRolesAreExactlyWhatTheCataloguesNeed(t *testing.T) {
 			g := NewWithT(t)
 			needed := rightsTo(catalogNeeds(t, folder)).Difference(own)
 			shipped := granted(t, file)
-			g.Expect(needed.Difference(shipped)).To(BeEmpty(), "%s must grant these, for config/catalog/%s", file, folder)
-			g.Expect(shipped.Difference(needed)).To(BeEmpty(), "%s grants these, which config/catalog/%s does not need", file, folder)
+			g.Expect(needed.Difference(shipped)).To(BeEmpty(), "config/rbac/%s grants what config/catalog/%s needs; it lacks these", file, folder)
+			g.Expect(shipped.Difference(needed)).To(BeEmpty(), "config/rbac/%s grants nothing that config/catalog/%s does not need; these are too many", file, folder)
 		})
 	}
 }
 
 func TestManagerRoleAllowsWhatEveryArchitectureNeeds(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(rightsTo(assess.ClusterNeeds()).Difference(granted(t, "role.yaml"))).To(BeEmpty())
+	g.Expect(rightsTo(assess.ClusterNeeds()).Difference(granted(t, "role.yaml"))).To(BeEmpty(),
+		"config/rbac/role.yaml grants what every ClusterArchitecture needs; it lacks these")
 }
 
 func TestObserverAggregatesTheRolesOfTheCatalogues(t *testing.T) {
 	g := NewWithT(t)
 	selectors := readRole(t, "observer_role.yaml").AggregationRule.ClusterRoleSelectors
-	g.Expect(selectors).To(HaveLen(1))
+	g.Expect(selectors).To(HaveLen(1), "observer_role.yaml aggregates by one selector")
 	for _, file := range []string{"observer_aks_role.yaml", "observer_aks_extras_role.yaml"} {
 		for key, value := range selectors[0].MatchLabels {
-			g.Expect(readRole(t, file).Labels).To(HaveKeyWithValue(key, value), file)
+			g.Expect(readRole(t, file).Labels).To(HaveKeyWithValue(key, value), "observer_role.yaml aggregates the role of every catalog: %s", file)
 		}
 	}
 }
@@ -63,14 +64,14 @@ func TestObserverAggregatesTheRolesOfTheCatalogues(t *testing.T) {
 func catalogNeeds(t *testing.T, folder string) []facts.Need {
 	g := NewWithT(t)
 	c, err := catalog.Load(folder)
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(err).NotTo(HaveOccurred(), "config/catalog/%s can be read", folder)
 	var needs []facts.Need
 	for _, m := range c.Mappings {
 		checks, err := check.Compile(&m.Spec)
-		g.Expect(err).NotTo(HaveOccurred(), m.Name)
+		g.Expect(err).NotTo(HaveOccurred(), "the checks of every mapping compile: %s", m.Name)
 		needs = append(needs, check.Needs(checks)...)
 	}
-	g.Expect(needs).NotTo(BeEmpty())
+	g.Expect(needs).NotTo(BeEmpty(), "config/catalog/%s needs to see something", folder)
 	return needs
 }
 
@@ -140,7 +141,7 @@ func readRole(t *testing.T, file string) rbacv1.ClusterRole {
 	g.Expect(err).NotTo(HaveOccurred())
 	first, _, _ := strings.Cut(strings.TrimPrefix(string(data), "---\n"), "\n---\n")
 	var role rbacv1.ClusterRole
-	g.Expect(yaml.UnmarshalStrict([]byte(first), &role)).To(Succeed(), file)
-	g.Expect(role.Kind).To(Equal("ClusterRole"), file)
+	g.Expect(yaml.UnmarshalStrict([]byte(first), &role)).To(Succeed(), "config/rbac/%s begins with a ClusterRole", file)
+	g.Expect(role.Kind).To(Equal("ClusterRole"), "config/rbac/%s begins with a ClusterRole", file)
 	return role
 }

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -125,51 +125,18 @@ func (r *rollup) table() []string {
 		}
 		rows = append(rows, row)
 	}
-	return align(rows)
+	return msg.Align(rows, columnGap, nil)
 }
 
-// align pads the cells of each column to the same width.
-func align(rows [][]string) []string {
-	widths := make([]int, len(columns))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	lines := make([]string, len(rows))
-	for n, row := range rows {
-		var line strings.Builder
-		line.Grow(2 * maxLine)
-		for i, cell := range row {
-			line.WriteString(cell)
-			for range widths[i] - utf8.RuneCountInString(cell) + columnGap {
-				line.WriteByte(' ')
-			}
-		}
-		lines[n] = strings.TrimRight(line.String(), " ")
-	}
-	return lines
-}
-
-// state of a component in one word.
+// state of a component in one word. A health that never shows is not in doubt.
 func state(m *v1alpha1.ComponentMapping) string {
-	switch present, healthy := verdict(m, v1alpha1.ConditionPresent), verdict(m, v1alpha1.ConditionHealthy); {
-	case present == metav1.ConditionUnknown, present == metav1.ConditionTrue && inDoubt(m):
-		return "unknown"
-	case partial(m):
-		return "partial"
-	case missing(m):
-		return "missing"
-	case present == metav1.ConditionFalse:
-		return "absent"
-	case healthy == metav1.ConditionFalse:
-		return "unhealthy"
-	case healthy == metav1.ConditionUnknown:
-		return "present" // and that is all that can be seen
-	case decisive(m).Reason == v1alpha1.ReasonProgressing:
-		return "progressing"
+	switch s := catalog.StateOf(m); {
+	case s != catalog.HealthUnknown:
+		return string(s)
+	case inDoubt(m):
+		return string(catalog.Unknown)
 	}
-	return "healthy"
+	return "present" // and that is all that can be seen
 }
 
 // selfExplaining are the reasons that the state tells already.
@@ -178,11 +145,8 @@ var selfExplaining = []string{
 }
 
 func reasonOrSince(m *v1alpha1.ComponentMapping) string {
-	c := decisive(m)
-	switch {
-	case c == nil:
-		return ""
-	case slices.Contains(selfExplaining, c.Reason):
+	c := catalog.Decisive(m)
+	if slices.Contains(selfExplaining, c.Reason) {
 		return c.LastTransitionTime.UTC().Format(time.DateTime[:len("2006-01-02 15:04")]) + " UTC"
 	}
 	return c.Reason

@@ -13,9 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -110,12 +110,7 @@ func newRollup(arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.Component
 	for i := range mappings {
 		sorted[i] = &mappings[i]
 	}
-	slices.SortFunc(sorted, func(a, b *v1alpha1.ComponentMapping) int {
-		return cmp.Or(
-			cmp.Compare(slices.Index(v1alpha1.Categories, a.Spec.Category), slices.Index(v1alpha1.Categories, b.Spec.Category)),
-			cmp.Compare(ptr.Deref(a.Spec.Order, 0), ptr.Deref(b.Spec.Order, 0)),
-			cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(sorted, catalog.CompareMappings)
 	return &rollup{stamp: newStamp(arch.Generation, now), arch: arch, mappings: sorted}
 }
 
@@ -146,8 +141,10 @@ func unvisited(m *v1alpha1.ComponentMapping) bool {
 
 // ready says what had to be left out, if anything.
 func (r *rollup) ready() metav1.Condition {
-	message := strings.Join(append([]string{"the verdicts are current"}, r.cuts...), "; ")
-	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, message)
+	if len(r.cuts) > 0 {
+		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonListsTruncated, strings.Join(r.cuts, "; "))
+	}
+	return ready()
 }
 
 // cut is as much of a list as the API takes; Ready tells what is left out.
@@ -223,30 +220,17 @@ func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
 		Methods:        m.Status.Methods, Version: msg.Truncate(m.Status.Version, maxCell),
 		Present: verdict(m, v1alpha1.ConditionPresent), Healthy: verdict(m, v1alpha1.ConditionHealthy),
 	}
-	if c := decisive(m); c != nil {
-		s.Reason, s.Since = c.Reason, c.LastTransitionTime
-	}
+	decisive := catalog.Decisive(m)
+	s.Reason, s.Since = decisive.Reason, decisive.LastTransitionTime
 	if s.Reason == v1alpha1.ReasonAllChecksPass {
 		s.Reason = "" // nothing is to be explained
 	}
 	return s
 }
 
-// decisive is the condition that says what a row is about: Healthy, or Present when the component is not
-// present.
-func decisive(m *v1alpha1.ComponentMapping) *metav1.Condition {
-	if isPresent(m) {
-		return meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
-	}
-	return meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
-}
-
 // verdict is the status of a mapping's condition; Unknown when it has not been visited yet.
 func verdict(m *v1alpha1.ComponentMapping, conditionType string) metav1.ConditionStatus {
-	if c := meta.FindStatusCondition(m.Status.Conditions, conditionType); c != nil {
-		return c.Status
-	}
-	return metav1.ConditionUnknown
+	return catalog.Condition(m, conditionType).Status
 }
 
 func isPresent(m *v1alpha1.ComponentMapping) bool {
@@ -304,13 +288,13 @@ func (r *rollup) categories() []v1alpha1.CategorySummary {
 
 func (r *rollup) methods() []v1alpha1.MethodSummary {
 	var out []v1alpha1.MethodSummary
-	for _, n := range methodNames {
+	for _, method := range catalog.Methods {
 		documented := r.count(func(m *v1alpha1.ComponentMapping) bool {
-			return slices.Contains(m.Spec.Implementation.Methods, n.method)
+			return slices.Contains(m.Spec.Implementation.Methods, method)
 		})
-		observed := r.count(func(m *v1alpha1.ComponentMapping) bool { return slices.Contains(m.Status.Methods, n.method) })
+		observed := r.count(func(m *v1alpha1.ComponentMapping) bool { return slices.Contains(m.Status.Methods, method) })
 		if *documented+*observed > 0 {
-			out = append(out, v1alpha1.MethodSummary{Name: n.method, Documented: documented, Observed: observed})
+			out = append(out, v1alpha1.MethodSummary{Name: method, Documented: documented, Observed: observed})
 		}
 	}
 	return out
@@ -321,31 +305,19 @@ func (r *rollup) methods() []v1alpha1.MethodSummary {
 func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	var out []v1alpha1.ComponentAdvisory
 	for _, m := range r.filter(isPresent) {
-		for _, a := range m.Spec.Implementation.Advisories {
-			if len(a.Variants) == 0 || slices.ContainsFunc(a.Variants, func(v string) bool { return slices.Contains(m.Status.Variants, v) }) {
-				out = append(out, v1alpha1.ComponentAdvisory{Component: m.Name, Type: a.Type, Date: a.Date, Message: a.Message, URL: a.URL})
-			}
+		for _, a := range catalog.AdvisoriesOf(m) {
+			out = append(out, v1alpha1.ComponentAdvisory{Component: m.Name, Type: a.Type, Date: a.Date, Message: a.Message, URL: a.URL})
 		}
 	}
-	const last = "~" // sorts after every date
-	slices.SortStableFunc(out, func(a, b v1alpha1.ComponentAdvisory) int {
-		return cmp.Compare(cmp.Or(a.Date, last), cmp.Or(b.Date, last))
-	})
+	slices.SortStableFunc(out, func(a, b v1alpha1.ComponentAdvisory) int { return catalog.CompareDates(a.Date, b.Date) })
 	return out
 }
 
 // missing says that a required component is not there at all, partial that any is there only in part.
-func missing(m *v1alpha1.ComponentMapping) bool {
-	return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionFalse && !partial(m)
-}
+func missing(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Missing }
+func partial(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Partial }
 
-func optional(m *v1alpha1.ComponentMapping) bool { return m.Spec.Presence == v1alpha1.PresenceOptional }
-func required(m *v1alpha1.ComponentMapping) bool { return !optional(m) }
-
-func partial(m *v1alpha1.ComponentMapping) bool {
-	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
-	return c != nil && c.Reason == v1alpha1.ReasonPartial
-}
+func required(m *v1alpha1.ComponentMapping) bool { return !catalog.Optional(m) }
 
 func (r *rollup) complete() metav1.Condition {
 	complete := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
@@ -361,7 +333,7 @@ func (r *rollup) complete() metav1.Condition {
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
 	// What is not required may be absent, but half of it serves nobody.
 	halves := r.filter(partial)
-	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(slices.DeleteFunc(slices.Clone(halves), optional)))
+	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
 	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", names(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string

@@ -141,6 +141,8 @@ func TestClusterView(t *testing.T) {
 			assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "as the test has it"}},
 		{"reading the nodes fails", "", version("").hidden(facts.Failed, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
+		{"a dump without nodes", "", version("").hidden(facts.NotHeld, "Node"),
+			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
 		{"an API server without nodes", "", version("").hidden(facts.NotServed, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
 	} {

@@ -196,6 +196,7 @@ func versionCases() []mappingCase {
 		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Version).To(Equal("v1.2.1 (7), v1.2.0 (5)"))
+			g.Expect(s.Versions).To(Equal([]v1alpha1.VersionCount{{Version: "v1.2.1", Count: 7}, {Version: "v1.2.0", Count: 5}}))
 			g.Expect(checkNamed("agents", s).Version).To(Equal("v1.2.0 (5), v1.2.1 (3)"))
 			g.Expect(s.Image).To(Equal("a/agent"))
 		},
@@ -205,12 +206,16 @@ func versionCases() []mappingCase {
 		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Version).To(Equal("v1"))
+			g.Expect(s.Versions).To(Equal([]v1alpha1.VersionCount{{Version: "v1", Count: 2}}))
 			g.Expect(s.Image).To(Equal("a/coredns"))
 		},
 	}, {
 		name: "unless nothing else is there", spec: checks(agent), cluster: with(daemonSet("agent", 0, 0, "a/agent:v1")),
 		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "False MethodDiffers",
-		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) { g.Expect(s.Version).To(Equal("v1")) },
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Version).To(Equal("v1"))
+			g.Expect(s.Versions).To(Equal([]v1alpha1.VersionCount{{Version: "v1", Count: 1}}))
+		},
 	}, {
 		name: "what is only asked about does not count", cluster: with(aksNode, deployment("coredns", 1, 1, "a/coredns:v1")),
 		spec:    checks(dns, "{name: aks, type: Nodes, "+precondition+", nodes: {version: Kubelet}}"),
@@ -259,7 +264,24 @@ func listCases() []mappingCase {
 	for i := range 12 {
 		drivers.objects = append(drivers.objects, aDriver(fmt.Sprintf("d%02d", i), map[string]any{"up": i != 11, "why": strings.Repeat("é", 600)}))
 	}
+	crowd := `{name: drivers, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, version: "object.version"}}`
+	var versions cluster
+	for i := range 70 {
+		versions.objects = append(versions.objects, aDriver(fmt.Sprintf("d%02d", i), map[string]any{"version": fmt.Sprintf("v1.%02d", i)}))
+	}
+	for i := range 2 {
+		versions.objects = append(versions.objects, aDriver(fmt.Sprintf("e%02d", i), map[string]any{"version": strings.Repeat("v", 300) + fmt.Sprint(i)}))
+	}
 	return []mappingCase{{
+		name: "70 versions, and two that differ where they are cut", spec: checks(crowd), cluster: versions,
+		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "Unknown NothingToCompare",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Version).To(HaveSuffix("…"))
+			g.Expect(s.Versions).To(HaveLen(64))
+			g.Expect(s.Versions[0]).To(And(HaveField("Version", And(HaveLen(256), HaveSuffix("v…"))), HaveField("Count", BeEquivalentTo(2))))
+			g.Expect(s.Versions[63]).To(Equal(v1alpha1.VersionCount{Version: "v1.62", Count: 1}), "the first of the equally frequent ones")
+		},
+	}, {
 		name: "64 checks, all failing", spec: checks(list...), cluster: everything,
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {

@@ -12,42 +12,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// methodNames are the implementation methods in the order of listings, with their short names.
-var methodNames = []struct {
-	method v1alpha1.ImplementationMethod
-	short  string
-}{
-	{v1alpha1.MethodPlatformService, "hosted"},
-	{v1alpha1.MethodSystemdService, "systemd"},
-	{v1alpha1.MethodHostBinary, "binary"},
-	{v1alpha1.MethodDaemonSet, "ds"},
-	{v1alpha1.MethodDeployment, "deploy"},
-	{v1alpha1.MethodStatefulSet, "sts"},
-}
-
 // methods that the evidence proves, in the order of listings.
 func (a *assessment) methods() []v1alpha1.ImplementationMethod {
 	var out []v1alpha1.ImplementationMethod
-	for _, m := range methodNames {
-		if slices.ContainsFunc(a.evident(), func(f *check.Finding) bool { return f.Check.Method() == m.method }) {
-			out = append(out, m.method)
+	for _, m := range catalog.Methods {
+		if slices.ContainsFunc(a.evident(), func(f *check.Finding) bool { return f.Check.Method() == m }) {
+			out = append(out, m)
 		}
 	}
 	return out
-}
-
-func summarizeMethods(methods []v1alpha1.ImplementationMethod) string {
-	var short []string
-	for _, m := range methodNames {
-		if slices.Contains(methods, m.method) {
-			short = append(short, m.short)
-		}
-	}
-	return strings.Join(short, ",")
 }
 
 // asDocumented compares what was observed with the documentation: the methods first, then the image, then

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -92,7 +92,7 @@ const rolloutGrace = 10 * time.Minute
 
 // gracePeriod is how long the check may fail before it counts.
 func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
-	period := time.Duration(ptr.Deref(a.mapping.Spec.GracePeriodSeconds, 0)) * time.Second
+	period := catalog.GracePeriod(a.mapping)
 	if a.endsRollout(f) {
 		period = max(period, rolloutGrace)
 	}
@@ -171,11 +171,11 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 		f := &a.findings[i]
 		reason := f.Reason
 		if a.endsRollout(f) {
-			reason = v1alpha1.ReasonProgressing // so that the next visit knows
+			reason = v1alpha1.ReasonProgressing // CheckStatus.Reason remembers it for the next evaluation
 		}
 		out = append(out, v1alpha1.CheckStatus{
 			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
-			Version:            msg.Truncate(check.FormatVersions(f.Versions), 256),
+			Version:            msg.Truncate(check.FormatVersions(f.Versions), maxVersion),
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
 			ObjectCount:        new(int32(f.ObjectCount)),
@@ -194,7 +194,7 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 }
 
 // keepExplanations lets a check that failed before say why in the same words, while that is being read anew: a restart
-// of the operator does not change why.
+// of the operator does not change why. CheckStatus.Reason and Message remember them.
 func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
 	if m.Status.ObservedGeneration != m.Generation {
 		return findings

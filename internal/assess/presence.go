@@ -12,12 +12,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// maxImplementation is the length of status.implementation, in bytes.
-const maxImplementation = 1024
+const (
+	// maxImplementation is the length of status.implementation, in bytes.
+	maxImplementation = 1024
+	// maxVersion is the length of a version, and of the text for several of them, in bytes.
+	maxVersion = 256
+	// maxVersions is how many versions a status lists.
+	maxVersions = 64
+)
 
 // assessment is the work on one mapping.
 type assessment struct {
@@ -78,12 +85,10 @@ func (c candidate) complete() v1alpha1.Verdict {
 func (c candidate) proven() v1alpha1.Verdict {
 	proven := v1alpha1.VerdictFalse
 	for _, f := range c.findings {
-		expect := f.Check.Expect()
 		switch {
 		case f.Proves():
 			return v1alpha1.VerdictTrue
-		case f.Check.Evidence() == v1alpha1.EvidenceNone:
-		case f.Present == v1alpha1.VerdictUnknown && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional):
+		case f.Present == v1alpha1.VerdictUnknown && catalog.Proves(&f.Check.Spec):
 			proven = v1alpha1.VerdictUnknown
 		}
 	}
@@ -319,9 +324,12 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	}
 	s.Evidence = a.evidence()
 	s.Methods = a.methods()
-	s.MethodSummary = summarizeMethods(s.Methods)
+	s.MethodSummary = catalog.ShortMethods(s.Methods)
 	versions, images := a.inUse()
-	s.Version = msg.Truncate(check.FormatVersions(versions), 256)
+	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
+	for _, v := range versions[:min(len(versions), maxVersions)] {
+		s.Versions = append(s.Versions, v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)})
+	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
 }
 
@@ -370,7 +378,7 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	}
 	for _, f := range busy {
 		for _, v := range f.Versions {
-			counts[v.Version] += v.Count
+			counts[msg.Truncate(v.Version, maxVersion)] += v.Count
 		}
 		images = append(images, f.Images...)
 	}

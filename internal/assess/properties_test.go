@@ -108,6 +108,7 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 	hold(present || s.Variant == "" && len(s.Variants) == 0, "not present, but variants %v", s.Variants)
 	hold(s.Variant == "" && len(s.Variants) == 0 || s.Variant == s.Variants[0], "variant %s of %v", s.Variant, s.Variants)
 	hold(present || s.Version == "" && s.Image == "", "not present, but version %s, image %s", s.Version, s.Image)
+	hold((len(s.Versions) > 0) == (s.Version != ""), "version %q of %v", s.Version, s.Versions)
 	seen := s.Evidence == v1alpha1.EvidenceDirect || s.Evidence == v1alpha1.EvidenceIndirect
 	hold(present == seen, "present is %t, evidence %s", present, s.Evidence)
 

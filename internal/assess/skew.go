@@ -11,16 +11,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
 
 const (
-	// defaultMinorsBehind is the skew that Kubernetes supports.
-	defaultMinorsBehind = 3
 	// maxSkewMessage is the length of a skew's message, in bytes.
 	maxSkewMessage = 512
 	// kubelet names the kubelets among the skews.
@@ -47,7 +45,7 @@ func (r *rollup) findSkews() skews {
 		s.undecided = append(s.undecided, "the version of the API server")
 		return s
 	}
-	limit := minorVersions(ptr.Deref(r.arch.Spec.VersionSkew.MaxMinorsBehind, defaultMinorsBehind))
+	limit := minorVersions(catalog.MaxMinorsBehind(r.arch))
 	kubelets := r.kubeletSkews(&s, server, limit)
 	for _, name := range r.arch.Spec.VersionSkew.Components {
 		r.componentSkews(&s, string(name), server, kubelets, limit)
@@ -110,11 +108,11 @@ func (r *rollup) componentSkews(s *skews, name string, server *version.Version, 
 		return
 	}
 	var versions []*version.Version
-	for _, text := range versionsIn(r.mapping(name).Status.Version) {
-		v := check.ParseVersion(text)
+	for _, used := range r.mapping(name).Status.Versions {
+		v := check.ParseVersion(used.Version)
 		if n, ok := behind(v, server); ok {
 			versions = append(versions, v)
-			s.compare(name, text, "", n, limit, r.view.KubernetesVersion)
+			s.compare(name, used.Version, "", n, limit, r.view.KubernetesVersion)
 		}
 	}
 	if len(versions) == 0 {
@@ -137,22 +135,6 @@ func near(versions, others []*version.Version, limit minorVersions) bool {
 			return ok && -limit <= n && n <= limit
 		})
 	})
-}
-
-// versionsIn are those in a text such as "v1.32.3 (412), v1.33.1 (88) and 2 more". One that is cut off is no
-// version.
-func versionsIn(text string) []string {
-	parts := strings.Split(text, ", ")
-	if strings.HasSuffix(text, "…") {
-		parts = parts[:len(parts)-1]
-	}
-	var out []string
-	for _, part := range parts {
-		if fields := strings.Fields(part); len(fields) > 0 {
-			out = append(out, fields[0])
-		}
-	}
-	return out
 }
 
 func formatted(versions []*version.Version) string {

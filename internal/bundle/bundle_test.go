@@ -7,9 +7,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -234,6 +237,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 			{Need: facts.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: facts.NotPermitted,
 				Message: `user "hidden-22@example.com" may not`},
 			{Need: facts.Need{Path: "/readyz"}, State: facts.Failed, Message: "kept in " + network},
+			{Need: facts.Need{Path: "/livez"}, State: facts.NotHeld, Message: "the dump holds no such answer"},
 		},
 		Responses: map[string]facts.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
 		Reviews:   map[facts.Review]snapshot.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
@@ -252,7 +256,8 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	_, err = bundle.Write(&again, d, bundle.About{Cluster: "c", CollectedBy: "v1", Mappings: mappings})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.Bytes()).To(Equal(out.Bytes()), "the same gives the same")
-	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`, HavePrefix("GET /readyz: kept in 0000")))
+	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`, HavePrefix("GET /readyz: kept in 0000"),
+		"GET /livez: the dump holds no such answer"))
 
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())
@@ -278,6 +283,26 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	} {
 		g.Expect(all.String()).To(ContainSubstring(kept))
 	}
+}
+
+// TestBundleKeepsStates: what came of a read is the same for those who read the bundle.
+func TestBundleKeepsStates(t *testing.T) {
+	g := NewWithT(t)
+	collected := &snapshot.Snapshot{Time: time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)}
+	want := map[facts.Need]facts.Answer{}
+	for _, state := range []facts.State{facts.NotServed, facts.NotPermitted, facts.Failed, facts.NotHeld} {
+		need := facts.Need{Path: fmt.Sprintf("/%d", state)}
+		collected.Reads = append(collected.Reads, snapshot.Read{Need: need, State: state, Message: "because"})
+		want[need] = facts.Answer{State: state, Message: "because"}
+	}
+	path := filepath.Join(t.TempDir(), "b.tar.gz")
+	var out bytes.Buffer
+	_, err := bundle.Write(&out, collected, bundle.About{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())
+	loaded, _, err := dump.Load(path, nil, dump.Options{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(loaded.Facts(slices.Collect(maps.Keys(want))).Answers).To(Equal(want))
 }
 
 func TestBundleOfAnotherVersion(t *testing.T) {

@@ -94,7 +94,7 @@ type review struct {
 
 // states are the outcomes of reads, by name.
 var states = map[string]facts.State{
-	"Known": facts.Known, "NotServed": facts.NotServed, "NotPermitted": facts.NotPermitted, "Failed": facts.Failed,
+	"Known": facts.Known, "NotServed": facts.NotServed, "NotPermitted": facts.NotPermitted, "Failed": facts.Failed, "NotHeld": facts.NotHeld,
 }
 
 func stateName(s facts.State) string {

@@ -204,7 +204,7 @@ func serverVersion(d *snapshot.Snapshot) string {
 func (m *Manifest) Unread() []string {
 	var out []string
 	for _, r := range m.Reads {
-		if s := states[r.State]; s == facts.NotPermitted || s == facts.Failed {
+		if s := states[r.State]; s == facts.NotPermitted || s == facts.Failed || s == facts.NotHeld {
 			out = append(out, r.subject()+": "+r.Message)
 		}
 	}

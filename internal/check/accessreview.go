@@ -36,7 +36,9 @@ func accessReviewResult(c *Evaluator, given facts.Facts) Result {
 		return f
 	}
 	if answer.Allowed {
-		return unknown(v1alpha1.ReasonObservationFailed, "no "+subject+": archmap's service account is allowed to; take that right away")
+		// It may be the operator that asked, or a person, now or when a dump was taken.
+		return unknown(v1alpha1.ReasonObservationFailed, "no "+subject+
+			": it is allowed; take that right from archmap's service account, or look as a user without it")
 	}
 	reason := strings.ToLower(answer.Reason)
 	for _, text := range c.Spec.AccessReview.ReasonContains {

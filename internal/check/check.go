@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -163,31 +164,13 @@ func Earliest(a, b time.Duration) time.Duration {
 }
 
 // Expect is spec.expect with its default.
-func (c *Check) Expect() v1alpha1.Expectation {
-	if c.Spec.Expect == "" {
-		return v1alpha1.ExpectPresent
-	}
-	return c.Spec.Expect
-}
+func (c *Check) Expect() v1alpha1.Expectation { return catalog.Expect(&c.Spec) }
 
 // Evidence is spec.evidence with its default.
-func (c *Check) Evidence() v1alpha1.Evidence {
-	if c.Spec.Evidence == "" {
-		return v1alpha1.EvidenceDirect
-	}
-	return c.Spec.Evidence
-}
+func (c *Check) Evidence() v1alpha1.Evidence { return catalog.Evidence(&c.Spec) }
 
 // Method is the implementation method that the check proves; empty when it proves none.
-func (c *Check) Method() v1alpha1.ImplementationMethod {
-	switch {
-	case c.Spec.Method == v1alpha1.CheckMethodNone:
-		return ""
-	case c.Spec.Method == "" && c.Spec.Workload != nil:
-		return v1alpha1.ImplementationMethod(c.Spec.Workload.Kind)
-	}
-	return v1alpha1.ImplementationMethod(c.Spec.Method)
-}
+func (c *Check) Method() v1alpha1.ImplementationMethod { return catalog.Method(&c.Spec) }
 
 // interval is spec.intervalSeconds with its default.
 func (e *Evaluator) interval() time.Duration {

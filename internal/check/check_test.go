@@ -50,6 +50,10 @@ func TestNothingToJudge(t *testing.T) {
 				answered(c, facts.Answer{State: facts.Failed, Message: "the first read takes longer than 30s"}),
 				"Unknown/NotAssessed ObservationFailed: could not look for " + subject + ": the first read takes longer than 30s",
 			},
+			"not in the dump": {
+				answered(c, facts.Answer{State: facts.NotHeld, Message: "the dump holds no such thing"}),
+				"Unknown/NotAssessed ObservationFailed: could not look for " + subject + ": the dump holds no such thing",
+			},
 		} {
 			t.Run(subject+"/"+name, func(t *testing.T) {
 				f := c.Evaluate(test.given)

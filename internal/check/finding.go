@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/workload"
@@ -82,12 +83,11 @@ func (f *Finding) Votes() bool { return f.Evident() && f.Healthy != v1alpha1.Ver
 
 // Evident says whether the finding shows a part of the component.
 func (f *Finding) Evident() bool {
-	expect := f.Check.Expect()
-	return f.Present == v1alpha1.VerdictTrue && (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectOptional)
+	return f.Present == v1alpha1.VerdictTrue && catalog.Belongs(&f.Check.Spec)
 }
 
 // Proves says whether the finding proves the component, even with nothing else of it there.
-func (f *Finding) Proves() bool { return f.Evident() && f.Check.Evidence() != v1alpha1.EvidenceNone }
+func (f *Finding) Proves() bool { return f.Evident() && catalog.Proves(&f.Check.Spec) }
 
 func negate(v v1alpha1.Verdict) v1alpha1.Verdict {
 	switch v {
@@ -191,7 +191,7 @@ func unseen(a facts.Answer, subject string) (r Result, ok bool) {
 		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
 	case facts.NotPermitted:
 		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
-	case facts.Failed:
+	case facts.Failed, facts.NotHeld:
 		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
 	default:
 		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true

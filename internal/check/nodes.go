@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
@@ -194,10 +195,7 @@ func (t *NodeTally) sumUp(told groups[nodeVerdict], now time.Time) Result {
 	unhealthy := told.where(func(v nodeVerdict) bool { return v.healthy == v1alpha1.VerdictFalse })
 	joining := told.where(func(v nodeVerdict) bool { return v.reason == v1alpha1.ReasonProgressing })
 	leaving := told.where(func(v nodeVerdict) bool { return v.healthy == v1alpha1.VerdictNotAssessed })
-	need := int(spec.MinHealthyPercent)
-	if need == 0 {
-		need = 100
-	}
+	need := catalog.MinHealthyPercent(spec)
 	all := r.ObjectCount - joining.count() - leaving.count()
 	good := all - unhealthy.count()
 	enough := good*100 >= need*all

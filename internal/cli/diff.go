@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -86,9 +87,9 @@ func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output 
 	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(reports, hides))
 }
 
-// hides says that something cannot be seen.
+// hides says that something cannot be seen in the report.
 func hides(r *report.Report) bool {
-	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return report.StateOf(&m) == report.Unknown })
+	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return catalog.StateOf(&m) == catalog.Unknown })
 }
 
 // printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was

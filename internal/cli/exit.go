@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/source"
 )
 
@@ -36,11 +36,11 @@ type verdictError struct{ code int }
 func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
 // verdictOf turns a verdict into the command's end.
-func verdictOf(s report.State) error {
+func verdictOf(s catalog.State) error {
 	switch s {
-	case report.Healthy:
+	case catalog.Healthy:
 		return nil
-	case report.Unhealthy:
+	case catalog.Unhealthy:
 		return verdictError{exitUnhealthy}
 	}
 	return verdictError{exitUnknown}

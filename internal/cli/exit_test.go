@@ -10,7 +10,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/archmap/archmap/internal/report"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/source"
 )
 
@@ -23,9 +23,9 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		want end
 	}{
-		"well":                 {verdictOf(report.Healthy), end{exitWell, false}},
-		"unhealthy":            {verdictOf(report.Unhealthy), end{exitUnhealthy, false}},
-		"cannot be told":       {verdictOf(report.Unknown), end{exitUnknown, false}},
+		"well":                 {verdictOf(catalog.Healthy), end{exitWell, false}},
+		"unhealthy":            {verdictOf(catalog.Unhealthy), end{exitUnhealthy, false}},
+		"cannot be told":       {verdictOf(catalog.Unknown), end{exitUnknown, false}},
 		"failed":               {errors.New("no answer"), end{exitUnknown, true}},
 		"not understood":       {usagef("unknown command"), end{exitUsage, true}},
 		"asks for what is not": {fmt.Errorf("status: %w", source.InputError{Err: errors.New("no such architecture")}), end{exitUsage, true}},

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,8 +35,11 @@ type result struct {
 func run(stdin string, args ...string) result {
 	var out, complaints bytes.Buffer
 	code := cli.Run(args, genericiooptions.IOStreams{In: strings.NewReader(stdin), Out: &out, ErrOut: &complaints}, "v1.2.3")
-	return result{code, out.String(), complaints.String()}
+	return result{code, out.String(), progress.ReplaceAllString(complaints.String(), "")}
 }
+
+// progress is told of what takes longer than a second, and that is the machine's affair.
+var progress = regexp.MustCompile(`(?m)^Reading (the cluster|the dump, MiB|clusters|the operator's verdicts)(: \d+ of \d+)?\n`)
 
 // bundle writes a bundle of a shape with faults, ten minutes after they came about.
 func bundle(t *testing.T, shape string, faults ...func(*world.World) error) string {

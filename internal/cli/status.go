@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/source"
 )
@@ -151,7 +152,7 @@ func (s *status) clusters(ctx context.Context) error {
 		for _, w := range r.Warnings() {
 			s.env.warn(names[i] + ": " + w)
 		}
-		if verdict == report.Healthy {
+		if verdict == catalog.Healthy {
 			verdict = r.Verdict()
 		}
 	}

@@ -141,7 +141,7 @@ func (w *statusWriter) forget(key engine.Key) {
 // withoutCounters is the status without the texts that count: messages and versions.
 func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.ComponentMappingStatus {
 	s := status.DeepCopy()
-	s.Message, s.Version = "", ""
+	s.Message, s.Version, s.Versions = "", "", nil
 	for i := range s.Conditions {
 		s.Conditions[i].Message = ""
 	}

@@ -262,29 +262,29 @@ func TestLoadTellsAbsentFromUnseen(t *testing.T) {
 		want       facts.State
 	}{
 		"others of the namespace":            {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, kubeSystem, facts.Known},
-		"another namespace":                  {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "other", facts.Failed},
-		"everywhere":                         {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "", facts.Failed},
+		"another namespace":                  {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "other", facts.NotHeld},
+		"everywhere":                         {"d.yaml", listOf(deploymentIn(kubeSystem, "a")), deployments, "", facts.NotHeld},
 		"another, of a list of all":          {"d.yaml", two, deployments, "other", facts.Known},
 		"everywhere, of a list of all":       {"d.yaml", two, deployments, "", facts.Known},
-		"everywhere, of two lists":           {"d.yaml", listOf(deploymentIn(kubeSystem, "a")) + listOf(deploymentIn("other", "a")), deployments, "", facts.Failed},
-		"a kind that is not there":           {"d.yaml", two, leases, kubeSystem, facts.Failed},
+		"everywhere, of two lists":           {"d.yaml", listOf(deploymentIn(kubeSystem, "a")) + listOf(deploymentIn("other", "a")), deployments, "", facts.NotHeld},
+		"a kind that is not there":           {"d.yaml", two, leases, kubeSystem, facts.NotHeld},
 		"a cluster-scoped kind":              {"d.yaml", listOf("- apiVersion: networking.k8s.io/v1\n  kind: IngressClass\n  metadata:\n    name: a\n"), ingressClass, "", facts.Known},
 		"one that was named":                 {"d.yaml", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: a\n", ingressClass, "", facts.Failed},
 		"one of a namespace that was named":  {"d.json", oneJSON, deployments, kubeSystem, facts.Failed},
 		"one of cluster-info":                {"kube-system/deployments.json", oneJSON, deployments, kubeSystem, facts.Known},
 		"one of a must-gather":               {"q/namespaces/kube-system/apps/deployments/coredns.yaml", oneJSON, deployments, kubeSystem, facts.Known},
-		"a cluster-scoped kind, not there":   {"d.yaml", two, nodePools, "", facts.Failed},
+		"a cluster-scoped kind, not there":   {"d.yaml", two, nodePools, "", facts.NotHeld},
 		"an empty list of cluster-info":      {"kube-system/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":null}`, deployments, kubeSystem, facts.Known},
-		"the same, of another namespace":     {"other/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, facts.Failed},
+		"the same, of another namespace":     {"other/deployments.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, facts.NotHeld},
 		"an empty list of a must-gather":     {"q/namespaces/kube-system/apps/deployments.yaml", "apiVersion: apps/v1\nitems: []\nkind: DeploymentList\n", deployments, kubeSystem, facts.Known},
 		"an empty list of the cluster":       {"q/cluster-scoped-resources/karpenter.sh/nodepools.yaml", "apiVersion: karpenter.sh/v1\nitems: []\nkind: NodePoolList\n", nodePools, "", facts.Known},
-		"an empty list of nowhere":           {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, facts.Failed},
+		"an empty list of nowhere":           {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","items":[]}`, deployments, kubeSystem, facts.NotHeld},
 		"an empty list that says where":      {"d.json", `{"kind":"DeploymentList","apiVersion":"apps/v1","metadata":{"selfLink":"/apis/apps/v1/namespaces/kube-system/deployments"},"items":[]}`, deployments, kubeSystem, facts.Known},
 		"a kind that nobody defines":         {"d.yaml", listOf(definition, apiService), nodePools, "", facts.NotServed},
-		"a kind that somebody may define":    {"d.yaml", listOf(definition), nodePools, "", facts.Failed},
-		"a namespaced object of nowhere":     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "    namespace: kube-system\n", "", 1)), deployments, "", facts.Failed},
+		"a kind that somebody may define":    {"d.yaml", listOf(definition), nodePools, "", facts.NotHeld},
+		"a namespaced object of nowhere":     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "    namespace: kube-system\n", "", 1)), deployments, "", facts.NotHeld},
 		"an old version":                     {"d.yaml", listOf(strings.Replace(deploymentIn(kubeSystem, "a"), "apps/v1", "extensions/v1beta1", 1)), deployments, kubeSystem, facts.Known},
-		"an old version that is another one": {"d.yaml", listOf(strings.Replace(nodePool, "karpenter.sh/v1", "karpenter.sh/v1beta1", 1)), nodePools, "", facts.Failed},
+		"an old version that is another one": {"d.yaml", listOf(strings.Replace(nodePool, "karpenter.sh/v1", "karpenter.sh/v1beta1", 1)), nodePools, "", facts.NotHeld},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -327,7 +327,7 @@ func TestLoadOneByName(t *testing.T) {
 	one.Name, other.Name = "coredns", "other"
 	answers := d.Facts([]facts.Need{all, one, other}).Answers
 	g.Expect(answers[one]).To(And(HaveField("State", facts.Known), HaveField("Objects", HaveLen(1))))
-	g.Expect(answers[other].State).To(Equal(facts.Failed))
+	g.Expect(answers[other].State).To(Equal(facts.NotHeld))
 	g.Expect(answers[all]).To(And(HaveField("State", facts.Failed),
 		HaveField("Message", "the dump holds single objects of kind Deployment in namespace kube-system; it does not tell which others there are")))
 }

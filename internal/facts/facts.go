@@ -89,6 +89,8 @@ const (
 	NotPermitted
 	// Failed: reading fails; Message says how.
 	Failed
+	// NotHeld: the dump that is read does not hold the answer; Message says what it lacks.
+	NotHeld
 )
 
 // Answer is what was seen of a need.

@@ -78,14 +78,14 @@ func TestRules(t *testing.T) {
 				got = append(got, fmt.Sprintf("%s %s %d:%d %s", f.Rule, f.Severity, f.Line, f.Column, f.Message))
 				seen[f.Rule] = true
 			}
-			g.Expect(got).To(HaveLen(len(e.Want)), strings.Join(got, "\n"))
+			g.Expect(got).To(HaveLen(len(e.Want)), "an example of testdata/rules.yaml has the findings that it wants, and no others")
 			for i, want := range e.Want {
-				g.Expect(got[i]).To(HavePrefix(want))
+				g.Expect(got[i]).To(HavePrefix(want), "finding %d of the example", i)
 			}
 		})
 	}
 	for _, rule := range RuleNames() {
-		g.Expect(seen).To(HaveKey(rule), "no example shows the rule")
+		g.Expect(seen).To(HaveKey(rule), "testdata/rules.yaml has an example of every rule: %s", rule)
 	}
 }
 
@@ -94,14 +94,14 @@ func TestTheShippedFilesAreClean(t *testing.T) {
 		g := NewWithT(t)
 		set, err := manifest.Read([]string{filepath.Join("..", "..", "config", dir)}, nil)
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(set.Mappings).NotTo(BeEmpty())
+		g.Expect(set.Mappings).NotTo(BeEmpty(), "there are mappings in config/%s", dir)
 		findings, err := Run(set, Options{})
 		g.Expect(err).NotTo(HaveOccurred())
 		if dir == "catalog/aks-extras" || dir == "catalog/aks" {
 			// Each half names components of the other.
 			findings = slices.DeleteFunc(findings, func(f Finding) bool { return f.Rule == ruleReference })
 		}
-		g.Expect(findings).To(BeEmpty(), dir)
+		g.Expect(findings).To(BeEmpty(), "the shipped files have no findings: config/%s", dir)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestSurvivesMistakes(t *testing.T) {
 			spoilt, err := mistake.Spoil(file.Base)
 			g := NewWithT(t)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(Worst(lintText(t, string(spoilt), Options{}))).To(Equal(Error), mistake.Name)
+			g.Expect(Worst(lintText(t, string(spoilt), Options{}))).To(Equal(Error), "every mistake of test/mistakes is an error: %s", mistake.Name)
 		}
 	}
 }
@@ -120,8 +120,8 @@ func TestSurvivesMistakes(t *testing.T) {
 func TestRulesCanBeLeftOut(t *testing.T) {
 	g := NewWithT(t)
 	text := expand("# mapping a\n---\n# mapping a\n")
-	g.Expect(lintText(t, text, Options{})).To(HaveLen(1))
-	g.Expect(lintText(t, text, Options{Without: []string{ruleClash}})).To(BeEmpty())
+	g.Expect(lintText(t, text, Options{})).To(HaveLen(1), "two mappings of one name are a finding")
+	g.Expect(lintText(t, text, Options{Without: []string{ruleClash}})).To(BeEmpty(), "a rule that is left out has no findings")
 }
 
 var someFindings = []Finding{
@@ -166,26 +166,26 @@ func TestSARIF(t *testing.T) {
 	decoder := json.NewDecoder(&out)
 	decoder.DisallowUnknownFields()
 	g.Expect(decoder.Decode(&log)).To(Succeed())
-	g.Expect(log.Version).To(Equal("2.1.0"))
-	g.Expect(log.Runs).To(HaveLen(1))
+	g.Expect(log.Version).To(Equal("2.1.0"), "the version of SARIF")
+	g.Expect(log.Runs).To(HaveLen(1), "there is one run")
 	driver := log.Runs[0].Tool.Driver
 	g.Expect(driver.Name).To(Equal("archmap"))
 	for _, rule := range driver.Rules {
-		g.Expect(rule.ID).NotTo(BeEmpty())
-		g.Expect(rule.ShortDescription.Text).NotTo(BeEmpty())
-		g.Expect(rule.Help.Text).NotTo(BeEmpty())
-		g.Expect(rule.DefaultConfiguration.Level).To(BeElementOf(Error, Warning, Note))
+		g.Expect(rule.ID).NotTo(BeEmpty(), "every rule has an ID")
+		g.Expect(rule.ShortDescription.Text).NotTo(BeEmpty(), "every rule has a description: %s", rule.ID)
+		g.Expect(rule.Help.Text).NotTo(BeEmpty(), "every rule has a help: %s", rule.ID)
+		g.Expect(rule.DefaultConfiguration.Level).To(BeElementOf(Error, Warning, Note), "every rule has a level of SARIF: %s", rule.ID)
 	}
 	var uris []string
 	for i, result := range log.Runs[0].Results {
-		g.Expect(driver.Rules[result.RuleIndex].ID).To(Equal(result.RuleID))
-		g.Expect(result.Level).To(Equal(findings[i].Severity))
-		g.Expect(result.Message.Text).NotTo(BeEmpty())
-		g.Expect(result.Locations).To(HaveLen(1))
+		g.Expect(driver.Rules[result.RuleIndex].ID).To(Equal(result.RuleID), "every result refers to its rule: result %d", i)
+		g.Expect(result.Level).To(Equal(findings[i].Severity), "every result has the severity of its finding: result %d", i)
+		g.Expect(result.Message.Text).NotTo(BeEmpty(), "every result has a message: result %d", i)
+		g.Expect(result.Locations).To(HaveLen(1), "every result has one place: result %d", i)
 		physical := result.Locations[0].PhysicalLocation
 		uris = append(uris, physical.ArtifactLocation.URI)
 		if physical.Region != nil {
-			g.Expect(physical.Region.StartLine).To(BeNumerically(">=", 1))
+			g.Expect(physical.Region.StartLine).To(BeNumerically(">=", 1), "lines are counted from 1: result %d", i)
 		}
 	}
 	g.Expect(uris).To(Equal([]string{"a%20dir/x.yaml", "y.yaml", "y.yaml", "sub/z.yaml", "file:///elsewhere/z.yaml"}))

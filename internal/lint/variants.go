@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // variant is one of a mapping, with its own checks after the shared ones; a mapping without variants is one without a
@@ -63,7 +64,7 @@ func (l *linter) unreachable(m *mapping) {
 func (l *linter) contradicts(m *mapping, v variant) bool {
 	for _, c := range v.checks {
 		for _, other := range v.checks {
-			if !demands(c.spec) || other.spec.Expect != v1alpha1.ExpectAbsent || !within(c.spec, other.spec) {
+			if !catalog.Demands(c.spec) || other.spec.Expect != v1alpha1.ExpectAbsent || !within(c.spec, other.spec) {
 				continue
 			}
 			at := other
@@ -81,7 +82,7 @@ func (l *linter) contradicts(m *mapping, v variant) bool {
 
 // unproven reports a variant of which nothing can be evidence.
 func (l *linter) unproven(m *mapping, v variant) bool {
-	provable := slices.ContainsFunc(v.checks, func(c *placedCheck) bool { return proves(c.spec) })
+	provable := slices.ContainsFunc(v.checks, func(c *placedCheck) bool { return catalog.Proves(c.spec) })
 	if !provable {
 		l.report(ruleUnreachable, Error, m.Object, v.field,
 			subject(v)+"can never be found: none of its checks is evidence of the component, as expect: Absent, expect: Precondition and evidence: None never are",
@@ -107,16 +108,6 @@ func subject(v variant) string {
 	return "variant " + v.name + " "
 }
 
-// demands says whether a check is as expected only when it finds something.
-func demands(c *v1alpha1.Check) bool {
-	return c.Expect == v1alpha1.ExpectPresent || c.Expect == v1alpha1.ExpectPrecondition
-}
-
-// proves says whether a check that finds something proves the component.
-func proves(c *v1alpha1.Check) bool {
-	return (c.Expect == v1alpha1.ExpectPresent || c.Expect == v1alpha1.ExpectOptional) && c.Evidence != v1alpha1.EvidenceNone
-}
-
 // follows says whether a variant is complete whenever another is.
 func follows(whenever, v variant) bool {
 	proven := false
@@ -124,7 +115,7 @@ func follows(whenever, v variant) bool {
 		if !asExpected(c.spec, whenever) {
 			return false
 		}
-		proven = proven || proves(c.spec) && found(c.spec, whenever)
+		proven = proven || catalog.Proves(c.spec) && found(c.spec, whenever)
 	}
 	return proven
 }
@@ -144,5 +135,5 @@ func asExpected(c *v1alpha1.Check, whenever variant) bool {
 
 // found says whether a check surely finds something whenever a variant is complete.
 func found(c *v1alpha1.Check, whenever variant) bool {
-	return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool { return demands(o.spec) && within(o.spec, c) })
+	return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool { return catalog.Demands(o.spec) && within(o.spec, c) })
 }

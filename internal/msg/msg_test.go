@@ -59,3 +59,16 @@ func TestTruncate(t *testing.T) {
 		})
 	}
 }
+
+func TestAlign(t *testing.T) {
+	rows := [][]string{{"NAME", "STATE", "SINCE"}, {"dns", "healthy", ""}, {"日本", "", "1h"}}
+	g := NewWithT(t)
+	g.Expect(Align(rows, 2, nil)).To(Equal([]string{"NAME  STATE    SINCE", "dns   healthy", "日本           1h"}), "as wide as a terminal shows them")
+	g.Expect(Align(rows, 2, func(row, column int, text string) string {
+		if row == 0 || column != 1 {
+			return text
+		}
+		return "<" + text + ">"
+	})).To(Equal([]string{"NAME  STATE    SINCE", "dns   <healthy>", "日本           1h"}), "color takes no room, and an empty cell gets none")
+	g.Expect(Align(nil, 2, nil)).To(BeEmpty())
+}

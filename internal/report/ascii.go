@@ -6,6 +6,8 @@ package report
 import (
 	"io"
 	"strings"
+
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // ASCIIOptions say how a diagram is drawn with characters.
@@ -55,8 +57,8 @@ var (
 	plainDashed = pens{"+", "+", "+", "+", ".", ":"}
 )
 
-func (a *plotter) pens(s State) pens {
-	switch open := s != "" && !s.present(); {
+func (a *plotter) pens(s catalog.State) pens {
+	switch open := s != "" && !s.Present(); {
 	case a.Plain && open:
 		return plainDashed
 	case a.Plain:
@@ -67,9 +69,9 @@ func (a *plotter) pens(s State) pens {
 	return solid
 }
 
-func (a *plotter) mark(s State) string {
+func (a *plotter) mark(s catalog.State) string {
 	if a.Plain {
-		return looks[s].ascii
+		return s.ASCII()
 	}
 	return s.Mark()
 }
@@ -197,21 +199,21 @@ func (a *plotter) content(b Box, columns int) []string {
 		lines = append(lines, wrap(a.plain(l), columns, 2)...)
 	}
 	switch {
-	case b.State != "" && b.State != Healthy && b.State != Absent && b.Differs:
+	case b.State != "" && b.State != catalog.Healthy && b.State != catalog.Absent && b.Differs:
 		lines = append(lines, wrap(b.State.Word()+", not as documented", columns, 2)...)
 	case b.Differs:
 		lines = append(lines, "not as documented")
-	case b.State != "" && b.State != Healthy && b.State != Absent:
+	case b.State != "" && b.State != catalog.Healthy && b.State != catalog.Absent:
 		lines = append(lines, b.State.Word())
 	}
 	return lines
 }
 
 // frame puts a border around the content.
-func (a *plotter) frame(s State, content []string, each, height int) []string {
+func (a *plotter) frame(s catalog.State, content []string, each, height int) []string {
 	paint := func(text string) string { return text }
 	if a.Colour && s != "" {
-		paint = s.colour
+		paint = func(text string) string { return colored(s, text) }
 	}
 	pens := a.pens(s)
 	lines := []string{paint(pens.topLeft + strings.Repeat(pens.across, each-2) + pens.topRight)}
@@ -226,7 +228,7 @@ func (a *plotter) frame(s State, content []string, each, height int) []string {
 }
 
 // legend explains the marks.
-func (a *plotter) legend(states []State, _ bool) {
+func (a *plotter) legend(states []catalog.State, _ bool) {
 	var parts []string
 	for _, s := range states {
 		parts = append(parts, a.mark(s)+" "+s.Word())

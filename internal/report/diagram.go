@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Diagram is the architecture as groups of boxes, from the control plane down to the add-ons. Every renderer
@@ -35,7 +37,7 @@ type Box struct {
 	Title string
 	Lines []string
 	// State colours the box; it is empty for what has none.
-	State State
+	State catalog.State
 	// Differs marks a component that is not as documented.
 	Differs bool
 }
@@ -111,7 +113,7 @@ func (a artist) inside(c component) bool {
 }
 
 // shown says that a component is drawn in its place, and not among the absent ones.
-func (a artist) shown(c component) bool { return a.Documented || c.state != Absent }
+func (a artist) shown(c component) bool { return a.Documented || c.state != catalog.Absent }
 
 func (a artist) controlPlane() Group {
 	g := Group{Title: a.words.provider + " control plane", Note: "managed, seen by its traces"}
@@ -174,7 +176,7 @@ func (a artist) nodesTitle() (title, note string) {
 		return "Nodes", ""
 	}
 	ready, total := a.nodes()
-	return "Node pools", fmt.Sprintf("%s, %d of %s ready", plural(pools, "pool"), ready, plural(int(total), "node"))
+	return "Node pools", fmt.Sprintf("%s, %d of %s ready", msg.Count(pools, "pool"), ready, msg.Count(int(total), "node"))
 }
 
 func poolBox(pool v1alpha1.NodePool, components []component) Box {
@@ -235,7 +237,7 @@ func (a artist) box(c component, part func(v1alpha1.ImplementationMethod) bool) 
 	if name != b.Title {
 		b.Lines = append(b.Lines, name)
 	}
-	how := shortMethods(methods)
+	how := catalog.ShortMethods(methods)
 	// The version is that of what was seen, which is not the hidden part.
 	if !a.Documented && c.Status.Version != "" && (part == nil || !slices.ContainsFunc(methods, hidden)) {
 		how = strings.TrimSpace(how + " " + c.Status.Version)
@@ -311,8 +313,8 @@ func (g Group) describe(out *strings.Builder) {
 }
 
 // states that occur in a diagram, in the order of listings; differs says that something is not as documented.
-func (d Diagram) states() (states []State, differs bool) {
-	seen := map[State]bool{}
+func (d Diagram) states() (states []catalog.State, differs bool) {
+	seen := map[catalog.State]bool{}
 	var visit func(g Group)
 	visit = func(g Group) {
 		for _, b := range g.Boxes {
@@ -326,7 +328,7 @@ func (d Diagram) states() (states []State, differs bool) {
 	for _, g := range d.Groups {
 		visit(g)
 	}
-	for _, s := range States {
+	for _, s := range catalog.States {
 		if seen[s] {
 			states = append(states, s)
 		}

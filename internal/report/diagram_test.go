@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
@@ -60,12 +61,12 @@ func TestPlaces(t *testing.T) {
 	g.Expect(box(today[controlPlane], "autoscaler")).NotTo(BeNil())
 
 	g.Expect(box(documented[nodes], "kubenet")).NotTo(BeNil())
-	g.Expect(box(today[absent], "kubenet").State).To(Equal(report.Absent))
+	g.Expect(box(today[absent], "kubenet").State).To(Equal(catalog.Absent))
 	g.Expect(box(today[nodes], "kubenet")).To(BeNil())
 	g.Expect(box(today[nodes], "kube-proxy").Differs).To(BeTrue())
 
 	g.Expect(today["Node pools"]).To(HaveLen(3))
-	g.Expect(today["Node pools"][2]).To(Equal(report.Box{Title: "user (user, linux)", State: report.Healthy,
+	g.Expect(today["Node pools"][2]).To(Equal(report.Box{Title: "user (user, linux)", State: catalog.Healthy,
 		Lines: []string{"3/3 nodes ready", "kubelet v1.35.8", "containerd://2.2.4", "AKSAzureLinux-V3gen2-202609.15.0"}}))
 }
 
@@ -74,14 +75,14 @@ func TestEveryComponentIsDrawn(t *testing.T) {
 	for name, r := range map[string]*report.Report{"documented": reportOf(t, reporttest.Documented), "today": broken(t), "big": big(t)} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			drawn := map[string]report.State{}
+			drawn := map[string]catalog.State{}
 			for _, in := range boxes(report.Draw(r, report.DiagramOptions{})) {
 				for _, b := range in {
 					drawn[b.Name] = b.State
 				}
 			}
 			for i := range r.Mappings {
-				g.Expect(drawn).To(HaveKeyWithValue(r.Mappings[i].Name, report.StateOf(&r.Mappings[i])))
+				g.Expect(drawn).To(HaveKeyWithValue(r.Mappings[i].Name, catalog.StateOf(&r.Mappings[i])))
 			}
 			shown := boxes(report.Draw(r, report.DiagramOptions{OmitAbsent: true}))
 			g.Expect(shown).NotTo(HaveKey("Not in this cluster"))
@@ -93,7 +94,7 @@ func TestEveryComponentIsDrawn(t *testing.T) {
 func TestMissing(t *testing.T) {
 	g := NewWithT(t)
 	d := report.Draw(reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.DiagramOptions{})
-	g.Expect(box(boxes(d)["Monitoring & Observability"], "metrics-server").State).To(Equal(report.Missing))
+	g.Expect(box(boxes(d)["Monitoring & Observability"], "metrics-server").State).To(Equal(catalog.Missing))
 	g.Expect(written(t, d.SVG)).To(MatchRegexp(`<svg class="box missing"[^>]*data-component="metrics-server">`))
 	g.Expect(written(t, d.Mermaid)).To(ContainSubstring("<b>Metrics Server</b><br/>metrics-server<br/>∅ missing\"]:::missing"))
 }
@@ -116,19 +117,19 @@ func TestDocumentedDiagram(t *testing.T) {
 func TestPools(t *testing.T) {
 	for name, tc := range map[string]struct {
 		faults []reporttest.Fault
-		want   report.State
+		want   catalog.State
 		ready  string
 	}{
-		"well":      {nil, report.Healthy, "3/3"},
-		"stopped":   {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, report.Progressing, "2/3"},
-		"down":      {[]reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, report.Unhealthy, "2/3"},
-		"unrelated": {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped), reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, report.Progressing, "2/3"},
+		"well":      {nil, catalog.Healthy, "3/3"},
+		"stopped":   {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, catalog.Progressing, "2/3"},
+		"down":      {[]reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, catalog.Unhealthy, "2/3"},
+		"unrelated": {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped), reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Progressing, "2/3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), reportOf(t, reporttest.Modern, tc.faults...)
 			pools := boxes(report.Draw(r, report.DiagramOptions{}))["Node pools"]
 			g.Expect(pools[2]).To(SatisfyAll(HaveField("State", tc.want), HaveField("Lines", ContainElement(tc.ready+" nodes ready"))))
-			g.Expect(pools[0].State).To(Equal(report.Healthy))
+			g.Expect(pools[0].State).To(Equal(catalog.Healthy))
 			g.Expect(report.NodePools(r).Rows[2][3]).To(Equal(report.Cell{Text: tc.ready, State: tc.want}))
 		})
 	}
@@ -139,7 +140,7 @@ func TestUpgrade(t *testing.T) {
 	g, r := NewWithT(t), reportOf(t, reporttest.Modern, reporttest.Kubelet("user/0", "v1.34.9"))
 	const note = "Node pool user: kubelets v1.35.8 (2), v1.34.9 (1)"
 	g.Expect(report.NodePools(r).Notes).To(Equal([]string{note}))
-	g.Expect(r.Verdict()).To(Equal(report.Healthy))
+	g.Expect(r.Verdict()).To(Equal(catalog.Healthy))
 	root, _ := page(t, r, report.HTMLOptions{})
 	g.Expect(content(root)).To(ContainSubstring(note))
 }
@@ -188,8 +189,8 @@ func TestSVG(t *testing.T) {
 	g.Expect(text).NotTo(MatchRegexp(`url\(|@import|@font-face|<script|href`))
 	for _, b := range root.Boxes {
 		if state, ok := strings.CutPrefix(b.Class, "box "); ok && b.Name != "" {
-			word := report.State(state).Word()
-			g.Expect(strings.Join(b.Text, "\n")).To(ContainSubstring(report.State(state).Mark()+" "+word), b.Name)
+			word := catalog.State(state).Word()
+			g.Expect(strings.Join(b.Text, "\n")).To(ContainSubstring(catalog.State(state).Mark()+" "+word), b.Name)
 		}
 	}
 }

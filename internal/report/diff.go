@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Departure is where a cluster is not what its documentation says.
@@ -35,7 +37,7 @@ func Departures(r *Report) []Departure {
 	out := []Departure{}
 	for _, c := range r.components() {
 		decisive := c.is(v1alpha1.ConditionAsDocumented)
-		if c.state == Missing || c.state == Partial {
+		if c.state == catalog.Missing || c.state == catalog.Partial {
 			decisive = c.is(v1alpha1.ConditionPresent)
 		}
 		if decisive.Status != metav1.ConditionFalse {
@@ -72,18 +74,12 @@ func (r *Report) ruled(name string) string {
 	return ""
 }
 
-// defaultMinorsBehind is the version skew that Kubernetes supports.
-const defaultMinorsBehind int32 = 3
-
 // skewed is a version that is not supported. A skew names a mapping, or one variant of it.
 func (r *Report) skewed(s v1alpha1.VersionSkew) Departure {
-	most := defaultMinorsBehind
-	if n := r.Architecture.Spec.VersionSkew.MaxMinorsBehind; n != nil {
-		most = *n
-	}
-	documented := fmt.Sprintf("at most %s older than the API server, never newer", plural(int(most), "minor version"))
+	most := msg.Count(catalog.MaxMinorsBehind(&r.Architecture), "minor version")
+	documented := fmt.Sprintf("at most %s older than the API server, never newer", most)
 	if s.Type == v1alpha1.SkewTooFarFromKubelets {
-		documented = fmt.Sprintf("at most %s away from the kubelets", plural(int(most), "minor version"))
+		documented = fmt.Sprintf("at most %s away from the kubelets", most)
 	}
 	x := Departure{Name: s.Name, Component: s.Name, Reason: string(s.Type), Documented: documented, Message: s.Message}
 	mapping, _, _ := strings.Cut(s.Name, "/")
@@ -188,12 +184,12 @@ func Compare(from, to *Report) Comparison {
 		if b, ok := after[a.Name]; ok {
 			out.component(a, b)
 		} else {
-			out.component(a, component{ComponentMapping: absentMapping(a), state: Absent})
+			out.component(a, component{ComponentMapping: absentMapping(a), state: catalog.Absent})
 		}
 	}
 	for _, b := range to.components() {
 		if !before[b.Name] {
-			out.component(component{ComponentMapping: absentMapping(b), state: Absent}, b)
+			out.component(component{ComponentMapping: absentMapping(b), state: catalog.Absent}, b)
 		}
 	}
 	out.pools(from, to)
@@ -207,7 +203,7 @@ func (x *Comparison) cluster(from, to *Report) {
 	if x.From.KubernetesVersion == "" || x.To.KubernetesVersion == "" {
 		kind = NotComparable
 	}
-	x.note(name, "Kubernetes", kind, cmp.Or(x.From.KubernetesVersion, Unknown.Word()), cmp.Or(x.To.KubernetesVersion, Unknown.Word()))
+	x.note(name, "Kubernetes", kind, cmp.Or(x.From.KubernetesVersion, catalog.Unknown.Word()), cmp.Or(x.To.KubernetesVersion, catalog.Unknown.Word()))
 	if !from.judged() || !to.judged() {
 		return
 	}
@@ -244,9 +240,9 @@ func (x *Comparison) noteKnown(name, what string, kind ChangeKind, from, to stri
 
 func (x *Comparison) component(a, b component) {
 	name, what := b.Name, b.Spec.Component
-	wasThere, isThere := a.found() || a.state == Partial, b.found() || b.state == Partial
+	wasThere, isThere := a.found() || a.state == catalog.Partial, b.found() || b.state == catalog.Partial
 	switch {
-	case (a.state == Unknown) != (b.state == Unknown):
+	case (a.state == catalog.Unknown) != (b.state == catalog.Unknown):
 		x.note(name, what, NotComparable, stateAndReason(a), stateAndReason(b))
 		return
 	case !wasThere && isThere:
@@ -259,7 +255,7 @@ func (x *Comparison) component(a, b component) {
 	if a.found() && b.found() { // of what is not whole, the implementation is not known
 		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
 	}
-	x.note(name, what, MethodChanged, shortMethods(a.Status.Methods), shortMethods(b.Status.Methods))
+	x.note(name, what, MethodChanged, catalog.ShortMethods(a.Status.Methods), catalog.ShortMethods(b.Status.Methods))
 	x.note(name, what, VersionChanged, a.Status.Version, b.Status.Version)
 	if a.state != b.state {
 		x.note(name, what, HealthChanged, stateAndReason(a), stateAndReason(b))
@@ -270,8 +266,8 @@ func (x *Comparison) component(a, b component) {
 
 func stateAndReason(c component) string { return reasonedState(c.state, c.reason()) }
 
-func reasonedState(s State, reason string) string {
-	if s == Healthy || s == Absent || reason == "" {
+func reasonedState(s catalog.State, reason string) string {
+	if s == catalog.Healthy || s == catalog.Absent || reason == "" {
 		return s.Word()
 	}
 	return s.Word() + " (" + reason + ")"
@@ -279,7 +275,7 @@ func reasonedState(s State, reason string) string {
 
 // inShort is a component that came or went, in a few words.
 func inShort(c component) string {
-	parts := []string{c.implementation(), shortMethods(c.Status.Methods), c.Status.Version, stateAndReason(c)}
+	parts := []string{c.implementation(), catalog.ShortMethods(c.Status.Methods), c.Status.Version, stateAndReason(c)}
 	return joined(slices.DeleteFunc(parts, func(s string) bool { return s == "" }))
 }
 

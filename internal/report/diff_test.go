@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
@@ -105,9 +106,9 @@ func TestClusters(t *testing.T) {
 	g.Expect(lines["vpa"]).To(Equal("vpa Vertical Pod Autoscaler (no mapping) ✓ healthy"))
 	g.Expect(lines["gone:"]).To(Equal("gone: connection refused"))
 
-	g.Expect(report.Worst(clusters)).To(Equal(report.Unhealthy))
-	g.Expect(report.Worst([]report.Cluster{clusters[0], clusters[2]})).To(Equal(report.Unknown))
-	g.Expect(report.Worst(clusters[:1])).To(Equal(report.Healthy))
+	g.Expect(report.Worst(clusters)).To(Equal(catalog.Unhealthy))
+	g.Expect(report.Worst([]report.Cluster{clusters[0], clusters[2]})).To(Equal(catalog.Unknown))
+	g.Expect(report.Worst(clusters[:1])).To(Equal(catalog.Healthy))
 }
 
 func TestLookup(t *testing.T) {

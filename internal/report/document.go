@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // DocumentOptions say what the mapping document has in it.
@@ -244,7 +245,7 @@ func (d *document) keyDetail(c component) {
 	if d.Live && c.Status.Image != "" {
 		d.line("- **Image in use**: %s, version %s", code(c.Status.Image), markdown(c.Status.Version))
 	}
-	for _, a := range c.advisories() {
+	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
 		d.line("- **%s**%s: %s%s", markdown(string(a.Type)), dated(a.Date), markdown(a.Message), more(a.URL))
 	}
 }
@@ -286,7 +287,7 @@ func workloads(c component) []string {
 	var out []string
 	for _, check := range checks {
 		w := check.Workload
-		if w == nil || check.Expect == v1alpha1.ExpectAbsent || check.Expect == v1alpha1.ExpectPrecondition || check.Method == v1alpha1.CheckMethodNone {
+		if w == nil || !catalog.Belongs(&check) || catalog.Method(&check) == "" {
 			continue // no part of the component
 		}
 		names := w.Names

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // checkView is the verdict of a check, with what it was meant to find.
@@ -18,7 +20,7 @@ type checkView struct {
 	v1alpha1.CheckStatus
 	short, variant string
 	expect         v1alpha1.Expectation
-	state          State
+	state          catalog.State
 }
 
 // evidencePart is a list of checks that belong together.
@@ -43,7 +45,7 @@ func (c component) evidence() []evidencePart {
 }
 
 func (c component) view(s v1alpha1.CheckStatus) checkView {
-	v := checkView{CheckStatus: s, short: s.Name, expect: v1alpha1.ExpectPresent, state: checkState(s)}
+	v := checkView{CheckStatus: s, short: s.Name, expect: v1alpha1.ExpectPresent, state: catalog.CheckState(s)}
 	checks, name := c.Spec.Checks, s.Name
 	if variant, rest, ok := strings.Cut(s.Name, "/"); ok {
 		v.variant, name = variant, rest
@@ -53,9 +55,9 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 			}
 		}
 	}
-	for _, check := range checks {
-		if check.Name == name && check.Expect != "" {
-			v.expect = check.Expect
+	for i := range checks {
+		if checks[i].Name == name {
+			v.expect = catalog.Expect(&checks[i])
 		}
 	}
 	return v
@@ -64,13 +66,13 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 // words say what the verdict means, given what was expected.
 func (v checkView) words() string {
 	switch {
-	case v.expect == v1alpha1.ExpectAbsent && v.state == Absent:
+	case v.expect == v1alpha1.ExpectAbsent && v.state == catalog.Absent:
 		return "absent, as it must be"
 	case v.expect == v1alpha1.ExpectAbsent && v.Present == v1alpha1.VerdictTrue:
 		return "there, which rules the variant out"
 	case v.expect == v1alpha1.ExpectPrecondition && v.Present == v1alpha1.VerdictTrue:
 		return "holds"
-	case v.expect == v1alpha1.ExpectOptional && v.state == Absent:
+	case v.expect == v1alpha1.ExpectOptional && v.state == catalog.Absent:
 		return "absent, as it may be"
 	}
 	return v.state.Word()
@@ -89,7 +91,7 @@ func (v checkView) objects(most int) string {
 	shown := v.Objects[:min(len(v.Objects), most)]
 	names, named, kind := make([]string, len(shown)), true, ""
 	for i, o := range shown {
-		names[i] = objectName(o)
+		names[i] = msg.Object(o.Kind, o.Namespace, o.Name)
 		named = named && strings.Contains(v.Message, names[i])
 		if o.Kind == kind {
 			names[i] = strings.TrimPrefix(names[i], kind+" ")

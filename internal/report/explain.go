@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // Names of the mappings, in the order of the table.
@@ -86,9 +87,9 @@ func (e *explanation) field(name, value string) {
 	}
 }
 
-func (e *explanation) paint(s State, text string) string {
+func (e *explanation) paint(s catalog.State, text string) string {
 	if e.colour {
-		return s.colour(text)
+		return colored(s, text)
 	}
 	return text
 }
@@ -120,7 +121,7 @@ func (e *explanation) documented() {
 		e.field("Version", doc.MinVersion+" or newer")
 	}
 	e.field("Category", categoryTitle(e.Spec.Category))
-	if e.Spec.Presence == v1alpha1.PresenceOptional {
+	if catalog.Optional(e.ComponentMapping) {
 		e.field("Presence", "optional")
 	} else {
 		e.field("Presence", "required")
@@ -155,7 +156,7 @@ func (e *explanation) observed() {
 }
 
 func (e *explanation) condition(conditionType string) {
-	c := find(e.component.conditions(), conditionType)
+	c := catalog.FindCondition(e.component.conditions(), conditionType)
 	e.field(conditionType, strings.TrimSuffix(fmt.Sprintf("%s (%s): %s", c.Status, c.Reason, c.Message), ": "))
 }
 
@@ -199,7 +200,7 @@ func (e *explanation) causes() {
 }
 
 func (e *explanation) advice() {
-	if list := e.component.advisories(); len(list) > 0 {
+	if list := catalog.AdvisoriesOf(e.ComponentMapping); len(list) > 0 {
 		e.section("Advisories")
 		for _, a := range list {
 			e.hang("  - ", strings.TrimSpace(string(a.Type)+" "+a.Date)+": "+a.Message)

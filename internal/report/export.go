@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // Export is a report for programs: a v1 List of the ClusterArchitecture, if there is one, and of the
@@ -93,10 +94,10 @@ type ClusterList struct {
 
 // ClusterItem is one of several clusters. One that could not be read has an error in place of objects.
 type ClusterItem struct {
-	Name       string      `json:"name"`
-	Verdict    State       `json:"verdict"`
-	ObservedAt metav1.Time `json:"observedAt,omitzero"`
-	Error      string      `json:"error,omitempty"`
+	Name       string        `json:"name"`
+	Verdict    catalog.State `json:"verdict"`
+	ObservedAt metav1.Time   `json:"observedAt,omitzero"`
+	Error      string        `json:"error,omitempty"`
 	// Objects are what Export has of the cluster.
 	Objects []runtime.RawExtension `json:"objects,omitempty"`
 }
@@ -105,7 +106,7 @@ type ClusterItem struct {
 func ExportClusters(clusters []Cluster) ClusterList {
 	out := ClusterList{TypeMeta: exported("ClusterList"), Items: []ClusterItem{}}
 	for _, c := range clusters {
-		item := ClusterItem{Name: c.Name, Verdict: Unknown}
+		item := ClusterItem{Name: c.Name, Verdict: catalog.Unknown}
 		if c.Report == nil {
 			item.Error = reasonOf(c.Err)
 		} else {

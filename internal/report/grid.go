@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Grid is a listing that can be written as text, Markdown or CSV.
@@ -22,9 +25,24 @@ type Grid struct {
 type Cell struct {
 	Text string
 	// State colours the cell on a terminal.
-	State State
+	State catalog.State
 	// Exact is what CSV has instead of Text, such as a time instead of an age.
 	Exact string
+}
+
+// colors of states in a terminal.
+var colors = map[catalog.State]string{
+	catalog.Healthy: "32", catalog.Progressing: "36", catalog.Unhealthy: "31;1", catalog.Missing: "31;1",
+	catalog.Partial: "31", catalog.HealthUnknown: "33", catalog.Unknown: "33",
+	catalog.Absent: "2", catalog.Seen: "0",
+}
+
+// colored wraps a text in the terminal's color for the state.
+func colored(s catalog.State, text string) string {
+	if colors[s] == "" {
+		return text
+	}
+	return "\x1b[" + colors[s] + "m" + text + "\x1b[0m"
 }
 
 // row makes cells of texts.
@@ -36,31 +54,35 @@ func row(texts ...string) []Cell {
 	return cells
 }
 
+// columnGap is how many spaces separate the columns on a terminal, as many as kubectl has.
+const columnGap = 3
+
 // Text writes the listing as kubectl does; colours only when asked for.
 func (g Grid) Text(w io.Writer, colour bool) error {
-	widths := make([]int, len(g.Header))
-	header := make([]Cell, len(g.Header))
+	header := make([]string, len(g.Header))
 	for i, h := range g.Header {
-		header[i] = Cell{Text: strings.ToUpper(h)}
-		widths[i] = width(h)
+		header[i] = strings.ToUpper(Clean(h))
 	}
+	rows := [][]string{header}
 	for _, r := range g.Rows {
+		cells := make([]string, len(r))
 		for i, c := range r {
-			widths[i] = max(widths[i], width(Clean(c.Text)))
+			cells[i] = Clean(c.Text)
+		}
+		rows = append(rows, cells)
+	}
+	var paint func(row, column int, text string) string
+	if colour {
+		paint = func(row, column int, text string) string {
+			if row == 0 {
+				return text
+			}
+			return colored(g.Rows[row-1][column].State, text)
 		}
 	}
 	var out strings.Builder
-	for _, r := range append([][]Cell{header}, g.Rows...) {
-		var line strings.Builder
-		for i, c := range r {
-			text := Clean(c.Text)
-			gap := widths[i] - width(text)
-			if colour && c.State != "" && text != "" {
-				text = c.State.colour(text)
-			}
-			line.WriteString(text + strings.Repeat(" ", gap+3))
-		}
-		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	for _, line := range msg.Align(rows, columnGap, paint) {
+		out.WriteString(line + "\n")
 	}
 	for i, n := range g.Notes {
 		if i == 0 {

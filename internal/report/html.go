@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 //go:embed html/page.html html/page.css html/page.js
@@ -112,15 +113,15 @@ type pageView struct {
 
 	Title, Platform, VerdictWord, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
 
-	Verdict    State
+	Verdict    catalog.State
 	Notes      []string
 	Conditions []metav1.Condition
 	Causes     []causeView
 	Violations []v1alpha1.Violation
 	Drawing    template.HTML
 	Categories []categoryView
-	States     []State
-	Counts     map[State]int
+	States     []catalog.State
+	Counts     map[catalog.State]int
 	Components []componentView
 	Pools      []poolView
 	Upgrades   []v1alpha1.VersionSkew
@@ -153,7 +154,7 @@ type componentView struct {
 	Name, Text, Message, Call        string
 	Category                         v1alpha1.Category
 	CategoryTitle, AsDocumented      string
-	State                            State
+	State                            catalog.State
 	Differs, Found, Optional         bool
 	Implementation, Method           string
 	DocumentedMethod, ObservedMethod string
@@ -176,7 +177,7 @@ type checksView struct {
 
 type singleCheckView struct {
 	Name, Words, Message, Version, Objects, Age string
-	State                                       State
+	State                                       catalog.State
 }
 
 type advisoryView struct {
@@ -190,7 +191,7 @@ type referenceView struct{ Name, URL string }
 type poolView struct {
 	v1alpha1.NodePool
 	Ready string
-	State State
+	State catalog.State
 }
 
 func newPageView(r *Report) pageView {
@@ -214,7 +215,7 @@ func newPageView(r *Report) pageView {
 		}
 	}
 	v.Counts = counts(components)
-	for _, s := range States {
+	for _, s := range catalog.States {
 		if v.Counts[s] > 0 {
 			v.States = append(v.States, s)
 		}
@@ -275,8 +276,8 @@ func (r *Report) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
 		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
-		StateOrder: slices.Index(States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
-		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: c.Spec.Presence == v1alpha1.PresenceOptional,
+		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
+		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: catalog.Optional(c.ComponentMapping),
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
 		DocumentedMethod: words.methodNames(doc.Methods), ObservedMethod: words.methodNames(c.Status.Methods),
 		AsDocumented: string(c.is(v1alpha1.ConditionAsDocumented).Status), Message: c.Status.Message,
@@ -301,7 +302,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		}
 		v.Checks = append(v.Checks, view)
 	}
-	for _, a := range c.advisories() {
+	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
 		v.Advisories = append(v.Advisories, viewAdvisory(c, a))
 	}
 	for _, reference := range doc.References {

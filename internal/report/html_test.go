@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	"golang.org/x/net/html"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 )
@@ -146,7 +147,7 @@ func TestPage(t *testing.T) {
 			g.Expect(rows).To(HaveLen(len(r.Mappings)))
 			for i := range r.Mappings {
 				m := &r.Mappings[i]
-				state, row := report.StateOf(m), rows[m.Name]
+				state, row := catalog.StateOf(m), rows[m.Name]
 				g.Expect(attr(row, "data-state")).To(BeEquivalentTo(state), m.Name)
 				g.Expect(content(row)).To(SatisfyAll(ContainSubstring(m.Spec.Component), ContainSubstring(state.Word()), ContainSubstring(m.Status.Version)))
 				drawn := elements(withID(root, "scroll-drawing"), func(n *html.Node) bool { return attr(n, "data-component") == m.Name })

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 const (
@@ -100,16 +102,16 @@ func (m *mermaid) arrows(g Group, name string) {
 
 // mermaidStyles are the colours of the states, readable on light and dark pages alike as they bring their own
 // background.
-var mermaidStyles = map[State]string{
-	"":            "fill:#f6f8fa,stroke:#57606a,color:#1f2328",
-	Healthy:       "fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
-	Progressing:   "fill:#ddf4ff,stroke:#0969da,color:#1f2328",
-	Unhealthy:     "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-width:3px",
-	Missing:       "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-width:3px,stroke-dasharray:6 4",
-	Partial:       "fill:#fff1e5,stroke:#bc4c00,color:#1f2328,stroke-dasharray:6 4",
-	HealthUnknown: "fill:#fff8c5,stroke:#9a6700,color:#1f2328",
-	Unknown:       "fill:#fff8c5,stroke:#9a6700,color:#1f2328,stroke-dasharray:6 4",
-	Absent:        "fill:#ffffff,stroke:#6e7781,color:#57606a,stroke-dasharray:3 3",
+var mermaidStyles = map[catalog.State]string{
+	"":                    "fill:#f6f8fa,stroke:#57606a,color:#1f2328",
+	catalog.Healthy:       "fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
+	catalog.Progressing:   "fill:#ddf4ff,stroke:#0969da,color:#1f2328",
+	catalog.Unhealthy:     "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-width:3px",
+	catalog.Missing:       "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-width:3px,stroke-dasharray:6 4",
+	catalog.Partial:       "fill:#fff1e5,stroke:#bc4c00,color:#1f2328,stroke-dasharray:6 4",
+	catalog.HealthUnknown: "fill:#fff8c5,stroke:#9a6700,color:#1f2328",
+	catalog.Unknown:       "fill:#fff8c5,stroke:#9a6700,color:#1f2328,stroke-dasharray:6 4",
+	catalog.Absent:        "fill:#ffffff,stroke:#6e7781,color:#57606a,stroke-dasharray:3 3",
 }
 
 func (m *mermaid) classes(d Diagram) {

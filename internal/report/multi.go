@@ -5,6 +5,7 @@ package report
 
 import (
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // Cluster is one of several that are shown together.
@@ -23,7 +24,7 @@ func Clusters(clusters []Cluster, wide bool) Grid {
 	for _, c := range clusters {
 		g.Header = append(g.Header, c.Name)
 		if c.Report == nil {
-			verdicts = append(verdicts, Cell{Text: Unknown.Mark() + " not read", State: Unknown})
+			verdicts = append(verdicts, Cell{Text: catalog.Unknown.Mark() + " not read", State: catalog.Unknown})
 			versions, pools = append(versions, Cell{}), append(pools, Cell{})
 			g.Notes = append(g.Notes, c.Name+": "+reasonOf(c.Err))
 			continue
@@ -63,7 +64,7 @@ func clusterCell(c Cluster, name string, wide bool) Cell {
 	}
 	found, ok := c.Report.component(name)
 	if !ok {
-		return Cell{Text: "(no mapping)", State: Absent}
+		return Cell{Text: "(no mapping)", State: catalog.Absent}
 	}
 	text := found.state.Mark() + " " + found.state.Word()
 	if wide && found.Status.Version != "" {
@@ -91,12 +92,12 @@ func union(clusters []Cluster) []component {
 }
 
 // Worst is the worst verdict of clusters: what could not be read cannot be told.
-func Worst(clusters []Cluster) State { return worstOf(verdictsOf(clusters)) }
+func Worst(clusters []Cluster) catalog.State { return worstOf(verdictsOf(clusters)) }
 
-func verdictsOf(clusters []Cluster) []State {
-	out := make([]State, len(clusters))
+func verdictsOf(clusters []Cluster) []catalog.State {
+	out := make([]catalog.State, len(clusters))
 	for i, c := range clusters {
-		out[i] = Unknown
+		out[i] = catalog.Unknown
 		if c.Report != nil {
 			out[i] = c.Report.Verdict()
 		}

@@ -12,11 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Report is the statuses of one cluster at one time, whoever derived them: what all listings, drawings and pages are
@@ -33,7 +34,7 @@ type Report struct {
 // component is one row of all listings.
 type component struct {
 	*v1alpha1.ComponentMapping
-	state State
+	state catalog.State
 }
 
 // components in the order of the table: by category, order and name.
@@ -42,12 +43,7 @@ func (r *Report) components() []component {
 	for i := range r.Mappings {
 		out[i] = r.newComponent(&r.Mappings[i])
 	}
-	slices.SortStableFunc(out, func(a, b component) int {
-		return cmp.Or(
-			cmp.Compare(slices.Index(v1alpha1.Categories, a.Spec.Category), slices.Index(v1alpha1.Categories, b.Spec.Category)),
-			cmp.Compare(a.order(), b.order()),
-			cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortStableFunc(out, func(a, b component) int { return catalog.CompareMappings(a.ComponentMapping, b.ComponentMapping) })
 	return out
 }
 
@@ -62,30 +58,16 @@ func (r *Report) component(name string) (component, bool) {
 
 // newComponent gives a mapping its state. Nothing is missing where nothing is required.
 func (r *Report) newComponent(m *v1alpha1.ComponentMapping) component {
-	c := component{m, StateOf(m)}
-	if c.state == Missing && r.judged() && !r.claimed() {
-		c.state = Absent
+	c := component{m, catalog.StateOf(m)}
+	if c.state == catalog.Missing && r.judged() && !r.claimed() {
+		c.state = catalog.Absent
 	}
 	return c
 }
 
-func (c component) order() int32 {
-	if c.Spec.Order == nil {
-		return 0
-	}
-	return *c.Spec.Order
-}
-
 // is finds a condition; one that is not there is Unknown.
 func (c component) is(conditionType string) metav1.Condition {
-	return find(c.Status.Conditions, conditionType)
-}
-
-func find(conditions []metav1.Condition, conditionType string) metav1.Condition {
-	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
-		return *c
-	}
-	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown}
+	return catalog.Condition(c.ComponentMapping, conditionType)
 }
 
 // found says that the component is in the cluster.
@@ -109,31 +91,11 @@ func (c component) operatedBy() v1alpha1.Operator {
 
 // since is when the decisive condition last changed.
 func (c component) since() time.Time {
-	if !c.found() {
-		return c.is(v1alpha1.ConditionPresent).LastTransitionTime.Time
-	}
-	return c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
+	return catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
 }
 
 // reason of the state, in one word.
-func (c component) reason() string {
-	if !c.found() {
-		return c.is(v1alpha1.ConditionPresent).Reason
-	}
-	return c.is(v1alpha1.ConditionHealthy).Reason
-}
-
-// advisories that concern what is found; all of them when nothing is.
-func (c component) advisories() []v1alpha1.Advisory {
-	var out []v1alpha1.Advisory
-	for _, a := range c.Spec.Implementation.Advisories {
-		concerned := func(variant string) bool { return slices.Contains(c.Status.Variants, variant) }
-		if len(a.Variants) == 0 || !c.found() || slices.ContainsFunc(a.Variants, concerned) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
+func (c component) reason() string { return catalog.Decisive(c.ComponentMapping).Reason }
 
 // advisory is one with the component that it is about.
 type advisory struct {
@@ -148,18 +110,17 @@ func (r *Report) advisories() []advisory {
 		if !c.found() {
 			continue
 		}
-		for _, a := range c.advisories() {
+		for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
 			out = append(out, advisory{a, c})
 		}
 	}
-	const never = "9999"
-	slices.SortStableFunc(out, func(a, b advisory) int { return cmp.Compare(cmp.Or(a.Date, never), cmp.Or(b.Date, never)) })
+	slices.SortStableFunc(out, func(a, b advisory) int { return catalog.CompareDates(a.Date, b.Date) })
 	return out
 }
 
 // counts of the components by state.
-func counts(components []component) map[State]int {
-	out := map[State]int{}
+func counts(components []component) map[catalog.State]int {
+	out := map[catalog.State]int{}
 	for _, c := range components {
 		out[c.state]++
 	}
@@ -174,7 +135,7 @@ func Summary(r *Report) string {
 		parts = []string{"not " + r.platform().short, strings.TrimSpace(someplace.short + " " + Clean(r.Architecture.Status.KubernetesVersion))}
 	}
 	if ready, total := r.nodes(); total > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, plural(int(total), "node")))
+		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, msg.Count(int(total), "node")))
 	}
 	return verdictWord(r.Verdict()) + ": " + joined(append(parts, summary(r.components())))
 }
@@ -183,19 +144,19 @@ func Summary(r *Report) string {
 func summary(components []component) string {
 	n, present := counts(components), 0
 	var there, elsewhere []string
-	for _, s := range States {
+	for _, s := range catalog.States {
 		if n[s] == 0 {
 			continue
 		}
 		text := fmt.Sprintf("%d %s", n[s], s.Word())
-		if s.present() {
+		if s.Present() {
 			present += n[s]
 			there = append(there, text)
 		} else {
 			elsewhere = append(elsewhere, text)
 		}
 	}
-	text := fmt.Sprintf("%d of %s present", present, plural(len(components), "component"))
+	text := fmt.Sprintf("%d of %s present", present, msg.Count(len(components), "component"))
 	if len(there) > 0 {
 		text += " (" + joined(there) + ")"
 	}
@@ -240,12 +201,12 @@ var nodeFaults = []string{v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodesUnhealth
 
 // poolState is the state of a node pool. Nodes that are not ready are a fault when they hurt a component;
 // otherwise they join, or were stopped on purpose.
-func poolState(pool v1alpha1.NodePool, components []component) State {
+func poolState(pool v1alpha1.NodePool, components []component) catalog.State {
 	switch {
 	case number(pool.Ready) >= number(pool.Nodes):
-		return Healthy
+		return catalog.Healthy
 	case slices.ContainsFunc(components, func(c component) bool { return unhealthy(c) && slices.Contains(nodeFaults, c.reason()) }):
-		return Unhealthy
+		return catalog.Unhealthy
 	}
-	return Progressing
+	return catalog.Progressing
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide. Its notes
@@ -85,20 +87,11 @@ func readyNodes(pool v1alpha1.NodePool) string {
 func Causes(r *Report) Grid {
 	g := Grid{Header: []string{"Cause", "Components", "Since", headMessage}}
 	for _, c := range r.causes() {
-		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: Unhealthy}, {Text: list(c.Components)},
+		g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: catalog.Unhealthy}, {Text: msg.Shorten(c.Components, ", ")},
 			r.sinceCell(c.Since.Time), {Text: c.Message}})
 	}
 	for _, v := range r.Architecture.Status.Violations {
-		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
+		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: catalog.Unhealthy}, {Text: v.Rule}, {}, {Text: v.Message}})
 	}
 	return g
-}
-
-// list names at most three.
-func list(names []string) string {
-	const most = 3
-	if len(names) <= most {
-		return joined(names)
-	}
-	return fmt.Sprintf("%s and %d more", joined(names[:most]), len(names)-most)
 }

@@ -4,7 +4,6 @@
 package report
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
@@ -89,14 +88,6 @@ func chop(word string, columns int) []string {
 	return append(parts, part.String())
 }
 
-// plural counts things.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // webAddress is an address that may be made a link: of the scheme http or https, and without characters that
 // mean something where it is written. It is empty for any other.
 func webAddress(address v1alpha1.WebAddress) string {
@@ -109,13 +100,5 @@ func webAddress(address v1alpha1.WebAddress) string {
 
 var inAddress = strings.NewReplacer(
 	"(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", "`", "%60", `\`, "%5C", "*", "%2A", `"`, "%22", "'", "%27", " ", "%20")
-
-// objectName names an observed object: Deployment kube-system/coredns.
-func objectName(o v1alpha1.ObservedObject) string {
-	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
-	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
-}
 
 func joined(names []string) string { return strings.Join(names, ", ") }

@@ -5,39 +5,39 @@ package report
 
 import (
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 )
 
 // Verdict sums the report up: Unhealthy when something is unhealthy, or required and not there as it must be, or
 // a rule does not hold; Unknown when that cannot be told; else Healthy. Versions that are not supported, and what
 // differs from its documentation, are no illness.
-func (r *Report) Verdict() State {
+func (r *Report) Verdict() catalog.State {
 	switch {
 	case !r.judged():
 		return verdictOf(r.components())
 	case !r.claimed():
 		if slices.ContainsFunc(r.components(), unhealthy) {
-			return Unhealthy // whatever the cluster is
+			return catalog.Unhealthy // whatever the cluster is
 		}
-		return Unknown
+		return catalog.Unknown
 	}
-	return worstOf([]State{r.verdictOfWhole(), verdictOfRest(r.rest())})
+	return worstOf([]catalog.State{r.verdictOfWhole(), verdictOfRest(r.rest())})
 }
 
 // worstOf states that verdicts have; Healthy when there are none.
-func worstOf(verdicts []State) State {
-	for _, s := range []State{Unhealthy, Unknown} {
+func worstOf(verdicts []catalog.State) catalog.State {
+	for _, s := range []catalog.State{catalog.Unhealthy, catalog.Unknown} {
 		if slices.Contains(verdicts, s) {
 			return s
 		}
 	}
-	return Healthy
+	return catalog.Healthy
 }
 
 // judged says that an architecture sums the components up.
@@ -45,7 +45,7 @@ func (r *Report) judged() bool { return len(r.Architecture.Status.Conditions) > 
 
 // condition of the architecture.
 func (r *Report) condition(conditionType string) metav1.Condition {
-	return find(r.Architecture.Status.Conditions, conditionType)
+	return catalog.FindCondition(r.Architecture.Status.Conditions, conditionType)
 }
 
 // claimed says that the cluster is of the platform, so that what is required there is required here.
@@ -59,26 +59,26 @@ func (r *Report) isElsewhere() bool {
 }
 
 // verdictWord is a verdict for people.
-func verdictWord(s State) string {
-	if s == Unknown {
+func verdictWord(s catalog.State) string {
+	if s == catalog.Unknown {
 		return "cannot be told"
 	}
 	return s.Word()
 }
 
 // verdictOfWhole is that of the architecture. It is in doubt while it is about an older spec.
-func (r *Report) verdictOfWhole() State {
-	verdict := Healthy
+func (r *Report) verdictOfWhole() catalog.State {
+	verdict := catalog.Healthy
 	for _, t := range []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
 		switch r.condition(t).Status {
 		case metav1.ConditionFalse:
-			return Unhealthy
+			return catalog.Unhealthy
 		case metav1.ConditionUnknown:
-			verdict = Unknown
+			verdict = catalog.Unknown
 		}
 	}
 	if r.condition(v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
-		verdict = Unknown
+		verdict = catalog.Unknown
 	}
 	return verdict
 }
@@ -93,21 +93,21 @@ func (r *Report) rest() []component {
 }
 
 // verdictOf sums up components that no architecture takes in: when none is there, nothing is known to be well.
-func verdictOf(components []component) State {
+func verdictOf(components []component) catalog.State {
 	if len(components) == 0 {
-		return Unknown
+		return catalog.Unknown
 	}
 	return verdictOfRest(components)
 }
 
-func verdictOfRest(components []component) State {
-	verdicts := make([]State, len(components))
+func verdictOfRest(components []component) catalog.State {
+	verdicts := make([]catalog.State, len(components))
 	for i, c := range components {
 		switch {
 		case c.state.Bad():
-			verdicts[i] = Unhealthy
+			verdicts[i] = catalog.Unhealthy
 		case c.doubtful():
-			verdicts[i] = Unknown
+			verdicts[i] = catalog.Unknown
 		}
 	}
 	return worstOf(verdicts)
@@ -116,10 +116,10 @@ func verdictOfRest(components []component) State {
 // doubtful says that a component could not be seen. That it never can be is no reason for doubt.
 func (c component) doubtful() bool {
 	never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
-	return !never && (c.state == Unknown || c.state == HealthUnknown)
+	return !never && (c.state == catalog.Unknown || c.state == catalog.HealthUnknown)
 }
 
-func unhealthy(c component) bool { return c.state == Unhealthy }
+func unhealthy(c component) bool { return c.state == catalog.Unhealthy }
 
 // causes are those of the architecture, and what is wrong with each component that it does not speak of.
 func (r *Report) causes() []v1alpha1.Cause {
@@ -140,10 +140,7 @@ func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause
 		if !of(c) {
 			continue
 		}
-		decisive := c.is(v1alpha1.ConditionPresent)
-		if c.state == Unhealthy {
-			decisive = c.is(v1alpha1.ConditionHealthy)
-		}
+		decisive := catalog.Decisive(c.ComponentMapping)
 		out = append(out, v1alpha1.Cause{
 			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
 		})
@@ -220,8 +217,8 @@ func (r *Report) currency() []string {
 	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
 		return []string{"The verdicts on the whole are not current: " + told(ready)}
 	}
-	if _, cuts, found := strings.Cut(ready.Message, "; "); found {
-		return []string{"Not everything is listed: " + cuts}
+	if ready.Reason == v1alpha1.ReasonListsTruncated {
+		return []string{"Not everything is listed: " + told(ready)}
 	}
 	return nil
 }

@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
@@ -26,25 +28,25 @@ func TestVerdict(t *testing.T) {
 	for name, tc := range map[string]struct {
 		shape  string
 		faults []reporttest.Fault
-		want   report.State
+		want   catalog.State
 		causes []string
 		note   string
 	}{
-		"well":                          {reporttest.Documented, nil, report.Healthy, nil, ""},
-		"well, not as documented":       {reporttest.Modern, nil, report.Healthy, nil, ""},
-		"a component crashes":           {reporttest.Modern, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, report.Unhealthy, []string{"CrashLooping"}, ""},
-		"an image does not arrive":      {reporttest.Modern, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.ImagePull})}, report.Unhealthy, []string{"ImagePullFailed"}, ""},
-		"pods are refused":              {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.Denied, Message: "exceeded quota: pods"})}, report.Unhealthy, []string{"AdmissionDenied"}, ""},
-		"pods find no node":             {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.Unschedulable})}, report.Unhealthy, []string{"Unschedulable"}, ""},
-		"pods are not ready":            {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.NotReady})}, report.Unhealthy, []string{"NotReady"}, ""},
-		"a node is down":                {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, report.Unhealthy, []string{"NodeFault"}, ""},
-		"a node is stopped":             {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, report.Healthy, nil, ""},
-		"what is required is missing":   {reporttest.Modern, []reporttest.Fault{reporttest.Gone(metrics)}, report.Unhealthy, []string{"NotFound"}, ""},
-		"what is optional is gone":      {reporttest.Modern, []reporttest.Fault{reporttest.Gone("Deployment kube-system/coredns-autoscaler")}, report.Healthy, nil, ""},
-		"a part is missing":             {reporttest.Modern, []reporttest.Fault{reporttest.Gone("DaemonSet kube-system/csi-azuredisk-node")}, report.Unhealthy, []string{"Partial"}, ""},
-		"versions that are unsupported": {reporttest.Modern, []reporttest.Fault{reporttest.Kubelet("user/0", "v1.40.0")}, report.Healthy, nil, "v1.40.0 is newer than the API server"},
-		"a cluster that is not AKS":     {reporttest.Elsewhere, nil, report.Unknown, nil, "This cluster is not Azure Kubernetes Service (AKS): none of 3 nodes has kubernetes.azure.com/cluster"},
-		"another one that is broken": {reporttest.Elsewhere, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, report.Unhealthy, []string{"CrashLooping"},
+		"well":                          {reporttest.Documented, nil, catalog.Healthy, nil, ""},
+		"well, not as documented":       {reporttest.Modern, nil, catalog.Healthy, nil, ""},
+		"a component crashes":           {reporttest.Modern, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Unhealthy, []string{"CrashLooping"}, ""},
+		"an image does not arrive":      {reporttest.Modern, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.ImagePull})}, catalog.Unhealthy, []string{"ImagePullFailed"}, ""},
+		"pods are refused":              {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.Denied, Message: "exceeded quota: pods"})}, catalog.Unhealthy, []string{"AdmissionDenied"}, ""},
+		"pods find no node":             {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.Unschedulable})}, catalog.Unhealthy, []string{"Unschedulable"}, ""},
+		"pods are not ready":            {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.NotReady})}, catalog.Unhealthy, []string{"NotReady"}, ""},
+		"a node is down":                {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, catalog.Unhealthy, []string{"NodeFault"}, ""},
+		"a node is stopped":             {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, catalog.Healthy, nil, ""},
+		"what is required is missing":   {reporttest.Modern, []reporttest.Fault{reporttest.Gone(metrics)}, catalog.Unhealthy, []string{"NotFound"}, ""},
+		"what is optional is gone":      {reporttest.Modern, []reporttest.Fault{reporttest.Gone("Deployment kube-system/coredns-autoscaler")}, catalog.Healthy, nil, ""},
+		"a part is missing":             {reporttest.Modern, []reporttest.Fault{reporttest.Gone("DaemonSet kube-system/csi-azuredisk-node")}, catalog.Unhealthy, []string{"Partial"}, ""},
+		"versions that are unsupported": {reporttest.Modern, []reporttest.Fault{reporttest.Kubelet("user/0", "v1.40.0")}, catalog.Healthy, nil, "v1.40.0 is newer than the API server"},
+		"a cluster that is not AKS":     {reporttest.Elsewhere, nil, catalog.Unknown, nil, "This cluster is not Azure Kubernetes Service (AKS): none of 3 nodes has kubernetes.azure.com/cluster"},
+		"another one that is broken": {reporttest.Elsewhere, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Unhealthy, []string{"CrashLooping"},
 			"This cluster is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,22 +71,22 @@ func TestVerdict(t *testing.T) {
 func TestVerdictOfConditions(t *testing.T) {
 	for name, tc := range map[string]struct {
 		set  map[string]metav1.ConditionStatus
-		want report.State
+		want catalog.State
 		note string
 	}{
-		"a rule does not hold":           {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "False"}, report.Unhealthy, ""},
-		"unhealthy":                      {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "False"}, report.Unhealthy, ""},
-		"health cannot be told":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "Unknown"}, report.Unknown, "Healthy cannot be told: because"},
-		"completeness cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown"}, report.Unknown, "Complete cannot be told: because"},
-		"unhealthy weighs more":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown", v1alpha1.ConditionHealthy: "False"}, report.Unhealthy, "Complete cannot be told: because"},
-		"versions are not supported":     {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "False"}, report.Healthy, "Versions that are not supported: because"},
-		"versions cannot be told":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "Unknown"}, report.Healthy, "VersionsSupported cannot be told: because"},
-		"not as documented":              {map[string]metav1.ConditionStatus{v1alpha1.ConditionAsDocumented: "False"}, report.Healthy, ""},
-		"the verdicts are not current":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown"}, report.Unknown, "The verdicts on the whole are not current: because"},
-		"the spec cannot be used":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "False", v1alpha1.ConditionStalled: "True"}, report.Unknown, "The verdicts on the whole are not current: because"},
-		"the platform cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "Unknown"}, report.Unknown, "It cannot be told whether this cluster is Azure Kubernetes Service (AKS): because"},
-		"another platform weighs most":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "False", v1alpha1.ConditionComplete: "False"}, report.Unknown, "is not Azure"},
-		"not current, but unhealthy yet": {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown", v1alpha1.ConditionHealthy: "False"}, report.Unhealthy, "not current"},
+		"a rule does not hold":           {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "False"}, catalog.Unhealthy, ""},
+		"unhealthy":                      {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, ""},
+		"health cannot be told":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "Unknown"}, catalog.Unknown, "Healthy cannot be told: because"},
+		"completeness cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown"}, catalog.Unknown, "Complete cannot be told: because"},
+		"unhealthy weighs more":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown", v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, "Complete cannot be told: because"},
+		"versions are not supported":     {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "False"}, catalog.Healthy, "Versions that are not supported: because"},
+		"versions cannot be told":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "Unknown"}, catalog.Healthy, "VersionsSupported cannot be told: because"},
+		"not as documented":              {map[string]metav1.ConditionStatus{v1alpha1.ConditionAsDocumented: "False"}, catalog.Healthy, ""},
+		"the verdicts are not current":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown"}, catalog.Unknown, "The verdicts on the whole are not current: because"},
+		"the spec cannot be used":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "False", v1alpha1.ConditionStalled: "True"}, catalog.Unknown, "The verdicts on the whole are not current: because"},
+		"the platform cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "Unknown"}, catalog.Unknown, "It cannot be told whether this cluster is Azure Kubernetes Service (AKS): because"},
+		"another platform weighs most":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "False", v1alpha1.ConditionComplete: "False"}, catalog.Unknown, "is not Azure"},
+		"not current, but unhealthy yet": {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown", v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, "not current"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), reportOf(t, reporttest.Modern)
@@ -103,6 +105,17 @@ func TestVerdictOfConditions(t *testing.T) {
 	}
 }
 
+// TestTruncatedLists: what a status has no room for is told, whatever words Ready has for it.
+func TestTruncatedLists(t *testing.T) {
+	g, p := NewWithT(t), reportOf(t, reporttest.Modern)
+	ready := meta.FindStatusCondition(p.Architecture.Status.Conditions, v1alpha1.ConditionReady)
+	ready.Message = "the verdicts are current; so they are"
+	g.Expect(p.Notes()).To(BeEmpty())
+	ready.Reason, ready.Message = v1alpha1.ReasonListsTruncated, "only the first 64 of 70 skews are listed"
+	g.Expect(p.Notes()).To(HaveExactElements("Not everything is listed: only the first 64 of 70 skews are listed"))
+	g.Expect(p.Verdict()).To(Equal(catalog.Healthy))
+}
+
 // TestVerdictOfMappings: what no architecture sums up is summed up by its states.
 func TestVerdictOfMappings(t *testing.T) {
 	well := mapping("well", is("True", v1alpha1.ReasonObserved), is("True", v1alpha1.ReasonAllChecksPass))
@@ -116,20 +129,20 @@ func TestVerdictOfMappings(t *testing.T) {
 	absent.Name, absent.Spec.Presence = "absent", v1alpha1.PresenceOptional
 	for name, tc := range map[string]struct {
 		mappings []v1alpha1.ComponentMapping
-		want     report.State
+		want     catalog.State
 		causes   int
 	}{
-		"nothing":                    {nil, report.Unknown, 0},
-		"well":                       {[]v1alpha1.ComponentMapping{well, absent}, report.Healthy, 0},
-		"health never shows":         {[]v1alpha1.ComponentMapping{silent}, report.Healthy, 0},
-		"health was not shown":       {[]v1alpha1.ComponentMapping{well, dark}, report.Unknown, 0},
-		"looking is not permitted":   {[]v1alpha1.ComponentMapping{well, hidden}, report.Unknown, 0},
-		"nobody has looked":          {[]v1alpha1.ComponentMapping{{}}, report.Unknown, 0},
-		"nothing is there":           {[]v1alpha1.ComponentMapping{absent}, report.Healthy, 0},
-		"sick":                       {[]v1alpha1.ComponentMapping{well, sick}, report.Unhealthy, 1},
-		"missing":                    {[]v1alpha1.ComponentMapping{gone}, report.Unhealthy, 1},
-		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, report.Unhealthy, 1},
-		"sick weighs more than dark": {[]v1alpha1.ComponentMapping{hidden, sick, dark}, report.Unhealthy, 1},
+		"nothing":                    {nil, catalog.Unknown, 0},
+		"well":                       {[]v1alpha1.ComponentMapping{well, absent}, catalog.Healthy, 0},
+		"health never shows":         {[]v1alpha1.ComponentMapping{silent}, catalog.Healthy, 0},
+		"health was not shown":       {[]v1alpha1.ComponentMapping{well, dark}, catalog.Unknown, 0},
+		"looking is not permitted":   {[]v1alpha1.ComponentMapping{well, hidden}, catalog.Unknown, 0},
+		"nobody has looked":          {[]v1alpha1.ComponentMapping{{}}, catalog.Unknown, 0},
+		"nothing is there":           {[]v1alpha1.ComponentMapping{absent}, catalog.Healthy, 0},
+		"sick":                       {[]v1alpha1.ComponentMapping{well, sick}, catalog.Unhealthy, 1},
+		"missing":                    {[]v1alpha1.ComponentMapping{gone}, catalog.Unhealthy, 1},
+		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, catalog.Unhealthy, 1},
+		"sick weighs more than dark": {[]v1alpha1.ComponentMapping{hidden, sick, dark}, catalog.Unhealthy, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), &report.Report{Mappings: tc.mappings}
@@ -137,7 +150,7 @@ func TestVerdictOfMappings(t *testing.T) {
 			g.Expect(report.Causes(r).Rows).To(HaveLen(tc.causes))
 
 			beside := reportOf(t, reporttest.Modern)
-			g.Expect(beside.Verdict()).To(Equal(report.Healthy))
+			g.Expect(beside.Verdict()).To(Equal(catalog.Healthy))
 			beside.Mappings = append(beside.Mappings, tc.mappings...)
 			if name != "nothing" && name != "nothing is there" {
 				g.Expect(beside.Verdict()).To(Equal(tc.want), "an architecture that does not take them in hides nothing")
@@ -155,7 +168,7 @@ func TestElsewhere(t *testing.T) {
 	d := report.Draw(r, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
 	g.Expect(boxes(d)).NotTo(HaveKey("Azure"), "it has no such API")
-	g.Expect(box(boxes(d)["Not found"], "azure-disk-csi").State).To(Equal(report.Absent))
+	g.Expect(box(boxes(d)["Not found"], "azure-disk-csi").State).To(Equal(catalog.Absent))
 
 	r.Architecture.Status.Conditions = nil
 	g.Expect(report.Causes(r).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")

@@ -46,24 +46,24 @@ const (
 	headMessage   = "Message"
 )
 
-// methodWords are the implementation methods in the order of listings. The explanation of one has room for the
-// provider's name.
+// methodWords are the implementation methods in the order in which the mapping document explains them. The explanation
+// of one has room for the provider's name.
 var methodWords = []struct {
 	method      v1alpha1.ImplementationMethod
-	short, name string
+	name        string
 	explanation func(provider string) string
 }{
-	{v1alpha1.MethodPlatformService, "hosted", "Platform Service", func(provider string) string {
+	{v1alpha1.MethodPlatformService, "Platform Service", func(provider string) string {
 		return "components fully managed by the control plane of " + provider + " or beside it, with no customer visibility and no customer control. " +
 			"They show only in traces, such as a leader lease that is renewed"
 	}},
-	{v1alpha1.MethodSystemdService, "systemd", "systemd service",
+	{v1alpha1.MethodSystemdService, "systemd service",
 		always("the traditional Linux way: system services running directly on the host OS of each node, started by systemd and not by Kubernetes")},
-	{v1alpha1.MethodDaemonSet, "ds", "DaemonSet",
+	{v1alpha1.MethodDaemonSet, "DaemonSet",
 		always("a Kubernetes workload, which ensures that one pod runs on every node of the cluster, or on every selected one")},
-	{v1alpha1.MethodDeployment, "deploy", "Deployment", always("the standard Kubernetes workload, with replica management and rolling updates")},
-	{v1alpha1.MethodStatefulSet, "sts", "StatefulSet", always("a Kubernetes workload whose replicas each keep a name and their storage")},
-	{v1alpha1.MethodHostBinary, "binary", "Host Binary",
+	{v1alpha1.MethodDeployment, "Deployment", always("the standard Kubernetes workload, with replica management and rolling updates")},
+	{v1alpha1.MethodStatefulSet, "StatefulSet", always("a Kubernetes workload whose replicas each keep a name and their storage")},
+	{v1alpha1.MethodHostBinary, "Host Binary",
 		always("a binary executable, installed directly on the host OS (typically in `/opt/cni/bin/`) and called when it is needed")},
 }
 
@@ -90,20 +90,6 @@ func (p platform) methodNames(methods []v1alpha1.ImplementationMethod) string {
 		names[i] = p.methodName(m)
 	}
 	return strings.Join(names, " + ")
-}
-
-// shortMethods joins methods as kubectl shows them: hosted,ds.
-func shortMethods(methods []v1alpha1.ImplementationMethod) string {
-	names := make([]string, len(methods))
-	for i, method := range methods {
-		names[i] = string(method)
-		for _, m := range methodWords {
-			if m.method == method {
-				names[i] = m.short
-			}
-		}
-	}
-	return strings.Join(names, ",")
 }
 
 var categoryTitles = map[v1alpha1.Category]string{

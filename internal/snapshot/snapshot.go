@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -392,14 +391,9 @@ func unreadable(kind schema.GroupVersionKind, o client.Object, err error) error 
 	return fmt.Errorf("%s %s cannot be read: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
 }
 
-const lacking = "the dump holds no "
-
 func notHeld(what string) facts.Answer {
-	return facts.Answer{State: facts.Failed, Message: lacking + what}
+	return facts.Answer{State: facts.NotHeld, Message: "the dump holds no " + what}
 }
-
-// NotHeld says whether a message tells that a dump lacks something.
-func NotHeld(message string) bool { return strings.HasPrefix(message, lacking) }
 
 func inNamespace(namespace string) string {
 	if namespace == "" {

@@ -111,7 +111,7 @@ func unread(read *snapshot.Snapshot) []string {
 		switch {
 		case r.State == facts.NotPermitted:
 			refused++
-		case r.State == facts.Failed && r.Need.Kind.Kind != "" && snapshot.NotHeld(r.Message):
+		case r.State == facts.NotHeld && r.Need.Kind.Kind != "":
 			missing.Insert(r.Need.Kind.Kind)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/snapshot"
 )
@@ -38,11 +39,11 @@ func (r *Result) Warnings() []string {
 }
 
 // Verdict of the report: what is well in stale verdicts may not be well now, so that is Unknown.
-func (r *Result) Verdict() report.State {
-	if v := r.Report.Verdict(); r.Stale == "" || v != report.Healthy {
+func (r *Result) Verdict() catalog.State {
+	if v := r.Report.Verdict(); r.Stale == "" || v != catalog.Healthy {
 		return v
 	}
-	return report.Unknown
+	return catalog.Unknown
 }
 
 // Progress begins to tell a person how far something is that takes long, until the end is called. A nil one tells nobody.

@@ -13,13 +13,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
 // What is well in verdicts that nobody keeps is not known to be well; what is bad stays bad.
 func TestVerdictOfTheDead(t *testing.T) {
 	g := NewWithT(t)
-	verdict := func(status metav1.ConditionStatus, stale string) report.State {
+	verdict := func(status metav1.ConditionStatus, stale string) catalog.State {
 		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "coredns"}}
 		m.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved},
@@ -28,9 +29,9 @@ func TestVerdictOfTheDead(t *testing.T) {
 		r := &Result{Report: &report.Report{Mappings: []v1alpha1.ComponentMapping{m}}, Stale: stale}
 		return r.Verdict()
 	}
-	g.Expect(verdict(metav1.ConditionTrue, "")).To(Equal(report.Healthy))
-	g.Expect(verdict(metav1.ConditionTrue, "the operator died")).To(Equal(report.Unknown))
-	g.Expect(verdict(metav1.ConditionFalse, "the operator died")).To(Equal(report.Unhealthy))
+	g.Expect(verdict(metav1.ConditionTrue, "")).To(Equal(catalog.Healthy))
+	g.Expect(verdict(metav1.ConditionTrue, "the operator died")).To(Equal(catalog.Unknown))
+	g.Expect(verdict(metav1.ConditionFalse, "the operator died")).To(Equal(catalog.Unhealthy))
 }
 
 // The cluster is evaluated here where the operator is dead or there is none, not where it cannot be told.

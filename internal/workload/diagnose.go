@@ -139,7 +139,7 @@ func (e evidence) why() string {
 	switch e.pods.State {
 	case facts.NotPermitted:
 		text = "; why is not known, not permitted to look at its pods: " + e.pods.Message
-	case facts.Failed:
+	case facts.Failed, facts.NotHeld:
 		text = "; why is not known, could not read its pods: " + e.pods.Message
 	}
 	var parts []string

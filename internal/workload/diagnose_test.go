@@ -369,8 +369,10 @@ func TestExplainWhatCannotBeSeen(t *testing.T) {
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
 	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
 		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, not permitted to look at its pods: grant the rule")
-	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.Failed}),
-		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, could not read its pods: grant the rule")
+	for _, state := range []facts.State{facts.Failed, facts.NotHeld} {
+		expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: state}),
+			"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, could not read its pods: grant the rule")
+	}
 	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
 			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+

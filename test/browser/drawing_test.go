@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -22,26 +23,26 @@ const (
 )
 
 // paints are the colours of each state, by day and by night.
-var paints = map[string]map[report.State]paint{
+var paints = map[string]map[catalog.State]paint{
 	"light": {
-		report.Healthy:       {"rgb(240, 251, 243)", "rgb(116, 196, 138)", thin, solid},
-		report.Progressing:   {"rgb(221, 244, 255)", "rgb(84, 160, 240)", thin, solid},
-		report.Unhealthy:     {"rgb(255, 235, 233)", "rgb(207, 34, 46)", thick, solid},
-		report.Missing:       {"rgb(255, 235, 233)", "rgb(207, 34, 46)", thick, dashed},
-		report.Partial:       {"rgb(255, 241, 229)", "rgb(188, 76, 0)", thin, dashed},
-		report.HealthUnknown: {"rgb(255, 248, 214)", "rgb(191, 135, 0)", thin, solid},
-		report.Unknown:       {"rgb(255, 248, 214)", "rgb(191, 135, 0)", thin, dashed},
-		report.Absent:        {"rgb(255, 255, 255)", "rgb(175, 184, 193)", thin, fine},
+		catalog.Healthy:       {"rgb(240, 251, 243)", "rgb(116, 196, 138)", thin, solid},
+		catalog.Progressing:   {"rgb(221, 244, 255)", "rgb(84, 160, 240)", thin, solid},
+		catalog.Unhealthy:     {"rgb(255, 235, 233)", "rgb(207, 34, 46)", thick, solid},
+		catalog.Missing:       {"rgb(255, 235, 233)", "rgb(207, 34, 46)", thick, dashed},
+		catalog.Partial:       {"rgb(255, 241, 229)", "rgb(188, 76, 0)", thin, dashed},
+		catalog.HealthUnknown: {"rgb(255, 248, 214)", "rgb(191, 135, 0)", thin, solid},
+		catalog.Unknown:       {"rgb(255, 248, 214)", "rgb(191, 135, 0)", thin, dashed},
+		catalog.Absent:        {"rgb(255, 255, 255)", "rgb(175, 184, 193)", thin, fine},
 	},
 	"dark": {
-		report.Healthy:       {"rgb(15, 32, 21)", "rgb(42, 107, 55)", thin, solid},
-		report.Progressing:   {"rgb(12, 34, 54)", "rgb(42, 108, 176)", thin, solid},
-		report.Unhealthy:     {"rgb(58, 19, 21)", "rgb(248, 81, 73)", thick, solid},
-		report.Missing:       {"rgb(58, 19, 21)", "rgb(248, 81, 73)", thick, dashed},
-		report.Partial:       {"rgb(51, 29, 11)", "rgb(219, 109, 40)", thin, dashed},
-		report.HealthUnknown: {"rgb(39, 32, 8)", "rgb(158, 106, 3)", thin, solid},
-		report.Unknown:       {"rgb(39, 32, 8)", "rgb(158, 106, 3)", thin, dashed},
-		report.Absent:        {"rgb(13, 17, 23)", "rgb(76, 85, 97)", thin, fine},
+		catalog.Healthy:       {"rgb(15, 32, 21)", "rgb(42, 107, 55)", thin, solid},
+		catalog.Progressing:   {"rgb(12, 34, 54)", "rgb(42, 108, 176)", thin, solid},
+		catalog.Unhealthy:     {"rgb(58, 19, 21)", "rgb(248, 81, 73)", thick, solid},
+		catalog.Missing:       {"rgb(58, 19, 21)", "rgb(248, 81, 73)", thick, dashed},
+		catalog.Partial:       {"rgb(51, 29, 11)", "rgb(219, 109, 40)", thin, dashed},
+		catalog.HealthUnknown: {"rgb(39, 32, 8)", "rgb(158, 106, 3)", thin, solid},
+		catalog.Unknown:       {"rgb(39, 32, 8)", "rgb(158, 106, 3)", thin, dashed},
+		catalog.Absent:        {"rgb(13, 17, 23)", "rgb(76, 85, 97)", thin, fine},
 	},
 }
 
@@ -64,7 +65,7 @@ const drawnBoxes = `[...document.querySelectorAll("#scroll-drawing [data-compone
 func TestDrawing(t *testing.T) {
 	g := NewWithT(t)
 	for scheme := range paints {
-		g.Expect(slices.Sorted(maps.Keys(paints[scheme]))).To(ConsistOf(report.States), "a colour for every state")
+		g.Expect(slices.Sorted(maps.Keys(paints[scheme]))).To(ConsistOf(catalog.States), "a colour for every state")
 	}
 	for name, load := range map[string]func(*testing.T) *report.Report{"documented": documented, "overlay-cilium": modern, "every state": everyState} {
 		for scheme, colours := range paints {
@@ -77,7 +78,7 @@ func TestDrawing(t *testing.T) {
 				}
 				for i := range shown.Mappings {
 					m := &shown.Mappings[i]
-					state := report.StateOf(m)
+					state := catalog.StateOf(m)
 					p.Expect(boxes[m.Name]).NotTo(BeEmpty(), m.Name)
 					for _, box := range boxes[m.Name] {
 						p.Expect(box.Paint).To(Equal(colours[state]), "%s is %s", m.Name, state)

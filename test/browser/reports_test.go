@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
@@ -72,11 +73,11 @@ func everyState(t *testing.T) *report.Report {
 	set(r, "azure-disk-csi", is(metav1.ConditionFalse, v1alpha1.ReasonPartial), unknown)
 	set(r, "azure-file-csi", is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted))
 	set(r, "kubelet", there, is(metav1.ConditionTrue, v1alpha1.ReasonProgressing))
-	seen := map[report.State]bool{}
+	seen := map[catalog.State]bool{}
 	for i := range r.Mappings {
-		seen[report.StateOf(&r.Mappings[i])] = true
+		seen[catalog.StateOf(&r.Mappings[i])] = true
 	}
-	for _, s := range report.States {
+	for _, s := range catalog.States {
 		if !seen[s] {
 			t.Fatalf("no component is %s", s)
 		}

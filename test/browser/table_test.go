@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -67,7 +68,7 @@ func TestFilter(t *testing.T) {
 	p.Expect(js[string](p, focused)).To(Equal("filter-category"))
 	p.choose("filter-state", "unhealthy")
 	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool {
-		return slices.Contains(csi, m.Name) && report.StateOf(m) == report.Unhealthy
+		return slices.Contains(csi, m.Name) && catalog.StateOf(m) == catalog.Unhealthy
 	}))
 	p.press(tab, enter)
 	expect(all)
@@ -76,7 +77,7 @@ func TestFilter(t *testing.T) {
 	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool { return m.Spec.Category == v1alpha1.CategoryNode }))
 	p.choose("filter-category", "all")
 	p.choose("filter-state", "needs attention")
-	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool { return report.StateOf(m).Bad() }))
+	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m).Bad() }))
 	p.choose("filter-state", "all")
 
 	js[any](p, `document.querySelector('[data-filter="missing"]').focus()`)
@@ -119,7 +120,7 @@ func TestSort(t *testing.T) {
 	byState := slices.SortedStableFunc(slices.Values(before), func(a, b string) int {
 		of := func(name string) int {
 			i := slices.IndexFunc(shown.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name })
-			return slices.Index(report.States, report.StateOf(&shown.Mappings[i]))
+			return slices.Index(catalog.States, catalog.StateOf(&shown.Mappings[i]))
 		}
 		return cmp.Compare(of(a), of(b))
 	})

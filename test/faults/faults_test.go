@@ -73,16 +73,16 @@ func TestFaults(t *testing.T) {
 			g := NewWithT(t)
 			w, before, healthy := begin(g, c.Shape)
 			broke := w.Now()
-			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
+			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), "the steps of break can be taken")
 
 			expectGrace(g, &c, verdictsOf(g, w))
 			broken := live(g, w, &c, func(seen *world.Verdicts) {
-				g.Expect(c.strays(before, seen)).To(BeEmpty(), "%s after it broke", w.Now().Sub(broke))
+				g.Expect(c.strays(before, seen)).To(BeEmpty(), "no row turns that the fault does not name, %s after it broke", w.Now().Sub(broke))
 			})
-			g.Expect(c.differences(before, broken)).To(BeEmpty())
+			g.Expect(c.differences(before, broken)).To(BeEmpty(), "at last the verdicts are those that the fault expects")
 			if c.Ends != nil {
-				g.Expect(apply(w, c.Ends, healthy, func(*world.Verdicts) {})).To(Succeed())
-				g.Expect(turned(before, verdictsOf(g, w))).To(BeEmpty())
+				g.Expect(apply(w, c.Ends, healthy, func(*world.Verdicts) {})).To(Succeed(), "the steps of ends can be taken")
+				g.Expect(turned(before, verdictsOf(g, w))).To(BeEmpty(), "the steps of ends repair everything")
 			}
 
 			w.Restore(healthy)
@@ -101,11 +101,11 @@ func TestFaultsSayWhatTheyExpect(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, c := range cases {
-		g.Expect(c.expected()).To(HaveKey(c.Row), c.Name)
+		g.Expect(c.expected()).To(HaveKey(c.Row), "every fault expects something of its row: %s", c.Name)
 		for _, e := range c.Expect {
-			g.Expect(slices.Concat(e.Says, c.Says)).NotTo(BeEmpty(), "%s: nothing is said of %v", c.Name, e.Rows)
+			g.Expect(slices.Concat(e.Says, c.Says)).NotTo(BeEmpty(), "every fault holds the messages of its rows to words (says): %s, of %v", c.Name, e.Rows)
 			if strings.HasSuffix(e.Healthy, "/"+v1alpha1.ReasonNodeFault) {
-				g.Expect(c.Causes).NotTo(BeNil(), "%s: causes are not counted", c.Name)
+				g.Expect(c.Causes).NotTo(BeNil(), "a fault that expects NodeFault counts causes: %s", c.Name)
 			}
 		}
 	}
@@ -134,9 +134,10 @@ func expectGrace(g Gomega, c *Case, seen *world.Verdicts) {
 	for _, e := range c.Expect {
 		for _, row := range e.Rows {
 			m := seen.Mappings[row]
-			g.Expect(m).NotTo(BeNil(), "there is no row %s", row)
+			g.Expect(m).NotTo(BeNil(), "faults name rows that exist: %s", row)
 			if ptr.Deref(m.Spec.GracePeriodSeconds, 0) > 0 {
-				g.Expect(meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeFalse(), "%s: %s", row, m.Status.Message)
+				g.Expect(meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeFalse(),
+					"nothing that has a grace period turns unhealthy at once: %s: %s", row, m.Status.Message)
 			}
 		}
 	}
@@ -264,11 +265,12 @@ func differ(what, got, want string) []string {
 // expectSame holds everything but times to what it was.
 func expectSame(g Gomega, before, after *world.Verdicts) {
 	for name, m := range before.Mappings {
-		g.Expect(timeless(after.Mappings[name])).To(Equal(timeless(m)), name)
+		g.Expect(timeless(after.Mappings[name])).To(Equal(timeless(m)), "repaired, a row says what it said before: %s", name)
 	}
-	g.Expect(shapes.ArchitectureVerdict(after.Architecture)).To(Equal(shapes.ArchitectureVerdict(before.Architecture)))
-	g.Expect(after.Architecture.Status.Causes).To(Equal(before.Architecture.Status.Causes))
-	g.Expect(after.PodLists).To(Equal(before.PodLists))
+	g.Expect(shapes.ArchitectureVerdict(after.Architecture)).To(Equal(shapes.ArchitectureVerdict(before.Architecture)),
+		"repaired, the architecture says what it said before")
+	g.Expect(after.Architecture.Status.Causes).To(Equal(before.Architecture.Status.Causes), "repaired, the architecture has the causes that it had before")
+	g.Expect(after.PodLists).To(Equal(before.PodLists), "repaired, nothing is asked about pods")
 }
 
 func timeless(m *v1alpha1.ComponentMapping) v1alpha1.ComponentMappingStatus {
@@ -298,7 +300,7 @@ func TestFaultsLeaveNothingBehind(t *testing.T) {
 			healthy := w.Save()
 			for _, c := range cases {
 				w.Advance(time.Minute)
-				g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), c.Name)
+				g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), "the steps of break can be taken: %s", c.Name)
 				w.Advance(30 * time.Second)
 				verdictsOf(g, w)
 				w.Restore(healthy)
@@ -322,9 +324,9 @@ func TestHarmless(t *testing.T) {
 			w, before, healthy := begin(g, c.Shape)
 			began := w.Now()
 			look := func(verdicts *world.Verdicts) {
-				g.Expect(turned(before, verdicts)).To(BeEmpty(), "%s after the beginning", w.Now().Sub(began))
+				g.Expect(turned(before, verdicts)).To(BeEmpty(), "what is harmless turns nothing, %s after the beginning", w.Now().Sub(began))
 			}
-			g.Expect(apply(w, c.Break, healthy, look)).To(Succeed())
+			g.Expect(apply(w, c.Break, healthy, look)).To(Succeed(), "the steps of break can be taken")
 			after := c.After.Duration
 			if after == 0 {
 				after = 8 * time.Minute
@@ -333,7 +335,8 @@ func TestHarmless(t *testing.T) {
 			end := verdictsOf(g, w)
 			for _, e := range c.Expect {
 				for _, row := range e.Rows {
-					g.Expect(e.differences(row, before.Summary()[row], end.Summary()[row], end.Mappings[row])).To(BeEmpty())
+					g.Expect(e.differences(row, before.Summary()[row], end.Summary()[row], end.Mappings[row])).To(BeEmpty(),
+						"at last the verdicts are those that the case expects")
 				}
 			}
 			count++

@@ -24,20 +24,20 @@ func TestEveryShapeLoads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			s, err := Load(name)
-			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(err).NotTo(HaveOccurred(), "every shape loads: %s", name)
 			count := 0
 			for _, pool := range s.NodePools {
 				count += pool.Count
 			}
-			g.Expect(count).To(BeNumerically(">", 0))
+			g.Expect(count).To(BeNumerically(">", 0), "every shape has nodes: %s", name)
 			for _, kind := range []schema.GroupKind{{Kind: "Node"}, {Group: "storage.k8s.io", Kind: "CSINode"}} {
-				g.Expect(s.Of(kind)).To(HaveLen(count), kind.String())
+				g.Expect(s.Of(kind)).To(HaveLen(count), "every node of a shape has a %s: %s", kind, name)
 			}
 			for _, node := range s.Of(schema.GroupKind{Kind: "Node"}) {
 				_, aks := node.GetLabels()["kubernetes.azure.com/cluster"]
-				g.Expect(aks).To(Equal(s.Provider == AKS), node.GetName())
+				g.Expect(aks).To(Equal(s.Provider == AKS), "nodes of AKS, and no others, have its label: %s", node.GetName())
 				g.Expect(node.UnstructuredContent()).To(HaveKeyWithValue("status",
-					HaveKeyWithValue("nodeInfo", HaveKeyWithValue("kubeletVersion", s.KubernetesVersion))), node.GetName())
+					HaveKeyWithValue("nodeInfo", HaveKeyWithValue("kubeletVersion", s.KubernetesVersion))), "kubelets have the version of their shape: %s", node.GetName())
 			}
 		})
 	}
@@ -45,7 +45,7 @@ func TestEveryShapeLoads(t *testing.T) {
 
 func TestUnknownShapeNamesTheKnownOnes(t *testing.T) {
 	_, err := Load("nowhere")
-	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("documented, ")))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("documented, ")), "who mistypes a shape is told which there are")
 }
 
 // A part that no shape has is one that nobody looks at.
@@ -71,8 +71,8 @@ func TestEveryPartIsUsed(t *testing.T) {
 		}
 		return err
 	})).To(Succeed())
-	g.Expect(all).NotTo(BeEmpty())
-	g.Expect(sets.List(all.Difference(used))).To(BeEmpty())
+	g.Expect(all).NotTo(BeEmpty(), "shapes have parts")
+	g.Expect(sets.List(all.Difference(used))).To(BeEmpty(), "every part is used by a shape; these are not")
 }
 
 // Every file is built in, however deep it lies.
@@ -84,7 +84,7 @@ func TestEveryFileIsEmbedded(t *testing.T) {
 		}
 		_, err = fs.Stat(data, file)
 		return err
-	})).To(Succeed())
+	})).To(Succeed(), "every YAML file and template is embedded: see go:embed in shapes.go")
 }
 
 // A mistake in the data must be an error, not a cluster that is a little different.
@@ -131,7 +131,7 @@ func TestMistakesAreRefused(t *testing.T) {
 
 			files[test.file] = &fstest.MapFile{Data: []byte(test.text)}
 			_, err = load(files, "bad")
-			g.Expect(err).To(MatchError(ContainSubstring(test.want)))
+			g.Expect(err).To(MatchError(ContainSubstring(test.want)), "a shape with a mistake is refused, and the error names it: %s", name)
 		})
 	}
 }
@@ -183,18 +183,19 @@ func TestNodesAreOfTheirProvider(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			node := s.Of(schema.GroupKind{Kind: "Node"})[0]
 			if test.providerID == "" {
-				g.Expect(node.Object["spec"]).NotTo(HaveKey("providerID"))
+				g.Expect(node.Object["spec"]).NotTo(HaveKey("providerID"), "a node of no cloud has no provider ID")
 			} else {
-				g.Expect(node.Object["spec"]).To(HaveKeyWithValue("providerID", HaveSuffix(test.providerID)))
+				g.Expect(node.Object["spec"]).To(HaveKeyWithValue("providerID", HaveSuffix(test.providerID)), "the provider ID is that of the provider")
 			}
 			for _, label := range test.labels {
-				g.Expect(node.GetLabels()).To(HaveKey(label))
+				g.Expect(node.GetLabels()).To(HaveKey(label), "a node has the labels of its provider, network and pool")
 			}
 			for _, label := range test.without {
-				g.Expect(node.GetLabels()).NotTo(HaveKey(label))
+				g.Expect(node.GetLabels()).NotTo(HaveKey(label), "a node has no labels of other providers, networks and pools")
 			}
 			_, nnc := s.Network.labels()["kubernetes.azure.com/podnetwork-type"]
-			g.Expect(s.Of(schema.GroupKind{Group: "acn.azure.com", Kind: "NodeNetworkConfig"})).To(HaveLen(map[bool]int{true: 1}[nnc]))
+			g.Expect(s.Of(schema.GroupKind{Group: "acn.azure.com", Kind: "NodeNetworkConfig"})).To(HaveLen(map[bool]int{true: 1}[nnc]),
+				"a node has a NodeNetworkConfig where its network has such, and only there")
 		})
 	}
 }

@@ -5,7 +5,6 @@ package world_test
 
 import (
 	"bytes"
-	"cmp"
 	"flag"
 	"fmt"
 	"maps"
@@ -18,9 +17,9 @@ import (
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/utils/ptr"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -124,10 +123,6 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 // inOrder is the order of the table, by category.
 func inOrder(mappings map[string]*v1alpha1.ComponentMapping) []string {
 	return slices.SortedFunc(maps.Keys(mappings), func(a, b string) int {
-		x, y := mappings[a].Spec, mappings[b].Spec
-		return cmp.Or(
-			cmp.Compare(slices.Index(v1alpha1.Categories, x.Category), slices.Index(v1alpha1.Categories, y.Category)),
-			cmp.Compare(ptr.Deref(x.Order, 0), ptr.Deref(y.Order, 0)),
-			cmp.Compare(a, b))
+		return catalog.CompareMappings(mappings[a], mappings[b])
 	})
 }

@@ -79,6 +79,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Variant"):
 		return &apiv1alpha1.VariantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VersionCount"):
+		return &apiv1alpha1.VersionCountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VersionSkew"):
 		return &apiv1alpha1.VersionSkewApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VersionSkewPolicy"):

@@ -504,6 +504,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+    - name: versions
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.VersionCount
+          elementRelationship: associative
+          keys:
+          - version
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentName
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentSummary
@@ -881,6 +889,15 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.archmap.archmap.api.v1alpha1.Operator
 - name: com.github.archmap.archmap.api.v1alpha1.Verdict
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.VersionCount
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: version
+      type:
+        scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.VersionSkew
   map:
     fields:

@@ -13,7 +13,10 @@ import (
 // CheckStatusApplyConfiguration represents a declarative configuration of the CheckStatus type for use
 // with apply.
 //
-// CheckStatus is the verdict of one check.
+// CheckStatus is the verdict of one check. It is also all that archmap remembers
+// of the check from one evaluation to the next, across restarts: reason, message
+// and lastTransitionTime say what for. A check that is renamed, or whose status
+// is removed, starts anew.
 type CheckStatusApplyConfiguration struct {
 	// name of the check; variant/name for a check of a variant.
 	Name *string `json:"name,omitempty"`
@@ -22,8 +25,15 @@ type CheckStatusApplyConfiguration struct {
 	// healthy says whether it is well; NotAssessed when the check has no vote.
 	Healthy *apiv1alpha1.Verdict `json:"healthy,omitempty"`
 	// reason of the verdict, in one CamelCase word.
+	//
+	// It is remembered in two cases. Progressing, of a workload that fails while the
+	// last pods of its roll-out start, stays Progressing though healthy is False:
+	// as long as it does, the check has ten minutes before it counts, or
+	// gracePeriodSeconds if these are more. And a reason that the pods gave, such as
+	// CrashLooping, stays with its message while the check fails and its pods are
+	// read anew, as after a restart of archmap, unless the spec has changed.
 	Reason *string `json:"reason,omitempty"`
-	// message explains the verdict.
+	// message explains the verdict. It is remembered with the reason.
 	Message *string `json:"message,omitempty"`
 	// version that this check saw.
 	Version *string `json:"version,omitempty"`
@@ -33,7 +43,8 @@ type CheckStatusApplyConfiguration struct {
 	Objects []ObservedObjectApplyConfiguration `json:"objects,omitempty"`
 	// objectCount is how many objects are behind the verdict in all.
 	ObjectCount *int32 `json:"objectCount,omitempty"`
-	// lastTransitionTime is when present or healthy last changed.
+	// lastTransitionTime is when present or healthy last changed. The grace period
+	// of a failing check is counted from it.
 	LastTransitionTime *v1.Time `json:"lastTransitionTime,omitempty"`
 }
 

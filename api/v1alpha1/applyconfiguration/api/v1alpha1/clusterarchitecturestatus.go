@@ -36,7 +36,8 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// hurts: faults of nodes first, then those of components (of the control plane,
 	// of nodes, of the cluster), then what is missing, then what is there in part.
 	Causes []CauseApplyConfiguration `json:"causes,omitempty"`
-	// components are the rows of the table.
+	// components are the rows of the table. While there are none, archmap waits for
+	// a first verdict on every mapping before it judges the whole.
 	Components []ComponentSummaryApplyConfiguration `json:"components,omitempty"`
 	// kubernetesVersion is the version of the API server.
 	KubernetesVersion *string `json:"kubernetesVersion,omitempty"`
@@ -49,7 +50,7 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// nodePools are the node pools.
 	NodePools []NodePoolApplyConfiguration `json:"nodePools,omitempty"`
 	// observedAt is when archmap last looked; refreshed at least every five
-	// minutes while it is alive.
+	// minutes while it is alive, counted from here across restarts.
 	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
 	// skews are the versions that are not alike: those that are not supported, then
 	// the node pools with several of them.

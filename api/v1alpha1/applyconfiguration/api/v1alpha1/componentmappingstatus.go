@@ -13,7 +13,8 @@ import (
 // ComponentMappingStatusApplyConfiguration represents a declarative configuration of the ComponentMappingStatus type for use
 // with apply.
 //
-// ComponentMappingStatus is what archmap sees of the component.
+// ComponentMappingStatus is what archmap sees of the component. While not
+// everything has been read yet, as after a restart, it stays as it was.
 type ComponentMappingStatusApplyConfiguration struct {
 	// conditions are Ready (the mapping is accepted and its verdicts are current),
 	// Present and Healthy (the component is there, and well), AsDocumented (it is
@@ -41,9 +42,13 @@ type ComponentMappingStatusApplyConfiguration struct {
 	// evidence says how far the verdict can be trusted: Direct, Indirect (only
 	// traces were seen) or None.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
-	// version in use; with counts when several are, such as "v1.32.3 (412),
-	// v1.33.1 (88)".
+	// version in use, for people; with counts when several are, such as "v1.32.3
+	// (412), v1.33.1 (88)". It names three at most; versions has them all.
 	Version *string `json:"version,omitempty"`
+	// versions in use, for programs: all those that version shows as far as it has
+	// room, the most frequent first, then by their text; at most 64. There are
+	// none while the component is not present, or when no check reports a version.
+	Versions []VersionCountApplyConfiguration `json:"versions,omitempty"`
 	// image in use, without tag.
 	Image *string `json:"image,omitempty"`
 	// message is the most important sentence about the component now: why it is
@@ -145,6 +150,19 @@ func (b *ComponentMappingStatusApplyConfiguration) WithEvidence(value apiv1alpha
 // If called multiple times, the Version field is set to the value of the last call.
 func (b *ComponentMappingStatusApplyConfiguration) WithVersion(value string) *ComponentMappingStatusApplyConfiguration {
 	b.Version = &value
+	return b
+}
+
+// WithVersions adds the given value to the Versions field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Versions field.
+func (b *ComponentMappingStatusApplyConfiguration) WithVersions(values ...*VersionCountApplyConfiguration) *ComponentMappingStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithVersions")
+		}
+		b.Versions = append(b.Versions, *values[i])
+	}
 	return b
 }
 

@@ -21,7 +21,7 @@ type VersionSkewPolicyApplyConfiguration struct {
 	MaxMinorsBehind *int32 `json:"maxMinorsBehind,omitempty"`
 	// components that carry the version of Kubernetes, such as kube-proxy: names of
 	// ComponentMappings, or mapping/variant to mean one variant of it. Their
-	// status.version is compared while they are present. Kubelets are always
+	// status.versions are compared while they are present. Kubelets are always
 	// compared; their versions are read from the nodes.
 	Components []apiv1alpha1.ComponentName `json:"components,omitempty"`
 }

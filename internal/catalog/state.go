@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+package catalog
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,9 +14,10 @@ import (
 type State string
 
 const (
-	// Healthy: it is there, and well.
+	// Healthy: it is there, and well. So is what fails for less than its grace period: that is what the period is
+	// for, and what its condition says.
 	Healthy State = "healthy"
-	// Progressing: it rolls out, or has been bad for less than its grace period.
+	// Progressing: it is there and well, and rolls out.
 	Progressing State = "progressing"
 	// Unhealthy: it is there, and not well.
 	Unhealthy State = "unhealthy"
@@ -37,56 +38,50 @@ const (
 // States of components, in the order of listings.
 var States = []State{Healthy, Progressing, Unhealthy, HealthUnknown, Missing, Partial, Unknown, Absent}
 
-// looks are how states show: never by colour alone.
-var looks = map[State]struct{ word, mark, ascii, ansi string }{
-	Healthy:       {"healthy", "✓", "+", "32"},
-	Progressing:   {"progressing", "↻", "~", "36"},
-	Unhealthy:     {"unhealthy", "✗", "x", "31;1"},
-	Missing:       {"missing", "∅", "!", "31;1"},
-	Partial:       {"partly present", "◐", "/", "31"},
-	HealthUnknown: {"health not seen", "◌", "o", "33"},
-	Unknown:       {"cannot be seen", "?", "?", "33"},
-	Absent:        {"absent", "–", "-", "2"},
-	Seen:          {"seen", "•", "*", "0"},
+// looks are how states show: never by color alone.
+var looks = map[State]struct{ word, mark, ascii string }{
+	Healthy:       {"healthy", "✓", "+"},
+	Progressing:   {"progressing", "↻", "~"},
+	Unhealthy:     {"unhealthy", "✗", "x"},
+	Missing:       {"missing", "∅", "!"},
+	Partial:       {"partly present", "◐", "/"},
+	HealthUnknown: {"health not seen", "◌", "o"},
+	Unknown:       {"cannot be seen", "?", "?"},
+	Absent:        {"absent", "–", "-"},
+	Seen:          {"seen", "•", "*"},
 }
 
-// Word is the state for people.
+// Word is the state for people; empty for a state that is none.
 func (s State) Word() string { return looks[s].word }
 
 // Mark is a sign of one column for the state.
 func (s State) Mark() string { return looks[s].mark }
 
-func (s State) present() bool {
+// ASCII is Mark for those who have no other characters.
+func (s State) ASCII() string { return looks[s].ascii }
+
+// Present says that the component is there, whole.
+func (s State) Present() bool {
 	return s == Healthy || s == Progressing || s == Unhealthy || s == HealthUnknown
 }
 
 // Bad says that somebody should do something.
 func (s State) Bad() bool { return s == Unhealthy || s == Missing || s == Partial }
 
-// colour wraps a text in the terminal's colour for the state.
-func (s State) colour(text string) string {
-	if looks[s].ansi == "" {
-		return text
-	}
-	return "\x1b[" + looks[s].ansi + "m" + text + "\x1b[0m"
-}
-
-// StateOf is the state of a component.
+// StateOf is the state of a component, by its conditions and its spec.
 func StateOf(m *v1alpha1.ComponentMapping) State {
-	present, healthy := find(m.Status.Conditions, v1alpha1.ConditionPresent), find(m.Status.Conditions, v1alpha1.ConditionHealthy)
-	switch present.Status {
-	case metav1.ConditionTrue:
+	present, healthy := Condition(m, v1alpha1.ConditionPresent), Condition(m, v1alpha1.ConditionHealthy)
+	switch {
+	case present.Status == metav1.ConditionTrue:
 		return healthState(healthy)
-	case metav1.ConditionFalse:
-		switch {
-		case present.Reason == v1alpha1.ReasonPartial:
-			return Partial
-		case m.Spec.Presence == v1alpha1.PresenceOptional:
-			return Absent
-		}
-		return Missing
+	case present.Status != metav1.ConditionFalse:
+		return Unknown
+	case present.Reason == v1alpha1.ReasonPartial:
+		return Partial
+	case Optional(m):
+		return Absent
 	}
-	return Unknown
+	return Missing
 }
 
 func healthState(healthy metav1.Condition) State {
@@ -95,14 +90,14 @@ func healthState(healthy metav1.Condition) State {
 		return Unhealthy
 	case healthy.Status != metav1.ConditionTrue:
 		return HealthUnknown
-	case healthy.Reason == v1alpha1.ReasonProgressing || healthy.Reason == v1alpha1.ReasonWithinGracePeriod:
+	case healthy.Reason == v1alpha1.ReasonProgressing:
 		return Progressing
 	}
 	return Healthy
 }
 
-// checkState is the state of a single check.
-func checkState(s v1alpha1.CheckStatus) State {
+// CheckState is the state of a single check.
+func CheckState(s v1alpha1.CheckStatus) State {
 	switch s.Present {
 	case v1alpha1.VerdictFalse:
 		return Absent

@@ -1,0 +1,70 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+)
+
+// CompareMappings orders mappings as the table does: by category, order and name.
+func CompareMappings(a, b *v1alpha1.ComponentMapping) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(v1alpha1.Categories, a.Spec.Category), slices.Index(v1alpha1.Categories, b.Spec.Category)),
+		cmp.Compare(orderOf(a), orderOf(b)),
+		cmp.Compare(a.Name, b.Name))
+}
+
+func orderOf(m *v1alpha1.ComponentMapping) int32 {
+	if m.Spec.Order == nil {
+		return 0
+	}
+	return *m.Spec.Order
+}
+
+// Condition of a mapping; one that is not there is Unknown, without a reason.
+func Condition(m *v1alpha1.ComponentMapping, conditionType string) metav1.Condition {
+	return FindCondition(m.Status.Conditions, conditionType)
+}
+
+// FindCondition is the condition of a type; one that is not there is Unknown, without a reason.
+func FindCondition(conditions []metav1.Condition, conditionType string) metav1.Condition {
+	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
+		return *c
+	}
+	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown}
+}
+
+// Decisive is the condition that says what a row is about: Healthy, or Present while the component is not present.
+func Decisive(m *v1alpha1.ComponentMapping) metav1.Condition {
+	if present := Condition(m, v1alpha1.ConditionPresent); present.Status != metav1.ConditionTrue {
+		return present
+	}
+	return Condition(m, v1alpha1.ConditionHealthy)
+}
+
+// AdvisoriesOf are those of a component that concern what is found: those of its complete variants, and those that are
+// about every variant. While it is not present, nothing is found, and all of them are returned.
+func AdvisoriesOf(m *v1alpha1.ComponentMapping) []v1alpha1.Advisory {
+	found := Condition(m, v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
+	concerned := func(variant string) bool { return slices.Contains(m.Status.Variants, variant) }
+	var out []v1alpha1.Advisory
+	for _, a := range m.Spec.Implementation.Advisories {
+		if len(a.Variants) == 0 || !found || slices.ContainsFunc(a.Variants, concerned) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// CompareDates orders advisories by their dates (YYYY-MM-DD); those without one come last.
+func CompareDates(a, b string) int {
+	const never = "~" // sorts after every date
+	return cmp.Compare(cmp.Or(a, never), cmp.Or(b, never))
+}

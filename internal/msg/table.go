@@ -1,0 +1,38 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package msg
+
+import (
+	"strings"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// Align makes a line of each row of cells, with the cells of a column below each other and at least gap spaces between
+// columns, as wide as a terminal shows them. paint colors a cell's text, of which it must not change the width; nil
+// leaves all as it is.
+func Align(rows [][]string, gap int, paint func(row, column int, text string) string) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], displaywidth.String(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for n, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			space := widths[i] - displaywidth.String(cell) + gap
+			if paint != nil && cell != "" {
+				cell = paint(n, i, cell)
+			}
+			line.WriteString(cell + strings.Repeat(" ", space))
+		}
+		lines[n] = strings.TrimRight(line.String(), " ")
+	}
+	return lines
+}
