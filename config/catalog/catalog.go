@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package catalog embeds the catalogues of this folder, so that they can be read without a cluster. Each
-// folder is one catalogue, a kustomization that kubectl can apply.
+// Package catalog embeds the catalogs of this folder, so that they can be read without a cluster. Each
+// folder is one catalog, a kustomization that kubectl can apply.
 package catalog
 
 import (
@@ -34,7 +34,7 @@ type Catalog struct {
 	Mappings      []v1alpha1.ComponentMapping
 }
 
-// Load reads the catalogues of the given folders. Defaults of the API, which a server would fill in, are left
+// Load reads the catalogs of the given folders. Defaults of the API, which a server would fill in, are left
 // out.
 func Load(folders ...string) (*Catalog, error) { return load(files, folders...) }
 
@@ -71,7 +71,7 @@ func resources(fsys fs.FS, folder string) ([]string, error) {
 	file := path.Join(folder, "kustomization.yaml")
 	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
-		return nil, fmt.Errorf("catalogue %s: %w", folder, err)
+		return nil, fmt.Errorf("catalog %s: %w", folder, err)
 	}
 	var kustomization struct {
 		Resources []string `json:"resources"`

@@ -86,7 +86,7 @@ func find(mappings []v1alpha1.ComponentMapping, name string) *v1alpha1.Component
 	return &mappings[i]
 }
 
-// TestTableRows holds the catalogue to the table, row by row.
+// TestTableRows holds the catalog to the table, row by row.
 func TestTableRows(t *testing.T) {
 	table, c := readTable(t), load(t, catalog.AKS)
 	var names, documented []string
@@ -178,7 +178,7 @@ func TestReferencesAndMethods(t *testing.T) {
 	}
 }
 
-// TestMappings holds every mapping, the extras included, to the rules of the catalogue.
+// TestMappings holds every mapping, the extras included, to the rules of the catalog.
 func TestMappings(t *testing.T) {
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		t.Run(m.Name, func(t *testing.T) {

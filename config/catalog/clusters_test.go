@@ -384,7 +384,7 @@ func merged(parts ...map[string]string) map[string]string {
 	return out
 }
 
-// TestClusters holds the catalogue to clusters of known shape: each mapping is found as exactly the variants
+// TestClusters holds the catalog to clusters of known shape: each mapping is found as exactly the variants
 // that are there, or not at all, and never in part.
 func TestClusters(t *testing.T) {
 	mappings := load(t, catalog.AKS).Mappings

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rbac_test holds the shipped roles to what the catalogues need: not less, so that nothing is
+// Package rbac_test holds the shipped roles to what the catalogs need: not less, so that nothing is
 // NotPermitted, and not more.
 package rbac_test
 
@@ -28,7 +28,7 @@ type right struct {
 	Path                        string
 }
 
-func TestObserverRolesAreExactlyWhatTheCataloguesNeed(t *testing.T) {
+func TestObserverRolesAreExactlyWhatTheCatalogsNeed(t *testing.T) {
 	own := granted(t, "role.yaml")
 	for folder, file := range map[string]string{
 		catalog.AKS:       "observer_aks_role.yaml",
@@ -50,7 +50,7 @@ func TestManagerRoleAllowsWhatEveryArchitectureNeeds(t *testing.T) {
 		"config/rbac/role.yaml grants what every ClusterArchitecture needs; it lacks these")
 }
 
-func TestObserverAggregatesTheRolesOfTheCatalogues(t *testing.T) {
+func TestObserverAggregatesTheRolesOfTheCatalogs(t *testing.T) {
 	g := NewWithT(t)
 	selectors := readRole(t, "observer_role.yaml").AggregationRule.ClusterRoleSelectors
 	g.Expect(selectors).To(HaveLen(1), "observer_role.yaml aggregates by one selector")

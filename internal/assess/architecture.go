@@ -346,7 +346,7 @@ func (r *rollup) complete() metav1.Condition {
 	}
 	if len(r.mappings) == 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonNoComponents,
-			"no ComponentMapping matches "+metav1.FormatLabelSelector(&r.arch.Spec.ComponentSelector)+"; apply a catalogue of mappings")
+			"no ComponentMapping matches "+metav1.FormatLabelSelector(&r.arch.Spec.ComponentSelector)+"; apply a catalog of mappings")
 	}
 	undecided := r.filter(func(m *v1alpha1.ComponentMapping) bool {
 		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown

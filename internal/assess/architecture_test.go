@@ -418,7 +418,7 @@ func completeCases(t testing.TB) []archCase {
 		complete: "True AllRequiredPresent",
 	}, {
 		name: "no mappings at all", complete: "Unknown NoComponents", healthy: "Unknown NotPresent", documented: "Unknown NothingToCompare",
-		also: says("no ComponentMapping matches architecture.archmap.dev/platform=aks; apply a catalogue of mappings"),
+		also: says("no ComponentMapping matches architecture.archmap.dev/platform=aks; apply a catalog of mappings"),
 	}}
 }
 

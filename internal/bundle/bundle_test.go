@@ -47,7 +47,7 @@ var compileShipped = sync.OnceValue(func() *judge.Catalog {
 	return judge.Compile(&loaded.Architectures[0], loaded.Mappings)
 })
 
-// shipped is the shipped catalogue.
+// shipped is the shipped catalog.
 func shipped(g Gomega) (*judge.Catalog, []v1alpha1.ComponentMapping) {
 	loaded, err := loadShipped()
 	g.Expect(err).NotTo(HaveOccurred())
@@ -60,8 +60,8 @@ func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	g := NewWithT(t)
 	all, err := w.Dump()
 	g.Expect(err).NotTo(HaveOccurred())
-	catalogue, mappings := shipped(g)
-	verdicts, read, err := catalogue.Look(t.Context(), all)
+	compiled, mappings := shipped(g)
+	verdicts, read, err := compiled.Look(t.Context(), all)
 	g.Expect(err).NotTo(HaveOccurred())
 	path := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	file, err := os.Create(path)
@@ -72,12 +72,12 @@ func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	return path, verdicts
 }
 
-// load loads what the shipped catalogue needs of a dump.
+// load loads what the shipped catalog needs of a dump.
 func load(t *testing.T, path string) (*snapshot.Snapshot, *dump.Info) {
 	t.Helper()
 	g := NewWithT(t)
-	catalogue, _ := shipped(g)
-	d, info, err := dump.Load(path, nil, dump.Options{Needs: catalogue.Needs()})
+	compiled, _ := shipped(g)
+	d, info, err := dump.Load(path, nil, dump.Options{Needs: compiled.Needs()})
 	g.Expect(err).NotTo(HaveOccurred())
 	return d, info
 }
@@ -87,8 +87,8 @@ func expectSame(t *testing.T, path string, want *judge.Verdicts) *dump.Info {
 	t.Helper()
 	g := NewWithT(t)
 	d, info := load(t, path)
-	catalogue, _ := shipped(g)
-	got := catalogue.Judge(d)
+	compiled, _ := shipped(g)
+	got := compiled.Judge(d)
 	for i := range want.Mappings {
 		g.Expect(got.Mappings[i].Status).To(Equal(want.Mappings[i].Status), want.Mappings[i].Name)
 	}
@@ -165,8 +165,8 @@ func TestBundleUnpacked(t *testing.T) {
 
 	packed, err := os.Open(path)
 	g.Expect(err).NotTo(HaveOccurred())
-	catalogue, _ := shipped(g)
-	d, info, err := dump.Load("-", packed, dump.Options{Needs: catalogue.Needs(), At: time.Now()})
+	compiled, _ := shipped(g)
+	d, info, err := dump.Load("-", packed, dump.Options{Needs: compiled.Needs(), At: time.Now()})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(d.Time).To(Equal(verdicts.At), "the bundle knows it better")
 	g.Expect(info.Warnings).To(ConsistOf(ContainSubstring("--at is ignored")))

@@ -16,8 +16,8 @@ func newCheckCommand(e *env) *cobra.Command {
 	from, output := &sourceFlags{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "check",
-		Short: "Evaluate the catalogue against the cluster, with nothing installed",
-		Long: "Evaluate the built-in catalogue of AKS against the cluster of the current context. Nothing is installed, nothing\n" +
+		Short: "Evaluate the catalog against the cluster, with nothing installed",
+		Long: "Evaluate the built-in catalog of AKS against the cluster of the current context. Nothing is installed, nothing\n" +
 			"is written. Prints the table of components, and what is wrong with its causes.\n\n" +
 			"As one look cannot tell for how long something has been bad, no grace periods are granted.",
 		Example: `  # Is everything that AKS ought to run here, and well?

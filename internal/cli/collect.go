@@ -30,8 +30,8 @@ func newCollectCommand(e *env) *cobra.Command {
 	c := &collector{env: e, from: &sourceFlags{env: e}}
 	command := &cobra.Command{
 		Use:   "collect -o FILE",
-		Short: "Write what the catalogue needs to see into a bundle for support",
-		Long: "Read just what the catalogue needs to see, and write it into a bundle that can be mailed and checked elsewhere\n" +
+		Short: "Write what the catalog needs to see into a bundle for support",
+		Long: "Read just what the catalog needs to see, and write it into a bundle that can be mailed and checked elsewhere\n" +
 			"with check --from. No Secrets are read. Environment variables, commands, logs, annotations that no check reads,\n" +
 			"subscription ids and whatever else support need not see is left out; README.txt in the bundle says what is in it.\n\n" +
 			"With --from, a dump that is there already is turned into such a bundle.",

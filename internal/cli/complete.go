@@ -19,7 +19,7 @@ import (
 // completionTimeout is how long a cluster may take to be asked while somebody waits at the prompt.
 const completionTimeout = 800 * time.Millisecond
 
-// completeComponents proposes the components of the built-in catalogue, and those of the cluster if it answers at once.
+// completeComponents proposes the components of the built-in catalog, and those of the cluster if it answers at once.
 // It is for commands that take one component.
 func (e *env) completeComponents(command *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {

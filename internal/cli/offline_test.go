@@ -89,7 +89,7 @@ func TestExitCodes(t *testing.T) {
 		"no such component":                {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; there are: kube-apiserver`},
 		"part of a name":                   {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azure-disk-csi?"},
 		"no name":                          {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
-		"rights of the built-in catalogue": {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
+		"rights of the built-in catalog": {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
 		"a thin dump":                      {[]string{"check", "--from", nodes}, 1, "the dump lacks what tells about some components: APIService, "},
 		"explained, though broken":         {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
 		"not as documented":                {[]string{"diff", "--from", healthy}, 1, "MethodDiffers"},

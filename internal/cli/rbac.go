@@ -32,7 +32,7 @@ func newRBACCommand(e *env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rbac [-f FILENAME]",
 		Short: "Print the least ClusterRole that mappings need",
-		Long: "Print the least ClusterRole with which everything that the given mappings, or else those of the built-in catalogue,\n" +
+		Long: "Print the least ClusterRole with which everything that the given mappings, or else those of the built-in catalog,\n" +
 			"name can be read, and which of them needs each rule. No cluster is asked, and nothing is applied.\n\n" +
 			"For the operator it carries the label that adds it to what the operator may look at: once it is applied, nothing else\n" +
 			"has to be done. For a user it is what check, collect and the other commands need that look once; bind it with --subject.\n" +
@@ -42,7 +42,7 @@ func newRBACCommand(e *env) *cobra.Command {
 		Example: `  # Let the operator see what these mappings name
   kubectl archmap rbac -f mappings/ | kubectl apply -f -
 
-  # Let a group look with the plugin at what the built-in catalogue names
+  # Let a group look with the plugin at what the built-in catalog names
   kubectl archmap rbac --for user --subject group:sre | kubectl apply -f -
 
   # The same with these mappings
@@ -88,7 +88,7 @@ func (e *env) rbac(o *granting) error {
 	return roles.YAML(e.Out)
 }
 
-// needs are those of the mappings of the files, or of the built-in catalogue.
+// needs are those of the mappings of the files, or of the built-in catalog.
 func (e *env) needs(files []string, reader rbac.Reader) (*rbac.Needs, error) {
 	if len(files) > 0 {
 		set, err := e.readMappings(files)

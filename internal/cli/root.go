@@ -58,7 +58,7 @@ func newConfigFlags(version string) *genericclioptions.ConfigFlags {
 	flags := genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(300).WithDiscoveryQPS(50)
 	return flags.WithWrapConfigFn(func(config *rest.Config) *rest.Config {
 		config.QPS, config.Burst = 50, 300        // as kubectl
-		config.WarningHandler = rest.NoWarnings{} // which versions are deprecated is the catalogue's business, not the reader's
+		config.WarningHandler = rest.NoWarnings{} // which versions are deprecated is the catalog's business, not the reader's
 		return rest.AddUserAgent(config, "kubectl-archmap/"+version)
 	})
 }
@@ -67,7 +67,7 @@ func newRootCommand(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "archmap",
 		Short: "Tell which component of Kubernetes runs how on this cluster, and whether it is well",
-		Long: "archmap compares a cluster with a catalogue of components: how each is implemented on the platform, whether\n" +
+		Long: "archmap compares a cluster with a catalog of components: how each is implemented on the platform, whether\n" +
 			"it is present and healthy, and whether it still is as documented. It never writes to a cluster.\n\n" +
 			"Exit codes: 0 all is well, 1 something is unhealthy or required and missing, 2 it cannot be told, 3 usage.",
 		Version:                    e.version,

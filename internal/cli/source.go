@@ -68,7 +68,7 @@ func (s *sourceFlags) addFeedFlags(command *cobra.Command) {
 }
 
 func (s *sourceFlags) addFilesFlag(command *cobra.Command) {
-	command.Flags().StringSliceVarP(&s.files, "filename", "f", nil, "Judge these mappings instead of the built-in catalogue: files, directories, or -")
+	command.Flags().StringSliceVarP(&s.files, "filename", "f", nil, "Judge these mappings instead of the built-in catalog: files, directories, or -")
 }
 
 func (s *sourceFlags) addKindFlag(command *cobra.Command) {

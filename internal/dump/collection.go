@@ -203,7 +203,7 @@ func (c *collection) leasesRead(namespace string) time.Time {
 // nothing says why there is nothing to judge.
 func (c *collection) nothing() error {
 	if c.info.Objects > 0 {
-		return fmt.Errorf("none of its %d objects is one that the catalogue needs, by its kind, namespace and name", c.info.Objects)
+		return fmt.Errorf("none of its %d objects is one that the catalog needs, by its kind, namespace and name", c.info.Objects)
 	}
 	why := append([]string{"it holds no objects of Kubernetes"}, c.info.Skipped...)
 	return errors.New(msg.Shorten(why, "; "))

@@ -169,7 +169,7 @@ func TestLoadForms(t *testing.T) {
 
 			d, _, err = loadText(text)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(namesOf(d)).To(ConsistOf("kube-system/coredns"), "the catalogue needs no other namespace")
+			g.Expect(namesOf(d)).To(ConsistOf("kube-system/coredns"), "the catalog needs no other namespace")
 		})
 	}
 }
@@ -206,7 +206,7 @@ func TestLoadRefuses(t *testing.T) {
 		"lists in lists in lists": {strings.Repeat(`{"kind":"List","apiVersion":"v1","items":[`, 50), "nested more than 8 deep"},
 		"braces in braces":        {"{a: " + strings.Repeat("[", 100000), "is not valid YAML"},
 		"no time":                 {asList(strings.ReplaceAll(oneJSON, "creationTimestamp", "x")), "say it with --at"},
-		"nothing of use":          {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", "none of its 1 objects is one that the catalogue needs, by its kind, namespace and name"},
+		"nothing of use":          {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", "none of its 1 objects is one that the catalog needs, by its kind, namespace and name"},
 		"a list of nothing":       {listOf(), "holds no objects"},
 		"gzip, cut off":           {zipped(two)[:100], "cut off"},
 		"gzip, damaged":           {zipped(two)[:100] + "xxxxxxxxxxxxxxxx" + zipped(two)[116:], "standard input: "},

@@ -120,8 +120,8 @@ func TestNamespacedRules(t *testing.T) {
 		"/nodes for redis", "kube-system/leases for scheduler", "redis/pods for redis", "redis/statefulsets for redis"}))
 }
 
-// The shipped roles are what the catalogues need: nothing less, and nothing more but the rights to archmap's own kinds.
-func TestShippedRolesAreWhatTheCataloguesNeed(t *testing.T) {
+// The shipped roles are what the catalogs need: nothing less, and nothing more but the rights to archmap's own kinds.
+func TestShippedRolesAreWhatTheCatalogsNeed(t *testing.T) {
 	g := NewWithT(t)
 	c, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -201,7 +201,7 @@ func (d *document) countMethod(methods ...v1alpha1.ImplementationMethod) (docume
 	return documented, observed
 }
 
-// keyDetails tell of the components of which the catalogue knows more than a row: where the code is, what is
+// keyDetails tell of the components of which the catalog knows more than a row: where the code is, what is
 // installed, what of it can be seen in a cluster.
 func (d *document) keyDetails() {
 	d.heading(3, "Key Component Implementation Details")

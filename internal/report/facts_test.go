@@ -235,7 +235,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// TestFactsAreMissed: what is taken from the catalogue is missed in the document, and only that.
+// TestFactsAreMissed: what is taken from the catalog is missed in the document, and only that.
 func TestFactsAreMissed(t *testing.T) {
 	f := readFacts(t)
 	for i, row := range f.Rows {

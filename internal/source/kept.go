@@ -43,7 +43,7 @@ func (k *kept) result(o *Operator, now time.Time) (*Result, error) {
 		r.Architecture = *architecture
 	}
 	if r.Mappings = k.mappingsOf(architecture); len(r.Mappings) == 0 {
-		return nil, noOperatorf("there are no ComponentMappings in this cluster: apply a catalogue, as with " +
+		return nil, noOperatorf("there are no ComponentMappings in this cluster: apply a catalog, as with " +
 			"kubectl apply -k config/catalog/aks; kubectl archmap check judges the built-in one without")
 	}
 	life := lifeOf(k.lease, r.Architecture.Name, r.Architecture.Status.ObservedAt.Time, now)
@@ -65,7 +65,7 @@ func judged(m v1alpha1.ComponentMapping) bool {
 	return meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent) != nil
 }
 
-// choose picks the architecture: the named one, the only one, that of the shipped catalogue, or the first by name. It is
+// choose picks the architecture: the named one, the only one, that of the shipped catalog, or the first by name. It is
 // nil when there is none.
 func (k *kept) choose(name string) (chosen *v1alpha1.ClusterArchitecture, note string, err error) {
 	byName := map[string]*v1alpha1.ClusterArchitecture{}

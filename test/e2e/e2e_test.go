@@ -4,7 +4,7 @@
 //go:build e2e
 
 // Package e2e runs the operator, with the rights that it is shipped with, on whole control planes that show
-// AKS clusters, and holds every verdict of the catalogue to what it must be. It is the shipped catalogue, but for
+// AKS clusters, and holds every verdict of the catalog to what it must be. It is the shipped catalog, but for
 // the times of the scheduler's lease, which test/testbed/catalog shortens.
 package e2e
 
@@ -76,7 +76,7 @@ func describeShape(name string) {
 		AddReportEntry("log of the operator", string(text))
 	})
 
-	It("comes to the expected verdict on every mapping of the catalogue", func(ctx SpecContext) {
+	It("comes to the expected verdict on every mapping of the catalog", func(ctx SpecContext) {
 		Eventually(ctx, func(g Gomega) {
 			var mappings v1alpha1.ComponentMappingList
 			g.Expect(bed.Client.List(ctx, &mappings)).To(Succeed())
@@ -123,7 +123,7 @@ func describeShape(name string) {
 		Expect(err).NotTo(HaveOccurred())
 		for _, args := range [][]string{{"check", "-o", "json"}, {"check", "-o", "json", "--from", bundle}} {
 			text, code, err := bed.Plugin(ctx, args...)
-			if shape.Provider == shapes.AKS { // elsewhere the plugin cannot tell, as the catalogue is for AKS
+			if shape.Provider == shapes.AKS { // elsewhere the plugin cannot tell, as the catalog is for AKS
 				Expect(err).NotTo(HaveOccurred())
 				Expect(code).To(BeZero())
 			}

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package facts is what the documented architecture of AKS says, apart from the catalogue: the catalogue and the
+// Package facts is what the documented architecture of AKS says, apart from the catalog: the catalog and the
 // document that is made from it are held to it.
 package facts
 

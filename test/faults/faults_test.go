@@ -24,7 +24,7 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-// longestGrace is longer than any grace period of the catalogue.
+// longestGrace is longer than any grace period of the catalog.
 const longestGrace = 2*time.Minute + time.Second
 
 // TestMain trades memory for time: thousands of small clusters come and go.

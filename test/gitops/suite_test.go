@@ -69,8 +69,8 @@ func startCluster(t *testing.T) *rest.Config {
 	return cfg
 }
 
-// readCatalogue reads the manifests of the whole catalogue, as Flux does.
-func readCatalogue(t *testing.T) []*unstructured.Unstructured {
+// readCatalog reads the manifests of the whole catalog, as Flux does.
+func readCatalog(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
 	g := NewWithT(t)
 	files, err := filepath.Glob(filepath.Join(root, "config", "catalog", "aks*", "*.yaml"))
@@ -87,11 +87,11 @@ func readCatalogue(t *testing.T) []*unstructured.Unstructured {
 	return objects
 }
 
-// spoiled is a mapping of the catalogue with a spec that the API accepts and the operator cannot use.
-func spoiled(t *testing.T, catalogue []*unstructured.Unstructured) *unstructured.Unstructured {
+// spoiled is a mapping of the catalog with a spec that the API accepts and the operator cannot use.
+func spoiled(t *testing.T, catalog []*unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
-	i := slices.IndexFunc(catalogue, func(o *unstructured.Unstructured) bool { return o.GetName() == "coredns" })
-	object := catalogue[i].DeepCopy()
+	i := slices.IndexFunc(catalog, func(o *unstructured.Unstructured) bool { return o.GetName() == "coredns" })
+	object := catalog[i].DeepCopy()
 	NewWithT(t).Expect(unstructured.SetNestedSlice(object.Object, []any{map[string]any{
 		"name": "spoiled", "type": "Object", "method": "None",
 		"object": map[string]any{"apiVersion": "v1", "kind": "Service", "healthy": "no such words"},

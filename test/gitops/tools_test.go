@@ -35,12 +35,12 @@ const soon = time.Minute
 // TestTools runs the tools against an API server, one after the other on the same objects: what one has applied
 // is no drift to another.
 func TestTools(t *testing.T) {
-	cfg, catalogue := startCluster(t), readCatalogue(t)
-	t.Run("Flux", func(t *testing.T) { testFlux(t, cfg, catalogue) })
-	t.Run("Argo CD, client-side", func(t *testing.T) { testArgoCD(t, cfg, catalogue, false) })
-	t.Run("Argo CD, server-side", func(t *testing.T) { testArgoCD(t, cfg, catalogue, true) })
+	cfg, catalog := startCluster(t), readCatalog(t)
+	t.Run("Flux", func(t *testing.T) { testFlux(t, cfg, catalog) })
+	t.Run("Argo CD, client-side", func(t *testing.T) { testArgoCD(t, cfg, catalog, false) })
+	t.Run("Argo CD, server-side", func(t *testing.T) { testArgoCD(t, cfg, catalog, true) })
 	t.Run("kubectl wait", func(t *testing.T) { testKubectlWait(t, cfg) })
-	t.Run("Flux prunes", func(t *testing.T) { testFluxPrunes(t, cfg, catalogue) })
+	t.Run("Flux prunes", func(t *testing.T) { testFluxPrunes(t, cfg, catalog) })
 }
 
 // newFlux does what Flux's kustomize-controller does with its objects.
@@ -54,7 +54,7 @@ func newFlux(t *testing.T, cfg *rest.Config) *ssa.ResourceManager {
 
 var waitOptions = ssa.WaitOptions{Interval: 200 * time.Millisecond, Timeout: soon, FailFast: true}
 
-func testFlux(t *testing.T, cfg *rest.Config, catalogue []*unstructured.Unstructured) {
+func testFlux(t *testing.T, cfg *rest.Config, catalog []*unstructured.Unstructured) {
 	g, flux := NewWithT(t), newFlux(t, cfg)
 	apply := func(objects ...*unstructured.Unstructured) *ssa.ChangeSet {
 		t.Helper()
@@ -68,30 +68,30 @@ func testFlux(t *testing.T, cfg *rest.Config, catalogue []*unstructured.Unstruct
 	}
 	each := func(action ssa.Action) types.GomegaMatcher { return HaveEach(HaveField("Action", action)) }
 
-	g.Expect(apply(catalogue...).Entries).To(each(ssa.CreatedAction))
-	g.Expect(flux.Wait(catalogue, waitOptions)).To(Succeed())
-	g.Expect(apply(catalogue...).Entries).To(each(ssa.UnchangedAction))
-	for _, o := range catalogue {
+	g.Expect(apply(catalog...).Entries).To(each(ssa.CreatedAction))
+	g.Expect(flux.Wait(catalog, waitOptions)).To(Succeed())
+	g.Expect(apply(catalog...).Entries).To(each(ssa.UnchangedAction))
+	for _, o := range catalog {
 		entry, _, _, err := flux.Diff(t.Context(), o.DeepCopy(), ssa.DefaultDiffOptions())
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(entry.Action).To(Equal(ssa.UnchangedAction), o.GetName())
 	}
 
-	g.Expect(apply(spoiled(t, catalogue)).Entries).To(each(ssa.ConfiguredAction))
-	g.Expect(flux.Wait(catalogue, waitOptions)).To(MatchError(ContainSubstring("ComponentMapping/coredns status: 'Failed'")))
-	g.Expect(apply(catalogue...).Entries).To(ContainElement(HaveField("Action", ssa.ConfiguredAction)))
-	g.Expect(flux.Wait(catalogue, waitOptions)).To(Succeed())
+	g.Expect(apply(spoiled(t, catalog)).Entries).To(each(ssa.ConfiguredAction))
+	g.Expect(flux.Wait(catalog, waitOptions)).To(MatchError(ContainSubstring("ComponentMapping/coredns status: 'Failed'")))
+	g.Expect(apply(catalog...).Entries).To(ContainElement(HaveField("Action", ssa.ConfiguredAction)))
+	g.Expect(flux.Wait(catalog, waitOptions)).To(Succeed())
 }
 
-func testFluxPrunes(t *testing.T, cfg *rest.Config, catalogue []*unstructured.Unstructured) {
+func testFluxPrunes(t *testing.T, cfg *rest.Config, catalog []*unstructured.Unstructured) {
 	g, flux := NewWithT(t), newFlux(t, cfg)
-	_, err := flux.DeleteAll(t.Context(), catalogue, ssa.DefaultDeleteOptions())
+	_, err := flux.DeleteAll(t.Context(), catalog, ssa.DefaultDeleteOptions())
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(flux.WaitForTermination(catalogue, waitOptions)).To(Succeed())
+	g.Expect(flux.WaitForTermination(catalog, waitOptions)).To(Succeed())
 }
 
 // testArgoCD applies and compares as Argo CD does, with and without ServerSideApply=true.
-func testArgoCD(t *testing.T, cfg *rest.Config, catalogue []*unstructured.Unstructured, serverSide bool) {
+func testArgoCD(t *testing.T, cfg *rest.Config, catalog []*unstructured.Unstructured, serverSide bool) {
 	g := NewWithT(t)
 	engine := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
 	operations, cleanup, err := engine.ManageResources(cfg)
@@ -115,7 +115,7 @@ func testArgoCD(t *testing.T, cfg *rest.Config, catalogue []*unstructured.Unstru
 		_, err := operations.ApplyResource(t.Context(), o.DeepCopy(), cmdutil.DryRunNone, false, true, serverSide, owner)
 		g.Expect(err).NotTo(HaveOccurred())
 	}
-	for _, o := range catalogue {
+	for _, o := range catalog {
 		apply(o)
 		before := live(o)
 		apply(o)

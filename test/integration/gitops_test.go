@@ -33,8 +33,8 @@ const (
 	kubectl = client.FieldOwner("kubectl-client-side-apply")
 )
 
-// catalogue is every manifest that a GitOps tool would apply.
-var catalogue = append(manifests("aks"), manifests("aks-extras")...)
+// catalog is every manifest that a GitOps tool would apply.
+var catalog = append(manifests("aks"), manifests("aks-extras")...)
 
 func manifests(folder string) []*unstructured.Unstructured {
 	dir := filepath.Join("..", "..", "config", "catalog", folder)
@@ -47,14 +47,14 @@ func manifests(folder string) []*unstructured.Unstructured {
 
 var _ = Describe("GitOps", func() {
 	AfterEach(func() {
-		for _, o := range catalogue {
+		for _, o := range catalog {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o.DeepCopy()))).To(Succeed())
 		}
 	})
 
 	Context("without the operator", func() {
 		It("creates objects that say that nobody has looked at them", func() {
-			for _, o := range catalogue {
+			for _, o := range catalog {
 				serverSide(flux)(o)
 				Expect(live(o).Object["status"]).To(Equal(map[string]any{"observedGeneration": int64(-1)}), o.GetName())
 			}
@@ -71,7 +71,7 @@ var _ = Describe("GitOps", func() {
 			startOperator(cfg, nil)
 		})
 
-		It("changes nothing but the record of owners when another tool applies the catalogue too", func() {
+		It("changes nothing but the record of owners when another tool applies the catalog too", func() {
 			each(clientSide)
 			settle()
 			for _, owner := range []client.FieldOwner{flux, argoCD} {
@@ -122,20 +122,20 @@ var _ = Describe("GitOps", func() {
 	})
 })
 
-// each does something with every object of the catalogue.
+// each does something with every object of the catalog.
 func each(do func(*unstructured.Unstructured)) {
 	GinkgoHelper()
-	for _, o := range catalogue {
+	for _, o := range catalog {
 		do(o)
 	}
 }
 
-// theMapping is the mapping of CoreDNS in the catalogue.
+// theMapping is the mapping of CoreDNS in the catalog.
 func theMapping() *unstructured.Unstructured {
 	GinkgoHelper()
-	i := slices.IndexFunc(catalogue, func(o *unstructured.Unstructured) bool { return o.GetName() == "coredns" })
+	i := slices.IndexFunc(catalog, func(o *unstructured.Unstructured) bool { return o.GetName() == "coredns" })
 	Expect(i).To(BeNumerically(">=", 0))
-	return catalogue[i]
+	return catalog[i]
 }
 
 // live is what the API server has of an object.
@@ -233,7 +233,7 @@ func prune(o *unstructured.Unstructured) {
 	Expect(gone(o.DeepCopy())()).To(BeTrue(), o.GetName())
 }
 
-// settle waits until the operator has judged the whole catalogue, and writes no more.
+// settle waits until the operator has judged the whole catalog, and writes no more.
 func settle() {
 	GinkgoHelper()
 	var before []string
@@ -246,7 +246,7 @@ func settle() {
 		before = versions
 		quiet++
 		g.Expect(unjudged).To(BeEmpty())
-		g.Expect(versions).To(HaveLen(len(catalogue)))
+		g.Expect(versions).To(HaveLen(len(catalog)))
 		g.Expect(quiet).To(BeNumerically(">", 3))
 	}).WithTimeout(2 * soon).WithPolling(200 * time.Millisecond).Should(Succeed())
 }

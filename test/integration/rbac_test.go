@@ -75,15 +75,15 @@ var _ = Describe("The least role", func() {
 		crash("rights")
 		m := create(mapping("rights", everyRight))
 		rules := rulesFor(rbac.User, m)
-		catalogue := judge.Compile(nil, []v1alpha1.ComponentMapping{*m})
-		Expect(refused(catalogue, restrictedUser("least-user", rules...))).To(BeEmpty())
+		catalog := judge.Compile(nil, []v1alpha1.ComponentMapping{*m})
+		Expect(refused(catalog, restrictedUser("least-user", rules...))).To(BeEmpty())
 		for i, rule := range rules {
 			if len(rule.Resources) > 0 && rule.Resources[0] == "selfsubjectaccessreviews" {
 				continue // everybody may
 			}
 			less := append(append([]rbacv1.PolicyRule{}, rules[:i]...), rules[i+1:]...)
 			name := "less-user-" + string(rune('a'+i))
-			Expect(refused(catalogue, restrictedUser(name, less...))).NotTo(BeEmpty(), "%v", rule)
+			Expect(refused(catalog, restrictedUser(name, less...))).NotTo(BeEmpty(), "%v", rule)
 		}
 	})
 
@@ -114,13 +114,13 @@ func crash(name string) {
 }
 
 // refused are the reads that a user may not do.
-func refused(catalogue *judge.Catalog, user *rest.Config) []facts.Need {
+func refused(catalog *judge.Catalog, user *rest.Config) []facts.Need {
 	GinkgoHelper()
 	reader, err := observe.NewReader(user, func(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 		return apiutil.NewDynamicRESTMapper(config, client)
 	})
 	Expect(err).NotTo(HaveOccurred())
-	_, dump, err := catalogue.Look(ctx, reader)
+	_, dump, err := catalog.Look(ctx, reader)
 	Expect(err).NotTo(HaveOccurred())
 	var needs []facts.Need
 	for _, r := range dump.Reads {

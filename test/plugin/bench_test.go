@@ -78,7 +78,7 @@ func BenchmarkCheckLive1000(b *testing.B) {
 	}
 }
 
-// kindsOf are the kinds that the built-in catalogue looks at, but for those that need not be served, as kubectl takes them.
+// kindsOf are the kinds that the built-in catalog looks at, but for those that need not be served, as kubectl takes them.
 func kindsOf(b *testing.B) string {
 	b.Helper()
 	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)

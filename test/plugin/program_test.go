@@ -78,7 +78,7 @@ var _ = Describe("the program", func() {
 			Expect(err).NotTo(HaveOccurred())
 			return strings.Split(strings.TrimSpace(string(out)), "\n")
 		}
-		own := shippedCatalogue().Mappings[0].DeepCopy()
+		own := shippedCatalog().Mappings[0].DeepCopy()
 		own.Name, own.Spec.Component = "core-of-ours", "Our core"
 		create(own)
 		nowhere := writeKubeconfig(map[string]*rest.Config{"nowhere": {Host: "https://" + silentAddress()}})

@@ -272,7 +272,7 @@ func verdicts() *kept {
 
 // settled are the verdicts on the world that the installed server shows.
 var settled = sync.OnceValues(func() (*judge.Verdicts, error) {
-	shipped := shippedCatalogue()
+	shipped := shippedCatalog()
 	dump, err := installed.world.Dump()
 	if err != nil {
 		return nil, err
@@ -280,7 +280,7 @@ var settled = sync.OnceValues(func() (*judge.Verdicts, error) {
 	return judge.Compile(&shipped.Architectures[0], shipped.Mappings).Judge(dump), nil
 })
 
-func shippedCatalogue() *catalog.Catalog {
+func shippedCatalog() *catalog.Catalog {
 	GinkgoHelper()
 	shipped, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
 	Expect(err).NotTo(HaveOccurred())
@@ -302,10 +302,10 @@ func decodeKept(text string) *kept {
 	return k
 }
 
-// keep has the installed server hold the catalogue with those statuses.
+// keep has the installed server hold the catalog with those statuses.
 func keep(k *kept) {
 	GinkgoHelper()
-	shipped := shippedCatalogue()
+	shipped := shippedCatalog()
 	statuses := map[string]v1alpha1.ComponentMappingStatus{}
 	for _, m := range k.mappings {
 		statuses[m.Name] = m.Status

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package shapes holds clusters as data: what the API of a cluster shows, and the verdicts that archmap's
-// catalogue must come to. README.md says how a shape is made.
+// catalog must come to. README.md says how a shape is made.
 //
 // Objects have the status that a cluster would give them only where no controller of a real control plane
 // writes it: Nodes and their conditions, Leases, custom resources, load balancers. Times are left out where
@@ -67,7 +67,7 @@ type Shape struct {
 
 	// Objects are all objects of the cluster, nodes and definitions of kinds included.
 	Objects []*unstructured.Unstructured `json:"-"`
-	// Expected are the verdicts of the catalogue, by the name of the mapping.
+	// Expected are the verdicts of the catalog, by the name of the mapping.
 	Expected map[string]Expected `json:"-"`
 	// ExpectedArchitecture is the verdict on the whole; nil where it is not told.
 	ExpectedArchitecture *ExpectedArchitecture `json:"-"`

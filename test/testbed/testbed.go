@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testbed is archmap at work: a control plane that shows a shape, the shipped manifests and catalogue
+// Package testbed is archmap at work: a control plane that shows a shape, the shipped manifests and catalog
 // applied to it, and the operator's binary running with the rights of its own service account.
 package testbed
 
@@ -32,7 +32,7 @@ const (
 	namespace      = "archmap-system"
 	serviceAccount = "archmap-controller-manager"
 
-	// Architecture is the name of the catalogue's ClusterArchitecture.
+	// Architecture is the name of the catalog's ClusterArchitecture.
 	Architecture = "aks"
 
 	// Patience is how long any single thing may take.
@@ -82,7 +82,7 @@ func (b *Testbed) start(ctx context.Context) error {
 	}{
 		{"Starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on loopback", b.startCluster},
 		{fmt.Sprintf("Creating the cluster %q: %s", b.shape.Name, b.describe()), b.applyShape},
-		{"Installing the CRDs, the operator's roles and the catalogue", b.install},
+		{"Installing the CRDs, the operator's roles and the catalog", b.install},
 		{"Starting the operator with its service account's own token, until every mapping has a verdict", b.startManager},
 	} {
 		done := b.options.Step(step.what)

@@ -16,7 +16,7 @@ func (w *World) Bundle(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := shipped()
+	compiled, err := shipped()
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (w *World) Bundle(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, read, err := catalogue.Look(context.Background(), all)
+	_, read, err := compiled.Look(context.Background(), all)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ import (
 // AzureRBACOpinion is what the authorizer of a cluster with Azure RBAC says of a user that Azure does not know.
 const AzureRBACOpinion = "kubeguard: Azure does not have opinion for this user."
 
-// shippedRows is the shipped catalogue.
+// shippedRows is the shipped catalog.
 var shippedRows = sync.OnceValues(func() (*catalog.Catalog, error) { return catalog.Load(catalog.AKS, catalog.AKSExtras) })
 
 // shipped is the same, ready to be judged.
@@ -56,7 +56,7 @@ func (v *Verdicts) Summary() map[string]shapes.Expected {
 
 // Judge looks at the world as it is now, and goes on from the verdicts of the look before.
 func (w *World) Judge() (*Verdicts, error) {
-	catalogue, err := shipped()
+	compiled, err := shipped()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (w *World) Judge() (*Verdicts, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.verdicts = catalogue.JudgeAgain(dump, w.verdicts)
+	w.verdicts = compiled.JudgeAgain(dump, w.verdicts)
 	verdicts := &Verdicts{Mappings: map[string]*v1alpha1.ComponentMapping{}, Architecture: w.verdicts.Architecture.DeepCopy()}
 	for i := range w.verdicts.Mappings {
 		m := w.verdicts.Mappings[i] // its spec stays as it is
@@ -95,11 +95,11 @@ func (w *World) Dump() (*snapshot.Snapshot, error) {
 		Time: w.now, Coverage: snapshot.Complete, Objects: objects, Responses: responses, Reviews: map[facts.Review]snapshot.ReviewAnswer{},
 	}
 	if w.state.opinion != "" {
-		catalogue, err := shipped()
+		compiled, err := shipped()
 		if err != nil {
 			return nil, err
 		}
-		for _, need := range catalogue.Needs() {
+		for _, need := range compiled.Needs() {
 			if need.Review != (facts.Review{}) {
 				dump.Reviews[need.Review] = snapshot.ReviewAnswer{Reason: w.state.opinion}
 			}
