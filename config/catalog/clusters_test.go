@@ -115,8 +115,8 @@ func idle(name string) *appsv1.DaemonSet {
 	return d
 }
 
-// labelled is the object with one more label.
-func labelled[T client.Object](o T, key, value string) T {
+// labeled is the object with one more label.
+func labeled[T client.Object](o T, key, value string) T {
 	l := map[string]string{key: value}
 	maps.Copy(l, o.GetLabels())
 	o.SetLabels(l)
@@ -187,7 +187,7 @@ func routed(n *corev1.Node, reason string) *corev1.Node {
 
 // routedBy is a node of AKS with a pod CIDR.
 func routedBy(reason string) client.Object {
-	return routed(labelled(node("aks-np1-1", nil), aksLabel, "MC_g_c_r"), reason)
+	return routed(labeled(node("aks-np1-1", nil), aksLabel, "MC_g_c_r"), reason)
 }
 
 // unrouted is one to whose pod CIDR there is no route.
@@ -233,7 +233,7 @@ func kubernetes() cluster {
 	return cluster{
 		objects: []client.Object{
 			lease("kube-scheduler"), lease("kube-controller-manager"), lease("cloud-controller-manager"),
-			labelled(lease("apiserver-x"), "apiserver.kubernetes.io/identity", "kube-apiserver"),
+			labeled(lease("apiserver-x"), "apiserver.kubernetes.io/identity", "kube-apiserver"),
 			object("discovery.k8s.io/v1", "EndpointSlice", "kube-system", "kube-dns-1", map[string]any{
 				"metadata":  map[string]any{"labels": map[string]any{"kubernetes.io/service-name": "kube-dns"}},
 				"endpoints": []any{map[string]any{"conditions": map[string]any{"ready": true}}}}),
@@ -252,7 +252,7 @@ func kubernetes() cluster {
 
 // aks is what every AKS cluster has, with its default drivers, on nodes with these labels besides their own.
 func aks(nodeLabels map[string]string) cluster {
-	n := labelled(node("aks-np1-1", nodeLabels), aksLabel, "MC_g_c_westeurope")
+	n := labeled(node("aks-np1-1", nodeLabels), aksLabel, "MC_g_c_westeurope")
 	return kubernetes().with(n).with(
 		csiNode("aks-np1-1", "disk.csi.azure.com", "file.csi.azure.com"),
 		daemonSet("kube-system", "cloud-node-manager", "cloud-node-manager", "v2/kubernetes/azure-cloud-node-manager:v1.33.14-3"),
@@ -326,13 +326,13 @@ func documented() cluster {
 		daemonSet("kube-system", "azure-npm", "azure-npm", "containernetworking/azure-npm:v1.5.45"),
 		daemonSet("kube-system", "ama-logs", "ama-logs", "ciprod:3.1.26"),
 		deployment("kube-system", "ama-logs-rs", "ama-logs", "ciprod:3.1.26"),
-		labelled(deployment("aks-istio-system", "istiod-asm-1-30", "discovery", "istio/pilot:1.30.0-distroless"), managedAKS, "aks"),
+		labeled(deployment("aks-istio-system", "istiod-asm-1-30", "discovery", "istio/pilot:1.30.0-distroless"), managedAKS, "aks"),
 		daemonSet("aks-istio-system", "azure-service-mesh-istio-cni-addon-node", "install-cni", "istio/install-cni:1.30.0"),
 		deployment("kube-system", "ingress-appgw-deployment", "ingress-appgw-container", "kubernetes-ingress:1.8.1"),
 		ingressClass("azure-application-gateway", "azure/application-gateway"),
-		labelled(deployment("kube-system", "vpa-admission-controller", "a", "vpa:1"), managedAKS, "aks"),
-		labelled(deployment("kube-system", "vpa-recommender", "r", "vpa:1"), managedAKS, "aks"),
-		labelled(deployment("kube-system", "vpa-updater", "u", "vpa:1"), managedAKS, "aks"),
+		labeled(deployment("kube-system", "vpa-admission-controller", "a", "vpa:1"), managedAKS, "aks"),
+		labeled(deployment("kube-system", "vpa-recommender", "r", "vpa:1"), managedAKS, "aks"),
+		labeled(deployment("kube-system", "vpa-updater", "u", "vpa:1"), managedAKS, "aks"),
 		injector("istio-sidecar-injector-asm-1-30-aks-istio-system"),
 	).with(vpaRegistration()...)
 	return signedIn(c)
@@ -348,7 +348,7 @@ func vpaRegistration() []client.Object {
 
 // injector is the webhook by which Istio gives pods a proxy.
 func injector(name string) client.Object {
-	return labelled(object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, nil), "app", "sidecar-injector")
+	return labeled(object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, nil), "app", "sidecar-injector")
 }
 
 // signedIn has the issuer and the authorizer of Azure.
@@ -407,7 +407,7 @@ func TestClusters(t *testing.T) {
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
 			"azure-rbac": "webhook", "autoscaler": "hosted"})},
 		"kubenet with Calico": {aks(nil).without("aks-np1-1").with(kubenetNode(), kubeProxy(),
-			labelled(deployment("tigera-operator", "tigera-operator", "tigera-operator", "tigera/operator:v1.36.7"), managedAKS, "aks"),
+			labeled(deployment("tigera-operator", "tigera-operator", "tigera-operator", "tigera/operator:v1.36.7"), managedAKS, "aks"),
 			daemonSet("calico-system", "calico-node", "calico-node", "calico/node:v3.29.3"),
 			deployment("calico-system", "calico-typha", "calico-typha", "calico/typha:v3.29.3"),
 			deployment("calico-system", "calico-kube-controllers", "calico-kube-controllers", "calico/kube-controllers:v3.29.3")),
@@ -431,7 +431,7 @@ func TestClusters(t *testing.T) {
 		"Calico of one's own": {aks(nil).with(kubeProxy(), daemonSet("kube-system", "calico-node", "calico-node", "calico/node:v3.30.0")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "calico-manifest"})},
 		"on the way from kubenet to overlay": {aks(nil).without("aks-np1-1").with(routedBy("RouteCreated"), kubeProxy(), masquerade(), azureCNS(), nodeNetworkConfig(256),
-			labelled(node("aks-np2-1", map[string]string{netLabel: "overlay"}), aksLabel, "MC_g_c_r")),
+			labeled(node("aks-np2-1", map[string]string{netLabel: "overlay"}), aksLabel, "MC_g_c_r")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "kubenet": "node-routes"})},
 		"ways in": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), deployment("ingress-nginx", "ingress-nginx-controller", "controller", "nginx:v1.12.1"),
@@ -443,7 +443,7 @@ func TestClusters(t *testing.T) {
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")}),
 			// The istiod of application routing is no mesh.
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
-			labelled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
+			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
 				"ingress": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,traefik,haproxy"})},
 		"managed Prometheus on AKS Automatic": {overlayCilium().with(
@@ -543,7 +543,7 @@ func TestTroubles(t *testing.T) {
 		return o
 	}
 	badNode := func(conditionType, status string) client.Object {
-		n := labelled(labelled(labelled(node("aks-np1-2", nil), aksLabel, "c"), netLabel, "overlay"), bpfLabel, "cilium")
+		n := labeled(labeled(labeled(node("aks-np1-2", nil), aksLabel, "c"), netLabel, "overlay"), bpfLabel, "cilium")
 		for i := range n.Status.Conditions {
 			if string(n.Status.Conditions[i].Type) == conditionType {
 				n.Status.Conditions[i].Status = corev1.ConditionStatus(status)
@@ -582,7 +582,7 @@ func TestTroubles(t *testing.T) {
 		"driver missing on a node": {base.with(csiNode("aks-np1-2", "file.csi.azure.com")), "azure-disk-csi", "False", v1alpha1.ReasonExpressionFalse, "aks-np1-2"},
 		"attacher lost": {base.without("external-attacher-leader-disk-csi-azure-com").with(staleLease("external-attacher-leader-disk-csi-azure-com")),
 			"azure-disk-csi", "False", v1alpha1.ReasonLeaseStale, "attacher"},
-		"no addresses": {base.without("aks-np1-1").with(labelled(labelled(labelled(node("aks-np1-1", nil), aksLabel, "c"), netLabel, "overlay"), bpfLabel, "cilium"),
+		"no addresses": {base.without("aks-np1-1").with(labeled(labeled(labeled(node("aks-np1-1", nil), aksLabel, "c"), netLabel, "overlay"), bpfLabel, "cilium"),
 			csiNode("aks-np1-1", "disk.csi.azure.com", "file.csi.azure.com"), nodeNetworkConfig(0)), "azure-cni", "False", v1alpha1.ReasonExpressionFalse, "no addresses"},
 		"Cilium's operator away, says it is available": {base.without("cilium-operator").with(broken(deployment("kube-system", "cilium-operator", "o", "o:1"))),
 			"azure-cni", "False", v1alpha1.ReasonWorkloadUnavailable, "cilium-operator"},

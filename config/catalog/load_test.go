@@ -14,7 +14,7 @@ func TestLoadErrors(t *testing.T) {
 	const mapping = "apiVersion: architecture.archmap.dev/v1alpha1\nkind: ComponentMapping\nmetadata: {name: x}\n"
 	for name, tc := range map[string]struct{ content, message string }{
 		"missing file":  {"", "p/x.yaml is listed in its kustomization"},
-		"unknown field": {mapping + "spec: {colour: red}\n", `p/x.yaml: strict decoding error: unknown field "spec.colour"`},
+		"unknown field": {mapping + "spec: {color: red}\n", `p/x.yaml: strict decoding error: unknown field "spec.color"`},
 		"twice a field": {mapping + "spec: {category: Node, category: Addon}\n", "p/x.yaml: "},
 		"unknown kind":  {"apiVersion: v1\nkind: Secret\n", "p/x.yaml: "},
 	} {

@@ -44,12 +44,12 @@ func versioned(n *corev1.Node, kubelet, runtime, image string) *corev1.Node {
 	return n
 }
 
-func labelled(n *corev1.Node, more map[string]string) *corev1.Node {
+func labeled(n *corev1.Node, more map[string]string) *corev1.Node {
 	maps.Copy(n.Labels, more)
 	return n
 }
 
-func unlabelled(n *corev1.Node, keys ...string) *corev1.Node {
+func unlabeled(n *corev1.Node, keys ...string) *corev1.Node {
 	for _, k := range keys {
 		delete(n.Labels, k)
 	}
@@ -98,17 +98,17 @@ func TestNodePools(t *testing.T) {
 				versioned(member("n4", "a", "system"), "v1.32.3", "containerd://1.7.27-1", "Ubuntu-202603")},
 			pools: []v1alpha1.NodePool{mixed}},
 		{name: "windows", spec: poolLabels,
-			nodes: []object{labelled(member("n1", "win", "user"), map[string]string{corev1.LabelOSStable: "windows"})}, pools: []v1alpha1.NodePool{windows}},
+			nodes: []object{labeled(member("n1", "win", "user"), map[string]string{corev1.LabelOSStable: "windows"})}, pools: []v1alpha1.NodePool{windows}},
 		{name: "nodes that are provisioned one by one have no pool", spec: poolLabels,
-			nodes: []object{unlabelled(member("n1", "", ""), "pool", "mode"), unready(unlabelled(member("n2", "", ""), "pool", "mode"), corev1.ConditionFalse), member("n3", "a", "user")},
+			nodes: []object{unlabeled(member("n1", "", ""), "pool", "mode"), unready(unlabeled(member("n2", "", ""), "pool", "mode"), corev1.ConditionFalse), member("n3", "a", "user")},
 			pools: []v1alpha1.NodePool{alone, pool("a", "user", 1, 1)}},
 		{name: "nodes of another platform are in no pool", spec: poolLabels,
-			nodes: []object{member("n1", "a", "user"), unlabelled(member("n2", "a", "user"), "aks"), unlabelled(member("n3", "b", "user"), "aks")},
+			nodes: []object{member("n1", "a", "user"), unlabeled(member("n2", "a", "user"), "aks"), unlabeled(member("n3", "b", "user"), "aks")},
 			pools: []v1alpha1.NodePool{pool("a", "user", 1, 1)}},
 		{name: "without a label for images the node's own word counts", spec: "nodePoolLabel: pool\nnodeModeLabel: mode",
 			nodes: []object{member("n1", "a", "system")}, pools: []v1alpha1.NodePool{byOS}},
 		{name: "a node without the label for images", spec: poolLabels,
-			nodes: []object{unlabelled(member("n1", "a", "system"), "image")}, pools: []v1alpha1.NodePool{byOS}},
+			nodes: []object{unlabeled(member("n1", "a", "system"), "image")}, pools: []v1alpha1.NodePool{byOS}},
 		{name: "without a label for pools none are listed", nodes: []object{member("n1", "a", "system")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestNodePools(t *testing.T) {
 }
 
 func TestClusterView(t *testing.T) {
-	nodes := []object{member("n1", "a", "user"), member("n2", "a", "user"), unlabelled(member("n3", "a", "user"), "aks")}
+	nodes := []object{member("n1", "a", "user"), member("n2", "a", "user"), unlabeled(member("n3", "a", "user"), "aks")}
 	two := map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2")}
 	version := func(body string) cluster { return answering("/version", body, nodes...) }
 	for _, c := range []struct {
@@ -161,7 +161,7 @@ func TestNodeStates(t *testing.T) {
 	stopped.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/shutdown"}}
 	cordoned, both := member("cordoned", "a", "user"), unready(member("down", "a", "user"), corev1.ConditionFalse)
 	cordoned.Spec.Unschedulable, both.Spec.Unschedulable = true, true
-	silent := unready(unlabelled(member("silent", "a", "user"), "aks"), "")
+	silent := unready(unlabeled(member("silent", "a", "user"), "aks"), "")
 	seen := view(t, poolLabels, with(stopped, cordoned, both, silent,
 		aged(unready(member("young", "a", "user"), corev1.ConditionFalse), 4*time.Minute),
 		aged(unready(member("younger", "a", "user"), corev1.ConditionFalse), time.Minute),

@@ -151,8 +151,8 @@ func TestMixedPools(t *testing.T) {
 		versioned(member("n5", "b", "user"), "v1.33.1", runtime, "Ubuntu-202603"),
 		versioned(member("n6", "c", "user"), "v1.33.1", runtime, "Ubuntu-202603"),
 		// Nodes that are provisioned one by one have nothing in common.
-		versioned(unlabelled(member("n7", "", "user"), "pool"), "v1.33.1", runtime, "Ubuntu-202603"),
-		versioned(unlabelled(member("n8", "", "user"), "pool"), "v1.32.3", runtime, "Ubuntu-202603"),
+		versioned(unlabeled(member("n7", "", "user"), "pool"), "v1.33.1", runtime, "Ubuntu-202603"),
+		versioned(unlabeled(member("n8", "", "user"), "pool"), "v1.32.3", runtime, "Ubuntu-202603"),
 	}
 	g := NewWithT(t)
 	seen := view(t, poolLabels, with(nodes...))

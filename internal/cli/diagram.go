@@ -27,7 +27,7 @@ func newDiagramCommand(e *env) *cobra.Command {
 		Use:   "diagram",
 		Short: "Draw the architecture of the cluster",
 		Long: "Draw the architecture: the managed control plane, the cloud's API, the node pools with what runs on every node, and\n" +
-			"the add-ons. Each box has the colour and the sign of its state.",
+			"the add-ons. Each box has the color and the sign of its state.",
 		Example: `  # In the terminal
   kubectl archmap diagram
 
@@ -66,7 +66,7 @@ func (e *env) draw(d report.Diagram, format string, ascii report.ASCIIOptions) e
 	case formatSVG:
 		return d.SVG(e.Out)
 	}
-	ascii.Colour = colours(e.Out)
+	ascii.Color = colors(e.Out)
 	if ascii.Width == 0 {
 		ascii.Width = columns(e.Out)
 	}

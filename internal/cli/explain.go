@@ -41,7 +41,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
 			}
-			return report.Explain(e.Out, r, m, colours(e.Out))
+			return report.Explain(e.Out, r, m, colors(e.Out))
 		},
 	}
 	from.addAllFlags(command)

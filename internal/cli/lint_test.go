@@ -58,7 +58,7 @@ func TestLintExitCodes(t *testing.T) {
 		"no such file":          {"", []string{"-f", "nowhere"}, exitUnknown, "nowhere"},
 		"no mapping":            {"apiVersion: v1\nkind: Service\n", []string{"-f", "-"}, exitUnknown, "no ComponentMapping"},
 		"no files":              {"", nil, exitUsage, "-f"},
-		"an unknown rule":       {"", []string{"-f", "-", "--disable", "colour"}, exitUsage, `no rule "colour"`},
+		"an unknown rule":       {"", []string{"-f", "-", "--disable", "color"}, exitUsage, `no rule "color"`},
 		"an unknown format":     {"", []string{"-f", "-", "-o", "xml"}, exitUsage, `"xml"`},
 		"an argument too many":  {"", []string{"mappings/"}, exitUsage, "mappings/"},
 		"a directory of others": {"", []string{"-f", "../../config/manager"}, exitUnknown, "no ComponentMapping"},

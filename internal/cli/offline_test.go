@@ -134,7 +134,7 @@ func TestFormats(t *testing.T) {
 			for _, name := range []string{"kube-apiserver", "coredns", "image-cleaner"} {
 				g.Expect(got.out).To(ContainSubstring(name))
 			}
-			g.Expect(got.out).NotTo(ContainSubstring("\x1b"), "colours are for terminals")
+			g.Expect(got.out).NotTo(ContainSubstring("\x1b"), "colors are for terminals")
 			if check := valid[format]; check != nil {
 				g.Expect(check(got.out)).To(Succeed())
 			}

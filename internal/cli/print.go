@@ -57,11 +57,11 @@ func (f *format) writeGrid(w io.Writer, g report.Grid) error {
 	case formatCSV:
 		return g.CSV(w)
 	}
-	return g.Text(w, colours(w))
+	return g.Text(w, colors(w))
 }
 
-// colours are for terminals only, and for none that does not want any.
-func colours(w io.Writer) bool {
+// colors are for terminals only, and for none that does not want any.
+func colors(w io.Writer) bool {
 	_, unwanted := os.LookupEnv("NO_COLOR")
 	return !unwanted && os.Getenv("TERM") != "dumb" && terminal(w)
 }

@@ -73,7 +73,7 @@ func (p *pty) shown() string {
 	return p.text.String()
 }
 
-func TestColoursOnTerminalsOnly(t *testing.T) {
+func TestColorsOnTerminalsOnly(t *testing.T) {
 	terminal := openTerminal(t, 24, 80).terminal
 	file, err := os.CreateTemp(t.TempDir(), "")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -84,7 +84,7 @@ func TestColoursOnTerminalsOnly(t *testing.T) {
 	}{
 		"a terminal":                 {terminal, map[string]string{"TERM": "xterm"}, true},
 		"a file":                     {file, map[string]string{"TERM": "xterm"}, false},
-		"a terminal without colours": {terminal, map[string]string{"TERM": "dumb"}, false},
+		"a terminal without colors": {terminal, map[string]string{"TERM": "dumb"}, false},
 		"a reader who wants none":    {terminal, map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestColoursOnTerminalsOnly(t *testing.T) {
 			if _, unwanted := c.env["NO_COLOR"]; !unwanted {
 				g.Expect(os.Unsetenv("NO_COLOR")).To(Succeed())
 			}
-			g.Expect(colours(c.file)).To(Equal(c.wanted))
+			g.Expect(colors(c.file)).To(Equal(c.wanted))
 		})
 	}
 }

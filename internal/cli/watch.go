@@ -129,7 +129,7 @@ func (f *follower) print(r *report.Report) {
 	grid := report.Table(r, f.output.chosen == formatWide)
 	grid.Notes = nil
 	var text bytes.Buffer
-	_ = grid.Text(&text, colours(f.env.Out)) // a buffer takes all
+	_ = grid.Text(&text, colors(f.env.Out)) // a buffer takes all
 	lines := strings.Split(text.String(), "\n")
 	if f.printed == nil {
 		f.printed = map[string]string{}
@@ -181,7 +181,7 @@ type screen struct {
 	to io.Writer
 }
 
-// Fd is that of the terminal, so that what is written has its colours.
+// Fd is that of the terminal, so that what is written has its colors.
 func (s *screen) Fd() uintptr {
 	if file, ok := s.to.(interface{ Fd() uintptr }); ok {
 		return file.Fd()

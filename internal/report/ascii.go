@@ -14,8 +14,8 @@ import (
 type ASCIIOptions struct {
 	// Width in columns; 100 when it is 0, and never less than 40.
 	Width int
-	// Colour the boxes for a terminal.
-	Colour bool
+	// Color the boxes for a terminal.
+	Color bool
 	// Plain draws with the characters of ASCII alone; otherwise lines are drawn with those of Unicode.
 	Plain bool
 }
@@ -212,7 +212,7 @@ func (a *plotter) content(b Box, columns int) []string {
 // frame puts a border around the content.
 func (a *plotter) frame(s catalog.State, content []string, each, height int) []string {
 	paint := func(text string) string { return text }
-	if a.Colour && s != "" {
+	if a.Color && s != "" {
 		paint = func(text string) string { return colored(s, text) }
 	}
 	pens := a.pens(s)

@@ -36,7 +36,7 @@ type Box struct {
 	Name  string
 	Title string
 	Lines []string
-	// State colours the box; it is empty for what has none.
+	// State colors the box; it is empty for what has none.
 	State catalog.State
 	// Differs marks a component that is not as documented.
 	Differs bool

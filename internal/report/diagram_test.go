@@ -155,7 +155,7 @@ func TestEmptyDiagram(t *testing.T) {
 	}
 }
 
-// TestSVG: the file stands alone, and is for those too who do not see it or its colours.
+// TestSVG: the file stands alone, and is for those too who do not see it or its colors.
 func TestSVG(t *testing.T) {
 	g := NewWithT(t)
 	text := written(t, report.Draw(broken(t), report.DiagramOptions{}).SVG)
@@ -195,19 +195,19 @@ func TestSVG(t *testing.T) {
 	}
 }
 
-// TestColour: colours come only when asked for, and change nothing else.
-func TestColour(t *testing.T) {
+// TestColor: colors come only when asked for, and change nothing else.
+func TestColor(t *testing.T) {
 	g := NewWithT(t)
 	d := report.Draw(broken(t), report.DiagramOptions{})
 	plain := written(t, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{}) })
-	coloured := written(t, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{Colour: true}) })
+	colored := written(t, func(w io.Writer) error { return d.ASCII(w, report.ASCIIOptions{Color: true}) })
 	g.Expect(plain).NotTo(ContainSubstring("\x1b"))
-	g.Expect(coloured).To(ContainSubstring("\x1b[31;1m┌"))
-	g.Expect(ansi.ReplaceAllString(coloured, "")).To(Equal(plain))
+	g.Expect(colored).To(ContainSubstring("\x1b[31;1m┌"))
+	g.Expect(ansi.ReplaceAllString(colored, "")).To(Equal(plain))
 
 	table := report.Table(broken(t), false)
 	text := written(t, func(w io.Writer) error { return table.Text(w, false) })
-	colours := written(t, func(w io.Writer) error { return table.Text(w, true) })
-	g.Expect(colours).To(ContainSubstring("\x1b[31;1mFalse\x1b[0m"))
-	g.Expect(ansi.ReplaceAllString(colours, "")).To(Equal(text))
+	colors := written(t, func(w io.Writer) error { return table.Text(w, true) })
+	g.Expect(colors).To(ContainSubstring("\x1b[31;1mFalse\x1b[0m"))
+	g.Expect(ansi.ReplaceAllString(colors, "")).To(Equal(text))
 }

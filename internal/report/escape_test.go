@@ -295,28 +295,28 @@ func columns(line string) int {
 	return n
 }
 
-// checkText: a terminal gets letters and line ends, and colours of our own where they are asked for.
+// checkText: a terminal gets letters and line ends, and colors of our own where they are asked for.
 func checkText(t *testing.T, r *report.Report) {
 	g := NewWithT(t)
 	checkLines(t, r)
 	outputs := map[string]string{"summary": report.Summary(r), "names": strings.Join(report.ObjectNames(r), "\n")}
-	for _, colour := range []bool{false, true} {
+	for _, color := range []bool{false, true} {
 		write := func(name string, to func(io.Writer) error) {
-			outputs[fmt.Sprintf("%s, colour %t", name, colour)] = written(t, to)
+			outputs[fmt.Sprintf("%s, color %t", name, color)] = written(t, to)
 		}
 		for name, grid := range grids(r) {
-			write(name, func(w io.Writer) error { return grid.Text(w, colour) })
+			write(name, func(w io.Writer) error { return grid.Text(w, color) })
 		}
-		write("explain", func(w io.Writer) error { return report.Explain(w, r, &r.Mappings[0], colour) })
+		write("explain", func(w io.Writer) error { return report.Explain(w, r, &r.Mappings[0], color) })
 		for _, plain := range []bool{false, true} {
 			write(fmt.Sprintf("drawing, plain %t", plain), func(w io.Writer) error {
-				return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Colour: colour})
+				return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Color: color})
 			})
 		}
 	}
 	for name, text := range outputs {
-		if strings.HasSuffix(name, "colour true") {
-			text = ownColours.ReplaceAllString(text, "")
+		if strings.HasSuffix(name, "color true") {
+			text = ownColors.ReplaceAllString(text, "")
 		}
 		bad := strings.IndexFunc(text, func(c rune) bool {
 			return c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || unicode.Is(unicode.Zl, c) || unicode.Is(unicode.Zp, c))
@@ -325,8 +325,8 @@ func checkText(t *testing.T, r *report.Report) {
 	}
 }
 
-// ownColours are those that the report may use.
-var ownColours = regexp.MustCompile("\x1b\\[(0|2|31|32|33|36|31;1)m")
+// ownColors are those that the report may use.
+var ownColors = regexp.MustCompile("\x1b\\[(0|2|31|32|33|36|31;1)m")
 
 // checkLines: whatever the texts, listings have their lines and drawings their width.
 func checkLines(t *testing.T, r *report.Report) {

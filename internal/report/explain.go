@@ -38,8 +38,8 @@ func Lookup(r *Report, name string) *v1alpha1.ComponentMapping {
 }
 
 // Explain writes everything about one component of the report.
-func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, colour bool) error {
-	e := explanation{Report: r, component: r.newComponent(m), words: r.platform(), colour: colour}
+func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, color bool) error {
+	e := explanation{Report: r, component: r.newComponent(m), words: r.platform(), color: color}
 	e.headline()
 	e.documented()
 	e.observed()
@@ -57,7 +57,7 @@ type explanation struct {
 	*Report
 	component
 	words  platform
-	colour bool
+	color bool
 	out    strings.Builder
 }
 
@@ -88,7 +88,7 @@ func (e *explanation) field(name, value string) {
 }
 
 func (e *explanation) paint(s catalog.State, text string) string {
-	if e.colour {
+	if e.color {
 		return colored(s, text)
 	}
 	return text

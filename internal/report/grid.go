@@ -24,7 +24,7 @@ type Grid struct {
 // Cell is one field of a Grid.
 type Cell struct {
 	Text string
-	// State colours the cell on a terminal.
+	// State colors the cell on a terminal.
 	State catalog.State
 	// Exact is what CSV has instead of Text, such as a time instead of an age.
 	Exact string
@@ -57,8 +57,8 @@ func row(texts ...string) []Cell {
 // columnGap is how many spaces separate the columns on a terminal, as many as kubectl has.
 const columnGap = 3
 
-// Text writes the listing as kubectl does; colours only when asked for.
-func (g Grid) Text(w io.Writer, colour bool) error {
+// Text writes the listing as kubectl does; colors only when asked for.
+func (g Grid) Text(w io.Writer, color bool) error {
 	header := make([]string, len(g.Header))
 	for i, h := range g.Header {
 		header[i] = strings.ToUpper(Clean(h))
@@ -72,7 +72,7 @@ func (g Grid) Text(w io.Writer, colour bool) error {
 		rows = append(rows, cells)
 	}
 	var paint func(row, column int, text string) string
-	if colour {
+	if color {
 		paint = func(row, column int, text string) string {
 			if row == 0 {
 				return text

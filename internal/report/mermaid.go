@@ -100,7 +100,7 @@ func (m *mermaid) arrows(g Group, name string) {
 	m.previous = name
 }
 
-// mermaidStyles are the colours of the states, readable on light and dark pages alike as they bring their own
+// mermaidStyles are the colors of the states, readable on light and dark pages alike as they bring their own
 // background.
 var mermaidStyles = map[catalog.State]string{
 	"":                    "fill:#f6f8fa,stroke:#57606a,color:#1f2328",

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// diagramCSS are the colours of a drawing, light and dark.
+// diagramCSS are the colors of a drawing, light and dark.
 //
 //go:embed html/diagram.css
 var diagramCSS string
@@ -37,7 +37,7 @@ const (
 	svgBold = 25
 )
 
-// svg is the drawing; style is put into it, and empty where the page has the colours already.
+// svg is the drawing; style is put into it, and empty where the page has the colors already.
 func (d Diagram) svg(style string) string {
 	s := sketch{y: svgMargin}
 	s.text(svgMargin, s.y+16, "title", d.Title)

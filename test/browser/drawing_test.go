@@ -14,7 +14,7 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// paint is how a box looks: the colour inside, that of its edge, the width of the edge and its dashes.
+// paint is how a box looks: the color inside, that of its edge, the width of the edge and its dashes.
 type paint struct{ Fill, Stroke, Width, Dashes string }
 
 const (
@@ -22,7 +22,7 @@ const (
 	solid, dashed, fine string = "none", "6px, 4px", "3px, 3px"
 )
 
-// paints are the colours of each state, by day and by night.
+// paints are the colors of each state, by day and by night.
 var paints = map[string]map[catalog.State]paint{
 	"light": {
 		catalog.Healthy:       {"rgb(240, 251, 243)", "rgb(116, 196, 138)", thin, solid},
@@ -61,14 +61,14 @@ const drawnBoxes = `[...document.querySelectorAll("#scroll-drawing [data-compone
   };
 })`
 
-// TestDrawing: every component is drawn, in the colours and with the word of its state.
+// TestDrawing: every component is drawn, in the colors and with the word of its state.
 func TestDrawing(t *testing.T) {
 	g := NewWithT(t)
 	for scheme := range paints {
-		g.Expect(slices.Sorted(maps.Keys(paints[scheme]))).To(ConsistOf(catalog.States), "a colour for every state")
+		g.Expect(slices.Sorted(maps.Keys(paints[scheme]))).To(ConsistOf(catalog.States), "a color for every state")
 	}
 	for name, load := range map[string]func(*testing.T) *report.Report{"documented": documented, "overlay-cilium": modern, "every state": everyState} {
-		for scheme, colours := range paints {
+		for scheme, colors := range paints {
 			t.Run(name+", "+scheme, func(t *testing.T) {
 				shown := load(t)
 				p := openReport(t, shown, prefers("prefers-color-scheme", scheme))
@@ -81,7 +81,7 @@ func TestDrawing(t *testing.T) {
 					state := catalog.StateOf(m)
 					p.Expect(boxes[m.Name]).NotTo(BeEmpty(), m.Name)
 					for _, box := range boxes[m.Name] {
-						p.Expect(box.Paint).To(Equal(colours[state]), "%s is %s", m.Name, state)
+						p.Expect(box.Paint).To(Equal(colors[state]), "%s is %s", m.Name, state)
 						p.Expect(box.Text).To(ContainSubstring(state.Word()), m.Name)
 						p.Expect(min(box.Width, box.Height)).To(BeNumerically(">", 30), m.Name)
 					}

@@ -104,8 +104,8 @@ func TestReadable(t *testing.T) {
 	}
 }
 
-// TestColourScheme: the page follows the reader's wish.
-func TestColourScheme(t *testing.T) {
+// TestColorScheme: the page follows the reader's wish.
+func TestColorScheme(t *testing.T) {
 	const dim = `(() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number); return r + g + b < 100; })()`
 	p := openReport(t, modern(t))
 	p.Expect(js[bool](p, dim)).To(BeFalse())

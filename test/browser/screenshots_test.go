@@ -73,12 +73,12 @@ func (p *page) shoot(height float64) []byte {
 	p.Expect(err).NotTo(HaveOccurred())
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	p.Expect(encoder.Encode(&out, fewColours(full))).To(Succeed())
+	p.Expect(encoder.Encode(&out, fewColors(full))).To(Succeed())
 	return out.Bytes()
 }
 
-// fewColours is the picture in the 256 colours that it has most.
-func fewColours(full image.Image) image.Image {
+// fewColors is the picture in the 256 colors that it has most.
+func fewColors(full image.Image) image.Image {
 	counts := map[color.RGBA]int{}
 	bounds := full.Bounds()
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
@@ -86,11 +86,11 @@ func fewColours(full image.Image) image.Image {
 			counts[color.RGBAModel.Convert(full.At(x, y)).(color.RGBA)]++
 		}
 	}
-	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+	colors := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
 	})
 	palette := make(color.Palette, 0, 256)
-	for _, c := range colours[:min(256, len(colours))] {
+	for _, c := range colors[:min(256, len(colors))] {
 		palette = append(palette, c)
 	}
 	small := image.NewPaletted(bounds, palette)

@@ -60,7 +60,7 @@ var _ = Describe("the program", func() {
 		Expect(string(session.Out.Contents())).To(Equal("kubectl archmap version devel\n"))
 	})
 
-	It("has no colours where there is no terminal", func() {
+	It("has no colors where there is no terminal", func() {
 		session := start("check", "--kubeconfig", bare.kubeconfig)
 		Eventually(session).WithTimeout(soon).Should(gexec.Exit())
 		Expect(string(session.Out.Contents())).To(ContainSubstring("coredns"))
