@@ -83,7 +83,7 @@ lint: $(GOLANGCI_LINT) ## Lint the code, and the API types by the Kubernetes API
 	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/...
 
 .PHONY: lint-fix
-lint-fix: $(GOLANGCI_LINT) ## Lint, and mend what can be mended automatically.
+lint-fix: $(GOLANGCI_LINT) ## Lint, and fix what can be fixed automatically.
 	$(GOLANGCI_LINT) run --fix
 
 .PHONY: verify

@@ -730,13 +730,13 @@ func archReadyCases(t testing.TB) []archCase {
 			g.Expect(equality.Semantic.DeepEqual(s, previous)).To(BeTrue(), "nothing turned")
 		},
 	}, {
-		name: "the spec was mended and is being read", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, view: reading}},
+		name: "the spec was fixed and is being read", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, view: reading}},
 		ready: "Unknown Observing", platform: notYet, complete: notYet, supported: notYet, healthy: notYet, documented: notYet,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
 		},
 	}, {
-		name: "the spec was mended", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, mappings: seen.mappings}},
+		name: "the spec was fixed", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, mappings: seen.mappings}},
 		complete: "True AllRequiredPresent",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))

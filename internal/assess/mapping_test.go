@@ -146,7 +146,7 @@ func invalidCases() []mappingCase {
 			}
 		},
 	}, {
-		name: "the spec was mended", spec: checks(dns),
+		name: "the spec was fixed", spec: checks(dns),
 		visits:  []visit{seenOnce, invalid, {after: 2 * time.Hour, spec: checks(dns), cluster: seenOnce.cluster}},
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		says: "found: Deployment kube-system/coredns",
@@ -156,7 +156,7 @@ func invalidCases() []mappingCase {
 			g.Expect(the("Present", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 		},
 	}, {
-		name: "the spec was mended and is being read", spec: checks(dns), visits: []visit{seenOnce, invalid, reading},
+		name: "the spec was fixed and is being read", spec: checks(dns), visits: []visit{seenOnce, invalid, reading},
 		ready: "Unknown Observing", present: "Unknown NotYetObserved", healthy: "Unknown NotYetObserved", documented: "Unknown NotYetObserved",
 		says: "not everything has been read yet",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {

@@ -121,7 +121,7 @@ var healthRank = map[v1alpha1.Verdict]int{
 	v1alpha1.VerdictFalse: 0, v1alpha1.VerdictUnknown: 1, v1alpha1.VerdictTrue: 2, v1alpha1.VerdictNotAssessed: 3,
 }
 
-// severity orders the reasons of failing checks, the worst first. What the component itself must be mended for
+// severity orders the reasons of failing checks, the worst first. What the component itself must be fixed for
 // comes before what is the fault of something else.
 var severity = slices.Concat(workload.PodReasons, []string{
 	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,

@@ -44,7 +44,7 @@ func (l *linter) compile(m *mapping) {
 		for _, e := range expressionErrors(err) {
 			l.findings = append(l.findings, Finding{
 				Place: m.InText(c.field+"."+e.Field, e.Line, e.Column), Rule: ruleCEL, Severity: Error, Object: m.String(),
-				Field: c.field + "." + e.Field, Message: e.Err.Error(), Fix: "mend the expression; it is CEL with the libraries of Kubernetes"})
+				Field: c.field + "." + e.Field, Message: e.Err.Error(), Fix: "fix the expression; it is CEL with the libraries of Kubernetes"})
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (l *linter) selectors(o *manifest.Object, c *placedCheck) bool {
 func (l *linter) selector(o *manifest.Object, field string, s *metav1.LabelSelector) bool {
 	_, err := metav1.LabelSelectorAsSelector(s)
 	if err != nil {
-		l.report(ruleSelector, Error, o, field, err.Error(), "mend the selector")
+		l.report(ruleSelector, Error, o, field, err.Error(), "fix the selector")
 	}
 	return err == nil
 }

@@ -78,7 +78,7 @@ func writeKubeconfig(file string, cfg *rest.Config, server string) error {
 	return clientcmd.WriteToFile(*config, file)
 }
 
-// way leads from an address to another. It can be cut and mended.
+// way leads from an address to another. It can be cut and fixed.
 type way struct {
 	address, to string
 
@@ -92,13 +92,13 @@ func newWay(t *testing.T, to string) *way {
 	server, err := url.Parse(to)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	w := &way{address: "127.0.0.1:0", to: server.Host}
-	w.mend(t)
+	w.fix(t)
 	t.Cleanup(w.cut)
 	return w
 }
 
-// mend lets connections through, at the same address as before.
-func (w *way) mend(t *testing.T) {
+// fix lets connections through, at the same address as before.
+func (w *way) fix(t *testing.T) {
 	t.Helper()
 	listener, err := net.Listen("tcp", w.address)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

@@ -176,7 +176,7 @@ func testServeCluster(t *testing.T, api *apiServer) {
 	eventually[string](p, liveText).WithTimeout(2 * patience).Should(HavePrefix("The cluster has not answered since "))
 	p.Expect(js[string](p, stateOf("web"))).To(Equal("healthy"))
 	api.apply(t.Context(), p, web(0))
-	api.way.mend(t)
+	api.way.fix(t)
 	eventually[string](p, liveText).Should(HavePrefix("Live"))
 	eventually[string](p, stateOf("web")).WithTimeout(2 * patience).Should(Equal("unhealthy"))
 	p.Expect(js[bool](p, marked)).To(BeTrue(), "no reload")

@@ -114,7 +114,7 @@ func (d *demo) show(ctx context.Context) error {
 	return d.kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture)
 }
 
-// breakAndRepair breaks one thing, waits until its row tells, and mends it again.
+// breakAndRepair breaks one thing, waits until its row tells, and fixes it again.
 func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	d.heading(fault.Title)
 	broke := time.Now()

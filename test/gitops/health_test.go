@@ -39,8 +39,8 @@ var expectations = map[string]struct {
 	unknown:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
 	elsewhere:    {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
 	invalid:      {status.FailedStatus, health.HealthStatusDegraded, health.HealthStatusDegraded},
-	mended:       {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
-	mendedSeen:   {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	fixed:       {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	fixedSeen:   {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
 	changed:      {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
 	reobserving:  {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
 	restarted:    {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
@@ -114,7 +114,7 @@ func TestFluxGate(t *testing.T) {
 	for state, object := range architectureStates() {
 		want := fluxstatus.InProgressStatus
 		switch state {
-		case healthy, mendedSeen, restarted, beingDeleted:
+		case healthy, fixedSeen, restarted, beingDeleted:
 			want = fluxstatus.CurrentStatus
 		case invalid:
 			want = fluxstatus.FailedStatus

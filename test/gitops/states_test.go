@@ -43,8 +43,8 @@ const (
 	unknown      = "evaluated: not permitted to look"
 	elsewhere    = "evaluated: not the platform" // a ClusterArchitecture's
 	invalid      = "invalid spec"
-	mended       = "invalid spec, mended and not looked at yet"
-	mendedSeen   = "invalid spec, mended and evaluated"
+	fixed       = "invalid spec, fixed and not looked at yet"
+	fixedSeen   = "invalid spec, fixed and evaluated"
 	changed      = "changed, and not looked at yet"
 	reobserving  = "changed, and observing"
 	restarted    = "evaluated, and observing once more after a restart"
@@ -196,7 +196,7 @@ func deleted[T client.Object](object T) T {
 func mappingStates() map[string]client.Object {
 	whole := seeing(deployment("server", 2), deployment("autoscaler", 2))
 	rename := func(m *v1alpha1.ComponentMapping) { m.Spec.Component = "Names" }
-	mend := func(m *v1alpha1.ComponentMapping) { m.Spec.Checks[2].Object.Healthy = good }
+	fix := func(m *v1alpha1.ComponentMapping) { m.Spec.Checks[2].Object.Healthy = good }
 	return map[string]client.Object{
 		applied:      mapping(good),
 		observing:    visit(mapping(good), nothing),
@@ -206,8 +206,8 @@ func mappingStates() map[string]client.Object {
 		absent:       visit(mapping(good), seeing()),
 		unknown:      visit(mapping(good), refused),
 		invalid:      visit(mapping(broken), whole),
-		mended:       edited(visit(mapping(broken), whole), mend),
-		mendedSeen:   visit(edited(visit(mapping(broken), whole), mend), whole),
+		fixed:       edited(visit(mapping(broken), whole), fix),
+		fixedSeen:   visit(edited(visit(mapping(broken), whole), fix), whole),
 		changed:      edited(visit(mapping(good), whole), rename),
 		reobserving:  visit(edited(visit(mapping(good), whole), rename), nothing),
 		restarted:    visit(visit(mapping(good), whole), nothing),
@@ -223,7 +223,7 @@ func architectureStates() map[string]client.Object {
 	fresh := func() *v1alpha1.ClusterArchitecture { return architecture(metav1.LabelSelectorOpExists) }
 	wrong := func() *v1alpha1.ClusterArchitecture { return architecture("Resembles") }
 	rename := func(a *v1alpha1.ClusterArchitecture) { a.Spec.Platform = "other" }
-	mend := func(a *v1alpha1.ClusterArchitecture) { a.Spec = fresh().Spec }
+	fix := func(a *v1alpha1.ClusterArchitecture) { a.Spec = fresh().Spec }
 	return map[string]client.Object{
 		applied:      fresh(),
 		observing:    visitArchitecture(fresh(), nothing, of(healthy)),
@@ -234,8 +234,8 @@ func architectureStates() map[string]client.Object {
 		unknown:      visitArchitecture(fresh(), ours, of(unknown)),
 		elsewhere:    visitArchitecture(fresh(), others, of(healthy)),
 		invalid:      visitArchitecture(wrong(), ours, of(healthy)),
-		mended:       edited(visitArchitecture(wrong(), ours, of(healthy)), mend),
-		mendedSeen:   visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), mend), ours, of(healthy)),
+		fixed:       edited(visitArchitecture(wrong(), ours, of(healthy)), fix),
+		fixedSeen:   visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), fix), ours, of(healthy)),
 		changed:      edited(visitArchitecture(fresh(), ours, of(healthy)), rename),
 		reobserving:  visitArchitecture(edited(visitArchitecture(fresh(), ours, of(healthy)), rename), nothing, of(healthy)),
 		restarted:    visitArchitecture(visitArchitecture(fresh(), ours, of(healthy)), nothing, of(healthy)),
@@ -254,7 +254,7 @@ func TestStates(t *testing.T) {
 		unknown:     {"Present=Unknown NotPermitted", "Complete=Unknown ComponentsUnknown"},
 		elsewhere:   {"", "PlatformDetected=False NoNodeMatches"},
 		invalid:     {"Ready=False InvalidSpec", "Ready=False InvalidSpec"},
-		mendedSeen:  {"Ready=True Evaluated", "Ready=True Evaluated"},
+		fixedSeen:  {"Ready=True Evaluated", "Ready=True Evaluated"},
 		reobserving: {"Ready=Unknown Observing", "Ready=Unknown Observing"},
 		restarted:   {"Ready=True Evaluated", "Ready=True Evaluated"},
 	} {

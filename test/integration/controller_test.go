@@ -78,7 +78,7 @@ var _ = Describe("A ComponentMapping", func() {
 		Eventually(get("late")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
 	})
 
-	It("is stalled by an expression that does not compile, until the spec is mended", func() {
+	It("is stalled by an expression that does not compile, until the spec is fixed", func() {
 		startOperator(cfg, nil)
 		m := create(mapping("broken-cel", `
 checks:

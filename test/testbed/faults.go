@@ -16,7 +16,7 @@ import (
 
 // Fault is something that breaks, and the row that shows it.
 type Fault struct {
-	// Title says what breaks, RepairTitle what mends it.
+	// Title says what breaks, RepairTitle what fixes it.
 	Title, RepairTitle string
 	// Mapping is the name of the row, Reason what its condition Healthy then says.
 	Mapping, Reason string
