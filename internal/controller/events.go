@@ -23,7 +23,7 @@ import (
 const (
 	// maxNote is the length of an event's note, in bytes.
 	maxNote = 1024
-	// reasonInterval is the least time until the same reason is told again while nothing else turns.
+	// reasonInterval is the least time until the same reason is recorded again while nothing else turns.
 	reasonInterval = time.Minute
 )
 
@@ -50,33 +50,33 @@ func wordOf(c metav1.Condition) string {
 	return words[c.Type][c.Status]
 }
 
-// teller tells of transitions by events.
-type teller struct {
+// transitionRecorder records the transitions of conditions as events.
+type transitionRecorder struct {
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 
 	mu sync.Mutex
-	// told says when a reason was last told of an object.
-	told map[toldReason]time.Time
+	// recorded is when a reason was last recorded for an object.
+	recorded map[recordedReason]time.Time
 }
 
-type toldReason struct {
+type recordedReason struct {
 	key    engine.Key
 	reason string
 }
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=default
 
-// tell records an event for every condition that turned, and when another fault takes the place of one.
-func (t *teller) tell(key engine.Key, object client.Object, before, after []metav1.Condition) {
+// record records an event for every condition that turned, and when another fault takes the place of one.
+func (t *transitionRecorder) record(key engine.Key, object client.Object, before, after []metav1.Condition) {
 	led := leaderTurned(before, after)
 	for _, now := range after {
 		if words[now.Type] == nil {
 			continue
 		}
 		was := conditionIn(before, now.Type)
-		note, again := sentence(object.GetName(), was, now, led)
-		if note == "" || (t.toldLately(toldReason{key, now.Reason}) && again) {
+		note, again := transitionNote(object.GetName(), was, now, led)
+		if note == "" || (t.recordedLately(recordedReason{key, now.Reason}) && again) {
 			continue
 		}
 		kind := corev1.EventTypeNormal
@@ -88,10 +88,10 @@ func (t *teller) tell(key engine.Key, object client.Object, before, after []meta
 	}
 }
 
-// sentence tells the transition of a condition: from, to, why; it is empty when there is nothing to tell. A
-// first impression is told only when it is bad, and so is what merely follows from the component having come
+// transitionNote describes the transition of a condition: from, to, why; empty when there is nothing to say. A
+// first verdict is recorded only when it is bad, and so is what merely follows from the component having come
 // or gone (led). again says that the condition did not turn, only its reason did.
-func sentence(name string, was, now metav1.Condition, led bool) (note string, again bool) {
+func transitionNote(name string, was, now metav1.Condition, led bool) (note string, again bool) {
 	unhealthy := now.Type == v1alpha1.ConditionHealthy && now.Status == metav1.ConditionFalse
 	why := now.Reason + ": " + now.Message
 	switch from, to := wordOf(was), wordOf(now); {
@@ -132,28 +132,28 @@ func conditionIn(conditions []metav1.Condition, conditionType string) metav1.Con
 	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotYetObserved}
 }
 
-// toldLately says whether a reason was told within the last minute, and notes that it is told now.
-func (t *teller) toldLately(r toldReason) bool {
+// recordedLately says whether a reason was recorded within the last minute, and notes that it is recorded now.
+func (t *transitionRecorder) recordedLately(r recordedReason) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
-	if last, ok := t.told[r]; ok && now.Sub(last) < reasonInterval {
+	if last, ok := t.recorded[r]; ok && now.Sub(last) < reasonInterval {
 		return true
 	}
-	if t.told == nil {
-		t.told = map[toldReason]time.Time{}
+	if t.recorded == nil {
+		t.recorded = map[recordedReason]time.Time{}
 	}
-	t.told[r] = now
+	t.recorded[r] = now
 	return false
 }
 
 // forget what was told of an object that is gone.
-func (t *teller) forget(key engine.Key) {
+func (t *transitionRecorder) forget(key engine.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for r := range t.told {
+	for r := range t.recorded {
 		if r.key == key {
-			delete(t.told, r)
+			delete(t.recorded, r)
 		}
 	}
 }

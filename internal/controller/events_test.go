@@ -33,23 +33,23 @@ func conditions(texts ...string) []metav1.Condition {
 	return out
 }
 
-// listener hears what a teller tells.
+// listener hears the events that a transitionRecorder records.
 type listener struct {
-	teller
+	transitionRecorder
 	recorder *events.FakeRecorder
 	clock    *clocktesting.FakeClock
 }
 
 func newListener() *listener {
 	l := &listener{recorder: events.NewFakeRecorder(16), clock: clocktesting.NewFakeClock(time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC))}
-	l.teller.recorder, l.teller.clock = l.recorder, l.clock
+	l.transitionRecorder.recorder, l.transitionRecorder.clock = l.recorder, l.clock
 	return l
 }
 
 // hear are the events of a turn of the mapping dns, each as "type reason note".
 func (l *listener) hear(before, after []metav1.Condition) []string {
 	m := &v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "dns"}}
-	l.tell(engine.Key{Kind: mappingKind, Name: m.Name}, m, before, after)
+	l.record(engine.Key{Kind: mappingKind, Name: m.Name}, m, before, after)
 	var heard []string
 	for {
 		select {

@@ -40,9 +40,9 @@ const counterInterval = 5 * time.Second
 
 // statusWriter applies statuses, only when they changed, and tells of transitions by events.
 type statusWriter struct {
-	client client.Client
-	teller *teller
-	clock  clock.Clock
+	client      client.Client
+	transitions *transitionRecorder
+	clock       clock.Clock
 
 	mu      sync.Mutex
 	written map[engine.Key]time.Time
@@ -106,7 +106,7 @@ func (w *statusWriter) write(
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
 	w.note(key)
-	w.teller.tell(key, object, c.before, c.after)
+	w.transitions.record(key, object, c.before, c.after)
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
@@ -135,7 +135,7 @@ func (w *statusWriter) forget(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.written, key)
-	w.teller.forget(key)
+	w.transitions.forget(key)
 }
 
 // withoutCounters is the status without the texts that count: messages and versions.

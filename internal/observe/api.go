@@ -110,11 +110,11 @@ func (a *api) readPath(ctx context.Context, path string) (facts.Answer, error) {
 	return facts.Answer{State: facts.Known, Response: facts.Response{Status: response.StatusCode, Body: string(body)}}, nil
 }
 
-// stranger is a user whom no cluster knows.
-const stranger = "archmap:stranger"
+// probeUser is a user without any rights: no cluster knows it.
+const probeUser = "archmap:unprivileged-probe"
 
-// readReview asks what may not be done. A person who may do everything asks it of a stranger, so that there is a refusal
-// to be read; without the right to ask that, the answer stands.
+// readReview asks for a refusal. A cluster administrator is refused nothing, so the plugin asks again for probeUser;
+// without the right to do so, the first answer stands.
 func (a *api) readReview(ctx context.Context, r facts.Review) (facts.Answer, error) {
 	attributes := &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Resource: r.Resource}
 	own, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
@@ -126,7 +126,7 @@ func (a *api) readReview(ctx context.Context, r facts.Review) (facts.Answer, err
 	status := own.Status
 	if status.Allowed && a.rights == OfUser {
 		others, err := a.kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
-			Spec: authorizationv1.SubjectAccessReviewSpec{User: stranger, Groups: []string{"system:authenticated"}, ResourceAttributes: attributes},
+			Spec: authorizationv1.SubjectAccessReviewSpec{User: probeUser, Groups: []string{"system:authenticated"}, ResourceAttributes: attributes},
 		}, metav1.CreateOptions{})
 		if err == nil {
 			status = others.Status

@@ -101,7 +101,7 @@ const (
 	metricsPath     = "/apis/metrics.k8s.io/v1beta1/nodemetricses"
 	configMapPath   = "/api/v1/namespaces/kube-system/configmaps/a"
 	selfReview      = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-	strangerReview  = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+	probeUserReview  = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 )
 
 var (
@@ -175,21 +175,21 @@ func review(decide func(user string) (bool, string)) http.HandlerFunc {
 	}
 }
 
-// Who may do everything asks what a stranger may not do; without the right to ask, the own answer stands.
-func TestReaderAsksForAStranger(t *testing.T) {
+// A user who is allowed everything asks for the probe user; without the right to do so, the first answer stands.
+func TestReaderAsksForTheProbeUser(t *testing.T) {
 	for name, test := range map[string]struct {
 		own, foreign http.HandlerFunc
 		want         snapshot.ReviewAnswer
 	}{
 		"may nothing":     {review(func(string) (bool, string) { return false, "own" }), nil, snapshot.ReviewAnswer{Allowed: false, Reason: "own"}},
-		"may everything":  {review(func(string) (bool, string) { return true, "own" }), review(func(user string) (bool, string) { return false, "of " + user }), snapshot.ReviewAnswer{Allowed: false, Reason: "of archmap:stranger"}},
+		"may everything":  {review(func(string) (bool, string) { return true, "own" }), review(func(user string) (bool, string) { return false, "of " + user }), snapshot.ReviewAnswer{Allowed: false, Reason: "of archmap:unprivileged-probe"}},
 		"may not ask":     {review(func(string) (bool, string) { return true, "own" }), refuse, snapshot.ReviewAnswer{Allowed: true, Reason: "own"}},
 		"all may all":     {review(func(string) (bool, string) { return true, "own" }), review(func(string) (bool, string) { return true, "open" }), snapshot.ReviewAnswer{Allowed: true, Reason: "open"}},
 		"nobody can tell": {review(func(string) (bool, string) { return true, "own" }), nil, snapshot.ReviewAnswer{Allowed: true, Reason: "own"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newServer(t, map[string]http.HandlerFunc{selfReview: test.own, strangerReview: test.foreign})
+			s := newServer(t, map[string]http.HandlerFunc{selfReview: test.own, probeUserReview: test.foreign})
 			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{reviewNeed})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(dump.Reviews).To(Equal(map[facts.Review]snapshot.ReviewAnswer{reviewNeed.Review: test.want}))
@@ -197,14 +197,14 @@ func TestReaderAsksForAStranger(t *testing.T) {
 	}
 }
 
-// Who watches with a person's rights asks the same as who looks once; the operator asks for itself alone.
-func TestSourcesAskForAStranger(t *testing.T) {
-	for rights, want := range map[Rights]string{OfUser: "of archmap:stranger", OfOperator: "own"} {
+// A watch with a user's rights asks the same as a single read; the operator asks for itself alone.
+func TestSourcesAskForTheProbeUser(t *testing.T) {
+	for rights, want := range map[Rights]string{OfUser: "of archmap:unprivileged-probe", OfOperator: "own"} {
 		t.Run(rights.who(), func(t *testing.T) {
 			g := NewWithT(t)
 			s := newServer(t, map[string]http.HandlerFunc{
 				selfReview:     review(func(string) (bool, string) { return true, "own" }),
-				strangerReview: review(func(user string) (bool, string) { return false, "of " + user }),
+				probeUserReview: review(func(user string) (bool, string) { return false, "of " + user }),
 			})
 			config := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 			sources, err := NewSources(config, http.DefaultClient, meta.NewDefaultRESTMapper(nil), Options{Rights: rights})
