@@ -82,10 +82,10 @@ func TestColorsOnTerminalsOnly(t *testing.T) {
 		env    map[string]string
 		wanted bool
 	}{
-		"a terminal":                 {terminal, map[string]string{"TERM": "xterm"}, true},
-		"a file":                     {file, map[string]string{"TERM": "xterm"}, false},
+		"a terminal":                {terminal, map[string]string{"TERM": "xterm"}, true},
+		"a file":                    {file, map[string]string{"TERM": "xterm"}, false},
 		"a terminal without colors": {terminal, map[string]string{"TERM": "dumb"}, false},
-		"a reader who wants none":    {terminal, map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
+		"a reader who wants none":   {terminal, map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

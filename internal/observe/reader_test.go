@@ -101,7 +101,7 @@ const (
 	metricsPath     = "/apis/metrics.k8s.io/v1beta1/nodemetricses"
 	configMapPath   = "/api/v1/namespaces/kube-system/configmaps/a"
 	selfReview      = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-	probeUserReview  = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+	probeUserReview = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 )
 
 var (
@@ -203,7 +203,7 @@ func TestSourcesAskForTheProbeUser(t *testing.T) {
 		t.Run(rights.who(), func(t *testing.T) {
 			g := NewWithT(t)
 			s := newServer(t, map[string]http.HandlerFunc{
-				selfReview:     review(func(string) (bool, string) { return true, "own" }),
+				selfReview:      review(func(string) (bool, string) { return true, "own" }),
 				probeUserReview: review(func(user string) (bool, string) { return false, "of " + user }),
 			})
 			config := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}

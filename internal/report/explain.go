@@ -56,9 +56,9 @@ func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, color bool) e
 type explanation struct {
 	*Report
 	component
-	words  platform
+	words platform
 	color bool
-	out    strings.Builder
+	out   strings.Builder
 }
 
 func (e *explanation) line(s string) { e.out.WriteString(strings.TrimRight(s, " ") + "\n") }

@@ -43,8 +43,8 @@ const (
 	unknown      = "evaluated: not permitted to look"
 	elsewhere    = "evaluated: not the platform" // a ClusterArchitecture's
 	invalid      = "invalid spec"
-	fixed       = "invalid spec, fixed and not looked at yet"
-	fixedSeen   = "invalid spec, fixed and evaluated"
+	fixed        = "invalid spec, fixed and not looked at yet"
+	fixedSeen    = "invalid spec, fixed and evaluated"
 	changed      = "changed, and not looked at yet"
 	reobserving  = "changed, and observing"
 	restarted    = "evaluated, and observing once more after a restart"
@@ -206,8 +206,8 @@ func mappingStates() map[string]client.Object {
 		absent:       visit(mapping(good), seeing()),
 		unknown:      visit(mapping(good), refused),
 		invalid:      visit(mapping(broken), whole),
-		fixed:       edited(visit(mapping(broken), whole), fix),
-		fixedSeen:   visit(edited(visit(mapping(broken), whole), fix), whole),
+		fixed:        edited(visit(mapping(broken), whole), fix),
+		fixedSeen:    visit(edited(visit(mapping(broken), whole), fix), whole),
 		changed:      edited(visit(mapping(good), whole), rename),
 		reobserving:  visit(edited(visit(mapping(good), whole), rename), nothing),
 		restarted:    visit(visit(mapping(good), whole), nothing),
@@ -234,8 +234,8 @@ func architectureStates() map[string]client.Object {
 		unknown:      visitArchitecture(fresh(), ours, of(unknown)),
 		elsewhere:    visitArchitecture(fresh(), others, of(healthy)),
 		invalid:      visitArchitecture(wrong(), ours, of(healthy)),
-		fixed:       edited(visitArchitecture(wrong(), ours, of(healthy)), fix),
-		fixedSeen:   visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), fix), ours, of(healthy)),
+		fixed:        edited(visitArchitecture(wrong(), ours, of(healthy)), fix),
+		fixedSeen:    visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), fix), ours, of(healthy)),
 		changed:      edited(visitArchitecture(fresh(), ours, of(healthy)), rename),
 		reobserving:  visitArchitecture(edited(visitArchitecture(fresh(), ours, of(healthy)), rename), nothing, of(healthy)),
 		restarted:    visitArchitecture(visitArchitecture(fresh(), ours, of(healthy)), nothing, of(healthy)),
@@ -254,7 +254,7 @@ func TestStates(t *testing.T) {
 		unknown:     {"Present=Unknown NotPermitted", "Complete=Unknown ComponentsUnknown"},
 		elsewhere:   {"", "PlatformDetected=False NoNodeMatches"},
 		invalid:     {"Ready=False InvalidSpec", "Ready=False InvalidSpec"},
-		fixedSeen:  {"Ready=True Evaluated", "Ready=True Evaluated"},
+		fixedSeen:   {"Ready=True Evaluated", "Ready=True Evaluated"},
 		reobserving: {"Ready=Unknown Observing", "Ready=Unknown Observing"},
 		restarted:   {"Ready=True Evaluated", "Ready=True Evaluated"},
 	} {
