@@ -74,7 +74,7 @@ func load(t *testing.T, path string) (*snapshot.Snapshot, *dump.Info) {
 	t.Helper()
 	g := NewWithT(t)
 	catalogue, _ := shipped(g)
-	d, info, err := dump.Load(path, nil, dump.Options{Needs: catalogue.Needs()})
+	d, info, err := dump.Load(path, nil, dump.Options{Needs: catalogue.AllNeeds()})
 	g.Expect(err).NotTo(HaveOccurred())
 	return d, info
 }
@@ -163,7 +163,7 @@ func TestBundleUnpacked(t *testing.T) {
 	packed, err := os.Open(path)
 	g.Expect(err).NotTo(HaveOccurred())
 	catalogue, _ := shipped(g)
-	d, info, err := dump.Load("-", packed, dump.Options{Needs: catalogue.Needs(), At: time.Now()})
+	d, info, err := dump.Load("-", packed, dump.Options{Needs: catalogue.AllNeeds(), At: time.Now()})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(d.Time).To(Equal(verdicts.At), "the bundle knows it better")
 	g.Expect(info.Warnings).To(ConsistOf(ContainSubstring("--at is ignored")))

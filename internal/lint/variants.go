@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
 )
 
 // variant is one of a mapping, with its own checks after the shared ones; a mapping without variants is one without a
@@ -63,7 +64,7 @@ func (l *linter) unreachable(m *mapping) {
 func (l *linter) contradicts(m *mapping, v variant) bool {
 	for _, c := range v.checks {
 		for _, other := range v.checks {
-			if !demands(c.spec) || other.spec.Expect != v1alpha1.ExpectAbsent || !within(c.spec, other.spec) {
+			if !demands(c.spec) || other.spec.Expect != v1alpha1.ExpectAbsent || !check.Within(c.spec, other.spec) {
 				continue
 			}
 			at := other
@@ -124,7 +125,7 @@ func follows(whenever, v variant) bool {
 		if !asExpected(c.spec, whenever) {
 			return false
 		}
-		proven = proven || proves(c.spec) && found(c.spec, whenever)
+		proven = proven || proves(c.spec) && finds(c.spec, whenever)
 	}
 	return proven
 }
@@ -136,13 +137,13 @@ func asExpected(c *v1alpha1.Check, whenever variant) bool {
 		return true
 	case v1alpha1.ExpectAbsent:
 		return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool {
-			return o.spec.Expect == v1alpha1.ExpectAbsent && within(c, o.spec)
+			return o.spec.Expect == v1alpha1.ExpectAbsent && check.Within(c, o.spec)
 		})
 	}
-	return found(c, whenever)
+	return finds(c, whenever)
 }
 
-// found says whether a check surely finds something whenever a variant is complete.
-func found(c *v1alpha1.Check, whenever variant) bool {
-	return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool { return demands(o.spec) && within(o.spec, c) })
+// finds says whether a check surely finds something whenever a variant is complete.
+func finds(c *v1alpha1.Check, whenever variant) bool {
+	return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool { return demands(o.spec) && check.Within(o.spec, c) })
 }
