@@ -68,9 +68,9 @@ func worstFirst(failing []*check.Finding, lostToNodes bool) {
 
 // lostToNodes says whether nodes are why none of the workloads has a pod.
 func lostToNodes(votes []*check.Finding) bool {
-	workloads := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Check.Spec.Type != v1alpha1.CheckWorkload })
+	workloads := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Available == "" })
 	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(f *check.Finding) bool {
-		return !f.Outage || f.Reason != v1alpha1.ReasonNodeFault
+		return f.Available == v1alpha1.VerdictTrue || f.Reason != v1alpha1.ReasonNodeFault
 	})
 }
 

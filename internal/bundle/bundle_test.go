@@ -77,7 +77,7 @@ func load(t *testing.T, path string) (*snapshot.Snapshot, *dump.Info) {
 	t.Helper()
 	g := NewWithT(t)
 	compiled, _ := shipped(g)
-	d, info, err := dump.Load(path, nil, dump.Options{Needs: compiled.Needs()})
+	d, info, err := dump.Load(path, nil, dump.Options{Needs: compiled.AllNeeds()})
 	g.Expect(err).NotTo(HaveOccurred())
 	return d, info
 }
@@ -166,7 +166,7 @@ func TestBundleUnpacked(t *testing.T) {
 	packed, err := os.Open(path)
 	g.Expect(err).NotTo(HaveOccurred())
 	compiled, _ := shipped(g)
-	d, info, err := dump.Load("-", packed, dump.Options{Needs: compiled.Needs(), At: time.Now()})
+	d, info, err := dump.Load("-", packed, dump.Options{Needs: compiled.AllNeeds(), At: time.Now()})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(d.Time).To(Equal(verdicts.At), "the bundle knows it better")
 	g.Expect(info.Warnings).To(ConsistOf(ContainSubstring("--at is ignored")))

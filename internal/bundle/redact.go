@@ -10,14 +10,12 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -35,15 +33,9 @@ type redactor struct {
 // reading is what one check reads of some objects: annotations and keys of ConfigMaps that are not among the words of
 // its expressions it does not read.
 type reading struct {
-	kind            schema.GroupKind
-	namespace, name string
-	selector        labels.Selector
-	words           sets.Set[string]
-}
+	check.Reading
 
-func (r *reading) of(o client.Object) bool {
-	return r.kind == o.GetObjectKind().GroupVersionKind().GroupKind() && (r.namespace == "" || r.namespace == o.GetNamespace()) &&
-		(r.name == "" || r.name == o.GetName()) && r.selector.Matches(labels.Set(o.GetLabels()))
+	words sets.Set[string]
 }
 
 func newRedactor(mappings []v1alpha1.ComponentMapping, known ids) *redactor {
@@ -59,8 +51,8 @@ func readingsOf(mappings []v1alpha1.ComponentMapping) []reading {
 			checks = append(checks, v.Checks...)
 		}
 		for _, c := range checks {
-			if c.Object != nil {
-				out = append(out, readingOf(c.Object))
+			if r, ok := check.ReadingOf(&c); ok {
+				out = append(out, reading{Reading: r, words: wordsIn(r.Expressions)})
 			}
 		}
 	}
@@ -69,27 +61,21 @@ func readingsOf(mappings []v1alpha1.ComponentMapping) []reading {
 
 var word = regexp.MustCompile(`'[^']+'|"[^"]+"|\.[A-Za-z_][A-Za-z0-9_]*`)
 
-func readingOf(o *v1alpha1.ObjectCheck) reading {
-	r := reading{
-		kind:      schema.FromAPIVersionAndKind(o.APIVersion, o.Kind).GroupKind(),
-		namespace: string(o.Namespace), name: string(o.Name), selector: labels.Everything(), words: sets.New[string](),
-	}
-	if selector, err := metav1.LabelSelectorAsSelector(o.Selector); err == nil && o.Selector != nil {
-		r.selector = selector
-	}
-	for _, text := range []v1alpha1.Expression{o.Present, o.Healthy, o.Version, o.Message} {
+func wordsIn(expressions []v1alpha1.Expression) sets.Set[string] {
+	words := sets.New[string]()
+	for _, text := range expressions {
 		for _, w := range word.FindAllString(string(text), -1) {
-			r.words.Insert(strings.Trim(w, "'\".")) // of 'a' the word a, of .a too
+			words.Insert(strings.Trim(w, "'\".")) // of 'a' the word a, of .a too
 		}
 	}
-	return r
+	return words
 }
 
 // wordsOf are the words of all that is read of an object.
 func wordsOf(readings []reading, o client.Object) sets.Set[string] {
 	words := sets.New[string]()
 	for i := range readings {
-		if readings[i].of(o) {
+		if readings[i].Of(o) {
 			words = words.Union(readings[i].words)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 // expression is a CEL expression of a check's spec.
 type expression struct {
-	field   string
+	field   string // of the type's member
 	text    v1alpha1.Expression
 	env     *cel.Env
 	boolean bool // else it yields a string
@@ -44,13 +44,15 @@ type program struct {
 	run cel.Program
 }
 
-// The environments are that of Kubernetes' own CEL, its cost limit included, with the variables of the check
-// type.
-var (
-	objectEnv   = newEnv(cel.Variable("object", cel.DynType), cel.Variable("now", cel.TimestampType))
-	endpointEnv = newEnv(cel.Variable("status", cel.IntType), cel.Variable("body", cel.StringType), cel.Variable("json", cel.DynType))
+// The fields that have expressions in several check types.
+const (
+	fieldPresent = "present"
+	fieldHealthy = "healthy"
+	fieldVersion = "version"
 )
 
+// newEnv makes an environment for the expressions of a check type: that of Kubernetes' own CEL, its cost limit included,
+// with the variables of the type.
 func newEnv(variables ...cel.EnvOption) *cel.Env {
 	version := environment.DefaultCompatibilityVersion()
 	set, err := environment.MustBaseEnvSet(version).Extend(environment.VersionedOptions{
@@ -89,16 +91,20 @@ func costOfParseYAML(args []ref.Val, _ ref.Val) *uint64 {
 	return new(uint64(len(text)))
 }
 
-// compileAll compiles the expressions that are set, by their field.
-func compileAll(expressions []expression) (map[string]*program, error) {
+// compileExpressions compiles the expressions that are set, by their field.
+func (t *checkType) compileExpressions(spec *v1alpha1.Check) (map[string]*program, error) {
+	if t.expressions == nil {
+		return nil, nil
+	}
 	programs := map[string]*program{}
 	var errs []error
-	for _, e := range expressions {
+	for _, e := range t.expressions(spec) {
 		if e.text == "" {
 			continue
 		}
 		p, err := compile(e)
 		if err != nil {
+			err.Field = t.member + "." + e.field
 			errs = append(errs, err)
 			continue
 		}
@@ -107,8 +113,8 @@ func compileAll(expressions []expression) (map[string]*program, error) {
 	return programs, errors.Join(errs...)
 }
 
-func compile(e expression) (*program, error) {
-	fault := func(line, column int, format string, args ...any) error {
+func compile(e expression) (*program, *ExpressionError) {
+	fault := func(line, column int, format string, args ...any) *ExpressionError {
 		return &ExpressionError{Field: e.field, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
 	}
 	ast, issues := e.env.Compile(string(e.text))

@@ -2,8 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package check turns what can be seen of a cluster into findings. It is pure: a check says what it needs
-// to see (Needs) and judges what was seen (Evaluate); it has no client, no clock and no goroutine of its
-// own. Each check type is one file, and one row in the table of evaluators.
+// to see (Needs) and what it makes of that (Evaluate); it has no client, no clock and no goroutine of its
+// own.
+//
+// Each check type is a file (workload.go, nodes.go, lease.go, endpoint.go, object.go, accessreview.go) and a row in
+// the table of types.go. Nobody else tells check types apart: who must know something of them asks an Evaluator,
+// Within or ReadingOf. The other files are what types share: results (finding.go), selectors (selector.go),
+// expressions (cel.go, reading.go), counting one by one (groups.go), versions (version.go)
+// and what one check finds of another's (within.go).
 package check
 
 import (
@@ -19,25 +25,6 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
-
-// kind is a check type: what it needs to see and how it judges that.
-type kind struct {
-	needs    func(*Evaluator) []facts.Need
-	evaluate func(*Evaluator, facts.Facts) Evaluation
-	// expressions lists the CEL expressions of a check, if its type has any.
-	expressions func(*v1alpha1.Check) []expression
-	// subject names what the check looks at, in a few words for a message.
-	subject func(*Evaluator) string
-}
-
-var kinds = map[v1alpha1.CheckType]kind{
-	v1alpha1.CheckWorkload:     {needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject},
-	v1alpha1.CheckNodes:        {needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject},
-	v1alpha1.CheckLease:        {needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject},
-	v1alpha1.CheckEndpoint:     {needs: endpointNeeds, evaluate: evaluateEndpoint, expressions: endpointExpressions, subject: endpointSubject},
-	v1alpha1.CheckObject:       {needs: objectNeeds, evaluate: evaluateObject, expressions: objectExpressions, subject: objectSubject},
-	v1alpha1.CheckAccessReview: {needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject},
-}
 
 // Check is a check of a mapping: what is evaluated, and what it means to the mapping.
 type Check struct {
@@ -55,9 +42,10 @@ type Evaluator struct {
 	// Spec is the check without what its mapping makes of the result: name, expectation, evidence, method.
 	Spec v1alpha1.Check
 
-	key      string
-	kind     kind
-	selector labels.Selector
+	key       string
+	checkType checkType
+	selector  labels.Selector
+	// programs are the compiled expressions, by the name of their field in the member of the type.
 	programs map[string]*program
 }
 
@@ -98,7 +86,7 @@ func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
 	spec.Name, spec.Expect, spec.Evidence, spec.Method = "", "", "", ""
 	e := &Evaluator{Spec: spec}
 	var known bool
-	if e.kind, known = kinds[spec.Type]; !known {
+	if e.checkType, known = checkTypes[spec.Type]; !known {
 		return nil, fmt.Errorf("unknown type %q", spec.Type)
 	}
 	key, err := json.Marshal(spec)
@@ -106,12 +94,10 @@ func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
 		return nil, err
 	}
 	e.key = string(key)
-	if e.selector, err = parseSelector(&spec); err != nil {
-		return nil, fmt.Errorf("selector: %w", err)
+	if e.selector, err = e.checkType.parseSelector(&spec); err != nil {
+		return nil, err
 	}
-	if e.kind.expressions != nil {
-		e.programs, err = compileAll(e.kind.expressions(&spec))
-	}
+	e.programs, err = e.checkType.compileExpressions(&spec)
 	return e, err
 }
 
@@ -127,30 +113,60 @@ func (c *Check) Name() string {
 func (e *Evaluator) Key() string { return e.key }
 
 // Subject names what is looked at: "Lease kube-system/kube-scheduler".
-func (e *Evaluator) Subject() string { return e.kind.subject(e) }
+func (e *Evaluator) Subject() string { return e.checkType.subject(e) }
 
 // Needs lists what must be seen in any case.
-func (e *Evaluator) Needs() []facts.Need { return e.kind.needs(e) }
+func (e *Evaluator) Needs() []facts.Need { return e.checkType.needs(e) }
 
-// Evaluate judges what was seen.
+// AllNeeds lists what must be seen in any case, and what may have to be seen to explain a result: whatever
+// Evaluation.Further asks for is part of it.
+func (e *Evaluator) AllNeeds() []facts.Need {
+	needs := e.Needs()
+	if e.checkType.explaining != nil {
+		needs = append(needs, e.checkType.explaining(e)...)
+	}
+	return needs
+}
+
+// CountsNodes says whether the evaluator counts nodes one by one, by CountNodes.
+func (e *Evaluator) CountsNodes() bool { return e.checkType.countsNodes }
+
+// CountsObjects says whether the evaluator counts the objects of its need one by one, by CountObjects.
+func (e *Evaluator) CountsObjects() bool { return e.checkType.countsObjects }
+
+// Evaluate says what comes of what was seen.
 func (e *Evaluator) Evaluate(given facts.Facts) Evaluation {
-	evaluation := e.kind.evaluate(e, given)
+	for _, need := range e.Needs() {
+		if r, ok := e.Unseen(given.Answers[need]); ok {
+			return Evaluation{Result: r}
+		}
+	}
+	evaluation := e.checkType.evaluate(e, given)
 	evaluation.Message = msg.Truncate(evaluation.Message, msg.MaxCheckMessage)
 	return evaluation
 }
 
-// Unseen is the result when nothing was seen yet, or cannot be; ok is false for an answer that can be judged.
+// Unseen is the result when nothing was seen yet, or cannot be; ok is false for an answer that can be evaluated.
 func (e *Evaluator) Unseen(answer facts.Answer) (r Result, ok bool) {
 	r, ok = unseen(answer, e.Subject())
 	r.Message = msg.Truncate(r.Message, msg.MaxCheckMessage)
 	return r, ok
 }
 
-// Needs lists what the checks must see.
+// Needs lists what the checks must see in any case.
 func Needs(checks []*Check) []facts.Need {
 	var needs []facts.Need
 	for _, c := range checks {
 		needs = append(needs, c.Needs()...)
+	}
+	return needs
+}
+
+// AllNeeds lists what the checks must see in any case, and what may have to be seen to explain their results.
+func AllNeeds(checks []*Check) []facts.Need {
+	var needs []facts.Need
+	for _, c := range checks {
+		needs = append(needs, c.AllNeeds()...)
 	}
 	return needs
 }

@@ -9,42 +9,48 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/cel-go/cel"
+
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
 
-func endpointNeeds(c *Evaluator) []facts.Need {
-	return []facts.Need{{Path: c.Spec.Endpoint.Path, Interval: c.interval()}}
+func endpointNeeds(e *Evaluator) []facts.Need {
+	return []facts.Need{{Path: e.Spec.Endpoint.Path, Interval: e.interval()}}
 }
 
-func endpointSubject(c *Evaluator) string { return "GET " + c.Spec.Endpoint.Path }
+func endpointSubject(e *Evaluator) string { return "GET " + e.Spec.Endpoint.Path }
+
+func endpointWithin(a, b *v1alpha1.Check) bool {
+	x, y := a.Endpoint, b.Endpoint
+	return x.Path == y.Path && wider(x.Present, y.Present)
+}
+
+var endpointEnv = newEnv(
+	cel.Variable("status", cel.IntType), cel.Variable("body", cel.StringType), cel.Variable("json", cel.DynType))
 
 func endpointExpressions(spec *v1alpha1.Check) []expression {
 	e := spec.Endpoint
 	return []expression{
-		{field: "endpoint.present", text: e.Present, env: endpointEnv, boolean: true},
-		{field: "endpoint.healthy", text: e.Healthy, env: endpointEnv, boolean: true},
-		{field: "endpoint.version", text: e.Version, env: endpointEnv},
+		{field: fieldPresent, text: e.Present, env: endpointEnv, boolean: true},
+		{field: fieldHealthy, text: e.Healthy, env: endpointEnv, boolean: true},
+		{field: fieldVersion, text: e.Version, env: endpointEnv},
 	}
 }
 
-func evaluateEndpoint(c *Evaluator, given facts.Facts) Evaluation {
-	return Evaluation{Result: endpointResult(c, given)}
+func evaluateEndpoint(e *Evaluator, given facts.Facts) Evaluation {
+	return Evaluation{Result: endpointResult(e, given)}
 }
 
-func endpointResult(c *Evaluator, given facts.Facts) Result {
-	answer := given.Answers[endpointNeeds(c)[0]]
-	subject := endpointSubject(c)
-	if f, ok := unseen(answer, subject); ok {
-		return f
-	}
-	response := answer.Response
+func endpointResult(e *Evaluator, given facts.Facts) Result {
+	response := given.Answers[endpointNeeds(e)[0]].Response
+	subject := endpointSubject(e)
 	if response.Status == http.StatusNotFound {
 		return absent(v1alpha1.ReasonNotFound, subject+" answers 404")
 	}
 	vars := endpointVars(response)
-	if p := c.programs["endpoint.present"]; p != nil {
+	if p := e.programs[fieldPresent]; p != nil {
 		present, err := p.evalBool(vars)
 		if err != nil {
 			return unknown(v1alpha1.ReasonExpressionError, subject+": present: "+err.Error())
@@ -53,37 +59,38 @@ func endpointResult(c *Evaluator, given facts.Facts) Result {
 			return absent(v1alpha1.ReasonNotFound, subject+" answers, but not as the component would")
 		}
 	}
-	f := judgeEndpoint(c, response, vars)
-	if p := c.programs["endpoint.version"]; p != nil {
+	r := endpointHealth(e, response, vars)
+	if p := e.programs[fieldVersion]; p != nil {
 		if v, err := p.evalString(vars); err == nil {
-			f.Versions = CountVersions(map[string]int{v: 1})
+			r.Versions = CountVersions(map[string]int{v: 1})
 		}
 	}
-	return f
+	return r
 }
 
-func judgeEndpoint(c *Evaluator, response facts.Response, vars map[string]any) Result {
-	subject := endpointSubject(c)
-	f := Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
+// endpointHealth is the result of an answer that shows the component.
+func endpointHealth(e *Evaluator, response facts.Response, vars map[string]any) Result {
+	subject := endpointSubject(e)
+	r := Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
 		Message: fmt.Sprintf("%s answers %d", subject, response.Status)}
-	if p := c.programs["endpoint.healthy"]; p != nil {
+	if p := e.programs[fieldHealthy]; p != nil {
 		healthy, err := p.evalBool(vars)
 		switch {
 		case err != nil:
-			f.Healthy, f.Reason, f.Message = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError, subject+": healthy: "+err.Error()
+			r.Healthy, r.Reason, r.Message = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError, subject+": healthy: "+err.Error()
 		case !healthy:
-			f.Healthy, f.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
-			f.Message += ", but does not meet " + string(c.Spec.Endpoint.Healthy)
+			r.Healthy, r.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
+			r.Message += ", but does not meet " + string(e.Spec.Endpoint.Healthy)
 		}
 	}
 	if response.Status != http.StatusOK {
-		f.Healthy, f.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonEndpointFailing
-		f.Message = strings.TrimSpace(fmt.Sprintf("%s answers %d %s", subject, response.Status, http.StatusText(response.Status)))
+		r.Healthy, r.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonEndpointFailing
+		r.Message = strings.TrimSpace(fmt.Sprintf("%s answers %d %s", subject, response.Status, http.StatusText(response.Status)))
 		if failed := failedSubchecks(response.Body); failed != "" {
-			f.Message += ": " + failed
+			r.Message += ": " + failed
 		}
 	}
-	return f
+	return r
 }
 
 // failedSubchecks reads from the answer of /readyz and its like what fails: "etcd failed: reason withheld".

@@ -39,8 +39,9 @@ type Result struct {
 	// Settling says that a roll-out which replaces its last pods would look like this, too.
 	Settling bool
 
-	// Outage says that of the workloads no pod is available.
-	Outage bool
+	// Available says whether the workloads that were found have any available pod: True or False; empty where no
+	// workload was found.
+	Available v1alpha1.Verdict
 
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
@@ -107,8 +108,8 @@ func absent(reason, message string) Result {
 	return Result{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: reason, Message: message}
 }
 
-// judged is one object of a finding with its own verdict.
-type judged struct {
+// objectVerdict is what a check makes of one object.
+type objectVerdict struct {
 	object  client.Object
 	kind    string
 	healthy v1alpha1.Verdict
@@ -152,8 +153,8 @@ func reasonRank(reason string) int {
 }
 
 // worstFirst sorts objects by verdict, then by reason, then by name.
-func worstFirst(js []judged) {
-	slices.SortFunc(js, func(a, b judged) int {
+func worstFirst(verdicts []objectVerdict) {
+	slices.SortFunc(verdicts, func(a, b objectVerdict) int {
 		return cmp.Or(
 			cmp.Compare(healthRank[a.healthy], healthRank[b.healthy]),
 			cmp.Compare(reasonRank(a.reason), reasonRank(b.reason)),
@@ -162,27 +163,27 @@ func worstFirst(js []judged) {
 	})
 }
 
-// found sums up the objects that a check found: the worst verdict, what the first three of that verdict
-// show, and the objects themselves. Of the healthy ones only those like the first are told.
-func found(js []judged) Result {
-	worstFirst(js)
-	worst := js[0]
-	f := Result{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: len(js)}
+// summarize is the result of a check that found objects, at least one: the worst verdict, what the first three of that
+// verdict show, and the objects themselves. Of the healthy ones only those like the first are told.
+func summarize(verdicts []objectVerdict) Result {
+	worstFirst(verdicts)
+	worst := verdicts[0]
+	r := Result{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: len(verdicts)}
 	var details []string
-	for _, j := range js {
-		if j.healthy == worst.healthy && (j.reason == worst.reason || j.healthy == v1alpha1.VerdictFalse) {
-			details = append(details, j.detail)
+	for _, v := range verdicts {
+		if v.healthy == worst.healthy && (v.reason == worst.reason || v.healthy == v1alpha1.VerdictFalse) {
+			details = append(details, v.detail)
 		}
 	}
-	f.Message = msg.Shorten(details, "; ")
-	for _, j := range js[:min(len(js), MaxObjects)] {
-		f.Objects = append(f.Objects, v1alpha1.ObservedObject{
-			Kind: j.kind, Namespace: j.object.GetNamespace(), Name: j.object.GetName()})
+	r.Message = msg.Shorten(details, "; ")
+	for _, v := range verdicts[:min(len(verdicts), MaxObjects)] {
+		r.Objects = append(r.Objects, v1alpha1.ObservedObject{
+			Kind: v.kind, Namespace: v.object.GetNamespace(), Name: v.object.GetName()})
 	}
-	return f
+	return r
 }
 
-// unseen is the result when a need has no answer to judge; ok is false when there is one.
+// unseen is the result when a need has no answer to evaluate; ok is false when there is one.
 func unseen(a facts.Answer, subject string) (r Result, ok bool) {
 	switch a.State {
 	case facts.Known:

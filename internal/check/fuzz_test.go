@@ -6,6 +6,7 @@ package check
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -144,5 +145,9 @@ func expectProper(g *WithT, c *Check, given facts.Facts) {
 		g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictNotAssessed), "what is not there has no health")
 	}
 	g.Expect(len(f.Objects)).To(And(BeNumerically("<=", MaxObjects), BeNumerically("<=", f.ObjectCount)))
+	for _, need := range facts.NeedsOf(f.Further) {
+		told := slices.ContainsFunc(c.AllNeeds(), func(n facts.Need) bool { return n.Kind == need.Kind && n.Path == need.Path })
+		g.Expect(told).To(BeTrue(), "what a check may ask for is among its AllNeeds: not so %v of %s", need, c.Spec.Type)
+	}
 	g.Expect(reflect.DeepEqual(f, c.Evaluate(given))).To(BeTrue(), "equal facts, equal findings")
 }

@@ -7,12 +7,40 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/tally"
 )
+
+// countAll is the result for the objects of an answer that are of the type, counted once.
+func countAll[O client.Object, T interface{ Result(now time.Time) Result }](
+	answer facts.Answer, now time.Time, key func(client.Object) string, count func(*tally.Table[O], time.Time) T,
+) Evaluation {
+	byKey := make(map[string]O, len(answer.Objects))
+	for _, o := range answer.Objects {
+		if typed, ok := o.(O); ok {
+			byKey[key(o)] = typed
+		}
+	}
+	table := tally.NewTable(func(key string) (O, bool) {
+		o, ok := byKey[key]
+		return o, ok
+	})
+	counted := count(table, now)
+	for _, o := range answer.Objects {
+		table.Update(key(o), now, func(int) {})
+	}
+	evaluation := Evaluation{Result: counted.Result(now)}
+	if due := table.NextDue(); !due.IsZero() {
+		evaluation.RecheckAfter = max(due.Sub(now), time.Second)
+	}
+	return evaluation
+}
 
 // rank orders groups: the lower the worse.
 type rank struct {

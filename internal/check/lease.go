@@ -8,6 +8,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -19,77 +20,81 @@ import (
 const minLeaseAge = 60 * time.Second
 
 // leaseNeeds asks for all leases of the namespace: one list serves every check there.
-func leaseNeeds(c *Evaluator) []facts.Need {
+func leaseNeeds(e *Evaluator) []facts.Need {
 	return []facts.Need{{
 		Kind:      coordinationv1.SchemeGroupVersion.WithKind("Lease"),
-		Namespace: string(c.Spec.Lease.Namespace),
-		Interval:  c.interval(),
+		Namespace: string(e.Spec.Lease.Namespace),
+		Interval:  e.interval(),
 	}}
 }
 
-func leaseSubject(c *Evaluator) string {
-	l := c.Spec.Lease
+func leaseSubject(e *Evaluator) string {
+	l := e.Spec.Lease
 	if l.Name != "" {
 		return msg.Object("Lease", string(l.Namespace), string(l.Name))
 	}
-	return fmt.Sprintf("Lease in %s with labels %s", l.Namespace, c.selector)
+	return fmt.Sprintf("Lease in %s with labels %s", l.Namespace, e.selector)
 }
 
-func evaluateLease(c *Evaluator, given facts.Facts) Evaluation {
-	return Evaluation{Result: leaseResult(c, given)}
+func leaseWithin(a, b *v1alpha1.Check) bool {
+	x, y := a.Lease, b.Lease
+	return x.Namespace == y.Namespace && wider(x.Name, y.Name) && selectorWithin(x.Selector, y.Selector)
 }
 
-func leaseResult(c *Evaluator, given facts.Facts) Result {
-	answer := given.Answers[leaseNeeds(c)[0]]
-	if f, ok := unseen(answer, leaseSubject(c)); ok {
-		return f
-	}
-	var js []judged
+func leaseSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Lease.Selector }
+
+func evaluateLease(e *Evaluator, given facts.Facts) Evaluation {
+	return Evaluation{Result: leaseResult(e, given)}
+}
+
+func leaseResult(e *Evaluator, given facts.Facts) Result {
+	answer := given.Answers[leaseNeeds(e)[0]]
+	var verdicts []objectVerdict
 	for _, o := range answer.Objects {
 		lease, ok := o.(*coordinationv1.Lease)
-		if ok && (c.Spec.Lease.Name == "" || lease.Name == string(c.Spec.Lease.Name)) && c.matchesLabels(lease) {
-			js = append(js, judgeLease(c.Spec.Lease, lease, answer))
+		if ok && (e.Spec.Lease.Name == "" || lease.Name == string(e.Spec.Lease.Name)) && e.matchesLabels(lease) {
+			verdicts = append(verdicts, leaseVerdict(e.Spec.Lease, lease, answer))
 		}
 	}
-	if len(js) == 0 {
-		return absent(v1alpha1.ReasonNotFound, "no "+leaseSubject(c))
+	if len(verdicts) == 0 {
+		return absent(v1alpha1.ReasonNotFound, "no "+leaseSubject(e))
 	}
-	return sumUpLeases(js)
+	return summarizeLeases(verdicts)
 }
 
-// sumUpLeases lets the best lease decide: leases of dead instances linger, one that is fresh is enough.
-func sumUpLeases(js []judged) Result {
-	worstFirst(js)
-	best := js[len(js)-1]
-	f := found(js)
-	f.Healthy, f.Reason, f.Message = best.healthy, best.reason, best.detail
+// summarizeLeases lets the best lease decide: leases of dead instances linger, one that is fresh is enough.
+func summarizeLeases(verdicts []objectVerdict) Result {
+	worstFirst(verdicts)
+	best := verdicts[len(verdicts)-1]
+	r := summarize(verdicts)
+	r.Healthy, r.Reason, r.Message = best.healthy, best.reason, best.detail
 	if best.reason == v1alpha1.ReasonNoHolder {
-		f.Present, f.Healthy = v1alpha1.VerdictFalse, v1alpha1.VerdictNotAssessed
+		r.Present, r.Healthy = v1alpha1.VerdictFalse, v1alpha1.VerdictNotAssessed
 	}
-	return f
+	return r
 }
 
-func judgeLease(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer facts.Answer) judged {
-	j := judged{object: lease, kind: "Lease", healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
+func leaseVerdict(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer facts.Answer) objectVerdict {
+	v := objectVerdict{object: lease, kind: "Lease", healthy: v1alpha1.VerdictTrue, reason: v1alpha1.ReasonHealthy}
 	name := msg.Object("Lease", lease.Namespace, lease.Name)
 	maxAge := leaseMaxAge(spec, lease)
 	held := lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != ""
 	switch movement := leaseMovement(lease, answer, maxAge); {
 	case movement == v1alpha1.VerdictUnknown:
-		j.healthy, j.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
-		j.detail = fmt.Sprintf("%s: waiting up to %s to see it renewed", name, maxAge)
+		v.healthy, v.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
+		v.detail = fmt.Sprintf("%s: waiting up to %s to see it renewed", name, maxAge)
 	case movement == v1alpha1.VerdictTrue && held:
-		j.detail = name + " is held and renewed"
+		v.detail = name + " is held and renewed"
 	case movement == v1alpha1.VerdictTrue:
-		j.detail = name + " is changing hands"
+		v.detail = name + " is changing hands"
 	case held:
-		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonLeaseStale
-		j.detail = fmt.Sprintf("%s is not renewed: renewTime stands at %s, for more than %s", name, renewTime(lease), maxAge)
+		v.healthy, v.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonLeaseStale
+		v.detail = fmt.Sprintf("%s is not renewed: renewTime stands at %s, for more than %s", name, renewTime(lease), maxAge)
 	default:
-		j.healthy, j.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNoHolder
-		j.detail = fmt.Sprintf("%s has no holder since %s", name, renewTime(lease))
+		v.healthy, v.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNoHolder
+		v.detail = fmt.Sprintf("%s has no holder since %s", name, renewTime(lease))
 	}
-	return j
+	return v
 }
 
 // leaseMovement says whether the lease is being renewed. What was seen to move is trusted, whatever the

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
@@ -22,10 +25,10 @@ import (
 
 func nodesNeeds(*Evaluator) []facts.Need { return []facts.Need{facts.Nodes} }
 
-func nodesSubject(c *Evaluator) string {
-	n, parts := c.Spec.Nodes, []string{}
-	if !c.selector.Empty() {
-		parts = append(parts, "labels "+c.selector.String())
+func nodesSubject(e *Evaluator) string {
+	n, parts := e.Spec.Nodes, []string{}
+	if !e.selector.Empty() {
+		parts = append(parts, "labels "+e.selector.String())
 	}
 	if n.Present != nil {
 		parts = append(parts, describeCriteria(n.Present)...)
@@ -34,6 +37,14 @@ func nodesSubject(c *Evaluator) string {
 		return "Nodes"
 	}
 	return "Nodes with " + strings.Join(parts, " and ")
+}
+
+func nodesSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Nodes.Selector }
+
+func nodesWithin(a, b *v1alpha1.Check) bool {
+	x, y := a.Nodes, b.Nodes
+	return selectorWithin(x.Selector, y.Selector) && wider(x.Present, y.Present) &&
+		equality.Semantic.DeepEqual(x.IgnoreTaints, y.IgnoreTaints) && equality.Semantic.DeepEqual(x.IgnoreConditions, y.IgnoreConditions)
 }
 
 func describeCriteria(n *v1alpha1.NodeCriteria) []string {
@@ -70,34 +81,8 @@ func describeCondition(m v1alpha1.NodeConditionMatch) string {
 	return text
 }
 
-func evaluateNodes(c *Evaluator, given facts.Facts) Evaluation {
-	answer := given.Answers[facts.Nodes]
-	if r, ok := unseen(answer, nodesSubject(c)); ok {
-		return Evaluation{Result: r}
-	}
-	nodes := map[string]*corev1.Node{}
-	for _, o := range answer.Objects {
-		if node, ok := o.(*corev1.Node); ok {
-			nodes[node.Name] = node
-		}
-	}
-	table := tally.NewTable(func(name string) (*corev1.Node, bool) {
-		node, ok := nodes[name]
-		return node, ok
-	})
-	counted := c.CountNodes(table, given.Now)
-	for _, o := range answer.Objects {
-		table.Update(o.GetName(), given.Now, func(int) {})
-	}
-	return Evaluation{Result: counted.Result(given.Now), RecheckAfter: until(table.NextDue(), given.Now)}
-}
-
-// until is how long it is until then; 0 is never.
-func until(then, now time.Time) time.Duration {
-	if then.IsZero() {
-		return 0
-	}
-	return max(then.Sub(now), time.Second)
+func evaluateNodes(e *Evaluator, given facts.Facts) Evaluation {
+	return countAll(given.Answers[facts.Nodes], given.Now, client.Object.GetName, e.CountNodes)
 }
 
 // NodeTally counts the nodes of a table for a check of nodes.
@@ -110,39 +95,40 @@ type NodeTally struct {
 
 // nodeMark is what a node counts as.
 type nodeMark struct {
-	nodeVerdict
+	nodeClass
 
 	version string
 }
 
-type nodeVerdict struct {
+// nodeClass is what a message tells nodes apart by.
+type nodeClass struct {
 	healthy v1alpha1.Verdict
 	reason  string
 }
 
 // CountNodes has a check of nodes count the nodes of a table.
 func (e *Evaluator) CountNodes(table *tally.Table[*corev1.Node], now time.Time) *NodeTally {
-	return &NodeTally{evaluator: e, table: table, Tally: tally.Add(table, e.judgeNode, now)}
+	return &NodeTally{evaluator: e, table: table, Tally: tally.Add(table, e.countNode, now)}
 }
 
 // Result is the result for the nodes as they are counted.
 func (t *NodeTally) Result(now time.Time) Result {
-	c, told := t.evaluator, newGroups(t.Tally, func(m nodeMark) nodeVerdict { return m.nodeVerdict }, rankOfNode)
-	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", t.table.Len(), nodesSubject(c)))
+	e, told := t.evaluator, newGroups(t.Tally, func(m nodeMark) nodeClass { return m.nodeClass }, rankOfNode)
+	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", t.table.Len(), nodesSubject(e)))
 	if len(told) > 0 {
-		r = t.sumUp(told, now)
+		r = t.summarize(told, now)
 	}
 	r.Message = msg.Truncate(r.Message, msg.MaxCheckMessage)
 	return r
 }
 
-func rankOfNode(v nodeVerdict) rank { return rank{healthRank[v.healthy], reasonRank(v.reason)} }
+func rankOfNode(c nodeClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }
 
-// judgeNode says what a node counts as.
-func (e *Evaluator) judgeNode(node *corev1.Node, now time.Time) (mark nodeMark, counted bool, until time.Time) {
+// countNode says what a node counts as.
+func (e *Evaluator) countNode(node *corev1.Node, now time.Time) (mark nodeMark, counted bool, until time.Time) {
 	h := heartbeats{now: now}
 	if counted = e.selectsNode(node, &h) && h.firstUnmet(e.Spec.Nodes.Present, node) == ""; counted {
-		mark.nodeVerdict, _ = h.judge(e.Spec.Nodes.Healthy, node)
+		mark.nodeClass, _ = h.classify(e.Spec.Nodes.Healthy, node)
 		mark.version = nodeVersion(node, e.Spec.Nodes.Version)
 	}
 	if h.recheckAfter > 0 {
@@ -158,33 +144,33 @@ func (e *Evaluator) selectsNode(node *corev1.Node, h *heartbeats) bool {
 		!slices.ContainsFunc(spec.IgnoreConditions, func(m v1alpha1.NodeConditionMatch) bool { return h.shows(m, node) != nil })
 }
 
-// judge holds a node to the criteria, and says of one that is not plainly healthy what a message tells. One that joins
+// classify holds a node to the criteria, and says of one that is not plainly healthy what a message tells. One that joins
 // the cluster gets time to become ready, and one that leaves it need not meet them any more.
-func (h *heartbeats) judge(healthy *v1alpha1.NodeCriteria, node *corev1.Node) (v nodeVerdict, detail string) {
+func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node) (c nodeClass, detail string) {
 	if healthy == nil {
-		return nodeVerdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, ""
+		return nodeClass{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, ""
 	}
 	lacking := h.requirementUnmet(healthy, node)
 	unmet := cmp.Or(lacking, h.otherUnmet(healthy, node))
 	left := nodestate.JoiningFor(node, h.now)
 	switch {
 	case unmet == "":
-		return nodeVerdict{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy}, ""
+		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy}, ""
 	case nodestate.IsLeaving(node):
-		return nodeVerdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, node.Name
+		return nodeClass{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, node.Name
 	case left > 0 && !nodestate.IsReady(node):
 		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
-		return nodeVerdict{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
+		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
 	}
 	detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
 	if lacking != "" && nodestate.IsDown(node, h.now) {
-		return nodeVerdict{v1alpha1.VerdictFalse, v1alpha1.ReasonNodeFault}, detail
+		return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodeFault}, detail
 	}
-	return nodeVerdict{v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy}, detail
+	return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy}, detail
 }
 
-// sumUp holds the number of healthy nodes to minHealthyPercent. Nodes that join or leave count neither way.
-func (t *NodeTally) sumUp(told groups[nodeVerdict], now time.Time) Result {
+// summarize holds the number of healthy nodes to minHealthyPercent. Nodes that join or leave count neither way.
+func (t *NodeTally) summarize(told groups[nodeClass], now time.Time) Result {
 	spec := t.evaluator.Spec.Nodes
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: told[0].as.healthy, Reason: told[0].as.reason, ObjectCount: told.count(),
 		Objects: told.objects("Node"), Versions: t.versions()}
@@ -192,9 +178,9 @@ func (t *NodeTally) sumUp(told groups[nodeVerdict], now time.Time) Result {
 		r.Message = fmt.Sprintf("%d nodes", r.ObjectCount)
 		return r
 	}
-	unhealthy := told.where(func(v nodeVerdict) bool { return v.healthy == v1alpha1.VerdictFalse })
-	joining := told.where(func(v nodeVerdict) bool { return v.reason == v1alpha1.ReasonProgressing })
-	leaving := told.where(func(v nodeVerdict) bool { return v.healthy == v1alpha1.VerdictNotAssessed })
+	unhealthy := told.where(func(c nodeClass) bool { return c.healthy == v1alpha1.VerdictFalse })
+	joining := told.where(func(c nodeClass) bool { return c.reason == v1alpha1.ReasonProgressing })
+	leaving := told.where(func(c nodeClass) bool { return c.healthy == v1alpha1.VerdictNotAssessed })
 	need := catalog.MinHealthyPercent(spec)
 	all := r.ObjectCount - joining.count() - leaving.count()
 	good := all - unhealthy.count()
@@ -226,11 +212,11 @@ func (t *NodeTally) sumUp(told groups[nodeVerdict], now time.Time) Result {
 }
 
 // shorten tells of the first nodes, and how many more there are.
-func (t *NodeTally) shorten(told groups[nodeVerdict], now time.Time) string {
+func (t *NodeTally) shorten(told groups[nodeClass], now time.Time) string {
 	var details []string
 	for _, name := range told.first(msg.MaxNames) {
 		if node, ok := t.table.Get(name); ok {
-			_, detail := (&heartbeats{now: now}).judge(t.evaluator.Spec.Nodes.Healthy, node)
+			_, detail := (&heartbeats{now: now}).classify(t.evaluator.Spec.Nodes.Healthy, node)
 			details = append(details, detail)
 		}
 	}
@@ -256,7 +242,7 @@ func nodeVersion(node *corev1.Node, field v1alpha1.NodeVersion) string {
 	return ""
 }
 
-// heartbeats judges nodes by criteria, and keeps when to look again because of their heartbeats and their age.
+// heartbeats holds nodes to criteria, and keeps when to look again because of their heartbeats and their age.
 type heartbeats struct {
 	now          time.Time
 	recheckAfter time.Duration

@@ -11,26 +11,33 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// parseSelector reads the label selector of whichever member is set; without one everything matches.
-func parseSelector(spec *v1alpha1.Check) (labels.Selector, error) {
-	var s *metav1.LabelSelector
-	switch {
-	case spec.Workload != nil:
-		s = spec.Workload.Selector
-	case spec.Nodes != nil:
-		s = spec.Nodes.Selector
-	case spec.Lease != nil:
-		s = spec.Lease.Selector
-	case spec.Object != nil:
-		s = spec.Object.Selector
+// SelectorError says what is wrong with the label selector of a check.
+type SelectorError struct {
+	// Field of the check, such as workload.selector.
+	Field string
+	Err   error
+}
+
+func (e *SelectorError) Error() string { return "selector: " + e.Err.Error() }
+func (e *SelectorError) Unwrap() error { return e.Err }
+
+// parseSelector reads the label selector of a check; without one everything matches.
+func (t *checkType) parseSelector(spec *v1alpha1.Check) (labels.Selector, error) {
+	if t.selector == nil {
+		return labels.Everything(), nil
 	}
+	s := t.selector(spec)
 	if s == nil {
 		return labels.Everything(), nil
 	}
-	return metav1.LabelSelectorAsSelector(s)
+	parsed, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		return nil, &SelectorError{Field: t.member + ".selector", Err: err}
+	}
+	return parsed, nil
 }
 
 // matchesLabels says whether the check's selector picks the object.
-func (c *Evaluator) matchesLabels(o client.Object) bool {
-	return c.selector.Matches(labels.Set(o.GetLabels()))
+func (e *Evaluator) matchesLabels(o client.Object) bool {
+	return e.selector.Matches(labels.Set(o.GetLabels()))
 }

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
@@ -17,13 +18,41 @@ import (
 	"github.com/archmap/archmap/internal/workload"
 )
 
-func workloadNeeds(c *Evaluator) []facts.Need {
-	w := c.Spec.Workload
+func workloadNeeds(e *Evaluator) []facts.Need {
+	w := e.Spec.Workload
 	return []facts.Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
 }
 
-func workloadSubject(c *Evaluator) string {
-	w := c.Spec.Workload
+// workloadExplaining asks for what Diagnose looks at: nodes, and pods of the workloads that were found.
+func workloadExplaining(e *Evaluator) []facts.Need {
+	pods := facts.Need{Kind: facts.PodKind, Namespace: string(e.Spec.Workload.Namespace), Interval: facts.DefaultInterval}
+	return []facts.Need{facts.Nodes, pods}
+}
+
+func workloadSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Workload.Selector }
+
+// workloadMethod is that by which the workload runs.
+func workloadMethod(spec *v1alpha1.Check) v1alpha1.ImplementationMethod {
+	return v1alpha1.ImplementationMethod(spec.Workload.Kind)
+}
+
+func workloadWithin(a, b *v1alpha1.Check) bool {
+	x, y := a.Workload, b.Workload
+	switch {
+	case x.Kind != y.Kind || x.Namespace != y.Namespace || !selectorWithin(x.Selector, y.Selector):
+		return false
+	case y.ImagePath != "" && (x.ImagePath != y.ImagePath || y.Container != "" && x.Container != y.Container):
+		return false
+	case len(y.Names) > 0:
+		return len(x.Names) > 0 && subset(x.Names, y.Names)
+	case len(x.Names) > 0:
+		return !slices.ContainsFunc(x.Names, func(n v1alpha1.ObjectName) bool { return !strings.HasPrefix(string(n), y.NamePrefix) })
+	}
+	return strings.HasPrefix(x.NamePrefix, y.NamePrefix)
+}
+
+func workloadSubject(e *Evaluator) string {
+	w := e.Spec.Workload
 	var names []string
 	for _, n := range w.Names {
 		names = append(names, string(n))
@@ -37,7 +66,7 @@ func workloadSubject(c *Evaluator) string {
 		subject = fmt.Sprintf("%s in %s", w.Kind, w.Namespace)
 	}
 	if w.Selector != nil {
-		subject += " with labels " + c.selector.String()
+		subject += " with labels " + e.selector.String()
 	}
 	if w.ImagePath != "" {
 		subject += " with image " + w.ImagePath
@@ -45,37 +74,35 @@ func workloadSubject(c *Evaluator) string {
 	return subject
 }
 
-func evaluateWorkload(c *Evaluator, given facts.Facts) Evaluation {
-	answer := given.Answers[workloadNeeds(c)[0]]
-	if f, ok := unseen(answer, workloadSubject(c)); ok {
-		return Evaluation{Result: f}
-	}
+func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	var workloads []workload.Workload
-	for _, o := range answer.Objects {
-		if w, ok := workload.Of(o, c.Spec.Workload.MinAvailable); ok && c.matchesWorkload(w) {
+	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
+		if w, ok := workload.Of(o, e.Spec.Workload.MinAvailable); ok && e.matchesWorkload(w) {
 			workloads = append(workloads, w)
 		}
 	}
 	if len(workloads) == 0 {
-		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(c))}
+		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(e))}
 	}
 	diagnoses := diagnose(workloads, given)
-	js := make([]judged, len(workloads))
+	verdicts := make([]objectVerdict, len(workloads))
 	for i, d := range diagnoses {
 		w := workloads[i]
-		js[i] = judged{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
+		verdicts[i] = objectVerdict{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
 	}
-	f := Evaluation{Result: found(js)}
-	f.Settling, f.Outage = true, true
+	r := Evaluation{Result: summarize(verdicts)}
+	r.Settling, r.Available = true, v1alpha1.VerdictFalse
 	for i, d := range diagnoses {
-		f.Settling = f.Settling && (d.Healthy != v1alpha1.VerdictFalse || d.Settling)
-		f.Outage = f.Outage && workloads[i].Available <= 0
-		f.Explaining = f.Explaining || d.Pending
-		f.Further = append(f.Further, d.Further...)
-		f.RecheckAfter = Earliest(f.RecheckAfter, d.RecheckAfter)
+		r.Settling = r.Settling && (d.Healthy != v1alpha1.VerdictFalse || d.Settling)
+		if workloads[i].Available > 0 {
+			r.Available = v1alpha1.VerdictTrue
+		}
+		r.Explaining = r.Explaining || d.Pending
+		r.Further = append(r.Further, d.Further...)
+		r.RecheckAfter = Earliest(r.RecheckAfter, d.RecheckAfter)
 	}
-	f.Versions, f.Images = imagesInUse(workloads, c.Spec.Workload.Container)
-	return f
+	r.Versions, r.Images = imagesInUse(workloads, e.Spec.Workload.Container)
+	return r
 }
 
 // diagnose looks at nodes and pods only when there is something to explain.
@@ -95,14 +122,14 @@ func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 	return diagnoses
 }
 
-func (c *Evaluator) matchesWorkload(candidate workload.Workload) bool {
-	w, name := c.Spec.Workload, candidate.Object.GetName()
+func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {
+	w, name := e.Spec.Workload, candidate.Object.GetName()
 	switch {
 	case len(w.Names) > 0 && !slices.Contains(w.Names, v1alpha1.ObjectName(name)):
 		return false
 	case !strings.HasPrefix(name, w.NamePrefix):
 		return false
-	case !c.matchesLabels(candidate.Object):
+	case !e.matchesLabels(candidate.Object):
 		return false
 	}
 	return w.ImagePath == "" || slices.ContainsFunc(candidate.PodSpec.Containers, func(ct corev1.Container) bool {

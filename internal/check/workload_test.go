@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -229,6 +230,8 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 		part("status", `{containerStatuses: [{name: cns, state: {waiting: {reason: CrashLoopBackOff}}, image: "", imageID: "", ready: false, restartCount: 0}]}`))
 
 	g := NewWithT(t)
+	g.Expect(c.AllNeeds()).To(Equal(append(c.Needs(), facts.Nodes,
+		facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Interval: facts.DefaultInterval})), "known before anything was seen")
 	given := seeing(c, workloads(2, 1)...)
 	delete(given.Answers, facts.Nodes)
 	f := c.Evaluate(given)
@@ -243,7 +246,7 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes}), "that of cns-s is the node's that joins")
 	g.Expect(f.RecheckAfter).To(Equal(9*time.Minute + time.Second))
 	g.Expect(f.Settling).To(BeFalse())
-	g.Expect(f.Outage).To(BeFalse())
+	g.Expect(f.Available).To(Equal(v1alpha1.VerdictTrue))
 
 	given.Answers[pods("m")] = facts.Answer{State: facts.Known, ReadAt: noon}
 	given.Answers[pods("s")] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{crashing}}
@@ -257,5 +260,5 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c")}}
 	g.Expect(c.Evaluate(given).Settling).To(BeTrue(), "one may be replaced at a time")
 	given = seeing(c, workloads(0, 0)[1:]...)
-	g.Expect(c.Evaluate(given).Outage).To(BeTrue())
+	g.Expect(c.Evaluate(given).Available).To(Equal(v1alpha1.VerdictFalse))
 }

@@ -147,7 +147,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	needs := judge.Compile(&shipped.Architectures[0], shipped.Mappings).Needs()
+	needs := judge.Compile(&shipped.Architectures[0], shipped.Mappings).AllNeeds()
 	_, info, err := dump.Load(path, os.Stdin, dump.Options{Needs: needs})
 	if err != nil {
 		info = &dump.Info{}

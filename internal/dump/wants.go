@@ -6,14 +6,12 @@ package dump
 import (
 	"slices"
 
-	"github.com/archmap/archmap/internal/snapshot"
-
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // wants is what of a dump is kept.
@@ -26,7 +24,7 @@ type wants struct {
 	groups map[schema.GroupKind]sets.Set[string]
 }
 
-// newWants also wants what says which kinds are served, and the pods that explain workloads.
+// newWants also wants nodes, and what says which kinds are served.
 func newWants(needs []facts.Need) *wants {
 	w := &wants{kinds: map[schema.GroupVersionKind][]facts.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
 	w.add(facts.Nodes, facts.Need{Kind: snapshot.DefinitionKind}, facts.Need{Kind: snapshot.APIServiceKind})
@@ -35,9 +33,6 @@ func newWants(needs []facts.Need) *wants {
 			continue
 		}
 		w.add(need)
-		if need.Kind.GroupVersion() == appsv1.SchemeGroupVersion {
-			w.add(facts.Need{Kind: facts.PodKind, Namespace: need.Namespace})
-		}
 	}
 	return w
 }

@@ -33,6 +33,9 @@ func CompileMapping(spec *v1alpha1.ComponentMappingSpec) *Mapping {
 // Needs are what must be seen in any case.
 func (m *Mapping) Needs() []facts.Need { return check.Needs(m.checks) }
 
+// AllNeeds are what must be seen in any case, and what may have to be seen to explain that.
+func (m *Mapping) AllNeeds() []facts.Need { return check.AllNeeds(m.checks) }
+
 // Assess derives the status of a mapping, whose spec is compiled, from its findings as they are now. The duration says
 // when to assess it again although nothing changes; 0 is never. ok is false while it has not been evaluated: the
 // subscriber is notified.

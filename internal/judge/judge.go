@@ -56,13 +56,18 @@ func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMappi
 }
 
 // Needs is what must be read to judge the catalog.
-func (c *Catalog) Needs() []facts.Need {
+func (c *Catalog) Needs() []facts.Need { return c.needs((*engine.Mapping).Needs) }
+
+// AllNeeds is what must be read to judge the catalog, and what may have to be read to explain the verdicts.
+func (c *Catalog) AllNeeds() []facts.Need { return c.needs((*engine.Mapping).AllNeeds) }
+
+func (c *Catalog) needs(of func(*engine.Mapping) []facts.Need) []facts.Need {
 	var needs []facts.Need
 	if c.architecture != nil {
 		needs = c.architecture.compiled.Needs()
 	}
 	for i := range c.mappings {
-		needs = append(needs, c.mappings[i].compiled.Needs()...)
+		needs = append(needs, of(c.mappings[i].compiled)...)
 	}
 	return needs
 }

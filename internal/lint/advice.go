@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // numerous are kinds of which a cluster has about as many as it has pods.
@@ -19,7 +20,7 @@ var numerous = []string{
 	"ReplicaSet", "ServiceAccount", "VulnerabilityReport",
 }
 
-// advise reports what works, and may not be what is wanted.
+// advise reports what works, and may not be what is wanted: of Object checks, as no others name kinds.
 func (l *linter) advise(m *mapping) {
 	for _, c := range m.checks {
 		if o := c.spec.Object; o != nil {
@@ -31,10 +32,10 @@ func (l *linter) advise(m *mapping) {
 
 // kind reports a kind that a group of Kubernetes itself does not have.
 func (l *linter) kind(m *mapping, field string, o *v1alpha1.ObjectCheck) {
-	if !misnamed(o) {
+	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+	if !misnamed(facts.Need{Kind: kind}) {
 		return
 	}
-	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
 	var known []string
 	for name := range scheme.Scheme.KnownTypes(kind.GroupVersion()) {
 		known = append(known, name)
@@ -45,9 +46,8 @@ func (l *linter) kind(m *mapping, field string, o *v1alpha1.ObjectCheck) {
 }
 
 // misnamed says whether a version of Kubernetes' own API has no such kind.
-func misnamed(o *v1alpha1.ObjectCheck) bool {
-	kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
-	return scheme.Scheme.IsVersionRegistered(kind.GroupVersion()) && !scheme.Scheme.Recognizes(kind)
+func misnamed(need facts.Need) bool {
+	return scheme.Scheme.IsVersionRegistered(need.Kind.GroupVersion()) && !scheme.Scheme.Recognizes(need.Kind)
 }
 
 func (l *linter) costly(m *mapping, field string, o *v1alpha1.ObjectCheck) {

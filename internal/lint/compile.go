@@ -33,13 +33,14 @@ func placeChecks(m *v1alpha1.ComponentMapping) []*placedCheck {
 // compile makes the checks ready to run, and reports those of which that cannot be done.
 func (l *linter) compile(m *mapping) {
 	for _, c := range m.checks {
-		if !l.selectors(m.Object, c) {
-			continue
-		}
 		compiled, err := check.New(c.variant, *c.spec)
 		if err == nil {
 			c.compiled = compiled
 			continue
+		}
+		var selector *check.SelectorError
+		if errors.As(err, &selector) {
+			l.badSelector(m.Object, c.field+"."+selector.Field, selector.Err)
 		}
 		for _, e := range expressionErrors(err) {
 			l.findings = append(l.findings, Finding{
@@ -66,25 +67,15 @@ func expressionErrors(err error) []*check.ExpressionError {
 	return nil
 }
 
-// selectors says whether the selector of a check can be used.
-func (l *linter) selectors(o *manifest.Object, c *placedCheck) bool {
-	switch s := c.spec; {
-	case s.Workload != nil:
-		return l.selector(o, c.field+".workload.selector", s.Workload.Selector)
-	case s.Nodes != nil:
-		return l.selector(o, c.field+".nodes.selector", s.Nodes.Selector)
-	case s.Lease != nil:
-		return l.selector(o, c.field+".lease.selector", s.Lease.Selector)
-	case s.Object != nil:
-		return l.selector(o, c.field+".object.selector", s.Object.Selector)
-	}
-	return true
-}
-
+// selector says whether a selector can be used.
 func (l *linter) selector(o *manifest.Object, field string, s *metav1.LabelSelector) bool {
 	_, err := metav1.LabelSelectorAsSelector(s)
 	if err != nil {
-		l.report(ruleSelector, Error, o, field, err.Error(), "fix the selector")
+		l.badSelector(o, field, err)
 	}
 	return err == nil
+}
+
+func (l *linter) badSelector(o *manifest.Object, field string, err error) {
+	l.report(ruleSelector, Error, o, field, err.Error(), "fix the selector")
 }

@@ -5,6 +5,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -30,7 +31,7 @@ func (l *linter) rights() error {
 	for _, m := range l.mappings {
 		said := map[string]bool{}
 		for _, c := range m.checks {
-			if c.compiled == nil || c.spec.Object != nil && misnamed(c.spec.Object) {
+			if c.compiled == nil || slices.ContainsFunc(c.compiled.Needs(), misnamed) {
 				continue
 			}
 			needs := rbac.NewNeeds(rbac.Operator, plurals)

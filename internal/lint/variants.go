@@ -9,6 +9,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/check"
 )
 
 // variant is one of a mapping, with its own checks after the shared ones; a mapping without variants is one without a
@@ -64,7 +65,7 @@ func (l *linter) unreachable(m *mapping) {
 func (l *linter) contradicts(m *mapping, v variant) bool {
 	for _, c := range v.checks {
 		for _, other := range v.checks {
-			if !catalog.Demands(c.spec) || other.spec.Expect != v1alpha1.ExpectAbsent || !within(c.spec, other.spec) {
+			if !catalog.Demands(c.spec) || other.spec.Expect != v1alpha1.ExpectAbsent || !check.Within(c.spec, other.spec) {
 				continue
 			}
 			at := other
@@ -115,7 +116,7 @@ func follows(whenever, v variant) bool {
 		if !asExpected(c.spec, whenever) {
 			return false
 		}
-		proven = proven || catalog.Proves(c.spec) && found(c.spec, whenever)
+		proven = proven || catalog.Proves(c.spec) && finds(c.spec, whenever)
 	}
 	return proven
 }
@@ -127,13 +128,13 @@ func asExpected(c *v1alpha1.Check, whenever variant) bool {
 		return true
 	case v1alpha1.ExpectAbsent:
 		return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool {
-			return o.spec.Expect == v1alpha1.ExpectAbsent && within(c, o.spec)
+			return o.spec.Expect == v1alpha1.ExpectAbsent && check.Within(c, o.spec)
 		})
 	}
-	return found(c, whenever)
+	return finds(c, whenever)
 }
 
-// found says whether a check surely finds something whenever a variant is complete.
-func found(c *v1alpha1.Check, whenever variant) bool {
-	return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool { return catalog.Demands(o.spec) && within(o.spec, c) })
+// finds says whether a check surely finds something whenever a variant is complete.
+func finds(c *v1alpha1.Check, whenever variant) bool {
+	return slices.ContainsFunc(whenever.checks, func(o *placedCheck) bool { return catalog.Demands(o.spec) && check.Within(o.spec, c) })
 }

@@ -91,14 +91,10 @@ func (n *Needs) AddMapping(m *v1alpha1.ComponentMapping) error {
 	return nil
 }
 
-// AddCheck adds what one check needs.
+// AddCheck adds what one check needs, and what it takes to explain it.
 func (n *Needs) AddCheck(c *check.Check, neededBy string) {
-	for _, need := range c.Needs() {
+	for _, need := range c.AllNeeds() {
 		n.add(need, neededBy)
-	}
-	if w := c.Spec.Workload; w != nil {
-		n.add(facts.Nodes, neededBy)
-		n.add(facts.Need{Kind: facts.PodKind, Namespace: string(w.Namespace), Interval: facts.DefaultInterval}, neededBy)
 	}
 }
 

@@ -62,7 +62,7 @@ type Dump struct {
 // Evaluate reads of the dump what the definitions need, and evaluates them.
 func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	catalog := d.Definitions.compile()
-	loaded, info, err := d.load(ctx, catalog.Needs())
+	loaded, info, err := d.load(ctx, catalog.AllNeeds())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,67 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+)
+
+// checkType is all that a check type is known by, whoever asks. What only some types have is nil, or zero, for the others.
+type checkType struct {
+	// member is the field of a Check that belongs to the type, by its name in JSON.
+	member string
+	// needs lists what must be seen in any case.
+	needs func(*Evaluator) []facts.Need
+	// evaluate turns the answers to the needs, all of which are known, into a result.
+	evaluate func(*Evaluator, facts.Facts) Evaluation
+	// subject names what is looked at, in a few words for a message.
+	subject func(*Evaluator) string
+	// within says whether whatever check a finds, check b finds as well. Both are of the type.
+	within func(a, b *v1alpha1.Check) bool
+
+	// explaining lists what Evaluation.Further may ask for, as wide as that can get.
+	explaining func(*Evaluator) []facts.Need
+	// selector is the label selector.
+	selector func(*v1alpha1.Check) *metav1.LabelSelector
+	// expressions lists the CEL expressions.
+	expressions func(*v1alpha1.Check) []expression
+	// reads says which objects the expressions see.
+	reads func(*v1alpha1.Check) Reading
+	// method is the implementation method that a check proves when its author names none.
+	method func(*v1alpha1.Check) v1alpha1.ImplementationMethod
+	// countsNodes and countsObjects say that nodes, or the objects of the one need, are counted one by one, so that a
+	// change of one costs one. At most one of them is set.
+	countsNodes, countsObjects bool
+}
+
+// checkTypes has a row for each check type. What its functions do is in the file of the type.
+var checkTypes = map[v1alpha1.CheckType]checkType{
+	v1alpha1.CheckWorkload: {
+		member: "workload", needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,
+		explaining: workloadExplaining, selector: workloadSelector, method: workloadMethod,
+	},
+	v1alpha1.CheckNodes: {
+		member: "nodes", needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin,
+		selector: nodesSelector, countsNodes: true,
+	},
+	v1alpha1.CheckLease: {
+		member: "lease", needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject, within: leaseWithin,
+		selector: leaseSelector,
+	},
+	v1alpha1.CheckEndpoint: {
+		member: "endpoint", needs: endpointNeeds, evaluate: evaluateEndpoint, subject: endpointSubject, within: endpointWithin,
+		expressions: endpointExpressions,
+	},
+	v1alpha1.CheckObject: {
+		member: "object", needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin,
+		selector: objectSelector, expressions: objectExpressions, reads: objectReads, countsObjects: true,
+	},
+	v1alpha1.CheckAccessReview: {
+		member: "accessReview", needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject,
+		within: accessReviewWithin,
+	},
+}
