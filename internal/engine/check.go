@@ -142,15 +142,15 @@ func (w *objectWorker) names(unseen bool) []string {
 	return keys
 }
 
-// refill judges all objects anew and forgets those that there are no more.
-func refill[O any](table *tally.Table[O], names []string, now time.Time, touched func(int)) {
-	for _, name := range names {
-		table.Update(name, now, touched)
+// refill judges all objects anew and forgets those that there are no more. It returns the names of those that have come
+// or gone.
+func refill[O any](table *tally.Table[O], names []string, now time.Time, touched func(int)) (moved []string) {
+	for name := range sets.New(names...).Insert(table.Names()...) {
+		if table.Update(name, now, touched) {
+			moved = append(moved, name)
+		}
 	}
-	gone := sets.New(table.Names()...).Delete(names...)
-	for name := range gone {
-		table.Update(name, now, touched)
-	}
+	return moved
 }
 
 func objectName(name string) types.NamespacedName { return types.NamespacedName{Name: name} }

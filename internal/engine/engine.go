@@ -71,7 +71,7 @@ type Engine struct {
 	notify  func(Key)
 
 	mu sync.Mutex
-	// ctx is set by Start; lanes run in it.
+	// ctx is that of Start, and nil before and after; lanes run in it.
 	ctx         context.Context
 	subscribers map[Key]*subscriber
 	results     map[string]*cell[check.Result]
@@ -88,7 +88,7 @@ type Engine struct {
 type subscriber struct {
 	checks []*check.Check
 	view   string
-	lanes  map[*lane]int // how many of its cells are of the lane
+	lanes  sets.Set[*lane]
 	// changed says that a finding has changed since it was notified; busy counts its lanes that are at work, and ends
 	// how often one has ended since.
 	changed    bool
@@ -122,7 +122,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.begin(ctx)
 	e.running.Go(func() { e.keepTime(ctx) })
 	<-ctx.Done()
-	e.running.Wait()
+	e.end()
 	return nil
 }
 
@@ -135,6 +135,14 @@ func (e *Engine) begin(ctx context.Context) {
 			e.touchLocked(l)
 		}
 	}
+}
+
+// end returns when all lanes have stopped; none begins any more.
+func (e *Engine) end() {
+	e.mu.Lock()
+	e.ctx = nil
+	e.mu.Unlock()
+	e.running.Wait()
 }
 
 // Findings subscribes to the results of checks, in place of those that the subscriber had before, and returns them as
@@ -172,10 +180,9 @@ func (e *Engine) View(key Key, scope *assess.Scope) (view assess.ClusterView, ok
 func (e *Engine) Forget(key Key) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.subscribers[key]; s != nil {
-		e.releaseLocked(key, s, &subscriber{})
-		delete(e.subscribers, key)
-	}
+	none := &subscriber{}
+	e.releaseLocked(key, e.replaceLocked(key, none), none)
+	delete(e.subscribers, key)
 }
 
 // Demands are the needs that explain results as they are now.
@@ -210,9 +217,8 @@ func sameChecks(a, b []*check.Check) bool {
 
 // subscribeLocked subscribes anew: what is wanted before and after is looked at all the time.
 func (e *Engine) subscribeLocked(key Key, checks []*check.Check) {
-	s := &subscriber{checks: checks, lanes: map[*lane]int{}}
-	before := e.subscribers[key]
-	e.subscribers[key] = s
+	s := &subscriber{checks: checks, lanes: sets.New[*lane]()}
+	before := e.replaceLocked(key, s)
 	for _, c := range checks {
 		r := e.results[c.Key()]
 		if r == nil {
@@ -220,31 +226,39 @@ func (e *Engine) subscribeLocked(key Key, checks []*check.Check) {
 		}
 		attachLocked(key, s, r)
 	}
-	if before != nil {
-		e.releaseLocked(key, before, s)
-	}
+	e.releaseLocked(key, before, s)
 }
 
 func (e *Engine) subscribeViewLocked(key Key, scope *assess.Scope) {
-	s := &subscriber{view: scope.Key(), lanes: map[*lane]int{}}
-	before := e.subscribers[key]
-	e.subscribers[key] = s
+	s := &subscriber{view: scope.Key(), lanes: sets.New[*lane]()}
+	before := e.replaceLocked(key, s)
 	v := e.views[scope.Key()]
 	if v == nil {
 		v = e.nodes.addViewLocked(scope)
 	}
 	attachLocked(key, s, v)
-	if before != nil {
-		e.releaseLocked(key, before, s)
+	e.releaseLocked(key, before, s)
+}
+
+// replaceLocked takes a subscriber's place, who waits for no lane any more, and returns it.
+func (e *Engine) replaceLocked(key Key, s *subscriber) (before *subscriber) {
+	before = e.subscribers[key]
+	if before == nil {
+		before = &subscriber{}
 	}
+	for l := range before.lanes {
+		l.subscribers.Delete(key)
+	}
+	e.subscribers[key] = s
+	return before
 }
 
 // attachLocked lets a subscriber have the value of a cell.
 func attachLocked[R any](key Key, s *subscriber, c *cell[R]) {
-	if s.lanes[c.lane] == 0 && c.lane.atWork {
+	if !s.lanes.Has(c.lane) && c.lane.atWork {
 		s.busy++
 	}
-	s.lanes[c.lane]++
+	s.lanes.Insert(c.lane)
 	c.subscribers.Insert(key)
 	c.lane.subscribers.Insert(key)
 }
@@ -254,11 +268,6 @@ func (e *Engine) releaseLocked(key Key, before, now *subscriber) {
 	kept := sets.New[string]()
 	for _, c := range now.checks {
 		kept.Insert(c.Key())
-	}
-	for l := range before.lanes {
-		if now.lanes[l] == 0 {
-			l.subscribers.Delete(key)
-		}
 	}
 	for _, c := range before.checks {
 		if r := e.results[c.Key()]; r != nil && !kept.Has(c.Key()) {

@@ -6,11 +6,13 @@ package engine
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -71,7 +73,7 @@ func (c *changes) add(need facts.Need, object types.NamespacedName) {
 // touchLocked has a lane evaluate.
 func (e *Engine) touchLocked(l *lane) {
 	l.dirty = true
-	if l.gone || e.ctx == nil || e.ctx.Err() != nil {
+	if l.gone || e.ctx == nil {
 		return
 	}
 	if l.settle <= 0 {
@@ -155,8 +157,8 @@ func (e *Engine) beginWorkLocked(l *lane) {
 	}
 }
 
-// endWorkLocked returns the subscribers who are to be notified: of whom something has changed, and who wait for no other
-// lane.
+// endWorkLocked returns the subscribers who are to be notified: of whom something has changed and everything is known, and
+// who wait for no other lane.
 func (e *Engine) endWorkLocked(l *lane) []Key {
 	if !l.atWork {
 		return nil
@@ -166,12 +168,20 @@ func (e *Engine) endWorkLocked(l *lane) []Key {
 	for key := range l.subscribers {
 		s := e.subscribers[key]
 		s.busy--
-		if s.changed && s.done() {
+		if s.changed && e.knownLocked(s) && s.done() {
 			s.changed, s.ends = false, 0
 			notify = append(notify, key)
 		}
 	}
 	return notify
+}
+
+// knownLocked says whether all that a subscriber wants has been evaluated.
+func (e *Engine) knownLocked(s *subscriber) bool {
+	if v := e.views[s.view]; v != nil && !v.known {
+		return false
+	}
+	return !slices.ContainsFunc(s.checks, func(c *check.Check) bool { return !e.results[c.Key()].known })
 }
 
 // done says whether a subscriber waits for no other lane, or has done so for long enough: lanes that are always at work

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,8 +28,9 @@ type nodesLane struct {
 	checks         map[string]*nodeCount
 	views          map[string]*nodeCount
 	added, removed []*nodeCount
-	// unsettled are the nodes that are not plainly well, and state is the answer to the need for nodes without objects,
-	// as of when the nodes were counted last.
+	// names are those of all nodes, unsettled the nodes that are not plainly well, and state is the answer to the need for
+	// nodes without objects, as of when the nodes were counted last.
+	names     sets.Set[string]
 	unsettled []*corev1.Node
 	state     facts.Answer
 
@@ -54,7 +56,9 @@ type nodeCount struct {
 }
 
 func newNodesLane(e *Engine) *nodesLane {
-	n := &nodesLane{engine: e, checks: map[string]*nodeCount{}, views: map[string]*nodeCount{}, counts: map[int]*nodeCount{}}
+	n := &nodesLane{
+		engine: e, checks: map[string]*nodeCount{}, views: map[string]*nodeCount{}, names: sets.New[string](), counts: map[int]*nodeCount{},
+	}
 	n.lane = newLane(n)
 	n.settle = e.options.NodeSettle
 	e.lanes.Insert(n.lane)
@@ -129,6 +133,10 @@ func (n *nodesLane) addLocked(count *nodeCount) {
 }
 
 func (n *nodesLane) removeLocked(count *nodeCount) {
+	if i := slices.Index(n.added, count); i >= 0 { // it has not begun
+		n.added = slices.Delete(n.added, i, i+1)
+		return
+	}
 	n.removed = append(n.removed, count)
 	n.engine.touchLocked(n.lane)
 }
@@ -165,20 +173,21 @@ func (n *nodesLane) answer() facts.Answer {
 	defer n.engine.mu.Unlock()
 	answer := n.state
 	if answer.State == facts.Known {
-		answer.Nodes = nodeIndex{sources: n.engine.sources, unsettled: n.unsettled}
+		answer.Nodes = nodeIndex{lane: n, unsettled: n.unsettled}
 	}
 	return answer
 }
 
-// nodeIndex looks nodes up.
+// nodeIndex tells of nodes as they were counted.
 type nodeIndex struct {
-	sources   Sources
+	lane      *nodesLane
 	unsettled []*corev1.Node
 }
 
-func (i nodeIndex) Named(name string) *corev1.Node {
-	node, _ := i.sources.Object(facts.Nodes, objectName(name)).(*corev1.Node)
-	return node
+func (i nodeIndex) Exists(name string) bool {
+	i.lane.engine.mu.Lock()
+	defer i.lane.engine.mu.Unlock()
+	return i.lane.names.Has(name)
 }
 
 func (i nodeIndex) Unsettled() []*corev1.Node { return i.unsettled }
@@ -190,13 +199,11 @@ func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
 	if n.notes == nil {
 		n.notes = tally.Add(n.table, nodestate.Unsettled, now)
 	}
-	state, before := n.engine.sources.State(facts.Nodes), n.table.Len()
-	n.update(state, changed, now, touch)
+	state := n.engine.sources.State(facts.Nodes)
+	moved := n.update(state, changed, now, touch)
 	for _, count := range removed {
-		if n.counts[count.slot] == count {
-			count.end()
-			delete(n.counts, count.slot)
-		}
+		count.end()
+		delete(n.counts, count.slot)
 	}
 	for _, count := range added {
 		count.slot = count.begin(now)
@@ -207,15 +214,14 @@ func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
 
 	stateChanged := state.State != n.last.State || state.Message != n.last.Message
 	n.last = state
-	numberChanged := n.table.Len() != before // which is told where none of them counts
 	var publish []func()
-	for slot, count := range n.counts {
-		if stateChanged || numberChanged || touched.Has(slot) || count.ofVersion && changed.all.Has(assess.VersionNeed) {
+	for slot, count := range n.counts { // how many nodes there are is told where none of them counts
+		if stateChanged || len(moved) > 0 || touched.Has(slot) || count.ofVersion && changed.all.Has(assess.VersionNeed) {
 			publish = append(publish, count.value(now, state))
 		}
 	}
-	if stateChanged || touched.Has(n.notes.Slot()) {
-		publish = append(publish, n.publishUnsettled(state))
+	if stateChanged || len(moved) > 0 || touched.Has(n.notes.Slot()) {
+		publish = append(publish, n.publishNodes(state, moved))
 	}
 	return func() {
 		for _, p := range publish {
@@ -233,8 +239,8 @@ func (n *nodesLane) takeCounts() (added, removed []*nodeCount) {
 	return added, removed
 }
 
-// update brings the table up to what has changed.
-func (n *nodesLane) update(state facts.Answer, changed changes, now time.Time, touch func(int)) {
+// update brings the table up to what has changed, and returns the names of the nodes that have come or gone.
+func (n *nodesLane) update(state facts.Answer, changed changes, now time.Time, touch func(int)) (moved []string) {
 	known := state.State == facts.Known
 	switch {
 	case !known && !n.filled:
@@ -245,17 +251,20 @@ func (n *nodesLane) update(state facts.Answer, changed changes, now time.Time, t
 				names = append(names, o.GetName())
 			}
 		}
-		refill(n.table, names, now, touch)
+		moved = refill(n.table, names, now, touch)
 		n.filled = known
 	default:
 		for name := range changed.objects[facts.Nodes] {
-			n.table.Update(name.Name, now, touch)
+			if n.table.Update(name.Name, now, touch) {
+				moved = append(moved, name.Name)
+			}
 		}
 	}
+	return moved
 }
 
-// publishUnsettled shows those who look for nodes that explain something the nodes that may.
-func (n *nodesLane) publishUnsettled(state facts.Answer) func() {
+// publishNodes shows the nodes to those who look for some that explain something.
+func (n *nodesLane) publishNodes(state facts.Answer, moved []string) func() {
 	var unsettled []*corev1.Node
 	for _, name := range n.notes.First(n.table.Len(), struct{}{}) {
 		if node, ok := n.table.Get(name); ok {
@@ -263,6 +272,11 @@ func (n *nodesLane) publishUnsettled(state facts.Answer) func() {
 		}
 	}
 	return func() {
+		for _, name := range moved {
+			if n.names.Delete(name); n.table.Has(name) {
+				n.names.Insert(name)
+			}
+		}
 		n.state, n.unsettled = state, unsettled
 		for l := range n.engine.readers[facts.Nodes] {
 			if l != n.lane {

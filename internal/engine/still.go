@@ -27,6 +27,7 @@ func (e *Engine) Settle(ctx context.Context) {
 	e.begin(ctx)
 	e.touchDue()
 	e.running.Wait()
+	e.end()
 }
 
 // stillSources are the sources of what does not change by itself.

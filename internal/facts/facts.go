@@ -122,9 +122,9 @@ type Answer struct {
 
 // NodeIndex looks nodes up. What it returns is read-only.
 type NodeIndex interface {
-	// Named is the node of that name; nil when there is none.
-	Named(name string) *corev1.Node
-	// Unsettled are the nodes of which nodestate.Unsettled says so, sorted by name.
+	// Exists says whether there is a node of that name.
+	Exists(name string) bool
+	// Unsettled are the nodes of which nodestate.Unsettled says so, sorted by name: all that are not plainly well.
 	Unsettled() []*corev1.Node
 }
 

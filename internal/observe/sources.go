@@ -108,12 +108,7 @@ func (s *Sources) Notify(changed func(need facts.Need, object types.NamespacedNa
 
 // Start begins to observe, and returns when the context ends and everything has stopped.
 func (s *Sources) Start(ctx context.Context) error {
-	s.mu.Lock()
-	s.ctx = ctx
-	for _, source := range s.sources {
-		s.startLocked(source)
-	}
-	s.mu.Unlock()
+	s.begin(ctx)
 	<-ctx.Done()
 
 	s.mu.Lock()
@@ -123,6 +118,23 @@ func (s *Sources) Start(ctx context.Context) error {
 	s.mu.Unlock()
 	s.running.Wait()
 	return nil
+}
+
+// begin starts what is wanted already, and tells of what there is no room for.
+func (s *Sources) begin(ctx context.Context) {
+	s.mu.Lock()
+	s.ctx = ctx
+	var refused []facts.Need
+	for need, source := range s.sources {
+		if !s.startLocked(source) {
+			refused = append(refused, need)
+		}
+	}
+	changed := s.changed
+	s.mu.Unlock()
+	for _, need := range refused {
+		changed(need, types.NamespacedName{})
+	}
 }
 
 // Want begins to meet a need, until it is dropped.
@@ -183,20 +195,21 @@ func (s *Sources) source(need facts.Need) *source {
 
 func (s *Sources) overLocked() bool { return s.ctx != nil && s.ctx.Err() != nil }
 
-// startLocked starts a source, once Start was called and while there is room for it.
-func (s *Sources) startLocked(source *source) {
+// startLocked starts a source, once Start was called, and says whether there is room for it.
+func (s *Sources) startLocked(source *source) (room bool) {
 	if s.ctx == nil || s.overLocked() {
-		return
+		return true
 	}
 	if source.need.Kind != facts.PodKind && s.startedLocked() >= s.options.MaxSources {
 		source.refuse(fmt.Sprintf(
 			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", s.options.MaxSources))
-		return
+		return false
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	source.start(cancel, s.changed)
 	s.metrics.sources.Inc()
 	s.running.Go(func() { s.observe(ctx, source) })
+	return true
 }
 
 // endLocked ends a source; nothing becomes known of its need any more.

@@ -91,16 +91,17 @@ func Remove[O any, M comparable](t *Table[O], tally *Tally[O, M]) {
 }
 
 // Update judges an object anew, or forgets it when it is gone. Touched is called with the slot of each tally that counts
-// it or has counted it.
-func (t *Table[O]) Update(name string, now time.Time, touched func(slot int)) {
+// it or has counted it. moved says whether the object is new in the table, or no longer in it.
+func (t *Table[O]) Update(name string, now time.Time, touched func(slot int)) (moved bool) {
 	object, ok := t.get(name)
 	r := t.rows[name]
+	moved = ok != (r != nil)
 	switch {
 	case ok && r == nil:
 		r = &row{name: name}
 		t.rows[name] = r
 	case !ok && r == nil:
-		return
+		return false
 	case !ok:
 		delete(t.rows, name)
 	}
@@ -111,7 +112,11 @@ func (t *Table[O]) Update(name string, now time.Time, touched func(slot int)) {
 			touched(slot)
 		}
 	}
+	return moved
 }
+
+// Has says whether the object is in the table.
+func (t *Table[O]) Has(name string) bool { return t.rows[name] != nil }
 
 // Len is how many objects there are.
 func (t *Table[O]) Len() int { return len(t.rows) }

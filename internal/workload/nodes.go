@@ -21,14 +21,14 @@ type Nodes struct {
 	state facts.State
 	// unsettled are those that nodestate.Unsettled tells, sorted by name.
 	unsettled []*corev1.Node
-	named     func(name string) *corev1.Node
+	exists    func(name string) bool
 }
 
 // NodesOf are the nodes of an answer: looked up where it has an index, else by going through its objects, which are
 // sorted by name.
 func NodesOf(answer facts.Answer, now time.Time) Nodes {
 	if answer.Nodes != nil {
-		return Nodes{state: answer.State, unsettled: answer.Nodes.Unsettled(), named: answer.Nodes.Named}
+		return Nodes{state: answer.State, unsettled: answer.Nodes.Unsettled(), exists: answer.Nodes.Exists}
 	}
 	var unsettled []*corev1.Node
 	for _, o := range answer.Objects {
@@ -38,18 +38,14 @@ func NodesOf(answer facts.Answer, now time.Time) Nodes {
 			}
 		}
 	}
-	return Nodes{state: answer.State, unsettled: unsettled, named: func(name string) *corev1.Node { return named(answer, name) }}
+	return Nodes{state: answer.State, unsettled: unsettled, exists: func(name string) bool { return exists(answer, name) }}
 }
 
-func named(nodes facts.Answer, name string) *corev1.Node {
-	i, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
+func exists(nodes facts.Answer, name string) bool {
+	_, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
 		return strings.Compare(o.GetName(), name)
 	})
-	if !found {
-		return nil
-	}
-	node, _ := nodes.Objects[i].(*corev1.Node)
-	return node
+	return found
 }
 
 // stateOf is the state of a node by its name; a node is well while nodes cannot be seen.
@@ -57,8 +53,14 @@ func (n Nodes) stateOf(name string) nodestate.State {
 	if n.state != facts.Known {
 		return nodestate.Well
 	}
-	if node := n.named(name); node != nil {
-		return nodestate.Of(node)
+	i, found := slices.BinarySearchFunc(n.unsettled, name, func(node *corev1.Node, name string) int {
+		return strings.Compare(node.Name, name)
+	})
+	switch {
+	case found:
+		return nodestate.Of(n.unsettled[i])
+	case n.exists(name):
+		return nodestate.Well
 	}
 	return nodestate.Gone
 }

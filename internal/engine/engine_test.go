@@ -1,0 +1,461 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+)
+
+type counts = map[v1alpha1.CheckType]int
+
+// What a check says is what it is, not who says it and what for.
+func TestEqualChecksAreEvaluatedOnce(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("coredns", 4))
+		same := "{name: other, expect: Optional, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [coredns]}}"
+		o.g.Expect(o.evaluations(func() {
+			o.g.Expect(o.subscribe("a", deploymentCheck("coredns"))).To(BeFalse(), "nothing is known yet")
+			o.g.Expect(o.subscribe("b", same)).To(BeFalse())
+			o.start()
+		})).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
+		o.expectNotified("the first findings", "a", "b")
+		o.g.Expect(o.evaluations(func() {
+			o.g.Expect(o.subscribe("c", same, deploymentCheck("coredns"))).To(BeTrue(), "somebody has asked already")
+		})).To(BeEmpty())
+
+		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("coredns", 3)) })).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
+		o.expectNotified("it lacks a pod, and may", "a", "b", "c")
+		o.forget("a")
+		o.put(deployments, deployment("coredns", 4))
+		o.expectNotified("one of them has gone", "b", "c")
+	})
+}
+
+// A change is told once to everybody of whom a finding has changed, and to nobody else.
+func TestOnlyThoseWhoseFindingsChangeAreNotified(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("coredns", 4), deployment("metrics-server", 4))
+		o.subscribe("dns", deploymentCheck("coredns"), deploymentCheck("coredns, kube-dns"), deploymentCheck("metrics-server"))
+		o.subscribe("metrics", deploymentCheck("metrics-server"))
+		o.start()
+		o.expectNotified("the first findings", "dns", "metrics")
+
+		o.put(deployments, deployment("coredns", 3))
+		o.expectNotified("two of its checks read coredns", "dns")
+		o.put(deployments, deployment("coredns", 3))
+		o.expectNotified("the same")
+		o.put(deployments, deployment("another", 0))
+		o.expectNotified("nobody asks for it")
+		o.remove(deployments, "metrics-server")
+		o.expectNotified("both ask for it", "dns", "metrics")
+		o.answer(deployments, facts.Answer{State: facts.NotPermitted, Message: "no"})
+		o.expectNotified("nothing can be seen", "dns", "metrics")
+		o.g.Expect(o.results("metrics")[0].Reason).To(Equal(v1alpha1.ReasonNotPermitted))
+	})
+}
+
+// A change of one of many objects costs a look at that one, and expressions are evaluated of no other.
+func TestObjectsAreJudgedOneByOne(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(widgets, thing("Widget", "x", true), thing("Widget", "y", true))
+		o.start()
+		o.subscribe("a", objectCheck("Widget", "object.well"))
+		o.expectNotified("the first findings", "a")
+		o.g.Expect(o.listed[widgets]).To(Equal(1))
+		change := func() { o.put(widgets, thing("Widget", "x", false)) }
+		o.g.Expect(o.evaluations(change)).To(Equal(counts{v1alpha1.CheckObject: 1}))
+		o.expectNotified("it is not well", "a")
+		o.g.Expect(o.results("a")[0].Message).To(Equal("Widget a/x: does not meet object.well"))
+		o.g.Expect(o.listed[widgets]).To(Equal(1), "nobody reads all objects")
+
+		o.remove(widgets, "x")
+		o.expectNotified("it is gone", "a")
+		o.g.Expect(o.results("a")[0].ObjectCount).To(Equal(1))
+		o.show(widgets, thing("Widget", "z", false))
+		o.expectNotified("they are others", "a")
+		o.g.Expect(o.results("a")[0].ObjectCount).To(Equal(1))
+		o.answer(widgets, facts.Answer{State: facts.NotServed, Message: "no such kind"})
+		o.expectNotified("the kind is gone", "a")
+		o.show(widgets)
+		o.expectNotified("it is back", "a")
+		o.g.Expect(o.results("a")[0].Reason).To(Equal(v1alpha1.ReasonNotFound))
+	})
+}
+
+// What explains a workload is observed as long as it has to be explained.
+func TestFurtherNeeds(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("web", 4), deployment("api", 4))
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.show(podsOf("web"), podOn("n", "web"))
+		o.start()
+		o.subscribe("web", deploymentCheck("web"))
+		o.subscribe("api", deploymentCheck("api"))
+		o.expectNotified("the first findings", "api", "web")
+		o.g.Expect(o.wants()).To(Equal([]string{"Deployment"}))
+		o.g.Expect(o.engine.Demands()).To(BeEmpty())
+
+		o.put(deployments, deployment("web", 0))
+		o.settle()
+		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod"}))
+		o.g.Expect(facts.NeedsOf(o.engine.Demands())).To(ConsistOf(facts.Nodes, podsOf("web")))
+		last := o.demands[len(o.demands)-1]
+		o.g.Expect(last.Need).To(Equal(podsOf("web")))
+		o.g.Expect(last.Refresh.Revision).NotTo(BeZero(), "for which it is read")
+		o.put(deployments, deployment("api", 0))
+		o.settle()
+		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod", "Pod"}))
+
+		o.put(deployments, deployment("web", 4))
+		synctest.Wait()
+		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod"}), "somebody still looks at nodes")
+		o.forget("api")
+		o.g.Expect(o.wants()).To(Equal([]string{"Deployment"}))
+		o.g.Expect(o.begun[facts.Nodes]).To(Equal(1), "they are observed without a break")
+	})
+}
+
+// What is read to explain a finding changes it.
+func TestFindingsAreExplained(t *testing.T) {
+	inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+		o.show(deployments, deployment("web", 0))
+		o.start()
+		o.subscribe("web", deploymentCheck("web"))
+		synctest.Wait()
+		o.g.Expect(o.results("web")[0].Explaining).To(BeTrue())
+		o.show(facts.Nodes, node("n", corev1.ConditionFalse))
+		o.show(podsOf("web"), podOn("n", "web"))
+		synctest.Wait()
+		o.g.Expect(o.results("web")[0].Explaining).To(BeFalse())
+		o.g.Expect(o.results("web")[0].Message).To(ContainSubstring("on nodes that are not ready"))
+		o.put(facts.Nodes, node("n", corev1.ConditionTrue))
+		synctest.Wait()
+		o.g.Expect(o.results("web")[0].Message).NotTo(ContainSubstring("nodes"))
+	})
+}
+
+// Time alone changes findings.
+func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
+	const fresh = `{name: c, type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: "True", maxHeartbeatAgeSeconds: 60}]}}}`
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.start()
+		o.subscribe("a", fresh)
+		o.settle()
+		o.expectNotified("the first findings", "a")
+		o.pass(59 * time.Second)
+		o.expectNotified("the heartbeat is young enough")
+		o.pass(2 * time.Second)
+		o.settle()
+		o.expectNotified("it stopped", "a")
+		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+		beating := node("n", corev1.ConditionTrue)
+		beating.Status.Conditions[0].LastHeartbeatTime = metav1.NewTime(noon.Add(time.Minute))
+		o.putSilently(facts.Nodes, beating)
+		o.pass(31 * time.Second)
+		o.settle()
+		o.expectNotified("it goes on, which nobody tells", "a")
+		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictTrue))
+	})
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(widgets, thing("Widget", "x", true))
+		o.start()
+		o.subscribe("a", objectCheck("Widget", `now < timestamp("2026-10-02T12:01:00Z")`))
+		o.expectNotified("the first findings", "a")
+		o.pass(30 * time.Second)
+		o.expectNotified("too early")
+		o.pass(31 * time.Second)
+		o.expectNotified("it has come", "a")
+		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+		o.g.Expect(o.evaluations(func() { o.pass(time.Hour) })).To(BeEmpty(), "it will not turn any more")
+	})
+	inBubble(t, Options{}, func(o *operator) {
+		joining := node("n", corev1.ConditionFalse)
+		joining.CreationTimestamp, joining.Status.Conditions[0].Reason = metav1.NewTime(noon), "NodeStatusNeverUpdated"
+		o.show(facts.Nodes, joining)
+		o.show(daemonSets, newDaemonSet("cns"))
+		o.start()
+		o.subscribe("a", daemonSetCheck("cns"))
+		o.settle()
+		o.expectNotified("the first findings, before and after nodes are seen", "a", "a")
+		o.g.Expect(o.results("a")[0].Reason).To(Equal(v1alpha1.ReasonProgressing))
+		o.pass(9 * time.Minute)
+		o.expectNotified("the node may take longer")
+		o.pass(2 * time.Minute)
+		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+	})
+}
+
+// A mapping that changes its checks keeps what both have.
+func TestChecksAreEdited(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("a", 4), deployment("b", 4), deployment("c", 4))
+		o.show(widgets, thing("Widget", "x", true))
+		o.start()
+		o.subscribe("m", deploymentCheck("a"), deploymentCheck("b"), objectCheck("Widget", "object.well"))
+		o.expectNotified("the first findings", "m")
+		o.g.Expect(o.evaluations(func() {
+			o.g.Expect(o.subscribe("m", deploymentCheck("b"), deploymentCheck("c"))).To(BeFalse(), "one is new")
+		})).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
+		o.expectNotified("the new one", "m")
+		o.g.Expect(o.wants()).To(Equal([]string{"Deployment"}))
+		o.g.Expect(o.begun[deployments]).To(Equal(1), "it is observed without a break")
+
+		o.put(deployments, deployment("a", 3))
+		o.expectNotified("it no longer asks for it")
+		o.put(deployments, deployment("b", 3))
+		o.expectNotified("it still asks for it", "m")
+		o.put(deployments, deployment("c", 3))
+		o.expectNotified("it asks for it now", "m")
+		o.g.Expect(o.subscribe("m", deploymentCheck("c"))).To(BeTrue(), "it was known")
+		o.put(deployments, deployment("c", 4))
+		o.expectNotified("it is all that it asks for", "m")
+	})
+}
+
+// Whoever changes its checks waits for each lane once, however it is touched meanwhile.
+func TestChecksOfNodesAreEdited(t *testing.T) {
+	inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+		o.show(deployments, deployment("a", 4))
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.start()
+		o.subscribe("m", nodesCheck("Ready"), deploymentCheck("a"))
+		o.expectNotified("the first findings", "m")
+		o.subscribe("m", nodesCheck("DiskPressure"), deploymentCheck("a"))
+		o.expectNotified("the new one", "m")
+		for _, available := range []int32{3, 4, 3} {
+			o.put(deployments, deployment("a", available))
+			o.expectNotified("at once", "m")
+		}
+	})
+}
+
+// A finding that is not known yet is waited for.
+func TestNobodyIsNotifiedOfAPart(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("a", 4))
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.start()
+		o.subscribe("m", nodesCheck("Ready"), deploymentCheck("a"))
+		o.expectNotified("the nodes are not counted yet")
+		o.settle()
+		o.expectNotified("they are", "m")
+	})
+}
+
+// What takes long holds up nobody else.
+func TestCostlyExpressionDelaysNobodyElse(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("a", 4))
+		o.show(widgets, thing("Widget", "x", true))
+		o.subscribe("slow", objectCheck("Widget", "object.well"), deploymentCheck("a"))
+		o.subscribe("other", deploymentCheck("a"))
+		o.start()
+		o.expectNotified("the first findings", "other", "slow")
+
+		_, free := o.hold(widgets)
+		o.put(widgets, thing("Widget", "x", false))
+		o.put(deployments, deployment("a", 3))
+		o.expectNotified("only the slow one waits", "other")
+		o.g.Expect(o.results("slow")[0].Healthy).To(Equal(v1alpha1.VerdictTrue), "it is asked meanwhile")
+		o.g.Expect(o.subscribe("late", objectCheck("Widget", "object.well"))).To(BeTrue())
+		o.g.Expect(o.engine.Demands()).To(BeEmpty())
+		o.forget("late")
+		free()
+		o.expectNotified("once for both", "slow")
+		o.g.Expect(o.results("slow")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+	})
+}
+
+// A mapping is told, in the end, although its sources change all the time.
+func TestLanesThatAreAlwaysAtWorkSilenceNobody(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(widgets, thing("Widget", "x", true))
+		o.show(gadgets, thing("Gadget", "x", true))
+		o.start()
+		o.subscribe("m", objectCheck("Widget", "object.well"), objectCheck("Gadget", "object.well"))
+		o.expectNotified("the first findings", "m")
+		passWidget, freeWidgets := o.hold(widgets)
+		passGadget, freeGadgets := o.hold(gadgets)
+		o.put(widgets, thing("Widget", "x", true))
+		o.put(gadgets, thing("Gadget", "x", true))
+		synctest.Wait()
+		o.put(widgets, thing("Widget", "x", false))
+		rounds := 0
+		for ; rounds < 10 && len(o.notified) == 0; rounds++ { // one of both is at work all the time
+			o.put(widgets, thing("Widget", "x", false))
+			passWidget()
+			synctest.Wait()
+			o.put(gadgets, thing("Gadget", "x", true))
+			passGadget()
+			synctest.Wait()
+		}
+		o.g.Expect(rounds).To(BeNumerically("<=", 3))
+		o.expectNotified("widgets are not well", "m")
+		freeWidgets()
+		freeGadgets()
+		synctest.Wait()
+	})
+}
+
+func TestForget(t *testing.T) {
+	everything := []string{deploymentCheck("web"), nodesCheck("Ready"), objectCheck("Widget", "object.well")}
+	fill := func(o *operator) {
+		o.show(deployments, deployment("web", 0))
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.show(widgets, thing("Widget", "x", true))
+	}
+	// nothing holds when nobody is left: nothing is observed, nothing is evaluated, whatever happens.
+	nothing := func(o *operator) {
+		o.g.Expect(o.wants()).To(BeEmpty())
+		o.g.Expect(o.evaluations(func() {
+			o.settle()
+			o.engine.Changed(facts.Nodes, objectName("n"))
+			o.engine.Changed(deployments, objectName("web"))
+			o.pass(time.Hour)
+		})).To(BeEmpty())
+		if o.stop != nil {
+			o.g.Expect(o.engine.nodes.counts).To(BeEmpty(), "no check counts nodes")
+		}
+		o.expectNotified("nobody is left")
+	}
+	t.Run("after a while", func(t *testing.T) {
+		inBubble(t, Options{}, func(o *operator) {
+			fill(o)
+			o.start()
+			o.subscribe("m", everything...)
+			o.settle()
+			o.expectNotified("the first findings", "m")
+			o.forget("m")
+			o.forget("m")
+			nothing(o)
+		})
+	})
+	t.Run("before the start", func(t *testing.T) {
+		inBubble(t, Options{}, func(o *operator) {
+			fill(o)
+			o.subscribe("m", everything...)
+			o.forget("m")
+			o.g.Expect(o.wants()).To(BeEmpty())
+			o.start()
+			nothing(o)
+		})
+	})
+	t.Run("while it is evaluated", func(t *testing.T) {
+		inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+			fill(o)
+			_, freeWidgets := o.hold(widgets)
+			_, freeNodes := o.hold(facts.Nodes)
+			o.start()
+			o.subscribe("m", everything...)
+			synctest.Wait()
+			o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod", "Widget"}))
+			o.forget("m")
+			o.g.Expect(o.wants()).To(BeEmpty())
+			freeWidgets()
+			freeNodes()
+			synctest.Wait()
+			nothing(o)
+		})
+	})
+	t.Run("after the end", func(t *testing.T) {
+		inBubble(t, Options{}, func(o *operator) {
+			fill(o)
+			o.start()
+			o.subscribe("m", everything...)
+			o.settle()
+			o.expectNotified("the first findings", "m")
+			o.stop()
+			o.g.Expect(<-o.stopped).To(Succeed())
+			o.stop = nil
+			o.forget("m")
+			o.forget("never heard of")
+			nothing(o)
+		})
+	})
+}
+
+// Start returns when everything has stopped, and not before.
+func TestEnd(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(widgets, thing("Widget", "x", true))
+		o.show(deployments, deployment("a", 4))
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.start()
+		o.subscribe("m", objectCheck("Widget", "object.well"))
+		o.subscribe("n", nodesCheck("Ready"), deploymentCheck("a"))
+		o.settle()
+		o.expectNotified("the first findings", "m", "n")
+		o.put(facts.Nodes, node("n", corev1.ConditionFalse)) // its lane sleeps
+		_, free := o.hold(widgets)
+		o.put(widgets, thing("Widget", "x", false))
+		synctest.Wait()
+		o.stop()
+		synctest.Wait()
+		o.g.Expect(o.stopped).NotTo(Receive(), "something is at work")
+		free()
+		synctest.Wait()
+		o.g.Expect(<-o.stopped).To(Succeed())
+		o.stop = nil
+		o.mu.Lock()
+		o.notified = nil
+		o.mu.Unlock()
+
+		o.g.Expect(o.evaluations(func() {
+			o.put(widgets, thing("Widget", "x", true))
+			o.put(deployments, deployment("a", 3))
+			o.put(facts.Nodes, node("n", corev1.ConditionTrue))
+			o.g.Expect(o.subscribe("late", deploymentCheck("b"))).To(BeFalse())
+			o.pass(time.Hour)
+		})).To(BeEmpty(), "nothing is evaluated after the end")
+		o.expectNotified("nobody is notified after the end")
+	})
+}
+
+// What is asked and what changes before the start is evaluated once it has started.
+func TestBeforeTheStart(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("a", 4))
+		o.g.Expect(o.evaluations(func() {
+			o.subscribe("m", deploymentCheck("a"))
+			o.put(deployments, deployment("a", 3))
+		})).To(BeEmpty())
+		o.g.Expect(o.evaluations(o.start)).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
+		o.expectNotified("it has started", "m")
+	})
+}
+
+// An engine on what does not change evaluates when it is told to, and until nothing is left.
+func TestSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOperator(t, Options{NodeSettle: -1})
+		o.show(deployments, deployment("web", 0))
+		o.show(facts.Nodes, node("n", corev1.ConditionFalse))
+		o.show(podsOf("web"), podOn("n", "web"))
+		o.subscribe("m", deploymentCheck("web"), nodesCheck("Ready"))
+		ended, end := context.WithCancel(context.Background())
+		end()
+		o.engine.Settle(ended)
+		_, ok := o.engine.Findings(keyOf("m"), o.checks[keyOf("m")])
+		o.g.Expect(ok).To(BeFalse(), "the context has ended")
+
+		o.engine.Settle(context.Background())
+		o.g.Expect(o.results("m")[0].Message).To(ContainSubstring("on nodes that are not ready"), "all rounds of explaining are done")
+		o.g.Expect(o.evaluations(func() { o.engine.Settle(context.Background()) })).To(BeEmpty())
+		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("web", 4)) })).To(BeEmpty(), "not before it is told to")
+		o.engine.Settle(context.Background())
+		o.g.Expect(o.results("m")[0].Healthy).To(Equal(v1alpha1.VerdictTrue))
+		o.end()
+	})
+}
