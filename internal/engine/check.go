@@ -145,7 +145,8 @@ func (w *objectWorker) names(unseen bool) []string {
 // refill judges all objects anew and forgets those that there are no more. It returns the names of those that have come
 // or gone.
 func refill[O any](table *tally.Table[O], names []string, now time.Time, touched func(int)) (moved []string) {
-	for name := range sets.New(names...).Insert(table.Names()...) {
+	// In the order of names each group grows at its end.
+	for _, name := range sets.List(sets.New(names...).Insert(table.Names()...)) {
 		if table.Update(name, now, touched) {
 			moved = append(moved, name)
 		}
