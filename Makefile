@@ -9,6 +9,11 @@ KUBECTL ?= kubectl
 CONTAINER_TOOL ?= docker
 # What `make test` and `make bench` run.
 PKG ?= ./...
+# What needs neither an API server nor other programs, and what has goroutines.
+PURE := ./api/... ./config/... ./internal/assess ./internal/catalog ./internal/check ./internal/facts ./internal/msg \
+	./internal/nodestate ./internal/tally ./internal/trim ./internal/workload ./internal/engine ./internal/snapshot
+CONCURRENT := ./internal/bundle ./internal/cli ./internal/controller ./internal/dump/... ./internal/engine ./internal/judge \
+	./internal/observe ./internal/serve ./internal/snapshot ./internal/source ./internal/tally
 
 SHELL := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
@@ -97,6 +102,20 @@ test: $(GOTESTSUM) $(API_SERVER) ## Run all tests but test-e2e, against a real A
 ifeq ($(PKG),./...)
 	GOTESTSUM_JUNITFILE=$(GOTESTSUM_JUNITFILE:.xml=-gitops.xml) $(MAKE) --no-print-directory test-gitops
 endif
+
+.PHONY: check
+check: ## Check the formatting, vet, and test the packages that need nothing else: under a minute, for while you work.
+	@unformatted=$$(gofmt -l api cmd config hack internal test); test -z "$$unformatted" || \
+		{ echo "not formatted, run make fmt: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go test $(PURE)
+
+.PHONY: test-race
+test-race: $(GOTESTSUM) $(API_SERVER) ## Test what has goroutines with the race detector; it needs gcc.
+	CGO_ENABLED=1 $(GOTESTSUM) --format standard-quiet -- -race -timeout 20m $(CONCURRENT)
+	CGO_ENABLED=1 GOTESTSUM_JUNITFILE=$(GOTESTSUM_JUNITFILE:.xml=-follow.xml) \
+		$(GOTESTSUM) --format standard-quiet -- -race -timeout 20m -run 'TestIntegration|TestEngineFollows' \
+		./test/integration ./test/faults
 
 .PHONY: test-gitops
 test-gitops: $(GOTESTSUM) $(API_SERVER) ## Ask the libraries of kstatus, Flux, Argo CD and kubectl what they make of archmap.
@@ -189,9 +208,11 @@ $(CONTROLLER_GEN): tool = sigs.k8s.io/controller-tools/cmd/controller-gen
 $(KUSTOMIZE): tool = sigs.k8s.io/kustomize/kustomize/v5
 $(GOTESTSUM): tool = gotest.tools/gotestsum
 $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOTESTSUM): hack/tools/go.mod hack/tools/go.sum
+	@echo "Building $(@F); the first time its modules are downloaded."
 	go -C hack/tools build -o $@ $(tool)
 
 $(GOLANGCI_LINT): $(addprefix hack/tools/golangci-lint/,go.mod go.sum main.go)
+	@echo "Building $(@F) with its linters; the first time their modules are downloaded, and it takes minutes."
 	go -C hack/tools/golangci-lint build -o $@ .
 
 # Envtest needs only etcd and kube-apiserver, which spares the tests half of the build.

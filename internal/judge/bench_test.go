@@ -1,0 +1,33 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package judge_test
+
+import (
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/test/world"
+)
+
+// BenchmarkJudge judges the whole catalog once, as check does.
+func BenchmarkJudge(b *testing.B) {
+	for _, size := range []int{6, 1000, 5000} {
+		b.Run(fmt.Sprint("nodes=", size), func(b *testing.B) {
+			g := NewWithT(b)
+			rows := shipped(g)
+			c := judge.Compile(&rows.Architectures[0], rows.Mappings)
+			shown, err := world.Scale(dumpOf(g, newWorld(g)), size)
+			g.Expect(err).NotTo(HaveOccurred())
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Judge(&snapshot.Snapshot{Time: shown.Time, Coverage: shown.Coverage, Objects: shown.Objects,
+					Responses: shown.Responses, Reviews: shown.Reviews})
+			}
+		})
+	}
+}
