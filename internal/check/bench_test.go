@@ -13,7 +13,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// BenchmarkNodes5000 judges a big cluster, of which a few nodes are not ready.
+// BenchmarkNodes5000 evaluates a big cluster, of which a few nodes are not ready.
 func BenchmarkNodes5000(b *testing.B) {
 	c := newCheck(`{type: Nodes, nodes: {
 		selector: {matchExpressions: [{key: kubernetes.azure.com/cluster, operator: Exists}]},
@@ -37,7 +37,7 @@ func BenchmarkNodes5000(b *testing.B) {
 	}
 }
 
-// BenchmarkWorkload judges one Deployment among the forty of a namespace.
+// BenchmarkWorkload evaluates one Deployment among the forty of a namespace.
 func BenchmarkWorkload(b *testing.B) {
 	c := newCheck("{type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [app-17], container: app, imagePath: kubernetes/coredns}}")
 	var deployments []client.Object
@@ -53,7 +53,7 @@ func BenchmarkWorkload(b *testing.B) {
 	}
 }
 
-// BenchmarkObjects5000 judges the objects of 5,000 nodes by an expression that asks for the time only where something
+// BenchmarkObjects5000 evaluates the objects of 5,000 nodes by an expression that asks for the time only where something
 // is wrong.
 func BenchmarkObjects5000(b *testing.B) {
 	c := newCheck(`{type: Object, method: None, object: {apiVersion: acn.azure.com/v1alpha, kind: NodeNetworkConfig, namespace: kube-system,

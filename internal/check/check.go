@@ -6,10 +6,9 @@
 // own.
 //
 // Each check type is a file (workload.go, nodes.go, lease.go, endpoint.go, object.go, accessreview.go) and a row in
-// the table of types.go. Nobody else tells check types apart: who must know something of them asks an Evaluator,
-// Within or ReadingOf. The other files are what types share: results (finding.go), selectors (selector.go),
-// expressions (cel.go, reading.go), counting one by one (groups.go), versions (version.go)
-// and what one check finds of another's (within.go).
+// the table of types.go, which has all that is known of it: who must know something asks an Evaluator, Within or
+// ReadingOf. The other files are what types share: results (finding.go), selectors (selector.go), expressions (cel.go,
+// reading.go), counting one by one (groups.go), comparing two checks (within.go) and versions (version.go).
 package check
 
 import (

@@ -144,6 +144,9 @@ func expectProper(g *WithT, c *Check, given facts.Facts) {
 	if f.Present != v1alpha1.VerdictTrue {
 		g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictNotAssessed), "what is not there has no health")
 	}
+	if f.Healthy == v1alpha1.VerdictFalse {
+		g.Expect(severity).To(ContainElement(f.Reason), "the reason of every failing check has its place among the others, in finding.go")
+	}
 	g.Expect(len(f.Objects)).To(And(BeNumerically("<=", MaxObjects), BeNumerically("<=", f.ObjectCount)))
 	for _, need := range facts.NeedsOf(f.Further) {
 		told := slices.ContainsFunc(c.AllNeeds(), func(n facts.Need) bool { return n.Kind == need.Kind && n.Path == need.Path })

@@ -216,7 +216,7 @@ func TestSeveralLeases(t *testing.T) {
 	}
 }
 
-// A lease that cannot be judged yet holds the whole mapping back.
+// A lease of which nothing can be said yet holds the whole mapping back.
 func TestUndecidedLeaseIsPending(t *testing.T) {
 	c := newCheck(schedulerLease)
 	f := c.Evaluate(watching(c, map[string]facts.Renewal{"kube-scheduler": stood(0, false)}, heldLease("kube-scheduler", "a", time.Hour)))

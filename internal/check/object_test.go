@@ -137,7 +137,7 @@ func TestSeveralObjects(t *testing.T) {
 			"True/True Healthy: NodeNetworkConfig kube-system/a is healthy",
 			[]string{"a"},
 		},
-		"one of them cannot be judged": {
+		"one of them cannot be evaluated": {
 			"namespace: kube-system, healthy: object.metadata.labels.managed == 'true'",
 			"True/Unknown ExpressionError: NodeNetworkConfig kube-system/c: healthy: no such key: managed",
 			[]string{"c", "a", "b"},

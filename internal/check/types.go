@@ -33,12 +33,13 @@ type checkType struct {
 	reads func(*v1alpha1.Check) Reading
 	// method is the implementation method that a check proves when its author names none.
 	method func(*v1alpha1.Check) v1alpha1.ImplementationMethod
-	// countsNodes and countsObjects say that nodes, or the objects of the one need, are counted one by one, so that a
-	// change of one costs one. At most one of them is set.
+	// countsNodes and countsObjects say that NodeTally, or ObjectTally, counts what answers the one need one by one, so
+	// that a change of one costs one. At most one of them is set.
 	countsNodes, countsObjects bool
 }
 
-// checkTypes has a row for each check type. What its functions do is in the file of the type.
+// checkTypes has a row for each check type. What its functions do is in the file of the type. A new type has besides, in
+// the API, a constant, a member of Check and the rule that the member is set; the tests say what else is missing.
 var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckWorkload: {
 		member: "workload", needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,

@@ -38,8 +38,7 @@ func (l *linter) compile(m *mapping) {
 			c.compiled = compiled
 			continue
 		}
-		var selector *check.SelectorError
-		if errors.As(err, &selector) {
+		if selector, ok := errors.AsType[*check.SelectorError](err); ok {
 			l.badSelector(m.Object, c.field+"."+selector.Field, selector.Err)
 		}
 		for _, e := range expressionErrors(err) {
