@@ -238,6 +238,17 @@ func TestChecksOfNodesAreEdited(t *testing.T) {
 			o.put(deployments, deployment("a", available))
 			o.expectNotified("at once", "m")
 		}
+
+		_, free := o.hold(facts.Nodes)
+		o.put(facts.Nodes, node("n", corev1.ConditionFalse))
+		o.subscribe("late", nodesCheck("DiskPressure"), nodesCheck("Ready"), deploymentCheck("a"))
+		synctest.Wait()
+		free()
+		o.expectNotified("the nodes are counted", "late", "m")
+		for _, available := range []int32{4, 3, 4} {
+			o.put(deployments, deployment("a", available))
+			o.expectNotified("at once", "late", "m")
+		}
 	})
 }
 
@@ -355,14 +366,16 @@ func TestForget(t *testing.T) {
 	t.Run("while it is evaluated", func(t *testing.T) {
 		inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
 			fill(o)
+			_, freeDeployments := o.hold(deployments)
 			_, freeWidgets := o.hold(widgets)
 			_, freeNodes := o.hold(facts.Nodes)
 			o.start()
 			o.subscribe("m", everything...)
 			synctest.Wait()
-			o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod", "Widget"}))
+			o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Widget"}))
 			o.forget("m")
 			o.g.Expect(o.wants()).To(BeEmpty())
+			freeDeployments() // they would have to be explained
 			freeWidgets()
 			freeNodes()
 			synctest.Wait()

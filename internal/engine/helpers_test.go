@@ -127,7 +127,7 @@ func (c *cluster) tell(need facts.Need, name string) {
 	}
 }
 
-// hold keeps evaluations that read a need, until pass lets one of them go on or free all.
+// hold keeps evaluations that have just read a need, until pass lets one of them go on or free all.
 func (c *cluster) hold(need facts.Need) (pass, free func()) {
 	gate := make(chan struct{})
 	c.mu.Lock()
@@ -182,9 +182,13 @@ func (c *cluster) Demand(demand facts.Demand) {
 
 func (c *cluster) Answer(need facts.Need) facts.Answer {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.listed[need]++
-	return c.answerLocked(need)
+	answer, gate := c.answerLocked(need), c.gates[need]
+	c.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return answer
 }
 
 func (c *cluster) answerLocked(need facts.Need) facts.Answer {
@@ -196,14 +200,11 @@ func (c *cluster) answerLocked(need facts.Need) facts.Answer {
 
 func (c *cluster) State(need facts.Need) facts.Answer {
 	c.mu.Lock()
-	gate := c.gates[need]
+	answer, gate := c.answerLocked(need), c.gates[need]
 	c.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	answer := c.answerLocked(need)
 	answer.Objects = nil
 	return answer
 }

@@ -150,8 +150,13 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 	third := tally.Add(s.table, judgeOf(5), noon)
 	g.Expect(third.Slot()).To(Equal(first.Slot()))
 	g.Expect(third.Marks()).To(Equal(map[mark]int{{"blue5", false}: 1}))
-	_, _ = s.put("a", nil, noon)
-	g.Expect(third.Marks()).To(BeEmpty())
+	tally.Remove(s.table, third)
+	delete(s.things, "a")
+	fourth := tally.Add(s.table, judgeOf(1), noon)
+	g.Expect(fourth.Marks()).To(BeEmpty(), "it is gone, though nobody has told")
+	touched, moved := s.put("a", nil, noon)
+	g.Expect(touched).To(Equal([]int{second.Slot()}), "only the second has counted it")
+	g.Expect(moved).To(BeTrue())
 }
 
 // A judge that wants to be asked again at once is asked again in a second, and Due returns.
@@ -332,7 +337,7 @@ func TestTallyEqualsAFreshOne(t *testing.T) {
 		})
 		s := &story{shelf: newShelf(), g: g, r: rand.New(rand.NewPCG(seed, 0)), now: noon,
 			tallies: map[int]*tally.Tally[thing, mark]{}, untold: map[string]bool{}}
-		for step := range 60 {
+		for step := range 40 {
 			happened = fmt.Sprint("step ", step)
 			s.step()
 			if s.r.IntN(8) == 0 {
