@@ -133,6 +133,12 @@ func (e *Evaluator) CountsNodes() bool { return e.checkType.countsNodes }
 // CountsObjects says whether the evaluator counts the objects of its need one by one, by CountObjects.
 func (e *Evaluator) CountsObjects() bool { return e.checkType.countsObjects }
 
+// Concerns says whether a change of an object of that name, among those that the evaluator needs in any case, may change
+// its result.
+func (e *Evaluator) Concerns(name string) bool {
+	return e.checkType.concerns == nil || e.checkType.concerns(e, name)
+}
+
 // Evaluate says what comes of what was seen.
 func (e *Evaluator) Evaluate(given facts.Facts) Evaluation {
 	for _, need := range e.Needs() {

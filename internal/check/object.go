@@ -188,10 +188,14 @@ func (e *Evaluator) countObject(o client.Object, now time.Time) (mark objectMark
 	return mark, true, until
 }
 
+// objectConcerns says whether the name is the one that the check names, if it does.
+func objectConcerns(e *Evaluator, name string) bool {
+	return e.Spec.Object.Name == "" || string(e.Spec.Object.Name) == name
+}
+
 func (e *Evaluator) selectsObject(o client.Object) bool {
 	_, readable := o.(*unstructured.Unstructured)
-	name := string(e.Spec.Object.Name)
-	return readable && (name == "" || name == o.GetName()) && e.matchesLabels(o)
+	return readable && objectConcerns(e, o.GetName()) && e.matchesLabels(o)
 }
 
 // classifyObject says what an object counts as, what a message tells of it, and whether any expression has asked for the

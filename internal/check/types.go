@@ -23,6 +23,8 @@ type checkType struct {
 	// within says whether whatever check a finds, check b finds as well. Both are of the type.
 	within func(a, b *v1alpha1.Check) bool
 
+	// concerns says whether a change of the object of that name may change the result; nil: of any object of the needs.
+	concerns func(*Evaluator, string) bool
 	// explaining lists what Evaluation.Further may ask for, as wide as that can get.
 	explaining func(*Evaluator) []facts.Need
 	// selector is the label selector.
@@ -43,7 +45,7 @@ type checkType struct {
 var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckWorkload: {
 		member: "workload", needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,
-		explaining: workloadExplaining, selector: workloadSelector, method: workloadMethod,
+		explaining: workloadExplaining, concerns: workloadConcerns, selector: workloadSelector, method: workloadMethod,
 	},
 	v1alpha1.CheckNodes: {
 		member: "nodes", needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin,
@@ -59,7 +61,7 @@ var checkTypes = map[v1alpha1.CheckType]checkType{
 	},
 	v1alpha1.CheckObject: {
 		member: "object", needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin,
-		selector: objectSelector, expressions: objectExpressions, reads: objectReads, countsObjects: true,
+		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns, countsObjects: true,
 	},
 	v1alpha1.CheckAccessReview: {
 		member: "accessReview", needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject,

@@ -122,14 +122,15 @@ func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 	return diagnoses
 }
 
+// workloadConcerns says whether the name is one that the check names.
+func workloadConcerns(e *Evaluator, name string) bool {
+	w := e.Spec.Workload
+	return (len(w.Names) == 0 || slices.Contains(w.Names, v1alpha1.ObjectName(name))) && strings.HasPrefix(name, w.NamePrefix)
+}
+
 func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {
-	w, name := e.Spec.Workload, candidate.Object.GetName()
-	switch {
-	case len(w.Names) > 0 && !slices.Contains(w.Names, v1alpha1.ObjectName(name)):
-		return false
-	case !strings.HasPrefix(name, w.NamePrefix):
-		return false
-	case !e.matchesLabels(candidate.Object):
+	w := e.Spec.Workload
+	if !workloadConcerns(e, candidate.Object.GetName()) || !e.matchesLabels(candidate.Object) {
 		return false
 	}
 	return w.ImagePath == "" || slices.ContainsFunc(candidate.PodSpec.Containers, func(ct corev1.Container) bool {

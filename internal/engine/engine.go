@@ -26,7 +26,8 @@ import (
 
 // Sources meet needs. They are safe for concurrent use.
 type Sources interface {
-	// Notify has a function called when the answer to a need has changed; it is never called from within a method.
+	// Notify has a function called when the answer to a need has changed: with the name of the object that has, or with
+	// none when more may have, or the state of the answer. It is never called from within a method.
 	Notify(changed func(need facts.Need, object types.NamespacedName))
 	// Want begins to meet a need, Drop ends it. There is one Drop for a Want.
 	Want(need facts.Need)
@@ -206,6 +207,9 @@ func (e *Engine) Changed(need facts.Need, object types.NamespacedName) {
 		return
 	}
 	for l := range e.readers[need] {
+		if object.Name != "" && l.concerns != nil && !l.concerns(object.Name) {
+			continue
+		}
 		l.changes.add(need, object)
 		e.touchLocked(l)
 	}
@@ -300,6 +304,7 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 		w = &checkWorker{engine: e, evaluator: evaluator, result: r}
 	}
 	r.lane = newLane(w)
+	r.lane.concerns = evaluator.Concerns
 	e.results[evaluator.Key()] = r
 	e.lanes.Insert(r.lane)
 	e.wantLocked(r.lane, sets.New(evaluator.Needs()...))

@@ -472,3 +472,16 @@ func TestSettle(t *testing.T) {
 		o.end()
 	})
 }
+
+// What a check names tells which objects it reads: the others are not its concern.
+func TestOtherObjectsAreNotEvaluated(t *testing.T) {
+	inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+		o.show(deployments, deployment("web", 2), deployment("api", 2))
+		o.subscribe("web", "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [web]}}")
+		o.subscribe("all", "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: a}}")
+		o.start()
+		o.settle()
+		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("web", 1)) })).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
+		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("other", 1)) })).To(BeEmpty())
+	})
+}

@@ -91,8 +91,19 @@ func (c *cluster) show(need facts.Need, objects ...client.Object) {
 
 // put makes or changes an object.
 func (c *cluster) put(need facts.Need, o client.Object) {
+	change := c.changeOf(need, o.GetName())
 	c.putSilently(need, o)
-	c.tell(need, o.GetName())
+	c.tell(need, change)
+}
+
+// changeOf is the name by which a watch notifies of a change: that of the object, or none when the answer turns known.
+func (c *cluster) changeOf(need facts.Need, name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answers[need].State != facts.Known {
+		return ""
+	}
+	return name
 }
 
 // putSilently is a change of an object that nobody is told of, as of heartbeats.
@@ -105,8 +116,9 @@ func (c *cluster) putSilently(need facts.Need, o client.Object) {
 
 // remove deletes an object.
 func (c *cluster) remove(need facts.Need, name string) {
+	change := c.changeOf(need, name)
 	c.set(need, facts.Answer{State: facts.Known, Objects: without(c.Answer(need).Objects, name)})
-	c.tell(need, name)
+	c.tell(need, change)
 }
 
 func without(objects []client.Object, name string) []client.Object {

@@ -23,6 +23,9 @@ type lane struct {
 	// settle is how long changes are collected before they are evaluated.
 	settle time.Duration
 
+	// concerns says whether the lane reads the object of that name; nil: any.
+	concerns func(name string) bool
+
 	subscribers sets.Set[Key]
 	needs       sets.Set[facts.Need]
 	demands     []facts.Demand
