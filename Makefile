@@ -12,8 +12,8 @@ PKG ?= ./...
 # What needs neither an API server nor other programs, and what has goroutines.
 PURE := ./api/... ./config/... ./internal/assess ./internal/catalog ./internal/check ./internal/facts ./internal/msg \
 	./internal/nodestate ./internal/tally ./internal/trim ./internal/workload ./internal/engine ./internal/snapshot
-CONCURRENT := ./internal/bundle ./internal/cli ./internal/controller ./internal/dump/... ./internal/engine ./internal/judge \
-	./internal/observe ./internal/serve ./internal/snapshot ./internal/source ./internal/tally
+CONCURRENT := ./internal/cli ./internal/controller ./internal/engine ./internal/observe ./internal/serve ./internal/source \
+	./internal/tally
 
 SHELL := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
@@ -113,9 +113,8 @@ check: ## Check the formatting, vet, and test the packages that need nothing els
 .PHONY: test-race
 test-race: $(GOTESTSUM) $(API_SERVER) ## Test what has goroutines with the race detector; it needs gcc.
 	CGO_ENABLED=1 $(GOTESTSUM) --format standard-quiet -- -race -timeout 20m $(CONCURRENT)
-	CGO_ENABLED=1 GOTESTSUM_JUNITFILE=$(GOTESTSUM_JUNITFILE:.xml=-follow.xml) \
-		$(GOTESTSUM) --format standard-quiet -- -race -timeout 20m -run 'TestIntegration|TestEngineFollows' \
-		./test/integration ./test/faults
+	CGO_ENABLED=1 GOTESTSUM_JUNITFILE=$(GOTESTSUM_JUNITFILE:.xml=-integration.xml) \
+		$(GOTESTSUM) --format standard-quiet -- -race -timeout 20m ./test/integration
 
 .PHONY: test-gitops
 test-gitops: $(GOTESTSUM) $(API_SERVER) ## Ask the libraries of kstatus, Flux, Argo CD and kubectl what they make of archmap.

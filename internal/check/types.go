@@ -33,8 +33,6 @@ type checkType struct {
 	expressions func(*v1alpha1.Check) []expression
 	// reads says which objects the expressions see.
 	reads func(*v1alpha1.Check) Reading
-	// method is the implementation method that a check proves when its author names none.
-	method func(*v1alpha1.Check) v1alpha1.ImplementationMethod
 	// countsNodes and countsObjects say that NodeTally, or ObjectTally, counts what answers the one need one by one, so
 	// that a change of one costs one. At most one of them is set.
 	countsNodes, countsObjects bool
@@ -45,7 +43,7 @@ type checkType struct {
 var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckWorkload: {
 		member: "workload", needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,
-		explaining: workloadExplaining, concerns: workloadConcerns, selector: workloadSelector, method: workloadMethod,
+		explaining: workloadExplaining, concerns: workloadConcerns, selector: workloadSelector,
 	},
 	v1alpha1.CheckNodes: {
 		member: "nodes", needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin,

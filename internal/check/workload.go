@@ -31,11 +31,6 @@ func workloadExplaining(e *Evaluator) []facts.Need {
 
 func workloadSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Workload.Selector }
 
-// workloadMethod is that by which the workload runs.
-func workloadMethod(spec *v1alpha1.Check) v1alpha1.ImplementationMethod {
-	return v1alpha1.ImplementationMethod(spec.Workload.Kind)
-}
-
 func workloadWithin(a, b *v1alpha1.Check) bool {
 	x, y := a.Workload, b.Workload
 	switch {
