@@ -88,6 +88,9 @@ func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
 	if e.checkType, known = checkTypes[spec.Type]; !known {
 		return nil, fmt.Errorf("unknown type %q", spec.Type)
 	}
+	if !e.checkType.isSet(&spec) {
+		return nil, fmt.Errorf("a check of type %s needs the member %s", spec.Type, e.checkType.member)
+	}
 	key, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err

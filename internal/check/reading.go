@@ -33,7 +33,7 @@ func (r *Reading) Of(o client.Object) bool {
 // check need not compile: a selector that cannot be used picks everything.
 func ReadingOf(spec *v1alpha1.Check) (r Reading, ok bool) {
 	t := checkTypes[spec.Type]
-	if t.reads == nil {
+	if t.reads == nil || !t.isSet(spec) {
 		return Reading{}, false
 	}
 	r = t.reads(spec)

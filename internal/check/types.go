@@ -14,6 +14,8 @@ import (
 type checkType struct {
 	// member is the field of a Check that belongs to the type, by its name in JSON.
 	member string
+	// isSet says whether the check has it.
+	isSet func(*v1alpha1.Check) bool
 	// needs lists what must be seen in any case.
 	needs func(*Evaluator) []facts.Need
 	// evaluate turns the answers to the needs, all of which are known, into a result.
@@ -42,27 +44,33 @@ type checkType struct {
 // the API, a constant, a member of Check and the rule that the member is set; the tests say what else is missing.
 var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckWorkload: {
-		member: "workload", needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,
+		member: "workload", isSet: func(c *v1alpha1.Check) bool { return c.Workload != nil },
+		needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,
 		explaining: workloadExplaining, concerns: workloadConcerns, selector: workloadSelector,
 	},
 	v1alpha1.CheckNodes: {
-		member: "nodes", needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin,
+		member: "nodes", isSet: func(c *v1alpha1.Check) bool { return c.Nodes != nil },
+		needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin,
 		selector: nodesSelector, countsNodes: true,
 	},
 	v1alpha1.CheckLease: {
-		member: "lease", needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject, within: leaseWithin,
+		member: "lease", isSet: func(c *v1alpha1.Check) bool { return c.Lease != nil },
+		needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject, within: leaseWithin,
 		selector: leaseSelector,
 	},
 	v1alpha1.CheckEndpoint: {
-		member: "endpoint", needs: endpointNeeds, evaluate: evaluateEndpoint, subject: endpointSubject, within: endpointWithin,
+		member: "endpoint", isSet: func(c *v1alpha1.Check) bool { return c.Endpoint != nil },
+		needs: endpointNeeds, evaluate: evaluateEndpoint, subject: endpointSubject, within: endpointWithin,
 		expressions: endpointExpressions,
 	},
 	v1alpha1.CheckObject: {
-		member: "object", needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin,
+		member: "object", isSet: func(c *v1alpha1.Check) bool { return c.Object != nil },
+		needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin,
 		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns, countsObjects: true,
 	},
 	v1alpha1.CheckAccessReview: {
-		member: "accessReview", needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject,
+		member: "accessReview", isSet: func(c *v1alpha1.Check) bool { return c.AccessReview != nil },
+		needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject,
 		within: accessReviewWithin,
 	},
 }

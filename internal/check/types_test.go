@@ -62,7 +62,7 @@ func TestEveryCheckTypeHasARow(t *testing.T) {
 			continue
 		}
 		for part, missing := range map[string]bool{
-			"member": row.member == "", "needs": row.needs == nil, "evaluate": row.evaluate == nil, "subject": row.subject == nil,
+			"member": row.member == "", "isSet": row.isSet == nil, "needs": row.needs == nil, "evaluate": row.evaluate == nil, "subject": row.subject == nil,
 			"within": row.within == nil,
 		} {
 			if missing {
@@ -227,4 +227,15 @@ func TestReadingOf(t *testing.T) {
 	}
 	r, _ := reading(head + "present: object.a, version: 'object.b +'}}")
 	g.Expect(r.Expressions).To(ContainElements(v1alpha1.Expression("object.a"), v1alpha1.Expression("object.b +")))
+}
+
+// A check without the member of its type is refused with a word on what it lacks, not evaluated.
+func TestMemberIsMissing(t *testing.T) {
+	for checkType, row := range checkTypes {
+		g, spec := NewWithT(t), v1alpha1.Check{Name: "c", Type: checkType}
+		_, err := New("", spec)
+		g.Expect(err).To(MatchError("check c: a check of type " + string(checkType) + " needs the member " + row.member))
+		_, ok := ReadingOf(&spec)
+		g.Expect(ok).To(BeFalse(), "%s: there is nothing to read", checkType)
+	}
 }

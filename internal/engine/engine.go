@@ -105,7 +105,7 @@ type cell[R any] struct {
 }
 
 // New makes an engine on the sources. notify is called, from any goroutine, with a subscriber of whom a finding has
-// changed; it must not block for long.
+// changed, once all its findings are known; it must not block for long.
 func New(sources Sources, notify func(Key), options Options) *Engine {
 	options.setDefaults()
 	e := &Engine{

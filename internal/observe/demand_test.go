@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	. "github.com/onsi/gomega"
@@ -17,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
-	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -26,28 +26,23 @@ import (
 	"github.com/archmap/archmap/internal/trim"
 )
 
-const (
-	short = 100 * time.Millisecond // how long nothing must happen
-	soon  = 10 * time.Second
-)
-
 // explainer observes pods by a clock that the test turns, and counts how often they are listed.
 type explainer struct {
-	t       *testing.T
-	sources *Sources
-	clock   *clocktesting.FakeClock
-	listed  atomic.Int64
-	broken  atomic.Bool
+	*observer
+
+	listed atomic.Int64
+	broken atomic.Bool
 }
 
-func newExplainer(t *testing.T) *explainer {
-	e := &explainer{t: t, clock: clocktesting.NewFakeClock(time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC))}
+// explaining runs a test of pods that are read on demand.
+func explaining(t *testing.T, test func(e *explainer)) {
 	kube := kubefake.NewClientset()
 	kube.Resources = []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: []metav1.APIResource{
 		{Name: "pods", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"list"}}}}}
 	kube.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
 	})
+	e := &explainer{}
 	reader := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 			e.listed.Add(1)
@@ -57,17 +52,11 @@ func newExplainer(t *testing.T) *explainer {
 			return c.List(ctx, list, opts...)
 		},
 	}).Build()
-	options := Options{Clock: e.clock}
-	options.setDefaults()
-	e.sources = newSources(&api{reader: reader, kube: kube}, options, (*source).run)
-	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- e.sources.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		NewWithT(t).Eventually(stopped).WithTimeout(soon).Should(Receive(BeNil()))
+	inBubble(t, Options{}, &api{reader: reader, kube: kube}, (*source).run, func(o *observer) {
+		e.observer = o
+		o.start()
+		test(e)
 	})
-	return e
 }
 
 // pods is the need for the pods of a workload.
@@ -79,117 +68,115 @@ func (e *explainer) want(revision uint64, inconclusive bool) {
 	e.sources.Demand(facts.Demand{Need: pods, Refresh: facts.Refresh{Revision: revision, Inconclusive: inconclusive}})
 }
 
-// expectLists waits until the pods were listed so often, and sees that they are not listed once more.
+// expectLists waits until nothing moves, and sees how often the pods were listed.
 func (e *explainer) expectLists(n int64, why string) {
 	e.t.Helper()
-	g := NewWithT(e.t)
-	g.Eventually(e.listed.Load).WithTimeout(soon).Should(Equal(n), why)
-	g.Consistently(e.listed.Load).WithTimeout(short).Should(Equal(n), why)
-}
-
-// pass lets time go by, once somebody waits for it.
-func (e *explainer) pass(d time.Duration) {
-	e.t.Helper()
-	NewWithT(e.t).Eventually(e.clock.HasWaiters).WithTimeout(soon).Should(BeTrue())
-	e.clock.Step(d)
+	synctest.Wait()
+	e.g.Expect(e.listed.Load()).To(Equal(n), why)
 }
 
 func TestPodsAreReadOncePerRevision(t *testing.T) {
-	e := newExplainer(t)
-	e.want(1, false)
-	e.expectLists(1, "first")
-	e.pass(lastingPause - time.Second)
-	e.want(1, false)
-	e.expectLists(1, "nothing has changed")
-	e.want(2, false)
-	e.expectLists(2, "something has changed")
+	explaining(t, func(e *explainer) {
+		e.want(1, false)
+		e.expectLists(1, "first")
+		e.pass(lastingPause - time.Second)
+		e.want(1, false)
+		e.expectLists(1, "nothing has changed")
+		e.want(2, false)
+		e.expectLists(2, "something has changed")
 
-	e.want(3, false)
-	e.expectLists(2, "the last time was just now")
-	e.pass(29 * time.Second)
-	e.expectLists(2, "the last time was 29 seconds ago")
-	e.pass(time.Second)
-	e.expectLists(3, "the last time was 30 seconds ago")
+		e.want(3, false)
+		e.expectLists(2, "the last time was just now")
+		e.pass(29 * time.Second)
+		e.expectLists(2, "the last time was 29 seconds ago")
+		e.pass(time.Second)
+		e.expectLists(3, "the last time was 30 seconds ago")
 
-	e.want(4, false)
-	e.want(3, false)
-	e.pass(30 * time.Second)
-	e.expectLists(4, "what turns back may have other pods")
+		e.want(4, false)
+		e.want(3, false)
+		e.pass(30 * time.Second)
+		e.expectLists(4, "what turns back may have other pods")
+	})
 }
 
 func TestPodsAreReadLessAndLessOften(t *testing.T) {
-	e := newExplainer(t)
-	e.want(1, true)
-	e.expectLists(1, "first")
-	lists := int64(1)
-	for _, pause := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
-		e.pass(pause - time.Second)
-		e.expectLists(lists, "not yet")
-		e.pass(pause/5 + 2*time.Second) // the pause varies by a fifth
-		lists++
-		e.expectLists(lists, "after "+pause.String())
-	}
-	e.want(1, false)
-	e.pass(lastingPause - time.Second)
-	e.expectLists(lists, "the last answer says enough")
-	e.want(1, true)
-	e.expectLists(lists+1, "it no longer does")
+	explaining(t, func(e *explainer) {
+		e.want(1, true)
+		e.expectLists(1, "first")
+		lists := int64(1)
+		for _, pause := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
+			e.pass(pause - time.Second)
+			e.expectLists(lists, "not yet")
+			e.pass(pause/5 + 2*time.Second) // the pause varies by a fifth
+			lists++
+			e.expectLists(lists, "after "+pause.String())
+		}
+		e.want(1, false)
+		e.pass(lastingPause - time.Second)
+		e.expectLists(lists, "the last answer says enough")
+		e.want(1, true)
+		e.expectLists(lists+1, "it no longer does")
 
-	e.want(2, true)
-	e.pass(30 * time.Second)
-	e.expectLists(lists+2, "another revision")
-	e.pass(36 * time.Second)
-	e.expectLists(lists+3, "begins anew")
+		e.want(2, true)
+		e.pass(30 * time.Second)
+		e.expectLists(lists+2, "another revision")
+		e.pass(36 * time.Second)
+		e.expectLists(lists+3, "begins anew")
+	})
 }
 
 func TestPodsAreNotReadTwiceInTurnWhenNobodyWantedThemBetween(t *testing.T) {
-	e := newExplainer(t)
-	e.want(1, false)
-	e.expectLists(1, "first")
-	e.sources.Drop(pods)
-	e.want(1, false)
-	e.expectLists(1, "just now")
-	e.pass(30 * time.Second)
-	e.expectLists(2, "in turn")
+	explaining(t, func(e *explainer) {
+		e.want(1, false)
+		e.expectLists(1, "first")
+		e.sources.Drop(pods)
+		e.want(1, false)
+		e.expectLists(1, "just now")
+		e.pass(30 * time.Second)
+		e.expectLists(2, "in turn")
+	})
 }
 
 func TestPodsAreReadAgainWhenReadingFails(t *testing.T) {
-	e := newExplainer(t)
-	e.broken.Store(true)
-	e.want(1, false)
-	e.expectLists(1, "it fails")
-	e.broken.Store(false)
-	e.pass(30 * time.Second)
-	e.expectLists(2, "it is tried again")
-	e.pass(lastingPause - time.Second)
-	e.expectLists(2, "it has succeeded")
+	explaining(t, func(e *explainer) {
+		e.broken.Store(true)
+		e.want(1, false)
+		e.expectLists(1, "it fails")
+		e.broken.Store(false)
+		e.pass(30 * time.Second)
+		e.expectLists(2, "it is tried again")
+		e.pass(lastingPause - time.Second)
+		e.expectLists(2, "it has succeeded")
+	})
 }
 
 // Why an image does not arrive, or how often a program has crashed, changes while the workload's numbers stay.
 func TestPodsAreReadAgainWhileWhatTheyExplainLasts(t *testing.T) {
-	e := newExplainer(t)
-	e.want(1, false)
-	for n := range int64(4) {
-		e.expectLists(n+1, "not yet")
-		e.pass(lastingPause - time.Second)
-		e.expectLists(n+1, "not before 10 minutes")
-		e.pass(lastingPause/5 + 2*time.Second) // the pause varies by a fifth
-	}
-	e.expectLists(5, "after 40 minutes")
-	e.want(1, true)
-	e.pass(38 * time.Second)
-	e.expectLists(6, "it no longer says enough, which is soon looked after")
-	e.sources.Drop(pods)
-	e.clock.Step(time.Hour)
-	e.expectLists(6, "what is well is not explained")
+	explaining(t, func(e *explainer) {
+		e.want(1, false)
+		for n := range int64(4) {
+			e.expectLists(n+1, "not yet")
+			e.pass(lastingPause - time.Second)
+			e.expectLists(n+1, "not before 10 minutes")
+			e.pass(lastingPause/5 + 2*time.Second) // the pause varies by a fifth
+		}
+		e.expectLists(5, "after 40 minutes")
+		e.want(1, true)
+		e.pass(38 * time.Second)
+		e.expectLists(6, "it no longer says enough, which is soon looked after")
+		e.sources.Drop(pods)
+		e.clock.Step(time.Hour)
+		e.expectLists(6, "what is well is not explained")
+	})
 }
 
 // However much is watched, there is room to explain it.
 func TestPodsHaveRoom(t *testing.T) {
-	e := newExplainer(t)
-	e.sources.options.MaxSources = 0
-	e.want(1, false)
-	e.expectLists(1, "the limit is reached")
+	explaining(t, func(e *explainer) {
+		e.sources.options.MaxSources = 0
+		e.want(1, false)
+		e.expectLists(1, "the limit is reached")
+	})
 }
 
 // Only pods that explain something are held, and of those only what does.

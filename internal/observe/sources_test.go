@@ -189,7 +189,6 @@ func TestSourcesEnd(t *testing.T) {
 		o.expectRunning("it has ended")
 
 		o.sources.Want(metricsNeed)
-		o.sources.Drop(metricsNeed)
 		o.sources.Drop(nodesNeed)
 		o.sources.Demand(facts.Demand{Need: nodesNeed})
 		o.expectRunning("nothing starts after the end")
@@ -202,11 +201,11 @@ func TestLimitOfSources(t *testing.T) {
 	const refusal = "the limit of 2 watches and polls is reached"
 	inBubble(t, Options{MaxSources: 2}, nil, nil, func(o *observer) {
 		o.start()
+		o.sources.Want(pods)
 		o.sources.Want(nodesNeed)
 		o.sources.Want(readyNeed)
 		o.sources.Want(deploymentsNeed)
-		o.sources.Want(pods)
-		o.expectRunning("pods have room", nodesNeed, readyNeed, pods)
+		o.expectRunning("pods take no room", nodesNeed, readyNeed, pods)
 		o.g.Expect(o.sources.State(deploymentsNeed).State).To(Equal(facts.Failed))
 		o.g.Expect(o.sources.Answer(deploymentsNeed).Message).To(ContainSubstring(refusal))
 		o.expectTold("whoever wants it looks at once")

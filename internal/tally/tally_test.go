@@ -296,14 +296,11 @@ func (s *story) watched(act func(touched func(int))) {
 // content is all that a tally says.
 func content(counted *tally.Tally[thing, mark]) string {
 	marks := counted.Marks()
-	text := fmt.Sprint(marks)
-	for _, n := range []int{1, 3, 100} {
-		text += fmt.Sprint(counted.First(n, slices.Collect(maps.Keys(marks))...))
-		for _, color := range colors {
-			text += fmt.Sprint(counted.First(n, mark{color: color + "1"}, mark{color: color + "2", faded: true}))
-		}
+	named := map[mark][]string{}
+	for m := range marks {
+		named[m] = counted.First(len(names), m)
 	}
-	return text
+	return fmt.Sprint(marks, named, counted.First(3, slices.Collect(maps.Keys(marks))...))
 }
 
 // expectFresh holds the table to one that is made of the things as they are.
