@@ -10,7 +10,7 @@ CONTAINER_TOOL ?= docker
 # What `make test` and `make bench` run.
 PKG ?= ./...
 # What needs neither an API server nor other programs, and what has goroutines.
-PURE := ./api/... ./config/... ./internal/assess ./internal/catalog ./internal/check ./internal/facts ./internal/msg \
+PURE := ./api/... ./config/... ./hack/docs ./internal/assess ./internal/catalog ./internal/check ./internal/facts ./internal/msg \
 	./internal/nodestate ./internal/tally ./internal/trim ./internal/workload ./internal/engine ./internal/snapshot
 CONCURRENT := ./internal/cli ./internal/controller ./internal/engine ./internal/observe ./internal/serve ./internal/source \
 	./internal/tally
