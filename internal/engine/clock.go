@@ -80,11 +80,11 @@ func (e *Engine) touchDue() time.Duration {
 }
 
 // sleep waits, and says whether the context is still alive.
-func sleep(ctx context.Context, clock clock.WithTicker, d time.Duration) bool {
+func sleep(ctx context.Context, by clock.WithTicker, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
-	timer := clock.NewTimer(d)
+	timer := by.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
