@@ -102,7 +102,7 @@ func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 // endsRollout says whether the check fails as the last pods of a roll-out, which was seen before, are starting.
 func (a *assessment) endsRollout(f *check.Finding) bool {
 	previous := a.previous(f)
-	return f.Settling && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
+	return f.Finishing && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
 }
 
 // votes are the findings whose health counts.
@@ -204,7 +204,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message, f.Settling = previous.Healthy, previous.Reason, previous.Message, false
+			f.Healthy, f.Reason, f.Message, f.Finishing = previous.Healthy, previous.Reason, previous.Message, false
 		}
 	}
 	return out

@@ -29,15 +29,15 @@ func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 		}
 		if message := violation(rule, present, unknown > 0); message != "" {
 			violations = append(violations, v1alpha1.Violation{Rule: rule.Name, Message: message})
-		} else if !settled(rule.Type, len(present), unknown) {
+		} else if !decided(rule.Type, len(present), unknown) {
 			undecided = append(undecided, rule.Name)
 		}
 	}
 	return violations, undecided
 }
 
-// settled says whether a rule that holds as far as can be seen holds whatever the unknown ones are.
-func settled(t v1alpha1.RuleType, present, unknown int) bool {
+// decided reports whether a rule that holds for the known components holds whatever the unknown ones turn out to be.
+func decided(t v1alpha1.RuleType, present, unknown int) bool {
 	if t == v1alpha1.AtLeastOne {
 		return present > 0
 	}

@@ -178,7 +178,7 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 		return nil
 	}
 	if kind == facts.PodKind {
-		if done, err := settled(it); done || err != nil {
+		if done, err := readyOrFinished(it); done || err != nil {
 			return err
 		}
 	}
@@ -225,8 +225,8 @@ func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error
 	return o, nil
 }
 
-// settled says whether a pod explains nothing.
-func settled(it *scan.Item) (bool, error) {
+// readyOrFinished reports whether the item is a pod that needs no explanation.
+func readyOrFinished(it *scan.Item) (bool, error) {
 	text, err := it.Pruned(func(path string) bool {
 		return path == "status" || path == "status.phase" || path == "status.conditions"
 	}).JSON()
@@ -242,7 +242,7 @@ func settled(it *scan.Item) (bool, error) {
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &pod); err != nil {
 		return false, it.Misread(err)
 	}
-	return workload.PodSettled(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
+	return workload.PodReadyOrFinished(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
 }
 
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.

@@ -73,9 +73,10 @@ func IsDown(node *corev1.Node, now time.Time) bool {
 	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
 }
 
-// Unsettled says whether anything about the node may explain that a pod does not run, as for a tally: it is not ready,
-// cordoned, stopped, leaving, or so new that its pods may still be starting.
-func Unsettled(node *corev1.Node, now time.Time) (mark struct{}, unsettled bool, until time.Time) {
+// Suspect reports whether the node may explain that a pod does not run: it is not ready, cordoned, stopped, leaving, or
+// so new that its pods may still be starting. until is when time alone changes the answer; zero is never. The signature
+// is that of a tally's function, hence the empty mark.
+func Suspect(node *corev1.Node, now time.Time) (mark struct{}, suspect bool, until time.Time) {
 	if !IsReady(node) || node.Spec.Unschedulable || IsStopped(node) || IsLeaving(node) {
 		return mark, true, until
 	}

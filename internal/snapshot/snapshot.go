@@ -243,7 +243,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		if o, err = asRead(need.Kind, o); err != nil {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
-		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodReadyOrFinished(pod) {
 			continue // it explains nothing
 		}
 		answer.Objects = append(answer.Objects, o)

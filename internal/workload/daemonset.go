@@ -37,7 +37,7 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 		return m
 	}
 	p := newPlacement(w.Kind, w.PodSpec)
-	for _, n := range nodes.unsettled {
+	for _, n := range nodes.suspects {
 		left, stopped, leaving := nodestate.JoiningFor(n, now), nodestate.Of(n) == nodestate.Stopped, nodestate.IsLeaving(n)
 		switch {
 		case !stopped && !leaving && left <= 0, !p.allows(n):

@@ -17,9 +17,9 @@ import (
 // Diagnosis is the verdict on a workload, and why it lacks pods.
 type Diagnosis struct {
 	Verdict
-	// Settling says that the end of a roll-out would look like this, too. It is told only of a workload that is not
-	// healthy.
-	Settling bool
+	// Finishing is true when the last pods of a roll-out that are starting would give the same verdict. It is set only
+	// when Healthy is False.
+	Finishing bool
 	// Causes for which pods are missing, the most frequent first; empty when none is known.
 	Causes []Cause
 	// Further is what must be seen to know more; empty when the workload's numbers say everything.
@@ -59,7 +59,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	d.Causes = seen.lack.causes
 	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
 	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: seen.refresh()})
-	d.Verdict, d.Settling = seen.judge(d.Verdict)
+	d.Verdict, d.Finishing = seen.judge(d.Verdict)
 	return d
 }
 
@@ -73,17 +73,17 @@ type evidence struct {
 }
 
 // judge revises the verdict by the numbers.
-func (e evidence) judge(v Verdict) (revised Verdict, settling bool) {
+func (e evidence) judge(v Verdict) (revised Verdict, finishing bool) {
 	switch hangs := e.hangs(); {
 	case hangs != "":
 		v.Healthy, v.Reason = v1alpha1.VerdictFalse, hangs
 	case v.Healthy == v1alpha1.VerdictTrue || e.onlyMoves():
 		return e.tolerate(v), false
 	case v.Reason == v1alpha1.ReasonWorkloadUnavailable:
-		v.Reason, settling = e.reason(), e.settling()
+		v.Reason, finishing = e.reason(), e.finishing()
 	}
 	v.Detail += e.moving.told() + e.why()
-	return v, settling
+	return v, finishing
 }
 
 // onlyStarting says whether a DaemonSet lacks no more pods than those of nodes that were not ready until just now.
@@ -171,10 +171,10 @@ func (e evidence) reason() string {
 	return v1alpha1.ReasonWorkloadUnavailable
 }
 
-// settling says that no more pods are missing than a roll-out replaces at a time, and that nothing is known to be
-// wrong with them: they are new and about to be ready. Of a DaemonSet or a StatefulSet whose last pods are starting,
-// the numbers do not tell whether that is so because of a roll-out.
-func (e evidence) settling() bool {
+// finishing reports whether no more pods are missing than a roll-out replaces at a time, and nothing is known to be
+// wrong with them: they are new and about to be ready. The numbers of a DaemonSet or StatefulSet whose last pods are
+// starting do not show whether a roll-out is the cause.
+func (e evidence) finishing() bool {
 	w := e.workload
 	return e.missing() <= int(w.atATime) && w.failure == "" && e.pods.State <= facts.Known &&
 		!slices.ContainsFunc(e.lack.causes, func(c Cause) bool {

@@ -37,8 +37,9 @@ const youngPod = 10 * time.Minute
 // maxWords is how much of what others say is repeated, in bytes.
 const maxWords = 200
 
-// PodSettled says that a pod explains nothing: it is ready, or it has ended and its controller makes another.
-func PodSettled(pod *corev1.Pod) bool {
+// PodReadyOrFinished reports whether the pod needs no explanation: it is ready, or it has finished and its controller
+// creates another.
+func PodReadyOrFinished(pod *corev1.Pod) bool {
 	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 		return true
 	}

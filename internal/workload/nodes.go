@@ -19,26 +19,26 @@ import (
 // diagnosis. Read-only; the zero value says that the nodes are being read for the first time.
 type Nodes struct {
 	state facts.State
-	// unsettled are those that nodestate.Unsettled tells, sorted by name.
-	unsettled []*corev1.Node
-	exists    func(name string) bool
+	// suspects are the nodes that nodestate.Suspect reports, sorted by name.
+	suspects []*corev1.Node
+	exists   func(name string) bool
 }
 
 // NodesOf are the nodes of an answer: looked up where it has an index, else by going through its objects, which are
 // sorted by name.
 func NodesOf(answer facts.Answer, now time.Time) Nodes {
 	if answer.Nodes != nil {
-		return Nodes{state: answer.State, unsettled: answer.Nodes.Unsettled(), exists: answer.Nodes.Exists}
+		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists}
 	}
-	var unsettled []*corev1.Node
+	var suspects []*corev1.Node
 	for _, o := range answer.Objects {
 		if node, ok := o.(*corev1.Node); ok {
-			if _, is, _ := nodestate.Unsettled(node, now); is {
-				unsettled = append(unsettled, node)
+			if _, is, _ := nodestate.Suspect(node, now); is {
+				suspects = append(suspects, node)
 			}
 		}
 	}
-	return Nodes{state: answer.State, unsettled: unsettled, exists: func(name string) bool { return exists(answer, name) }}
+	return Nodes{state: answer.State, suspects: suspects, exists: func(name string) bool { return exists(answer, name) }}
 }
 
 func exists(nodes facts.Answer, name string) bool {
@@ -53,12 +53,12 @@ func (n Nodes) stateOf(name string) nodestate.State {
 	if n.state != facts.Known {
 		return nodestate.Well
 	}
-	i, found := slices.BinarySearchFunc(n.unsettled, name, func(node *corev1.Node, name string) int {
+	i, found := slices.BinarySearchFunc(n.suspects, name, func(node *corev1.Node, name string) int {
 		return strings.Compare(node.Name, name)
 	})
 	switch {
 	case found:
-		return nodestate.Of(n.unsettled[i])
+		return nodestate.Of(n.suspects[i])
 	case n.exists(name):
 		return nodestate.Well
 	}
@@ -74,7 +74,7 @@ type hindered struct {
 func hinderedFor(w Workload, nodes Nodes) hindered {
 	var h hindered
 	p := newPlacement("", w.PodSpec)
-	for _, n := range nodes.unsettled {
+	for _, n := range nodes.suspects {
 		if state := nodestate.Of(n); state != nodestate.Well && p.allows(n) {
 			h.names, h.states = append(h.names, n.Name), append(h.states, state)
 		}

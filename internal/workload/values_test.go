@@ -150,10 +150,10 @@ func TestDiagnoseChangesNothing(t *testing.T) {
 
 // index has nodes sorted by name.
 type index struct {
-	all, unsettled []*corev1.Node
+	all, suspects []*corev1.Node
 }
 
-func (i index) Unsettled() []*corev1.Node { return i.unsettled }
+func (i index) Suspects() []*corev1.Node { return i.suspects }
 
 func (i index) Exists(name string) bool {
 	return slices.ContainsFunc(i.all, func(node *corev1.Node) bool { return node.Name == name })
@@ -171,9 +171,9 @@ func TestOrderDoesNotMatter(t *testing.T) {
 				for _, o := range s.nodes {
 					node := o.(*corev1.Node)
 					index.all = append(index.all, node)
-					_, unsettled, _ := nodestate.Unsettled(node, noon)
-					if unsettled || seed%2 == 0 { // one that is well does no harm among them
-						index.unsettled = append(index.unsettled, node)
+					_, suspect, _ := nodestate.Suspect(node, noon)
+					if suspect || seed%2 == 0 { // a node that explains nothing does no harm
+						index.suspects = append(index.suspects, node)
 					}
 				}
 				r.Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })

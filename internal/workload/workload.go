@@ -267,7 +267,7 @@ func (w Workload) lacking(objects []client.Object) []*corev1.Pod {
 // a Deployment makes another while one goes away.
 func (w Workload) lacks(pod *corev1.Pod) bool {
 	replaced := pod.DeletionTimestamp != nil && w.Kind == v1alpha1.WorkloadDeployment
-	return !PodSettled(pod) && !replaced && w.owns(pod)
+	return !PodReadyOrFinished(pod) && !replaced && w.owns(pod)
 }
 
 // owns says whether the pod is not one of another workload with the same labels. Between a Deployment and its

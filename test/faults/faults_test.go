@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 var loaded sync.Map
 
-// newWorld settles a shape; each is loaded once.
+// newWorld builds a world from a shape; each shape is loaded once.
 func newWorld(g Gomega, name string) *world.World {
 	shape, ok := loaded.Load(name)
 	if !ok {
@@ -55,7 +55,7 @@ func verdictsOf(g Gomega, w *world.World) *world.Verdicts {
 	return verdicts
 }
 
-// begin settles a shape, looks at it, and lets a minute pass. It returns what was said, and the state to go back to.
+// begin builds a world from a shape, judges it, and lets a minute pass. It returns the verdicts, and the state to restore.
 func begin(g Gomega, shape string) (w *world.World, before *world.Verdicts, healthy world.State) {
 	w = newWorld(g, shape)
 	before, healthy = verdictsOf(g, w), w.Save()

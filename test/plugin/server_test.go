@@ -43,7 +43,7 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-// server is an API server that shows a shape: no controllers run, so that the statuses are those of a settled world.
+// server is an API server that shows a shape: no controllers run, so that the statuses are those of a converged world.
 type server struct {
 	config *rest.Config
 	client client.Client

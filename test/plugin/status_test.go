@@ -263,15 +263,15 @@ type kept struct {
 // verdicts are those that an operator has just come to on the installed server.
 func verdicts() *kept {
 	GinkgoHelper()
-	v, err := settled()
+	v, err := converged()
 	Expect(err).NotTo(HaveOccurred())
 	architecture := v.Architecture.DeepCopy()
 	architecture.Status.ObservedAt = metav1.Now()
 	return &kept{architecture: architecture, mappings: v.Mappings}
 }
 
-// settled are the verdicts on the world that the installed server shows.
-var settled = sync.OnceValues(func() (*judge.Verdicts, error) {
+// converged are the verdicts on the world that the installed server shows.
+var converged = sync.OnceValues(func() (*judge.Verdicts, error) {
 	shipped := shippedCatalog()
 	dump, err := installed.world.Dump()
 	if err != nil {

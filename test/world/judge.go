@@ -83,7 +83,7 @@ func (w *World) Judge() (*Verdicts, error) {
 
 // Dump is everything that can be read of the world now.
 func (w *World) Dump() (*snapshot.Snapshot, error) {
-	objects, err := w.settle()
+	objects, err := w.converge()
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ type node struct {
 	evicted bool
 }
 
-func (w *World) settleNodes() ([]*node, error) {
+func (w *World) convergeNodes() ([]*node, error) {
 	var nodes []*node
 	for _, ref := range w.order {
 		if ref.Kind != nodeKind || !w.Has(ref) {
@@ -119,12 +119,12 @@ func (w *World) settleNodes() ([]*node, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ref, err)
 		}
-		nodes = append(nodes, w.settleNode(typed.(*corev1.Node)))
+		nodes = append(nodes, w.convergeNode(typed.(*corev1.Node)))
 	}
 	return nodes, nil
 }
 
-func (w *World) settleNode(o *corev1.Node) *node {
+func (w *World) convergeNode(o *corev1.Node) *node {
 	n := &node{Node: o, ready: true}
 	fault := w.state.nodes[o.Name]
 	age := w.now.Sub(fault.Since)

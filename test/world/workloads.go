@@ -76,8 +76,8 @@ type workload struct {
 	now      time.Time
 }
 
-func (w *World) settleWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1.Pod, error) {
-	settled := map[Ref]client.Object{}
+func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1.Pod, error) {
+	converged := map[Ref]client.Object{}
 	var pods []*corev1.Pod
 	for _, ref := range w.order {
 		into := workloadKinds[ref.Kind]
@@ -95,22 +95,22 @@ func (w *World) settleWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1
 		switch o := o.(type) {
 		case *appsv1.DaemonSet:
 			l.template = &o.Spec.Template
-			l.settleDaemonSet(o, nodes)
+			l.convergeDaemonSet(o, nodes)
 		case *appsv1.Deployment:
 			l.template = &o.Spec.Template
-			w.settleDeployment(l, o, nodes)
+			w.convergeDeployment(l, o, nodes)
 		case *appsv1.StatefulSet:
 			l.template = &o.Spec.Template
-			w.settleStatefulSet(l, o, nodes)
+			w.convergeStatefulSet(l, o, nodes)
 		}
-		settled[ref] = o
+		converged[ref] = o
 		for _, p := range slices.Concat(l.pods, l.ghosts) {
 			if p.exists() {
 				pods = append(pods, p.object(ref.Namespace))
 			}
 		}
 	}
-	return settled, pods, nil
+	return converged, pods, nil
 }
 
 var workloadKinds = map[string]func() client.Object{
@@ -197,9 +197,9 @@ func daemonTolerations(spec *corev1.PodSpec) []corev1.Toleration {
 	return out
 }
 
-// settleDaemonSet puts a pod on every node that may have one. A node that has become unfit keeps its pod, which
+// convergeDaemonSet puts a pod on every node that may have one. A node that has become unfit keeps its pod, which
 // is not wanted there any more, unless a taint drives it out.
-func (l *workload) settleDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
+func (l *workload) convergeDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
 	tolerations := daemonTolerations(&l.template.Spec)
 	var strays int32
 	for _, n := range nodes {
@@ -268,7 +268,7 @@ func (w *World) place(l *workload, replicas int, nodes []*node) {
 	}
 }
 
-func (w *World) settleDeployment(l *workload, d *appsv1.Deployment, nodes []*node) {
+func (w *World) convergeDeployment(l *workload, d *appsv1.Deployment, nodes []*node) {
 	desired := 1
 	if d.Spec.Replicas != nil {
 		desired = int(*d.Spec.Replicas)
@@ -346,7 +346,7 @@ func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
 	}
 }
 
-func (w *World) settleStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []*node) {
+func (w *World) convergeStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []*node) {
 	desired := 1
 	if s.Spec.Replicas != nil {
 		desired = int(*s.Spec.Replicas)
