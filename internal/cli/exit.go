@@ -13,11 +13,11 @@ import (
 
 // The exit codes of every command.
 const (
-	// exitWell: all is well.
-	exitWell = 0
+	// exitHealthy: everything required is present, and nothing is unhealthy.
+	exitHealthy = 0
 	// exitUnhealthy: something is unhealthy, or required and missing.
 	exitUnhealthy = 1
-	// exitUnknown: it cannot be told, or the command failed.
+	// exitUnknown: the verdict is not known, or the command failed.
 	exitUnknown = 2
 	// exitUsage: the command was not understood.
 	exitUsage = 3
@@ -53,7 +53,7 @@ func exitCode(err error) (code int, tell bool) {
 	var input source.InputError
 	switch {
 	case err == nil:
-		return exitWell, false
+		return exitHealthy, false
 	case errors.As(err, &verdict):
 		return verdict.code, false
 	case errors.As(err, &usage), errors.As(err, &input):

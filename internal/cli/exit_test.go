@@ -23,7 +23,7 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		want end
 	}{
-		"well":                 {verdictOf(catalog.Healthy), end{exitWell, false}},
+		"well":                 {verdictOf(catalog.Healthy), end{exitHealthy, false}},
 		"unhealthy":            {verdictOf(catalog.Unhealthy), end{exitUnhealthy, false}},
 		"cannot be told":       {verdictOf(catalog.Unknown), end{exitUnknown, false}},
 		"failed":               {errors.New("no answer"), end{exitUnknown, true}},

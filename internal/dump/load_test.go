@@ -366,7 +366,7 @@ func TestLoadTime(t *testing.T) {
 	}
 }
 
-// Leases are as old as when they were read, if somebody has read the rest minutes later. They are not excused by it.
+// Leases are as old as when they were read, if somebody has read the rest minutes later. That does not make them healthy.
 func TestLoadTimeOfLeases(t *testing.T) {
 	at := time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
 	lease := func(renewed string) string {

@@ -89,27 +89,27 @@ func TestLookReadsWhatExplains(t *testing.T) {
 	w, rows := newWorld(g), shipped(g)
 	c := judge.Compile(&rows.Architectures[0], rows.Mappings)
 
-	well := &reader{all: dumpOf(g, w)}
-	_, _, err := c.Look(t.Context(), well)
+	healthy := &reader{all: dumpOf(g, w)}
+	_, _, err := c.Look(t.Context(), healthy)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(well.reads).To(HaveLen(1))
+	g.Expect(healthy.reads).To(HaveLen(1))
 
 	dns := world.Ref{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}
 	g.Expect(w.SetPods(dns, world.Pods{State: world.ImagePull})).To(Succeed())
 	w.Advance(10 * time.Minute)
-	ill := &reader{all: dumpOf(g, w)}
-	verdicts, dump, err := c.Look(t.Context(), ill)
+	broken := &reader{all: dumpOf(g, w)}
+	verdicts, dump, err := c.Look(t.Context(), broken)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(healthOf(verdicts, "coredns")).To(Equal("False/ImagePullFailed"))
-	g.Expect(ill.reads).To(HaveLen(2))
-	for _, need := range ill.reads[1] {
+	g.Expect(broken.reads).To(HaveLen(2))
+	for _, need := range broken.reads[1] {
 		g.Expect(need.Kind).To(Equal(facts.PodKind))
 	}
 	g.Expect(healthOf(c.Judge(dump), "coredns")).To(Equal("False/ImagePullFailed"), "what was read is enough")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _, err = c.Look(ctx, ill)
+	_, _, err = c.Look(ctx, broken)
 	g.Expect(err).To(MatchError(context.Canceled))
 }
 

@@ -68,7 +68,7 @@ func IsLeaving(node *corev1.Node) bool {
 	return node.DeletionTimestamp != nil || slices.ContainsFunc(leavingTaints, func(key string) bool { return HasTaint(node, key) })
 }
 
-// IsDown says whether the node is not ready and ought to be.
+// IsDown reports whether the node is not ready and should be.
 func IsDown(node *corev1.Node, now time.Time) bool {
 	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
 }
@@ -99,9 +99,9 @@ func HasTaint(node *corev1.Node, key string) bool {
 // State is what keeps pods from running on a node, in words that follow "nodes that".
 type State string
 
-// The states of nodes.
+// The states of nodes. Ready is ready and not cordoned.
 const (
-	Well        State = ""
+	Ready       State = ""
 	Gone        State = "no longer exist"
 	Stopped     State = "are stopped"
 	Leaving     State = "are leaving"
@@ -111,7 +111,7 @@ const (
 )
 
 // Keeps says whether pods that are on the node already can run.
-func (s State) Keeps() bool { return s == Well || s == Cordoned }
+func (s State) Keeps() bool { return s == Ready || s == Cordoned }
 
 // Of is the state of a node.
 func Of(node *corev1.Node) State {
@@ -120,7 +120,7 @@ func Of(node *corev1.Node) State {
 	case IsReady(node) && node.Spec.Unschedulable:
 		return Cordoned
 	case IsReady(node):
-		return Well
+		return Ready
 	case IsStopped(node):
 		return Stopped
 	case IsLeaving(node):

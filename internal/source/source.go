@@ -61,7 +61,7 @@ type InputError struct{ Err error }
 
 func (e InputError) Error() string { return e.Err.Error() }
 
-// Unwrap is the error without the blame.
+// Unwrap returns the error itself.
 func (e InputError) Unwrap() error { return e.Err }
 
 func inputErrorf(format string, args ...any) error { return InputError{fmt.Errorf(format, args...)} }

@@ -84,14 +84,14 @@ func Node(n *corev1.Node) *corev1.Node {
 // MaxConditionMessage is how much of a condition's message is kept, in bytes.
 const MaxConditionMessage = 1024
 
-// faultMessage keeps the message of a condition that tells of a fault: Ready that is not True, any other that is
+// faultMessage keeps the message of a condition that reports a fault: Ready that is not True, any other that is
 // not False. The others are the same on all nodes and say nothing.
 func faultMessage(c corev1.NodeCondition) string {
-	well := corev1.ConditionFalse
+	expected := corev1.ConditionFalse
 	if c.Type == corev1.NodeReady {
-		well = corev1.ConditionTrue
+		expected = corev1.ConditionTrue
 	}
-	if c.Status == well {
+	if c.Status == expected {
 		return ""
 	}
 	return intern(msg.Truncate(c.Message, MaxConditionMessage))

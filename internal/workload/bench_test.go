@@ -15,7 +15,7 @@ import (
 )
 
 // BenchmarkDiagnose5000 diagnoses a DaemonSet of a big cluster, a tenth of whose nodes are down: with all nodes to look
-// through, and with those kept that are not well.
+// through, and with those kept that are suspect.
 func BenchmarkDiagnose5000(b *testing.B) {
 	var nodes, pods []client.Object
 	for i := range 5000 {

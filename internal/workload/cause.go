@@ -33,8 +33,8 @@ type Cause struct {
 	Count int
 	// Restarts of the container that crashes, of the pod that has most of them.
 	Restarts int32
-	// Passing says that the pods may soon be ready, or tell more; Young that they are new besides.
-	Passing, Young bool
+	// Transient is true when the pods may soon be ready, or show more; Young when they are new as well.
+	Transient, Young bool
 	// Places are where it is wrong, sorted: nodes, or pods while they are on none.
 	Places []string
 }
@@ -47,7 +47,7 @@ func causesOf(faults []fault, everywhere []string) []Cause {
 		key := f.reason + cmp.Or(f.key, f.text)
 		c := byKey[key]
 		if c == nil {
-			c = &Cause{Reason: f.reason, Text: f.text, Passing: f.passing, Young: true}
+			c = &Cause{Reason: f.reason, Text: f.text, Transient: f.transient, Young: true}
 			byKey[key] = c
 		}
 		c.Count++

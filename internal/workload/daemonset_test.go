@@ -260,7 +260,7 @@ func TestDaemonSetGrows(t *testing.T) {
 }
 
 // While nobody knows whose pod is missing, it is taken for that of the node that leaves.
-func TestDaemonSetIsNotBlamedForNodesThatLeave(t *testing.T) {
+func TestDaemonSetToleratesNodesThatLeave(t *testing.T) {
 	workload := cns(4, 3, "")
 	f := diagnosed(workload, map[facts.Need]facts.Answer{
 		facts.Nodes: {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},

@@ -54,8 +54,8 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 		d.Verdict = unseen.tolerate(d.Verdict)
 		return d
 	}
-	h := hinderedFor(w, nodes)
-	seen := evidence{workload: w, moving: m, hindered: h, pods: pods.Answer, lack: lackOf(w, nodes, m, h, pods.Answer)}
+	h := blockedFor(w, nodes)
+	seen := evidence{workload: w, moving: m, blocked: h, pods: pods.Answer, lack: lackOf(w, nodes, m, h, pods.Answer)}
 	d.Causes = seen.lack.causes
 	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
 	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: seen.refresh()})
@@ -67,7 +67,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 type evidence struct {
 	workload Workload
 	moving   moving
-	hindered hindered
+	blocked  blockedNodes
 	pods     facts.Answer
 	lack     lack
 }
@@ -100,8 +100,8 @@ func (e evidence) onlyMoves() bool {
 	return w.Kind == v1alpha1.WorkloadDaemonSet && e.tooFew() <= len(e.moving.joined)+e.lack.draining && e.faulty() <= int(w.tolerated)
 }
 
-// hangs is why a roll-out without a deadline does not go on: a pod that it lacks does not run, and will not by
-// itself. It is empty when nothing speaks against its going on. The nodes are to blame only when nothing else is.
+// hangs returns the reason why a roll-out without a deadline hangs: a pod that it lacks does not run, and will not by
+// itself. It is empty when the roll-out may go on. It is NodeFault only when there is no other reason.
 func (e evidence) hangs() string {
 	reason := ""
 	if !e.workload.noDeadline() || e.missing() <= 0 {
@@ -109,7 +109,7 @@ func (e evidence) hangs() string {
 	}
 	for _, c := range e.lack.causes {
 		switch {
-		case c.Passing, c.Reason == v1alpha1.ReasonWorkloadUnavailable:
+		case c.Transient, c.Reason == v1alpha1.ReasonWorkloadUnavailable:
 		case c.Reason == v1alpha1.ReasonNodeFault:
 			reason = c.Reason
 		default:
@@ -209,7 +209,7 @@ func (e evidence) refresh() facts.Refresh {
 // inconclusive says that pods may tell more in a while.
 func (e evidence) inconclusive() bool {
 	return e.workload.noDeadline() || e.pods.State != facts.Known || e.lack.growing > 0 ||
-		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Passing })
+		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Transient })
 }
 
 // revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it. The
@@ -220,8 +220,8 @@ func (e evidence) revision() uint64 {
 	if !w.noDeadline() || w.Available < w.required || e.hangs() != "" {
 		_, _ = fmt.Fprint(h, "|", w.Desired, w.created, w.ready, w.Available, w.rollingDetail, w.stuck, w.failure)
 	}
-	for i, name := range e.hindered.names {
-		_, _ = fmt.Fprint(h, "|", name, e.hindered.states[i])
+	for i, name := range e.blocked.names {
+		_, _ = fmt.Fprint(h, "|", name, e.blocked.states[i])
 	}
 	return h.Sum64()
 }

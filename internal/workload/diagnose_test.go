@@ -92,7 +92,7 @@ func unscheduled(message string) string {
 	return fmt.Sprintf("{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: %q}]}", message)
 }
 
-// pools are two nodes that are well, and one of each kind that is not.
+// pools are two nodes that are ready, and one in each other state.
 func pools() []client.Object {
 	off := node("stopped", "{taints: [{key: node.cloudprovider.kubernetes.io/shutdown, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
 	return []client.Object{
@@ -132,7 +132,7 @@ func TestExplainOneCause(t *testing.T) {
 			unscheduled("0/6 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 4 node(s) had untolerated taint(s)."), "", nil,
 			"NodeFault: 1 cannot be scheduled, as nodes are cordoned or are not ready or are stopped or are unreachable (cordoned, notready, stopped and 1 more)",
 		},
-		"taints, but all nodes are well": {
+		"taints, but all nodes are ready": {
 			unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint(s)."), "", []client.Object{nodeWith("n1", ready())},
 			"Unschedulable: 1 cannot be scheduled: 0/2 nodes are available: 2 node(s) had untolerated taint(s) (web-0)",
 		},
@@ -201,7 +201,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 
 		// What says nothing.
-		"well":     {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
+		"ready":    {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
 		"evicted":  {"{phase: Failed, reason: Evicted}", "n1", nil, "WorkloadUnavailable: "},
 		"shutdown": {"{phase: Failed, reason: NodeShutdown}", "unreachable", nil, "WorkloadUnavailable: "},
 		"done":     {"{phase: Succeeded}", "n1", nil, "WorkloadUnavailable: "},
@@ -444,7 +444,7 @@ func TestExplanationIsReadAgain(t *testing.T) {
 	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
 	g.Expect(podsWanted(explained(workload, more)).Revision).NotTo(Equal(first.Revision), "a node has recovered")
 	more.nodes = append(pools(), nodeWith("z", ready()))
-	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(first.Revision), "a node that is well is no news")
+	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(first.Revision), "a node that is ready changes nothing")
 	workload.Spec.Template.Spec.NodeSelector = map[string]string{"pool": "other"}
 	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
 	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(podsWanted(explained(workload, s)).Revision), "a node that is not for it is no news")

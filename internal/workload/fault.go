@@ -23,10 +23,10 @@ type fault struct {
 	text, key string
 	// restarts of the container that crashes.
 	restarts int32
-	// passing says that the pod may soon be ready, or tell more; young that it is new besides.
-	passing, young bool
+	// transient is true when the pod may soon be ready, or show more; young when it is new as well.
+	transient, young bool
 	// place is where the fault is: a node, or the pod while it is on none; empty when nobody knows. everywhere says
-	// that it is on all nodes that are hindered.
+	// that it is on all blocked nodes.
 	place      string
 	everywhere bool
 }
@@ -160,7 +160,7 @@ func startFault(c container, _ time.Time) (fault, bool) {
 
 // unready is of a pod whose containers run or are about to.
 func unready(pod *corev1.Pod, containers []container) fault {
-	f := fault{reason: v1alpha1.ReasonNotReady, passing: true}
+	f := fault{reason: v1alpha1.ReasonNotReady, transient: true}
 	var waiting, initializing, probed []string
 	for _, c := range containers {
 		switch {

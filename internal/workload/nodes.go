@@ -48,10 +48,10 @@ func exists(nodes facts.Answer, name string) bool {
 	return found
 }
 
-// stateOf is the state of a node by its name; a node is well while nodes cannot be seen.
+// stateOf returns the state of a node by its name; Ready while the nodes are not known.
 func (n Nodes) stateOf(name string) nodestate.State {
 	if n.state != facts.Known {
-		return nodestate.Well
+		return nodestate.Ready
 	}
 	i, found := slices.BinarySearchFunc(n.suspects, name, func(node *corev1.Node, name string) int {
 		return strings.Compare(node.Name, name)
@@ -60,33 +60,33 @@ func (n Nodes) stateOf(name string) nodestate.State {
 	case found:
 		return nodestate.Of(n.suspects[i])
 	case n.exists(name):
-		return nodestate.Well
+		return nodestate.Ready
 	}
 	return nodestate.Gone
 }
 
-// hindered are nodes that could run pods of a workload, but for what is wrong with them; sorted by name.
-type hindered struct {
+// blockedNodes are the nodes that could run pods of a workload if their own state allowed it, sorted by name.
+type blockedNodes struct {
 	names  []string
 	states []nodestate.State
 }
 
-func hinderedFor(w Workload, nodes Nodes) hindered {
-	var h hindered
+func blockedFor(w Workload, nodes Nodes) blockedNodes {
+	var b blockedNodes
 	p := newPlacement("", w.PodSpec)
 	for _, n := range nodes.suspects {
-		if state := nodestate.Of(n); state != nodestate.Well && p.allows(n) {
-			h.names, h.states = append(h.names, n.Name), append(h.states, state)
+		if state := nodestate.Of(n); state != nodestate.Ready && p.allows(n) {
+			b.names, b.states = append(b.names, n.Name), append(b.states, state)
 		}
 	}
-	return h
+	return b
 }
 
 // stateOf is the state of the node; ok is false when it is not among them.
-func (h hindered) stateOf(name string) (state nodestate.State, ok bool) {
-	i, ok := slices.BinarySearch(h.names, name)
+func (b blockedNodes) stateOf(name string) (state nodestate.State, ok bool) {
+	i, ok := slices.BinarySearch(b.names, name)
 	if ok {
-		state = h.states[i]
+		state = b.states[i]
 	}
 	return state, ok
 }

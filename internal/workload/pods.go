@@ -38,7 +38,7 @@ type lack struct {
 }
 
 // lackOf sorts the pods that are not ready by cause, and adds those that were never created.
-func lackOf(w Workload, nodes Nodes, m moving, h hindered, pods facts.Answer) lack {
+func lackOf(w Workload, nodes Nodes, m moving, h blockedNodes, pods facts.Answer) lack {
 	if pods.State != facts.Known || nodes.state == facts.Pending {
 		unseen := lack{exempt: m.exempt, draining: m.draining}
 		if w.failure != "" {
@@ -46,7 +46,7 @@ func lackOf(w Workload, nodes Nodes, m moving, h hindered, pods facts.Answer) la
 		}
 		return unseen
 	}
-	there := sortPods(surroundings{workload: w, nodes: nodes, hindered: h, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
+	there := sortPods(surroundings{workload: w, nodes: nodes, blocked: h, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
 	return lack{
@@ -66,7 +66,7 @@ type notReadyPods struct {
 	drained int
 }
 
-// sortPods counts the pods by the nodes that they are on, and sorts those that have no excuse by cause.
+// sortPods counts the pods by the nodes that they are on, and sorts by cause those whose node is neither stopped nor leaving.
 func sortPods(s surroundings, m moving, pods []*corev1.Pod) notReadyPods {
 	var sum notReadyPods
 	var faults []fault
@@ -91,7 +91,7 @@ func sortPods(s surroundings, m moving, pods []*corev1.Pod) notReadyPods {
 		}
 		faults = append(faults, f)
 	}
-	sum.causes = causesOf(faults, s.hindered.names)
+	sum.causes = causesOf(faults, s.blocked.names)
 	return sum
 }
 
@@ -101,7 +101,7 @@ func notAvailable(w Workload) []Cause {
 	if n <= 0 || w.minReadySeconds <= 0 {
 		return nil
 	}
-	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Passing: true, Young: true,
+	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Transient: true, Young: true,
 		Text: fmt.Sprintf("ready, but not for %d seconds yet", w.minReadySeconds)}}
 }
 
@@ -144,7 +144,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 type surroundings struct {
 	workload Workload
 	nodes    Nodes
-	hindered hindered
+	blocked  blockedNodes
 	// readAt is when the pods were read.
 	readAt time.Time
 }
@@ -158,15 +158,15 @@ func (s surroundings) faultOf(pod *corev1.Pod) fault {
 	f := containerFault(pod, s.readAt)
 	// The kubelet of a node that is not ready still reports. What needs no network of the node, such as the
 	// program that makes this network, may itself be why the node is not ready.
-	itself := state == nodestate.NotReady && s.workload.PodSpec.HostNetwork && !f.passing
+	itself := state == nodestate.NotReady && s.workload.PodSpec.HostNetwork && !f.transient
 	switch {
 	case !state.Keeps() && !itself:
 		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
 	case pod.DeletionTimestamp != nil:
-		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", passing: true}
+		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", transient: true}
 	}
 	f.place = pod.Spec.NodeName
-	f.young = f.passing && s.readAt.Sub(pod.CreationTimestamp.Time) < youngPod
+	f.young = f.transient && s.readAt.Sub(pod.CreationTimestamp.Time) < youngPod
 	return f
 }
 
@@ -176,7 +176,7 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	f := fault{reason: v1alpha1.ReasonUnschedulable, place: cmp.Or(node, pod.Name)}
 	c := podCondition(pod, corev1.PodScheduled)
 	if c == nil || c.Status != corev1.ConditionFalse {
-		f.text, f.passing = "waiting for the scheduler", true
+		f.text, f.transient = "waiting for the scheduler", true
 		return f
 	}
 	text := parseSchedulerText(c.Message)
@@ -199,9 +199,9 @@ func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool
 	switch {
 	case s.nodes.state != facts.Known: // the scheduler's words must do
 	case node == "":
-		states, f.everywhere = s.hindered.states, true
+		states, f.everywhere = s.blocked.states, true
 	default:
-		state, found := s.hindered.stateOf(node)
+		state, found := s.blocked.stateOf(node)
 		if !found {
 			return f, false
 		}

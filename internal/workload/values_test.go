@@ -206,7 +206,7 @@ func TestCausesAreTyped(t *testing.T) {
 	})
 	NewWithT(t).Expect(d.Causes).To(Equal([]Cause{
 		{Reason: "CrashLooping", Text: "crash-looping: container web, last exit code 137 (OOMKilled)", Count: 2, Restarts: 3, Places: []string{"n1", "n2"}},
-		{Reason: "NotReady", Text: "not ready: container web, ContainerCreating", Count: 1, Passing: true, Places: []string{"n1"}},
+		{Reason: "NotReady", Text: "not ready: container web, ContainerCreating", Count: 1, Transient: true, Places: []string{"n1"}},
 		{Reason: "NodeFault", Text: "on nodes that are unreachable", Count: 1, Places: []string{"unreachable"}},
 	}))
 }

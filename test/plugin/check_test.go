@@ -36,7 +36,7 @@ var _ = Describe("check", func() {
 		verdicts, architecture := decode(looked.out)
 		Expect(shapes.Differences(verdicts, s().shape.Expected)).To(BeEmpty())
 		Expect(architecture).To(Equal(*s().shape.ExpectedArchitecture))
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.code).To(Equal(exitHealthy), looked.errOut)
 	},
 		Entry("overlay-cilium", func() *server { return installed }),
 		Entry("documented", func() *server { return bare }),
@@ -98,7 +98,7 @@ var _ = Describe("check", func() {
 	It("obeys --context, and looks everywhere whatever --namespace says", func() {
 		kubeconfig := writeKubeconfig(map[string]*rest.Config{"a-dead": {Host: "http://" + deadAddress()}, "b": bare.config})
 		looked := archmap("check", "--kubeconfig", kubeconfig, "--context", "b", "--namespace", "kube-public")
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.code).To(Equal(exitHealthy), looked.errOut)
 		Expect(archmap("check", "--kubeconfig", kubeconfig).code).To(Equal(unknown))
 	})
 
@@ -144,7 +144,7 @@ var _ = Describe("check", func() {
 			pass.ServeHTTP(w, r)
 		})
 		looked := archmap("check", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"slow": slow}))
-		Expect(looked.code).To(Equal(well))
+		Expect(looked.code).To(Equal(exitHealthy))
 		Expect(looked.took).To(BeNumerically(">", 2*time.Second))
 		Expect(looked.progress).To(HavePrefix("Reading the cluster"))
 		Expect(looked.firstWord).To(And(BeNumerically(">=", time.Second), BeNumerically("<", 2*time.Second)))

@@ -59,7 +59,7 @@ var _ = Describe("status", func() {
 		keep(verdicts())
 		renew("archmap-system", 2*time.Second)
 		looked := status(installed, "-o", "json")
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.code).To(Equal(exitHealthy), looked.errOut)
 		Expect(looked.errOut).To(BeEmpty())
 		judged, architecture := decode(looked.out)
 		Expect(shapes.Differences(judged, installed.shape.Expected)).To(BeEmpty())
@@ -98,9 +98,9 @@ var _ = Describe("status", func() {
 			}
 			Expect(looked.errOut).To(And(HavePrefix("Warning: these verdicts are "), MatchRegexp(words)))
 		},
-		Entry("alive", time.Second, time.Minute, well, ""),
-		Entry("alive without electing a leader", time.Duration(-1), 6*time.Minute, well, ""),
-		Entry("alive without electing a leader, where one was elected once", time.Hour, time.Minute, well, ""),
+		Entry("alive", time.Second, time.Minute, exitHealthy, ""),
+		Entry("alive without electing a leader", time.Duration(-1), 6*time.Minute, exitHealthy, ""),
+		Entry("alive without electing a leader, where one was elected once", time.Hour, time.Minute, exitHealthy, ""),
 		Entry("dead", 30*time.Minute+soon, 31*time.Minute, unknown, `are 30m old: the operator died 30m ago .*archmap-system/manager.archmap.dev is not renewed`),
 		Entry("dead for less time than observedAt tells", 3*time.Minute+soon, 4*time.Minute, unknown, `are 3m\S* old: the operator died 3m`),
 		Entry("stuck", time.Second, 20*time.Minute+soon, unknown, `are 20m old: the operator is stuck`),
@@ -124,7 +124,7 @@ var _ = Describe("status", func() {
 		keep(k)
 		renew("archmap-system", -ahead)
 		looked = archmap("status", "--kubeconfig", kubeconfig)
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.code).To(Equal(exitHealthy), looked.errOut)
 	})
 
 	It("finds the operator in another namespace", func() {
@@ -155,7 +155,7 @@ var _ = Describe("status", func() {
 		}}
 		create(other)
 		looked := status(installed)
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.code).To(Equal(exitHealthy), looked.errOut)
 		Expect(looked.errOut).To(Equal("Warning: this is ClusterArchitecture aks; there are: a-platform, aks (--architecture)\n"))
 		Expect(status(installed, "--architecture", "aks").errOut).To(BeEmpty())
 		looked = status(installed, "--architecture", "bogus")
@@ -200,7 +200,7 @@ var _ = Describe("status of several clusters", func() {
 
 	It("shows the chosen ones in their order, each once", func() {
 		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "twin,prod,twin", "-o", "csv")
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(looked.code).To(Equal(exitHealthy), looked.errOut)
 		records, err := csv.NewReader(strings.NewReader(looked.out)).ReadAll()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(records[0]).To(Equal([]string{"name", "component", "twin", "prod"}))
