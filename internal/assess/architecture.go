@@ -48,7 +48,7 @@ func Architecture(
 	}
 	// A first picture waits for every first verdict, so that nothing in it turns for want of reading.
 	if unvisited := r.filter(unvisited); len(unvisited) > 0 && len(arch.Status.Components) == 0 {
-		return r.observing("waiting for the first verdict on " + msg.Shorten(names(unvisited), ", ")), 0
+		return r.observing("waiting for the first verdict on " + msg.Shorten(mappingNames(unvisited), ", ")), 0
 	}
 	status := v1alpha1.ClusterArchitectureStatus{
 		ObservedGeneration: arch.Generation,
@@ -330,11 +330,11 @@ func (r *rollup) complete() metav1.Condition {
 			parts = append(parts, what+msg.Shorten(names, ", "))
 		}
 	}
-	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
+	say(v1alpha1.ReasonComponentsMissing, "missing: ", mappingNames(r.filter(missing)))
 	// What is not required may be absent, but half of it serves nobody.
 	halves := r.filter(partial)
-	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
-	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", names(slices.DeleteFunc(halves, required)))
+	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
+	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {
@@ -352,7 +352,7 @@ func (r *rollup) complete() metav1.Condition {
 		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+msg.Shorten(names(undecided), ", "))
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
@@ -370,7 +370,7 @@ func (r *rollup) healthy() metav1.Condition {
 	undecided := r.filter(inDoubt)
 	switch {
 	case len(undecided) > 0:
-		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+msg.Shorten(names(undecided), ", "))
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
 	case len(r.filter(isPresent)) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}
@@ -389,7 +389,7 @@ var undoubted = []string{
 }
 
 func (r *rollup) asDocumented() metav1.Condition {
-	different := names(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse)))
+	different := mappingNames(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse)))
 	if len(different) > 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse, v1alpha1.ReasonComponentsDiffer,
 			fmt.Sprintf("%d differ from their documentation: %s", len(different), strings.Join(different, ", ")))
@@ -401,7 +401,7 @@ func (r *rollup) asDocumented() metav1.Condition {
 	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "everything that can be compared is as documented")
 }
 
-func names(mappings []*v1alpha1.ComponentMapping) []string {
+func mappingNames(mappings []*v1alpha1.ComponentMapping) []string {
 	var out []string
 	for _, m := range mappings {
 		out = append(out, m.Name)

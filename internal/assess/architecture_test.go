@@ -128,7 +128,7 @@ func (c archCase) run(t *testing.T) {
 		v1alpha1.ConditionAsDocumented:      c.documented,
 	}
 	maps.DeleteFunc(want, func(_, words string) bool { return words == "" })
-	got := told(end.arch.Status.Conditions)
+	got := statusAndReason(end.arch.Status.Conditions)
 	maps.DeleteFunc(got, func(conditionType, _ string) bool { return want[conditionType] == "" })
 	g.Expect(got).To(Equal(want))
 	if c.also != nil {
@@ -717,7 +717,7 @@ func archReadyCases(t testing.TB) []archCase {
 		name: "the spec cannot be used", visits: []archVisit{seen, invalid},
 		ready: "False InvalidSpec", platform: rejected, complete: rejected, supported: rejected, healthy: rejected, documented: rejected,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(told(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
+			g.Expect(statusAndReason(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
 			g.Expect(the("Stalled", s.Conditions).Message).To(Equal("change the spec: " + errSelector.Error()))
 			g.Expect(s.Components).To(BeEmpty())
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(2))
@@ -733,13 +733,13 @@ func archReadyCases(t testing.TB) []archCase {
 		name: "the spec was fixed and is being read", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, view: reading}},
 		ready: "Unknown Observing", platform: notYet, complete: notYet, supported: notYet, healthy: notYet, documented: notYet,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 		},
 	}, {
 		name: "the spec was fixed", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, mappings: seen.mappings}},
 		complete: "True AllRequiredPresent",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(3))
 			g.Expect(the("Complete", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 		},

@@ -15,8 +15,8 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// maxToldCause is how much of a cause's message stands among other causes, in bytes.
-const maxToldCause = 240
+// maxCauseMessage is the most of a cause's message that is listed among other causes, in bytes.
+const maxCauseMessage = 240
 
 // placements in the order in which one hurts the next.
 var placements = []v1alpha1.Placement{v1alpha1.PlacementControlPlane, v1alpha1.PlacementNode, v1alpha1.PlacementCluster}
@@ -89,13 +89,13 @@ func (r *rollup) nodeFault(message string, known causeList) string {
 func (r *rollup) sumUpFaults() string {
 	limit := msg.MaxMessage
 	if len(r.faults) > 1 {
-		limit = maxToldCause
+		limit = maxCauseMessage
 	}
-	told := make([]string, len(r.faults))
+	parts := make([]string, len(r.faults))
 	for i, c := range r.faults[:min(len(r.faults), msg.MaxNames)] {
-		told[i] = msg.Truncate(fmt.Sprintf("%s: %s: %s", msg.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
+		parts[i] = msg.Truncate(fmt.Sprintf("%s: %s: %s", msg.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
 	}
-	return r.countFaults() + ": " + msg.Shorten(told, "; ")
+	return r.countFaults() + ": " + msg.Shorten(parts, "; ")
 }
 
 // countFaults is "3 unhealthy by 1 cause".

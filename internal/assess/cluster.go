@@ -271,19 +271,19 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 			pools.add(mark, n, t.First(1, mark)[0])
 		}
 	}
-	view.Down, view.Cordoned = t.down(), t.list(cordons)
+	view.Down, view.Cordoned = t.down(), t.nodeList(cordons)
 	for version, marks := range kubelets {
 		if view.Kubelets == nil {
 			view.Kubelets = map[string]NodeList{}
 		}
-		view.Kubelets[version] = t.list(marks)
+		view.Kubelets[version] = t.nodeList(marks)
 	}
-	view.NodePools, view.Mixed = pools.list()
+	view.NodePools, view.Mixed = pools.nodePools()
 	return view
 }
 
-// list is the nodes with the marks.
-func (t *ClusterTally) list(marks []clusterMark) NodeList {
+// nodeList lists the nodes with the marks.
+func (t *ClusterTally) nodeList(marks []clusterMark) NodeList {
 	l := NodeList{First: t.First(msg.MaxNames, marks...)}
 	counts := t.Marks()
 	for _, mark := range marks {
@@ -371,8 +371,8 @@ func (c *poolCounter) add(mark clusterMark, n int, first string) {
 	}
 }
 
-// list is the pools by mode and name, and those of them with several versions of kubelets or images.
-func (c *poolCounter) list() (pools []v1alpha1.NodePool, mixed []v1alpha1.VersionSkew) {
+// nodePools returns the pools by mode and name, and those of them with several versions of kubelets or images.
+func (c *poolCounter) nodePools() (pools []v1alpha1.NodePool, mixed []v1alpha1.VersionSkew) {
 	format := func(counts map[string]int) string {
 		return msg.Truncate(check.FormatVersions(check.CountVersions(counts)), maxCell)
 	}

@@ -51,7 +51,7 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 		return healthy(metav1.ConditionTrue, v1alpha1.ReasonProgressing, messages(progressing)), 0
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
-		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.notSeen())), 0
+		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.unknownParts())), 0
 }
 
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
@@ -147,8 +147,8 @@ func (a *assessment) noVoteMessage() string {
 	return "its presence can be seen, its health cannot"
 }
 
-// notSeen names the optional parts that could not be looked at.
-func (a *assessment) notSeen() string {
+// unknownParts names the optional parts whose presence is unknown.
+func (a *assessment) unknownParts() string {
 	var parts []string
 	for _, c := range a.observed {
 		for _, f := range c.findings {

@@ -56,8 +56,8 @@ type object interface {
 // cluster is what can be seen of one. What is not mentioned is known not to be there.
 type cluster struct {
 	objects []object
-	// unseen says of a kind, a "kind namespace" or a path what came of looking, when nothing was seen.
-	unseen    map[string]facts.State
+	// unread says of a kind, a "kind namespace" or a path what came of looking, when nothing was seen.
+	unread    map[string]facts.State
 	responses map[string]facts.Response
 	// refusal is the answer to every access review.
 	refusal string
@@ -73,12 +73,12 @@ func (c cluster) and(objects ...object) cluster {
 
 // hidden is the cluster where looking at this came to nothing.
 func (c cluster) hidden(state facts.State, what ...string) cluster {
-	unseen := map[string]facts.State{}
-	maps.Copy(unseen, c.unseen)
+	unread := map[string]facts.State{}
+	maps.Copy(unread, c.unread)
 	for _, w := range what {
-		unseen[w] = state
+		unread[w] = state
 	}
-	c.unseen = unseen
+	c.unread = unread
 	return c
 }
 
@@ -92,7 +92,7 @@ func (c cluster) facts(needs []facts.Need, now time.Time) facts.Facts {
 
 func (c cluster) answer(need facts.Need, now time.Time) facts.Answer {
 	for _, what := range []string{need.Kind.Kind, need.Kind.Kind + " " + need.Namespace, need.Path} {
-		if state, unseen := c.unseen[what]; unseen {
+		if state, unread := c.unread[what]; unread {
 			return facts.Answer{State: state, Message: "as the test has it"}
 		}
 	}
@@ -345,7 +345,7 @@ func (c mappingCase) run(t *testing.T) {
 		v1alpha1.ConditionHealthy: c.healthy, v1alpha1.ConditionAsDocumented: c.documented,
 	}
 	maps.DeleteFunc(want, func(_, words string) bool { return words == "" })
-	got := told(s.Conditions)
+	got := statusAndReason(s.Conditions)
 	maps.DeleteFunc(got, func(conditionType, _ string) bool { return want[conditionType] == "" })
 	g.Expect(got).To(Equal(want), "message: %s", s.Message)
 	g.Expect(s.Message).To(ContainSubstring(c.says))
@@ -355,8 +355,8 @@ func (c mappingCase) run(t *testing.T) {
 	}
 }
 
-// told are the conditions, in words.
-func told(conditions []metav1.Condition) map[string]string {
+// statusAndReason returns the conditions, in words.
+func statusAndReason(conditions []metav1.Condition) map[string]string {
 	out := map[string]string{}
 	for _, c := range conditions {
 		out[c.Type] = fmt.Sprintf("%s %s", c.Status, c.Reason)

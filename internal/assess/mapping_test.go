@@ -118,7 +118,7 @@ func invalidCases() []mappingCase {
 		ready: "False InvalidSpec", present: "Unknown InvalidSpec", healthy: "Unknown InvalidSpec", documented: "Unknown InvalidSpec",
 		says: errSpec.Error(),
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(told(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
+			g.Expect(statusAndReason(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
 			g.Expect(the("Stalled", s.Conditions).Message).To(Equal("change the spec: " + errSpec.Error()))
 			g.Expect(the("Ready", s.Conditions).Message).To(Equal(errSpec.Error()))
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(2))
@@ -151,7 +151,7 @@ func invalidCases() []mappingCase {
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		says: "found: Deployment kube-system/coredns",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 			g.Expect(the("Ready", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 			g.Expect(the("Present", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 		},
@@ -160,7 +160,7 @@ func invalidCases() []mappingCase {
 		ready: "Unknown Observing", present: "Unknown NotYetObserved", healthy: "Unknown NotYetObserved", documented: "Unknown NotYetObserved",
 		says: "not everything has been read yet",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(3))
 		},
 	}}

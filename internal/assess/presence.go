@@ -126,9 +126,9 @@ func (c candidate) condition(asExpected v1alpha1.Verdict) *check.Finding {
 	return nil
 }
 
-// found and missing are the findings that the variant cannot do without.
-func (c candidate) found() []*check.Finding   { return c.required(v1alpha1.VerdictTrue) }
-func (c candidate) missing() []*check.Finding { return c.required(v1alpha1.VerdictFalse) }
+// presentFindings and missingFindings are those of the checks that the variant requires.
+func (c candidate) presentFindings() []*check.Finding { return c.required(v1alpha1.VerdictTrue) }
+func (c candidate) missingFindings() []*check.Finding { return c.required(v1alpha1.VerdictFalse) }
 
 func (c candidate) required(present v1alpha1.Verdict) []*check.Finding {
 	var out []*check.Finding
@@ -197,7 +197,7 @@ func (a *assessment) partials() []*candidate {
 	var out []*candidate
 	for i := range a.candidates {
 		c := &a.candidates[i]
-		own := slices.ContainsFunc(c.found(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name && f.Proves() })
+		own := slices.ContainsFunc(c.presentFindings(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name && f.Proves() })
 		if c.complete() == v1alpha1.VerdictFalse && own && c.isPart() {
 			out = append(out, c)
 		}
@@ -243,7 +243,7 @@ func (a *assessment) closest() *candidate {
 // isPart says that a part of what the variant needs is there, one that proves something, and that nothing speaks
 // against the variant, or may.
 func (c *candidate) isPart() bool {
-	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.missing()) > 0 && slices.ContainsFunc(c.found(), (*check.Finding).Proves)
+	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.missingFindings()) > 0 && slices.ContainsFunc(c.presentFindings(), (*check.Finding).Proves)
 }
 
 // compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack
@@ -251,8 +251,8 @@ func (c *candidate) isPart() bool {
 func (c *candidate) compare(other *candidate) int {
 	return cmp.Or(
 		cmp.Compare(other.preconditions(), c.preconditions()),
-		cmp.Compare(len(c.missing()), len(other.missing())),
-		cmp.Compare(len(other.found()), len(c.found())))
+		cmp.Compare(len(c.missingFindings()), len(other.missingFindings())),
+		cmp.Compare(len(other.presentFindings()), len(c.presentFindings())))
 }
 
 // preconditions is 1 when the variant has any, and they hold; else 0.
@@ -267,10 +267,10 @@ func (c *candidate) preconditions() int {
 
 func partialMessage(c *candidate) string {
 	var missing, found []string
-	for _, f := range c.missing() {
+	for _, f := range c.missingFindings() {
 		missing = append(missing, f.Message)
 	}
-	for _, f := range c.found() {
+	for _, f := range c.presentFindings() {
 		found = append(found, f.Check.Subject())
 	}
 	message := "only a part is there, missing: " + strings.Join(missing, "; ") + "; found: " + msg.Shorten(found, ", ")
@@ -291,7 +291,7 @@ func (a *assessment) notFoundMessage() string {
 				break
 			}
 		}
-		if f := c.perhapsRuledOut(); f != nil && !c.ruledOut() && len(c.found()) > 0 {
+		if f := c.perhapsRuledOut(); f != nil && !c.ruledOut() && len(c.presentFindings()) > 0 {
 			why += ", and whether what is there belongs to it cannot be told: " + f.Message
 		}
 		if c.variant.Name != "" {

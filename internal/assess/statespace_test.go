@@ -62,8 +62,8 @@ func tryAll(t *testing.T, first, second [2]v1alpha1.Expectation, outcomes []chec
 		visited := *m
 		visited.Status, _ = assess.Mapping(m, findings, start)
 		problems := flaws(&visited)
-		for conditionType, want := range foretold(findings) {
-			if got := told(visited.Status.Conditions)[conditionType]; got != want {
+		for conditionType, want := range expectedConditions(findings) {
+			if got := statusAndReason(visited.Status.Conditions)[conditionType]; got != want {
 				problems = append(problems, fmt.Sprintf("%s is %s, want %s", conditionType, got, want))
 			}
 		}
@@ -103,24 +103,24 @@ func describe(findings []check.Finding) string {
 	return out
 }
 
-// foretold are Present and Healthy as they must be.
-func foretold(findings []check.Finding) map[string]string {
+// expectedConditions are Present and Healthy as they must be.
+func expectedConditions(findings []check.Finding) map[string]string {
 	if slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Pending() }) {
 		return map[string]string{v1alpha1.ConditionPresent: "Unknown NotYetObserved", v1alpha1.ConditionHealthy: "Unknown NotYetObserved"}
 	}
-	present := foretoldPresence(findings[:2], findings[2:])
+	present := expectedPresence(findings[:2], findings[2:])
 	healthy := present
 	switch present {
 	case "True Observed":
-		healthy = foretoldHealth(findings[:2], findings[2:])
+		healthy = expectedHealth(findings[:2], findings[2:])
 	case "False NotFound", "False Partial":
 		healthy = "Unknown NotPresent"
 	}
 	return map[string]string{v1alpha1.ConditionPresent: present, v1alpha1.ConditionHealthy: healthy}
 }
 
-// foretoldPresence: what holds whatever the unknown turns out to be is known.
-func foretoldPresence(variants ...[]check.Finding) string {
+// expectedPresence: what holds whatever the unknown turns out to be is known.
+func expectedPresence(variants ...[]check.Finding) string {
 	answer, reason := "False", v1alpha1.ReasonNotFound
 	for _, v := range variants {
 		switch {
@@ -145,8 +145,8 @@ func foretoldPresence(variants ...[]check.Finding) string {
 	return "Unknown ObservationFailed"
 }
 
-// foretoldHealth: the evidence of the complete variants votes, and the worst vote decides.
-func foretoldHealth(variants ...[]check.Finding) string {
+// expectedHealth: the evidence of the complete variants votes, and the worst vote decides.
+func expectedHealth(variants ...[]check.Finding) string {
 	votes := map[v1alpha1.Verdict]bool{}
 	progressing := false
 	for _, v := range variants {

@@ -58,10 +58,10 @@ func shipped(g Gomega) (*judge.Catalog, []v1alpha1.ComponentMapping) {
 func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	t.Helper()
 	g := NewWithT(t)
-	all, err := w.Dump()
+	all, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
 	compiled, mappings := shipped(g)
-	verdicts, read, err := compiled.Look(t.Context(), all)
+	verdicts, read, err := compiled.ReadAndJudge(t.Context(), all)
 	g.Expect(err).NotTo(HaveOccurred())
 	path := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	file, err := os.Create(path)

@@ -49,7 +49,7 @@ func (e *env) completeComponents(command *cobra.Command, args []string, typed st
 func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	found, _ := source.Within(ctx, func(ctx context.Context) (map[string]string, error) {
+	found, _ := source.Interruptible(ctx, func(ctx context.Context) (map[string]string, error) {
 		config, err := e.flags.ToRESTConfig()
 		if err != nil {
 			return nil, err

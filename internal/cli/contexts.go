@@ -51,8 +51,9 @@ func (c *contexts) validate(command *cobra.Command) error {
 	return nil
 }
 
-// names of the chosen contexts, each once, in the order in which they were given; all of them by name.
-func (c *contexts) names(e *env) ([]string, error) {
+// chosenNames returns the names of the chosen contexts, each once, in the order in which they were given; with
+// --all-contexts all of them, sorted.
+func (c *contexts) chosenNames(e *env) ([]string, error) {
 	known, err := e.knownContexts()
 	if err != nil {
 		return nil, err

@@ -46,8 +46,8 @@ func verdictOf(s catalog.State) error {
 	return verdictError{exitUnknown}
 }
 
-// exitCode of a command, and whether the error has yet to be told.
-func exitCode(err error) (code int, tell bool) {
+// exitCode returns the exit code of a command, and whether the error has yet to be printed.
+func exitCode(err error) (code int, show bool) {
 	var verdict verdictError
 	var usage usageError
 	var input source.InputError

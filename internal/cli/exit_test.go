@@ -17,7 +17,7 @@ import (
 func TestExitCodes(t *testing.T) {
 	type end struct {
 		code int
-		tell bool
+		show bool
 	}
 	for name, tc := range map[string]struct {
 		err  error
@@ -31,8 +31,8 @@ func TestExitCodes(t *testing.T) {
 		"asks for what is not": {fmt.Errorf("status: %w", source.InputError{Err: errors.New("no such architecture")}), end{exitUsage, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, tell := exitCode(tc.err)
-			NewWithT(t).Expect(end{code, tell}).To(Equal(tc.want))
+			code, show := exitCode(tc.err)
+			NewWithT(t).Expect(end{code, show}).To(Equal(tc.want))
 		})
 	}
 }

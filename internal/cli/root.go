@@ -44,8 +44,8 @@ func Run(args []string, streams genericiooptions.IOStreams, version string) int 
 	root := newRootCommand(e)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
-	code, tell := exitCode(err)
-	if tell {
+	code, show := exitCode(err)
+	if show {
 		fmt.Fprintf(streams.ErrOut, "error: %s\n", err)
 	}
 	if code == exitUsage {
@@ -119,7 +119,7 @@ func addVerbosity(flags *pflag.FlagSet) {
 	flags.AddGoFlag(all.Lookup("v"))
 }
 
-// quiet silences the libraries that would tell of every attempt to reach the cluster again.
+// quiet silences the libraries that would report every attempt to reach the cluster again.
 func quiet() {
 	log.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())

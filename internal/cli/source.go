@@ -199,7 +199,7 @@ func (s *sourceFlags) isContext() bool { return strings.HasPrefix(s.from, contex
 
 // ofContext is the same about the cluster of another context.
 func (s *sourceFlags) ofContext(name string) (*sourceFlags, error) {
-	if _, err := (&contexts{chosen: []string{name}}).names(s.env); err != nil {
+	if _, err := (&contexts{chosen: []string{name}}).chosenNames(s.env); err != nil {
 		return nil, err
 	}
 	other, e := *s, *s.env

@@ -73,7 +73,7 @@ func (c *collection) warn(format string, args ...any) {
 }
 
 // add takes what a file holds.
-func (c *collection) add(f *file, found *scan.Found) {
+func (c *collection) add(f *file, found *scan.Summary) {
 	c.info.Files++
 	c.info.Objects += f.objects
 	if c.info.Source == "" || f.source != "" {
@@ -127,8 +127,8 @@ func older(a, b client.Object) bool {
 	return x < y
 }
 
-// dumpOf makes a dump of what was collected.
-func (c *collection) dumpOf(at time.Time) (*snapshot.Snapshot, error) {
+// snapshotAt makes a snapshot of what was collected.
+func (c *collection) snapshotAt(at time.Time) (*snapshot.Snapshot, error) {
 	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Time: at}
 	if c.differing > 0 {
 		c.warn("%d objects are held more than once, in different states, such as %s; the newest state counts", c.differing, c.example)

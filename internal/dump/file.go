@@ -33,15 +33,15 @@ type file struct {
 	source  Source
 	objects int
 	kept    []client.Object
-	// covered are the kinds of which the file tells all objects in a namespace; empty for the whole cluster.
+	// covered are the kinds of which the file holds all objects of a namespace; an empty namespace is the whole cluster.
 	covered sets.Set[facts.Need]
 	// documents are those with leases, and the one that is being read.
 	documents []*document
 	newest    time.Time
 	unread    map[string]int
 	bundle    *bundle.Manifest
-	// seen are the namespaces of the elements of the lists that are being read, by kind.
-	seen map[*scan.List]map[schema.GroupVersionKind]*spread
+	// namespaces of the elements of the lists that are being read, by kind.
+	namespaces map[*scan.List]map[schema.GroupVersionKind]*spread
 }
 
 // spread is in how many namespaces there are objects of a kind.
@@ -55,11 +55,11 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 	if of == nil {
 		return
 	}
-	if f.seen[of] == nil {
-		f.seen[of] = map[schema.GroupVersionKind]*spread{}
+	if f.namespaces[of] == nil {
+		f.namespaces[of] = map[schema.GroupVersionKind]*spread{}
 	}
-	if s := f.seen[of][kind]; s == nil {
-		f.seen[of][kind] = &spread{first: namespace}
+	if s := f.namespaces[of][kind]; s == nil {
+		f.namespaces[of][kind] = &spread{first: namespace}
 	} else if s.first != namespace {
 		s.many = true
 	}
@@ -68,7 +68,7 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 func newFile(name string, p place, w *wants) *file {
 	return &file{
 		name: name, place: p, source: p.source, wants: w, covered: sets.New[facts.Need](), unread: map[string]int{},
-		seen: map[*scan.List]map[schema.GroupVersionKind]*spread{},
+		namespaces: map[*scan.List]map[schema.GroupVersionKind]*spread{},
 	}
 }
 
@@ -118,10 +118,10 @@ func (f *file) addManifest(it *scan.Item) error {
 	return nil
 }
 
-// List concludes from a list what there is not.
+// List notes that a list holds all objects of its kind, so that others do not exist.
 func (f *file) List(l *scan.List) {
-	seen := f.seen[l]
-	delete(f.seen, l)
+	spreads := f.namespaces[l]
+	delete(f.namespaces, l)
 	if kind, typed := strings.CutSuffix(l.Kind, "List"); typed && kind != "" {
 		gvk := schema.FromAPIVersionAndKind(l.APIVersion, kind)
 		if f.place.known {
@@ -131,9 +131,9 @@ func (f *file) List(l *scan.List) {
 		}
 	}
 	// One list with objects of several namespaces was asked for with --all-namespaces, for all kinds in it.
-	for _, s := range seen {
+	for _, s := range spreads {
 		if s.many {
-			for kind := range seen {
+			for kind := range spreads {
 				f.cover(kind, "")
 			}
 			return

@@ -61,7 +61,7 @@ func (l *loader) directory(root string) error {
 			return nil
 		case entry.IsDir() && entry.Name() == ".git":
 			return fs.SkipDir
-		case entry.IsDir() || isNoDump(name):
+		case entry.IsDir() || isIgnored(name):
 			return nil
 		case !entry.Type().IsRegular():
 			l.dump.skip(name, describe(entry.Type()), false)
@@ -140,10 +140,10 @@ func (l *loader) archive(name string, r io.Reader, depth int) error {
 			return fmt.Errorf("%s: after %s: %w", name, last, cutOff(err))
 		}
 		last = h.Name
-		if h.Typeflag == tar.TypeDir || isNoDump(h.Name) {
+		if h.Typeflag == tar.TypeDir || isIgnored(h.Name) {
 			continue
 		}
-		if reason := unwelcome(h); reason != "" {
+		if reason := whySkipped(h); reason != "" {
 			l.dump.skip(h.Name, reason, true)
 			continue
 		}
@@ -157,8 +157,8 @@ func (l *loader) archive(name string, r io.Reader, depth int) error {
 	}
 }
 
-// unwelcome says why a member of an archive is not read.
-func unwelcome(h *tar.Header) string {
+// whySkipped says why a member of an archive is not read; empty when it is.
+func whySkipped(h *tar.Header) string {
 	name := strings.ReplaceAll(h.Name, "\\", "/")
 	switch {
 	case h.Typeflag != tar.TypeReg:
@@ -183,8 +183,8 @@ func (l *loader) text(name string, in *bufio.Reader) error {
 	return nil
 }
 
-// isNoDump says whether the name is that of what never holds objects.
-func isNoDump(name string) bool {
+// isIgnored reports whether the file's name is that of one that never holds objects.
+func isIgnored(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
 	return base == "logs.txt" || base == bundle.ReadmeName || strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "._")
 }

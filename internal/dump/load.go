@@ -67,7 +67,7 @@ func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))
 	}
-	d, err := l.dump.dumpOf(o.At)
+	d, err := l.dump.snapshotAt(o.At)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -21,7 +21,7 @@ func BenchmarkJudge(b *testing.B) {
 			g := NewWithT(b)
 			rows := shipped(g)
 			c := judge.Compile(&rows.Architectures[0], rows.Mappings)
-			shown, err := world.Scale(dumpOf(g, newWorld(g)), size)
+			shown, err := world.Scale(snapshotOf(g, newWorld(g)), size)
 			g.Expect(err).NotTo(HaveOccurred())
 			b.ReportAllocs()
 			for b.Loop() {

@@ -72,18 +72,18 @@ func (c *Catalog) needs(of func(*engine.Mapping) []facts.Need) []facts.Need {
 	return needs
 }
 
-// Verdicts are what the operator would keep in the cluster: each object with its status.
+// Verdicts are the objects that the operator keeps in the cluster, each with its status.
 type Verdicts struct {
 	Mappings []v1alpha1.ComponentMapping
 	// Architecture is nil when the catalog has none.
 	Architecture *v1alpha1.ClusterArchitecture
-	// Further is what explains the verdicts, if it was read.
+	// Further is what must be read to explain the verdicts.
 	Further []facts.Demand
-	// At is when the cluster was seen like this.
+	// At is when the cluster was read.
 	At time.Time
 }
 
-// Report is the verdicts on the cluster that people call source.
+// Report returns the verdicts as a report; source is the name of the cluster.
 func (v *Verdicts) Report(source string) *report.Report {
 	r := &report.Report{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
 	if v.Architecture != nil {
@@ -97,14 +97,14 @@ var architectureKey = engine.Key{Kind: "ClusterArchitecture"}
 
 func mappingKey(name string) engine.Key { return engine.Key{Kind: "ComponentMapping", Name: name} }
 
-// Judge looks once. As nobody can know for how long things have been as they are, no grace period is granted: what
-// is bad is said to be bad.
+// Judge judges a snapshot on its own. It grants no grace period, as a single snapshot does not show for how long
+// something has been bad.
 func (c *Catalog) Judge(s *snapshot.Snapshot) *Verdicts {
 	return c.judge(c.evaluate(s), s.Time, nil, withoutGrace)
 }
 
-// JudgeAgain goes on from the verdicts of the look before, as the operator does: what has turned bad has its grace
-// period. Before the first look there are none.
+// JudgeAgain continues from the previous verdicts, as the operator does: what has turned bad has its grace period.
+// before is nil for the first snapshot.
 func (c *Catalog) JudgeAgain(s *snapshot.Snapshot, before *Verdicts) *Verdicts {
 	return c.judge(c.evaluate(s), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
 }
@@ -157,12 +157,12 @@ type Reader interface {
 	Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error)
 }
 
-// maxRounds is how often more is read to explain what was seen.
+// maxRounds is how often more is read to explain the verdicts.
 const maxRounds = 4
 
-// Look reads what the catalog needs, and then what explains what is bad, and judges it. It also returns what was
-// read. An error is that of the context.
-func (c *Catalog) Look(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
+// ReadAndJudge reads what the catalog needs, then what explains the bad verdicts, and judges it. It also returns what
+// was read. An error is that of the context.
+func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
 	read, err := reader.Read(ctx, c.Needs())
 	if err != nil {
 		return nil, nil, err

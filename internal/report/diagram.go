@@ -108,12 +108,12 @@ func (a artist) beside(c component) bool {
 }
 
 func (a artist) inside(c component) bool {
-	seen := func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }
-	return c.Spec.Placement != v1alpha1.PlacementControlPlane && (len(a.methods(c)) == 0 || slices.ContainsFunc(a.methods(c), seen))
+	visible := func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }
+	return c.Spec.Placement != v1alpha1.PlacementControlPlane && (len(a.methods(c)) == 0 || slices.ContainsFunc(a.methods(c), visible))
 }
 
-// shown says that a component is drawn in its place, and not among the absent ones.
-func (a artist) shown(c component) bool { return a.Documented || c.state != catalog.Absent }
+// draws reports whether a component is drawn in its place, not among the absent ones.
+func (a artist) draws(c component) bool { return a.Documented || c.state != catalog.Absent }
 
 func (a artist) controlPlane() Group {
 	g := Group{Title: a.words.provider + " control plane", Note: "managed, seen by its traces"}
@@ -123,7 +123,7 @@ func (a artist) controlPlane() Group {
 	part := func(m v1alpha1.ImplementationMethod) bool { return hidden(m) }
 	managed := false
 	for _, c := range a.all {
-		if !a.shown(c) || !a.beside(c) {
+		if !a.draws(c) || !a.beside(c) {
 			continue
 		}
 		managed = managed || slices.ContainsFunc(a.methods(c), hidden)
@@ -160,7 +160,7 @@ func (a artist) nodePools() Group {
 	}
 	every := Group{Title: "On every node"}
 	for _, c := range a.all {
-		if a.shown(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
+		if a.draws(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
 			every.Boxes = append(every.Boxes, a.box(c, func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }))
 		}
 	}
@@ -198,7 +198,7 @@ func (a artist) addOns() Group {
 	for _, category := range v1alpha1.Categories {
 		in := Group{Title: categoryTitle(category)}
 		for _, c := range a.all {
-			if c.Spec.Category == category && c.Spec.Placement == v1alpha1.PlacementCluster && a.shown(c) && a.inside(c) {
+			if c.Spec.Category == category && c.Spec.Placement == v1alpha1.PlacementCluster && a.draws(c) && a.inside(c) {
 				in.Boxes = append(in.Boxes, a.box(c, nil))
 			}
 		}
@@ -215,7 +215,7 @@ func (a artist) absent() Group {
 		g = Group{Title: "Not found", Note: "in the ways of " + a.platform().short}
 	}
 	for _, c := range a.all {
-		if !a.OmitAbsent && !a.shown(c) {
+		if !a.OmitAbsent && !a.draws(c) {
 			g.Boxes = append(g.Boxes, a.box(c, nil))
 		}
 	}

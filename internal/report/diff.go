@@ -240,7 +240,7 @@ func (x *Comparison) noteKnown(name, what string, kind ChangeKind, from, to stri
 
 func (x *Comparison) component(a, b component) {
 	name, what := b.Name, b.Spec.Component
-	wasThere, isThere := a.found() || a.state == catalog.Partial, b.found() || b.state == catalog.Partial
+	wasThere, isThere := a.isPresent() || a.state == catalog.Partial, b.isPresent() || b.state == catalog.Partial
 	switch {
 	case (a.state == catalog.Unknown) != (b.state == catalog.Unknown):
 		x.note(name, what, NotComparable, stateAndReason(a), stateAndReason(b))
@@ -252,7 +252,7 @@ func (x *Comparison) component(a, b component) {
 		x.note(name, what, Gone, inShort(a), b.state.Word())
 		return
 	}
-	if a.found() && b.found() { // of what is not whole, the implementation is not known
+	if a.isPresent() && b.isPresent() { // of what is not whole, the implementation is not known
 		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
 	}
 	x.note(name, what, MethodChanged, catalog.ShortMethods(a.Status.Methods), catalog.ShortMethods(b.Status.Methods))

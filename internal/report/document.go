@@ -72,7 +72,7 @@ func (d *document) intro() {
 	for _, note := range d.caveats() {
 		d.line("\n%s", markdown(note))
 	}
-	for i, c := range d.worthTelling() {
+	for i, c := range d.notTrue() {
 		if i == 0 {
 			d.line("")
 		}
@@ -80,8 +80,8 @@ func (d *document) intro() {
 	}
 }
 
-// worthTelling are the conditions of the cluster that are not as one would wish.
-func (d *document) worthTelling() []metav1.Condition {
+// notTrue returns the conditions of the cluster that are not True.
+func (d *document) notTrue() []metav1.Condition {
 	return slices.DeleteFunc(d.conditions(), func(c metav1.Condition) bool { return c.Status == metav1.ConditionTrue })
 }
 
@@ -124,7 +124,7 @@ func (d *document) row(cells ...string) { d.line("| %s |", strings.Join(cells, "
 
 // observed are the live columns of a component.
 func (d *document) observed(c component) []string {
-	if !c.found() {
+	if !c.isPresent() {
 		return []string{"", "", markdown(string(c.is(v1alpha1.ConditionPresent).Status)) + " (" + c.state.Word() + ")", "", "", ""}
 	}
 	return []string{

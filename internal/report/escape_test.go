@@ -148,7 +148,7 @@ func checkHTML(t *testing.T, r *report.Report) {
 		g.Expect(n).To(Equal(1), "id %q is there %d times", id, n)
 	}
 	var names []string
-	for _, name := range report.Names(r) {
+	for _, name := range report.ComponentNames(r) {
 		names = append(names, shown(name))
 	}
 	g.Expect(rows).To(Equal(names))

@@ -35,7 +35,7 @@ func (c component) evidence() []evidencePart {
 	hold, others := evidencePart{title: "Checks"}, evidencePart{title: "Checks of other variants, which are not what is found"}
 	for _, s := range c.Status.Checks {
 		v := c.view(s)
-		if v.variant != "" && c.found() && !slices.Contains(c.Status.Variants, v.variant) {
+		if v.variant != "" && c.isPresent() && !slices.Contains(c.Status.Variants, v.variant) {
 			others.checks = append(others.checks, v)
 		} else {
 			hold.checks = append(hold.checks, v)
@@ -63,8 +63,8 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 	return v
 }
 
-// words say what the verdict means, given what was expected.
-func (v checkView) words() string {
+// verdict describes the verdict, given what was expected.
+func (v checkView) verdict() string {
 	switch {
 	case v.expect == v1alpha1.ExpectAbsent && v.state == catalog.Absent:
 		return "absent, as it must be"

@@ -34,7 +34,7 @@ type Cell struct {
 var colors = map[catalog.State]string{
 	catalog.Healthy: "32", catalog.Progressing: "36", catalog.Unhealthy: "31;1", catalog.Missing: "31;1",
 	catalog.Partial: "31", catalog.HealthUnknown: "33", catalog.Unknown: "33",
-	catalog.Absent: "2", catalog.Seen: "0",
+	catalog.Absent: "2", catalog.Observed: "0",
 }
 
 // colored wraps a text in the terminal's color for the state.

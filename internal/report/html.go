@@ -275,7 +275,7 @@ func componentID(name string) string {
 func (r *Report) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
-		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
+		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.isPresent(),
 		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: catalog.Optional(c.ComponentMapping),
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
@@ -296,7 +296,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		view := checksView{Title: part.title}
 		for _, check := range part.checks {
 			view.Checks = append(view.Checks, singleCheckView{
-				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
+				Name: check.short, Words: check.verdict(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
 				Objects: check.objects(allObjects), State: check.state, Age: r.age(check.LastTransitionTime.Time),
 			})
 		}

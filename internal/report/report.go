@@ -70,17 +70,17 @@ func (c component) is(conditionType string) metav1.Condition {
 	return catalog.Condition(c.ComponentMapping, conditionType)
 }
 
-// found says that the component is in the cluster.
-func (c component) found() bool {
+// isPresent reports whether the component is in the cluster.
+func (c component) isPresent() bool {
 	return c.is(v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
 }
 
-// differs says that what is found is not what is documented.
+// differs reports whether the component is not as documented.
 func (c component) differs() bool {
 	return c.is(v1alpha1.ConditionAsDocumented).Status == metav1.ConditionFalse
 }
 
-// implementation that was found, else the documented one.
+// implementation returns the observed implementation, else the documented one.
 func (c component) implementation() string {
 	return cmp.Or(c.Status.Implementation, c.Spec.Implementation.Name)
 }
@@ -107,7 +107,7 @@ type advisory struct {
 func (r *Report) advisories() []advisory {
 	var out []advisory
 	for _, c := range r.components() {
-		if !c.found() {
+		if !c.isPresent() {
 			continue
 		}
 		for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {

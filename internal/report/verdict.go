@@ -159,9 +159,9 @@ func (r *Report) Notes() []string {
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
 		switch c := r.condition(t); {
 		case c.Status == metav1.ConditionUnknown:
-			notes = append(notes, t+" cannot be told: "+told(c))
+			notes = append(notes, t+" cannot be told: "+messageOf(c))
 		case c.Status == metav1.ConditionFalse && t == v1alpha1.ConditionVersionsSupported:
-			notes = append(notes, "Versions that are not supported: "+told(c))
+			notes = append(notes, "Versions that are not supported: "+messageOf(c))
 		}
 	}
 	return notes
@@ -198,8 +198,8 @@ func (r *Report) conditions() []metav1.Condition {
 	})
 }
 
-// told is the message of a condition, else its reason.
-func told(c metav1.Condition) string {
+// messageOf returns the message of a condition, else its reason.
+func messageOf(c metav1.Condition) string {
 	for _, text := range []string{c.Message, c.Reason} {
 		if text != "" {
 			return text
@@ -215,10 +215,10 @@ func (r *Report) currency() []string {
 		ready = *stalled
 	}
 	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
-		return []string{"The verdicts on the whole are not current: " + told(ready)}
+		return []string{"The verdicts on the whole are not current: " + messageOf(ready)}
 	}
 	if ready.Reason == v1alpha1.ReasonListsTruncated {
-		return []string{"Not everything is listed: " + told(ready)}
+		return []string{"Not everything is listed: " + messageOf(ready)}
 	}
 	return nil
 }
@@ -227,8 +227,8 @@ func (r *Report) currency() []string {
 func (r *Report) elsewhere() string {
 	detected, platform := r.condition(v1alpha1.ConditionPlatformDetected), r.platform().name
 	if r.isElsewhere() {
-		return "This cluster is not " + platform + ": " + told(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
+		return "This cluster is not " + platform + ": " + messageOf(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
 			"the rows say what was found. Is it the cluster that you meant? For another platform, bring mappings of your own."
 	}
-	return "It cannot be told whether this cluster is " + platform + ": " + told(detected) + ". Until then nothing is claimed of it as a whole."
+	return "It cannot be told whether this cluster is " + platform + ": " + messageOf(detected) + ". Until then nothing is claimed of it as a whole."
 }

@@ -113,20 +113,20 @@ func (s *Snapshot) read(need facts.Need) *Read {
 	for i := range s.Reads {
 		r := &s.Reads[i]
 		switch {
-		case !contains(r.Need, need):
+		case !covers(r.Need, need):
 		case found == nil, r.State == facts.Known && found.State != facts.Known,
-			(r.State == facts.Known) == (found.State == facts.Known) && contains(found.Need, r.Need):
+			(r.State == facts.Known) == (found.State == facts.Known) && covers(found.Need, r.Need):
 			found = r
 		}
 	}
 	return found
 }
 
-// contains says whether what the one need asks for is part of what the other asks for.
-func contains(all, part facts.Need) bool {
-	within := func(all, part string) bool { return all == "" || all == part }
+// covers reports whether the answer to all includes the answer to part.
+func covers(all, part facts.Need) bool {
+	matches := func(all, part string) bool { return all == "" || all == part }
 	return all.Kind == part.Kind && all.Path == part.Path && all.Review == part.Review &&
-		within(all.Namespace, part.Namespace) && within(all.Name, part.Name) && within(all.Selector, part.Selector)
+		matches(all.Namespace, part.Namespace) && matches(all.Name, part.Name) && matches(all.Selector, part.Selector)
 }
 
 // Read is the part of the dump that answers the needs, as a Reader would have read it of the cluster.
@@ -222,7 +222,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		return RefuseSecrets()
 	case read == nil && s.knowsKinds() && !s.serves(need.Kind):
 		return NotServed(need.Kind)
-	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
+	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && covers(need, r.Need) }):
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && s.Coverage != Complete:

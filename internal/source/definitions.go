@@ -26,7 +26,7 @@ type Definitions struct {
 // ReadDefinitions reads the reader's own files, in which - is in; without files they are the built-in catalog of AKS.
 // What is wrong with the files is an InputError.
 func ReadDefinitions(ctx context.Context, files []string, in io.Reader) (*Definitions, error) {
-	return Within(ctx, func(context.Context) (*Definitions, error) {
+	return Interruptible(ctx, func(context.Context) (*Definitions, error) {
 		if len(files) == 0 {
 			return shipped()
 		}

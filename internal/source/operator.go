@@ -86,7 +86,7 @@ func (o *Operator) Components(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	components := map[string]string{}
-	err = list(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
+	err = forEach(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
 		components[m.Name] = m.Spec.Component
 	})
 	return components, err
@@ -134,7 +134,7 @@ func (r *operatorReader) read(ctx context.Context, timeout time.Duration) (*kept
 	timeout = cmp.Or(r.config.Timeout, timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s", timeout))
 	defer cancel()
-	kept, err := Within(ctx, r.readAll)
+	kept, err := Interruptible(ctx, r.readAll)
 	if err != nil {
 		return nil, r.explain(ctx, err)
 	}
@@ -145,12 +145,12 @@ func (r *operatorReader) readAll(ctx context.Context) (*kept, error) {
 	k := &kept{}
 	var group errgroup.Group // none is cut short, as client-go would log that
 	group.Go(func() error {
-		return list(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
+		return forEach(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
 			k.mappings = append(k.mappings, *m)
 		})
 	})
 	group.Go(func() error {
-		return list(ctx, r.client, &v1alpha1.ClusterArchitectureList{}, func(a *v1alpha1.ClusterArchitecture) {
+		return forEach(ctx, r.client, &v1alpha1.ClusterArchitectureList{}, func(a *v1alpha1.ClusterArchitecture) {
 			k.architectures = append(k.architectures, *a)
 		})
 	})
@@ -161,8 +161,8 @@ func (r *operatorReader) readAll(ctx context.Context) (*kept, error) {
 	return k, group.Wait()
 }
 
-// list reads all objects of a kind, page by page.
-func list[T client.Object](ctx context.Context, c client.Reader, empty client.ObjectList, each func(T), in ...client.ListOption) error {
+// forEach lists all objects of a kind, page by page, and calls each with every one.
+func forEach[T client.Object](ctx context.Context, c client.Reader, empty client.ObjectList, each func(T), in ...client.ListOption) error {
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		page := empty.DeepCopyObject().(client.ObjectList)
 		return page, c.List(ctx, page, append(in, client.Limit(options.Limit), client.Continue(options.Continue))...)
@@ -200,7 +200,7 @@ func (r *operatorReader) readLease(ctx context.Context) lease {
 // leaseElsewhere is the lease in any namespace; of several, the one that was renewed last.
 func (r *operatorReader) leaseElsewhere(ctx context.Context) *coordinationv1.Lease {
 	var newest *coordinationv1.Lease
-	_ = list(ctx, r.client, &coordinationv1.LeaseList{}, func(l *coordinationv1.Lease) {
+	_ = forEach(ctx, r.client, &coordinationv1.LeaseList{}, func(l *coordinationv1.Lease) {
 		if newest == nil || renewed(l).After(renewed(newest)) {
 			newest = l
 		}

@@ -88,9 +88,9 @@ func (f *operatorFeed) Run(ctx context.Context, publish func(*report.Report)) er
 		if err != nil {
 			return fmt.Errorf("watch of statuses: %w", err)
 		}
-		told := func(any) { signal(changed) }
+		notify := func(any) { signal(changed) }
 		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc: told, DeleteFunc: told, UpdateFunc: func(any, any) { signal(changed) },
+			AddFunc: notify, DeleteFunc: notify, UpdateFunc: func(any, any) { signal(changed) },
 		}); err != nil {
 			return fmt.Errorf("watch of statuses: %w", err)
 		}

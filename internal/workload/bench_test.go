@@ -39,7 +39,7 @@ func BenchmarkDiagnose5000(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if d := Diagnose(w, nodesNow(), podsRead, noon); d.Reason != v1alpha1.ReasonNodeFault {
-					b.Fatal(told(d))
+					b.Fatal(summary(d))
 				}
 			}
 		})

@@ -70,8 +70,8 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 	return m
 }
 
-// told names the nodes that are stopped or leaving.
-func (m moving) told() string {
+// describe names the nodes that are stopped or leaving.
+func (m moving) describe() string {
 	text := ""
 	if len(m.stopped) > 0 {
 		text += fmt.Sprintf(", %s stopped (%s)", msg.Count(len(m.stopped), "node"), msg.Shorten(m.stopped, ", "))
@@ -91,8 +91,8 @@ func (m moving) growth() string {
 	return fmt.Sprintf(", growing: %s %s (%s)", msg.Count(len(m.joined), "node"), joined, msg.Shorten(m.joined, ", "))
 }
 
-// contains is for names in order.
-func contains(names []string, name string) bool {
+// inSorted reports whether the sorted names contain the name.
+func inSorted(names []string, name string) bool {
 	_, found := slices.BinarySearch(names, name)
 	return found
 }

@@ -251,7 +251,7 @@ func TestDaemonSetGrows(t *testing.T) {
 				test.spec(&workload.Spec.Template.Spec)
 			}
 			f := explained(workload, scene{nodes: test.nodes, pods: test.pods})
-			g.Expect(told(f)).To(Equal(test.want))
+			g.Expect(summary(f)).To(Equal(test.want))
 			g.Expect(f.RecheckAfter).To(Equal(test.recheck))
 			asked := slices.ContainsFunc(f.Further, func(d facts.Demand) bool { return d.Kind == facts.PodKind })
 			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
@@ -266,7 +266,7 @@ func TestDaemonSetToleratesNodesThatLeave(t *testing.T) {
 		facts.Nodes: {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
 	})
 	g := NewWithT(t)
-	g.Expect(told(f)).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
+	g.Expect(summary(f)).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
 	g.Expect(f.Further).To(ContainElement(HaveField("Kind", facts.PodKind)))
 }
 
@@ -296,7 +296,7 @@ func TestDaemonSetWaitsForNodes(t *testing.T) {
 	f := diagnosed(workload, nil)
 	g := NewWithT(t)
 	g.Expect(f.Pending).To(BeTrue())
-	g.Expect(told(f)).To(Equal("Unknown NotYetObserved: DaemonSet kube-system/cns: 2/3 available"))
+	g.Expect(summary(f)).To(Equal("Unknown NotYetObserved: DaemonSet kube-system/cns: 2/3 available"))
 	g.Expect(f.Further).To(Equal([]facts.Demand{{Need: facts.Nodes}}))
 	expectWhy(t, explained(workload, scene{noNodes: facts.NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
 }

@@ -49,17 +49,17 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	m := movingFor(w, nodes, now)
 	d.RecheckAfter = m.recheckAfter
-	unseen := evidence{workload: w, moving: m, lack: lack{exempt: m.exempt}}
-	if unseen.onlyStarting() && !pods.Asked {
-		d.Verdict = unseen.tolerate(d.Verdict)
+	withoutPods := evidence{workload: w, moving: m, lack: lack{exempt: m.exempt}}
+	if withoutPods.onlyStarting() && !pods.Asked {
+		d.Verdict = withoutPods.tolerate(d.Verdict)
 		return d
 	}
-	h := blockedFor(w, nodes)
-	seen := evidence{workload: w, moving: m, blocked: h, pods: pods.Answer, lack: lackOf(w, nodes, m, h, pods.Answer)}
-	d.Causes = seen.lack.causes
+	blocked := blockedFor(w, nodes)
+	e := evidence{workload: w, moving: m, blocked: blocked, pods: pods.Answer, lack: lackOf(w, nodes, m, blocked, pods.Answer)}
+	d.Causes = e.lack.causes
 	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
-	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: seen.refresh()})
-	d.Verdict, d.Finishing = seen.judge(d.Verdict)
+	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
+	d.Verdict, d.Finishing = e.revise(d.Verdict)
 	return d
 }
 
@@ -72,8 +72,8 @@ type evidence struct {
 	lack     lack
 }
 
-// judge revises the verdict by the numbers.
-func (e evidence) judge(v Verdict) (revised Verdict, finishing bool) {
+// revise revises the verdict that the numbers alone give.
+func (e evidence) revise(v Verdict) (revised Verdict, finishing bool) {
 	switch hangs := e.hangs(); {
 	case hangs != "":
 		v.Healthy, v.Reason = v1alpha1.VerdictFalse, hangs
@@ -82,7 +82,7 @@ func (e evidence) judge(v Verdict) (revised Verdict, finishing bool) {
 	case v.Reason == v1alpha1.ReasonWorkloadUnavailable:
 		v.Reason, finishing = e.reason(), e.finishing()
 	}
-	v.Detail += e.moving.told() + e.why()
+	v.Detail += e.moving.describe() + e.why()
 	return v, finishing
 }
 
@@ -125,7 +125,7 @@ func (e evidence) tolerate(v Verdict) Verdict {
 	if e.workload.rolling {
 		v.Reason = v1alpha1.ReasonProgressing
 	}
-	v.Detail += e.moving.told()
+	v.Detail += e.moving.describe()
 	if e.tooFew() > 0 && len(e.moving.joined) > 0 {
 		v.Reason = v1alpha1.ReasonProgressing
 		v.Detail += e.moving.growth()

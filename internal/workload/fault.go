@@ -34,8 +34,8 @@ type fault struct {
 // youngPod is how long a pod counts as new.
 const youngPod = 10 * time.Minute
 
-// maxWords is how much of what others say is repeated, in bytes.
-const maxWords = 200
+// maxQuote is the most of a foreign message that is quoted, in bytes.
+const maxQuote = 200
 
 // PodReadyOrFinished reports whether the pod needs no explanation: it is ready, or it has finished and its controller
 // creates another.
@@ -104,17 +104,18 @@ func pullFault(c container, _ time.Time) (fault, bool) {
 	}
 	key := fmt.Sprintf("cannot pull the image %s of %s", c.Image, c.title)
 	text := key + ": " + c.waiting()
-	if why := lastWords(c.State.Waiting.Message); why != "" {
+	if why := innermostError(c.State.Waiting.Message); why != "" {
 		text += ", " + why
 	}
 	return fault{reason: v1alpha1.ReasonImagePullFailed, key: key, text: text}, true
 }
 
-// lastWords of a chain of wrapped errors say what is wrong: "not found", "401 Unauthorized".
-func lastWords(message string) string {
+// innermostError returns the last of a chain of wrapped errors, such as "not found" or "401 Unauthorized"; empty when
+// the message wraps none.
+func innermostError(message string) string {
 	message = strings.TrimSuffix(msg.FirstLine(message), ".")
 	if i := strings.LastIndex(message, ": "); i >= 0 {
-		return msg.Truncate(message[i+2:], maxWords)
+		return msg.Truncate(message[i+2:], maxQuote)
 	}
 	return "" // not wrapped: it repeats the name of the image
 }
@@ -153,7 +154,7 @@ func startFault(c container, _ time.Time) (fault, bool) {
 	}
 	text := fmt.Sprintf("not ready: %s, cannot start: %s", c.title, c.waiting())
 	if c.State.Waiting.Message != "" {
-		text += ", " + msg.Truncate(msg.FirstLine(c.State.Waiting.Message), maxWords)
+		text += ", " + msg.Truncate(msg.FirstLine(c.State.Waiting.Message), maxQuote)
 	}
 	return fault{reason: v1alpha1.ReasonNotReady, text: text}, true
 }
@@ -185,7 +186,7 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	default:
 		f.text = "not ready: a readiness gate is not met"
 		if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.Message != "" {
-			f.text = "not ready: " + msg.Truncate(msg.FirstLine(ready.Message), maxWords)
+			f.text = "not ready: " + msg.Truncate(msg.FirstLine(ready.Message), maxQuote)
 		}
 	}
 	return f

@@ -76,7 +76,7 @@ func labeled[T client.Object](o T, labels map[string]string) T {
 	return o
 }
 
-// told is a diagnosis in a line: healthy reason: detail.
-func told(d Diagnosis) string {
+// summary is a diagnosis in a line: healthy reason: detail.
+func summary(d Diagnosis) string {
 	return fmt.Sprintf("%s %s: %s", d.Healthy, d.Reason, d.Detail)
 }

@@ -38,15 +38,15 @@ type lack struct {
 }
 
 // lackOf sorts the pods that are not ready by cause, and adds those that were never created.
-func lackOf(w Workload, nodes Nodes, m moving, h blockedNodes, pods facts.Answer) lack {
+func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.Answer) lack {
 	if pods.State != facts.Known || nodes.state == facts.Pending {
-		unseen := lack{exempt: m.exempt, draining: m.draining}
+		known := lack{exempt: m.exempt, draining: m.draining}
 		if w.failure != "" {
-			unseen.causes = notCreated(w, 0, 0).causes
+			known.causes = notCreated(w, 0, 0).causes
 		}
-		return unseen
+		return known
 	}
-	there := sortPods(surroundings{workload: w, nodes: nodes, blocked: h, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
+	there := sortPods(surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
 	return lack{
@@ -73,16 +73,16 @@ func sortPods(s surroundings, m moving, pods []*corev1.Pod) notReadyPods {
 	for _, pod := range pods {
 		node := nodeOf(pod)
 		switch {
-		case contains(m.stopped, node):
+		case inSorted(m.stopped, node):
 			continue
-		case contains(m.leaving, node):
+		case inSorted(m.leaving, node):
 			if s.nodes.stateOf(node).Keeps() {
 				sum.drained++
 			}
 			continue
 		}
 		f := s.faultOf(pod)
-		if contains(m.joined, node) {
+		if inSorted(m.joined, node) {
 			sum.joining++
 			if f.reason != v1alpha1.ReasonCrashLooping && f.reason != v1alpha1.ReasonImagePullFailed {
 				sum.growing++
@@ -131,7 +131,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why"}
 	// Only the controller of Deployments tells it in the status.
 	if w.failure != "" {
-		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxWords)
+		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		if containsAny(w.failure, denials) {
 			c.Reason = v1alpha1.ReasonAdmissionDenied
 		}

@@ -108,7 +108,7 @@ func TestSameValuesSameDiagnosis(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			first := diagnoseNow(s.workload, s.nodes, s.pods)
-			g.Expect(told(first)).To(Equal(s.want))
+			g.Expect(summary(first)).To(Equal(s.want))
 
 			// The same values, even those that were used before.
 			w, _ := Of(s.workload, 0)

@@ -18,7 +18,7 @@ func expectByNumbers(t *testing.T, o client.Object, minAvailable int32, want str
 	g := NewWithT(t)
 	w, ok := Of(o, minAvailable)
 	g.Expect(ok).To(BeTrue())
-	g.Expect(told(Diagnose(w, NodesOf(facts.Answer{State: facts.Known}, noon), Pods{}, noon))).To(Equal(want))
+	g.Expect(summary(Diagnose(w, NodesOf(facts.Answer{State: facts.Known}, noon), Pods{}, noon))).To(Equal(want))
 }
 
 func TestDeploymentHealth(t *testing.T) {

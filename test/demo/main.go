@@ -125,13 +125,13 @@ func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	if err != nil {
 		return err
 	}
-	tell(mapping, broke)
+	printHealth(mapping, broke)
 	// The whole story may take a little longer than the verdict.
 	if !fault.ShownBy(mapping) {
 		if mapping, err = d.bed.UntilBroken(ctx, fault); err != nil {
 			return err
 		}
-		tell(mapping, broke)
+		printHealth(mapping, broke)
 	}
 	if err := d.kubectl(ctx, "get", "componentmapping", fault.Mapping); err != nil {
 		return err
@@ -151,12 +151,12 @@ func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	if mapping, err = d.bed.UntilHealthy(ctx, fault.Mapping); err != nil {
 		return err
 	}
-	tell(mapping, repaired)
+	printHealth(mapping, repaired)
 	return d.kubectl(ctx, "get", "componentmapping", fault.Mapping)
 }
 
-// tell prints what a row says of its health.
-func tell(mapping *v1alpha1.ComponentMapping, since time.Time) {
+// printHealth prints the health of a row.
+func printHealth(mapping *v1alpha1.ComponentMapping, since time.Time) {
 	healthy := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionHealthy)
 	fmt.Printf("After %.1f s: Healthy=%s, %s\n  %s\n", time.Since(since).Seconds(), healthy.Status, healthy.Reason, healthy.Message)
 }

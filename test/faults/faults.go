@@ -53,7 +53,8 @@ type Case struct {
 	Ends []Step `json:"ends"`
 }
 
-// Expectation is what mappings say: conditions as status/reason, and words that the message of the worse one holds.
+// Expectation is what a fault does to mappings: conditions as status/reason, and words that the message of the worse one
+// contains.
 type Expectation struct {
 	Rows    []string `json:"rows"`
 	Present string   `json:"present"`
@@ -188,17 +189,17 @@ func read(file string) ([]Case, error) {
 	return cases, nil
 }
 
-// apply does the steps; healthy is the state to which a repair goes back.
-func apply(w *world.World, steps []Step, healthy world.State, look func(*world.Verdicts)) error {
+// apply applies the steps; a repair restores healthy.
+func apply(w *world.World, steps []Step, healthy world.State, visit func(*world.Verdicts)) error {
 	for i, step := range steps {
-		if err := step.apply(w, healthy, look); err != nil {
+		if err := step.apply(w, healthy, visit); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}
 	return nil
 }
 
-func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdicts)) error {
+func (s Step) apply(w *world.World, healthy world.State, visit func(*world.Verdicts)) error {
 	switch {
 	case s.Delete != "":
 		return onObject(s.Delete, w.Delete)
@@ -241,7 +242,7 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 		w.SetOpinion(*s.Opinion)
 		return nil
 	case s.Wait != nil:
-		return watch(w, s.Wait.Duration, look)
+		return watch(w, s.Wait.Duration, visit)
 	case s.Repair:
 		w.Restore(healthy)
 		return nil
@@ -265,14 +266,14 @@ func onNode(w *world.World, text string, do func(string) error) error {
 	return do(name)
 }
 
-// watch lets time pass, and looks at once, at the end, and in between: often at first, then less and less.
-func watch(w *world.World, d time.Duration, look func(*world.Verdicts)) error {
+// watch lets time pass, and judges the world at once, at the end, and in between: often at first, then less and less.
+func watch(w *world.World, d time.Duration, visit func(*world.Verdicts)) error {
 	for passed := time.Duration(0); ; {
 		verdicts, err := w.Judge()
 		if err != nil {
 			return err
 		}
-		look(verdicts)
+		visit(verdicts)
 		if passed >= d {
 			return nil
 		}

@@ -138,11 +138,11 @@ func (s *server) beat() {
 func (s *server) apply(wanted func(kind string) bool, extension string) {
 	GinkgoHelper()
 	s.world.Advance(time.Since(s.world.Now()))
-	dump, err := s.world.Dump()
+	snapshot, err := s.world.Snapshot()
 	Expect(err).NotTo(HaveOccurred())
 	var group errgroup.Group
 	group.SetLimit(16)
-	for _, object := range dump.Objects {
+	for _, object := range snapshot.Objects {
 		o, err := plain(object)
 		Expect(err).NotTo(HaveOccurred())
 		if !wanted(o.GetKind()) || unshown[o.GetKind()] {

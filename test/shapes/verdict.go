@@ -114,10 +114,9 @@ func ConditionOf(conditions []metav1.Condition, conditionType string) string {
 	return "missing"
 }
 
-// Differences tells, for each mapping, in what it is not as expected. Where no version or no operator is expected,
-// any will do.
+// Differences lists the mappings that are not as expected. Where no version or no operator is expected, any will do.
 func Differences(got, want map[string]Expected) []string {
-	var told []string
+	var differences []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		g, w := got[name], want[name]
 		if w.Version == "" {
@@ -127,13 +126,13 @@ func Differences(got, want map[string]Expected) []string {
 			g.OperatedBy = ""
 		}
 		if !reflect.DeepEqual(g, w) {
-			told = append(told, fmt.Sprintf("%s is %+v, want %+v", name, g, w))
+			differences = append(differences, fmt.Sprintf("%s is %+v, want %+v", name, g, w))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(got)) {
 		if _, ok := want[name]; !ok {
-			told = append(told, name+" is not expected at all")
+			differences = append(differences, name+" is not expected at all")
 		}
 	}
-	return told
+	return differences
 }

@@ -59,14 +59,14 @@ func (b *Testbed) Faults() []Fault {
 	}, func(f Fault) bool { return b.shape.Expected[f.Mapping].Variants == nil })
 }
 
-// ShownBy says whether a row tells the whole story of the fault.
+// ShownBy reports whether a row shows the fault, with its reason and message.
 func (f Fault) ShownBy(m *v1alpha1.ComponentMapping) bool {
 	healthy := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	return healthy != nil && healthy.Status == metav1.ConditionFalse && healthy.Reason == f.Reason && strings.Contains(healthy.Message, f.Message)
 }
 
-// lastNode is a node of the last pool, whose only pods are those of DaemonSets: what its death hurts is easy
-// to tell.
+// lastNode returns a node of the last pool, which runs only pods of DaemonSets: the consequences of its death are
+// easy to predict.
 func (b *Testbed) lastNode() string {
 	pool := b.shape.NodePools[len(b.shape.NodePools)-1]
 	return pool.NodeName(pool.Count - 1)
@@ -79,7 +79,7 @@ func (b *Testbed) UntilUnhealthy(ctx context.Context, mapping string) (*v1alpha1
 	})
 }
 
-// UntilBroken waits until the fault's row tells the whole story.
+// UntilBroken waits until the fault's row shows the fault.
 func (b *Testbed) UntilBroken(ctx context.Context, fault Fault) (*v1alpha1.ComponentMapping, error) {
 	return b.UntilMapping(ctx, fault.Mapping, "is unhealthy, "+fault.Reason, fault.ShownBy)
 }

@@ -36,7 +36,7 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			w, err := world.New(shape)
 			g.Expect(err).NotTo(HaveOccurred())
-			verdicts, err := look(w)
+			verdicts, err := judgeRecovered(w)
 			g.Expect(err).NotTo(HaveOccurred())
 			if *update {
 				g.Expect(rewrite(filepath.Join("..", "shapes", name, "expected.yaml"), shape, verdicts)).To(Succeed())
@@ -55,8 +55,8 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 	t.Logf("COUNT %d shapes", count)
 }
 
-// look is what archmap says in the long run: what is not well has had its time to recover.
-func look(w *world.World) (*world.Verdicts, error) {
+// judgeRecovered returns the verdicts in the long run: what is within its grace period has had time to recover.
+func judgeRecovered(w *world.World) (*world.Verdicts, error) {
 	verdicts, err := w.Judge()
 	if err != nil {
 		return nil, err

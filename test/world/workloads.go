@@ -21,8 +21,8 @@ type RollOut struct {
 	Updated int `json:"updated"`
 	// Pods, when set, is what is wrong with them.
 	Pods *Pods `json:"pods"`
-	// Unseen: the controller has not looked at the change yet.
-	Unseen bool `json:"unseen"`
+	// Unobserved: the controller has not observed the change yet.
+	Unobserved bool `json:"unobserved"`
 	// Since when it runs.
 	Since time.Time `json:"-"`
 }
@@ -30,8 +30,7 @@ type RollOut struct {
 // progressDeadline is how long a Deployment may make no progress by default.
 const progressDeadline = 600 * time.Second
 
-// RollOut changes the image tag of a workload's container and keeps the roll-out where it is told to be; without
-// one it is over.
+// RollOut changes the image tag of a workload's container and keeps the roll-out as rollOut says; nil completes it.
 func (w *World) RollOut(workload Ref, container, tag string, rollOut *RollOut) error {
 	o := w.state.objects[workload]
 	if o == nil {
@@ -173,7 +172,7 @@ func (l *workload) count(keep func(*pod) bool) int32 {
 
 // observed is the generation that the controller has acted on.
 func (l *workload) observed() int64 {
-	if l.rollOut != nil && l.rollOut.Unseen {
+	if l.rollOut != nil && l.rollOut.Unobserved {
 		return l.object.GetGeneration() - 1
 	}
 	return l.object.GetGeneration()
@@ -275,7 +274,7 @@ func (w *World) convergeDeployment(l *workload, d *appsv1.Deployment, nodes []*n
 	}
 	unavailable, surge := rollingLimits(d, desired)
 	total, updated := desired, desired
-	if l.rollOut != nil && !l.rollOut.Unseen {
+	if l.rollOut != nil && !l.rollOut.Unobserved {
 		// What does not come up stops the roll-out as soon as its limits are reached.
 		updated = min(l.rollOut.Updated, desired)
 		if l.rollOut.Pods != nil {
@@ -285,7 +284,7 @@ func (w *World) convergeDeployment(l *workload, d *appsv1.Deployment, nodes []*n
 	}
 	w.place(l, total, nodes)
 	for i, p := range l.pods {
-		p.updated = i >= total-updated && (l.rollOut == nil || !l.rollOut.Unseen)
+		p.updated = i >= total-updated && (l.rollOut == nil || !l.rollOut.Unobserved)
 	}
 	l.afflict()
 	available := l.count((*pod).available)

@@ -14,7 +14,7 @@ import (
 // assembler makes objects and lists of items, and gives them to the sink.
 type assembler struct {
 	sink  Sink
-	found Found
+	found Summary
 	lists int
 }
 
