@@ -26,7 +26,7 @@ const (
 	columnGap = 2
 )
 
-// abstract is the whole picture in lines for people: what the cluster is, what is wrong, causes before
+// abstract returns the whole picture in lines for people: what the cluster is, what is wrong, causes before
 // consequences, and the table. What the status has no room for is told at the end.
 func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 	detected := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionPlatformDetected)
@@ -40,7 +40,7 @@ func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 	return lines
 }
 
-// summary is the whole in one line.
+// summary returns the whole in one line.
 func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	nodes := msg.Count(r.view.Nodes, "node")
 	if r.view.Down.Count > 0 {
@@ -62,7 +62,7 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	return line
 }
 
-// troubles are a line for each thing that is wrong, and for each that is not but should be known.
+// troubles returns a line for each thing that is wrong, and for each that is not but should be known.
 func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	var lines []string
 	left := 0
@@ -152,7 +152,7 @@ func reasonOrSince(m *v1alpha1.ComponentMapping) string {
 	return c.Reason
 }
 
-// oneLine is a text without line breaks and the like.
+// oneLine returns a text without line breaks and the like.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // shorten cuts a text to a number of characters, and shows that it did.

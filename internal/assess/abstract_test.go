@@ -17,7 +17,7 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// abstractOf is the abstract of an architecture with these mappings.
+// abstractOf returns the abstract of an architecture with these mappings.
 func abstractOf(t testing.TB, spec string, view assess.ClusterView, mappings ...v1alpha1.ComponentMapping) []string {
 	t.Helper()
 	a := newArchitecture(t, spec)

@@ -36,8 +36,8 @@ const (
 	observedAtRefresh = 5 * time.Minute
 )
 
-// Architecture derives a ClusterArchitecture's status from its mappings, which its componentSelector picks,
-// and from the view of the cluster. The duration says when to look again although nothing changes.
+// Architecture derives a ClusterArchitecture's status from the mappings that its componentSelector selects, and from the
+// view of the cluster. The duration is when to assess it again although nothing changes; 0 is never.
 func Architecture(
 	arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, view ClusterView, now time.Time,
 ) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
@@ -72,7 +72,7 @@ func Architecture(
 	return status, check.Earliest(r.observe(&status), view.recheck(now))
 }
 
-// InvalidArchitecture is the status of a ClusterArchitecture whose spec cannot be used.
+// InvalidArchitecture returns the status of a ClusterArchitecture whose spec cannot be used.
 func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now time.Time) v1alpha1.ClusterArchitectureStatus {
 	r := newRollup(arch, nil, now)
 	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: arch.Status.DeepCopy().Conditions}
@@ -133,7 +133,7 @@ func (r *rollup) observing(what string) v1alpha1.ClusterArchitectureStatus {
 	return status
 }
 
-// unvisited says that a mapping has no verdict yet.
+// unvisited reports whether a mapping has no verdict yet.
 func unvisited(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
 	return c == nil || c.Reason == v1alpha1.ReasonNotYetObserved
@@ -191,7 +191,7 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition 
 	return []metav1.Condition{r.complete(), r.versionsSupported(), r.healthy(), r.asDocumented()}
 }
 
-// mattersMost is the condition whose message a person wants first: that nothing is claimed, what is unhealthy,
+// mattersMost returns the condition whose message a person wants first: that nothing is claimed, what is unhealthy,
 // missing or unsupported, what of that cannot be told, what differs from its documentation, else that all is
 // well.
 func mattersMost(conditions []metav1.Condition) metav1.Condition {
@@ -228,7 +228,7 @@ func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
 	return s
 }
 
-// verdict is the status of a mapping's condition; Unknown when it has not been visited yet.
+// verdict returns the status of a mapping's condition; Unknown when it has not been visited yet.
 func verdict(m *v1alpha1.ComponentMapping, conditionType string) metav1.ConditionStatus {
 	return catalog.Condition(m, conditionType).Status
 }
@@ -237,7 +237,7 @@ func isPresent(m *v1alpha1.ComponentMapping) bool {
 	return verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionTrue
 }
 
-// is says whether a present mapping's condition has a status.
+// is reports whether a present mapping's condition has a status.
 func is(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.ComponentMapping) bool {
 	return func(m *v1alpha1.ComponentMapping) bool { return isPresent(m) && verdict(m, conditionType) == status }
 }
@@ -313,7 +313,7 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	return out
 }
 
-// missing says that a required component is not there at all, partial that any is there only in part.
+// missing reports whether a required component is not there at all, partial that any is there only in part.
 func missing(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Missing }
 func partial(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Partial }
 
@@ -377,7 +377,7 @@ func (r *rollup) healthy() metav1.Condition {
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
 }
 
-// inDoubt says that a component's health could not be seen when somebody looked. That it can never be seen
+// inDoubt reports whether a component's health could not be seen when somebody looked. That it can never be seen
 // is no reason for doubt, nor that there is nothing to see.
 func inDoubt(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)

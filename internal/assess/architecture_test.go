@@ -142,7 +142,7 @@ func runArchitectures(t *testing.T, cases []archCase) {
 	}
 }
 
-// component is a mapping of this name that has seen the cluster.
+// component returns a mapping of this name that has seen the cluster.
 func component(t testing.TB, name, spec string, c cluster) v1alpha1.ComponentMapping {
 	t.Helper()
 	m := mappingCase{spec: spec, cluster: c}.play(t).mapping
@@ -202,7 +202,7 @@ func inCategory(c v1alpha1.Category, order int32, m v1alpha1.ComponentMapping) v
 
 func list(mappings ...v1alpha1.ComponentMapping) []v1alpha1.ComponentMapping { return mappings }
 
-// many are n copies of a mapping with numbers for names.
+// many returns n copies of a mapping with numbers for names.
 func many(n int, m v1alpha1.ComponentMapping) []v1alpha1.ComponentMapping {
 	out := make([]v1alpha1.ComponentMapping, n)
 	for i := range out {
@@ -231,7 +231,7 @@ func rows(s v1alpha1.ClusterArchitectureStatus) []string {
 
 func TestTable(t *testing.T) { runArchitectures(t, tableCases(t)) }
 
-// archCases are all stories of architectures.
+// archCases returns all stories of architectures.
 func archCases(t testing.TB) []archCase {
 	return slices.Concat(tableCases(t), platformCases(t), completeCases(t), ruleCases(t), healthRollupCases(t), documentedRollupCases(t),
 		advisoryCases(t), causeCases(t), nodeFaultCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
@@ -574,7 +574,7 @@ func documentedRollupCases(t testing.TB) []archCase {
 
 func TestDocumentedRollup(t *testing.T) { runArchitectures(t, documentedRollupCases(t)) }
 
-// advised is a component with an advisory for each of the dates.
+// advised returns a component with an advisory for each of the dates.
 func advised(t testing.TB, name string, dates ...string) v1alpha1.ComponentMapping {
 	m := healthy(t, name)
 	for _, d := range dates {
@@ -835,7 +835,7 @@ func archFlaws(a *v1alpha1.ClusterArchitecture) []string {
 	return out
 }
 
-// full is an architecture as big as they come: 512 components, each with something to say, and 256 pools.
+// full returns an architecture as big as they come: 512 components, each with something to say, and 256 pools.
 func full(t testing.TB) ([]v1alpha1.ComponentMapping, assess.ClusterView) {
 	long := strings.Repeat("x", 248)
 	m := unhealthy(t, long)

@@ -21,7 +21,7 @@ const maxCauseMessage = 240
 // placements in the order in which one hurts the next.
 var placements = []v1alpha1.Placement{v1alpha1.PlacementControlPlane, v1alpha1.PlacementNode, v1alpha1.PlacementCluster}
 
-// causes are what the status lists: the faults, then the gaps.
+// causes returns what the status lists: the faults, then the gaps.
 func (r *rollup) causes() []v1alpha1.Cause {
 	out := cut(r, slices.Concat(r.faults, r.gaps), maxCauses, "causes")
 	for i := range out {
@@ -30,7 +30,7 @@ func (r *rollup) causes() []v1alpha1.Cause {
 	return out
 }
 
-// findFaults are the causes of what is unhealthy, causes before consequences: nodes that are down are one
+// findFaults returns the causes of what is unhealthy, causes before consequences: nodes that are down are one
 // cause, whatever they hurt (a mapping has NodeFault only when nothing else is at fault); then the control plane,
 // the nodes' own components, and what runs on them.
 func (r *rollup) findFaults() []v1alpha1.Cause {
@@ -50,7 +50,7 @@ func (r *rollup) findFaults() []v1alpha1.Cause {
 	return slices.Concat(ofNodes, others)
 }
 
-// findGaps are the causes of what is not there: missing, then there in part.
+// findGaps returns the causes of what is not there: missing, then there in part.
 func (r *rollup) findGaps() []v1alpha1.Cause {
 	var out causeList
 	for _, m := range slices.Concat(r.filter(missing), r.filter(partial)) {
@@ -76,7 +76,7 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, si
 	}
 }
 
-// nodeFault is what is wrong with the nodes, in the same words for all that it hurts: as seen on the nodes
+// nodeFault returns what is wrong with the nodes, in the same words for all that it hurts: as seen on the nodes
 // themselves, else (they may have recovered just now) in the words of the first component.
 func (r *rollup) nodeFault(message string, known causeList) string {
 	if len(known) > 0 {
@@ -98,7 +98,7 @@ func (r *rollup) sumUpFaults() string {
 	return r.countFaults() + ": " + msg.Shorten(parts, "; ")
 }
 
-// countFaults is "3 unhealthy by 1 cause".
+// countFaults returns "3 unhealthy by 1 cause".
 func (r *rollup) countFaults() string {
 	unhealthy := 0
 	for _, c := range r.faults {

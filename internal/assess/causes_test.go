@@ -17,7 +17,7 @@ import (
 
 func TestCauses(t *testing.T) { runArchitectures(t, causeCases(t)) }
 
-// inShort are the reason and the components of each cause.
+// inShort returns the reason and the components of each cause.
 func inShort(s v1alpha1.ClusterArchitectureStatus) [][]string {
 	var out [][]string
 	for _, c := range s.Causes {
@@ -69,7 +69,7 @@ func placed(p v1alpha1.Placement, m v1alpha1.ComponentMapping) v1alpha1.Componen
 	return m
 }
 
-// since is the component whose health has been what it is since so long after the start.
+// since returns the component whose health has been what it is since so long after the start.
 func since(after time.Duration, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 	meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy).LastTransitionTime = metav1.NewTime(start.Add(after))
 	return m
@@ -77,7 +77,7 @@ func since(after time.Duration, m v1alpha1.ComponentMapping) v1alpha1.ComponentM
 
 func TestNodeFaults(t *testing.T) { runArchitectures(t, nodeFaultCases(t)) }
 
-// faulty is a present component, some checks of which fail for these reasons, the worst first.
+// faulty returns a present component, some checks of which fail for these reasons, the worst first.
 func faulty(t testing.TB, name string, reasons ...string) v1alpha1.ComponentMapping {
 	m := unhealthy(t, name)
 	check := m.Status.Checks[0]

@@ -36,10 +36,10 @@ const (
 // VersionNeed is the need for the API server's version. Nodes of a newer one may join soon after it was upgraded.
 var VersionNeed = facts.Need{Path: "/version", Interval: 30 * time.Second}
 
-// ClusterNeeds is what a ClusterArchitecture must see of the cluster itself.
+// ClusterNeeds returns the needs of every ClusterArchitecture.
 func ClusterNeeds() []facts.Need { return []facts.Need{facts.Nodes, VersionNeed} }
 
-// ClusterView is what a ClusterArchitecture shows of the cluster itself.
+// ClusterView is what a ClusterArchitecture shows of nodes and versions.
 type ClusterView struct {
 	// Pending: not everything has been read yet.
 	Pending bool
@@ -62,7 +62,7 @@ type ClusterView struct {
 	Mixed []v1alpha1.VersionSkew
 }
 
-// NodeList counts nodes, and has the names of the first of them.
+// NodeList counts nodes and names the first of them.
 type NodeList struct {
 	Count int
 	First []string
@@ -86,7 +86,7 @@ func (v *ClusterView) nodeFault() string {
 	return strings.Join(parts, "; ")
 }
 
-// recheck is when another node may count as down although nothing changes; 0 is never.
+// recheck returns when another node may count as down although nothing changes; 0 is never.
 func (v *ClusterView) recheck(now time.Time) time.Duration {
 	if v.JoinEnds.IsZero() {
 		return 0
@@ -99,7 +99,7 @@ type Selectors struct {
 	Nodes, Components labels.Selector
 }
 
-// ParseSelectors reads the selectors of a spec; the error says which of them cannot be used.
+// ParseSelectors parses the selectors of a spec; the error says which of them is invalid.
 func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	s := Selectors{Nodes: labels.Everything()}
 	var err error
@@ -114,7 +114,7 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	return s, nil
 }
 
-// Scope says which nodes a ClusterArchitecture shows, and how.
+// Scope defines which nodes a ClusterArchitecture shows, and how.
 type Scope struct {
 	key      string
 	selector labels.Selector
@@ -122,14 +122,14 @@ type Scope struct {
 	pool, mode, image string
 }
 
-// NewScope is the scope of a spec; selector is its parsed nodeSelector.
+// NewScope returns the scope of a spec; selector is its parsed nodeSelector.
 func NewScope(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector) *Scope {
 	s := &Scope{selector: selector, pool: string(spec.NodePoolLabel), mode: string(spec.NodeModeLabel), image: string(spec.NodeImageLabel)}
 	s.key = strings.Join([]string{selector.String(), s.pool, s.mode, s.image}, "|")
 	return s
 }
 
-// Key identifies a scope: equal ones show the same.
+// Key identifies a scope: scopes with equal keys show the same.
 func (s *Scope) Key() string { return s.key }
 
 // ViewCluster sums up the facts about the cluster.
@@ -187,7 +187,7 @@ const (
 	nodeCordoned
 )
 
-// CountCluster has a ClusterArchitecture count the nodes of a table.
+// CountCluster counts the nodes of a table for the scope.
 func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time) *ClusterTally {
 	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
 		mark = stateMark(node, now)
@@ -233,7 +233,7 @@ func (m *clusterMark) addVersions(scope *Scope, node *corev1.Node) {
 	m.image = cmp.Or(node.Labels[scope.image], info.OSImage)
 }
 
-// View is the view of the nodes as they are counted. The answers are those to the needs for nodes and for the version.
+// View returns the view of the nodes as they are counted. The answers are those to the needs for nodes and for the version.
 func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	view := ClusterView{
 		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,

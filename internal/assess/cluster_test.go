@@ -22,7 +22,7 @@ import (
 
 const poolLabels = "nodePoolLabel: pool\nnodeModeLabel: mode\nnodeImageLabel: image"
 
-// view is what an architecture of this spec sees of the cluster.
+// view returns what an architecture of this spec sees of the cluster.
 func view(t testing.TB, spec string, c cluster) assess.ClusterView {
 	t.Helper()
 	a := newArchitecture(t, spec)
@@ -33,12 +33,12 @@ func view(t testing.TB, spec string, c cluster) assess.ClusterView {
 	return assess.ViewCluster(assess.NewScope(&a.Spec, selectors.Nodes), c.facts(assess.ClusterNeeds(), start))
 }
 
-// member is a ready node of the platform, in a pool.
+// member returns a ready node of the platform, in a pool.
 func member(name, pool, mode string) *corev1.Node {
 	return node(name, corev1.ConditionTrue, map[string]string{"aks": "here", "pool": pool, "mode": mode, corev1.LabelOSStable: "linux", "image": "Ubuntu-202603"})
 }
 
-// versioned is the node with other versions.
+// versioned returns the node with other versions.
 func versioned(n *corev1.Node, kubelet, runtime, image string) *corev1.Node {
 	n.Status.NodeInfo.KubeletVersion, n.Status.NodeInfo.ContainerRuntimeVersion, n.Labels["image"] = kubelet, runtime, image
 	return n

@@ -66,7 +66,7 @@ func worstFirst(failing []*check.Finding, lostToNodes bool) {
 	slices.SortStableFunc(failing, func(x, y *check.Finding) int { return severity(x) - severity(y) })
 }
 
-// lostToNodes says whether nodes are why none of the workloads has a pod.
+// lostToNodes reports whether nodes are why none of the workloads has a pod.
 func lostToNodes(votes []*check.Finding) bool {
 	workloads := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Available == "" })
 	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(f *check.Finding) bool {
@@ -90,7 +90,7 @@ func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over b
 // says that it is stuck.
 const rolloutGrace = 10 * time.Minute
 
-// gracePeriod is how long the check may fail before it counts.
+// gracePeriod returns how long the check may fail before it counts.
 func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	period := catalog.GracePeriod(a.mapping)
 	if a.endsRollout(f) {
@@ -99,13 +99,13 @@ func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	return period
 }
 
-// endsRollout says whether the check fails as the last pods of a roll-out, which was seen before, are starting.
+// endsRollout reports whether the check fails as the last pods of a roll-out, which was seen before, are starting.
 func (a *assessment) endsRollout(f *check.Finding) bool {
 	previous := a.previous(f)
 	return f.Finishing && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
 }
 
-// votes are the findings whose health counts.
+// votes returns the findings whose health counts.
 func (a *assessment) votes() []*check.Finding {
 	return slices.DeleteFunc(a.evident(), func(f *check.Finding) bool { return !f.Votes() })
 }
@@ -164,7 +164,7 @@ func (a *assessment) unknownParts() string {
 	return ", not seen: " + msg.Shorten(parts, ", ")
 }
 
-// checkStatuses is the verdict of every check, with the time at which it last turned.
+// checkStatuses returns the verdict of every check, with the time at which it last turned.
 func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	var out []v1alpha1.CheckStatus
 	for i := range a.findings {
@@ -185,7 +185,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	return out
 }
 
-// since is when the finding's verdict last turned.
+// since returns when the finding's verdict last turned.
 func (a *assessment) since(f *check.Finding) metav1.Time {
 	if previous := a.previous(f); previous != nil && previous.Present == f.Present && previous.Healthy == f.Healthy {
 		return previous.LastTransitionTime
@@ -210,7 +210,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 	return out
 }
 
-// previous is what the same check said before; nil when it said nothing.
+// previous returns what the same check said before; nil when it said nothing.
 func (a *assessment) previous(f *check.Finding) *v1alpha1.CheckStatus {
 	return previousOf(a.mapping, f)
 }

@@ -22,7 +22,7 @@ func TestReady(t *testing.T) { runMappings(t, readyCases()) }
 
 func TestTransitions(t *testing.T) { runMappings(t, transitionCases()) }
 
-// mappingCases are all stories of mappings: what holds for every status is held against each of their ends.
+// mappingCases returns all stories of mappings: what holds for every status is held against each of their ends.
 func mappingCases() []mappingCase {
 	return slices.Concat(presenceCases(), descriptionCases(), documentedCases(), healthCases(), graceCases(), readyCases(), transitionCases())
 }

@@ -62,7 +62,7 @@ func violation(rule v1alpha1.Rule, present []string, undecided bool) string {
 	return ""
 }
 
-// memberPresent says whether a member, mapping or mapping/variant, is present. A mapping that does not exist is
+// memberPresent reports whether a member, mapping or mapping/variant, is present. A mapping that does not exist is
 // not present.
 func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
 	m := r.mapping(member)
@@ -77,7 +77,7 @@ func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-// mapping is that of a member; nil when it does not exist.
+// mapping returns that of a member; nil when it does not exist.
 func (r *rollup) mapping(member string) *v1alpha1.ComponentMapping {
 	name, _, _ := strings.Cut(member, "/")
 	i := slices.IndexFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool { return m.Name == name })

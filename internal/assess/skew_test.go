@@ -16,7 +16,7 @@ import (
 
 func TestSkews(t *testing.T) { runArchitectures(t, skewCases(t)) }
 
-// withKubelets is a view of a cluster with an API server of this version, and a node for each kubelet.
+// withKubelets returns a view of a cluster with an API server of this version, and a node for each kubelet.
 func withKubelets(server string, kubelets ...string) *assess.ClusterView {
 	v := aks
 	v.KubernetesVersion, v.Kubelets = server, map[string]assess.NodeList{}

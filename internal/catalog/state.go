@@ -66,7 +66,7 @@ func (s State) Present() bool {
 // Bad reports whether the state calls for action.
 func (s State) Bad() bool { return s == Unhealthy || s == Missing || s == Partial }
 
-// StateOf is the state of a component, by its conditions and its spec.
+// StateOf returns the state of a component, by its conditions and its spec.
 func StateOf(m *v1alpha1.ComponentMapping) State {
 	present, healthy := Condition(m, v1alpha1.ConditionPresent), Condition(m, v1alpha1.ConditionHealthy)
 	switch {
@@ -94,7 +94,7 @@ func healthState(healthy metav1.Condition) State {
 	return Healthy
 }
 
-// CheckState is the state of a single check.
+// CheckState returns the state of a single check.
 func CheckState(s v1alpha1.CheckStatus) State {
 	switch s.Present {
 	case v1alpha1.VerdictFalse:

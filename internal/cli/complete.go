@@ -45,7 +45,7 @@ func (e *env) completeComponents(command *cobra.Command, args []string, typed st
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// componentsOfCluster are those that the cluster tells in time: whoever waits for a completion wants no explanation.
+// componentsOfCluster returns those that the cluster tells in time: whoever waits for a completion wants no explanation.
 func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()

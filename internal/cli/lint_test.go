@@ -38,7 +38,7 @@ func runWith(input string, args ...string) (code int, out, errOut string) {
 	return code, stdout.String(), stderr.String()
 }
 
-// mappingWith is a mapping of a workload of that kind.
+// mappingWith returns a mapping of a workload of that kind.
 func mappingWith(kind string) string { return fmt.Sprintf(validMapping, kind) }
 
 func TestLintExitCodes(t *testing.T) {

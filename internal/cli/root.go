@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cli is the commands of the kubectl plugin, a file for each. They only read.
+// Package cli implements the commands of the kubectl plugin, one file per command. They are read-only.
 package cli
 
 import (
@@ -125,7 +125,7 @@ func quiet() {
 	klog.SetLogger(logr.Discard())
 }
 
-// displayName is how the plugin was called: by kubectl, or by its own name.
+// displayName returns how the plugin was called: by kubectl, or by its own name.
 func displayName() string {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
 		return "kubectl archmap"

@@ -91,14 +91,14 @@ func (s *status) validate(command *cobra.Command) error {
 	return nil
 }
 
-// of is the operator of the flags in the cluster that people call name.
+// of returns the operator of the flags in the cluster that people call name.
 func (s *status) of(config *rest.Config, name string) *source.Operator {
 	operator := s.operator
 	operator.Config, operator.Name = config, name
 	return &operator
 }
 
-// current is the operator in the cluster of the context.
+// current returns the operator in the cluster of the context.
 func (s *status) current() (*source.Operator, error) {
 	config, err := s.env.clusterConfig()
 	if err != nil {

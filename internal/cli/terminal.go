@@ -25,7 +25,7 @@ func (p plain) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// raw is what a writer passes things on to.
+// raw returns what a writer passes things on to.
 func raw(w io.Writer) io.Writer {
 	if p, ok := w.(plain); ok {
 		return p.Writer

@@ -143,7 +143,7 @@ func (f *follower) print(r *report.Report) {
 	}
 }
 
-// lasting is a row without what changes by itself, as ages do.
+// lasting returns a row without what changes by itself, as ages do.
 func lasting(row []report.Cell) string {
 	var out strings.Builder
 	for _, c := range row {
@@ -181,7 +181,7 @@ type screen struct {
 	to io.Writer
 }
 
-// Fd is that of the terminal, so that what is written has its colors.
+// Fd returns that of the terminal, so that what is written has its colors.
 func (s *screen) Fd() uintptr {
 	if file, ok := s.to.(interface{ Fd() uintptr }); ok {
 		return file.Fd()

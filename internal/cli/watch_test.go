@@ -41,7 +41,7 @@ func testEnv(out io.Writer) *env {
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// manyComponents are healthy, except those named.
+// manyComponents returns n components, healthy except those named.
 func manyComponents(n int, unhealthy ...string) *report.Report {
 	r := &report.Report{ObservedAt: noon}
 	for i := range n {

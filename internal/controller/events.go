@@ -124,7 +124,7 @@ func leaderTurned(before, after []metav1.Condition) bool {
 	return false
 }
 
-// conditionIn is the condition of a type; one that is missing has not been observed yet.
+// conditionIn returns the condition of a type; one that is missing has not been observed yet.
 func conditionIn(conditions []metav1.Condition, conditionType string) metav1.Condition {
 	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
 		return *c
@@ -132,7 +132,7 @@ func conditionIn(conditions []metav1.Condition, conditionType string) metav1.Con
 	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotYetObserved}
 }
 
-// recordedLately says whether a reason was recorded within the last minute, and notes that it is recorded now.
+// recordedLately reports whether a reason was recorded within the last minute, and notes that it is recorded now.
 func (t *transitionRecorder) recordedLately(r recordedReason) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

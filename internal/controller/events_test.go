@@ -18,7 +18,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// conditions are given as "Type Status Reason: message".
+// conditions returns the conditions, given as "Type Status Reason: message".
 func conditions(texts ...string) []metav1.Condition {
 	var out []metav1.Condition
 	for _, text := range texts {

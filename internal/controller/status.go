@@ -120,7 +120,7 @@ func (w *statusWriter) note(key engine.Key) {
 	w.written[key] = w.clock.Now()
 }
 
-// counterDelay is how long to wait before mere counters may be written again.
+// counterDelay returns how long to wait before mere counters may be written again.
 func (w *statusWriter) counterDelay(key engine.Key) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +138,7 @@ func (w *statusWriter) forget(key engine.Key) {
 	w.transitions.forget(key)
 }
 
-// withoutCounters is the status without the texts that count: messages and versions.
+// withoutCounters returns the status without the texts that count: messages and versions.
 func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.ComponentMappingStatus {
 	s := status.DeepCopy()
 	s.Message, s.Version, s.Versions = "", "", nil
@@ -151,7 +151,7 @@ func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.Component
 	return s
 }
 
-// withoutArchitectureCounters is the status without what counts nodes and pods: texts, versions and the
+// withoutArchitectureCounters returns the status without what counts nodes and pods: texts, versions and the
 // numbers of the node pools.
 func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1alpha1.ClusterArchitectureStatus {
 	s := status.DeepCopy()

@@ -114,7 +114,7 @@ func (c *collection) addObject(o client.Object) {
 	}
 }
 
-// older says whether a is an older state of the object than b.
+// older reports whether a is an older state of the object than b.
 func older(a, b client.Object) bool {
 	if a.GetUID() != b.GetUID() {
 		return a.GetCreationTimestamp().Time.Before(b.GetCreationTimestamp().Time)
@@ -179,7 +179,7 @@ const maxGather = 15 * time.Minute
 
 var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")
 
-// leasesRead is when the leases of a namespace were read, if that was long before the newest time of the dump: they
+// leasesRead returns when the leases of a namespace were read, if that was long before the newest time of the dump: they
 // would be taken for stale. It is not known, so the dump's own time counts, where something in the same document is as
 // new as the dump; nor when all leases are so old that it is they that are stale.
 func (c *collection) leasesRead(namespace string) time.Time {

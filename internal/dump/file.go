@@ -79,7 +79,7 @@ type document struct {
 	renewed map[string]time.Time
 }
 
-// Document begins another one.
+// Document implements scan.Sink.
 func (f *file) Document() {
 	if n := len(f.documents); n > 0 && len(f.documents[n-1].renewed) == 0 {
 		f.documents = f.documents[:n-1]
@@ -208,7 +208,7 @@ var bulk = map[schema.GroupVersionKind][]string{
 	},
 }
 
-// objectOf is the object as it is read from a cluster, in the version in which it is read.
+// objectOf returns the object as it is read from a cluster, in the version in which it is read.
 func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error) {
 	small := it.Pruned(func(path string) bool { return path != "metadata.managedFields" && !slices.Contains(bulk[kind], path) })
 	if kind == snapshot.DefinitionKind {
@@ -254,7 +254,7 @@ func isNamespaced(kind schema.GroupVersionKind) bool {
 	return false
 }
 
-// reads are what the file tells all of.
+// reads returns what the file tells all of.
 func (f *file) reads() []snapshot.Read {
 	var reads []snapshot.Read
 	for need := range f.covered {

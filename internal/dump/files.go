@@ -206,7 +206,7 @@ func relative(root, file string) string {
 	return file
 }
 
-// reasonOf is an error without the path, which is told besides.
+// reasonOf returns an error without the path, which is told besides.
 func reasonOf(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dump reads what others have written down of a cluster: bundles of archmap, and what kubectl and must-gather write.
+// Package dump reads dumps of a cluster: archmap's bundles, and the output of kubectl and must-gather.
 package dump
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Options say how a dump is read.
+// Options configure Load.
 type Options struct {
 	// At is when the dump was made, for one that does not say it; zero when it is not known.
 	At time.Time
@@ -30,7 +30,7 @@ type Options struct {
 	everything bool // for tests
 }
 
-// Info says what was found.
+// Info describes a dump that was read.
 type Info struct {
 	// Source is what kind of dump it is.
 	Source Source
@@ -58,9 +58,9 @@ const (
 // stdin names standard input.
 const stdin = "-"
 
-// Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text in which such are, in tar
-// archives, compressed or not. It writes nothing anywhere. With one file, an error says what is wrong with it and where;
-// of many, those that cannot be read are skipped, with a warning.
+// Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text that contains these, in tar
+// archives, compressed or not. It writes nothing to disk. An error says what is wrong with a single file and where; of
+// several files, invalid ones are skipped with a warning.
 func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, error) {
 	l := &loader{o: o, dump: newCollection(o)}
 	name, err := l.load(path, in)

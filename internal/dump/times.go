@@ -26,7 +26,7 @@ var (
 // groupsWithTimes are the API groups whose objects tell what happens all the time.
 var groupsWithTimes = []string{corev1.GroupName, appsv1.GroupName, batchv1.GroupName, coordinationv1.GroupName, eventsv1.GroupName}
 
-// timesOf are the names of the times that count in an object of the kind; what people write into objects does not.
+// timesOf returns the names of the times that count in an object of the kind; what people write into objects does not.
 func timesOf(group, kind string) []string {
 	switch {
 	case group == corev1.GroupName && (kind == configMapKind.Kind || kind == secretKind.Kind):

@@ -66,7 +66,7 @@ const (
 	statefulSet = "StatefulSet"
 )
 
-// kind is the version in which a kind is read, and whether it is wanted at all.
+// kind returns the version in which a kind is read, and whether it is wanted at all.
 func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, bool) {
 	if len(w.kinds[kind]) == 0 {
 		kind = current(kind)
@@ -74,14 +74,14 @@ func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, boo
 	return kind, kind != secretKind && (w.everything || len(w.kinds[kind]) > 0)
 }
 
-// object says whether one object of a kind is wanted.
+// object reports whether one object of a kind is wanted.
 func (w *wants) object(kind schema.GroupVersionKind, namespace, name string) bool {
 	return w.everything || slices.ContainsFunc(w.kinds[kind], func(n facts.Need) bool {
 		return (n.Namespace == "" || n.Namespace == namespace) && (n.Name == "" || n.Name == name)
 	})
 }
 
-// otherVersions are the versions of the kind that are wanted instead.
+// otherVersions returns the versions of the kind that are wanted instead.
 func (w *wants) otherVersions(kind schema.GroupVersionKind) []string {
 	if w.everything {
 		return nil

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package judge comes to the verdicts of the operator without one: it assesses a whole catalog on a snapshot of a
+// Package judge derives the verdicts of the operator without an operator: it assesses a whole catalog on a snapshot of a
 // cluster, or on an engine that follows one.
 package judge
 
@@ -19,7 +19,7 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Catalog is mappings and, perhaps, the architecture that takes them in, ready to be judged.
+// Catalog is compiled mappings, and optionally the architecture that sums them up.
 type Catalog struct {
 	mappings     []mapping
 	architecture *architecture
@@ -39,8 +39,7 @@ type architecture struct {
 	compiled *engine.Architecture
 }
 
-// Compile makes mappings ready to be judged. The architecture may be nil. What is invalid gets the verdict that the
-// operator gives it.
+// Compile compiles mappings. The architecture may be nil. Invalid objects get the verdict that the operator gives them.
 func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *Catalog {
 	c := &Catalog{}
 	for i := range mappings {
@@ -55,10 +54,10 @@ func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMappi
 	return c
 }
 
-// Needs is what must be read to judge the catalog.
+// Needs returns what must be read to judge the catalog.
 func (c *Catalog) Needs() []facts.Need { return c.needs((*engine.Mapping).Needs) }
 
-// AllNeeds is what must be read to judge the catalog, and what may have to be read to explain the verdicts.
+// AllNeeds returns what must be read to judge the catalog, and what may have to be read to explain the verdicts.
 func (c *Catalog) AllNeeds() []facts.Need { return c.needs((*engine.Mapping).AllNeeds) }
 
 func (c *Catalog) needs(of func(*engine.Mapping) []facts.Need) []facts.Need {

@@ -114,7 +114,7 @@ func (v *validator) fieldErrors(object map[string]any, meta *metav1.ObjectMeta) 
 	return append(errs, found...)
 }
 
-// blocks says whether the errors keep the API server from trying the rules.
+// blocks reports whether the errors keep the API server from trying the rules.
 func blocks(errs field.ErrorList) bool {
 	for _, e := range errs {
 		switch e.Type {

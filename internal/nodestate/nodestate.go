@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package nodestate says in which state a node is, and what that means for its pods.
+// Package nodestate derives the state of a node, and what it means for pods.
 package nodestate
 
 import (
@@ -27,13 +27,13 @@ const (
 	neverUpdated = "NodeStatusNeverUpdated"
 )
 
-// IsReady says whether the node is ready.
+// IsReady reports whether the node is ready.
 func IsReady(node *corev1.Node) bool {
 	ready := Condition(node, string(corev1.NodeReady))
 	return ready != nil && ready.Status == corev1.ConditionTrue
 }
 
-// ReadySince is when a node that is ready became so.
+// ReadySince returns when a ready node became ready.
 func ReadySince(node *corev1.Node) time.Time {
 	since := node.CreationTimestamp.Time
 	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.LastTransitionTime.After(since) {
@@ -42,11 +42,11 @@ func ReadySince(node *corev1.Node) time.Time {
 	return since
 }
 
-// IsJoining says whether the node is so new that it need not be ready yet.
+// IsJoining reports whether the node is so new that it need not be ready yet.
 func IsJoining(node *corev1.Node, now time.Time) bool { return JoiningFor(node, now) > 0 }
 
-// JoiningFor is how much longer the node need not be ready; 0 when it does not join. One that has been heard of, and
-// is no more, does not join, however new it is, nor does one that has been ready.
+// JoiningFor returns how much longer the node need not be ready; 0 when it does not join. A node whose heartbeats have
+// stopped does not join, however new it is, nor does one that has been ready.
 func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.Status != corev1.ConditionTrue && ready.Reason != neverUpdated {
 		turned := ready.LastTransitionTime.Sub(node.CreationTimestamp.Time)
@@ -57,13 +57,13 @@ func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
 }
 
-// IsStopped says whether the node's machine was stopped on purpose.
+// IsStopped reports whether the node's machine was stopped on purpose.
 func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
 
 // leavingTaints are what autoscalers put on a node that they are about to remove.
 var leavingTaints = []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
 
-// IsLeaving says whether the node is being removed on purpose.
+// IsLeaving reports whether the node is being removed on purpose.
 func IsLeaving(node *corev1.Node) bool {
 	return node.DeletionTimestamp != nil || slices.ContainsFunc(leavingTaints, func(key string) bool { return HasTaint(node, key) })
 }
@@ -86,7 +86,7 @@ func Suspect(node *corev1.Node, now time.Time) (mark struct{}, suspect bool, unt
 	return mark, false, until
 }
 
-// HasTaint says whether the node has a taint with the key.
+// HasTaint reports whether the node has a taint with the key.
 func HasTaint(node *corev1.Node, key string) bool {
 	for i := range node.Spec.Taints { // every node is asked for several taints: no closure is made for each
 		if node.Spec.Taints[i].Key == key {
@@ -96,7 +96,7 @@ func HasTaint(node *corev1.Node, key string) bool {
 	return false
 }
 
-// State is what keeps pods from running on a node, in words that follow "nodes that".
+// State is what keeps pods from running on a node, worded to follow "nodes that".
 type State string
 
 // The states of nodes. Ready is ready and not cordoned.
@@ -110,10 +110,10 @@ const (
 	Cordoned    State = "are cordoned"
 )
 
-// Keeps says whether pods that are on the node already can run.
+// Keeps reports whether pods that are already on the node can run.
 func (s State) Keeps() bool { return s == Ready || s == Cordoned }
 
-// Of is the state of a node.
+// Of returns the state of a node.
 func Of(node *corev1.Node) State {
 	ready := Condition(node, string(corev1.NodeReady))
 	switch {
@@ -131,7 +131,7 @@ func Of(node *corev1.Node) State {
 	return NotReady
 }
 
-// Describe is "are cordoned or are not ready".
+// Describe joins states: "are cordoned or are not ready".
 func Describe(states []State) string {
 	var words []string
 	for _, s := range states {
@@ -141,7 +141,7 @@ func Describe(states []State) string {
 	return strings.Join(slices.Compact(words), " or ")
 }
 
-// Condition is the node's condition of a type; nil when it has none.
+// Condition returns the node's condition of a type; nil when it has none.
 func Condition(node *corev1.Node, conditionType string) *corev1.NodeCondition {
 	for i := range node.Status.Conditions {
 		if string(node.Status.Conditions[i].Type) == conditionType {

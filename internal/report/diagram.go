@@ -30,7 +30,7 @@ type Group struct {
 	Groups []Group
 }
 
-// Box is a component, a node pool or something else that has a state.
+// Box is a component, a node pool, or anything else with a state.
 type Box struct {
 	// Name of the mapping; empty for what is none.
 	Name  string
@@ -42,7 +42,7 @@ type Box struct {
 	Differs bool
 }
 
-// DiagramOptions say what is drawn.
+// DiagramOptions configure Draw.
 type DiagramOptions struct {
 	// Documented draws the documentation instead of the cluster: no states, no pools.
 	Documented bool
@@ -90,7 +90,7 @@ func (a artist) subtitle() string {
 	return joined(append(parts, summary(a.all)))
 }
 
-// methods are the observed ones, or the documented ones where those are drawn.
+// methods returns the observed ones, or the documented ones where those are drawn.
 func (a artist) methods(c component) []v1alpha1.ImplementationMethod {
 	if a.Documented {
 		return c.Spec.Implementation.Methods
@@ -101,7 +101,7 @@ func (a artist) methods(c component) []v1alpha1.ImplementationMethod {
 // hidden says which of the methods are the provider's own affair.
 func hidden(m v1alpha1.ImplementationMethod) bool { return m == v1alpha1.MethodPlatformService }
 
-// beside says that a component, or a part of it, is beside the API server; inside that it, or the other part,
+// beside reports whether a component, or a part of it, is beside the API server; inside that it, or the other part,
 // is in the cluster. A CSI driver whose controller is hidden is drawn in both places.
 func (a artist) beside(c component) bool {
 	return c.Spec.Placement == v1alpha1.PlacementControlPlane || slices.ContainsFunc(a.methods(c), hidden)
@@ -192,7 +192,7 @@ func poolBox(pool v1alpha1.NodePool, components []component) Box {
 	return b
 }
 
-// addOns are what runs somewhere on the nodes, by category.
+// addOns returns what runs somewhere on the nodes, by category.
 func (a artist) addOns() Group {
 	g := Group{Title: "In the cluster", Note: "somewhere on the nodes", Arrow: "run"}
 	for _, category := range v1alpha1.Categories {
@@ -264,7 +264,7 @@ func batches(groups []Group, perRow int) [][]Group {
 	return out
 }
 
-// status is the state of a box in words.
+// status returns the state of a box in words.
 func (b Box) status() string {
 	text := ""
 	if b.State != "" {
@@ -278,7 +278,7 @@ func (b Box) status() string {
 
 const differsMark = " ≠"
 
-// Describe tells a diagram in sentences, for those who cannot see it.
+// Describe returns the diagram as text, for screen readers.
 func (d Diagram) Describe() string {
 	var out strings.Builder
 	out.WriteString(Clean(d.Subtitle) + ".")

@@ -15,7 +15,7 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// DocumentOptions say what the mapping document has in it.
+// DocumentOptions configure Document.
 type DocumentOptions struct {
 	// Live adds what was observed: columns, numbers and the states in the drawing. Without it the document says
 	// what the documentation says.
@@ -122,7 +122,7 @@ func (d *document) table() {
 
 func (d *document) row(cells ...string) { d.line("| %s |", strings.Join(cells, " | ")) }
 
-// observed are the live columns of a component.
+// observed returns the live columns of a component.
 func (d *document) observed(c component) []string {
 	if !c.isPresent() {
 		return []string{"", "", markdown(string(c.is(v1alpha1.ConditionPresent).Status)) + " (" + c.state.Word() + ")", "", "", ""}
@@ -134,7 +134,7 @@ func (d *document) observed(c component) []string {
 	}
 }
 
-// reasoned is a status, with its reason unless it is True.
+// reasoned returns a status, with its reason unless it is True.
 func reasoned[T ~string](status T, reason string) string {
 	if string(status) == string(metav1.ConditionTrue) || reason == "" {
 		return string(status)
@@ -142,7 +142,7 @@ func reasoned[T ~string](status T, reason string) string {
 	return string(status) + " (" + reason + ")"
 }
 
-// statements are the details of an implementation, with the image and the version unless they are among them.
+// statements returns the details of an implementation, with the image and the version unless they are among them.
 func statements(doc v1alpha1.Implementation) []string {
 	out := slices.Clone(doc.Details)
 	for _, fact := range []struct{ what, value string }{{headImage, doc.Image}, {headVersion, doc.MinVersion}} {
@@ -158,7 +158,7 @@ func statements(doc v1alpha1.Implementation) []string {
 	return out
 }
 
-// bullets are statements within a cell.
+// bullets returns statements within a cell.
 func bullets(statements []string) string {
 	parts := make([]string, len(statements))
 	for i, s := range statements {
@@ -180,7 +180,7 @@ func (d *document) methods() {
 	}
 }
 
-// live is a text in documents with live numbers, and nothing in others.
+// live returns a text in documents with live numbers, and nothing in others.
 func (d *document) live(format string, args ...any) string {
 	if !d.Live {
 		return ""
@@ -278,7 +278,7 @@ var artifactWords = []struct {
 	{"Image", headImage}, {"Binary", "Binary"}, {"ConfigFile", "Configuration file"}, {"SourceFile", "Key implementation file"}, {"Package", "Package"},
 }
 
-// workloads are those that the checks of a component look for: Deployment kube-system/coredns.
+// workloads returns those that the checks of a component look for: Deployment kube-system/coredns.
 func workloads(c component) []string {
 	checks := slices.Clone(c.Spec.Checks)
 	for _, v := range c.Spec.Variants {

@@ -16,7 +16,7 @@ import (
 	"github.com/archmap/archmap/test/reporttest"
 )
 
-// documents are those with and without live columns.
+// documents returns those with and without live columns.
 func documents(t *testing.T) map[string]string {
 	r := reportOf(t, reporttest.Documented)
 	return map[string]string{

@@ -29,7 +29,7 @@ type evidencePart struct {
 	checks []checkView
 }
 
-// evidence are the checks of a component: those that hold for it, then those of the ways in which it was not
+// evidence returns the checks of a component: those that hold for it, then those of the ways in which it was not
 // found.
 func (c component) evidence() []evidencePart {
 	hold, others := evidencePart{title: "Checks"}, evidencePart{title: "Checks of other variants, which are not what is found"}
@@ -78,7 +78,7 @@ func (v checkView) verdict() string {
 	return v.state.Word()
 }
 
-// reasoned is the message, with its reason where that says more.
+// reasoned returns the message, with its reason where that says more.
 func (v checkView) reasoned() string {
 	if slices.Contains([]string{"", v1alpha1.ReasonHealthy, v1alpha1.ReasonObserved, v1alpha1.ReasonNotFound}, v.Reason) {
 		return v.Message

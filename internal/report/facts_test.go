@@ -37,7 +37,7 @@ var (
 	linkWithin = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
 )
 
-// rendered is Markdown as its reader sees it; a link is its text and its address.
+// rendered returns Markdown as its reader sees it; a link is its text and its address.
 func rendered(markdown string) string {
 	plain := strings.NewReplacer("**", "", "`", "").Replace(linkWithin.ReplaceAllString(markdown, "$1 <$2>"))
 	return html.UnescapeString(escaped.ReplaceAllString(plain, "$1"))
@@ -86,7 +86,7 @@ func (m *missing) expect(holds bool, fact string, args ...any) {
 	}
 }
 
-// bulleted says that a cell has a statement as a bullet of its own.
+// bulleted reports whether a cell has a statement as a bullet of its own.
 func bulleted(cell, statement string) bool {
 	return slices.Contains(strings.Split(cell, "<br/>"), "• "+statement)
 }

@@ -121,8 +121,7 @@ func (g Grid) Markdown(w io.Writer) error {
 	return err
 }
 
-// CSV writes the listing with a header in lower case. What a spreadsheet would take for a formula gets an
-// apostrophe.
+// CSV writes the listing with a header in lower case. Text that a spreadsheet would run as a formula gets an apostrophe.
 func (g Grid) CSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := make([]string, len(g.Header))

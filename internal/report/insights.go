@@ -49,7 +49,7 @@ func (d *document) hybridModel() (title, text string) {
 		markdown(d.words.short), joined(documented), d.live(" Observed: %s.", joined(observed)))
 }
 
-// those are the components that match.
+// those returns the components that match.
 func (d *document) those(match func(component) bool) []component {
 	return slices.DeleteFunc(slices.Clone(d.all), func(c component) bool { return !match(c) })
 }
@@ -119,7 +119,7 @@ func (d *document) nodeAgents() (title, text string) {
 		d.live(" Observed for %d of %d; %d of %d nodes are ready.", observed, len(agents), ready, total))
 }
 
-// optional says that a component is an add-on which Kubernetes runs: monitoring, ingress, scaling, a mesh.
+// optional reports whether a component is an add-on which Kubernetes runs: monitoring, ingress, scaling, a mesh.
 func optional(c component) bool {
 	return slices.Contains([]v1alpha1.Category{v1alpha1.CategoryAddon, v1alpha1.CategoryObservability, v1alpha1.CategoryServiceMesh}, c.Spec.Category) &&
 		slices.ContainsFunc(c.Spec.Implementation.Methods, func(m v1alpha1.ImplementationMethod) bool { return slices.Contains(workloadMethods, m) })
@@ -136,7 +136,7 @@ func (d *document) addOnEcosystem() (title, text string) {
 		d.live(" Present are %d of %d.", len(present), len(addOns)))
 }
 
-// integrationPoints are the components that the provider has written and the customer's cluster runs.
+// integrationPoints returns the components that the provider has written and the customer's cluster runs.
 func (d *document) integrationPoints() (title, text string) {
 	points := d.those(func(c component) bool {
 		doc := c.Spec.Implementation

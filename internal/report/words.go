@@ -69,7 +69,7 @@ var methodWords = []struct {
 
 func always(text string) func(string) string { return func(string) string { return text } }
 
-// methodName is a method as a document writes it: Azure Platform Service.
+// methodName returns a method as a document writes it: Azure Platform Service.
 func (p platform) methodName(method v1alpha1.ImplementationMethod) string {
 	for _, m := range methodWords {
 		if m.method != method {

@@ -1,8 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package serve shows the page of a cluster that changes: as it is when the page is asked for, and then, by server-sent
-// events, whenever it is another.
+// Package serve serves the page of a cluster, and updates it by server-sent events whenever the cluster changes.
 package serve
 
 import (
@@ -32,7 +31,7 @@ const (
 	maxReaders = 100
 )
 
-// Server shows the newest report.
+// Server serves the newest report.
 type Server struct {
 	// Name by which browsers may ask for the server, besides localhost and addresses.
 	Name string
@@ -50,14 +49,14 @@ type edition struct {
 	superseded chan struct{}
 }
 
-// New makes a server that shows nothing yet.
+// New returns a server without a report yet.
 func New(name string, stale func() string) *Server {
 	return &Server{Name: name, Stale: stale, newest: &edition{superseded: make(chan struct{})}}
 }
 
 const eventsPath = "/events"
 
-// Publish shows a newer report.
+// Publish replaces the report.
 func (s *Server) Publish(r *report.Report) error {
 	var page, main bytes.Buffer
 	if err := report.HTML(&page, r, report.HTMLOptions{Events: eventsPath}); err != nil {
@@ -75,7 +74,7 @@ func (s *Server) Publish(r *report.Report) error {
 	return nil
 }
 
-// current is the newest edition. Its page is nil until something was published.
+// current returns the newest edition. Its page is nil until something was published.
 func (s *Server) current() *edition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +162,7 @@ func (s *Server) leave() {
 	s.readers--
 }
 
-// Serve serves until the context ends, and returns when nobody is served any more.
+// Serve serves until the context ends, and returns when all requests have ended.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	// Requests end with the context, and with them the streams, which would never end by themselves.
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -35,8 +35,8 @@ type Cluster struct {
 	Progress    Progress
 }
 
-// Evaluate reads of the cluster what the definitions need, as far as that is permitted, and evaluates them. It fails when
-// the cluster cannot be reached.
+// Evaluate reads from the cluster what the definitions need and the user is permitted to read, and evaluates them. It
+// fails when the cluster cannot be reached.
 func (c *Cluster) Evaluate(ctx context.Context) (*Result, error) {
 	update, end := c.Progress.begin("Reading the cluster")
 	defer end()
@@ -59,7 +59,7 @@ type Dump struct {
 	Progress    Progress
 }
 
-// Evaluate reads of the dump what the definitions need, and evaluates them.
+// Evaluate reads from the dump what the definitions need, and evaluates them.
 func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	catalog := d.Definitions.compile()
 	loaded, info, err := d.load(ctx, catalog.AllNeeds())

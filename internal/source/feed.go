@@ -13,7 +13,7 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// Feed follows a cluster, by watches: it makes a report of it, and a newer one whenever what it shows changes.
+// Feed follows a cluster by watches, and publishes a report whenever it changes.
 type Feed interface {
 	// Run publishes reports one after the other, the first one as soon as there is something to see, until the
 	// context ends; then it returns nil. Who publishes must not change the report, and who gets it neither.
@@ -51,7 +51,7 @@ func (p *publisher) offer(r *report.Report) {
 	p.publish(r)
 }
 
-// same says that two reports differ in their times alone.
+// same reports whether two reports differ in their times alone.
 func same(a, b *report.Report) bool {
 	aStatus, bStatus := a.Architecture.Status, b.Architecture.Status
 	aStatus.ObservedAt, bStatus.ObservedAt = b.Architecture.Status.ObservedAt, b.Architecture.Status.ObservedAt

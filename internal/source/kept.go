@@ -32,7 +32,7 @@ type lease struct {
 	problem string
 }
 
-// result is the verdicts that are kept, as they are by then.
+// result returns the verdicts that are kept, as they are by then.
 func (k *kept) result(o *Operator, now time.Time) (*Result, error) {
 	architecture, note, err := k.choose(o.Architecture)
 	if err != nil {

@@ -36,7 +36,7 @@ const (
 	readTimeout = 30 * time.Second
 )
 
-// Operator is the verdicts that an operator keeps in a cluster.
+// Operator reads the verdicts that an operator keeps in a cluster.
 type Operator struct {
 	// Config is how the cluster is reached. Its timeout, if there is one, is that of all that is read, too.
 	Config *rest.Config
@@ -50,7 +50,7 @@ type Operator struct {
 	Timeout time.Duration
 }
 
-// Evaluate reads what the operator keeps, which is stale when the operator is not alive to keep it true.
+// Evaluate reads the operator's verdicts, which are stale when the operator is not alive.
 func (o *Operator) Evaluate(ctx context.Context) (*Result, error) {
 	r, err := newOperatorReader(o.Config, o.Namespace)
 	if err != nil {
@@ -63,7 +63,7 @@ func (o *Operator) Evaluate(ctx context.Context) (*Result, error) {
 	return kept.result(o, r.clock.Now())
 }
 
-// Feed follows what the operator keeps, which must be there and be permitted to read.
+// Feed returns a feed of the operator's verdicts. It fails when they do not exist or the user may not read them.
 func (o *Operator) Feed() (Feed, error) {
 	config := rest.CopyConfig(o.Config)
 	config.Timeout = 0 // of a watch it would be the end
@@ -79,7 +79,7 @@ func (o *Operator) Feed() (Feed, error) {
 	})
 }
 
-// Components are the mappings in the cluster by name, each with its component.
+// Components returns the component of each mapping in the cluster, by the mapping's name.
 func (o *Operator) Components(ctx context.Context) (map[string]string, error) {
 	r, err := newOperatorReader(o.Config, o.Namespace)
 	if err != nil {
@@ -197,7 +197,7 @@ func (r *operatorReader) readLease(ctx context.Context) lease {
 	return lease{problem: fmt.Sprintf("the Lease %s/%s cannot be read: %s", namespace, LeaseName, err)}
 }
 
-// leaseElsewhere is the lease in any namespace; of several, the one that was renewed last.
+// leaseElsewhere returns the lease in any namespace; of several, the one that was renewed last.
 func (r *operatorReader) leaseElsewhere(ctx context.Context) *coordinationv1.Lease {
 	var newest *coordinationv1.Lease
 	_ = forEach(ctx, r.client, &coordinationv1.LeaseList{}, func(l *coordinationv1.Lease) {

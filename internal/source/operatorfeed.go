@@ -56,7 +56,7 @@ func newOperatorFeed(config *rest.Config, build builder) (Feed, error) {
 	}, nil
 }
 
-// Stale says that the cluster does not answer, or that the operator is not at work.
+// Stale implements Feed: verdicts are stale while the cluster does not answer or the operator is not alive.
 func (f *operatorFeed) Stale() string {
 	if since := f.probe.silentSince(); !since.IsZero() {
 		return silence(since)

@@ -50,7 +50,7 @@ func (p *probe) run(ctx context.Context) {
 	}
 }
 
-// answers says whether the API server answers, whatever it says; what stands before it answers with 502 and the like.
+// answers reports whether the API server answers, whatever it says; what stands before it answers with 502 and the like.
 func (p *probe) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeEvery)
 	defer cancel()
@@ -67,7 +67,7 @@ func (p *probe) answers(ctx context.Context) bool {
 	return err == nil && response.StatusCode < http.StatusInternalServerError
 }
 
-// silentSince is when the API server answered last; zero while it does.
+// silentSince returns when the API server answered last; zero while it does.
 func (p *probe) silentSince() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package source is where verdicts on a cluster come from: the objects that an operator keeps in it, an evaluation of the
-// cluster with the rights of whoever asks, or one of a dump. All give the same report; those of a cluster can be followed.
+// Package source provides verdicts on a cluster: the operator's objects, an evaluation of the cluster with the user's own
+// rights, or an evaluation of a dump. All give the same report; those of a cluster can be followed.
 package source
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Source is where verdicts on a cluster come from.
+// Source provides verdicts on a cluster.
 type Source interface {
 	// Evaluate returns the current verdicts. It returns an InputError when the input of the user does not exist. Errors
 	// are worded for users.

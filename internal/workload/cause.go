@@ -23,11 +23,11 @@ var PodReasons = []string{
 // something else.
 var severity = slices.Concat(PodReasons, []string{v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodeFault})
 
-// Cause is what several pods that are missing have in common.
+// Cause is the common cause of several missing pods.
 type Cause struct {
 	// Reason is one of PodReasons, NodeFault, or WorkloadUnavailable when the cause is not known.
 	Reason string
-	// Text says it in a sentence that begins with the number of pods.
+	// Text describes the cause, to be put behind the number of pods.
 	Text string
 	// Count of the pods; at least 1.
 	Count int
@@ -35,7 +35,7 @@ type Cause struct {
 	Restarts int32
 	// Transient is true when the pods may soon be ready, or show more; Young when they are new as well.
 	Transient, Young bool
-	// Places are where it is wrong, sorted: nodes, or pods while they are on none.
+	// Places are the nodes concerned, or the pods while they are on none, sorted.
 	Places []string
 }
 
@@ -81,7 +81,7 @@ func worstFirst(causes []Cause) []Cause {
 	})
 }
 
-// String is the cause in a message: "2 on nodes that are unreachable (a, b)".
+// String returns the cause as messages show it: "2 on nodes that are unreachable (a, b)".
 func (c Cause) String() string {
 	text := fmt.Sprintf("%d %s", c.Count, c.Text)
 	if c.Restarts > 0 {

@@ -20,19 +20,19 @@ type Diagnosis struct {
 	// Finishing is true when the last pods of a roll-out that are starting would give the same verdict. It is set only
 	// when Healthy is False.
 	Finishing bool
-	// Causes for which pods are missing, the most frequent first; empty when none is known.
+	// Causes of missing pods, the most frequent first; empty when none is known.
 	Causes []Cause
-	// Further is what must be seen to know more; empty when the workload's numbers say everything.
+	// Further is what must be read to explain more; empty when the workload's numbers explain everything.
 	Further []facts.Demand
-	// Pending says that some of it is being read for the first time.
+	// Pending is true while some of it is being read for the first time.
 	Pending bool
-	// RecheckAfter is when time alone changes the diagnosis; 0 is never.
+	// RecheckAfter is the time until the diagnosis may change although no input does; 0 is never.
 	RecheckAfter time.Duration
 }
 
-// Diagnose judges a workload, and finds out why it lacks pods. By the numbers alone, a workload may look worse than it
-// is: a DaemonSet grows with its nodes. It may look better, too: a roll-out that nobody sets a deadline hangs when its
-// new pods do not run. nodes and pods are read only when the workload is Unexplained.
+// Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a DaemonSet lacks
+// pods while nodes join, which is no fault, and a roll-out without a deadline may hang though enough pods are available.
+// nodes and pods are used only when the workload is Unexplained.
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	d := Diagnosis{Verdict: w.byNumbers()}
 	if !w.Unexplained() {
@@ -40,7 +40,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	d.Further = []facts.Demand{{Need: facts.Nodes}}
 	if w.Kind == v1alpha1.WorkloadDaemonSet && nodes.state == facts.Pending {
-		// Whether it grows or is broken, only the nodes tell.
+		// Only the nodes show whether it grows or is broken.
 		d.Pending = true
 		if d.Healthy == v1alpha1.VerdictFalse {
 			d.Healthy, d.Reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
@@ -63,7 +63,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	return d
 }
 
-// evidence is all that was found out about a workload. Its methods conclude from it, and change nothing.
+// evidence is everything known about a workload. Its methods do not change it.
 type evidence struct {
 	workload Workload
 	moving   moving
@@ -86,14 +86,14 @@ func (e evidence) revise(v Verdict) (revised Verdict, finishing bool) {
 	return v, finishing
 }
 
-// onlyStarting says whether a DaemonSet lacks no more pods than those of nodes that were not ready until just now.
+// onlyStarting reports whether a DaemonSet lacks no more pods than those of nodes that were not ready until just now.
 // Nobody asks for pods just because nodes join.
 func (e evidence) onlyStarting() bool {
 	w := e.workload
 	return w.Kind == v1alpha1.WorkloadDaemonSet && !w.noDeadline() && e.tooFew() <= e.moving.starting
 }
 
-// onlyMoves says whether a DaemonSet lacks no more pods than those of nodes that join or are drained, and what it
+// onlyMoves reports whether a DaemonSet lacks no more pods than those of nodes that join or are drained, and what it
 // replaces.
 func (e evidence) onlyMoves() bool {
 	w := e.workload
@@ -119,7 +119,7 @@ func (e evidence) hangs() string {
 	return reason
 }
 
-// tolerate is the verdict when no pod is missing but those of nodes that are stopped, leave or join.
+// tolerate returns the verdict when no pod is missing but those of nodes that are stopped, leave or join.
 func (e evidence) tolerate(v Verdict) Verdict {
 	v.Healthy, v.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	if e.workload.rolling {
@@ -152,7 +152,7 @@ func (e evidence) why() string {
 	return text
 }
 
-// reason is the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
+// reason returns the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
 // somebody else is needed besides whoever fixes the nodes.
 func (e evidence) reason() string {
 	onNodes := 0
@@ -182,12 +182,12 @@ func (e evidence) finishing() bool {
 		})
 }
 
-// tooFew is how many pods are missing of those that are required, exempt ones apart.
+// tooFew returns how many pods are missing of those that are required, exempt ones apart.
 func (e evidence) tooFew() int {
 	return max(0, int(e.workload.required-e.workload.Available)-e.lack.exempt)
 }
 
-// missing is how many pods are missing of those that are desired, exempt ones and those of new nodes apart.
+// missing returns how many pods are missing of those that are desired, exempt ones and those of new nodes apart.
 func (e evidence) missing() int {
 	return int(e.workload.Desired) - int(e.workload.Available) - e.lack.exempt - e.lack.growing
 }
@@ -206,7 +206,7 @@ func (e evidence) refresh() facts.Refresh {
 	return facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 }
 
-// inconclusive says that pods may tell more in a while.
+// inconclusive reports whether pods may tell more in a while.
 func (e evidence) inconclusive() bool {
 	return e.workload.noDeadline() || e.pods.State != facts.Known || e.lack.growing > 0 ||
 		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Transient })

@@ -41,7 +41,7 @@ func explained(workload client.Object, s scene) Diagnosis {
 	}
 }
 
-// diagnosed is the diagnosis by what was answered.
+// diagnosed returns the diagnosis by what was answered.
 func diagnosed(o client.Object, answers map[facts.Need]facts.Answer) Diagnosis {
 	w, ok := Of(o, 0)
 	if !ok {
@@ -62,7 +62,7 @@ func (s scene) answer(need facts.Need) facts.Answer {
 	return facts.Answer{State: facts.Known, ReadAt: noon, Objects: objects}
 }
 
-// web is a Deployment, with some of its replicas available.
+// web returns a Deployment, with some of its replicas available.
 func web(desired, available int) *appsv1.Deployment {
 	return deployment("web", fmt.Sprintf("{replicas: %d, selector: {matchLabels: {app: web}}, strategy: {rollingUpdate: {maxUnavailable: 0}}}", desired),
 		fmt.Sprintf("{observedGeneration: 2, replicas: %d, updatedReplicas: %d, readyReplicas: %d, availableReplicas: %d}",
@@ -92,7 +92,7 @@ func unscheduled(message string) string {
 	return fmt.Sprintf("{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: %q}]}", message)
 }
 
-// pools are two nodes that are ready, and one in each other state.
+// pools returns two nodes that are ready, and one in each other state.
 func pools() []client.Object {
 	off := node("stopped", "{taints: [{key: node.cloudprovider.kubernetes.io/shutdown, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
 	return []client.Object{
@@ -410,7 +410,7 @@ func TestHealthyWorkloadWantsNothing(t *testing.T) {
 	g.Expect(f.Further).To(BeEmpty())
 }
 
-// podsWanted is how the pods are wanted in the end.
+// podsWanted returns how the pods are wanted in the end.
 func podsWanted(f Diagnosis) facts.Refresh {
 	for _, d := range f.Further {
 		if d.Kind == facts.PodKind {

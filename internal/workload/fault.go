@@ -68,7 +68,7 @@ type container struct {
 	title string
 }
 
-// finished says that an init container has done its work.
+// finished reports whether an init container has done its work.
 func (c container) finished() bool {
 	return c.init && c.State.Terminated != nil && c.State.Terminated.ExitCode == 0
 }
@@ -84,7 +84,7 @@ func containersOf(pod *corev1.Pod) []container {
 	return out
 }
 
-// waiting is the kubelet's word for what a container waits for.
+// waiting returns the kubelet's word for what a container waits for.
 func (c container) waiting() string {
 	if c.State.Waiting == nil {
 		return ""
@@ -192,7 +192,7 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	return f
 }
 
-// waitingFor is what the first container that waits does wait for.
+// waitingFor returns what the first container that waits does wait for.
 func waitingFor(containers []container) string {
 	for _, c := range containers {
 		if c.waiting() != "" {
@@ -211,7 +211,7 @@ func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev
 	return nil
 }
 
-// nodeOf is the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet; empty when there is
+// nodeOf returns the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet; empty when there is
 // none.
 func nodeOf(pod *corev1.Pod) string {
 	if pod.Spec.NodeName != "" || pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Nodes is all that Diagnose asks about nodes. Whoever has it kept need not look at every node of a cluster for a
-// diagnosis. Read-only; the zero value says that the nodes are being read for the first time.
+// Nodes is what Diagnose needs to know about nodes. Callers that keep an index need not visit every node for a
+// diagnosis. It is read-only; the zero value means that the nodes are being read for the first time.
 type Nodes struct {
 	state facts.State
 	// suspects are the nodes that nodestate.Suspect reports, sorted by name.
@@ -24,8 +24,7 @@ type Nodes struct {
 	exists   func(name string) bool
 }
 
-// NodesOf are the nodes of an answer: looked up where it has an index, else by going through its objects, which are
-// sorted by name.
+// NodesOf returns the nodes of an answer: from its index if it has one, else from its objects, which are sorted by name.
 func NodesOf(answer facts.Answer, now time.Time) Nodes {
 	if answer.Nodes != nil {
 		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists}
@@ -82,7 +81,7 @@ func blockedFor(w Workload, nodes Nodes) blockedNodes {
 	return b
 }
 
-// stateOf is the state of the node; ok is false when it is not among them.
+// stateOf returns the state of the node; ok is false when it is not among them.
 func (b blockedNodes) stateOf(name string) (state nodestate.State, ok bool) {
 	i, ok := slices.BinarySearch(b.names, name)
 	if ok {

@@ -47,7 +47,7 @@ func (p placement) allows(node *corev1.Node) bool {
 
 func keepsPodsOff(t *corev1.Taint) bool { return t.Effect != corev1.TaintEffectPreferNoSchedule }
 
-// tolerate is a toleration of every taint with the key; effect may be empty for any.
+// tolerate returns a toleration of every taint with the key; effect may be empty for any.
 func tolerate(key string, effect corev1.TaintEffect) corev1.Toleration {
 	return corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, Effect: effect}
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Pods is what was seen of the pods of a workload. The zero value says that nobody asked for them.
+// Pods are the pods of a workload as they were read. The zero value means that they were not requested.
 type Pods struct {
 	// Answer to the workload's PodsNeed.
 	Answer facts.Answer
-	// Asked says that somebody asked for them, though the answer may still be pending.
+	// Asked is true when they were requested, though the answer may still be pending.
 	Asked bool
 }
 
@@ -191,7 +191,7 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	return f
 }
 
-// keptOff is the fault of a pod that nodes keep from being scheduled: the one that it must go to, or any when node is
+// keptOff returns the fault of a pod that nodes keep from being scheduled: the one that it must go to, or any when node is
 // empty; ok is false when no such node is known.
 func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool) {
 	states := text.states

@@ -82,7 +82,7 @@ func (t *schedulerText) add(reason string) {
 	}
 }
 
-// mayBeNodes says whether nothing but nodes that are down or cordoned may keep the pod from being scheduled.
+// mayBeNodes reports whether nothing but nodes that are down or cordoned may keep the pod from being scheduled.
 func (t *schedulerText) mayBeNodes() bool { return !t.other && (t.anyTaint || len(t.states) > 0) }
 
 func containsAny(s string, texts []string) bool {

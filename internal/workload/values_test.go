@@ -84,12 +84,12 @@ func cordoned(name string) client.Object {
 	return node(name, "{unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}")
 }
 
-// readPods are pods that were asked for.
+// readPods returns pods that were asked for.
 func readPods(pods []client.Object) Pods {
 	return Pods{Asked: true, Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}}
 }
 
-// diagnoseNow is the diagnosis of a situation as it is read in order.
+// diagnoseNow returns the diagnosis of a situation as it is read in order.
 func diagnoseNow(o client.Object, nodes, pods []client.Object) Diagnosis {
 	w, _ := Of(o, 0)
 	return Diagnose(w, NodesOf(facts.Answer{State: facts.Known, Objects: nodes}, noon), readPods(pods), noon)

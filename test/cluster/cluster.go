@@ -167,10 +167,10 @@ func (c *Cluster) checkBinaries() error {
 	return nil
 }
 
-// Binary is the path of a binary of the control plane, such as kubectl.
+// Binary returns the path of a binary of the control plane, such as kubectl.
 func (c *Cluster) Binary(name string) string { return filepath.Join(c.options.Binaries, name) }
 
-// Log is the path of the file with what a process prints.
+// Log returns the path of the file with what a process prints.
 func (c *Cluster) Log(name string) string { return c.path("logs", name+".log") }
 
 func (c *Cluster) run(name string, args ...string) error { return c.Run(name, c.Binary(name), args...) }

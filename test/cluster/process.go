@@ -64,7 +64,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-// failure is why the process ended, with the end of its log; nil when it was told to.
+// failure returns why the process ended, with the end of its log; nil when it was told to.
 func (p *process) failure() error {
 	if p.stopping.Load() {
 		return nil

@@ -164,10 +164,10 @@ type AnswerStep struct {
 	Body   string `json:"body"`
 }
 
-// Faults are the cases of faults.yaml.
+// Faults returns the cases of faults.yaml.
 func Faults() ([]Case, error) { return read("faults.yaml") }
 
-// Harmless are the cases of harmless.yaml.
+// Harmless returns the cases of harmless.yaml.
 func Harmless() ([]Case, error) { return read("harmless.yaml") }
 
 func read(file string) ([]Case, error) {

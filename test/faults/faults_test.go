@@ -154,7 +154,7 @@ func (c *Case) differences(before, after *world.Verdicts) []string {
 	return append(differences, c.architectureDifferences(before, after)...)
 }
 
-// expected is what is said of each row.
+// expected returns what is said of each row.
 func (c *Case) expected() map[string]Expectation {
 	expected := map[string]Expectation{}
 	for _, e := range c.Expect {

@@ -53,7 +53,7 @@ func (s *Shape) readExpected(files fs.FS) error {
 	return nil
 }
 
-// Verdict is what a mapping says, in the words of expected.yaml.
+// Verdict returns what a mapping says, in the words of expected.yaml.
 func Verdict(m *v1alpha1.ComponentMapping) Expected {
 	return Expected{
 		Present:      ConditionOf(m.Status.Conditions, v1alpha1.ConditionPresent),
@@ -66,7 +66,7 @@ func Verdict(m *v1alpha1.ComponentMapping) Expected {
 	}
 }
 
-// ListVerdicts are what the mappings of a List in JSON or YAML say, by name.
+// ListVerdicts returns what the mappings of a List in JSON or YAML say, by name.
 func ListVerdicts(list []byte) (map[string]Expected, error) {
 	var raw struct {
 		Items []json.RawMessage `json:"items"`
@@ -92,7 +92,7 @@ func ListVerdicts(list []byte) (map[string]Expected, error) {
 	return out, nil
 }
 
-// ArchitectureVerdict is what an architecture says, in the words of expected.yaml.
+// ArchitectureVerdict returns what an architecture says, in the words of expected.yaml.
 func ArchitectureVerdict(a *v1alpha1.ClusterArchitecture) ExpectedArchitecture {
 	verdict := ExpectedArchitecture{
 		PlatformDetected: ConditionOf(a.Status.Conditions, v1alpha1.ConditionPlatformDetected),
@@ -106,7 +106,7 @@ func ArchitectureVerdict(a *v1alpha1.ClusterArchitecture) ExpectedArchitecture {
 	return verdict
 }
 
-// ConditionOf is a condition as status/reason.
+// ConditionOf returns a condition as status/reason.
 func ConditionOf(conditions []metav1.Condition, conditionType string) string {
 	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
 		return string(c.Status) + "/" + c.Reason

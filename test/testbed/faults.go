@@ -26,7 +26,7 @@ type Fault struct {
 	Break, Repair func(context.Context) error
 }
 
-// Faults are what the demo breaks, one after the other, as far as the shape has it.
+// Faults returns what the demo breaks, one after the other, as far as the shape has it.
 func (b *Testbed) Faults() []Fault {
 	const (
 		dns       = "coredns"

@@ -70,7 +70,7 @@ func judgeRecovered(w *world.World) (*world.Verdicts, error) {
 	return verdicts, nil
 }
 
-// messages are what the mappings say that are not as expected.
+// messages returns what the mappings say that are not as expected.
 func messages(verdicts *world.Verdicts, shape *shapes.Shape) string {
 	var out strings.Builder
 	for name, got := range verdicts.Summary() {
@@ -120,7 +120,7 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
-// inOrder is the order of the table, by category.
+// inOrder returns the order of the table, by category.
 func inOrder(mappings map[string]*v1alpha1.ComponentMapping) []string {
 	return slices.SortedFunc(maps.Keys(mappings), func(a, b string) int {
 		return catalog.CompareMappings(mappings[a], mappings[b])

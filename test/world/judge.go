@@ -114,7 +114,7 @@ var readyChecks = []string{
 	"poststarthook/crd-informer-synced", "poststarthook/apiservice-status-available-controller", "shutdown",
 }
 
-// responses are the answers of the API server.
+// responses returns the answers of the API server.
 func (w *World) responses() (map[string]facts.Response, error) {
 	ok := facts.Response{Status: http.StatusOK, Body: "ok"}
 	out := map[string]facts.Response{"/livez": ok, "/readyz": ok}

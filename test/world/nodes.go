@@ -229,7 +229,7 @@ func (n *node) taint(key string, effects ...corev1.TaintEffect) {
 	}
 }
 
-// typedCopy is the object as its Go type.
+// typedCopy returns the object as its Go type.
 func (w *World) typedCopy(o *unstructured.Unstructured, into client.Object) (client.Object, error) {
 	typed := w.typed[o]
 	if typed == nil {

@@ -67,7 +67,7 @@ func changedObjects(before, after facts.Answer) []types.NamespacedName {
 	return names
 }
 
-// Wanted are the needs that are wanted.
+// Wanted returns the needs that are wanted.
 func (s *Sources) Wanted() sets.Set[facts.Need] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -118,7 +118,7 @@ var workloadKinds = map[string]func() client.Object{
 	"StatefulSet": func() client.Object { return &appsv1.StatefulSet{} },
 }
 
-// newPod is a pod of the workload; the parts of its name tell it from the others.
+// newPod returns a pod of the workload; the parts of its name tell it from the others.
 func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	revision := suffix(l.ref, updated || l.rollOut == nil)
 	p := &pod{
@@ -170,7 +170,7 @@ func (l *workload) count(keep func(*pod) bool) int32 {
 	return n
 }
 
-// observed is the generation that the controller has acted on.
+// observed returns the generation that the controller has acted on.
 func (l *workload) observed() int64 {
 	if l.rollOut != nil && l.rollOut.Unobserved {
 		return l.object.GetGeneration() - 1
@@ -178,7 +178,7 @@ func (l *workload) observed() int64 {
 	return l.object.GetGeneration()
 }
 
-// daemonTolerations are what the controller of DaemonSets adds.
+// daemonTolerations returns what the controller of DaemonSets adds.
 func daemonTolerations(spec *corev1.PodSpec) []corev1.Toleration {
 	out := slices.Clone(spec.Tolerations)
 	add := func(key string, effect corev1.TaintEffect) {
@@ -296,7 +296,7 @@ func (w *World) convergeDeployment(l *workload, d *appsv1.Deployment, nodes []*n
 	l.conditions(d, int32(desired-unavailable))
 }
 
-// rollingLimits are maxUnavailable and maxSurge as the controller resolves them.
+// rollingLimits returns maxUnavailable and maxSurge as the controller resolves them.
 func rollingLimits(d *appsv1.Deployment, desired int) (unavailable, surge int) {
 	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		return desired, 0

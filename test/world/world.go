@@ -125,7 +125,7 @@ func New(shape *shapes.Shape) (*World, error) {
 	return w, nil
 }
 
-// Now is the time in the world.
+// Now returns the time in the world.
 func (w *World) Now() time.Time { return w.now }
 
 // Advance lets time pass.
@@ -153,7 +153,7 @@ func (w *World) add(o *unstructured.Unstructured, created time.Time) error {
 	return nil
 }
 
-// Has says whether there is such an object.
+// Has reports whether there is such an object.
 func (w *World) Has(ref Ref) bool { return w.state.objects[ref] != nil }
 
 // Create adds an object.

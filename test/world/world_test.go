@@ -31,7 +31,7 @@ func overlayCilium(g Gomega) *world.World {
 	return w
 }
 
-// find is an object as it can be read now.
+// find returns an object as it can be read now.
 func find[T client.Object](g Gomega, w *world.World, ref world.Ref) T {
 	s, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())

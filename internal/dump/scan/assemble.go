@@ -111,7 +111,7 @@ func (a *assembler) addWhole(it *Item, of *List) error {
 	return a.endList(frame, it)
 }
 
-// end is after the last object.
+// end is called after the last object.
 func (a *assembler) end() error {
 	if a.found.Objects > 0 || a.lists > 0 {
 		return nil

@@ -210,7 +210,7 @@ func (r *jsonReader) take(it *Item, from, to int) error {
 	return nil
 }
 
-// unexpected is the problem with the next byte, or with the end of the text.
+// unexpected returns the problem with the next byte, or with the end of the text.
 func (r *jsonReader) unexpected() error {
 	c, ok := r.peek()
 	if ok {

@@ -30,7 +30,7 @@ func isKubectlError(line []byte) bool {
 	})
 }
 
-// isLogLine says whether a line begins as E1002 14:30:00.
+// isLogLine reports whether a line begins as E1002 14:30:00.
 func isLogLine(line []byte) bool {
 	return len(line) > 8 && line[5] == ' ' && line[8] == ':' && !slices.ContainsFunc(line[1:5], func(c byte) bool { return c < '0' || c > '9' })
 }
@@ -162,7 +162,7 @@ func (s *scanner) skipSpaceLines() (byte, bool) {
 // maxIndent is how far anything may be indented that begins an object.
 const maxIndent = 1000
 
-// flowYAML says whether a brace begins YAML rather than JSON, which would go on with a quote.
+// flowYAML reports whether a brace begins YAML rather than JSON, which would go on with a quote.
 func flowYAML(s *scanner) bool {
 	for i := s.pos + 1; ; i++ {
 		if i == len(s.buf) {

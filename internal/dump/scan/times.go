@@ -66,7 +66,7 @@ func isTimestamp(text []byte) bool {
 	return true
 }
 
-// managedField says whether the text before a time is that of an entry of managedFields.
+// managedField reports whether the text before a time is that of an entry of managedFields.
 func managedField(before []byte) bool {
 	near := string(before[max(0, len(before)-120):])
 	return strings.Contains(near, "operation") && strings.Contains(near, "manager")
