@@ -20,14 +20,14 @@ import (
 const (
 	// maxLine is how long a line of the abstract is, in characters: kubectl describe indents it by four.
 	maxLine = 106
-	// maxTroubles is how many lines tell what is wrong.
+	// maxTroubles is the most lines about what is wrong.
 	maxTroubles = 16
 	// columnGap is how many spaces separate the columns.
 	columnGap = 2
 )
 
-// abstract returns the whole picture in lines for people: what the cluster is, what is wrong, causes before
-// consequences, and the table. What the status has no room for is told at the end.
+// abstract sums up the whole cluster in lines for users: what the cluster is, what is wrong, causes before
+// consequences, and the table. The last line says what the status has no room for.
 func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 	detected := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionPlatformDetected)
 	if detected.Status != metav1.ConditionTrue {
@@ -139,7 +139,7 @@ func state(m *v1alpha1.ComponentMapping) string {
 	return "present" // and that is all that can be seen
 }
 
-// selfExplaining are the reasons that the state tells already.
+// selfExplaining are the reasons that repeat the state.
 var selfExplaining = []string{
 	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound, v1alpha1.ReasonPartial,
 }

@@ -101,7 +101,7 @@ type rollup struct {
 	// faults are what is unhealthy, by cause; gaps are what is missing, or there in part only.
 	faults, gaps []v1alpha1.Cause
 	skews        skews
-	// cuts tell what the status has no room for.
+	// cuts say what the status has no room for.
 	cuts []string
 }
 
@@ -147,7 +147,7 @@ func (r *rollup) ready() metav1.Condition {
 	return ready()
 }
 
-// cut is as much of a list as the API takes; Ready tells what is left out.
+// cut returns as much of a list as the API takes; Ready reports what is left out.
 func cut[T any](r *rollup, list []T, limit int, what string) []T {
 	if len(list) <= limit {
 		return list
@@ -192,7 +192,7 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition 
 }
 
 // mattersMost returns the condition whose message a person wants first: that nothing is claimed, what is unhealthy,
-// missing or unsupported, what of that cannot be told, what differs from its documentation, else that all is
+// missing or unsupported, what of that is unknown, what differs from its documentation, else that all is
 // well.
 func mattersMost(conditions []metav1.Condition) metav1.Condition {
 	of := func(t string) metav1.Condition { return *meta.FindStatusCondition(conditions, t) }
@@ -331,7 +331,7 @@ func (r *rollup) complete() metav1.Condition {
 		}
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", mappingNames(r.filter(missing)))
-	// What is not required may be absent, but half of it serves nobody.
+	// What is not required may be absent, but a part of it is of no use.
 	halves := r.filter(partial)
 	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
 	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
@@ -377,7 +377,7 @@ func (r *rollup) healthy() metav1.Condition {
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
 }
 
-// inDoubt reports whether a component's health could not be seen when somebody looked. That it can never be seen
+// inDoubt reports whether a component's health could not be observed. That it can never be observed
 // is no reason for doubt, nor that there is nothing to see.
 func inDoubt(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)

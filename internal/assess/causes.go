@@ -76,7 +76,7 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, si
 	}
 }
 
-// nodeFault returns what is wrong with the nodes, in the same words for all that it hurts: as seen on the nodes
+// nodeFault returns what is wrong with the nodes, in the same words for all that it hurts: as observed on the nodes
 // themselves, else (they may have recovered just now) in the words of the first component.
 func (r *rollup) nodeFault(message string, known causeList) string {
 	if len(known) > 0 {

@@ -43,7 +43,7 @@ func ClusterNeeds() []facts.Need { return []facts.Need{facts.Nodes, VersionNeed}
 type ClusterView struct {
 	// Pending: not everything has been read yet.
 	Pending bool
-	// Problem is why the nodes cannot be seen: a reason and a message.
+	// Problem is why the nodes are not known: a reason and a message.
 	Problem, ProblemMessage string
 
 	Nodes, MatchingNodes int

@@ -99,7 +99,7 @@ func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	return period
 }
 
-// endsRollout reports whether the check fails as the last pods of a roll-out, which was seen before, are starting.
+// endsRollout reports whether the check fails as the last pods of a roll-out, which was observed before, are starting.
 func (a *assessment) endsRollout(f *check.Finding) bool {
 	previous := a.previous(f)
 	return f.Finishing && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing

@@ -81,7 +81,7 @@ func (c candidate) complete() v1alpha1.Verdict {
 	return expected
 }
 
-// proven reports whether something proves the component; Unknown when something might, could it be seen.
+// proven reports whether something proves the component; Unknown when something that is not known might.
 func (c candidate) proven() v1alpha1.Verdict {
 	proven := v1alpha1.VerdictFalse
 	for _, f := range c.findings {
@@ -109,10 +109,10 @@ func (c candidate) undecided() []*check.Finding {
 }
 
 // ruledOut reports whether the cluster contradicts the variant: a precondition fails, or something is there that
-// must not be. What is seen of it then belongs to something else.
+// must not be. What is found of it then belongs to something else.
 func (c candidate) ruledOut() bool { return c.condition(v1alpha1.VerdictFalse) != nil }
 
-// perhapsRuledOut returns what might contradict the variant, could it be seen; nil when nothing might.
+// perhapsRuledOut returns what is not known and might contradict the variant; nil when there is none.
 func (c candidate) perhapsRuledOut() *check.Finding { return c.condition(v1alpha1.VerdictUnknown) }
 
 // condition returns the first finding about what must hold, or must not be there, that is as expected or not.
@@ -205,8 +205,8 @@ func (a *assessment) partials() []*candidate {
 	return out
 }
 
-// blocking returns the finding that keeps a variant from being decided either way: one that may not be looked at
-// before one where looking failed.
+// blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
+// before one whose read failed.
 func (a *assessment) blocking() *check.Finding {
 	var first *check.Finding
 	for _, c := range a.candidates {

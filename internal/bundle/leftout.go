@@ -24,7 +24,7 @@ type leftOut struct {
 	Kind       string `json:"kind"`
 	Namespace  string `json:"namespace,omitempty"`
 	Name       string `json:"name"`
-	// Keys are hashes: who looks for a key finds it, and nobody reads what others are called.
+	// Keys are hashes: a known key can be looked up, and the names of others cannot be read.
 	Keys []string `json:"keys"`
 }
 

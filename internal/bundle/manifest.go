@@ -22,7 +22,7 @@ const (
 	manifestKind       = "Bundle"
 
 	manifestName = "manifest.json"
-	// ReadmeName is the file of a bundle that is for people.
+	// ReadmeName is the file of a bundle that explains it to users.
 	ReadmeName = "README.txt"
 )
 
@@ -45,7 +45,7 @@ type Manifest struct {
 	Kind       string `json:"kind"`
 	// CollectedAt is when the cluster was read, by its own clock.
 	CollectedAt time.Time `json:"collectedAt"`
-	// Cluster is the name under which whoever collected knows the cluster.
+	// Cluster is the name of the cluster in the kubeconfig of the user who collected.
 	Cluster string `json:"cluster,omitempty"`
 	// ServerVersion is the version of the API server, CollectedBy that of the collector.
 	ServerVersion string `json:"serverVersion,omitempty"`

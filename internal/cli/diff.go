@@ -52,7 +52,7 @@ func newDiffCommand(e *env) *cobra.Command {
 	return command
 }
 
-// departures tells where one cluster departs from its documentation.
+// departures prints where one cluster departs from its documentation.
 func (e *env) departures(ctx context.Context, from *sourceFlags, output *format) error {
 	r, err := from.report(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (e *env) departures(ctx context.Context, from *sourceFlags, output *format)
 	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(r))
 }
 
-// compare tells what has changed from one cluster or dump to another.
+// compare prints the changes from one cluster or dump to another.
 func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output *format) error {
 	if err := from.prepare(ctx); err != nil {
 		return err

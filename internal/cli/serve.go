@@ -53,7 +53,7 @@ func newServeCommand(e *env) *cobra.Command {
 	return command
 }
 
-// serve shows what the feed sees until the context ends.
+// serve serves the reports of the feed until the context ends.
 func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed source.Feed) error {
 	bound := listener.Addr().(*net.TCPAddr)
 	if !bound.IP.IsLoopback() {

@@ -174,7 +174,7 @@ func (s *sourceFlags) feed(ctx context.Context) (source.Feed, error) {
 	case s.evaluatesCluster():
 		return s.cluster(config).Feed()
 	case s.kind == sourceOperator:
-		// What cannot be read at all is told at once.
+		// What cannot be read at all is reported at once.
 		operator := s.operator(config)
 		if _, err := operator.Evaluate(ctx); err != nil {
 			return nil, err
@@ -220,14 +220,14 @@ func (s *sourceFlags) time() (time.Time, error) {
 	return t, nil
 }
 
-// warn tells what a reader of the output must know.
+// warn prints warnings that qualify the output.
 func (e *env) warn(warnings ...string) {
 	for _, w := range warnings {
 		fmt.Fprintf(e.ErrOut, "Warning: %s\n", w)
 	}
 }
 
-// contextName returns the name of the context, for people.
+// contextName returns the name of the context for messages.
 func (e *env) contextName() string {
 	config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {

@@ -91,7 +91,7 @@ func (s *status) validate(command *cobra.Command) error {
 	return nil
 }
 
-// of returns the operator of the flags in the cluster that people call name.
+// of returns the operator that the flags select in the cluster called name.
 func (s *status) of(config *rest.Config, name string) *source.Operator {
 	operator := s.operator
 	operator.Config, operator.Name = config, name

@@ -10,7 +10,7 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// plain passes on what people are told, without what would move a terminal's cursor or turn the direction of its text:
+// plain passes on text without what would move a terminal's cursor or change the direction of its text:
 // names and messages come from clusters and files.
 type plain struct{ io.Writer }
 

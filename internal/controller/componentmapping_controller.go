@@ -80,7 +80,7 @@ func (c *compiledMappings) of(m *v1alpha1.ComponentMapping) *engine.Mapping {
 	if known := c.known(m.Name); known.uid == m.UID && known.generation == m.Generation {
 		return known.Mapping
 	}
-	// Compiling takes as long as its author wants; nobody else waits for it. A mapping is reconciled once at a time.
+	// Compiling an expression may take long, so no lock is held. A mapping is never reconciled concurrently.
 	compiled := engine.CompileMapping(&m.Spec)
 	c.mu.Lock()
 	defer c.mu.Unlock()

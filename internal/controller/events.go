@@ -147,7 +147,7 @@ func (t *transitionRecorder) recordedLately(r recordedReason) bool {
 	return false
 }
 
-// forget what was told of an object that is gone.
+// forget what was recorded for a deleted object.
 func (t *transitionRecorder) forget(key engine.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

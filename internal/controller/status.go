@@ -25,7 +25,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// ownConditions are the types that archmap writes; conditions of other types belong to somebody else.
+// ownConditions are the types that archmap writes; conditions of other types belong to other controllers.
 var ownConditions = sets.New(
 	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented,
 	v1alpha1.ConditionPresent, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported)
@@ -38,7 +38,7 @@ func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
 // counterInterval is the least time between two writes that change nothing but counters.
 const counterInterval = 5 * time.Second
 
-// statusWriter applies statuses, only when they changed, and tells of transitions by events.
+// statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
 	client      client.Client
 	transitions *transitionRecorder
@@ -48,7 +48,7 @@ type statusWriter struct {
 	written map[engine.Key]time.Time
 }
 
-// writeMapping applies a mapping's status if it changed; wait is when to look again.
+// writeMapping applies a mapping's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeMapping(
 	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
@@ -62,7 +62,7 @@ func (w *statusWriter) writeMapping(
 	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
 }
 
-// writeArchitecture applies an architecture's status if it changed; wait is when to look again.
+// writeArchitecture applies an architecture's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeArchitecture(
 	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {

@@ -54,7 +54,7 @@ func newCollection(o Options) *collection {
 	return &collection{wants: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
 }
 
-// maxListed is how many files and problems are told one by one.
+// maxListed is how many files and problems are listed one by one.
 const maxListed = 100
 
 func (c *collection) skip(name, reason string, warn bool) {

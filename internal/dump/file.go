@@ -89,7 +89,7 @@ func (f *file) Document() {
 
 func (f *file) document() *document { return f.documents[len(f.documents)-1] }
 
-// Object takes an object: what a bundle says of itself, or one of the cluster.
+// Object implements scan.Sink: it takes the manifest of a bundle, or an object of the cluster.
 func (f *file) Object(it *scan.Item, of *scan.List) error {
 	if bundle.IsManifest(it.APIVersion, it.Kind) {
 		return f.addManifest(it)
@@ -98,7 +98,7 @@ func (f *file) Object(it *scan.Item, of *scan.List) error {
 	return f.addObject(it, of)
 }
 
-// addManifest takes what a bundle says of itself.
+// addManifest takes the manifest of a bundle.
 func (f *file) addManifest(it *scan.Item) error {
 	if err := bundle.CheckVersion(it.APIVersion); err != nil {
 		return &scan.Problem{Line: it.Line, Text: err.Error()}
@@ -151,14 +151,14 @@ func (f *file) coverBy(it *scan.Item, kind schema.GroupVersionKind, of *scan.Lis
 	}
 }
 
-// cover says that the file tells all objects of the kind in the namespace.
+// cover notes that the file holds all objects of the kind in the namespace.
 func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
 	if kind, wanted := f.wants.kind(kind); wanted {
 		f.covered.Insert(facts.Need{Kind: kind, Namespace: namespace})
 	}
 }
 
-// addObject keeps an object when it is wanted, and what it tells besides.
+// addObject keeps an object when it is needed, and the times that it shows.
 func (f *file) addObject(it *scan.Item, of *scan.List) error {
 	asWritten := schema.FromAPIVersionAndKind(it.APIVersion, it.Kind)
 	t, d := scan.NewestTime(it.Raw, timesOf(asWritten.Group, asWritten.Kind)), f.document()
@@ -200,7 +200,7 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// bulk is what nobody reads and what is much of an object, by path.
+// bulk is the large parts of objects that no check reads, by path.
 var bulk = map[schema.GroupVersionKind][]string{
 	facts.Nodes.Kind: {"status.images", "status.volumesInUse", "status.volumesAttached", "metadata.annotations"},
 	facts.PodKind: {
@@ -254,7 +254,7 @@ func isNamespaced(kind schema.GroupVersionKind) bool {
 	return false
 }
 
-// reads returns what the file tells all of.
+// reads returns the needs that the file answers completely.
 func (f *file) reads() []snapshot.Read {
 	var reads []snapshot.Read
 	for need := range f.covered {

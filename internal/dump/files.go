@@ -25,7 +25,7 @@ import (
 var maxUnpacked int64 = 4 << 30
 
 const (
-	// maxFiles is how many files are looked at.
+	// maxFiles is the most files that are read.
 	maxFiles = 200_000
 	// maxPackings is how often something may be packed again.
 	maxPackings = 4
@@ -35,7 +35,7 @@ const (
 type loader struct {
 	o    Options
 	dump *collection
-	// root is the directory in which files are, by its full path: its name may tell what is in it.
+	// root is the directory in which files are, by its full path: its name may show what is in it.
 	root    string
 	fileNo  int
 	read    int64
@@ -206,7 +206,7 @@ func relative(root, file string) string {
 	return file
 }
 
-// reasonOf returns an error without the path, which is told besides.
+// reasonOf returns an error without the path, which the caller adds.
 func reasonOf(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -20,11 +20,11 @@ import (
 type Options struct {
 	// At is when the dump was made, for one that does not say it; zero when it is not known.
 	At time.Time
-	// Needs are all that is kept, besides nodes and what tells which kinds are served.
+	// Needs are what is kept, in addition to nodes and the objects that define which kinds are served.
 	Needs []facts.Need
-	// Mappings are those that are to be judged: a warning tells what they read and a bundle has left out.
+	// Mappings that will be judged: a warning names what they read and a bundle has left out.
 	Mappings []v1alpha1.ComponentMapping
-	// Progress, when set, is told how many bytes have been read of how many; all is 0 when that is not known.
+	// Progress, when set, is called with the bytes read and their total, which is 0 when it is not known.
 	Progress func(read, all int64)
 
 	everything bool // for tests
@@ -40,7 +40,7 @@ type Info struct {
 	Files, Objects, Kept int
 	// Skipped are the files that hold nothing of use, with the reason.
 	Skipped []string
-	// Warnings are what whoever relies on the verdicts must know.
+	// Warnings that qualify the verdicts.
 	Warnings []string
 }
 

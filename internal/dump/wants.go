@@ -66,7 +66,7 @@ const (
 	statefulSet = "StatefulSet"
 )
 
-// kind returns the version in which a kind is read, and whether it is wanted at all.
+// kind returns the version in which a kind is read, and whether it is needed at all.
 func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, bool) {
 	if len(w.kinds[kind]) == 0 {
 		kind = current(kind)
@@ -74,7 +74,7 @@ func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, boo
 	return kind, kind != secretKind && (w.everything || len(w.kinds[kind]) > 0)
 }
 
-// object reports whether one object of a kind is wanted.
+// object reports whether an object is needed.
 func (w *wants) object(kind schema.GroupVersionKind, namespace, name string) bool {
 	return w.everything || slices.ContainsFunc(w.kinds[kind], func(n facts.Need) bool {
 		return (n.Namespace == "" || n.Namespace == namespace) && (n.Name == "" || n.Name == name)

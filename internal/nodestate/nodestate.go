@@ -15,15 +15,15 @@ import (
 const (
 	// JoiningTime is how long a new node may take until it is ready and its pods are.
 	JoiningTime = 10 * time.Minute
-	// startingTime is how long a new node takes until it says anything of itself.
+	// startingTime is how long a new node takes until its kubelet reports a status.
 	startingTime = time.Minute
-	// PodStartTime is how long the pods of a new node get to start, once it is ready, before anybody looks why they
-	// do not.
+	// PodStartTime is how long the pods of a new node get to start, once it is ready, before their absence needs a
+	// cause.
 	PodStartTime = 2 * time.Minute
 
 	// StoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
 	StoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
-	// neverUpdated is the node controller's word on a node whose kubelet has not said anything yet.
+	// neverUpdated is the node controller's reason for a node whose kubelet has not reported a status yet.
 	neverUpdated = "NodeStatusNeverUpdated"
 )
 

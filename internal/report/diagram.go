@@ -238,7 +238,7 @@ func (a artist) box(c component, part func(v1alpha1.ImplementationMethod) bool) 
 		b.Lines = append(b.Lines, name)
 	}
 	how := catalog.ShortMethods(methods)
-	// The version is that of what was seen, which is not the hidden part.
+	// The version is that of the observed part, not of the hidden one.
 	if !a.Documented && c.Status.Version != "" && (part == nil || !slices.ContainsFunc(methods, hidden)) {
 		how = strings.TrimSpace(how + " " + c.Status.Version)
 	}

@@ -88,7 +88,7 @@ func (r *Report) skewed(s v1alpha1.VersionSkew) Departure {
 	return x
 }
 
-// compared returns what stands in the documentation, and what was seen instead.
+// compared returns the documented value, and the observed one.
 func compared(c component, reason string, words platform) (documented, observed string) {
 	doc := c.Spec.Implementation
 	switch reason {
@@ -138,7 +138,7 @@ const (
 	Added ChangeKind = "Added"
 	// Gone: it is only in the first report.
 	Gone ChangeKind = "Gone"
-	// NotComparable: it can be seen in one report only.
+	// NotComparable: it is known in one report only.
 	NotComparable ChangeKind = "NotComparable"
 	// ImplementationChanged: another implementation or variant.
 	ImplementationChanged ChangeKind = "Implementation"

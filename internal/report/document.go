@@ -201,8 +201,8 @@ func (d *document) countMethod(methods ...v1alpha1.ImplementationMethod) (docume
 	return documented, observed
 }
 
-// keyDetails tell of the components of which the catalog knows more than a row: where the code is, what is
-// installed, what of it can be seen in a cluster.
+// keyDetails lists the components with more details than a row shows: where the code is, what is
+// installed, what a cluster shows of it.
 func (d *document) keyDetails() {
 	d.heading(3, "Key Component Implementation Details")
 	for _, c := range d.all {

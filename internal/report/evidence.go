@@ -115,7 +115,7 @@ const (
 	allObjects = 8
 )
 
-// conditions of the component; a message that its status begins with is not told again.
+// conditions of the component; a message that its status begins with is not repeated.
 func (c component) conditions() []metav1.Condition {
 	out := slices.Clone(c.Status.Conditions)
 	for i := range out {

@@ -129,7 +129,7 @@ type pageView struct {
 	Advisories []advisoryView
 }
 
-// Age and Stamp are for the template. What was first seen when the report was made has no age.
+// Age and Stamp are for the template. What was first observed when the report was made has no age.
 func (v pageView) Age(t time.Time) string   { return v.report.age(t) }
 func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 

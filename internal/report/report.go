@@ -24,7 +24,7 @@ import (
 type Report struct {
 	Architecture v1alpha1.ClusterArchitecture
 	Mappings     []v1alpha1.ComponentMapping
-	// Source names the cluster for people: a context, or the file of a dump.
+	// Source is the name of the cluster: a context, or the file of a dump.
 	Source string
 	// ObservedAt is when the cluster was observed; ages are counted from then.
 	ObservedAt time.Time
@@ -162,7 +162,7 @@ func summary(components []component) string {
 	return joined(append([]string{text}, elsewhere...))
 }
 
-// age returns how long ago something was when the report was made, as kubectl writes it. What was first seen then may
+// age returns how long ago something was when the report was made, as kubectl writes it. What was first observed then may
 // be of any age.
 func (r *Report) age(t time.Time) string {
 	if t.IsZero() || !t.Before(r.ObservedAt) {

@@ -58,7 +58,7 @@ func (r *Report) isElsewhere() bool {
 	return r.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionFalse
 }
 
-// verdictWord returns a verdict for people.
+// verdictWord returns a verdict as users read it.
 func verdictWord(s catalog.State) string {
 	if s == catalog.Unknown {
 		return "cannot be told"
@@ -113,7 +113,7 @@ func verdictOfRest(components []component) catalog.State {
 	return worstOf(verdicts)
 }
 
-// doubtful reports whether a component could not be seen. That it never can be is no reason for doubt.
+// doubtful reports whether a component could not be observed. That it never can be is no reason for doubt.
 func (c component) doubtful() bool {
 	never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
 	return !never && (c.state == catalog.Unknown || c.state == catalog.HealthUnknown)
@@ -222,7 +222,7 @@ func (r *Report) currency() []string {
 	return nil
 }
 
-// elsewhere says that the cluster is of another platform, or that this cannot be told.
+// elsewhere says that the cluster is of another platform, or that this is unknown.
 func (r *Report) elsewhere() string {
 	detected, platform := r.condition(v1alpha1.ConditionPlatformDetected), r.platform().name
 	if r.isElsewhere() {

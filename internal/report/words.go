@@ -10,7 +10,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// platform is how people speak of a platform and its provider.
+// platform is the names of a platform and its provider.
 type platform struct {
 	name, short, provider, api string
 }

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// beat is how often an open page is told that it is still served, and whether what it shows is stale.
+	// beat is how often an open page gets an event that it is still served, and whether it is stale.
 	beat = 5 * time.Second
 	// writing is how long a reader may take to receive something.
 	writing = 10 * time.Second
@@ -104,14 +104,14 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(len(e.page)))
-	// The page says the same of itself, but that it must not be framed: only a header can say that.
+	// The page has the same policy, except frame-ancestors, which only a header can set.
 	header.Set("Content-Security-Policy", report.HTMLPolicy(report.HTMLOptions{Events: eventsPath})+"; frame-ancestors 'none'")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writing))
 	_, _ = w.Write(e.page)
 }
 
-// serveEvents sends the newest report, and every newer one for which the reader is there in time: whoever is slow
-// misses some, and holds nobody up.
+// serveEvents sends the newest report, and newer ones as the reader keeps up: a slow reader
+// misses some, and delays no other.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		http.Error(w, "Too many pages are open.", http.StatusServiceUnavailable)

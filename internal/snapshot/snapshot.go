@@ -251,7 +251,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 	return answer
 }
 
-// knowsKinds reports whether the dump tells which kinds the API server serves.
+// knowsKinds reports whether the snapshot shows which kinds the API server serves.
 func (s *Snapshot) knowsKinds() bool {
 	known := func(kind schema.GroupVersionKind) bool {
 		r := s.read(facts.Need{Kind: kind})
@@ -266,7 +266,7 @@ func inPlace(need facts.Need, o client.Object) bool {
 
 var SecretKind = corev1.SchemeGroupVersion.WithKind("Secret")
 
-// The kinds whose objects tell which kinds are served.
+// The kinds whose objects define which kinds are served.
 var (
 	DefinitionKind = trim.CustomResourceDefinition.WithVersion("v1")
 	APIServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}

@@ -29,7 +29,7 @@ import (
 type Cluster struct {
 	// Config is how the cluster is reached. Its timeout is that of each request.
 	Config *rest.Config
-	// Name is what people call the cluster.
+	// Name of the cluster in the report.
 	Name        string
 	Definitions *Definitions
 	Progress    Progress
@@ -94,7 +94,7 @@ func (d *Dump) load(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot
 
 func (d *Definitions) compile() *judge.Catalog { return judge.Compile(d.Architecture, d.Mappings) }
 
-// evaluate evaluates the catalog on what the reader has of the cluster that people call name.
+// evaluate evaluates the catalog on what the reader reads; name is that of the cluster.
 func evaluate(ctx context.Context, catalog *judge.Catalog, reader judge.Reader, name string) (*Result, error) {
 	verdicts, read, err := catalog.ReadAndJudge(ctx, reader)
 	if err != nil {

@@ -40,7 +40,7 @@ const (
 type Operator struct {
 	// Config is how the cluster is reached. Its timeout, if there is one, is that of all that is read, too.
 	Config *rest.Config
-	// Name is what people call the cluster.
+	// Name of the cluster in the report.
 	Name string
 	// Namespace of the operator; empty is the default one, or else wherever its lease is.
 	Namespace string
@@ -215,7 +215,7 @@ func renewed(l *coordinationv1.Lease) time.Time {
 	return l.Spec.RenewTime.Time
 }
 
-// explain says for people why the operator's objects could not be read.
+// explain explains to users why the operator's objects could not be read.
 func (r *operatorReader) explain(ctx context.Context, err error) error {
 	const instead = "kubectl archmap check judges the cluster without them"
 	switch {

@@ -18,11 +18,11 @@ import (
 const (
 	// probeEvery is how often the API server is asked whether it is still there.
 	probeEvery = 5 * time.Second
-	// silenceAfter is how long it may be silent before that is told.
+	// silenceAfter is how long it may be silent before that is reported.
 	silenceAfter = 15 * time.Second
 )
 
-// probe knows when the API server answered last. A watch that is silent, because nothing changes, does not tell.
+// probe knows when the API server answered last. A watch does not show it while nothing changes.
 type probe struct {
 	client *http.Client
 	url    string

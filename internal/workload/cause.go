@@ -93,7 +93,7 @@ func (c Cause) String() string {
 	return text
 }
 
-// times tells a number roughly, as it grows all the time and not each restart is worth a write: 1, 2, 5, 10, 20,
+// times rounds a number that keeps growing, as not each restart is worth a write of the status: 1, 2, 5, 10, 20,
 // 50 and so on, "or more".
 func times(n int32) string {
 	if n == 1 {

@@ -22,7 +22,7 @@ type moving struct {
 	draining         int
 	// exempt counts the stopped and leaving ones that have no pod that counts, whatever their pods are.
 	exempt int
-	// joined are new; starting counts those that are not ready yet, or only just: nobody looks at their pods.
+	// joined are new; starting counts those that are not ready yet, or only just: their pods are not read.
 	joined   []string
 	starting int
 	// unready counts those of the joined ones that are not ready.

@@ -153,7 +153,7 @@ func (e evidence) why() string {
 }
 
 // reason returns the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
-// somebody else is needed besides whoever fixes the nodes.
+// fixing the nodes would not be enough.
 func (e evidence) reason() string {
 	onNodes := 0
 	for _, c := range e.lack.causes {
@@ -206,7 +206,7 @@ func (e evidence) refresh() facts.Refresh {
 	return facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 }
 
-// inconclusive reports whether pods may tell more in a while.
+// inconclusive reports whether the pods may show more in a while.
 func (e evidence) inconclusive() bool {
 	return e.workload.noDeadline() || e.pods.State != facts.Known || e.lack.growing > 0 ||
 		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Transient })

@@ -25,7 +25,7 @@ type fault struct {
 	restarts int32
 	// transient is true when the pod may soon be ready, or show more; young when it is new as well.
 	transient, young bool
-	// place is where the fault is: a node, or the pod while it is on none; empty when nobody knows. everywhere says
+	// place is where the fault is: a node, or the pod while it is on none; empty when unknown. everywhere says
 	// that it is on all blocked nodes.
 	place      string
 	everywhere bool

@@ -129,7 +129,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		return absent
 	}
 	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why"}
-	// Only the controller of Deployments tells it in the status.
+	// Only the controller of Deployments reports it in the status.
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		if containsAny(w.failure, denials) {
@@ -140,7 +140,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	return absent
 }
 
-// surroundings are what the fault of a pod may be about besides the pod.
+// surroundings are what may cause the fault of a pod other than the pod itself.
 type surroundings struct {
 	workload Workload
 	nodes    Nodes

@@ -40,7 +40,7 @@ var (
 		{nodestate.Unreachable, []string{"taint {" + corev1.TaintNodeUnreachable}},
 		{nodestate.Stopped, []string{"taint {" + nodestate.StoppedTaint}},
 	}
-	// unnamedTaints tell that there are taints, not which.
+	// unnamedTaints mention taints without naming them.
 	unnamedTaints = []string{"untolerated taint(s)", "taints that the pod didn't tolerate"}
 	// exclusions are of nodes that the pod is not meant for, or not meant to share with its like.
 	exclusions = []string{

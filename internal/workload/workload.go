@@ -39,7 +39,7 @@ type Workload struct {
 	// created and ready count pods.
 	created, ready int32
 	// tolerated is how many pods may be unavailable by the workload's own words; minAvailable, if it is not 0, is how
-	// many are enough by the words of somebody else; required is what follows: how many must be available.
+	// many are enough by the spec of the check; required is the result: how many must be available.
 	tolerated, minAvailable, required int32
 	// atATime is how many pods a roll-out replaces, for a workload that tolerates none else.
 	atATime int32
@@ -72,7 +72,7 @@ func Of(o client.Object, minAvailable int32) (w Workload, ok bool) {
 	w.minAvailable = minAvailable
 	w.required = w.Desired - w.tolerated
 	if w.Kind == v1alpha1.WorkloadDeployment {
-		// One with one replica may tolerate one pod less and still serves nobody.
+		// With one replica, one pod less is none at all, even if maxUnavailable tolerates it.
 		w.required = max(w.required, 1)
 	}
 	if minAvailable != 0 {
@@ -134,7 +134,7 @@ func ofDaemonSet(d *appsv1.DaemonSet) Workload {
 	}
 	updated := d.Status.UpdatedNumberScheduled
 	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType || updated >= w.created {
-		// Nothing is under way: the pods change when somebody deletes them, or all that there are are new.
+		// No roll-out is under way: pods change only when they are deleted, or all of them are new.
 		updated = w.Desired
 	}
 	w.rollingDetail = w.progress(updated)
@@ -173,7 +173,7 @@ func ofStatefulSet(s *appsv1.StatefulSet) Workload {
 	return w
 }
 
-// progress says how far a roll-out is; it is empty when none is under way: the controller has seen the newest
+// progress says how far a roll-out is; it is empty when none is under way: the controller has observed the newest
 // generation, and all pods are of it.
 func (w Workload) progress(updated int32) string {
 	switch {

@@ -62,7 +62,7 @@ func (a *assembler) addKindless(it *Item, of *List) error {
 	return nil
 }
 
-// endList takes what a list says of itself, after its elements.
+// endList takes the fields of a list itself, after its elements.
 func (a *assembler) endList(l *List, header *Item) error {
 	if header.Kind == "" && header.last > 0 {
 		return &Problem{Line: header.last, Text: "ends in the middle of a list: it is cut off"}

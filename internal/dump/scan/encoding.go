@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// headSize is how much of a text tells how it is encoded, in bytes.
+// headSize is how much of a text shows how it is encoded, in bytes.
 const headSize = 512
 
 // asUTF8 reads text as UTF-8, as which it may be written, or as UTF-16, as PowerShell does.

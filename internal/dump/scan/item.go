@@ -21,7 +21,7 @@ const (
 	YAML Format = "YAML"
 )
 
-// Item is an object as it is written, and what was seen of it in passing.
+// Item is the text of an object, and the fields that were noted while it was read.
 type Item struct {
 	// Raw is its text. It is valid until Sink.Object returns.
 	Raw    []byte
@@ -30,7 +30,7 @@ type Item struct {
 	Line int
 	// last is the line at which the text ends, when the object ends there.
 	last int
-	// whole: nothing was seen in passing.
+	// whole: no fields were noted.
 	whole bool
 
 	APIVersion, Kind, Namespace, Name, SelfLink string
@@ -100,7 +100,7 @@ func (it *Item) hint() string {
 	return ""
 }
 
-// identify takes from the object what was not seen in passing.
+// identify decodes the fields that were not noted.
 func (it *Item) identify() error {
 	text, err := it.JSON()
 	if err != nil {

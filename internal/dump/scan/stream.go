@@ -49,7 +49,7 @@ type Sink interface {
 // Summary sums up what Scan read.
 type Summary struct {
 	Objects int
-	// Said is what kubectl said besides.
+	// Said is the messages of kubectl among the objects.
 	Said []*Problem
 	// Logs: logs of containers are in it, as in dumps of kubectl cluster-info.
 	Logs bool
@@ -117,7 +117,7 @@ func readNext(s *scanner, c byte, to *assembler) error {
 	return (&yamlReader{scanner: s, to: to}).document()
 }
 
-// noObjects says why a line cannot begin an object, in the words of whoever wonders.
+// noObjects says why a line cannot begin an object, worded for users.
 func noObjects(number int, line []byte) *Problem {
 	text := string(bytes.TrimSpace(line))
 	p := &Problem{Line: number, Foreign: true}

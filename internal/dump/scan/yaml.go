@@ -11,7 +11,7 @@ import (
 )
 
 // yamlReader reads objects one by one, however long the lists are that hold them. It tells them apart by how far
-// lines are indented; what is inside is looked at when it is wanted.
+// lines are indented; their inside is decoded only when needed.
 type yamlReader struct {
 	*scanner
 	to *assembler
@@ -139,7 +139,7 @@ type yamlKeys struct {
 	kinds   int
 }
 
-// again reports whether a line begins another object, although no marker tells.
+// again reports whether a line begins another object, although there is no marker.
 func (k *yamlKeys) again(line []byte) bool {
 	return k.kinds > 0 && bytes.HasPrefix(line[k.column:], []byte("apiVersion:"))
 }
@@ -153,7 +153,7 @@ func (k *yamlKeys) misplaced(line []byte, indent int) bool {
 	return c == '\t' || c != '-' && c != '{' && c != '#' && bytes.IndexByte(line, ':') < 0
 }
 
-// note takes what tells of which kind the object is, and where.
+// note takes the fields that identify the object.
 func (k *yamlKeys) note(it *Item, line []byte, indent int) {
 	outer := indent == k.column
 	if c := line[indent]; c == '-' || c == '#' || !outer && (string(k.section) != sectionMetadata || k.inner >= 0 && indent != k.inner) {
