@@ -24,7 +24,7 @@ type faultRow struct {
 	Faults          []fault
 }
 
-// fault is what happens, what its row then says, and what other rows say besides.
+// fault is what happens, what its row then says, and which other rows turn.
 type fault struct {
 	Name, Says, Others string
 }

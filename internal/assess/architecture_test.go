@@ -482,7 +482,7 @@ func ruleCases(t testing.TB) []archCase {
 	return cases
 }
 
-func TestFirstPicture(t *testing.T) {
+func TestFirstReport(t *testing.T) {
 	waiting := archVisit{mappings: list(unhealthy(t, "a"), unvisited(t, "b"), unvisited(t, "c"))}
 	runArchitectures(t, []archCase{{
 		name: "waits for every first verdict", visits: []archVisit{waiting},

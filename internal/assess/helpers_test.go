@@ -229,7 +229,7 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 	given := c.facts(check.Needs(compiled), now)
 	for {
 		var findings []check.Finding
-		shown := len(given.Answers)
+		known := len(given.Answers)
 		for _, compiled := range compiled {
 			evaluation := compiled.Evaluate(given)
 			findings = append(findings, check.Finding{Check: compiled, Result: evaluation.Result})
@@ -237,7 +237,7 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 				given.Answers[need] = c.answer(need, now)
 			}
 		}
-		if len(given.Answers) == shown {
+		if len(given.Answers) == known {
 			return findings
 		}
 	}

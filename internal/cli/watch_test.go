@@ -81,7 +81,7 @@ func TestFollowPrintsWhatChanges(t *testing.T) {
 }
 
 // Staleness is told when it comes and when it goes, not over and over.
-func TestFollowTellsStaleness(t *testing.T) {
+func TestFollowReportsStaleness(t *testing.T) {
 	g := NewWithT(t)
 	stale := ""
 	e := testEnv(&bytes.Buffer{})

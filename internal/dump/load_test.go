@@ -253,7 +253,7 @@ func zipped(text string) string {
 }
 
 // What a dump does not hold is absent only where it tells all.
-func TestLoadTellsAbsentFromUnseen(t *testing.T) {
+func TestLoadDistinguishesAbsentFromUnknown(t *testing.T) {
 	kubeSystem := "kube-system"
 	for name, test := range map[string]struct {
 		file, text string

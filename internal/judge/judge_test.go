@@ -51,7 +51,7 @@ func healthOf(v *judge.Verdicts, name string) string {
 	return "no mapping " + name
 }
 
-// Who looks once says what is bad; who has looked before grants the time to recover.
+// A single snapshot grants no grace period; one that follows other verdicts does.
 func TestGracePeriods(t *testing.T) {
 	g := NewWithT(t)
 	w, rows := newWorld(g), shipped(g)
@@ -83,8 +83,8 @@ func (r *reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	return r.all.Read(ctx, needs)
 }
 
-// Pods are read only of what is not well, after it was seen not to be.
-func TestLookReadsWhatExplains(t *testing.T) {
+// Pods are read only of workloads that are not healthy, after these were read.
+func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 	g := NewWithT(t)
 	w, rows := newWorld(g), shipped(g)
 	c := judge.Compile(&rows.Architectures[0], rows.Mappings)

@@ -122,7 +122,7 @@ func TestSnapshotReadsWhatLiveReads(t *testing.T) {
 }
 
 // What a snapshot does not hold is absent only where the snapshot is complete.
-func TestSnapshotTellsAbsentFromUnseen(t *testing.T) {
+func TestSnapshotDistinguishesAbsentFromUnknown(t *testing.T) {
 	held := []string{dnsDeployment, nncDefinition, metricsAPI, localAPI}
 	nnc := kind("acn.azure.com/v1alpha", "NodeNetworkConfig")
 	reads := []Read{

@@ -26,16 +26,16 @@ type scene struct {
 	noPods      facts.State
 }
 
-// explained diagnoses as an observer does: what is wanted further is shown, until no more is.
+// explained diagnoses as an observer does: what is wanted further is known, until no more is.
 func explained(workload client.Object, s scene) Diagnosis {
 	answers := map[facts.Need]facts.Answer{}
 	for {
 		d := diagnosed(workload, answers)
-		shown := len(answers)
+		known := len(answers)
 		for _, need := range facts.NeedsOf(d.Further) {
 			answers[need] = s.answer(need)
 		}
-		if len(answers) == shown {
+		if len(answers) == known {
 			return d
 		}
 	}
@@ -364,7 +364,7 @@ func TestExplainPodsOfOthers(t *testing.T) {
 	}
 }
 
-func TestExplainWhatCannotBeSeen(t *testing.T) {
+func TestExplainWhatIsUnknown(t *testing.T) {
 	workload := web(2, 0)
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
 	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
@@ -478,14 +478,14 @@ func TestExplanationIsConclusive(t *testing.T) {
 	g.Expect(podsWanted(growing).Inconclusive).To(BeTrue(), "the pod of the new node is to come")
 }
 
-// Restarts go up all the time; a message that told each of them would be written all the time.
-func TestRestartsAreToldRoughly(t *testing.T) {
-	told := map[string]bool{}
+// Restarts go up all the time; a message that text each of them would be written all the time.
+func TestRestartsAreRounded(t *testing.T) {
+	text := map[string]bool{}
 	for n := int32(1); n <= 1000; n++ {
-		told[times(n)] = true
+		text[times(n)] = true
 	}
 	g := NewWithT(t)
-	g.Expect(len(told)).To(BeNumerically("<", 20))
+	g.Expect(len(text)).To(BeNumerically("<", 20))
 	g.Expect([]string{times(1), times(2), times(3), times(5), times(9), times(49), times(50), times(2_000_000_000)}).To(Equal([]string{
 		"once", "2 times", "2 times or more", "5 times", "5 times or more", "20 times or more", "50 times", "500000000 times or more"}))
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-// operator is an engine that follows a world as the operator's does: it is told of what changes, and whom it notifies
+// operator is an engine that follows a world as the operator's does: it is notified of what changes, and whom it notifies
 // is assessed.
 type operator struct {
 	g        Gomega
@@ -70,17 +70,17 @@ func (o *operator) expectAgreement(when string) {
 	for i := range followed.Mappings {
 		m := &followed.Mappings[i]
 		if want := anew.Mappings[m.Name].Status; !equality.Semantic.DeepEqual(m.Status, want) {
-			o.g.Expect(cmp.Diff(want, m.Status)).To(BeEmpty(), "%s, %s: the engine differs from a fresh look", when, m.Name)
+			o.g.Expect(cmp.Diff(want, m.Status)).To(BeEmpty(), "%s, %s: the engine differs from a fresh evaluation", when, m.Name)
 		}
 	}
 	want, got := anew.Architecture.Status, followed.Architecture.Status
 	if want.ObservedAt = got.ObservedAt; !equality.Semantic.DeepEqual(got, want) {
-		o.g.Expect(cmp.Diff(want, got)).To(BeEmpty(), "%s: the architecture differs from a fresh look", when)
+		o.g.Expect(cmp.Diff(want, got)).To(BeEmpty(), "%s: the architecture differs from a fresh evaluation", when)
 	}
 }
 
-// Whatever happens in a cluster one after the other, an engine that follows the changes comes to the same as one that
-// looks at everything anew.
+// For any sequence of changes, an engine that follows them gives the same verdicts as one that evaluates everything
+// anew.
 func TestEngineFollows(t *testing.T) {
 	cases, err := Faults()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package faults holds what can go wrong in a cluster as data: faults.yaml says of each fault how to cause it and
-// what archmap must then say, harmless.yaml lists what only looks like one. README.md explains the vocabulary.
+// what archmap must then say, harmless.yaml lists what only seems to be one. README.md explains the vocabulary.
 package faults
 
 import (
@@ -24,7 +24,7 @@ import (
 //go:embed faults.yaml harmless.yaml
 var data embed.FS
 
-// Case is a fault, or what looks like one.
+// Case is a fault, or what only seems to be one.
 type Case struct {
 	// Name says what happens, in a few words.
 	Name string `json:"name"`
@@ -34,8 +34,8 @@ type Case struct {
 	Row string `json:"row"`
 	// Break is what is done to the cluster.
 	Break []Step `json:"break"`
-	// After how long it is looked at; two minutes when it is not said. What then is seen has the longest grace
-	// period to turn.
+	// After is how long the fault lasts before the longest grace period, at the end of which the verdicts count.
+	// Default two minutes.
 	After metav1.Duration `json:"after"`
 	// Expect is what turns; every mapping that is not named here must stay as it was.
 	Expect []Expectation `json:"expect"`
@@ -90,13 +90,13 @@ type Step struct {
 	Join *JoinStep `json:"join"`
 	// Freeze a lease, or the autoscaler's status: it is not written any more.
 	Freeze string `json:"freeze"`
-	// Release a lease: its holder gave it up, and nobody else takes it.
+	// Release a lease: its holder gave it up, and no other takes it.
 	Release string `json:"release"`
 	// Answer of the API server to a path.
 	Answer *AnswerStep `json:"answer"`
 	// Opinion is what the authorizer of Azure says in its refusals.
 	Opinion *string `json:"opinion"`
-	// Wait lets time pass while archmap looks on.
+	// Wait lets time pass while archmap keeps judging.
 	Wait *metav1.Duration `json:"wait"`
 	// Repair all that was broken so far.
 	Repair bool `json:"repair"`

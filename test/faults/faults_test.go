@@ -96,7 +96,7 @@ func TestFaults(t *testing.T) {
 }
 
 // Every fault is about a row, holds the messages to words, and counts causes where nodes are at fault.
-func TestFaultsSayWhatTheyExpect(t *testing.T) {
+func TestFaultsExpectMessages(t *testing.T) {
 	cases, err := Faults()
 	g := NewWithT(t)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -313,7 +313,7 @@ func TestFaultsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// What only looks like a fault turns nothing.
+// What only seems to be a fault turns nothing.
 func TestHarmless(t *testing.T) {
 	cases, err := Harmless()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

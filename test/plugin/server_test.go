@@ -145,7 +145,7 @@ func (s *server) apply(wanted func(kind string) bool, extension string) {
 	for _, object := range snapshot.Objects {
 		o, err := plain(object)
 		Expect(err).NotTo(HaveOccurred())
-		if !wanted(o.GetKind()) || unshown[o.GetKind()] {
+		if !wanted(o.GetKind()) || notServed[o.GetKind()] {
 			continue
 		}
 		aggregate(o, s.shape, extension)
@@ -159,8 +159,8 @@ func (s *server) apply(wanted func(kind string) bool, extension string) {
 	Expect(group.Wait()).To(Succeed())
 }
 
-// unshown is what a cluster that is well is judged without.
-var unshown = map[string]bool{"Pod": true, "EndpointSlice": true}
+// notServed is what a healthy cluster is judged without.
+var notServed = map[string]bool{"Pod": true, "EndpointSlice": true}
 
 func put(ctx context.Context, c client.Client, o *unstructured.Unstructured) error {
 	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), owner, client.ForceOwnership); err != nil {

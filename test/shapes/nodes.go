@@ -25,7 +25,7 @@ type Provider string
 const (
 	// AKS: Azure's managed service.
 	AKS Provider = "AKS"
-	// Azure: its machines, in a cluster that somebody runs himself.
+	// Azure: its machines, in a self-managed cluster.
 	Azure Provider = "Azure"
 	// GCP: the machines of Google Cloud.
 	GCP Provider = "GCP"
@@ -85,7 +85,7 @@ var podNetworks = map[Network]*podNetwork{
 // PodNetwork returns nil where Azure's network controller has no part in the network.
 func (n Network) PodNetwork() *podNetwork { return podNetworks[n] }
 
-// labels that AKS puts on nodes to tell the network.
+// labels by which AKS marks the network of nodes.
 func (n Network) labels() map[string]string {
 	const prefix = "kubernetes.azure.com/"
 	network := n.PodNetwork()

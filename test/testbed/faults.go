@@ -20,7 +20,7 @@ type Fault struct {
 	Title, RepairTitle string
 	// Mapping is the name of the row, Reason what its condition Healthy then says.
 	Mapping, Reason string
-	// Message is a part of what it says besides.
+	// Message is a part of the condition's message.
 	Message string
 
 	Break, Repair func(context.Context) error
@@ -51,7 +51,7 @@ func (b *Testbed) Faults() []Fault {
 		},
 		{
 			Title: "The kubelet of " + node + " dies", RepairTitle: "The kubelet is back",
-			// The problem detector tells at once, the node controller some seconds later, the row after its grace period.
+			// The problem detector reports it at once, the node controller some seconds later, the row after its grace period.
 			Mapping: "kubelet", Reason: v1alpha1.ReasonNodeFault, Message: node + " (Ready is Unknown",
 			Break:  func(ctx context.Context) error { return b.Simulator.StopKubelet(ctx, node) },
 			Repair: func(ctx context.Context) error { return b.Simulator.StartKubelet(ctx, node) },

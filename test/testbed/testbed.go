@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testbed is archmap at work: a control plane that shows a shape, the shipped manifests and catalog
+// Package testbed runs all of archmap: a control plane that shows a shape, the shipped manifests and catalog
 // applied to it, and the operator's binary running with the rights of its own service account.
 package testbed
 

@@ -108,7 +108,7 @@ func (w *World) Snapshot() (*snapshot.Snapshot, error) {
 	return s, nil
 }
 
-// readyChecks are the parts of /readyz that AKS clusters were seen to show, and some that every cluster has.
+// readyChecks are the parts of /readyz that AKS clusters show, and some that every cluster has.
 var readyChecks = []string{
 	"ping", "log", "etcd", "etcd-readiness", "informer-sync", "poststarthook/start-apiextensions-informers",
 	"poststarthook/crd-informer-synced", "poststarthook/apiservice-status-available-controller", "shutdown",

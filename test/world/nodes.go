@@ -23,13 +23,13 @@ const stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
 // NodeState is what is wrong with a node.
 type NodeState string
 
-// The states of a node; none is that all is well.
+// The states of a node; the zero value is a healthy node.
 const (
 	// NodeDown: the machine is gone, nothing there speaks any more.
 	NodeDown NodeState = "Down"
-	// KubeletDown: the kubelet has stopped, the problem detector tells so.
+	// KubeletDown: the kubelet has stopped, the problem detector reports it.
 	KubeletDown NodeState = "KubeletDown"
-	// RuntimeDown: containerd has stopped; kubelet and problem detector tell so.
+	// RuntimeDown: containerd has stopped; kubelet and problem detector report it.
 	RuntimeDown NodeState = "RuntimeDown"
 	// NodeCordoned: nothing new is scheduled there.
 	NodeCordoned NodeState = "Cordoned"
@@ -49,7 +49,7 @@ const (
 type Node struct {
 	State NodeState
 	Since time.Time
-	// Conditions that a problem detector reports besides.
+	// Conditions that a problem detector reports in addition.
 	Conditions []corev1.NodeCondition
 }
 

@@ -57,7 +57,7 @@ type Pods struct {
 	Message string `json:"message"`
 }
 
-// SetPods says what is wrong with pods of a workload, besides what already is.
+// SetPods adds a fault to pods of a workload.
 func (w *World) SetPods(workload Ref, pods Pods) error {
 	if !w.Has(workload) {
 		return fmt.Errorf("there is no %s", workload)
@@ -87,7 +87,7 @@ type pod struct {
 	refusal string
 	// updated: it is of the newest template.
 	updated bool
-	// going: it has been told to end.
+	// going: it is being deleted.
 	going bool
 	now   metav1.Time
 }

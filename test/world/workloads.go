@@ -118,7 +118,7 @@ var workloadKinds = map[string]func() client.Object{
 	"StatefulSet": func() client.Object { return &appsv1.StatefulSet{} },
 }
 
-// newPod returns a pod of the workload; the parts of its name tell it from the others.
+// newPod returns a pod of the workload; the parts of its name distinguish it from others.
 func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	revision := suffix(l.ref, updated || l.rollOut == nil)
 	p := &pod{

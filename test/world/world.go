@@ -77,7 +77,7 @@ type World struct {
 	// ghosts are nodes whose kubelet has yet to end pods that were replaced elsewhere.
 	ghosts map[Ref][]string
 
-	// verdicts of the last look; nil before the first.
+	// verdicts of the last Judge; nil before the first.
 	verdicts *judge.Verdicts
 }
 

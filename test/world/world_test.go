@@ -44,7 +44,7 @@ func find[T client.Object](g Gomega, w *world.World, ref world.Ref) T {
 	panic("unreachable")
 }
 
-// podsOf tells the pods of a workload: node, phase, ready, and whether they are going.
+// podsOf lists the pods of a workload: node, phase, ready, and whether they are going.
 func podsOf(g Gomega, w *world.World, ref world.Ref) []string {
 	s, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
