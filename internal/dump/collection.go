@@ -26,7 +26,7 @@ import (
 
 // collection is what all files of a dump hold.
 type collection struct {
-	wants    *wants
+	filter   *filter
 	mappings []v1alpha1.ComponentMapping
 	info     *Info
 
@@ -49,9 +49,9 @@ type identity struct {
 }
 
 func newCollection(o Options) *collection {
-	w := newWants(o.Needs)
+	w := newFilter(o.Needs)
 	w.everything = o.everything
-	return &collection{wants: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
+	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
 }
 
 // maxListed is how many files and problems are listed one by one.

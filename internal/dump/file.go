@@ -26,9 +26,9 @@ import (
 
 // file is what one file holds. It counts only when all of it can be read.
 type file struct {
-	name  string
-	place place
-	wants *wants
+	name   string
+	place  place
+	filter *filter
 
 	source  Source
 	objects int
@@ -65,9 +65,9 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 	}
 }
 
-func newFile(name string, p place, w *wants) *file {
+func newFile(name string, p place, w *filter) *file {
 	return &file{
-		name: name, place: p, source: p.source, wants: w, covered: sets.New[facts.Need](), unread: map[string]int{},
+		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{},
 		namespaces: map[*scan.List]map[schema.GroupVersionKind]*spread{},
 	}
 }
@@ -146,14 +146,14 @@ func (f *file) coverBy(it *scan.Item, kind schema.GroupVersionKind, of *scan.Lis
 	switch named := of == nil && f.place.source == "" && !f.place.known; {
 	case !named:
 		f.cover(kind, it.Namespace)
-	case f.wants.object(kind, it.Namespace, it.Name):
+	case f.filter.object(kind, it.Namespace, it.Name):
 		f.covered.Insert(facts.Need{Kind: kind, Namespace: it.Namespace, Name: it.Name})
 	}
 }
 
 // cover notes that the file holds all objects of the kind in the namespace.
 func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
-	if kind, wanted := f.wants.kind(kind); wanted {
+	if kind, needed := f.filter.kind(kind); needed {
 		f.covered.Insert(facts.Need{Kind: kind, Namespace: namespace})
 	}
 }
@@ -163,9 +163,9 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 	asWritten := schema.FromAPIVersionAndKind(it.APIVersion, it.Kind)
 	t, d := scan.NewestTime(it.Raw, timesOf(asWritten.Group, asWritten.Kind)), f.document()
 	f.newest, d.newest = latest(f.newest, t), latest(d.newest, t)
-	kind, wanted := f.wants.kind(asWritten)
-	if !wanted {
-		if versions := f.wants.otherVersions(kind); len(versions) > 0 {
+	kind, needed := f.filter.kind(asWritten)
+	if !needed {
+		if versions := f.filter.otherVersions(kind); len(versions) > 0 {
 			f.unread[fmt.Sprintf("%s of %s, of which %s is read", kind.Kind, asWritten.GroupVersion(), strings.Join(versions, ", "))]++
 		}
 		return nil
@@ -174,7 +174,7 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 	if it.Namespace != "" || !isNamespaced(kind) {
 		f.coverBy(it, kind, of)
 	}
-	if !f.wants.object(kind, it.Namespace, it.Name) {
+	if !f.filter.object(kind, it.Namespace, it.Name) {
 		return nil
 	}
 	if kind == facts.PodKind {

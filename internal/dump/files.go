@@ -171,7 +171,7 @@ func whySkipped(h *tar.Header) string {
 
 // text reads a file that is not packed.
 func (l *loader) text(name string, in *bufio.Reader) error {
-	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.wants)
+	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.filter)
 	found, err := scan.Scan(in, f)
 	if err != nil {
 		return err

@@ -14,40 +14,40 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// wants is what of a dump is kept.
-type wants struct {
+// filter selects what of a dump is kept.
+type filter struct {
 	// everything is all kinds but Secrets.
 	everything bool
 	// kinds are all needs of a kind.
 	kinds map[schema.GroupVersionKind][]facts.Need
-	// groups are the versions that are wanted of a kind.
+	// groups are the versions of a kind that are needed.
 	groups map[schema.GroupKind]sets.Set[string]
 }
 
-// newWants also wants nodes, and what says which kinds are served.
-func newWants(needs []facts.Need) *wants {
-	w := &wants{kinds: map[schema.GroupVersionKind][]facts.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
-	w.add(facts.Nodes, facts.Need{Kind: snapshot.DefinitionKind}, facts.Need{Kind: snapshot.APIServiceKind})
+// newFilter also selects nodes, and the objects that define which kinds are served.
+func newFilter(needs []facts.Need) *filter {
+	f := &filter{kinds: map[schema.GroupVersionKind][]facts.Need{}, groups: map[schema.GroupKind]sets.Set[string]{}}
+	f.add(facts.Nodes, facts.Need{Kind: snapshot.DefinitionKind}, facts.Need{Kind: snapshot.APIServiceKind})
 	for _, need := range needs {
 		if need.Kind.Kind == "" {
 			continue
 		}
-		w.add(need)
+		f.add(need)
 	}
-	return w
+	return f
 }
 
-func (w *wants) add(needs ...facts.Need) {
+func (f *filter) add(needs ...facts.Need) {
 	for _, need := range needs {
 		need = facts.Need{Kind: need.Kind, Namespace: need.Namespace, Name: need.Name}
-		if slices.Contains(w.kinds[need.Kind], need) {
+		if slices.Contains(f.kinds[need.Kind], need) {
 			continue
 		}
-		w.kinds[need.Kind] = append(w.kinds[need.Kind], need)
-		versions := w.groups[need.Kind.GroupKind()]
+		f.kinds[need.Kind] = append(f.kinds[need.Kind], need)
+		versions := f.groups[need.Kind.GroupKind()]
 		if versions == nil {
 			versions = sets.New[string]()
-			w.groups[need.Kind.GroupKind()] = versions
+			f.groups[need.Kind.GroupKind()] = versions
 		}
 		versions.Insert(need.Kind.Version)
 	}
@@ -67,24 +67,24 @@ const (
 )
 
 // kind returns the version in which a kind is read, and whether it is needed at all.
-func (w *wants) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, bool) {
-	if len(w.kinds[kind]) == 0 {
+func (f *filter) kind(kind schema.GroupVersionKind) (schema.GroupVersionKind, bool) {
+	if len(f.kinds[kind]) == 0 {
 		kind = current(kind)
 	}
-	return kind, kind != secretKind && (w.everything || len(w.kinds[kind]) > 0)
+	return kind, kind != secretKind && (f.everything || len(f.kinds[kind]) > 0)
 }
 
 // object reports whether an object is needed.
-func (w *wants) object(kind schema.GroupVersionKind, namespace, name string) bool {
-	return w.everything || slices.ContainsFunc(w.kinds[kind], func(n facts.Need) bool {
+func (f *filter) object(kind schema.GroupVersionKind, namespace, name string) bool {
+	return f.everything || slices.ContainsFunc(f.kinds[kind], func(n facts.Need) bool {
 		return (n.Namespace == "" || n.Namespace == namespace) && (n.Name == "" || n.Name == name)
 	})
 }
 
-// otherVersions returns the versions of the kind that are wanted instead.
-func (w *wants) otherVersions(kind schema.GroupVersionKind) []string {
-	if w.everything {
+// otherVersions returns the versions of the kind that are needed instead.
+func (f *filter) otherVersions(kind schema.GroupVersionKind) []string {
+	if f.everything {
 		return nil
 	}
-	return sets.List(w.groups[kind.GroupKind()])
+	return sets.List(f.groups[kind.GroupKind()])
 }
