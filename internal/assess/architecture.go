@@ -313,7 +313,7 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	return out
 }
 
-// missing reports whether a required component is not there at all, partial that any is there only in part.
+// missing reports whether a required component is absent, partial whether any component is partly present.
 func missing(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Missing }
 func partial(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Partial }
 
@@ -352,7 +352,8 @@ func (r *rollup) complete() metav1.Condition {
 		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown,
+			"cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
@@ -378,7 +379,7 @@ func (r *rollup) healthy() metav1.Condition {
 }
 
 // inDoubt reports whether a component's health could not be observed. That it can never be observed
-// is no reason for doubt, nor that there is nothing to see.
+// is no reason for doubt, nor that it has no health.
 func inDoubt(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	return c != nil && c.Status == metav1.ConditionUnknown && !slices.Contains(undoubted, c.Reason)

@@ -50,7 +50,7 @@ func (r *rollup) findFaults() []v1alpha1.Cause {
 	return slices.Concat(ofNodes, others)
 }
 
-// findGaps returns the causes of what is not there: missing, then there in part.
+// findGaps returns the causes of absence: missing components, then partly present ones.
 func (r *rollup) findGaps() []v1alpha1.Cause {
 	var out causeList
 	for _, m := range slices.Concat(r.filter(missing), r.filter(partial)) {
@@ -77,7 +77,7 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, si
 }
 
 // nodeFault returns what is wrong with the nodes, in the same words for all that it hurts: as observed on the nodes
-// themselves, else (they may have recovered just now) in the words of the first component.
+// themselves, else (they may have recovered just now) the message of the first component.
 func (r *rollup) nodeFault(message string, known causeList) string {
 	if len(known) > 0 {
 		return known[0].Message

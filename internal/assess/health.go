@@ -193,7 +193,7 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 	return a.now
 }
 
-// keepExplanations lets a check that failed before say why in the same words, while that is being read anew: a restart
+// keepExplanations keeps the explanation of a check that failed before while it is being read anew: a restart
 // of the operator does not change why. CheckStatus.Reason and Message remember them.
 func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
 	if m.Status.ObservedGeneration != m.Generation {

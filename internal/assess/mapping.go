@@ -101,7 +101,7 @@ func ready() metav1.Condition {
 }
 
 // headline returns the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
-// or its health could not be seen, else of what only a part is there, else where it differs from its
+// or its health is unknown, else what is partly present, else where it differs from its
 // documentation, else how it is found.
 func (a *assessment) headline(present, healthy, documented metav1.Condition) string {
 	switch {

@@ -108,7 +108,7 @@ func (c candidate) undecided() []*check.Finding {
 	return out
 }
 
-// ruledOut reports whether the cluster contradicts the variant: a precondition fails, or something is there that
+// ruledOut reports whether the cluster contradicts the variant: a precondition fails, or something exists that
 // must not be. What is found of it then belongs to something else.
 func (c candidate) ruledOut() bool { return c.condition(v1alpha1.VerdictFalse) != nil }
 
@@ -247,7 +247,7 @@ func (c *candidate) isPart() bool {
 }
 
 // compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack
-// less, then those of which more is there.
+// less, then those of which more is present.
 func (c *candidate) compare(other *candidate) int {
 	return cmp.Or(
 		cmp.Compare(other.preconditions(), c.preconditions()),

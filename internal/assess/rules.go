@@ -13,7 +13,7 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// rules holds the components to the rules: those that surely do not hold, and the names of those of which
+// rules evaluates the rules: it returns the violated ones, and the names of those for which
 // that cannot be told.
 func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 	for _, rule := range r.arch.Spec.Rules {

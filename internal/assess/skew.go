@@ -37,7 +37,7 @@ func (s *skews) exceed(t v1alpha1.SkewType, name, message string) {
 	s.exceeded = append(s.exceeded, v1alpha1.VersionSkew{Type: t, Name: name, Message: msg.Truncate(message, maxSkewMessage)})
 }
 
-// findSkews holds the kubelets, and the components that the spec names, to the API server and to each other.
+// findSkews compares the kubelets, and the components that the spec names, with the API server and with each other.
 func (r *rollup) findSkews() skews {
 	s := skews{mixed: r.view.Mixed}
 	server := check.ParseVersion(r.view.KubernetesVersion)

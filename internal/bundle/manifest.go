@@ -58,7 +58,7 @@ type Manifest struct {
 	LeftOut   []leftOut  `json:"leftOut,omitempty"`
 }
 
-// read is what was asked of the cluster, and what came of it.
+// read is a need that was read from the cluster, and the outcome.
 type read struct {
 	APIVersion string  `json:"apiVersion,omitempty"`
 	Kind       string  `json:"kind,omitempty"`

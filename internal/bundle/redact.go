@@ -71,7 +71,7 @@ func wordsIn(expressions []v1alpha1.Expression) sets.Set[string] {
 	return words
 }
 
-// wordsOf returns the words of all that is read of an object.
+// wordsOf returns the words of everything that checks read of an object.
 func wordsOf(readings []reading, o client.Object) sets.Set[string] {
 	words := sets.New[string]()
 	for i := range readings {

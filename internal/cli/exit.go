@@ -23,14 +23,14 @@ const (
 	exitUsage = 3
 )
 
-// usageError says that the command was not understood.
+// usageError is an error in how the command was called.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// verdictError ends a command that has said all that there is to say.
+// verdictError ends a command with an exit code and no further message.
 type verdictError struct{ code int }
 
 func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", e.code) }

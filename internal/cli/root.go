@@ -133,7 +133,7 @@ func displayName() string {
 	return "archmap"
 }
 
-// unknownCommand complains about a command that there is not.
+// unknownCommand returns the error for a command that does not exist.
 func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

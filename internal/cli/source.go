@@ -97,7 +97,7 @@ func (s *sourceFlags) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// evaluate comes to the verdicts that the command is about, and warns of what must be known of them.
+// evaluate returns the verdicts of the command's source, and prints its warnings.
 func (s *sourceFlags) evaluate(ctx context.Context) (*source.Result, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err

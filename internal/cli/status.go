@@ -159,7 +159,7 @@ func (s *status) clusters(ctx context.Context) error {
 	return verdictOf(verdict)
 }
 
-// clusterResult is what came of one of several clusters.
+// clusterResult is the result of one of several clusters.
 type clusterResult struct {
 	*source.Result
 	err error

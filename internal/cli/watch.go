@@ -143,7 +143,7 @@ func (f *follower) print(r *report.Report) {
 	}
 }
 
-// lasting returns a row without what changes by itself, as ages do.
+// lasting returns a row without what changes with time, such as ages.
 func lasting(row []report.Cell) string {
 	var out strings.Builder
 	for _, c := range row {

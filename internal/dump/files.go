@@ -224,7 +224,7 @@ func cutOff(err error) error {
 
 var errTooBig = errors.New("unpacks to more than any dump of objects")
 
-// limit ends reading of what is packed when too much comes out.
+// limit stops unpacking when the result is too large.
 type limit struct {
 	r      io.Reader
 	loader *loader

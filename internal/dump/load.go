@@ -18,7 +18,7 @@ import (
 
 // Options configure Load.
 type Options struct {
-	// At is when the dump was made, for one that does not say it; zero when it is not known.
+	// At is when the dump was made, for a dump that does not record it; zero when it is not known.
 	At time.Time
 	// Needs are what is kept, in addition to nodes and the objects that define which kinds are served.
 	Needs []facts.Need

@@ -21,7 +21,7 @@ const (
 	tarred  packing = "tar"
 )
 
-// signatures of what is no text; those without a packing cannot be read.
+// signatures of binary formats; those without a packing cannot be read.
 var signatures = []struct {
 	offset int
 	bytes  string

@@ -18,7 +18,7 @@ import (
 
 // Departure is a difference between a cluster and its documentation.
 type Departure struct {
-	// Name of the mapping, of the rule that does not hold, or of what has a version that is not supported.
+	// Name of the mapping, of the violated rule, or of what has an unsupported version.
 	Name      string `json:"name"`
 	Component string `json:"component"`
 	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound, Partial,

@@ -148,7 +148,8 @@ func (d *document) integrationPoints() (title, text string) {
 	present := slices.DeleteFunc(slices.Clone(points), func(c component) bool { return !c.isPresent() })
 	return markdown(d.words.provider) + " Integration Points", fmt.Sprintf(
 		"all logic that is %s-specific is encapsulated in dedicated components, which integrate with the APIs of %s, such as the %s: %s.%s",
-		markdown(d.words.provider), markdown(d.words.provider), markdown(d.words.api), joinComponents(points), d.live(" Present are %d of %d.", len(present), len(points)))
+		markdown(d.words.provider), markdown(d.words.provider), markdown(d.words.api), joinComponents(points),
+		d.live(" Present are %d of %d.", len(present), len(points)))
 }
 
 // joinComponents lists components for a sentence of Markdown.

@@ -195,7 +195,7 @@ func number(n *int32) int32 {
 	return *n
 }
 
-// nodeFaults are the reasons of what is unhealthy by the fault of nodes.
+// nodeFaults are the reasons of components that are unhealthy because of their nodes.
 var nodeFaults = []string{v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodesUnhealthy}
 
 // poolState returns the state of a node pool. Nodes that are not ready are a fault when they hurt a component;

@@ -83,7 +83,7 @@ func (r *Report) verdictOfWhole() catalog.State {
 	return verdict
 }
 
-// rest returns the components that the architecture does not take in.
+// rest returns the components that the architecture does not select.
 func (r *Report) rest() []component {
 	selector, err := metav1.LabelSelectorAsSelector(&r.Architecture.Spec.ComponentSelector)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r *Report) rest() []component {
 	return slices.DeleteFunc(r.components(), func(c component) bool { return selector.Matches(labels.Set(c.Labels)) })
 }
 
-// verdictOf sums up components that no architecture takes in: when none is there, nothing is known to be well.
+// verdictOf sums up components that no architecture selects: when none is present, nothing is known to be healthy.
 func verdictOf(components []component) catalog.State {
 	if len(components) == 0 {
 		return catalog.Unknown

@@ -53,7 +53,7 @@ type Dump struct {
 	// Path of the dump: a file, a directory, or - for In.
 	Path string
 	In   io.Reader
-	// At is when the dump was made, for one that does not say it; zero when that is not known.
+	// At is when the dump was made, for a dump that does not record it; zero when it is not known.
 	At          time.Time
 	Definitions *Definitions
 	Progress    Progress

@@ -24,7 +24,7 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// builder makes verdicts of what the operator keeps. They are stale when the operator is not at work.
+// builder builds verdicts from the operator's objects. They are stale when the operator is not alive.
 type builder func(ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) (*Result, error)
 
 // buildEvery is how often a report is built although nothing has changed: an operator dies in silence.

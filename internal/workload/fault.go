@@ -18,7 +18,7 @@ import (
 // fault is why a pod is not ready.
 type fault struct {
 	reason string
-	// text says it in a sentence that begins with a number of pods; key is what pods with the same cause have
+	// text describes the fault, to be put behind a number of pods; key is what pods with the same cause have
 	// in common, and is the text where it is empty.
 	text, key string
 	// restarts of the container that crashes.

@@ -112,7 +112,7 @@ type absentPods struct {
 	coming, gone int
 }
 
-// denials are the words of the API server when admission refuses a pod.
+// denials are what the API server answers when admission refuses a pod.
 var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling webhook"}
 
 // notCreated counts the pods that do not exist; those of nodes that join may be on their way, and those of nodes

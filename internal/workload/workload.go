@@ -48,7 +48,7 @@ type Workload struct {
 	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
 	rolling       bool
 	rollingDetail string
-	// stuck says why a roll-out will not finish by itself; allNew says that there are none but new pods: it waits for
+	// stuck says why a roll-out will not finish by itself; allNew is true when all pods are new: it waits for
 	// nothing but their availability.
 	stuck  string
 	allNew bool
