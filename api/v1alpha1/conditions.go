@@ -12,7 +12,7 @@ const (
 	// about the component.
 	//
 	// Possible reasons for True: Evaluated; ListsTruncated on a ClusterArchitecture
-	// whose status has no room for all of it, and the message tells what is left out.
+	// whose status has no room for everything; the message says what is left out.
 	// Possible reasons for False: InvalidSpec.
 	// Possible reasons for Unknown: Observing.
 	ConditionReady = "Ready"
@@ -23,7 +23,7 @@ const (
 	// Possible reasons for True: InvalidSpec.
 	ConditionStalled = "Stalled"
 
-	// ConditionHealthy says whether what is present is well.
+	// ConditionHealthy says whether what is present is healthy.
 	//
 	// Possible reasons for True: AllChecksPass, Progressing, WithinGracePeriod.
 	// Possible reasons for False: the reason of the worst check, such as CrashLooping, NodeFault or
@@ -33,8 +33,8 @@ const (
 	// ClusterArchitecture.
 	ConditionHealthy = "Healthy"
 
-	// ConditionAsDocumented says whether what is present is what the documentation says. It is a statement
-	// about the documentation and lowers nothing.
+	// ConditionAsDocumented says whether what is present is as documented. It is a statement about the
+	// documentation, and does not affect other conditions.
 	//
 	// Possible reasons for True: MatchesDocumentation.
 	// Possible reasons for False: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew;
@@ -127,11 +127,11 @@ const (
 
 // Reasons of single checks; those of a failing check become the reason of Healthy.
 const (
-	// ReasonNotPermitted: archmap's service account lacks the right to look.
+	// ReasonNotPermitted: archmap is not permitted to read what the check needs.
 	ReasonNotPermitted = "NotPermitted"
 	// ReasonNotYetObserved: the first complete read is still under way.
 	ReasonNotYetObserved = "NotYetObserved"
-	// ReasonObservationFailed: looking failed; the message says how.
+	// ReasonObservationFailed: the read failed; the message says how.
 	ReasonObservationFailed = "ObservationFailed"
 	// ReasonKindNotServed: the API server does not know the kind; no such object can exist.
 	ReasonKindNotServed = "KindNotServed"
@@ -140,8 +140,8 @@ const (
 	ReasonHealthy = "Healthy"
 	// ReasonIdle: the workload wants no pods.
 	ReasonIdle = "Idle"
-	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows, and nothing tells
-	// why (yet). The reasons that follow say it.
+	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows, and the cause is not
+	// known (yet). The reasons that follow are the known causes.
 	ReasonWorkloadUnavailable = "WorkloadUnavailable"
 	// ReasonNodeFault: the nodes need help, not the component. All its nodes that are unhealthy, or all its pods
 	// that are unavailable, are down with their nodes, or pods cannot be scheduled only because nodes are down or
@@ -149,9 +149,9 @@ const (
 	ReasonNodeFault = "NodeFault"
 	// ReasonUnschedulable: the scheduler finds no node for the pods.
 	ReasonUnschedulable = "Unschedulable"
-	// ReasonImagePullFailed: the image of a container does not arrive.
+	// ReasonImagePullFailed: the image of a container cannot be pulled.
 	ReasonImagePullFailed = "ImagePullFailed"
-	// ReasonCrashLooping: a container ends again and again.
+	// ReasonCrashLooping: a container keeps crashing.
 	ReasonCrashLooping = "CrashLooping"
 	// ReasonNotReady: the containers are not ready, as they are still starting or their probes fail.
 	ReasonNotReady = "NotReady"
@@ -165,7 +165,7 @@ const (
 
 	// ReasonLeaseStale: renewTime has stopped moving.
 	ReasonLeaseStale = "LeaseStale"
-	// ReasonNoHolder: the lease exists but nobody holds it.
+	// ReasonNoHolder: the lease exists but has no holder.
 	ReasonNoHolder = "NoHolder"
 
 	// ReasonEndpointFailing: the path answers with another status than 200.

@@ -136,7 +136,7 @@ func (x *example) collect(file string) error {
 	return os.WriteFile(file, bundle.Bytes(), 0o600)
 }
 
-// transcript is a command as in a terminal: how it is called, what it prints, and its exit code.
+// transcript returns a command as in a terminal: how it is called, what it prints, and its exit code.
 func transcript(command, bundles string) ([]byte, error) {
 	text, code, err := run(command, bundles)
 	if err != nil {
@@ -145,7 +145,7 @@ func transcript(command, bundles string) ([]byte, error) {
 	return fmt.Appendf(nil, "$ kubectl archmap %s\n%s(exit code %d)\n", command, text, code), nil
 }
 
-// output is what a command prints.
+// output returns what a command prints.
 func output(command, bundles string) ([]byte, error) {
 	text, _, err := run(command, bundles)
 	return text, err

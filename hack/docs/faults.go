@@ -24,7 +24,7 @@ type faultRow struct {
 	Faults          []fault
 }
 
-// fault is what happens, what its row then says, and what other rows say besides.
+// fault is what happens, what its row then says, and which other rows turn.
 type fault struct {
 	Name, Says, Others string
 }
@@ -46,7 +46,7 @@ func faultTables() (*faultPage, error) {
 		row := faultRow{Name: rows.Mappings[i].Name, Component: rows.Mappings[i].Spec.Component}
 		for _, c := range cases {
 			if c.Row == row.Name {
-				row.Faults = append(row.Faults, tell(c))
+				row.Faults = append(row.Faults, newFault(c))
 			}
 		}
 		if len(row.Faults) > 0 {
@@ -56,7 +56,7 @@ func faultTables() (*faultPage, error) {
 	return page, nil
 }
 
-func tell(c faults.Case) fault {
+func newFault(c faults.Case) fault {
 	f := fault{Name: c.Name}
 	var others []string
 	for _, e := range c.Expect {
@@ -75,12 +75,12 @@ func tell(c faults.Case) fault {
 
 // conditions that an expectation names.
 func conditions(e faults.Expectation) string {
-	var told []string
+	var parts []string
 	for _, c := range []struct{ name, verdict string }{{"Present", e.Present}, {"Healthy", e.Healthy}, {"AsDocumented", e.Documented}} {
 		if c.verdict != "" {
 			status, reason, _ := strings.Cut(c.verdict, "/")
-			told = append(told, c.name+"="+status+" `"+reason+"`")
+			parts = append(parts, c.name+"="+status+" `"+reason+"`")
 		}
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(parts, ", ")
 }

@@ -20,14 +20,14 @@ import (
 const (
 	// maxLine is how long a line of the abstract is, in characters: kubectl describe indents it by four.
 	maxLine = 106
-	// maxTroubles is how many lines tell what is wrong.
+	// maxTroubles is the most lines about what is wrong.
 	maxTroubles = 16
 	// columnGap is how many spaces separate the columns.
 	columnGap = 2
 )
 
-// abstract is the whole picture in lines for people: what the cluster is, what is wrong, causes before
-// consequences, and the table. What the status has no room for is told at the end.
+// abstract sums up the whole cluster in lines for users: what the cluster is, what is wrong, causes before
+// consequences, and the table. The last line says what the status has no room for.
 func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 	detected := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionPlatformDetected)
 	if detected.Status != metav1.ConditionTrue {
@@ -40,7 +40,7 @@ func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 	return lines
 }
 
-// summary is the whole in one line.
+// summary returns the whole in one line.
 func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	nodes := msg.Count(r.view.Nodes, "node")
 	if r.view.Down.Count > 0 {
@@ -62,7 +62,7 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	return line
 }
 
-// troubles are a line for each thing that is wrong, and for each that is not but should be known.
+// troubles returns a line for each thing that is wrong, and for each that is not but should be known.
 func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	var lines []string
 	left := 0
@@ -139,7 +139,7 @@ func state(m *v1alpha1.ComponentMapping) string {
 	return "present" // and that is all that can be seen
 }
 
-// selfExplaining are the reasons that the state tells already.
+// selfExplaining are the reasons that repeat the state.
 var selfExplaining = []string{
 	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound, v1alpha1.ReasonPartial,
 }
@@ -152,7 +152,7 @@ func reasonOrSince(m *v1alpha1.ComponentMapping) string {
 	return c.Reason
 }
 
-// oneLine is a text without line breaks and the like.
+// oneLine returns a text without line breaks and the like.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // shorten cuts a text to a number of characters, and shows that it did.

@@ -17,7 +17,7 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// abstractOf is the abstract of an architecture with these mappings.
+// abstractOf returns the abstract of an architecture with these mappings.
 func abstractOf(t testing.TB, spec string, view assess.ClusterView, mappings ...v1alpha1.ComponentMapping) []string {
 	t.Helper()
 	a := newArchitecture(t, spec)
@@ -33,9 +33,9 @@ func TestAbstract(t *testing.T) {
 	storage := func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 		return inCategory(v1alpha1.CategoryStorage, 0, m)
 	}
-	progressing := well(t, "moving")
+	progressing := healthy(t, "moving")
 	progressing.Status = component(t, "moving", checks(dns), with(rolling("coredns"))).Status
-	old := well(t, "old")
+	old := healthy(t, "old")
 	old.Status.Version = "v1.2.3"
 	for _, c := range []struct {
 		name, spec string
@@ -50,7 +50,7 @@ func TestAbstract(t *testing.T) {
 			"Networking  old    deploy   healthy  v1.2.3   2026-03-01 08:00 UTC",
 		}},
 		{"what is wrong comes before the table, causes before consequences", "rules: [{name: one, type: ExactlyOne, components: [a, b]}]", broken,
-			list(storage(faulty(t, "disk", v1alpha1.ReasonNodeFault)), faulty(t, "proxy", v1alpha1.ReasonNodeFault), ill(t, "web"), gone(t, "dns")), []string{
+			list(storage(faulty(t, "disk", v1alpha1.ReasonNodeFault)), faulty(t, "proxy", v1alpha1.ReasonNodeFault), unhealthy(t, "web"), gone(t, "dns")), []string{
 				"AKS v1.33.1, 50 nodes (2 down): 3 of 4 components present, 3 unhealthy by 2 causes, 1 required missing",
 				"! disk, proxy: NodeFault: 2 of 50 nodes are not ready: a (NodeStatusUnknown), b (KubeletNotReady)",
 				"! web: WorkloadUnavailable: web: Deployment kube-system/web: 0/2 available",
@@ -111,11 +111,11 @@ func messageCases(t testing.TB) []archCase {
 	old := withKubelets("v1.33.1", "v1.29.1")
 	unsupported := "kubelet: v1.29.1 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 1 node: n0"
 	return []archCase{
-		{name: "all is well", mappings: list(well(t, "a")), also: says("every required component is present and every rule holds")},
-		{name: "unhealthy before missing", mappings: list(ill(t, "a"), gone(t, "b")), view: old,
+		{name: "all is well", mappings: list(healthy(t, "a")), also: says("every required component is present and every rule holds")},
+		{name: "unhealthy before missing", mappings: list(unhealthy(t, "a"), gone(t, "b")), view: old,
 			also: says("1 unhealthy by 1 cause: a: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available")},
-		{name: "missing before unsupported", mappings: list(well(t, "a"), gone(t, "b")), view: old, also: says("missing: b")},
-		{name: "unsupported before unseen", mappings: list(well(t, "a"), forbidden(t, "b")), view: old, also: says(unsupported)},
+		{name: "missing before unsupported", mappings: list(healthy(t, "a"), gone(t, "b")), view: old, also: says("missing: b")},
+		{name: "unsupported before unseen", mappings: list(healthy(t, "a"), forbidden(t, "b")), view: old, also: says(unsupported)},
 		{name: "unseen before different", mappings: list(different(t, "a"), forbidden(t, "b")), also: says("cannot tell the health of b")},
 		{name: "different from the documentation", mappings: list(different(t, "a")), also: says("1 differ from their documentation: a")},
 		{name: "being read", view: &assess.ClusterView{Pending: true}, ready: "Unknown Observing", platform: "Unknown NotYetObserved",

@@ -36,8 +36,8 @@ const (
 	observedAtRefresh = 5 * time.Minute
 )
 
-// Architecture derives a ClusterArchitecture's status from its mappings, which its componentSelector picks,
-// and from the view of the cluster. The duration says when to look again although nothing changes.
+// Architecture derives a ClusterArchitecture's status from the mappings that its componentSelector selects, and from the
+// view of the cluster. The duration is when to assess it again although nothing changes; 0 is never.
 func Architecture(
 	arch *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping, view ClusterView, now time.Time,
 ) (v1alpha1.ClusterArchitectureStatus, time.Duration) {
@@ -48,7 +48,7 @@ func Architecture(
 	}
 	// A first picture waits for every first verdict, so that nothing in it turns for want of reading.
 	if unvisited := r.filter(unvisited); len(unvisited) > 0 && len(arch.Status.Components) == 0 {
-		return r.observing("waiting for the first verdict on " + msg.Shorten(names(unvisited), ", ")), 0
+		return r.observing("waiting for the first verdict on " + msg.Shorten(mappingNames(unvisited), ", ")), 0
 	}
 	status := v1alpha1.ClusterArchitectureStatus{
 		ObservedGeneration: arch.Generation,
@@ -72,7 +72,7 @@ func Architecture(
 	return status, check.Earliest(r.observe(&status), view.recheck(now))
 }
 
-// InvalidArchitecture is the status of a ClusterArchitecture whose spec cannot be used.
+// InvalidArchitecture returns the status of a ClusterArchitecture whose spec cannot be used.
 func InvalidArchitecture(arch *v1alpha1.ClusterArchitecture, reason error, now time.Time) v1alpha1.ClusterArchitectureStatus {
 	r := newRollup(arch, nil, now)
 	status := v1alpha1.ClusterArchitectureStatus{ObservedGeneration: arch.Generation, Conditions: arch.Status.DeepCopy().Conditions}
@@ -101,7 +101,7 @@ type rollup struct {
 	// faults are what is unhealthy, by cause; gaps are what is missing, or there in part only.
 	faults, gaps []v1alpha1.Cause
 	skews        skews
-	// cuts tell what the status has no room for.
+	// cuts say what the status has no room for.
 	cuts []string
 }
 
@@ -133,7 +133,7 @@ func (r *rollup) observing(what string) v1alpha1.ClusterArchitectureStatus {
 	return status
 }
 
-// unvisited says that a mapping has no verdict yet.
+// unvisited reports whether a mapping has no verdict yet.
 func unvisited(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
 	return c == nil || c.Reason == v1alpha1.ReasonNotYetObserved
@@ -147,7 +147,7 @@ func (r *rollup) ready() metav1.Condition {
 	return ready()
 }
 
-// cut is as much of a list as the API takes; Ready tells what is left out.
+// cut returns as much of a list as the API takes; Ready reports what is left out.
 func cut[T any](r *rollup, list []T, limit int, what string) []T {
 	if len(list) <= limit {
 		return list
@@ -191,8 +191,8 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition 
 	return []metav1.Condition{r.complete(), r.versionsSupported(), r.healthy(), r.asDocumented()}
 }
 
-// mattersMost is the condition whose message a person wants first: that nothing is claimed, what is unhealthy,
-// missing or unsupported, what of that cannot be told, what differs from its documentation, else that all is
+// mattersMost returns the condition whose message a person wants first: that nothing is claimed, what is unhealthy,
+// missing or unsupported, what of that is unknown, what differs from its documentation, else that all is
 // well.
 func mattersMost(conditions []metav1.Condition) metav1.Condition {
 	of := func(t string) metav1.Condition { return *meta.FindStatusCondition(conditions, t) }
@@ -228,7 +228,7 @@ func summarize(m *v1alpha1.ComponentMapping) v1alpha1.ComponentSummary {
 	return s
 }
 
-// verdict is the status of a mapping's condition; Unknown when it has not been visited yet.
+// verdict returns the status of a mapping's condition; Unknown when it has not been visited yet.
 func verdict(m *v1alpha1.ComponentMapping, conditionType string) metav1.ConditionStatus {
 	return catalog.Condition(m, conditionType).Status
 }
@@ -237,7 +237,7 @@ func isPresent(m *v1alpha1.ComponentMapping) bool {
 	return verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionTrue
 }
 
-// is says whether a present mapping's condition has a status.
+// is reports whether a present mapping's condition has a status.
 func is(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.ComponentMapping) bool {
 	return func(m *v1alpha1.ComponentMapping) bool { return isPresent(m) && verdict(m, conditionType) == status }
 }
@@ -313,7 +313,7 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	return out
 }
 
-// missing says that a required component is not there at all, partial that any is there only in part.
+// missing reports whether a required component is absent, partial whether any component is partly present.
 func missing(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Missing }
 func partial(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Partial }
 
@@ -330,11 +330,11 @@ func (r *rollup) complete() metav1.Condition {
 			parts = append(parts, what+msg.Shorten(names, ", "))
 		}
 	}
-	say(v1alpha1.ReasonComponentsMissing, "missing: ", names(r.filter(missing)))
-	// What is not required may be absent, but half of it serves nobody.
+	say(v1alpha1.ReasonComponentsMissing, "missing: ", mappingNames(r.filter(missing)))
+	// What is not required may be absent, but a part of it is of no use.
 	halves := r.filter(partial)
-	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", names(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
-	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", names(slices.DeleteFunc(halves, required)))
+	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
+	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {
@@ -352,7 +352,8 @@ func (r *rollup) complete() metav1.Condition {
 		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these are present: "+msg.Shorten(names(undecided), ", "))
+		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown,
+			"cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
 		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
@@ -370,15 +371,15 @@ func (r *rollup) healthy() metav1.Condition {
 	undecided := r.filter(inDoubt)
 	switch {
 	case len(undecided) > 0:
-		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+msg.Shorten(names(undecided), ", "))
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
 	case len(r.filter(isPresent)) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
 }
 
-// inDoubt says that a component's health could not be seen when somebody looked. That it can never be seen
-// is no reason for doubt, nor that there is nothing to see.
+// inDoubt reports whether a component's health could not be observed. That it can never be observed
+// is no reason for doubt, nor that it has no health.
 func inDoubt(m *v1alpha1.ComponentMapping) bool {
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	return c != nil && c.Status == metav1.ConditionUnknown && !slices.Contains(undoubted, c.Reason)
@@ -389,7 +390,7 @@ var undoubted = []string{
 }
 
 func (r *rollup) asDocumented() metav1.Condition {
-	different := names(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse)))
+	different := mappingNames(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse)))
 	if len(different) > 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse, v1alpha1.ReasonComponentsDiffer,
 			fmt.Sprintf("%d differ from their documentation: %s", len(different), strings.Join(different, ", ")))
@@ -401,7 +402,7 @@ func (r *rollup) asDocumented() metav1.Condition {
 	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "everything that can be compared is as documented")
 }
 
-func names(mappings []*v1alpha1.ComponentMapping) []string {
+func mappingNames(mappings []*v1alpha1.ComponentMapping) []string {
 	var out []string
 	for _, m := range mappings {
 		out = append(out, m.Name)

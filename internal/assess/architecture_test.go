@@ -91,7 +91,7 @@ func (c archCase) play(t testing.TB) archEnding {
 		visits = []archVisit{{mappings: c.mappings, view: c.view}}
 	}
 	if c.known {
-		visits = slices.Insert(visits, 0, archVisit{mappings: list(well(t, "before"))})
+		visits = slices.Insert(visits, 0, archVisit{mappings: list(healthy(t, "before"))})
 	}
 	end := archEnding{arch: newArchitecture(t, c.spec)}
 	for _, v := range visits {
@@ -128,7 +128,7 @@ func (c archCase) run(t *testing.T) {
 		v1alpha1.ConditionAsDocumented:      c.documented,
 	}
 	maps.DeleteFunc(want, func(_, words string) bool { return words == "" })
-	got := told(end.arch.Status.Conditions)
+	got := statusAndReason(end.arch.Status.Conditions)
 	maps.DeleteFunc(got, func(conditionType, _ string) bool { return want[conditionType] == "" })
 	g.Expect(got).To(Equal(want))
 	if c.also != nil {
@@ -142,7 +142,7 @@ func runArchitectures(t *testing.T, cases []archCase) {
 	}
 }
 
-// component is a mapping of this name that has seen the cluster.
+// component returns a mapping of this name that has seen the cluster.
 func component(t testing.TB, name, spec string, c cluster) v1alpha1.ComponentMapping {
 	t.Helper()
 	m := mappingCase{spec: spec, cluster: c}.play(t).mapping
@@ -152,11 +152,11 @@ func component(t testing.TB, name, spec string, c cluster) v1alpha1.ComponentMap
 
 // The components below have seen one thing each.
 
-func well(t testing.TB, name string) v1alpha1.ComponentMapping {
+func healthy(t testing.TB, name string) v1alpha1.ComponentMapping {
 	return component(t, name, checks(workload("Deployment", name)), with(deployment(name, 2, 2)))
 }
 
-func ill(t testing.TB, name string) v1alpha1.ComponentMapping {
+func unhealthy(t testing.TB, name string) v1alpha1.ComponentMapping {
 	return component(t, name, checks(workload("Deployment", name)), with(deployment(name, 0, 2)))
 }
 
@@ -202,7 +202,7 @@ func inCategory(c v1alpha1.Category, order int32, m v1alpha1.ComponentMapping) v
 
 func list(mappings ...v1alpha1.ComponentMapping) []v1alpha1.ComponentMapping { return mappings }
 
-// many are n copies of a mapping with numbers for names.
+// many returns n copies of a mapping with numbers for names.
 func many(n int, m v1alpha1.ComponentMapping) []v1alpha1.ComponentMapping {
 	out := make([]v1alpha1.ComponentMapping, n)
 	for i := range out {
@@ -231,7 +231,7 @@ func rows(s v1alpha1.ClusterArchitectureStatus) []string {
 
 func TestTable(t *testing.T) { runArchitectures(t, tableCases(t)) }
 
-// archCases are all stories of architectures.
+// archCases returns all stories of architectures.
 func archCases(t testing.TB) []archCase {
 	return slices.Concat(tableCases(t), platformCases(t), completeCases(t), ruleCases(t), healthRollupCases(t), documentedRollupCases(t),
 		advisoryCases(t), causeCases(t), nodeFaultCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
@@ -242,15 +242,15 @@ func tableCases(t testing.TB) []archCase {
 	storage, node, addon := v1alpha1.CategoryStorage, v1alpha1.CategoryNode, v1alpha1.CategoryAddon
 	return []archCase{{
 		name: "rows go by category, order and name",
-		mappings: list(inCategory(addon, 0, well(t, "a")), inCategory(storage, 20, well(t, "b")), inCategory(storage, 10, well(t, "z")),
-			inCategory(node, 5, well(t, "y")), inCategory(node, 5, well(t, "c")), inCategory(v1alpha1.CategoryControlPlane, 99, gone(t, "x"))),
+		mappings: list(inCategory(addon, 0, healthy(t, "a")), inCategory(storage, 20, healthy(t, "b")), inCategory(storage, 10, healthy(t, "z")),
+			inCategory(node, 5, healthy(t, "y")), inCategory(node, 5, healthy(t, "c")), inCategory(v1alpha1.CategoryControlPlane, 99, gone(t, "x"))),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(rows(s)).To(Equal([]string{"x", "c", "y", "z", "b", "a"}))
 		},
 	}, {
 		name: "a row without an order is row 0",
-		mappings: list(inCategory(node, 1, well(t, "a")), func() v1alpha1.ComponentMapping {
-			m := inCategory(node, 0, well(t, "b"))
+		mappings: list(inCategory(node, 1, healthy(t, "a")), func() v1alpha1.ComponentMapping {
+			m := inCategory(node, 0, healthy(t, "b"))
 			m.Spec.Order = nil
 			return m
 		}()),
@@ -259,7 +259,7 @@ func tableCases(t testing.TB) []archCase {
 		},
 	}, {
 		name: "every component is counted once as present, absent or unknown", known: true,
-		mappings: list(well(t, "well"), ill(t, "ill"), healthless(t, "healthless"), gone(t, "gone"), half(t, "half"), forbidden(t, "forbidden"),
+		mappings: list(healthy(t, "well"), unhealthy(t, "ill"), healthless(t, "healthless"), gone(t, "gone"), half(t, "half"), forbidden(t, "forbidden"),
 			invisible(t, "invisible"), unvisited(t, "unvisited")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Summary).To(Equal(v1alpha1.ComponentCounts{
@@ -268,7 +268,7 @@ func tableCases(t testing.TB) []archCase {
 		},
 	}, {
 		name: "categories count theirs, in the order of listings; an empty one is left out",
-		mappings: list(inCategory(addon, 0, well(t, "a")), inCategory(node, 0, ill(t, "b")), inCategory(node, 0, well(t, "c")),
+		mappings: list(inCategory(addon, 0, healthy(t, "a")), inCategory(node, 0, unhealthy(t, "b")), inCategory(node, 0, healthy(t, "c")),
 			inCategory(node, 0, gone(t, "d"))),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Categories).To(Equal([]v1alpha1.CategorySummary{
@@ -277,7 +277,7 @@ func tableCases(t testing.TB) []archCase {
 		},
 	}, {
 		name:     "methods, as documented and as observed",
-		mappings: list(well(t, "a"), different(t, "b"), gone(t, "c"), invisible(t, "d")),
+		mappings: list(healthy(t, "a"), different(t, "b"), gone(t, "c"), invisible(t, "d")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Methods).To(Equal([]v1alpha1.MethodSummary{
 				{Name: v1alpha1.MethodDaemonSet, Documented: ptr.To[int32](0), Observed: ptr.To[int32](1)},
@@ -297,7 +297,7 @@ func tableCases(t testing.TB) []archCase {
 			g.Expect(s.KubernetesVersion).To(Equal("v1.33.1"))
 		},
 	}, {
-		name: "a row of what is well gives no reason", mappings: list(well(t, "dns"), healthless(t, "idle")),
+		name: "a row of what is well gives no reason", mappings: list(healthy(t, "dns"), healthless(t, "idle")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Components).To(HaveExactElements(HaveField("Reason", ""), HaveField("Reason", v1alpha1.ReasonHealthNotObservable)))
 		},
@@ -324,7 +324,7 @@ func tableCases(t testing.TB) []archCase {
 func TestPlatformDetected(t *testing.T) { runArchitectures(t, platformCases(t)) }
 
 func platformCases(t testing.TB) []archCase {
-	everything := list(well(t, "a"), ill(t, "b"), gone(t, "c"))
+	everything := list(healthy(t, "a"), unhealthy(t, "b"), gone(t, "c"))
 	nothingClaimed := func(message string) func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 		return func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("PlatformDetected", s.Conditions).Message).To(Equal(message))
@@ -360,7 +360,7 @@ func platformCases(t testing.TB) []archCase {
 		also: nothingClaimed("could not look at the nodes: timeout"),
 	}, {
 		name:     "the cluster was one of the platform once",
-		visits:   []archVisit{{mappings: list(well(t, "a"))}, {after: time.Hour, mappings: list(well(t, "a")), view: &assess.ClusterView{Nodes: 4}}},
+		visits:   []archVisit{{mappings: list(healthy(t, "a"))}, {after: time.Hour, mappings: list(healthy(t, "a")), view: &assess.ClusterView{Nodes: 4}}},
 		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("none of 4 nodes has aks=here"),
 	}}
@@ -376,45 +376,45 @@ func completeCases(t testing.TB) []archCase {
 	}
 	oneDNS := "rules: [{name: one-dns, type: AtMostOne, components: [a, b]}]"
 	return []archCase{{
-		name: "everything required is present", mappings: list(well(t, "a"), ill(t, "b"), healthless(t, "c"), notNeeded(gone(t, "d"))),
+		name: "everything required is present", mappings: list(healthy(t, "a"), unhealthy(t, "b"), healthless(t, "c"), notNeeded(gone(t, "d"))),
 		complete: "True AllRequiredPresent", also: says("every required component is present and every rule holds"),
 	}, {
-		name: "missing", mappings: list(well(t, "a"), gone(t, "b"), gone(t, "c"), notNeeded(gone(t, "d"))),
+		name: "missing", mappings: list(healthy(t, "a"), gone(t, "b"), gone(t, "c"), notNeeded(gone(t, "d"))),
 		complete: "False ComponentsMissing", also: says("missing: b, c"),
 	}, {
 		name: "many missing", mappings: many(5, gone(t, "a")),
 		complete: "False ComponentsMissing", also: says("missing: a-0000, a-0001, a-0002 and 2 more"),
 	}, {
-		name: "partly present", mappings: list(well(t, "a"), half(t, "b")),
+		name: "partly present", mappings: list(healthy(t, "a"), half(t, "b")),
 		complete: "False ComponentsPartial", also: says("only partly present: b"),
 	}, {
-		name: "partly present, though optional", mappings: list(well(t, "a"), notNeeded(half(t, "b"))),
+		name: "partly present, though optional", mappings: list(healthy(t, "a"), notNeeded(half(t, "b"))),
 		complete: "False ComponentsPartial", also: says("optional, but neither absent nor whole: b"),
 	}, {
-		name: "a rule is violated", spec: oneDNS, mappings: list(well(t, "a"), well(t, "b")),
+		name: "a rule is violated", spec: oneDNS, mappings: list(healthy(t, "a"), healthy(t, "b")),
 		complete: "False RulesViolated", also: says("rules that do not hold: one-dns (only one may be present, found a, b)"),
 	}, {
 		name: "all at once: the worst gives the reason, the message names all", spec: oneDNS,
-		mappings: list(well(t, "a"), well(t, "b"), gone(t, "c"), half(t, "d"), forbidden(t, "e")),
+		mappings: list(healthy(t, "a"), healthy(t, "b"), gone(t, "c"), half(t, "d"), forbidden(t, "e")),
 		complete: "False ComponentsMissing",
 		also:     says("missing: c; only partly present: d; rules that do not hold: one-dns (only one may be present, found a, b)"),
 	}, {
-		name: "partly present before a violated rule", spec: oneDNS, mappings: list(well(t, "a"), well(t, "b"), half(t, "d")),
+		name: "partly present before a violated rule", spec: oneDNS, mappings: list(healthy(t, "a"), healthy(t, "b"), half(t, "d")),
 		complete: "False ComponentsPartial",
 	}, {
 		name:     "cannot tell of a rule",
 		spec:     `rules: [{name: one, type: ExactlyOne, components: [b, c]}, {name: few, type: AtMostOne, components: [a, b]}, {name: some, type: AtLeastOne, components: [a, b]}]`,
-		mappings: list(well(t, "a"), notNeeded(forbidden(t, "b")), notNeeded(forbidden(t, "c"))), complete: "Unknown ComponentsUnknown",
+		mappings: list(healthy(t, "a"), notNeeded(forbidden(t, "b")), notNeeded(forbidden(t, "c"))), complete: "Unknown ComponentsUnknown",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionComplete).Message).To(Equal("cannot tell whether these rules hold: one, few"))
 		},
 	}, {
-		name: "cannot tell", known: true, mappings: list(well(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
+		name: "cannot tell", known: true, mappings: list(healthy(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
 		complete: "Unknown ComponentsUnknown", also: says("cannot tell whether these are present: b, c"),
 	}, {
 		name: "what is missing is certain", mappings: list(gone(t, "a"), forbidden(t, "b")), complete: "False ComponentsMissing",
 	}, {
-		name: "what is not needed may be unknown", mappings: list(well(t, "a"), notNeeded(forbidden(t, "b")), notNeeded(invisible(t, "c"))),
+		name: "what is not needed may be unknown", mappings: list(healthy(t, "a"), notNeeded(forbidden(t, "b")), notNeeded(invisible(t, "c"))),
 		complete: "True AllRequiredPresent",
 	}, {
 		name: "no mappings at all", complete: "Unknown NoComponents", healthy: "Unknown NotPresent", documented: "Unknown NothingToCompare",
@@ -443,19 +443,19 @@ func ruleCases(t testing.TB) []archCase {
 	}
 	var cases []archCase
 	for _, v := range []verdict{
-		{name: "one is present", components: "a, b", mappings: list(well(t, "a"), gone(t, "b"))},
-		{name: "an unhealthy one is present", components: "a, b", mappings: list(ill(t, "a"), gone(t, "b"))},
+		{name: "one is present", components: "a, b", mappings: list(healthy(t, "a"), gone(t, "b"))},
+		{name: "an unhealthy one is present", components: "a, b", mappings: list(unhealthy(t, "a"), gone(t, "b"))},
 		{name: "none is present", components: "a, b", mappings: list(gone(t, "a"), half(t, "b")),
 			exactlyOne: none + "a, b", atLeastOne: none + "a, b"},
-		{name: "two are present", components: "a, b, c", mappings: list(well(t, "a"), gone(t, "b"), well(t, "c")),
+		{name: "two are present", components: "a, b, c", mappings: list(healthy(t, "a"), gone(t, "b"), healthy(t, "c")),
 			exactlyOne: tooMany + "a, c", atMostOne: tooMany + "a, c"},
 		{name: "what is unknown breaks nothing", components: "a, b, c", mappings: list(gone(t, "a"), forbidden(t, "b"), unvisited(t, "c"))},
-		{name: "one beside the unknown", components: "a, b", mappings: list(well(t, "a"), forbidden(t, "b"))},
-		{name: "two beside the unknown are too many", components: "a, b, c", mappings: list(well(t, "a"), well(t, "b"), forbidden(t, "c")),
+		{name: "one beside the unknown", components: "a, b", mappings: list(healthy(t, "a"), forbidden(t, "b"))},
+		{name: "two beside the unknown are too many", components: "a, b, c", mappings: list(healthy(t, "a"), healthy(t, "b"), forbidden(t, "c")),
 			exactlyOne: tooMany + "a, b", atMostOne: tooMany + "a, b"},
 		{name: "a mapping that does not exist is not present", components: "nobody",
 			exactlyOne: none + "nobody", atLeastOne: none + "nobody"},
-		{name: "a mapping that does not exist beside one that is present", components: "a, nobody", mappings: list(well(t, "a"))},
+		{name: "a mapping that does not exist beside one that is present", components: "a, nobody", mappings: list(healthy(t, "a"))},
 		{name: "a variant that is found", components: "cni/overlay, cni/cilium", mappings: list(overlay)},
 		{name: "a variant that is not found", components: "cni/cilium", mappings: list(overlay),
 			exactlyOne: none + "cni/cilium", atLeastOne: none + "cni/cilium"},
@@ -463,7 +463,7 @@ func ruleCases(t testing.TB) []archCase {
 			exactlyOne: none + "cni/none", atLeastOne: none + "cni/none"},
 		{name: "two variants at once", components: "cni/overlay, cni/cilium", mappings: list(both),
 			exactlyOne: tooMany + "cni/overlay, cni/cilium", atMostOne: tooMany + "cni/overlay, cni/cilium"},
-		{name: "a mapping and a variant of another", components: "a, cni/overlay", mappings: list(overlay, well(t, "a")),
+		{name: "a mapping and a variant of another", components: "a, cni/overlay", mappings: list(overlay, healthy(t, "a")),
 			exactlyOne: tooMany + "a, cni/overlay", atMostOne: tooMany + "a, cni/overlay"},
 		{name: "a variant of what is unknown", components: "a/overlay", mappings: list(forbidden(t, "a"))},
 		{name: "a variant of what is absent", components: "a/overlay", mappings: list(gone(t, "a")),
@@ -482,8 +482,8 @@ func ruleCases(t testing.TB) []archCase {
 	return cases
 }
 
-func TestFirstPicture(t *testing.T) {
-	waiting := archVisit{mappings: list(ill(t, "a"), unvisited(t, "b"), unvisited(t, "c"))}
+func TestFirstReport(t *testing.T) {
+	waiting := archVisit{mappings: list(unhealthy(t, "a"), unvisited(t, "b"), unvisited(t, "c"))}
 	runArchitectures(t, []archCase{{
 		name: "waits for every first verdict", visits: []archVisit{waiting},
 		ready: "Unknown Observing", platform: "Unknown NotYetObserved", complete: "Unknown NotYetObserved", healthy: "Unknown NotYetObserved",
@@ -492,11 +492,11 @@ func TestFirstPicture(t *testing.T) {
 			g.Expect(s.Components).To(BeEmpty())
 		},
 	}, {
-		name: "is complete at once", visits: []archVisit{waiting, {after: time.Second, mappings: list(ill(t, "a"), well(t, "b"), well(t, "c"))}},
+		name: "is complete at once", visits: []archVisit{waiting, {after: time.Second, mappings: list(unhealthy(t, "a"), healthy(t, "b"), healthy(t, "c"))}},
 		healthy: "False ComponentsUnhealthy",
 	}, {
 		name:    "is not taken back for a mapping that comes later",
-		visits:  []archVisit{{mappings: list(well(t, "a"))}, {after: time.Second, mappings: list(ill(t, "a"), unvisited(t, "b"))}},
+		visits:  []archVisit{{mappings: list(healthy(t, "a"))}, {after: time.Second, mappings: list(unhealthy(t, "a"), unvisited(t, "b"))}},
 		healthy: "False ComponentsUnhealthy",
 	}})
 }
@@ -509,50 +509,50 @@ func healthRollupCases(t testing.TB) []archCase {
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal(message))
 		}
 	}
-	sick := ill(t, "rolling")
+	sick := unhealthy(t, "rolling")
 	sick.Status = component(t, "rolling", checks(dns), with(rolling("coredns"))).Status
 	doubtful := component(t, "doubtful", checks(dns, driver), with(deployment("coredns", 2, 2), aDriver("d", nil)))
-	rejected := well(t, "rejected")
+	rejected := healthy(t, "rejected")
 	rejected.Status = assess.InvalidMapping(&rejected, errSpec, start)
 	return []archCase{{
-		name: "what is present is well", mappings: list(well(t, "a"), sick, gone(t, "b")),
+		name: "what is present is well", mappings: list(healthy(t, "a"), sick, gone(t, "b")),
 		healthy: "True AllChecksPass", also: says("nothing that is present is unhealthy"),
 	}, {
-		name: "some are unhealthy", mappings: list(well(t, "a"), ill(t, "b"), forbidden(t, "c")),
+		name: "some are unhealthy", mappings: list(healthy(t, "a"), unhealthy(t, "b"), forbidden(t, "c")),
 		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy by 1 cause: b: WorkloadUnavailable: b: Deployment kube-system/b: 0/2 available"),
 	}, {
-		name: "many are unhealthy by one cause", mappings: many(5, ill(t, "a")), healthy: "False ComponentsUnhealthy",
+		name: "many are unhealthy by one cause", mappings: many(5, unhealthy(t, "a")), healthy: "False ComponentsUnhealthy",
 		also: says("5 unhealthy by 1 cause: a-0000, a-0001, a-0002 and 2 more: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available"),
 	}, {
-		name: "many are unhealthy by causes of their own", mappings: explained(many(5, ill(t, "a")), 3), healthy: "False ComponentsUnhealthy",
+		name: "many are unhealthy by causes of their own", mappings: explained(many(5, unhealthy(t, "a")), 3), healthy: "False ComponentsUnhealthy",
 		also: says("5 unhealthy by 5 causes: a-0000: WorkloadUnavailable: 0000 xxx; a-0001: WorkloadUnavailable: 0001 xxx; " +
 			"a-0002: WorkloadUnavailable: 0002 xxx and 2 more"),
 	}, {
-		name: "a long story is told in short among others", mappings: explained(many(2, ill(t, "a")), 1000), healthy: "False ComponentsUnhealthy",
+		name: "a long story is told in short among others", mappings: explained(many(2, unhealthy(t, "a")), 1000), healthy: "False ComponentsUnhealthy",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).To(And(ContainSubstring("xxx…; a-0001: WorkloadUnavailable: 0001 xxx"), HaveSuffix("xxx…")))
 			g.Expect(s.Causes[0].Message).To(HaveLen(1005), "the cause itself tells it all")
 		},
 	}, {
-		name: "an optional component's health counts", mappings: list(well(t, "a"), notNeeded(ill(t, "b"))), healthy: "False ComponentsUnhealthy",
+		name: "an optional component's health counts", mappings: list(healthy(t, "a"), notNeeded(unhealthy(t, "b"))), healthy: "False ComponentsUnhealthy",
 	}, {
-		name: "that health can never be seen is no reason for doubt", mappings: list(well(t, "a"), healthless(t, "b"), invisible(t, "c")),
+		name: "that health can never be seen is no reason for doubt", mappings: list(healthy(t, "a"), healthless(t, "b"), invisible(t, "c")),
 		healthy: "True AllChecksPass",
 	}, {
-		name: "that it could not be seen now is", mappings: list(well(t, "a"), doubtful), healthy: "Unknown ComponentsUnknown",
+		name: "that it could not be seen now is", mappings: list(healthy(t, "a"), doubtful), healthy: "Unknown ComponentsUnknown",
 		also: says("cannot tell the health of doubtful"),
 	}, {
-		name: "that one may not look is", mappings: list(well(t, "a"), forbidden(t, "b")), healthy: "Unknown ComponentsUnknown",
+		name: "that one may not look is", mappings: list(healthy(t, "a"), forbidden(t, "b")), healthy: "Unknown ComponentsUnknown",
 		also: says("cannot tell the health of b"),
 	}, {
-		name: "that one may not look is, at what is not needed too", mappings: list(well(t, "a"), notNeeded(forbidden(t, "b"))),
+		name: "that one may not look is, at what is not needed too", mappings: list(healthy(t, "a"), notNeeded(forbidden(t, "b"))),
 		healthy: "Unknown ComponentsUnknown",
 	}, {
-		name: "that nobody looked yet is none", known: true, mappings: list(well(t, "a"), unvisited(t, "b")), healthy: "True AllChecksPass",
+		name: "that nobody looked yet is none", known: true, mappings: list(healthy(t, "a"), unvisited(t, "b")), healthy: "True AllChecksPass",
 	}, {
-		name: "that a mapping cannot be used is", mappings: list(well(t, "a"), rejected), healthy: "Unknown ComponentsUnknown",
+		name: "that a mapping cannot be used is", mappings: list(healthy(t, "a"), rejected), healthy: "Unknown ComponentsUnknown",
 	}, {
-		name: "unhealthy is certain", known: true, mappings: list(ill(t, "a"), forbidden(t, "b"), unvisited(t, "c")), healthy: "False ComponentsUnhealthy",
+		name: "unhealthy is certain", known: true, mappings: list(unhealthy(t, "a"), forbidden(t, "b"), unvisited(t, "c")), healthy: "False ComponentsUnhealthy",
 	}, {
 		name: "nothing is present", mappings: list(gone(t, "a"), invisible(t, "b")), healthy: "Unknown NotPresent", documented: "Unknown NothingToCompare",
 	}}
@@ -560,9 +560,9 @@ func healthRollupCases(t testing.TB) []archCase {
 
 func documentedRollupCases(t testing.TB) []archCase {
 	return []archCase{{
-		name: "as documented", mappings: list(well(t, "a"), gone(t, "b"), forbidden(t, "c")), documented: "True MatchesDocumentation",
+		name: "as documented", mappings: list(healthy(t, "a"), gone(t, "b"), forbidden(t, "c")), documented: "True MatchesDocumentation",
 	}, {
-		name: "some differ", mappings: list(well(t, "a"), different(t, "b"), different(t, "c")), documented: "False ComponentsDiffer",
+		name: "some differ", mappings: list(healthy(t, "a"), different(t, "b"), different(t, "c")), documented: "False ComponentsDiffer",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("2 differ from their documentation: b, c"))
 		},
@@ -574,9 +574,9 @@ func documentedRollupCases(t testing.TB) []archCase {
 
 func TestDocumentedRollup(t *testing.T) { runArchitectures(t, documentedRollupCases(t)) }
 
-// advised is a component with an advisory for each of the dates.
+// advised returns a component with an advisory for each of the dates.
 func advised(t testing.TB, name string, dates ...string) v1alpha1.ComponentMapping {
-	m := well(t, name)
+	m := healthy(t, name)
 	for _, d := range dates {
 		m.Spec.Implementation.Advisories = append(m.Spec.Implementation.Advisories,
 			v1alpha1.Advisory{Type: v1alpha1.AdvisoryNote, Date: d, Message: "so it is"})
@@ -632,7 +632,7 @@ func capCases(t testing.TB) []archCase {
 		return &view
 	}
 	return []archCase{{
-		name: "as much as fits", mappings: slices.Concat(explained(many(64, ill(t, "ill")), 10), many(444, well(t, "well")), many(4, noted)), view: pools(256),
+		name: "as much as fits", mappings: slices.Concat(explained(many(64, unhealthy(t, "ill")), 10), many(444, healthy(t, "well")), many(4, noted)), view: pools(256),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Components).To(HaveLen(512))
 			g.Expect(s.NodePools).To(HaveLen(256))
@@ -641,7 +641,7 @@ func capCases(t testing.TB) []archCase {
 			g.Expect(ready(s)).To(Equal("the verdicts are current"))
 		},
 	}, {
-		name: "too many components are all counted", ready: truncated, mappings: slices.Concat(many(500, well(t, "a")), many(13, gone(t, "b"))),
+		name: "too many components are all counted", ready: truncated, mappings: slices.Concat(many(500, healthy(t, "a")), many(13, gone(t, "b"))),
 		complete: "False ComponentsMissing",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Components).To(HaveLen(512))
@@ -649,20 +649,20 @@ func capCases(t testing.TB) []archCase {
 			g.Expect(ready(s)).To(Equal("only the first 512 of 513 components are listed"))
 		},
 	}, {
-		name: "too many pools", ready: truncated, mappings: list(well(t, "a")), view: pools(257),
+		name: "too many pools", ready: truncated, mappings: list(healthy(t, "a")), view: pools(257),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.NodePools).To(HaveLen(256))
 			g.Expect(s.NodePools[255].Name).To(Equal("pool255"))
 			g.Expect(ready(s)).To(Equal("only the first 256 of 257 node pools are listed"))
 		},
 	}, {
-		name: "too many causes", ready: truncated, mappings: explained(many(70, ill(t, "a")), 10),
+		name: "too many causes", ready: truncated, mappings: explained(many(70, unhealthy(t, "a")), 10),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Causes).To(HaveLen(64))
 			g.Expect(ready(s)).To(Equal("only the first 64 of 70 causes are listed"))
 		},
 	}, {
-		name: "too many components of one cause", ready: truncated, mappings: many(100, ill(t, "a")),
+		name: "too many components of one cause", ready: truncated, mappings: many(100, unhealthy(t, "a")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Causes).To(HaveLen(1))
 			g.Expect(s.Causes[0].Components).To(HaveLen(64))
@@ -675,7 +675,7 @@ func capCases(t testing.TB) []archCase {
 			g.Expect(ready(s)).To(Equal("only the first 64 of 80 advisories are listed"))
 		},
 	}, {
-		name: "where nothing is claimed nothing is cut", mappings: many(600, well(t, "a")), view: &assess.ClusterView{Nodes: 1},
+		name: "where nothing is claimed nothing is cut", mappings: many(600, healthy(t, "a")), view: &assess.ClusterView{Nodes: 1},
 		platform: "False NoNodeMatches",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(ready(s)).To(Equal("the verdicts are current"))
@@ -688,12 +688,12 @@ func TestArchitectureReady(t *testing.T) { runArchitectures(t, archReadyCases(t)
 func archReadyCases(t testing.TB) []archCase {
 	reading := &assess.ClusterView{Pending: true}
 	errSelector := errors.New("spec.nodeSelector: \"in\" is not a valid label selector operator")
-	seen := archVisit{mappings: list(well(t, "a"))}
+	seen := archVisit{mappings: list(healthy(t, "a"))}
 	edited := "platform: AKS on premises"
 	invalid := archVisit{after: time.Hour, spec: edited, invalid: errSelector}
 	notYet, rejected := "Unknown NotYetObserved", "Unknown InvalidSpec"
 	return []archCase{{
-		name: "the first visit, before anything was read", mappings: list(well(t, "a")), view: reading,
+		name: "the first visit, before anything was read", mappings: list(healthy(t, "a")), view: reading,
 		ready: "Unknown Observing", platform: notYet, complete: notYet, supported: notYet, healthy: notYet, documented: notYet,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(1))
@@ -717,7 +717,7 @@ func archReadyCases(t testing.TB) []archCase {
 		name: "the spec cannot be used", visits: []archVisit{seen, invalid},
 		ready: "False InvalidSpec", platform: rejected, complete: rejected, supported: rejected, healthy: rejected, documented: rejected,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(told(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
+			g.Expect(statusAndReason(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
 			g.Expect(the("Stalled", s.Conditions).Message).To(Equal("change the spec: " + errSelector.Error()))
 			g.Expect(s.Components).To(BeEmpty())
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(2))
@@ -733,19 +733,19 @@ func archReadyCases(t testing.TB) []archCase {
 		name: "the spec was fixed and is being read", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, view: reading}},
 		ready: "Unknown Observing", platform: notYet, complete: notYet, supported: notYet, healthy: notYet, documented: notYet,
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 		},
 	}, {
 		name: "the spec was fixed", visits: []archVisit{seen, invalid, {after: 2 * time.Hour, spec: edited, mappings: seen.mappings}},
 		complete: "True AllRequiredPresent",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(3))
 			g.Expect(the("Complete", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 		},
 	}, {
 		name:    "a condition's time moves when it turns, and only then",
-		visits:  []archVisit{seen, {after: time.Hour, mappings: list(ill(t, "a"))}, {after: 2 * time.Hour, mappings: list(ill(t, "a"), ill(t, "b"))}},
+		visits:  []archVisit{seen, {after: time.Hour, mappings: list(unhealthy(t, "a"))}, {after: 2 * time.Hour, mappings: list(unhealthy(t, "a"), unhealthy(t, "b"))}},
 		healthy: "False ComponentsUnhealthy",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("Healthy", s.Conditions).LastTransitionTime).To(at(time.Hour))
@@ -756,7 +756,7 @@ func archReadyCases(t testing.TB) []archCase {
 
 func TestObservedAt(t *testing.T) {
 	const minute = time.Minute
-	first := archVisit{mappings: list(well(t, "a"))}
+	first := archVisit{mappings: list(healthy(t, "a"))}
 	again := func(after time.Duration, mappings ...v1alpha1.ComponentMapping) archVisit {
 		return archVisit{after: after, mappings: mappings}
 	}
@@ -767,15 +767,15 @@ func TestObservedAt(t *testing.T) {
 		wait       time.Duration
 	}{
 		{"the first visit", []archVisit{first}, 0, 5 * minute},
-		{"nothing changes", []archVisit{first, again(2*minute, well(t, "a"))}, 0, 3 * minute},
-		{"nothing changes, just before it is old", []archVisit{first, again(5*minute-time.Second, well(t, "a"))}, 0, time.Second},
-		{"nothing changes for five minutes", []archVisit{first, again(5*minute, well(t, "a"))}, 5 * minute, 5 * minute},
-		{"something changes", []archVisit{first, again(2*minute, ill(t, "a"))}, 2 * minute, 5 * minute},
+		{"nothing changes", []archVisit{first, again(2*minute, healthy(t, "a"))}, 0, 3 * minute},
+		{"nothing changes, just before it is old", []archVisit{first, again(5*minute-time.Second, healthy(t, "a"))}, 0, time.Second},
+		{"nothing changes for five minutes", []archVisit{first, again(5*minute, healthy(t, "a"))}, 5 * minute, 5 * minute},
+		{"something changes", []archVisit{first, again(2*minute, unhealthy(t, "a"))}, 2 * minute, 5 * minute},
 		{"a pool changes", []archVisit{first, {after: 2 * minute, mappings: first.mappings,
 			view: &assess.ClusterView{Nodes: 3, MatchingNodes: 3, KubernetesVersion: "v1.33.2"}}}, 2 * minute, 5 * minute},
-		{"a change counts from its own time on", []archVisit{first, again(2*minute, ill(t, "a")), again(6*minute, ill(t, "a"))}, 2 * minute, minute},
+		{"a change counts from its own time on", []archVisit{first, again(2*minute, unhealthy(t, "a")), again(6*minute, unhealthy(t, "a"))}, 2 * minute, minute},
 		{"another order of the same mappings is no change",
-			[]archVisit{again(0, well(t, "a"), well(t, "b")), again(2*minute, well(t, "b"), well(t, "a"))}, 0, 3 * minute},
+			[]archVisit{again(0, healthy(t, "a"), healthy(t, "b")), again(2*minute, healthy(t, "b"), healthy(t, "a"))}, 0, 3 * minute},
 		{"a restart", []archVisit{first, {after: 10 * minute, view: &assess.ClusterView{Pending: true}}}, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -835,10 +835,10 @@ func archFlaws(a *v1alpha1.ClusterArchitecture) []string {
 	return out
 }
 
-// full is an architecture as big as they come: 512 components, each with something to say, and 256 pools.
+// full returns an architecture as big as they come: 512 components, each with something to say, and 256 pools.
 func full(t testing.TB) ([]v1alpha1.ComponentMapping, assess.ClusterView) {
 	long := strings.Repeat("x", 248)
-	m := ill(t, long)
+	m := unhealthy(t, long)
 	m.Spec.Component = strings.Repeat("c", 63)
 	m.Spec.Implementation.Advisories = []v1alpha1.Advisory{{Type: v1alpha1.AdvisoryNote, Date: "2028-03-31", Message: strings.Repeat("a", 512)}}
 	m.Status.Implementation = strings.Repeat("i", 1024)

@@ -15,13 +15,13 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// maxToldCause is how much of a cause's message stands among other causes, in bytes.
-const maxToldCause = 240
+// maxCauseMessage is the most of a cause's message that is listed among other causes, in bytes.
+const maxCauseMessage = 240
 
 // placements in the order in which one hurts the next.
 var placements = []v1alpha1.Placement{v1alpha1.PlacementControlPlane, v1alpha1.PlacementNode, v1alpha1.PlacementCluster}
 
-// causes are what the status lists: the faults, then the gaps.
+// causes returns what the status lists: the faults, then the gaps.
 func (r *rollup) causes() []v1alpha1.Cause {
 	out := cut(r, slices.Concat(r.faults, r.gaps), maxCauses, "causes")
 	for i := range out {
@@ -30,7 +30,7 @@ func (r *rollup) causes() []v1alpha1.Cause {
 	return out
 }
 
-// findFaults are the causes of what is unhealthy, causes before consequences: nodes that are down are one
+// findFaults returns the causes of what is unhealthy, causes before consequences: nodes that are down are one
 // cause, whatever they hurt (a mapping has NodeFault only when nothing else is at fault); then the control plane,
 // the nodes' own components, and what runs on them.
 func (r *rollup) findFaults() []v1alpha1.Cause {
@@ -50,7 +50,7 @@ func (r *rollup) findFaults() []v1alpha1.Cause {
 	return slices.Concat(ofNodes, others)
 }
 
-// findGaps are the causes of what is not there: missing, then there in part.
+// findGaps returns the causes of absence: missing components, then partly present ones.
 func (r *rollup) findGaps() []v1alpha1.Cause {
 	var out causeList
 	for _, m := range slices.Concat(r.filter(missing), r.filter(partial)) {
@@ -76,8 +76,8 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, si
 	}
 }
 
-// nodeFault is what is wrong with the nodes, in the same words for all that it hurts: as seen on the nodes
-// themselves, else (they may have recovered just now) in the words of the first component.
+// nodeFault returns what is wrong with the nodes, in the same words for all that it hurts: as observed on the nodes
+// themselves, else (they may have recovered just now) the message of the first component.
 func (r *rollup) nodeFault(message string, known causeList) string {
 	if len(known) > 0 {
 		return known[0].Message
@@ -89,16 +89,16 @@ func (r *rollup) nodeFault(message string, known causeList) string {
 func (r *rollup) sumUpFaults() string {
 	limit := msg.MaxMessage
 	if len(r.faults) > 1 {
-		limit = maxToldCause
+		limit = maxCauseMessage
 	}
-	told := make([]string, len(r.faults))
+	parts := make([]string, len(r.faults))
 	for i, c := range r.faults[:min(len(r.faults), msg.MaxNames)] {
-		told[i] = msg.Truncate(fmt.Sprintf("%s: %s: %s", msg.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
+		parts[i] = msg.Truncate(fmt.Sprintf("%s: %s: %s", msg.Shorten(c.Components, ", "), c.Reason, c.Message), limit)
 	}
-	return r.countFaults() + ": " + msg.Shorten(told, "; ")
+	return r.countFaults() + ": " + msg.Shorten(parts, "; ")
 }
 
-// countFaults is "3 unhealthy by 1 cause".
+// countFaults returns "3 unhealthy by 1 cause".
 func (r *rollup) countFaults() string {
 	unhealthy := 0
 	for _, c := range r.faults {

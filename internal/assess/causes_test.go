@@ -17,7 +17,7 @@ import (
 
 func TestCauses(t *testing.T) { runArchitectures(t, causeCases(t)) }
 
-// inShort are the reason and the components of each cause.
+// inShort returns the reason and the components of each cause.
 func inShort(s v1alpha1.ClusterArchitectureStatus) [][]string {
 	var out [][]string
 	for _, c := range s.Causes {
@@ -33,13 +33,15 @@ func causeCases(t testing.TB) []archCase {
 		m.Name = name
 		return *m
 	}
-	hurt := func(name string, p v1alpha1.Placement) v1alpha1.ComponentMapping { return placed(p, ill(t, name)) }
+	hurt := func(name string, p v1alpha1.Placement) v1alpha1.ComponentMapping {
+		return placed(p, unhealthy(t, name))
+	}
 	return []archCase{{
-		name: "all is well", mappings: list(well(t, "a"), notNeeded(gone(t, "b")), forbidden(t, "c")),
+		name: "all is well", mappings: list(healthy(t, "a"), notNeeded(gone(t, "b")), forbidden(t, "c")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Causes).To(BeEmpty()) },
 	}, {
 		name:     "what is unhealthy first, then what is missing, then what is there in part",
-		mappings: list(half(t, "a"), gone(t, "b"), ill(t, "c"), notNeeded(ill(t, "d")), well(t, "e")),
+		mappings: list(half(t, "a"), gone(t, "b"), unhealthy(t, "c"), notNeeded(unhealthy(t, "d")), healthy(t, "e")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}, {"Partial", "a"}}))
 			g.Expect(s.Causes[0].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
@@ -47,7 +49,7 @@ func causeCases(t testing.TB) []archCase {
 		},
 	}, {
 		name:     "the same explanation is one cause, that began when the first of them broke",
-		mappings: list(shared("a", 2*time.Hour), ill(t, "b"), shared("c", time.Hour), shared("d", 3*time.Hour)),
+		mappings: list(shared("a", 2*time.Hour), unhealthy(t, "b"), shared("c", time.Hour), shared("d", 3*time.Hour)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "a", "c", "d"}, {"WorkloadUnavailable", "b"}}))
 			g.Expect(s.Causes[0].Since).To(at(time.Hour))
@@ -67,7 +69,7 @@ func placed(p v1alpha1.Placement, m v1alpha1.ComponentMapping) v1alpha1.Componen
 	return m
 }
 
-// since is the component whose health has been what it is since so long after the start.
+// since returns the component whose health has been what it is since so long after the start.
 func since(after time.Duration, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 	meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy).LastTransitionTime = metav1.NewTime(start.Add(after))
 	return m
@@ -75,9 +77,9 @@ func since(after time.Duration, m v1alpha1.ComponentMapping) v1alpha1.ComponentM
 
 func TestNodeFaults(t *testing.T) { runArchitectures(t, nodeFaultCases(t)) }
 
-// faulty is a present component, some checks of which fail for these reasons, the worst first.
+// faulty returns a present component, some checks of which fail for these reasons, the worst first.
 func faulty(t testing.TB, name string, reasons ...string) v1alpha1.ComponentMapping {
-	m := ill(t, name)
+	m := unhealthy(t, name)
 	check := m.Status.Checks[0]
 	m.Status.Checks = nil
 	for i, reason := range reasons {
@@ -112,7 +114,7 @@ func nodeFaultCases(t testing.TB) []archCase {
 
 	return []archCase{{
 		name: "nodes that are down are one cause, whatever they hurt, and come first",
-		mappings: list(placed(v1alpha1.PlacementControlPlane, ill(t, "api")), placed(v1alpha1.PlacementNode, kubelet),
+		mappings: list(placed(v1alpha1.PlacementControlPlane, unhealthy(t, "api")), placed(v1alpha1.PlacementNode, kubelet),
 			placed(v1alpha1.PlacementNode, faulty(t, "proxy", v1alpha1.ReasonNodeFault)), faulty(t, "dns", v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodeFault)),
 		view: &seen, healthy: "False ComponentsUnhealthy",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {

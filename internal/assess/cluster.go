@@ -36,14 +36,14 @@ const (
 // VersionNeed is the need for the API server's version. Nodes of a newer one may join soon after it was upgraded.
 var VersionNeed = facts.Need{Path: "/version", Interval: 30 * time.Second}
 
-// ClusterNeeds is what a ClusterArchitecture must see of the cluster itself.
+// ClusterNeeds returns the needs of every ClusterArchitecture.
 func ClusterNeeds() []facts.Need { return []facts.Need{facts.Nodes, VersionNeed} }
 
-// ClusterView is what a ClusterArchitecture shows of the cluster itself.
+// ClusterView is what a ClusterArchitecture shows of nodes and versions.
 type ClusterView struct {
 	// Pending: not everything has been read yet.
 	Pending bool
-	// Problem is why the nodes cannot be seen: a reason and a message.
+	// Problem is why the nodes are not known: a reason and a message.
 	Problem, ProblemMessage string
 
 	Nodes, MatchingNodes int
@@ -62,7 +62,7 @@ type ClusterView struct {
 	Mixed []v1alpha1.VersionSkew
 }
 
-// NodeList counts nodes, and has the names of the first of them.
+// NodeList counts nodes and names the first of them.
 type NodeList struct {
 	Count int
 	First []string
@@ -86,7 +86,7 @@ func (v *ClusterView) nodeFault() string {
 	return strings.Join(parts, "; ")
 }
 
-// recheck is when another node may count as down although nothing changes; 0 is never.
+// recheck returns when another node may count as down although nothing changes; 0 is never.
 func (v *ClusterView) recheck(now time.Time) time.Duration {
 	if v.JoinEnds.IsZero() {
 		return 0
@@ -99,7 +99,7 @@ type Selectors struct {
 	Nodes, Components labels.Selector
 }
 
-// ParseSelectors reads the selectors of a spec; the error says which of them cannot be used.
+// ParseSelectors parses the selectors of a spec; the error says which of them is invalid.
 func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	s := Selectors{Nodes: labels.Everything()}
 	var err error
@@ -114,7 +114,7 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	return s, nil
 }
 
-// Scope says which nodes a ClusterArchitecture shows, and how.
+// Scope defines which nodes a ClusterArchitecture shows, and how.
 type Scope struct {
 	key      string
 	selector labels.Selector
@@ -122,14 +122,14 @@ type Scope struct {
 	pool, mode, image string
 }
 
-// NewScope is the scope of a spec; selector is its parsed nodeSelector.
+// NewScope returns the scope of a spec; selector is its parsed nodeSelector.
 func NewScope(spec *v1alpha1.ClusterArchitectureSpec, selector labels.Selector) *Scope {
 	s := &Scope{selector: selector, pool: string(spec.NodePoolLabel), mode: string(spec.NodeModeLabel), image: string(spec.NodeImageLabel)}
 	s.key = strings.Join([]string{selector.String(), s.pool, s.mode, s.image}, "|")
 	return s
 }
 
-// Key identifies a scope: equal ones show the same.
+// Key identifies a scope: scopes with equal keys show the same.
 func (s *Scope) Key() string { return s.key }
 
 // ViewCluster sums up the facts about the cluster.
@@ -187,7 +187,7 @@ const (
 	nodeCordoned
 )
 
-// CountCluster has a ClusterArchitecture count the nodes of a table.
+// CountCluster counts the nodes of a table for the scope.
 func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time) *ClusterTally {
 	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
 		mark = stateMark(node, now)
@@ -233,7 +233,7 @@ func (m *clusterMark) addVersions(scope *Scope, node *corev1.Node) {
 	m.image = cmp.Or(node.Labels[scope.image], info.OSImage)
 }
 
-// View is the view of the nodes as they are counted. The answers are those to the needs for nodes and for the version.
+// View returns the view of the nodes as they are counted. The answers are those to the needs for nodes and for the version.
 func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	view := ClusterView{
 		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,
@@ -271,19 +271,19 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 			pools.add(mark, n, t.First(1, mark)[0])
 		}
 	}
-	view.Down, view.Cordoned = t.down(), t.list(cordons)
+	view.Down, view.Cordoned = t.down(), t.nodeList(cordons)
 	for version, marks := range kubelets {
 		if view.Kubelets == nil {
 			view.Kubelets = map[string]NodeList{}
 		}
-		view.Kubelets[version] = t.list(marks)
+		view.Kubelets[version] = t.nodeList(marks)
 	}
-	view.NodePools, view.Mixed = pools.list()
+	view.NodePools, view.Mixed = pools.nodePools()
 	return view
 }
 
-// list is the nodes with the marks.
-func (t *ClusterTally) list(marks []clusterMark) NodeList {
+// nodeList lists the nodes with the marks.
+func (t *ClusterTally) nodeList(marks []clusterMark) NodeList {
 	l := NodeList{First: t.First(msg.MaxNames, marks...)}
 	counts := t.Marks()
 	for _, mark := range marks {
@@ -371,8 +371,8 @@ func (c *poolCounter) add(mark clusterMark, n int, first string) {
 	}
 }
 
-// list is the pools by mode and name, and those of them with several versions of kubelets or images.
-func (c *poolCounter) list() (pools []v1alpha1.NodePool, mixed []v1alpha1.VersionSkew) {
+// nodePools returns the pools by mode and name, and those of them with several versions of kubelets or images.
+func (c *poolCounter) nodePools() (pools []v1alpha1.NodePool, mixed []v1alpha1.VersionSkew) {
 	format := func(counts map[string]int) string {
 		return msg.Truncate(check.FormatVersions(check.CountVersions(counts)), maxCell)
 	}

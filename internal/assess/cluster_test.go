@@ -22,7 +22,7 @@ import (
 
 const poolLabels = "nodePoolLabel: pool\nnodeModeLabel: mode\nnodeImageLabel: image"
 
-// view is what an architecture of this spec sees of the cluster.
+// view returns what an architecture of this spec sees of the cluster.
 func view(t testing.TB, spec string, c cluster) assess.ClusterView {
 	t.Helper()
 	a := newArchitecture(t, spec)
@@ -33,12 +33,12 @@ func view(t testing.TB, spec string, c cluster) assess.ClusterView {
 	return assess.ViewCluster(assess.NewScope(&a.Spec, selectors.Nodes), c.facts(assess.ClusterNeeds(), start))
 }
 
-// member is a ready node of the platform, in a pool.
+// member returns a ready node of the platform, in a pool.
 func member(name, pool, mode string) *corev1.Node {
 	return node(name, corev1.ConditionTrue, map[string]string{"aks": "here", "pool": pool, "mode": mode, corev1.LabelOSStable: "linux", "image": "Ubuntu-202603"})
 }
 
-// versioned is the node with other versions.
+// versioned returns the node with other versions.
 func versioned(n *corev1.Node, kubelet, runtime, image string) *corev1.Node {
 	n.Status.NodeInfo.KubeletVersion, n.Status.NodeInfo.ContainerRuntimeVersion, n.Labels["image"] = kubelet, runtime, image
 	return n
@@ -172,9 +172,9 @@ func TestNodeStates(t *testing.T) {
 	g.Expect(seen.Kubelets["v1.33.1"].Count).To(Equal(5), "its kubelet does not run")
 
 	a := newArchitecture(t, poolLabels)
-	_, wait := assess.Architecture(a, list(well(t, "a")), seen, start.Add(4*time.Minute))
+	_, wait := assess.Architecture(a, list(healthy(t, "a")), seen, start.Add(4*time.Minute))
 	g.Expect(wait).To(Equal(2*time.Minute), "when the first of them counts as down")
-	_, wait = assess.Architecture(a, list(well(t, "a")), seen, start.Add(7*time.Minute))
+	_, wait = assess.Architecture(a, list(healthy(t, "a")), seen, start.Add(7*time.Minute))
 	g.Expect(wait).To(Equal(time.Second))
 }
 
@@ -187,7 +187,7 @@ func TestPoolsFit(t *testing.T) {
 		nodes = append(nodes, versioned(member(name, strings.Repeat("p", 63), strings.Repeat("m", 63)), "v1.33."+strings.Repeat("9", 90)+name, strings.Repeat("r", 90)+name, strings.Repeat("i", 60)+name))
 	}
 	a := newArchitecture(t, poolLabels)
-	a.Status, _ = assess.Architecture(a, list(well(t, "a")), view(t, poolLabels, with(nodes...)), start)
+	a.Status, _ = assess.Architecture(a, list(healthy(t, "a")), view(t, poolLabels, with(nodes...)), start)
 	g.Expect(a.Status.NodePools).To(HaveLen(1))
 	g.Expect(schemaOf(t, "architecture.archmap.dev_clusterarchitectures.yaml")(&a.Status)).To(BeEmpty())
 }

@@ -31,7 +31,7 @@ func (s stamp) set(conditions *[]metav1.Condition, c metav1.Condition) {
 	meta.SetStatusCondition(conditions, c)
 }
 
-// withoutStalled is a copy of the previous conditions, for a spec that can be used.
+// withoutStalled returns a copy of the previous conditions, for a spec that can be used.
 func withoutStalled(previous []metav1.Condition) []metav1.Condition {
 	conditions := slices.Clone(previous)
 	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)

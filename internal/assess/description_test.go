@@ -114,7 +114,7 @@ func variantCases() []mappingCase {
 	}}
 }
 
-// silentVariants are n variants that look for the same agent.
+// silentVariants returns n variants that look for the same agent.
 func silentVariants(n int) string {
 	var list []string
 	for i := range n {

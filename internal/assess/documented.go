@@ -66,7 +66,7 @@ func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 	return documented(metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "implemented as documented: "+joinMethods(methods))
 }
 
-// documentedPrograms is the evidence whose versions compare with the documented one: another image is another
+// documentedPrograms returns the evidence whose versions compare with the documented one: another image is another
 // program.
 func (a *assessment) documentedPrograms() []*check.Finding {
 	return slices.DeleteFunc(a.evident(), func(f *check.Finding) bool {
@@ -90,7 +90,7 @@ func joinMethods(methods []v1alpha1.ImplementationMethod) string {
 	return strings.Join(names, " + ")
 }
 
-// imageDiffers says that none of the images ends as the documented one does; registries and folders change.
+// imageDiffers reports whether none of the images ends as the documented one does; registries and folders change.
 func imageDiffers(documented string, images []string) bool {
 	if documented == "" || len(images) == 0 {
 		return false
@@ -100,7 +100,7 @@ func imageDiffers(documented string, images []string) bool {
 	})
 }
 
-// below are the versions older than the documented one; what is no version is not compared.
+// below returns the versions older than the documented one; what is no version is not compared.
 func below(versions []check.VersionCount, documented string) []check.VersionCount {
 	minimum := check.ParseVersion(documented)
 	if minimum == nil {

@@ -126,7 +126,7 @@ func documentedCases() []mappingCase {
 	return cases
 }
 
-// answering is the cluster whose API server answers this to a GET of the path.
+// answering returns the cluster whose API server answers this to a GET of the path.
 func answering(path, body string, objects ...object) cluster {
 	return cluster{objects: objects, responses: map[string]facts.Response{path: {Status: 200, Body: body}}}
 }

@@ -51,7 +51,7 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 		return healthy(metav1.ConditionTrue, v1alpha1.ReasonProgressing, messages(progressing)), 0
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
-		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.notSeen())), 0
+		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.unknownParts())), 0
 }
 
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
@@ -66,7 +66,7 @@ func worstFirst(failing []*check.Finding, lostToNodes bool) {
 	slices.SortStableFunc(failing, func(x, y *check.Finding) int { return severity(x) - severity(y) })
 }
 
-// lostToNodes says whether nodes are why none of the workloads has a pod.
+// lostToNodes reports whether nodes are why none of the workloads has a pod.
 func lostToNodes(votes []*check.Finding) bool {
 	workloads := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Available == "" })
 	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(f *check.Finding) bool {
@@ -90,7 +90,7 @@ func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over b
 // says that it is stuck.
 const rolloutGrace = 10 * time.Minute
 
-// gracePeriod is how long the check may fail before it counts.
+// gracePeriod returns how long the check may fail before it counts.
 func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	period := catalog.GracePeriod(a.mapping)
 	if a.endsRollout(f) {
@@ -99,13 +99,13 @@ func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	return period
 }
 
-// endsRollout says whether the check fails as the last pods of a roll-out, which was seen before, are starting.
+// endsRollout reports whether the check fails as the last pods of a roll-out, which was observed before, are starting.
 func (a *assessment) endsRollout(f *check.Finding) bool {
 	previous := a.previous(f)
-	return f.Settling && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
+	return f.Finishing && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
 }
 
-// votes are the findings whose health counts.
+// votes returns the findings whose health counts.
 func (a *assessment) votes() []*check.Finding {
 	return slices.DeleteFunc(a.evident(), func(f *check.Finding) bool { return !f.Votes() })
 }
@@ -147,8 +147,8 @@ func (a *assessment) noVoteMessage() string {
 	return "its presence can be seen, its health cannot"
 }
 
-// notSeen names the optional parts that could not be looked at.
-func (a *assessment) notSeen() string {
+// unknownParts names the optional parts whose presence is unknown.
+func (a *assessment) unknownParts() string {
 	var parts []string
 	for _, c := range a.observed {
 		for _, f := range c.findings {
@@ -164,7 +164,7 @@ func (a *assessment) notSeen() string {
 	return ", not seen: " + msg.Shorten(parts, ", ")
 }
 
-// checkStatuses is the verdict of every check, with the time at which it last turned.
+// checkStatuses returns the verdict of every check, with the time at which it last turned.
 func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	var out []v1alpha1.CheckStatus
 	for i := range a.findings {
@@ -185,7 +185,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	return out
 }
 
-// since is when the finding's verdict last turned.
+// since returns when the finding's verdict last turned.
 func (a *assessment) since(f *check.Finding) metav1.Time {
 	if previous := a.previous(f); previous != nil && previous.Present == f.Present && previous.Healthy == f.Healthy {
 		return previous.LastTransitionTime
@@ -193,7 +193,7 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 	return a.now
 }
 
-// keepExplanations lets a check that failed before say why in the same words, while that is being read anew: a restart
+// keepExplanations keeps the explanation of a check that failed before while it is being read anew: a restart
 // of the operator does not change why. CheckStatus.Reason and Message remember them.
 func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
 	if m.Status.ObservedGeneration != m.Generation {
@@ -204,13 +204,13 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message, f.Settling = previous.Healthy, previous.Reason, previous.Message, false
+			f.Healthy, f.Reason, f.Message, f.Finishing = previous.Healthy, previous.Reason, previous.Message, false
 		}
 	}
 	return out
 }
 
-// previous is what the same check said before; nil when it said nothing.
+// previous returns what the same check said before; nil when it said nothing.
 func (a *assessment) previous(f *check.Finding) *v1alpha1.CheckStatus {
 	return previousOf(a.mapping, f)
 }

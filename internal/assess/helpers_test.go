@@ -56,8 +56,8 @@ type object interface {
 // cluster is what can be seen of one. What is not mentioned is known not to be there.
 type cluster struct {
 	objects []object
-	// unseen says of a kind, a "kind namespace" or a path what came of looking, when nothing was seen.
-	unseen    map[string]facts.State
+	// unread says of a kind, a "kind namespace" or a path what came of looking, when nothing was seen.
+	unread    map[string]facts.State
 	responses map[string]facts.Response
 	// refusal is the answer to every access review.
 	refusal string
@@ -65,20 +65,20 @@ type cluster struct {
 
 func with(objects ...object) cluster { return cluster{objects: objects} }
 
-// and is the cluster with further objects.
+// and returns the cluster with further objects.
 func (c cluster) and(objects ...object) cluster {
 	c.objects = append(slices.Clone(c.objects), objects...)
 	return c
 }
 
-// hidden is the cluster where looking at this came to nothing.
+// hidden returns the cluster where looking at this came to nothing.
 func (c cluster) hidden(state facts.State, what ...string) cluster {
-	unseen := map[string]facts.State{}
-	maps.Copy(unseen, c.unseen)
+	unread := map[string]facts.State{}
+	maps.Copy(unread, c.unread)
 	for _, w := range what {
-		unseen[w] = state
+		unread[w] = state
 	}
-	c.unseen = unseen
+	c.unread = unread
 	return c
 }
 
@@ -92,7 +92,7 @@ func (c cluster) facts(needs []facts.Need, now time.Time) facts.Facts {
 
 func (c cluster) answer(need facts.Need, now time.Time) facts.Answer {
 	for _, what := range []string{need.Kind.Kind, need.Kind.Kind + " " + need.Namespace, need.Path} {
-		if state, unseen := c.unseen[what]; unseen {
+		if state, unread := c.unread[what]; unread {
 			return facts.Answer{State: state, Message: "as the test has it"}
 		}
 	}
@@ -109,12 +109,12 @@ func (c cluster) answer(need facts.Need, now time.Time) facts.Answer {
 	return a
 }
 
-// inKubeSystem is the metadata of an object that its controller has seen the newest generation of.
+// inKubeSystem returns the metadata of an object that its controller has seen the newest generation of.
 func inKubeSystem(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: "kube-system", Name: name, Generation: 1}
 }
 
-// running are containers, named main, of these images.
+// running returns containers, named main, of these images.
 func running(images []string) corev1.PodTemplateSpec {
 	var template corev1.PodTemplateSpec
 	for _, image := range images {
@@ -140,14 +140,14 @@ func daemonSet(name string, available, desired int32, images ...string) *appsv1.
 	}
 }
 
-// rolling is a Deployment whose new pods are on their way, within its own limits.
+// rolling returns a Deployment whose new pods are on their way, within its own limits.
 func rolling(name string) *appsv1.Deployment {
 	d := deployment(name, 4, 4)
 	d.Status.UpdatedReplicas = 2
 	return d
 }
 
-// stuck is a Deployment whose new pods do not come up while the old ones do their work.
+// stuck returns a Deployment whose new pods do not come up while the old ones do their work.
 func stuck(name string) *appsv1.Deployment {
 	d := rolling(name)
 	d.Status.Conditions = []appsv1.DeploymentCondition{{
@@ -165,13 +165,13 @@ func withPod(name, nodeName string, status corev1.PodStatus) cluster {
 	})
 }
 
-// waiting is the status of a pod whose container waits.
+// waiting returns the status of a pod whose container waits.
 func waiting(reason string) corev1.PodStatus {
 	return corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
 		Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}
 }
 
-// lease is one that was renewed so long after the start.
+// lease returns one that was renewed so long after the start.
 func lease(name string, renewed time.Duration) *coordinationv1.Lease {
 	return &coordinationv1.Lease{
 		TypeMeta: metav1.TypeMeta{Kind: "Lease"}, ObjectMeta: inKubeSystem(name),
@@ -190,7 +190,7 @@ func node(name string, ready corev1.ConditionStatus, labels map[string]string) *
 	}
 }
 
-// aDriver is an object of a kind without a Go type.
+// aDriver returns an object of a kind without a Go type.
 func aDriver(name string, fields map[string]any) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{"kind": "Driver", "apiVersion": "example.com/v1"}}
 	u.SetName(name)
@@ -198,7 +198,7 @@ func aDriver(name string, fields map[string]any) *unstructured.Unstructured {
 	return u
 }
 
-// newMapping is a mapping of a DNS server that is documented as a Deployment; the YAML says the rest.
+// newMapping returns a mapping of a DNS server that is documented as a Deployment; the YAML says the rest.
 func newMapping(t testing.TB, spec string) *v1alpha1.ComponentMapping {
 	t.Helper()
 	m := &v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "dns", Generation: 1}}
@@ -229,7 +229,7 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 	given := c.facts(check.Needs(compiled), now)
 	for {
 		var findings []check.Finding
-		shown := len(given.Answers)
+		known := len(given.Answers)
 		for _, compiled := range compiled {
 			evaluation := compiled.Evaluate(given)
 			findings = append(findings, check.Finding{Check: compiled, Result: evaluation.Result})
@@ -237,13 +237,13 @@ func evaluate(t testing.TB, m *v1alpha1.ComponentMapping, c cluster, now time.Ti
 				given.Answers[need] = c.answer(need, now)
 			}
 		}
-		if len(given.Answers) == shown {
+		if len(given.Answers) == known {
 			return findings
 		}
 	}
 }
 
-// nodesNamed are all of these nodes.
+// nodesNamed returns all of these nodes.
 func nodesNamed(names ...string) assess.NodeList {
 	return assess.NodeList{Count: len(names), First: names[:min(len(names), msg.MaxNames)]}
 }
@@ -322,7 +322,7 @@ func (c mappingCase) play(t testing.TB) ending {
 	return end
 }
 
-// throughJSON is the value as the API gives it back.
+// throughJSON returns the value as the API gives it back.
 func throughJSON[T any](t testing.TB, in T) T {
 	t.Helper()
 	raw, err := yaml.Marshal(in)
@@ -345,7 +345,7 @@ func (c mappingCase) run(t *testing.T) {
 		v1alpha1.ConditionHealthy: c.healthy, v1alpha1.ConditionAsDocumented: c.documented,
 	}
 	maps.DeleteFunc(want, func(_, words string) bool { return words == "" })
-	got := told(s.Conditions)
+	got := statusAndReason(s.Conditions)
 	maps.DeleteFunc(got, func(conditionType, _ string) bool { return want[conditionType] == "" })
 	g.Expect(got).To(Equal(want), "message: %s", s.Message)
 	g.Expect(s.Message).To(ContainSubstring(c.says))
@@ -355,8 +355,8 @@ func (c mappingCase) run(t *testing.T) {
 	}
 }
 
-// told are the conditions, in words.
-func told(conditions []metav1.Condition) map[string]string {
+// statusAndReason returns the conditions, in words.
+func statusAndReason(conditions []metav1.Condition) map[string]string {
 	out := map[string]string{}
 	for _, c := range conditions {
 		out[c.Type] = fmt.Sprintf("%s %s", c.Status, c.Reason)
@@ -364,7 +364,7 @@ func told(conditions []metav1.Condition) map[string]string {
 	return out
 }
 
-// the is the condition of a type.
+// the returns the condition of a type.
 func the(conditionType string, conditions []metav1.Condition) metav1.Condition {
 	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
 		return *c
@@ -372,7 +372,7 @@ func the(conditionType string, conditions []metav1.Condition) metav1.Condition {
 	return metav1.Condition{}
 }
 
-// checkNamed is the verdict of a check.
+// checkNamed returns the verdict of a check.
 func checkNamed(name string, s v1alpha1.ComponentMappingStatus) v1alpha1.CheckStatus {
 	for _, c := range s.Checks {
 		if c.Name == name {
@@ -389,13 +389,13 @@ func runMappings(t *testing.T, cases []mappingCase) {
 	}
 }
 
-// workload is the YAML of a check, in one line; more are further fields of the check.
+// workload returns the YAML of a check, in one line; more are further fields of the check.
 func workload(kind, name string, more ...string) string {
 	return fmt.Sprintf("{name: %s, type: Workload, workload: {kind: %s, namespace: kube-system, names: [%s], container: main}%s}",
 		strings.ToLower(name), kind, name, fields(more))
 }
 
-// leased is the YAML of a check of a hosted controller's lease.
+// leased returns the YAML of a check of a hosted controller's lease.
 func leased(name string) string {
 	return fmt.Sprintf("{name: %s, type: Lease, method: PlatformService, evidence: Indirect, lease: {namespace: kube-system, name: %s}}",
 		name, name)
@@ -409,16 +409,16 @@ func fields(more []string) string {
 	return out.String()
 }
 
-// checks is the YAML of a list of checks.
+// checks returns the YAML of a list of checks.
 func checks(list ...string) string { return "checks: [" + strings.Join(list, ", ") + "]" }
 
-// variants is the YAML of a list of variants.
+// variants returns the YAML of a list of variants.
 func variants(list ...string) string { return "variants: [" + strings.Join(list, ", ") + "]" }
 
-// variant is the YAML of one; parts are its checks and other fields.
+// variant returns the YAML of one; parts are its checks and other fields.
 func variant(name string, parts ...string) string {
 	return fmt.Sprintf("{name: %s%s}", name, fields(parts))
 }
 
-// lines is the YAML of a whole spec.
+// lines returns the YAML of a whole spec.
 func lines(parts ...string) string { return strings.Join(parts, "\n") }

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package assess turns findings into statuses: those of one mapping into a ComponentMapping's status, those
-// of all mappings into a ClusterArchitecture's. It is pure: time is an argument.
+// Package assess derives statuses from findings: the status of a ComponentMapping from the findings of its checks, the
+// status of a ClusterArchitecture from those of its mappings. It is pure: time is an argument.
 package assess
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// Mapping derives a mapping's status from its findings, which are in the order of check.Compile. The
-// previous status, in m, is where transition times and grace periods come from. The duration says when a
-// grace period ends; 0 when none is running.
+// Mapping derives a mapping's status from its findings, which are in the order of check.Compile. It takes transition
+// times and grace periods from the previous status, in m. The duration is when a grace period ends; 0 when none is
+// running.
 //
-// While anything has not been read completely, the verdicts stay as they were: a restart turns nothing red.
+// While anything has not been read completely, the previous verdicts stay, so that a restart makes nothing unhealthy.
 func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
 	for i := range findings {
 		if findings[i].Pending() {
@@ -51,8 +51,8 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	return status, wait
 }
 
-// InvalidMapping is the status of a mapping whose spec cannot be used: Ready=False and Stalled=True until
-// the spec changes. The other verdicts become Unknown, as they would be about another spec.
+// InvalidMapping returns the status of a mapping whose spec is invalid: Ready=False and Stalled=True until the spec
+// changes. The other verdicts become Unknown, as they were about another spec.
 func InvalidMapping(m *v1alpha1.ComponentMapping, reason error, now time.Time) v1alpha1.ComponentMappingStatus {
 	a := newAssessment(m, nil, now)
 	status := v1alpha1.ComponentMappingStatus{
@@ -100,8 +100,8 @@ func ready() metav1.Condition {
 	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, "the verdicts are current")
 }
 
-// headline is the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
-// or its health could not be seen, else of what only a part is there, else where it differs from its
+// headline returns the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
+// or its health is unknown, else what is partly present, else where it differs from its
 // documentation, else how it is found.
 func (a *assessment) headline(present, healthy, documented metav1.Condition) string {
 	switch {

@@ -22,7 +22,7 @@ func TestReady(t *testing.T) { runMappings(t, readyCases()) }
 
 func TestTransitions(t *testing.T) { runMappings(t, transitionCases()) }
 
-// mappingCases are all stories of mappings: what holds for every status is held against each of their ends.
+// mappingCases returns all stories of mappings: what holds for every status is held against each of their ends.
 func mappingCases() []mappingCase {
 	return slices.Concat(presenceCases(), descriptionCases(), documentedCases(), healthCases(), graceCases(), readyCases(), transitionCases())
 }
@@ -118,7 +118,7 @@ func invalidCases() []mappingCase {
 		ready: "False InvalidSpec", present: "Unknown InvalidSpec", healthy: "Unknown InvalidSpec", documented: "Unknown InvalidSpec",
 		says: errSpec.Error(),
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(told(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
+			g.Expect(statusAndReason(s.Conditions)).To(HaveKeyWithValue("Stalled", "True InvalidSpec"))
 			g.Expect(the("Stalled", s.Conditions).Message).To(Equal("change the spec: " + errSpec.Error()))
 			g.Expect(the("Ready", s.Conditions).Message).To(Equal(errSpec.Error()))
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(2))
@@ -151,7 +151,7 @@ func invalidCases() []mappingCase {
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		says: "found: Deployment kube-system/coredns",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 			g.Expect(the("Ready", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 			g.Expect(the("Present", s.Conditions).LastTransitionTime).To(at(2 * time.Hour))
 		},
@@ -160,7 +160,7 @@ func invalidCases() []mappingCase {
 		ready: "Unknown Observing", present: "Unknown NotYetObserved", healthy: "Unknown NotYetObserved", documented: "Unknown NotYetObserved",
 		says: "not everything has been read yet",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(told(s.Conditions)).NotTo(HaveKey("Stalled"))
+			g.Expect(statusAndReason(s.Conditions)).NotTo(HaveKey("Stalled"))
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(3))
 		},
 	}}
@@ -171,18 +171,18 @@ func transitionCases() []mappingCase {
 	see := func(after time.Duration, objects ...object) visit {
 		return visit{after: after, cluster: with(objects...)}
 	}
-	well, ill := deployment("coredns", 2, 2), deployment("coredns", 0, 2)
+	up, down := deployment("coredns", 2, 2), deployment("coredns", 0, 2)
 	since := func(s v1alpha1.ComponentMappingStatus, conditionType string) metav1.Time {
 		return the(conditionType, s.Conditions).LastTransitionTime
 	}
 	return []mappingCase{{
-		name: "nothing turns", spec: checks(dns), visits: []visit{see(0, well), see(time.Hour, well)},
+		name: "nothing turns", spec: checks(dns), visits: []visit{see(0, up), see(time.Hour, up)},
 		healthy: "True AllChecksPass",
 		also: func(g *WithT, s, previous v1alpha1.ComponentMappingStatus) {
 			g.Expect(equality.Semantic.DeepEqual(s, previous)).To(BeTrue())
 		},
 	}, {
-		name: "health turns, presence does not", spec: checks(dns), visits: []visit{see(0, well), see(time.Hour, ill)},
+		name: "health turns, presence does not", spec: checks(dns), visits: []visit{see(0, up), see(time.Hour, down)},
 		healthy: "False WorkloadUnavailable",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(since(s, "Healthy")).To(at(time.Hour))
@@ -192,7 +192,7 @@ func transitionCases() []mappingCase {
 			g.Expect(checkNamed("coredns", s).LastTransitionTime).To(at(time.Hour))
 		},
 	}, {
-		name: "a reason is no turn", spec: checks(dns), visits: []visit{see(0, well), see(time.Hour, rolling("coredns"))},
+		name: "a reason is no turn", spec: checks(dns), visits: []visit{see(0, up), see(time.Hour, rolling("coredns"))},
 		healthy: "True Progressing",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(since(s, "Healthy")).To(at(0))
@@ -208,7 +208,7 @@ func transitionCases() []mappingCase {
 		},
 	}, {
 		name: "a second check that fails is no turn of the condition", spec: checks(dns, scaler),
-		visits:  []visit{see(0, ill, deployment("coredns-autoscaler", 1, 1)), see(time.Hour, ill, deployment("coredns-autoscaler", 0, 1))},
+		visits:  []visit{see(0, down, deployment("coredns-autoscaler", 1, 1)), see(time.Hour, down, deployment("coredns-autoscaler", 0, 1))},
 		healthy: "False WorkloadUnavailable",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(since(s, "Healthy")).To(at(0))
@@ -216,7 +216,7 @@ func transitionCases() []mappingCase {
 			g.Expect(checkNamed("coredns-autoscaler", s).LastTransitionTime).To(at(time.Hour))
 		},
 	}, {
-		name: "it goes and comes back", spec: checks(dns), visits: []visit{see(0, well), see(time.Hour), see(2*time.Hour, well), see(3*time.Hour, well)},
+		name: "it goes and comes back", spec: checks(dns), visits: []visit{see(0, up), see(time.Hour), see(2*time.Hour, up), see(3*time.Hour, up)},
 		healthy: "True AllChecksPass",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			for _, c := range []string{"Present", "Healthy", "AsDocumented"} {
@@ -226,7 +226,7 @@ func transitionCases() []mappingCase {
 			g.Expect(checkNamed("coredns", s).LastTransitionTime).To(at(2 * time.Hour))
 		},
 	}, {
-		name: "part of it goes", spec: checks(dns, scaler), visits: []visit{see(0, well, deployment("coredns-autoscaler", 1, 1)), see(time.Hour, well), see(2 * time.Hour)},
+		name: "part of it goes", spec: checks(dns, scaler), visits: []visit{see(0, up, deployment("coredns-autoscaler", 1, 1)), see(time.Hour, up), see(2 * time.Hour)},
 		present: "False NotFound",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(since(s, "Present")).To(at(time.Hour), "Partial and NotFound are both False")
@@ -235,8 +235,8 @@ func transitionCases() []mappingCase {
 		},
 	}, {
 		name: "a check is new, another one is gone", spec: checks(dns, agent),
-		visits: []visit{see(0, well, daemonSet("agent", 1, 1)),
-			{after: time.Hour, spec: checks(dns, scaler), cluster: with(well, deployment("coredns-autoscaler", 1, 1))}},
+		visits: []visit{see(0, up, daemonSet("agent", 1, 1)),
+			{after: time.Hour, spec: checks(dns, scaler), cluster: with(up, deployment("coredns-autoscaler", 1, 1))}},
 		healthy: "True AllChecksPass",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Checks).To(HaveLen(2))
@@ -247,7 +247,7 @@ func transitionCases() []mappingCase {
 	}, {
 		name:   "checks of one name in several variants are told apart",
 		spec:   variants(variant("a", checks(workload("Deployment", "coredns"))), variant("b", checks(workload("Deployment", "coredns", absent)))),
-		visits: []visit{see(0, well), see(time.Hour, ill)}, healthy: "False WorkloadUnavailable",
+		visits: []visit{see(0, up), see(time.Hour, down)}, healthy: "False WorkloadUnavailable",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Checks).To(HaveLen(2))
 			g.Expect(s.Checks[0].Name).To(Equal("a/coredns"))

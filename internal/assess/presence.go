@@ -64,7 +64,7 @@ func newAssessment(m *v1alpha1.ComponentMapping, findings []check.Finding, now t
 	return a
 }
 
-// complete says whether everything is as expected and something of it proves the component.
+// complete reports whether everything is as expected and something of it proves the component.
 func (c candidate) complete() v1alpha1.Verdict {
 	expected := v1alpha1.VerdictTrue
 	for _, f := range c.findings {
@@ -81,7 +81,7 @@ func (c candidate) complete() v1alpha1.Verdict {
 	return expected
 }
 
-// proven says whether something proves the component; Unknown when something might, could it be seen.
+// proven reports whether something proves the component; Unknown when something that is not known might.
 func (c candidate) proven() v1alpha1.Verdict {
 	proven := v1alpha1.VerdictFalse
 	for _, f := range c.findings {
@@ -95,7 +95,7 @@ func (c candidate) proven() v1alpha1.Verdict {
 	return proven
 }
 
-// undecided are the findings that keep the candidate from being decided. Optional ones count only when
+// undecided returns the findings that keep the candidate from being decided. Optional ones count only when
 // nothing else could prove it.
 func (c candidate) undecided() []*check.Finding {
 	optionalCounts := c.proven() != v1alpha1.VerdictTrue && len(c.required(v1alpha1.VerdictUnknown)) == 0
@@ -108,14 +108,14 @@ func (c candidate) undecided() []*check.Finding {
 	return out
 }
 
-// ruledOut says that the cluster contradicts the variant: a precondition fails, or something is there that
-// must not be. What is seen of it then belongs to something else.
+// ruledOut reports whether the cluster contradicts the variant: a precondition fails, or something exists that
+// must not be. What is found of it then belongs to something else.
 func (c candidate) ruledOut() bool { return c.condition(v1alpha1.VerdictFalse) != nil }
 
-// perhapsRuledOut is what might contradict the variant, could it be seen; nil when nothing might.
+// perhapsRuledOut returns what is not known and might contradict the variant; nil when there is none.
 func (c candidate) perhapsRuledOut() *check.Finding { return c.condition(v1alpha1.VerdictUnknown) }
 
-// condition is the first finding about what must hold, or must not be there, that is as expected or not.
+// condition returns the first finding about what must hold, or must not be there, that is as expected or not.
 func (c candidate) condition(asExpected v1alpha1.Verdict) *check.Finding {
 	for _, f := range c.findings {
 		expect := f.Check.Expect()
@@ -126,9 +126,9 @@ func (c candidate) condition(asExpected v1alpha1.Verdict) *check.Finding {
 	return nil
 }
 
-// found and missing are the findings that the variant cannot do without.
-func (c candidate) found() []*check.Finding   { return c.required(v1alpha1.VerdictTrue) }
-func (c candidate) missing() []*check.Finding { return c.required(v1alpha1.VerdictFalse) }
+// presentFindings and missingFindings are those of the checks that the variant requires.
+func (c candidate) presentFindings() []*check.Finding { return c.required(v1alpha1.VerdictTrue) }
+func (c candidate) missingFindings() []*check.Finding { return c.required(v1alpha1.VerdictFalse) }
 
 func (c candidate) required(present v1alpha1.Verdict) []*check.Finding {
 	var out []*check.Finding
@@ -191,13 +191,13 @@ func (a *assessment) observedPresence() metav1.Condition {
 	return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, message)
 }
 
-// partials are the variants of which only a part is there, beside those that are whole: something of their own is
+// partials returns the variants of which only a part is there, beside those that are whole: something of their own is
 // there, and nothing speaks against them.
 func (a *assessment) partials() []*candidate {
 	var out []*candidate
 	for i := range a.candidates {
 		c := &a.candidates[i]
-		own := slices.ContainsFunc(c.found(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name && f.Proves() })
+		own := slices.ContainsFunc(c.presentFindings(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name && f.Proves() })
 		if c.complete() == v1alpha1.VerdictFalse && own && c.isPart() {
 			out = append(out, c)
 		}
@@ -205,8 +205,8 @@ func (a *assessment) partials() []*candidate {
 	return out
 }
 
-// blocking is the finding that keeps a variant from being decided either way: one that may not be looked at
-// before one where looking failed.
+// blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
+// before one whose read failed.
 func (a *assessment) blocking() *check.Finding {
 	var first *check.Finding
 	for _, c := range a.candidates {
@@ -225,7 +225,7 @@ func (a *assessment) blocking() *check.Finding {
 	return first
 }
 
-// closest is the partly present variant that most likely is meant. What may belong to something else is no part.
+// closest returns the partly present variant that most likely is meant. What may belong to something else is no part.
 func (a *assessment) closest() *candidate {
 	var best *candidate
 	for i := range a.candidates {
@@ -240,22 +240,22 @@ func (a *assessment) closest() *candidate {
 	return best
 }
 
-// isPart says that a part of what the variant needs is there, one that proves something, and that nothing speaks
+// isPart reports whether a part of what the variant needs is there, one that proves something, and that nothing speaks
 // against the variant, or may.
 func (c *candidate) isPart() bool {
-	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.missing()) > 0 && slices.ContainsFunc(c.found(), (*check.Finding).Proves)
+	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.missingFindings()) > 0 && slices.ContainsFunc(c.presentFindings(), (*check.Finding).Proves)
 }
 
 // compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack
-// less, then those of which more is there.
+// less, then those of which more is present.
 func (c *candidate) compare(other *candidate) int {
 	return cmp.Or(
 		cmp.Compare(other.preconditions(), c.preconditions()),
-		cmp.Compare(len(c.missing()), len(other.missing())),
-		cmp.Compare(len(other.found()), len(c.found())))
+		cmp.Compare(len(c.missingFindings()), len(other.missingFindings())),
+		cmp.Compare(len(other.presentFindings()), len(c.presentFindings())))
 }
 
-// preconditions is 1 when the variant has any, and they hold; else 0.
+// preconditions returns 1 when the variant has any, and they hold; else 0.
 func (c *candidate) preconditions() int {
 	for _, f := range c.findings {
 		if f.Check.Expect() == v1alpha1.ExpectPrecondition && f.Present == v1alpha1.VerdictTrue {
@@ -267,10 +267,10 @@ func (c *candidate) preconditions() int {
 
 func partialMessage(c *candidate) string {
 	var missing, found []string
-	for _, f := range c.missing() {
+	for _, f := range c.missingFindings() {
 		missing = append(missing, f.Message)
 	}
-	for _, f := range c.found() {
+	for _, f := range c.presentFindings() {
 		found = append(found, f.Check.Subject())
 	}
 	message := "only a part is there, missing: " + strings.Join(missing, "; ") + "; found: " + msg.Shorten(found, ", ")
@@ -291,7 +291,7 @@ func (a *assessment) notFoundMessage() string {
 				break
 			}
 		}
-		if f := c.perhapsRuledOut(); f != nil && !c.ruledOut() && len(c.found()) > 0 {
+		if f := c.perhapsRuledOut(); f != nil && !c.ruledOut() && len(c.presentFindings()) > 0 {
 			why += ", and whether what is there belongs to it cannot be told: " + f.Message
 		}
 		if c.variant.Name != "" {
@@ -302,7 +302,7 @@ func (a *assessment) notFoundMessage() string {
 	return "not found; " + strings.Join(parts, "; ")
 }
 
-// contradiction is what a finding says that is not as expected.
+// contradiction returns what a finding says that is not as expected.
 func contradiction(f *check.Finding) string {
 	if f.Check.Expect() == v1alpha1.ExpectAbsent {
 		return "it goes without " + f.Check.Subject() + ", which is there"
@@ -386,7 +386,7 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	return check.CountVersions(counts), slices.Compact(images)
 }
 
-// unknownReason is the reason of an undecided finding as a condition's reason.
+// unknownReason returns the reason of an undecided finding as a condition's reason.
 func unknownReason(f *check.Finding) string {
 	if f.Reason == v1alpha1.ReasonNotPermitted || f.Reason == v1alpha1.ReasonNotYetObserved {
 		return f.Reason

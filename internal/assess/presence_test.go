@@ -35,7 +35,7 @@ func TestPresence(t *testing.T) { runMappings(t, presenceCases()) }
 
 // presenceCases are about Present, and what follows from it for the other conditions.
 func presenceCases() []mappingCase {
-	return slices.Concat(presentCases(), notFoundCases(), partialCases(), noEvidenceCases(), cannotTellCases(), ruledOutCases(), onlyOptionalCases())
+	return slices.Concat(presentCases(), notFoundCases(), partialCases(), noEvidenceCases(), unknownCases(), ruledOutCases(), onlyOptionalCases())
 }
 
 func presentCases() []mappingCase {
@@ -222,7 +222,7 @@ func noEvidenceCases() []mappingCase {
 	}}
 }
 
-func cannotTellCases() []mappingCase {
+func unknownCases() []mappingCase {
 	broken := `{name: broken, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, present: "object.missing"}}`
 	return []mappingCase{{
 		name: "nothing can be seen at all", spec: "",

@@ -66,7 +66,7 @@ func must(raw []byte, err error) []byte {
 
 var camelCase = regexp.MustCompile(`^[A-Z][a-zA-Z]+$`)
 
-// flaws are what is wrong with a status, whatever it is about.
+// flaws returns what is wrong with a status, whatever it is about.
 func flaws(m *v1alpha1.ComponentMapping) []string {
 	var out []string
 	s := &m.Status

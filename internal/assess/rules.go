@@ -13,7 +13,7 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// rules holds the components to the rules: those that surely do not hold, and the names of those of which
+// rules evaluates the rules: it returns the violated ones, and the names of those for which
 // that cannot be told.
 func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 	for _, rule := range r.arch.Spec.Rules {
@@ -29,15 +29,15 @@ func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 		}
 		if message := violation(rule, present, unknown > 0); message != "" {
 			violations = append(violations, v1alpha1.Violation{Rule: rule.Name, Message: message})
-		} else if !settled(rule.Type, len(present), unknown) {
+		} else if !decided(rule.Type, len(present), unknown) {
 			undecided = append(undecided, rule.Name)
 		}
 	}
 	return violations, undecided
 }
 
-// settled says whether a rule that holds as far as can be seen holds whatever the unknown ones are.
-func settled(t v1alpha1.RuleType, present, unknown int) bool {
+// decided reports whether a rule that holds for the known components holds whatever the unknown ones turn out to be.
+func decided(t v1alpha1.RuleType, present, unknown int) bool {
 	if t == v1alpha1.AtLeastOne {
 		return present > 0
 	}
@@ -62,7 +62,7 @@ func violation(rule v1alpha1.Rule, present []string, undecided bool) string {
 	return ""
 }
 
-// memberPresent says whether a member, mapping or mapping/variant, is present. A mapping that does not exist is
+// memberPresent reports whether a member, mapping or mapping/variant, is present. A mapping that does not exist is
 // not present.
 func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
 	m := r.mapping(member)
@@ -77,7 +77,7 @@ func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-// mapping is that of a member; nil when it does not exist.
+// mapping returns that of a member; nil when it does not exist.
 func (r *rollup) mapping(member string) *v1alpha1.ComponentMapping {
 	name, _, _ := strings.Cut(member, "/")
 	i := slices.IndexFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool { return m.Name == name })

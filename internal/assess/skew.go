@@ -37,7 +37,7 @@ func (s *skews) exceed(t v1alpha1.SkewType, name, message string) {
 	s.exceeded = append(s.exceeded, v1alpha1.VersionSkew{Type: t, Name: name, Message: msg.Truncate(message, maxSkewMessage)})
 }
 
-// findSkews holds the kubelets, and the components that the spec names, to the API server and to each other.
+// findSkews compares the kubelets, and the components that the spec names, with the API server and with each other.
 func (r *rollup) findSkews() skews {
 	s := skews{mixed: r.view.Mixed}
 	server := check.ParseVersion(r.view.KubernetesVersion)
@@ -58,7 +58,7 @@ type minorVersions int
 
 func (n minorVersions) String() string { return msg.Count(int(n), "minor version") }
 
-// behind is how many minor versions one is older than the other; ok is false when that means nothing.
+// behind returns how many minor versions one is older than the other; ok is false when that means nothing.
 func behind(older, newer *version.Version) (n minorVersions, ok bool) {
 	if older == nil || newer == nil || older.Major() != newer.Major() {
 		return 0, false
@@ -126,7 +126,7 @@ func (r *rollup) componentSkews(s *skews, name string, server *version.Version, 
 	}
 }
 
-// near says whether each of the versions has one of the others within the limit. Which of them are on the same
+// near reports whether each of the versions has one of the others within the limit. Which of them are on the same
 // node is not known.
 func near(versions, others []*version.Version, limit minorVersions) bool {
 	return !slices.ContainsFunc(versions, func(v *version.Version) bool {

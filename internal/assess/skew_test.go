@@ -16,7 +16,7 @@ import (
 
 func TestSkews(t *testing.T) { runArchitectures(t, skewCases(t)) }
 
-// withKubelets is a view of a cluster with an API server of this version, and a node for each kubelet.
+// withKubelets returns a view of a cluster with an API server of this version, and a node for each kubelet.
 func withKubelets(server string, kubelets ...string) *assess.ClusterView {
 	v := aks
 	v.KubernetesVersion, v.Kubelets = server, map[string]assess.NodeList{}
@@ -35,7 +35,7 @@ func skewCases(t testing.TB) []archCase {
 	)
 	// proxy is a component of these versions.
 	proxy := func(versions ...string) []v1alpha1.ComponentMapping {
-		m := well(t, "proxy")
+		m := healthy(t, "proxy")
 		for _, v := range versions {
 			m.Status.Versions = append(m.Status.Versions, v1alpha1.VersionCount{Version: v, Count: 1})
 		}
@@ -75,7 +75,7 @@ func skewCases(t testing.TB) []archCase {
 		name: "the spec may be stricter", spec: "versionSkew: {maxMinorsBehind: 0}", view: withKubelets("v1.33.1", "v1.32.9"), supported: exceeded,
 		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.32.9 is 1 minor version behind the API server (v1.33.1), 0 are supported; 1 node: n0"),
 	}, {
-		name: "what is not supported does not make a cluster unhealthy", view: withKubelets("v1.33.1", "v1.29.9"), mappings: list(well(t, "a")),
+		name: "what is not supported does not make a cluster unhealthy", view: withKubelets("v1.33.1", "v1.29.9"), mappings: list(healthy(t, "a")),
 		supported: exceeded, healthy: "True AllChecksPass", complete: "True AllRequiredPresent",
 	}, {
 		name: "the version of the API server is not known", view: withKubelets("", "v1.33.1"), supported: unknown,
@@ -171,7 +171,7 @@ func TestSkewMessagesFit(t *testing.T) {
 		v.Kubelets[fmt.Sprintf("v1.20.%d", i)] = nodesNamed(fmt.Sprintf("%0253d", i), fmt.Sprintf("%0253d", i), fmt.Sprintf("%0253d", i))
 	}
 	a := newArchitecture(t, "")
-	a.Status, _ = assess.Architecture(a, list(well(t, "a")), *v, start)
+	a.Status, _ = assess.Architecture(a, list(healthy(t, "a")), *v, start)
 	g.Expect(a.Status.Skews).To(HaveLen(64))
 	g.Expect(the("Ready", a.Status.Conditions).Message).To(Equal("only the first 64 of 70 skews are listed"))
 	g.Expect(len(the("VersionsSupported", a.Status.Conditions).Message)).To(BeNumerically("<=", msg.MaxMessage))

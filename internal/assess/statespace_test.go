@@ -62,8 +62,8 @@ func tryAll(t *testing.T, first, second [2]v1alpha1.Expectation, outcomes []chec
 		visited := *m
 		visited.Status, _ = assess.Mapping(m, findings, start)
 		problems := flaws(&visited)
-		for conditionType, want := range foretold(findings) {
-			if got := told(visited.Status.Conditions)[conditionType]; got != want {
+		for conditionType, want := range expectedConditions(findings) {
+			if got := statusAndReason(visited.Status.Conditions)[conditionType]; got != want {
 				problems = append(problems, fmt.Sprintf("%s is %s, want %s", conditionType, got, want))
 			}
 		}
@@ -73,7 +73,7 @@ func tryAll(t *testing.T, first, second [2]v1alpha1.Expectation, outcomes []chec
 	})
 }
 
-// expecting is the YAML of a variant whose checks expect this.
+// expecting returns the YAML of a variant whose checks expect this.
 func expecting(name string, shape [2]v1alpha1.Expectation) string {
 	return variant(name, checks(
 		workload("Deployment", "one", "expect: "+string(shape[0])),
@@ -103,24 +103,24 @@ func describe(findings []check.Finding) string {
 	return out
 }
 
-// foretold are Present and Healthy as they must be.
-func foretold(findings []check.Finding) map[string]string {
+// expectedConditions returns Present and Healthy as they must be.
+func expectedConditions(findings []check.Finding) map[string]string {
 	if slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Pending() }) {
 		return map[string]string{v1alpha1.ConditionPresent: "Unknown NotYetObserved", v1alpha1.ConditionHealthy: "Unknown NotYetObserved"}
 	}
-	present := foretoldPresence(findings[:2], findings[2:])
+	present := expectedPresence(findings[:2], findings[2:])
 	healthy := present
 	switch present {
 	case "True Observed":
-		healthy = foretoldHealth(findings[:2], findings[2:])
+		healthy = expectedHealth(findings[:2], findings[2:])
 	case "False NotFound", "False Partial":
 		healthy = "Unknown NotPresent"
 	}
 	return map[string]string{v1alpha1.ConditionPresent: present, v1alpha1.ConditionHealthy: healthy}
 }
 
-// foretoldPresence: what holds whatever the unknown turns out to be is known.
-func foretoldPresence(variants ...[]check.Finding) string {
+// expectedPresence: what holds whatever the unknown turns out to be is known.
+func expectedPresence(variants ...[]check.Finding) string {
 	answer, reason := "False", v1alpha1.ReasonNotFound
 	for _, v := range variants {
 		switch {
@@ -145,8 +145,8 @@ func foretoldPresence(variants ...[]check.Finding) string {
 	return "Unknown ObservationFailed"
 }
 
-// foretoldHealth: the evidence of the complete variants votes, and the worst vote decides.
-func foretoldHealth(variants ...[]check.Finding) string {
+// expectedHealth: the evidence of the complete variants votes, and the worst vote decides.
+func expectedHealth(variants ...[]check.Finding) string {
 	votes := map[v1alpha1.Verdict]bool{}
 	progressing := false
 	for _, v := range variants {
@@ -176,7 +176,7 @@ func foretoldHealth(variants ...[]check.Finding) string {
 // world is what is really there, check by check.
 type world []bool
 
-// worlds are those that the findings do not rule out.
+// worlds returns those that the findings do not rule out.
 func worlds(findings []check.Finding) []world {
 	out := []world{{}}
 	for _, f := range findings {
@@ -202,7 +202,7 @@ func allWorlds(findings []check.Finding, holds func([]check.Finding, world) bool
 	return !anyWorld(findings, func(f []check.Finding, w world) bool { return !holds(f, w) })
 }
 
-// complete says whether a variant is complete in a world.
+// complete reports whether a variant is complete in a world.
 func complete(findings []check.Finding, w world) bool {
 	proven := false
 	for i, f := range findings {
@@ -215,7 +215,7 @@ func complete(findings []check.Finding, w world) bool {
 	return proven
 }
 
-// matters says whether it depends on the i-th check alone, in some world, whether the variant is complete.
+// matters reports whether it depends on the i-th check alone, in some world, whether the variant is complete.
 func matters(findings []check.Finding, i int) bool {
 	return anyWorld(findings, func(f []check.Finding, w world) bool {
 		other := slices.Clone(w)
@@ -224,7 +224,7 @@ func matters(findings []check.Finding, i int) bool {
 	})
 }
 
-// part says that a variant is there in part, and that it is surely not another one's.
+// part reports whether a variant is there in part, and that it is surely not another one's.
 func part(findings []check.Finding) bool {
 	there, missing := false, false
 	for _, f := range findings {

@@ -47,7 +47,7 @@ var compileShipped = sync.OnceValue(func() *judge.Catalog {
 	return judge.Compile(&loaded.Architectures[0], loaded.Mappings)
 })
 
-// shipped is the shipped catalog.
+// shipped returns the shipped catalog.
 func shipped(g Gomega) (*judge.Catalog, []v1alpha1.ComponentMapping) {
 	loaded, err := loadShipped()
 	g.Expect(err).NotTo(HaveOccurred())
@@ -58,10 +58,10 @@ func shipped(g Gomega) (*judge.Catalog, []v1alpha1.ComponentMapping) {
 func collect(t *testing.T, w *world.World) (string, *judge.Verdicts) {
 	t.Helper()
 	g := NewWithT(t)
-	all, err := w.Dump()
+	all, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
 	compiled, mappings := shipped(g)
-	verdicts, read, err := compiled.Look(t.Context(), all)
+	verdicts, read, err := compiled.ReadAndJudge(t.Context(), all)
 	g.Expect(err).NotTo(HaveOccurred())
 	path := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	file, err := os.Create(path)
@@ -176,7 +176,7 @@ func TestBundleUnpacked(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("it is damaged")), "a part of a bundle would tell lies")
 }
 
-// members are the files of a tar archive, compressed with gzip.
+// members returns the files of a tar archive, compressed with gzip.
 func members(g Gomega, path string) map[string][]byte {
 	file, err := os.Open(path)
 	g.Expect(err).NotTo(HaveOccurred())

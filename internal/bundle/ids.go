@@ -30,7 +30,7 @@ var (
 	identifies = regexp.MustCompile(`(?i)(-subscription|subscription-?id|client-?id|tenant-?id)$`)
 )
 
-// idsIn are the ids in the dump and in what else goes into a bundle.
+// idsIn returns the ids in the dump and in what else goes into a bundle.
 func idsIn(d *snapshot.Snapshot, objects []map[string]any, cluster string) ids {
 	found := sets.New[string]()
 	note := func(id string) { found.Insert(strings.ToLower(id)) }
@@ -80,7 +80,7 @@ func eachText(value any, name string, show func(name, text string)) {
 	}
 }
 
-// stand is what stands for the value of a field that holds an id.
+// stand returns what stands for the value of a field that holds an id.
 func (i ids) stand(value string) string {
 	if stand, known := i[strings.ToLower(value)]; known {
 		return stand

@@ -24,7 +24,7 @@ type leftOut struct {
 	Kind       string `json:"kind"`
 	Namespace  string `json:"namespace,omitempty"`
 	Name       string `json:"name"`
-	// Keys are hashes: who looks for a key finds it, and nobody reads what others are called.
+	// Keys are hashes: a known key can be looked up, and the names of others cannot be read.
 	Keys []string `json:"keys"`
 }
 
@@ -56,8 +56,8 @@ func (l *leftOut) keep(o map[string]any, field string, words sets.Set[string]) {
 	}
 }
 
-// LeftOutOf are what the mappings read of the objects and the bundle left out, as it was made for others: each as the key
-// and the object for people. To a check it seems absent, and it cannot be seen.
+// LeftOutOf returns the keys that the mappings read and the bundle left out, as it was made for other mappings, each with
+// its object for messages. To a check such a key seems absent, though it is unknown.
 func (m *Manifest) LeftOutOf(objects []client.Object, mappings []v1alpha1.ComponentMapping) []string {
 	held := make(map[identity]client.Object, len(objects))
 	for _, o := range objects {

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bundle writes what was read of a cluster into the archive that is mailed to support, without what support need
-// not see, and says what such an archive holds.
+// Package bundle writes what was read from a cluster into the archive that users send to support, redacted, with a
+// manifest of its contents.
 package bundle
 
 import (
@@ -22,16 +22,16 @@ const (
 	manifestKind       = "Bundle"
 
 	manifestName = "manifest.json"
-	// ReadmeName is the file of a bundle that is for people.
+	// ReadmeName is the file of a bundle that explains it to users.
 	ReadmeName = "README.txt"
 )
 
-// IsManifest says whether an object is what a bundle says of itself, in whatever version.
+// IsManifest reports whether an object is the manifest of a bundle, in any version.
 func IsManifest(apiVersion, kind string) bool {
 	return kind == manifestKind && strings.HasPrefix(apiVersion, manifestGroup+"/")
 }
 
-// CheckVersion says what to do about a manifest that is newer than this program; it is nil for one that can be read.
+// CheckVersion returns an error that says what to do about a manifest that is newer than this program; else nil.
 func CheckVersion(apiVersion string) error {
 	if apiVersion == manifestAPIVersion {
 		return nil
@@ -39,13 +39,13 @@ func CheckVersion(apiVersion string) error {
 	return fmt.Errorf("is a bundle of %s, which is newer than what is known here (%s); use a newer archmap", apiVersion, manifestAPIVersion)
 }
 
-// Manifest is what a bundle says of itself: everything but the objects.
+// Manifest is the manifest of a bundle: everything but the objects.
 type Manifest struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	// CollectedAt is when the cluster was read, by its own clock.
 	CollectedAt time.Time `json:"collectedAt"`
-	// Cluster is the name under which whoever collected knows the cluster.
+	// Cluster is the name of the cluster in the kubeconfig of the user who collected.
 	Cluster string `json:"cluster,omitempty"`
 	// ServerVersion is the version of the API server, CollectedBy that of the collector.
 	ServerVersion string `json:"serverVersion,omitempty"`
@@ -58,7 +58,7 @@ type Manifest struct {
 	LeftOut   []leftOut  `json:"leftOut,omitempty"`
 }
 
-// read is what was asked of the cluster, and what came of it.
+// read is a need that was read from the cluster, and the outcome.
 type read struct {
 	APIVersion string  `json:"apiVersion,omitempty"`
 	Kind       string  `json:"kind,omitempty"`
@@ -136,8 +136,8 @@ func (r read) observed() (snapshot.Read, error) {
 	return snapshot.Read{Need: need, State: state, Message: r.Message, At: r.At}, nil
 }
 
-// Restore puts into the dump, whose objects are those of the bundle, when and how they were read, in place of what was
-// concluded from them. An error says that the manifest is not understood.
+// Restore sets in the snapshot, which holds the bundle's objects, when and how they were read, in place of what was
+// concluded from the objects. It fails when the manifest is not understood.
 func (m *Manifest) Restore(d *snapshot.Snapshot) error {
 	d.Time, d.Reads = m.CollectedAt, nil
 	for _, r := range m.Reads {

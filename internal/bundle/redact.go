@@ -26,7 +26,7 @@ const removed = "(removed)"
 type redactor struct {
 	readings []reading
 	ids      ids
-	// leftOut is what was left out that somebody else might read.
+	// leftOut is what was left out that other mappings might read.
 	leftOut []leftOut
 }
 
@@ -71,7 +71,7 @@ func wordsIn(expressions []v1alpha1.Expression) sets.Set[string] {
 	return words
 }
 
-// wordsOf are the words of all that is read of an object.
+// wordsOf returns the words of everything that checks read of an object.
 func wordsOf(readings []reading, o client.Object) sets.Set[string] {
 	words := sets.New[string]()
 	for i := range readings {
@@ -93,7 +93,7 @@ var metadataKept = []string{
 // podStatusKept is what says why a pod is not ready; what its programs printed does not belong to it.
 var podStatusKept = []string{"phase", "reason", "conditions", "containerStatuses", "initContainerStatuses", "startTime"}
 
-// dropped are fields that nobody needs to see, wherever they are.
+// dropped are the fields that are dropped wherever they are, as no check needs them.
 var dropped = []string{"managedFields", "caBundle", "env", "envFrom", "args", "command", corev1.LastAppliedConfigAnnotation}
 
 // confidential are fields whose text is left out, by the end of their names.
@@ -156,7 +156,7 @@ func redactEndpoints(o map[string]any) {
 	}
 }
 
-// redactSubjects leaves out who people are; what Kubernetes itself calls somebody stays.
+// redactSubjects redacts the names of users; those of Kubernetes' own subjects stay.
 func redactSubjects(o map[string]any) {
 	for _, subject := range objectsIn(o["subjects"]) {
 		if name, _ := subject[fieldName].(string); subject["kind"] != "ServiceAccount" && !strings.HasPrefix(name, "system:") {
@@ -238,7 +238,7 @@ func (r *redactor) labels(value any) any {
 	return value
 }
 
-// private is what identifies or lets in somebody, in any text.
+// private matches personal data and credentials in any text.
 var private = []struct {
 	pattern *regexp.Regexp
 	instead string
@@ -251,7 +251,7 @@ var private = []struct {
 	{regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b`), "(somebody)"},
 }
 
-// text leaves out of a text what identifies or lets in somebody.
+// text redacts personal data and credentials from a text.
 func (r *redactor) text(text string) string {
 	text = r.ids.replace(text)
 	for _, p := range private {

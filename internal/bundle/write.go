@@ -32,7 +32,7 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// About says what a bundle is of.
+// About describes what a bundle is of.
 type About struct {
 	// Cluster is the name of the cluster, CollectedBy the version of the collector.
 	Cluster, CollectedBy string
@@ -43,8 +43,7 @@ type About struct {
 // directory is where everything of a bundle is.
 const directory = "archmap-bundle"
 
-// Write writes a bundle: what was read of a cluster, without what support need not see. The same dump gives the same
-// bytes.
+// Write writes a bundle: what was read from a cluster, redacted. The same snapshot gives the same bytes.
 func Write(w io.Writer, d *snapshot.Snapshot, about About) (*Manifest, error) {
 	objects, err := contents(d.Objects)
 	if err != nil {
@@ -96,7 +95,7 @@ func (a *archiver) add(name string, content []byte) {
 	}
 }
 
-// contents are copies of the objects without types, in order.
+// contents returns copies of the objects without types, in order.
 func contents(objects []client.Object) ([]map[string]any, error) {
 	objects = lastOfEach(objects)
 	slices.SortStableFunc(objects, func(a, b client.Object) int {
@@ -115,7 +114,7 @@ func contents(objects []client.Object) ([]map[string]any, error) {
 	return out, nil
 }
 
-// objectFiles are the objects as YAML, a file for each kind and namespace.
+// objectFiles returns the objects as YAML, a file for each kind and namespace.
 func objectFiles(objects []map[string]any, r *redactor) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, content := range objects {
@@ -148,7 +147,7 @@ type identity struct {
 
 func identityOf(o client.Object) identity { return identity{kindOf(o), o.GetNamespace(), o.GetName()} }
 
-// kindOf is the kind of an object, which typed ones need not say.
+// kindOf returns the kind of an object, which typed ones need not say.
 func kindOf(o client.Object) schema.GroupVersionKind {
 	kind, err := apiutil.GVKForObject(o, scheme.Scheme)
 	if err != nil {
@@ -157,7 +156,7 @@ func kindOf(o client.Object) schema.GroupVersionKind {
 	return kind
 }
 
-// contentOf is a copy of the object without a type.
+// contentOf returns a copy of the object without a type.
 func contentOf(o client.Object) (map[string]any, error) {
 	if u, untyped := o.(*unstructured.Unstructured); untyped {
 		return runtime.DeepCopyJSON(u.Object), nil
@@ -200,7 +199,7 @@ func serverVersion(d *snapshot.Snapshot) string {
 	return version.GitVersion
 }
 
-// Unread are the reads that failed: what was to be read, and why it was not.
+// Unread returns the reads that failed, and why.
 func (m *Manifest) Unread() []string {
 	var out []string
 	for _, r := range m.Reads {

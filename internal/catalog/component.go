@@ -33,7 +33,7 @@ func Condition(m *v1alpha1.ComponentMapping, conditionType string) metav1.Condit
 	return FindCondition(m.Status.Conditions, conditionType)
 }
 
-// FindCondition is the condition of a type; one that is not there is Unknown, without a reason.
+// FindCondition returns the condition of a type; one that is not there is Unknown, without a reason.
 func FindCondition(conditions []metav1.Condition, conditionType string) metav1.Condition {
 	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
 		return *c
@@ -41,7 +41,7 @@ func FindCondition(conditions []metav1.Condition, conditionType string) metav1.C
 	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown}
 }
 
-// Decisive is the condition that says what a row is about: Healthy, or Present while the component is not present.
+// Decisive returns the condition that decides the state: Healthy, or Present while the component is not present.
 func Decisive(m *v1alpha1.ComponentMapping) metav1.Condition {
 	if present := Condition(m, v1alpha1.ConditionPresent); present.Status != metav1.ConditionTrue {
 		return present
@@ -49,8 +49,8 @@ func Decisive(m *v1alpha1.ComponentMapping) metav1.Condition {
 	return Condition(m, v1alpha1.ConditionHealthy)
 }
 
-// AdvisoriesOf are those of a component that concern what is found: those of its complete variants, and those that are
-// about every variant. While it is not present, nothing is found, and all of them are returned.
+// AdvisoriesOf returns the advisories of a component that concern its complete variants, or every variant. While the
+// component is not present, it returns all of them.
 func AdvisoriesOf(m *v1alpha1.ComponentMapping) []v1alpha1.Advisory {
 	found := Condition(m, v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
 	concerned := func(variant string) bool { return slices.Contains(m.Status.Variants, variant) }

@@ -9,37 +9,35 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// State is what the conditions of a component come to, in one word. Healthy, unhealthy, absent and not to be
-// seen are never mixed up.
+// State sums up the conditions of a component. It never mixes up healthy, unhealthy, absent and unknown.
 type State string
 
 const (
-	// Healthy: it is there, and well. So is what fails for less than its grace period: that is what the period is
-	// for, and what its condition says.
+	// Healthy: it is present and healthy. So is what has failed for less than its grace period, as its condition says.
 	Healthy State = "healthy"
-	// Progressing: it is there and well, and rolls out.
+	// Progressing: it is present and healthy, and rolls out.
 	Progressing State = "progressing"
-	// Unhealthy: it is there, and not well.
+	// Unhealthy: it is present and not healthy.
 	Unhealthy State = "unhealthy"
-	// Missing: it is not there, but must be.
+	// Missing: it is absent, but required.
 	Missing State = "missing"
-	// Partial: only a part of it is there.
+	// Partial: only a part of it is present.
 	Partial State = "partial"
-	// HealthUnknown: it is there; its health cannot be seen.
+	// HealthUnknown: it is present, and its health is unknown.
 	HealthUnknown State = "health-unknown"
-	// Unknown: it cannot be told whether it is there.
+	// Unknown: whether it is present is unknown.
 	Unknown State = "unknown"
-	// Absent: it is not there, and need not be.
+	// Absent: it is absent, and not required.
 	Absent State = "absent"
-	// Seen: an object is there that has no health. Components never have this state, single checks do.
-	Seen State = "seen"
+	// Observed: an object exists that has no health. Only single checks have this state, never components.
+	Observed State = "seen"
 )
 
 // States of components, in the order of listings.
 var States = []State{Healthy, Progressing, Unhealthy, HealthUnknown, Missing, Partial, Unknown, Absent}
 
-// looks are how states show: never by color alone.
-var looks = map[State]struct{ word, mark, ascii string }{
+// symbols show the states: never by color alone.
+var symbols = map[State]struct{ word, mark, ascii string }{
 	Healthy:       {"healthy", "✓", "+"},
 	Progressing:   {"progressing", "↻", "~"},
 	Unhealthy:     {"unhealthy", "✗", "x"},
@@ -48,27 +46,27 @@ var looks = map[State]struct{ word, mark, ascii string }{
 	HealthUnknown: {"health not seen", "◌", "o"},
 	Unknown:       {"cannot be seen", "?", "?"},
 	Absent:        {"absent", "–", "-"},
-	Seen:          {"seen", "•", "*"},
+	Observed:      {"seen", "•", "*"},
 }
 
-// Word is the state for people; empty for a state that is none.
-func (s State) Word() string { return looks[s].word }
+// Word returns the state as users read it; empty for an undefined state.
+func (s State) Word() string { return symbols[s].word }
 
-// Mark is a sign of one column for the state.
-func (s State) Mark() string { return looks[s].mark }
+// Mark returns a symbol for the state that is one column wide.
+func (s State) Mark() string { return symbols[s].mark }
 
-// ASCII is Mark for those who have no other characters.
-func (s State) ASCII() string { return looks[s].ascii }
+// ASCII returns Mark as an ASCII character.
+func (s State) ASCII() string { return symbols[s].ascii }
 
-// Present says that the component is there, whole.
+// Present reports whether the component is present, not just in part.
 func (s State) Present() bool {
 	return s == Healthy || s == Progressing || s == Unhealthy || s == HealthUnknown
 }
 
-// Bad says that somebody should do something.
+// Bad reports whether the state calls for action.
 func (s State) Bad() bool { return s == Unhealthy || s == Missing || s == Partial }
 
-// StateOf is the state of a component, by its conditions and its spec.
+// StateOf returns the state of a component, by its conditions and its spec.
 func StateOf(m *v1alpha1.ComponentMapping) State {
 	present, healthy := Condition(m, v1alpha1.ConditionPresent), Condition(m, v1alpha1.ConditionHealthy)
 	switch {
@@ -96,7 +94,7 @@ func healthState(healthy metav1.Condition) State {
 	return Healthy
 }
 
-// CheckState is the state of a single check.
+// CheckState returns the state of a single check.
 func CheckState(s v1alpha1.CheckStatus) State {
 	switch s.Present {
 	case v1alpha1.VerdictFalse:
@@ -110,7 +108,7 @@ func CheckState(s v1alpha1.CheckStatus) State {
 		case v1alpha1.VerdictUnknown:
 			return HealthUnknown
 		}
-		return Seen
+		return Observed
 	}
 	return Unknown
 }

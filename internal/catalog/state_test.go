@@ -56,12 +56,12 @@ func mapping(present, healthy metav1.Condition) *v1alpha1.ComponentMapping {
 // TestStatesDiffer: no two states look alike without colors.
 func TestStatesDiffer(t *testing.T) {
 	g := NewWithT(t)
-	for _, look := range []func(catalog.State) string{catalog.State.Word, catalog.State.Mark, catalog.State.ASCII} {
+	for _, symbol := range []func(catalog.State) string{catalog.State.Word, catalog.State.Mark, catalog.State.ASCII} {
 		seen := map[string]catalog.State{}
-		for _, s := range append(slices.Clone(catalog.States), catalog.Seen) {
-			g.Expect(look(s)).NotTo(BeEmpty(), "every state has a word, a mark and an ASCII mark: %s", s)
-			g.Expect(seen).NotTo(HaveKey(look(s)), "no two states look alike: %s and %s", s, seen[look(s)])
-			seen[look(s)] = s
+		for _, s := range append(slices.Clone(catalog.States), catalog.Observed) {
+			g.Expect(symbol(s)).NotTo(BeEmpty(), "every state has a word, a mark and an ASCII mark: %s", s)
+			g.Expect(seen).NotTo(HaveKey(symbol(s)), "no two states look alike: %s and %s", s, seen[symbol(s)])
+			seen[symbol(s)] = s
 		}
 	}
 }

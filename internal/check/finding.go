@@ -36,8 +36,8 @@ type Result struct {
 	Objects     []v1alpha1.ObservedObject
 	ObjectCount int
 
-	// Settling says that a roll-out which replaces its last pods would look like this, too.
-	Settling bool
+	// Finishing is true when the last pods of a roll-out that are starting would give the same result.
+	Finishing bool
 
 	// Available says whether the workloads that were found have any available pod: True or False; empty where no
 	// workload was found.

@@ -86,9 +86,9 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 		verdicts[i] = objectVerdict{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
 	}
 	r := Evaluation{Result: summarize(verdicts)}
-	r.Settling, r.Available = true, v1alpha1.VerdictFalse
+	r.Finishing, r.Available = true, v1alpha1.VerdictFalse
 	for i, d := range diagnoses {
-		r.Settling = r.Settling && (d.Healthy != v1alpha1.VerdictFalse || d.Settling)
+		r.Finishing = r.Finishing && (d.Healthy != v1alpha1.VerdictFalse || d.Finishing)
 		if workloads[i].Available > 0 {
 			r.Available = v1alpha1.VerdictTrue
 		}

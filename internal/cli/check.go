@@ -44,7 +44,7 @@ func newCheckCommand(e *env) *cobra.Command {
 	return command
 }
 
-// printCheck prints the table, and for people what is wrong; wide adds node pools, and advisories about what is there.
+// printCheck prints the table and, as text, what is wrong; wide adds node pools, and advisories on present components.
 func (e *env) printCheck(r *report.Report, output *format) error {
 	if output.chosen == formatName {
 		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(r), "\n"))

@@ -87,7 +87,7 @@ func (c *collector) run(ctx context.Context) error {
 	return nil
 }
 
-// cluster is what people call the source. What somebody has named directories is nobody's concern.
+// cluster returns the name of the source. It leaves out the names of directories, which are private.
 func (c *collector) cluster(name string) string {
 	switch {
 	case c.from.from == "" || name != c.from.from:

@@ -16,7 +16,7 @@ import (
 	"github.com/archmap/archmap/internal/source"
 )
 
-// completionTimeout is how long a cluster may take to be asked while somebody waits at the prompt.
+// completionTimeout limits the reads of a completion, as the user waits at the prompt.
 const completionTimeout = 800 * time.Millisecond
 
 // completeComponents proposes the components of the built-in catalog, and those of the cluster if it answers at once.
@@ -45,11 +45,11 @@ func (e *env) completeComponents(command *cobra.Command, args []string, typed st
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// componentsOfCluster are those that the cluster tells in time: whoever waits for a completion wants no explanation.
+// componentsOfCluster returns the components of the cluster if it answers in time. It ignores errors, as a completion shows none.
 func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	found, _ := source.Within(ctx, func(ctx context.Context) (map[string]string, error) {
+	found, _ := source.Interruptible(ctx, func(ctx context.Context) (map[string]string, error) {
 		config, err := e.flags.ToRESTConfig()
 		if err != nil {
 			return nil, err

@@ -51,8 +51,9 @@ func (c *contexts) validate(command *cobra.Command) error {
 	return nil
 }
 
-// names of the chosen contexts, each once, in the order in which they were given; all of them by name.
-func (c *contexts) names(e *env) ([]string, error) {
+// chosenNames returns the names of the chosen contexts, each once, in the order in which they were given; with
+// --all-contexts all of them, sorted.
+func (c *contexts) chosenNames(e *env) ([]string, error) {
 	known, err := e.knownContexts()
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func (c *contexts) names(e *env) ([]string, error) {
 	return names, nil
 }
 
-// knownContexts are the contexts of the kubeconfig, by name.
+// knownContexts returns the contexts of the kubeconfig, by name.
 func (e *env) knownContexts() ([]string, error) {
 	config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {
@@ -91,7 +92,7 @@ func (e *env) knownContexts() ([]string, error) {
 	return slices.Sorted(maps.Keys(config.Contexts)), nil
 }
 
-// configOf is how the cluster of the context is reached, with the other flags as they are.
+// configOf returns how the cluster of the context is reached, with the other flags as they are.
 func (e *env) configOf(name string) (*rest.Config, error) {
 	config, err := e.inContext(name).ToRESTConfig()
 	if err != nil {
@@ -104,7 +105,7 @@ func (e *env) configOf(name string) (*rest.Config, error) {
 	return config, nil
 }
 
-// inContext are the flags for another context.
+// inContext returns the flags for another context.
 func (e *env) inContext(name string) *genericclioptions.ConfigFlags {
 	flags, given := newConfigFlags(e.version), e.flags
 	flags.Context = &name

@@ -52,7 +52,7 @@ func newDiffCommand(e *env) *cobra.Command {
 	return command
 }
 
-// departures tells where one cluster departs from its documentation.
+// departures prints where one cluster departs from its documentation.
 func (e *env) departures(ctx context.Context, from *sourceFlags, output *format) error {
 	r, err := from.report(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (e *env) departures(ctx context.Context, from *sourceFlags, output *format)
 	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(r))
 }
 
-// compare tells what has changed from one cluster or dump to another.
+// compare prints the changes from one cluster or dump to another.
 func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output *format) error {
 	if err := from.prepare(ctx); err != nil {
 		return err
@@ -87,15 +87,15 @@ func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output 
 	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(reports, hides))
 }
 
-// hides says that something cannot be seen in the report.
+// hides reports whether the presence of any component in the report is unknown.
 func hides(r *report.Report) bool {
 	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return catalog.StateOf(&m) == catalog.Unknown })
 }
 
-// printDiff prints differences; that there are none is said in words to people, on the other stream. Where not all was
-// seen, that there are none is not known.
-func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string, unseen bool) error {
-	if unseen {
+// printDiff prints differences; in text, that there are none goes to the other stream. incomplete says that not
+// everything was read, so that there may be more differences.
+func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string, incomplete bool) error {
+	if incomplete {
 		none = "nothing that can be seen: what cannot be seen may differ"
 	}
 	switch {
@@ -109,7 +109,7 @@ func (e *env) printDiff(output *format, g report.Grid, data any, differences int
 	switch {
 	case differences > 0:
 		return verdictError{exitUnhealthy}
-	case unseen:
+	case incomplete:
 		return verdictError{exitUnknown}
 	}
 	return nil

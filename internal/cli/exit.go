@@ -13,24 +13,24 @@ import (
 
 // The exit codes of every command.
 const (
-	// exitWell: all is well.
-	exitWell = 0
+	// exitHealthy: everything required is present, and nothing is unhealthy.
+	exitHealthy = 0
 	// exitUnhealthy: something is unhealthy, or required and missing.
 	exitUnhealthy = 1
-	// exitUnknown: it cannot be told, or the command failed.
+	// exitUnknown: the verdict is not known, or the command failed.
 	exitUnknown = 2
 	// exitUsage: the command was not understood.
 	exitUsage = 3
 )
 
-// usageError says that the command was not understood.
+// usageError is an error in how the command was called.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// verdictError ends a command that has said all that there is to say.
+// verdictError ends a command with an exit code and no further message.
 type verdictError struct{ code int }
 
 func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
@@ -46,14 +46,14 @@ func verdictOf(s catalog.State) error {
 	return verdictError{exitUnknown}
 }
 
-// exitCode of a command, and whether the error has yet to be told.
-func exitCode(err error) (code int, tell bool) {
+// exitCode returns the exit code of a command, and whether the error has yet to be printed.
+func exitCode(err error) (code int, show bool) {
 	var verdict verdictError
 	var usage usageError
 	var input source.InputError
 	switch {
 	case err == nil:
-		return exitWell, false
+		return exitHealthy, false
 	case errors.As(err, &verdict):
 		return verdict.code, false
 	case errors.As(err, &usage), errors.As(err, &input):

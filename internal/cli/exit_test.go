@@ -17,13 +17,13 @@ import (
 func TestExitCodes(t *testing.T) {
 	type end struct {
 		code int
-		tell bool
+		show bool
 	}
 	for name, tc := range map[string]struct {
 		err  error
 		want end
 	}{
-		"well":                 {verdictOf(catalog.Healthy), end{exitWell, false}},
+		"well":                 {verdictOf(catalog.Healthy), end{exitHealthy, false}},
 		"unhealthy":            {verdictOf(catalog.Unhealthy), end{exitUnhealthy, false}},
 		"cannot be told":       {verdictOf(catalog.Unknown), end{exitUnknown, false}},
 		"failed":               {errors.New("no answer"), end{exitUnknown, true}},
@@ -31,8 +31,8 @@ func TestExitCodes(t *testing.T) {
 		"asks for what is not": {fmt.Errorf("status: %w", source.InputError{Err: errors.New("no such architecture")}), end{exitUsage, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, tell := exitCode(tc.err)
-			NewWithT(t).Expect(end{code, tell}).To(Equal(tc.want))
+			code, show := exitCode(tc.err)
+			NewWithT(t).Expect(end{code, show}).To(Equal(tc.want))
 		})
 	}
 }

@@ -36,7 +36,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			}
 			m := report.Lookup(r, args[0])
 			if m == nil {
-				return noComponent(args[0], report.Names(r))
+				return noComponent(args[0], report.ComponentNames(r))
 			}
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))

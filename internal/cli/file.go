@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// writeFile writes a file in one go: it is there whole, or as it was. A new one has the mode, one that is there keeps
+// writeFile writes a file atomically. A new file has the mode, an existing one keeps
 // its own. A link is followed, and what is no file, such as a pipe or a device, is written to.
 func writeFile(path string, mode os.FileMode, write func(io.Writer) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/archmap/archmap/internal/manifest"
 )
 
-// The formats of lint besides JSON.
+// The formats of lint other than JSON.
 const (
 	formatLines = "text"
 	formatSARIF = "sarif"

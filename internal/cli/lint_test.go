@@ -38,7 +38,7 @@ func runWith(input string, args ...string) (code int, out, errOut string) {
 	return code, stdout.String(), stderr.String()
 }
 
-// mappingWith is a mapping of a workload of that kind.
+// mappingWith returns a mapping of a workload of that kind.
 func mappingWith(kind string) string { return fmt.Sprintf(validMapping, kind) }
 
 func TestLintExitCodes(t *testing.T) {
@@ -48,11 +48,11 @@ func TestLintExitCodes(t *testing.T) {
 		code  int
 		words string
 	}{
-		"clean":                 {mappingWith("Deployment"), []string{"-f", "-"}, exitWell, "0 errors, 0 warnings, 0 notes in 1 mapping and 0 architectures"},
-		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitWell, "41 mappings and 1 architecture"},
-		"a warning":             {mappingWith("StatefulSet"), []string{"-f", "-"}, exitWell, "1 warning"},
+		"clean":                 {mappingWith("Deployment"), []string{"-f", "-"}, exitHealthy, "0 errors, 0 warnings, 0 notes in 1 mapping and 0 architectures"},
+		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitHealthy, "41 mappings and 1 architecture"},
+		"a warning":             {mappingWith("StatefulSet"), []string{"-f", "-"}, exitHealthy, "1 warning"},
 		"a warning, strictly":   {mappingWith("StatefulSet"), []string{"-f", "-", "--strict"}, exitUnhealthy, "1 warning"},
-		"a rule left out":       {mappingWith("StatefulSet"), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitWell, "0 warnings"},
+		"a rule left out":       {mappingWith("StatefulSet"), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitHealthy, "0 warnings"},
 		"an error":              {mappingWith("Pod"), []string{"-f", "-"}, exitUnhealthy, "1 error,"},
 		"not YAML":              {"a: b: c", []string{"-f", "-"}, exitUnhealthy, "1 error,"},
 		"no such file":          {"", []string{"-f", "nowhere"}, exitUnknown, "nowhere"},

@@ -239,7 +239,7 @@ func TestReportGoesWhereItIsSent(t *testing.T) {
 }
 
 // Names and messages of clusters and files cannot steer the terminal of whoever reads about them.
-func TestWhatIsToldIsPlain(t *testing.T) {
+func TestOutputIsPlain(t *testing.T) {
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "hostile.yaml")
 	const escape = "\x1b]0;owned\a\u202e"

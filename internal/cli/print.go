@@ -71,7 +71,7 @@ func terminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// write writes a listing, or as JSON or YAML the data that it is made of.
+// write writes a listing, or its data as JSON or YAML.
 func (f *format) write(w io.Writer, g report.Grid, data any) error {
 	switch f.chosen {
 	case formatJSON:

@@ -18,35 +18,35 @@ const (
 	progressInPlace = 100 * time.Millisecond
 )
 
-// progress tells how far something is that takes long, also while it does not get any further.
+// progress shows the progress of a long operation, also while it makes none.
 type progress struct {
 	out  io.Writer
 	what string
 	// inPlace: on a terminal.
 	inPlace bool
 	ended   chan struct{}
-	telling sync.WaitGroup
+	running sync.WaitGroup
 
 	mu        sync.Mutex
 	done, all int
 }
 
-// progress begins to tell how far something is, until the end is called.
-func (e *env) progress(what string) (tell func(done, all int), end func()) {
+// progress starts to show the progress of an operation, until end is called.
+func (e *env) progress(what string) (update func(done, all int), end func()) {
 	p := newProgress(e.ErrOut, what)
-	return p.tell, p.end
+	return p.update, p.end
 }
 
-// newProgress begins to tell; end must be called.
+// newProgress starts to show progress; end must be called.
 func newProgress(out io.Writer, what string) *progress {
 	out = raw(out) // on a terminal a line is cleared again
 	p := &progress{out: out, what: what, inPlace: terminal(out), ended: make(chan struct{})}
-	p.telling.Go(p.run)
+	p.running.Go(p.run)
 	return p
 }
 
-// tell says that some of all steps are done.
-func (p *progress) tell(done, all int) {
+// update records that some of all steps are done.
+func (p *progress) update(done, all int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done, p.all = done, all
@@ -59,13 +59,13 @@ func (p *progress) run() {
 	}
 	timer := time.NewTimer(progressAfter)
 	defer timer.Stop()
-	for told := false; ; told = true {
+	for written := false; ; written = true {
 		select {
 		case <-timer.C:
 			p.write()
 			timer.Reset(pause)
 		case <-p.ended:
-			if told && p.inPlace {
+			if written && p.inPlace {
 				fmt.Fprint(p.out, clearLine)
 			}
 			return
@@ -93,5 +93,5 @@ func (p *progress) write() {
 // end clears the line.
 func (p *progress) end() {
 	close(p.ended)
-	p.telling.Wait()
+	p.running.Wait()
 }

@@ -88,7 +88,7 @@ func (e *env) rbac(o *granting) error {
 	return roles.YAML(e.Out)
 }
 
-// needs are those of the mappings of the files, or of the built-in catalog.
+// needs returns those of the mappings of the files, or of the built-in catalog.
 func (e *env) needs(files []string, reader rbac.Reader) (*rbac.Needs, error) {
 	if len(files) > 0 {
 		set, err := e.readMappings(files)
@@ -151,7 +151,7 @@ func parseSubject(text string) (rbacv1.Subject, error) {
 	return rbacv1.Subject{}, usagef("--subject must be user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME, not %q", text)
 }
 
-// needsOf is what the mappings and architectures of files need. What is wrong with one of them is an error.
+// needsOf returns what the mappings and architectures of files need. What is wrong with one of them is an error.
 func needsOf(set *manifest.Set, reader rbac.Reader) (*rbac.Needs, error) {
 	if err := set.Err(); err != nil {
 		return nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cli is the commands of the kubectl plugin, a file for each. They only read.
+// Package cli implements the commands of the kubectl plugin, one file per command. They are read-only.
 package cli
 
 import (
@@ -44,8 +44,8 @@ func Run(args []string, streams genericiooptions.IOStreams, version string) int 
 	root := newRootCommand(e)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
-	code, tell := exitCode(err)
-	if tell {
+	code, show := exitCode(err)
+	if show {
 		fmt.Fprintf(streams.ErrOut, "error: %s\n", err)
 	}
 	if code == exitUsage {
@@ -119,13 +119,13 @@ func addVerbosity(flags *pflag.FlagSet) {
 	flags.AddGoFlag(all.Lookup("v"))
 }
 
-// quiet silences the libraries that would tell of every attempt to reach the cluster again.
+// quiet silences the libraries that would report every attempt to reach the cluster again.
 func quiet() {
 	log.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
 }
 
-// displayName is how the plugin was called: by kubectl, or by its own name.
+// displayName returns how the plugin was called: by kubectl, or by its own name.
 func displayName() string {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
 		return "kubectl archmap"
@@ -133,7 +133,7 @@ func displayName() string {
 	return "archmap"
 }
 
-// unknownCommand complains about a command that there is not.
+// unknownCommand returns the error for a command that does not exist.
 func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -53,7 +53,7 @@ func newServeCommand(e *env) *cobra.Command {
 	return command
 }
 
-// serve shows what the feed sees until the context ends.
+// serve serves the reports of the feed until the context ends.
 func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed source.Feed) error {
 	bound := listener.Addr().(*net.TCPAddr)
 	if !bound.IP.IsLoopback() {
@@ -65,7 +65,7 @@ func (e *env) serve(ctx context.Context, listener net.Listener, name string, fee
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	group.Go(func() error {
 		// The reader does not wait at Ctrl-C for a cluster that does not answer.
-		_, err := source.Within(ctx, func(ctx context.Context) (struct{}, error) {
+		_, err := source.Interruptible(ctx, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, feed.Run(ctx, func(r *report.Report) {
 				if err := server.Publish(r); err != nil {
 					fmt.Fprintf(e.ErrOut, "error: %s\n", err)

@@ -97,7 +97,7 @@ func (s *sourceFlags) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// evaluate comes to the verdicts that the command is about, and warns of what must be known of them.
+// evaluate returns the verdicts of the command's source, and prints its warnings.
 func (s *sourceFlags) evaluate(ctx context.Context) (*source.Result, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (s *sourceFlags) evaluate(ctx context.Context) (*source.Result, error) {
 	return result, nil
 }
 
-// report is the verdicts alone.
+// report returns the verdicts alone.
 func (s *sourceFlags) report(ctx context.Context) (*report.Report, error) {
 	result, err := s.evaluate(ctx)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *sourceFlags) report(ctx context.Context) (*report.Report, error) {
 	return result.Report, nil
 }
 
-// documentation is a report of the catalog alone, without a cluster.
+// documentation returns a report of the catalog alone, without a cluster.
 func (s *sourceFlags) documentation(ctx context.Context) (*report.Report, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (s *sourceFlags) documentation(ctx context.Context) (*report.Report, error)
 	return s.definitions.Documentation(s.env.now()), nil
 }
 
-// source is what the flags choose.
+// source returns what the flags choose.
 func (s *sourceFlags) source() (source.Source, error) {
 	switch {
 	case s.isContext():
@@ -174,7 +174,7 @@ func (s *sourceFlags) feed(ctx context.Context) (source.Feed, error) {
 	case s.evaluatesCluster():
 		return s.cluster(config).Feed()
 	case s.kind == sourceOperator:
-		// What cannot be read at all is told at once.
+		// What cannot be read at all is reported at once.
 		operator := s.operator(config)
 		if _, err := operator.Evaluate(ctx); err != nil {
 			return nil, err
@@ -184,7 +184,7 @@ func (s *sourceFlags) feed(ctx context.Context) (source.Feed, error) {
 	return (&source.Auto{Operator: s.operator(config), Cluster: s.cluster(config)}).Feed(ctx)
 }
 
-// evaluatesCluster says that no operator is asked: none keeps verdicts of the reader's own files.
+// evaluatesCluster reports whether no operator is asked: none keeps verdicts of the reader's own files.
 func (s *sourceFlags) evaluatesCluster() bool { return s.kind == sourceCluster || len(s.files) > 0 }
 
 func (s *sourceFlags) cluster(config *rest.Config) *source.Cluster {
@@ -197,9 +197,9 @@ func (s *sourceFlags) operator(config *rest.Config) *source.Operator {
 
 func (s *sourceFlags) isContext() bool { return strings.HasPrefix(s.from, contextPrefix) }
 
-// ofContext is the same about the cluster of another context.
+// ofContext returns the same about the cluster of another context.
 func (s *sourceFlags) ofContext(name string) (*sourceFlags, error) {
-	if _, err := (&contexts{chosen: []string{name}}).names(s.env); err != nil {
+	if _, err := (&contexts{chosen: []string{name}}).chosenNames(s.env); err != nil {
 		return nil, err
 	}
 	other, e := *s, *s.env
@@ -208,7 +208,7 @@ func (s *sourceFlags) ofContext(name string) (*sourceFlags, error) {
 	return &other, nil
 }
 
-// time is --at.
+// time returns --at.
 func (s *sourceFlags) time() (time.Time, error) {
 	if s.at == "" {
 		return time.Time{}, nil
@@ -220,14 +220,14 @@ func (s *sourceFlags) time() (time.Time, error) {
 	return t, nil
 }
 
-// warn tells what a reader of the output must know.
+// warn prints warnings that qualify the output.
 func (e *env) warn(warnings ...string) {
 	for _, w := range warnings {
 		fmt.Fprintf(e.ErrOut, "Warning: %s\n", w)
 	}
 }
 
-// contextName is the name of the context, for people.
+// contextName returns the name of the context for messages.
 func (e *env) contextName() string {
 	config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {
@@ -236,7 +236,7 @@ func (e *env) contextName() string {
 	return cmp.Or(*e.flags.Context, config.CurrentContext, "in-cluster")
 }
 
-// clusterConfig is how the cluster of the context is reached.
+// clusterConfig returns how the cluster of the context is reached.
 func (e *env) clusterConfig() (*rest.Config, error) {
 	config, err := e.flags.ToRESTConfig()
 	if err != nil {

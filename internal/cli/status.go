@@ -91,14 +91,14 @@ func (s *status) validate(command *cobra.Command) error {
 	return nil
 }
 
-// of is the operator of the flags in the cluster that people call name.
+// of returns the operator that the flags select in the cluster called name.
 func (s *status) of(config *rest.Config, name string) *source.Operator {
 	operator := s.operator
 	operator.Config, operator.Name = config, name
 	return &operator
 }
 
-// current is the operator in the cluster of the context.
+// current returns the operator in the cluster of the context.
 func (s *status) current() (*source.Operator, error) {
 	config, err := s.env.clusterConfig()
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *status) once(ctx context.Context) error {
 
 // clusters shows components x clusters.
 func (s *status) clusters(ctx context.Context) error {
-	names, err := s.contexts.names(s.env)
+	names, err := s.contexts.chosenNames(s.env)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (s *status) clusters(ctx context.Context) error {
 	return verdictOf(verdict)
 }
 
-// clusterResult is what came of one of several clusters.
+// clusterResult is the result of one of several clusters.
 type clusterResult struct {
 	*source.Result
 	err error
@@ -167,7 +167,7 @@ type clusterResult struct {
 
 // evaluateAll reads the clusters of the contexts at the same time; none waits for another.
 func (s *status) evaluateAll(ctx context.Context, names []string) []clusterResult {
-	tell, end := s.env.progress("Reading clusters")
+	update, end := s.env.progress("Reading clusters")
 	defer end()
 	results := make([]clusterResult, len(names))
 	var done atomic.Int64
@@ -176,7 +176,7 @@ func (s *status) evaluateAll(ctx context.Context, names []string) []clusterResul
 	for i, name := range names {
 		group.Go(func() error {
 			results[i].Result, results[i].err = s.evaluateOne(ctx, name)
-			tell(int(done.Add(1)), len(names))
+			update(int(done.Add(1)), len(names))
 			return nil
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// plain passes on what people are told, without what would move a terminal's cursor or turn the direction of its text:
+// plain passes on text without what would move a terminal's cursor or change the direction of its text:
 // names and messages come from clusters and files.
 type plain struct{ io.Writer }
 
@@ -25,7 +25,7 @@ func (p plain) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// raw is what a writer passes things on to.
+// raw returns what a writer passes things on to.
 func raw(w io.Writer) io.Writer {
 	if p, ok := w.(plain); ok {
 		return p.Writer

@@ -66,7 +66,7 @@ func (p *pty) read() {
 	}
 }
 
-// shown is all that was written.
+// shown returns all that was written.
 func (p *pty) shown() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,14 +22,14 @@ import (
 // redrawEvery is how often ages are brought up to date on a terminal, and staleness is noticed.
 const redrawEvery = 5 * time.Second
 
-// follow shows the verdicts and what becomes of them, until the reader has seen enough. It ends as status does at the
+// follow shows the verdicts and what becomes of them, until the user interrupts it. It ends as status does at the
 // last ones.
 func (s *status) follow(ctx context.Context) error {
 	operator, err := s.current()
 	if err != nil {
 		return err
 	}
-	// What cannot be read at all is told at once; after that, whatever goes wrong may pass.
+	// What cannot be read at all is reported at once; later errors may be transient.
 	first, err := operator.Evaluate(ctx)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (f *follower) run(ctx context.Context, feed source.Feed) error {
 	}
 }
 
-// end gives the terminal back with what was seen last, and ends as status would then.
+// end restores the terminal, prints the last verdicts, and ends as status would then.
 func (f *follower) end(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -143,7 +143,7 @@ func (f *follower) print(r *report.Report) {
 	}
 }
 
-// lasting is a row without what changes by itself, as ages do.
+// lasting returns a row without what changes with time, such as ages.
 func lasting(row []report.Cell) string {
 	var out strings.Builder
 	for _, c := range row {
@@ -181,7 +181,7 @@ type screen struct {
 	to io.Writer
 }
 
-// Fd is that of the terminal, so that what is written has its colors.
+// Fd returns that of the terminal, so that what is written has its colors.
 func (s *screen) Fd() uintptr {
 	if file, ok := s.to.(interface{ Fd() uintptr }); ok {
 		return file.Fd()
@@ -189,7 +189,7 @@ func (s *screen) Fd() uintptr {
 	return ^uintptr(0)
 }
 
-// What terminals are told.
+// Control sequences of terminals.
 const (
 	// otherScreen keeps what is on the terminal for firstScreen.
 	otherScreen = "\x1b[?1049h"

@@ -41,14 +41,14 @@ func testEnv(out io.Writer) *env {
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// manyComponents are well; those named are not.
-func manyComponents(n int, unwell ...string) *report.Report {
+// manyComponents returns n components, healthy except those named.
+func manyComponents(n int, unhealthy ...string) *report.Report {
 	r := &report.Report{ObservedAt: noon}
 	for i := range n {
 		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("component-%02d", i)}}
 		m.Spec.Category = v1alpha1.CategoryNode
 		status, reason := metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass
-		for _, name := range unwell {
+		for _, name := range unhealthy {
 			if name == m.Name {
 				status, reason = metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnavailable
 			}
@@ -81,7 +81,7 @@ func TestFollowPrintsWhatChanges(t *testing.T) {
 }
 
 // Staleness is told when it comes and when it goes, not over and over.
-func TestFollowTellsStaleness(t *testing.T) {
+func TestFollowReportsStaleness(t *testing.T) {
 	g := NewWithT(t)
 	stale := ""
 	e := testEnv(&bytes.Buffer{})

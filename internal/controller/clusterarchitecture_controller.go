@@ -19,7 +19,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// ArchitectureReconciler keeps the status of every ClusterArchitecture.
+// ArchitectureReconciler reconciles the status of ClusterArchitectures.
 type ArchitectureReconciler struct {
 	reader client.Reader
 	engine *engine.Engine
@@ -55,7 +55,7 @@ func (r *ArchitectureReconciler) all(ctx context.Context, _ client.Object) []rec
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 // +kubebuilder:rbac:urls=/version,verbs=get
 
-// Reconcile brings the status of one ClusterArchitecture up to its mappings and to the cluster.
+// Reconcile updates the status of a ClusterArchitecture from its mappings and the cluster.
 func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	key := engine.Key{Kind: architectureKind, Name: req.Name}
 	var arch v1alpha1.ClusterArchitecture

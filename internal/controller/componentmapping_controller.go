@@ -19,7 +19,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// MappingReconciler keeps the status of every ComponentMapping.
+// MappingReconciler reconciles the status of ComponentMappings.
 type MappingReconciler struct {
 	reader client.Reader
 	engine *engine.Engine
@@ -43,7 +43,7 @@ func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) err
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create
 
-// Reconcile brings the status of one ComponentMapping up to what is observed.
+// Reconcile updates the status of a ComponentMapping from the findings of its checks.
 func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	key := engine.Key{Kind: mappingKind, Name: req.Name}
 	var m v1alpha1.ComponentMapping
@@ -80,7 +80,7 @@ func (c *compiledMappings) of(m *v1alpha1.ComponentMapping) *engine.Mapping {
 	if known := c.known(m.Name); known.uid == m.UID && known.generation == m.Generation {
 		return known.Mapping
 	}
-	// Compiling takes as long as its author wants; nobody else waits for it. A mapping is reconciled once at a time.
+	// Compiling an expression may take long, so no lock is held. A mapping is never reconciled concurrently.
 	compiled := engine.CompileMapping(&m.Spec)
 	c.mu.Lock()
 	defer c.mu.Unlock()

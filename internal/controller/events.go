@@ -27,8 +27,8 @@ const (
 	reasonInterval = time.Minute
 )
 
-// words are what the conditions say, to be put behind "turned from" and "to".
-var words = map[string]map[metav1.ConditionStatus]string{
+// phrases describe the conditions after "turned from" and "to".
+var phrases = map[string]map[metav1.ConditionStatus]string{
 	v1alpha1.ConditionPresent: {
 		metav1.ConditionTrue: "present", metav1.ConditionFalse: "absent", metav1.ConditionUnknown: "unseen"},
 	v1alpha1.ConditionHealthy: {
@@ -43,11 +43,11 @@ var words = map[string]map[metav1.ConditionStatus]string{
 		metav1.ConditionTrue: "of supported versions", metav1.ConditionFalse: "of unsupported versions", metav1.ConditionUnknown: "of unknown versions"},
 }
 
-func wordOf(c metav1.Condition) string {
+func phraseOf(c metav1.Condition) string {
 	if c.Reason == v1alpha1.ReasonPartial {
 		return "present only in part"
 	}
-	return words[c.Type][c.Status]
+	return phrases[c.Type][c.Status]
 }
 
 // transitionRecorder records the transitions of conditions as events.
@@ -71,7 +71,7 @@ type recordedReason struct {
 func (t *transitionRecorder) record(key engine.Key, object client.Object, before, after []metav1.Condition) {
 	led := leaderTurned(before, after)
 	for _, now := range after {
-		if words[now.Type] == nil {
+		if phrases[now.Type] == nil {
 			continue
 		}
 		was := conditionIn(before, now.Type)
@@ -94,7 +94,7 @@ func (t *transitionRecorder) record(key engine.Key, object client.Object, before
 func transitionNote(name string, was, now metav1.Condition, led bool) (note string, again bool) {
 	unhealthy := now.Type == v1alpha1.ConditionHealthy && now.Status == metav1.ConditionFalse
 	why := now.Reason + ": " + now.Message
-	switch from, to := wordOf(was), wordOf(now); {
+	switch from, to := phraseOf(was), phraseOf(now); {
 	case from == to && unhealthy && was.Reason != now.Reason:
 		return fmt.Sprintf("%s is still unhealthy, its reason turned from %s to %s", name, was.Reason, why), true
 	case from == to:
@@ -124,7 +124,7 @@ func leaderTurned(before, after []metav1.Condition) bool {
 	return false
 }
 
-// conditionIn is the condition of a type; one that is missing has not been observed yet.
+// conditionIn returns the condition of a type; one that is missing has not been observed yet.
 func conditionIn(conditions []metav1.Condition, conditionType string) metav1.Condition {
 	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
 		return *c
@@ -132,7 +132,7 @@ func conditionIn(conditions []metav1.Condition, conditionType string) metav1.Con
 	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotYetObserved}
 }
 
-// recordedLately says whether a reason was recorded within the last minute, and notes that it is recorded now.
+// recordedLately reports whether a reason was recorded within the last minute, and notes that it is recorded now.
 func (t *transitionRecorder) recordedLately(r recordedReason) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -147,7 +147,7 @@ func (t *transitionRecorder) recordedLately(r recordedReason) bool {
 	return false
 }
 
-// forget what was told of an object that is gone.
+// forget what was recorded for a deleted object.
 func (t *transitionRecorder) forget(key engine.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

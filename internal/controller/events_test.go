@@ -18,7 +18,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// conditions are given as "Type Status Reason: message".
+// conditions returns the conditions, given as "Type Status Reason: message".
 func conditions(texts ...string) []metav1.Condition {
 	var out []metav1.Condition
 	for _, text := range texts {
@@ -46,17 +46,17 @@ func newListener() *listener {
 	return l
 }
 
-// hear are the events of a turn of the mapping dns, each as "type reason note".
-func (l *listener) hear(before, after []metav1.Condition) []string {
+// events returns the events of a turn of the mapping dns, each as "type reason note".
+func (l *listener) events(before, after []metav1.Condition) []string {
 	m := &v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "dns"}}
 	l.record(engine.Key{Kind: mappingKind, Name: m.Name}, m, before, after)
-	var heard []string
+	var recorded []string
 	for {
 		select {
 		case event := <-l.recorder.Events:
-			heard = append(heard, event)
+			recorded = append(recorded, event)
 		default:
-			return heard
+			return recorded
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestSentences(t *testing.T) {
 			conditions("PlatformDetected False NoNodeMatches: none of 4", "Complete Unknown PlatformNotDetected: no", "Healthy Unknown PlatformNotDetected: no"), []string{
 				"Warning NoNodeMatches dns turned from detected to not detected: NoNodeMatches: none of 4"}},
 	} {
-		t.Run(c.name, func(t *testing.T) { NewWithT(t).Expect(newListener().hear(c.before, c.after)).To(Equal(c.want)) })
+		t.Run(c.name, func(t *testing.T) { NewWithT(t).Expect(newListener().events(c.before, c.after)).To(Equal(c.want)) })
 	}
 }
 
@@ -125,26 +125,26 @@ func TestFlappingReasons(t *testing.T) {
 	g := NewWithT(t)
 	l := newListener()
 	a, b, well := conditions("Healthy False CrashLooping: x"), conditions("Healthy False NotReady: x"), conditions("Healthy True AllChecksPass: x")
-	g.Expect(l.hear(well, a)).To(HaveLen(1))
-	g.Expect(l.hear(a, b)).To(HaveLen(1), "another reason")
+	g.Expect(l.events(well, a)).To(HaveLen(1))
+	g.Expect(l.events(a, b)).To(HaveLen(1), "another reason")
 	for range 20 {
 		l.clock.Step(time.Second)
-		g.Expect(append(l.hear(b, a), l.hear(a, b)...)).To(BeEmpty(), "both were told within a minute")
+		g.Expect(append(l.events(b, a), l.events(a, b)...)).To(BeEmpty(), "both were told within a minute")
 	}
-	g.Expect(l.hear(b, well)).To(HaveLen(1), "a turn is always told")
-	g.Expect(l.hear(well, b)).To(HaveLen(1))
+	g.Expect(l.events(b, well)).To(HaveLen(1), "a turn is always told")
+	g.Expect(l.events(well, b)).To(HaveLen(1))
 	l.clock.Step(time.Minute)
-	g.Expect(l.hear(b, a)).To(HaveLen(1), "after a minute")
+	g.Expect(l.events(b, a)).To(HaveLen(1), "after a minute")
 
 	l.forget(engine.Key{Kind: mappingKind, Name: "other"})
-	g.Expect(l.hear(b, a)).To(BeEmpty())
+	g.Expect(l.events(b, a)).To(BeEmpty())
 	l.forget(engine.Key{Kind: mappingKind, Name: "dns"})
-	g.Expect(l.hear(b, a)).To(HaveLen(1), "another object of this name")
+	g.Expect(l.events(b, a)).To(HaveLen(1), "another object of this name")
 }
 
 func TestNotesFit(t *testing.T) {
 	g := NewWithT(t)
-	heard := newListener().hear(conditions("Healthy True AllChecksPass: x"), conditions("Healthy False CrashLooping: "+strings.Repeat("ü", 512)))
-	g.Expect(heard).To(HaveLen(1))
-	g.Expect(len(strings.TrimPrefix(heard[0], "Warning CrashLooping "))).To(And(BeNumerically("<=", 1024), BeNumerically(">", 1000)))
+	recorded := newListener().events(conditions("Healthy True AllChecksPass: x"), conditions("Healthy False CrashLooping: "+strings.Repeat("ü", 512)))
+	g.Expect(recorded).To(HaveLen(1))
+	g.Expect(len(strings.TrimPrefix(recorded[0], "Warning CrashLooping "))).To(And(BeNumerically("<=", 1024), BeNumerically(">", 1000)))
 }

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controller holds the two reconcilers. They are thin: read the object, let the engine assess
-// what it has found, apply the status if it changed, record transitions.
+// Package controller holds the two reconcilers. They are thin: read the object, let the engine assess it, apply the
+// status if it changed, record transitions.
 package controller
 
 import (

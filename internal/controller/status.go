@@ -25,7 +25,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// ownConditions are the types that archmap writes; conditions of other types belong to somebody else.
+// ownConditions are the types that archmap writes; conditions of other types belong to other controllers.
 var ownConditions = sets.New(
 	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented,
 	v1alpha1.ConditionPresent, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported)
@@ -38,7 +38,7 @@ func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
 // counterInterval is the least time between two writes that change nothing but counters.
 const counterInterval = 5 * time.Second
 
-// statusWriter applies statuses, only when they changed, and tells of transitions by events.
+// statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
 	client      client.Client
 	transitions *transitionRecorder
@@ -48,7 +48,7 @@ type statusWriter struct {
 	written map[engine.Key]time.Time
 }
 
-// writeMapping applies a mapping's status if it changed; wait is when to look again.
+// writeMapping applies a mapping's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeMapping(
 	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
@@ -62,7 +62,7 @@ func (w *statusWriter) writeMapping(
 	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
 }
 
-// writeArchitecture applies an architecture's status if it changed; wait is when to look again.
+// writeArchitecture applies an architecture's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeArchitecture(
 	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {
@@ -120,7 +120,7 @@ func (w *statusWriter) note(key engine.Key) {
 	w.written[key] = w.clock.Now()
 }
 
-// counterDelay is how long to wait before mere counters may be written again.
+// counterDelay returns how long to wait before mere counters may be written again.
 func (w *statusWriter) counterDelay(key engine.Key) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +138,7 @@ func (w *statusWriter) forget(key engine.Key) {
 	w.transitions.forget(key)
 }
 
-// withoutCounters is the status without the texts that count: messages and versions.
+// withoutCounters returns the status without the texts that count: messages and versions.
 func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.ComponentMappingStatus {
 	s := status.DeepCopy()
 	s.Message, s.Version, s.Versions = "", "", nil
@@ -151,7 +151,7 @@ func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.Component
 	return s
 }
 
-// withoutArchitectureCounters is the status without what counts nodes and pods: texts, versions and the
+// withoutArchitectureCounters returns the status without what counts nodes and pods: texts, versions and the
 // numbers of the node pools.
 func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1alpha1.ClusterArchitectureStatus {
 	s := status.DeepCopy()

@@ -26,7 +26,7 @@ import (
 
 // collection is what all files of a dump hold.
 type collection struct {
-	wants    *wants
+	filter   *filter
 	mappings []v1alpha1.ComponentMapping
 	info     *Info
 
@@ -49,12 +49,12 @@ type identity struct {
 }
 
 func newCollection(o Options) *collection {
-	w := newWants(o.Needs)
+	w := newFilter(o.Needs)
 	w.everything = o.everything
-	return &collection{wants: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
+	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
 }
 
-// maxListed is how many files and problems are told one by one.
+// maxListed is how many files and problems are listed one by one.
 const maxListed = 100
 
 func (c *collection) skip(name, reason string, warn bool) {
@@ -73,7 +73,7 @@ func (c *collection) warn(format string, args ...any) {
 }
 
 // add takes what a file holds.
-func (c *collection) add(f *file, found *scan.Found) {
+func (c *collection) add(f *file, found *scan.Summary) {
 	c.info.Files++
 	c.info.Objects += f.objects
 	if c.info.Source == "" || f.source != "" {
@@ -114,7 +114,7 @@ func (c *collection) addObject(o client.Object) {
 	}
 }
 
-// older says whether a is an older state of the object than b.
+// older reports whether a is an older state of the object than b.
 func older(a, b client.Object) bool {
 	if a.GetUID() != b.GetUID() {
 		return a.GetCreationTimestamp().Time.Before(b.GetCreationTimestamp().Time)
@@ -127,8 +127,8 @@ func older(a, b client.Object) bool {
 	return x < y
 }
 
-// dumpOf makes a dump of what was collected.
-func (c *collection) dumpOf(at time.Time) (*snapshot.Snapshot, error) {
+// snapshotAt makes a snapshot of what was collected.
+func (c *collection) snapshotAt(at time.Time) (*snapshot.Snapshot, error) {
 	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Time: at}
 	if c.differing > 0 {
 		c.warn("%d objects are held more than once, in different states, such as %s; the newest state counts", c.differing, c.example)
@@ -179,7 +179,7 @@ const maxGather = 15 * time.Minute
 
 var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")
 
-// leasesRead is when the leases of a namespace were read, if that was long before the newest time of the dump: they
+// leasesRead returns when the leases of a namespace were read, if that was long before the newest time of the dump: they
 // would be taken for stale. It is not known, so the dump's own time counts, where something in the same document is as
 // new as the dump; nor when all leases are so old that it is they that are stale.
 func (c *collection) leasesRead(namespace string) time.Time {

@@ -5,7 +5,7 @@ package dump
 
 import "testing"
 
-// Everything is options with which all but Secrets is kept, whatever is needed.
+// Everything returns options with which all but Secrets is kept, whatever is needed.
 func Everything(o Options) Options {
 	o.everything = true
 	return o

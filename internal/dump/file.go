@@ -26,22 +26,22 @@ import (
 
 // file is what one file holds. It counts only when all of it can be read.
 type file struct {
-	name  string
-	place place
-	wants *wants
+	name   string
+	place  place
+	filter *filter
 
 	source  Source
 	objects int
 	kept    []client.Object
-	// covered are the kinds of which the file tells all objects in a namespace; empty for the whole cluster.
+	// covered are the kinds of which the file holds all objects of a namespace; an empty namespace is the whole cluster.
 	covered sets.Set[facts.Need]
 	// documents are those with leases, and the one that is being read.
 	documents []*document
 	newest    time.Time
 	unread    map[string]int
 	bundle    *bundle.Manifest
-	// seen are the namespaces of the elements of the lists that are being read, by kind.
-	seen map[*scan.List]map[schema.GroupVersionKind]*spread
+	// namespaces of the elements of the lists that are being read, by kind.
+	namespaces map[*scan.List]map[schema.GroupVersionKind]*spread
 }
 
 // spread is in how many namespaces there are objects of a kind.
@@ -55,20 +55,20 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 	if of == nil {
 		return
 	}
-	if f.seen[of] == nil {
-		f.seen[of] = map[schema.GroupVersionKind]*spread{}
+	if f.namespaces[of] == nil {
+		f.namespaces[of] = map[schema.GroupVersionKind]*spread{}
 	}
-	if s := f.seen[of][kind]; s == nil {
-		f.seen[of][kind] = &spread{first: namespace}
+	if s := f.namespaces[of][kind]; s == nil {
+		f.namespaces[of][kind] = &spread{first: namespace}
 	} else if s.first != namespace {
 		s.many = true
 	}
 }
 
-func newFile(name string, p place, w *wants) *file {
+func newFile(name string, p place, w *filter) *file {
 	return &file{
-		name: name, place: p, source: p.source, wants: w, covered: sets.New[facts.Need](), unread: map[string]int{},
-		seen: map[*scan.List]map[schema.GroupVersionKind]*spread{},
+		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{},
+		namespaces: map[*scan.List]map[schema.GroupVersionKind]*spread{},
 	}
 }
 
@@ -79,7 +79,7 @@ type document struct {
 	renewed map[string]time.Time
 }
 
-// Document begins another one.
+// Document implements scan.Sink.
 func (f *file) Document() {
 	if n := len(f.documents); n > 0 && len(f.documents[n-1].renewed) == 0 {
 		f.documents = f.documents[:n-1]
@@ -89,7 +89,7 @@ func (f *file) Document() {
 
 func (f *file) document() *document { return f.documents[len(f.documents)-1] }
 
-// Object takes an object: what a bundle says of itself, or one of the cluster.
+// Object implements scan.Sink: it takes the manifest of a bundle, or an object of the cluster.
 func (f *file) Object(it *scan.Item, of *scan.List) error {
 	if bundle.IsManifest(it.APIVersion, it.Kind) {
 		return f.addManifest(it)
@@ -98,7 +98,7 @@ func (f *file) Object(it *scan.Item, of *scan.List) error {
 	return f.addObject(it, of)
 }
 
-// addManifest takes what a bundle says of itself.
+// addManifest takes the manifest of a bundle.
 func (f *file) addManifest(it *scan.Item) error {
 	if err := bundle.CheckVersion(it.APIVersion); err != nil {
 		return &scan.Problem{Line: it.Line, Text: err.Error()}
@@ -118,10 +118,10 @@ func (f *file) addManifest(it *scan.Item) error {
 	return nil
 }
 
-// List concludes from a list what there is not.
+// List notes that a list holds all objects of its kind, so that others do not exist.
 func (f *file) List(l *scan.List) {
-	seen := f.seen[l]
-	delete(f.seen, l)
+	spreads := f.namespaces[l]
+	delete(f.namespaces, l)
 	if kind, typed := strings.CutSuffix(l.Kind, "List"); typed && kind != "" {
 		gvk := schema.FromAPIVersionAndKind(l.APIVersion, kind)
 		if f.place.known {
@@ -131,9 +131,9 @@ func (f *file) List(l *scan.List) {
 		}
 	}
 	// One list with objects of several namespaces was asked for with --all-namespaces, for all kinds in it.
-	for _, s := range seen {
+	for _, s := range spreads {
 		if s.many {
-			for kind := range seen {
+			for kind := range spreads {
 				f.cover(kind, "")
 			}
 			return
@@ -146,26 +146,26 @@ func (f *file) coverBy(it *scan.Item, kind schema.GroupVersionKind, of *scan.Lis
 	switch named := of == nil && f.place.source == "" && !f.place.known; {
 	case !named:
 		f.cover(kind, it.Namespace)
-	case f.wants.object(kind, it.Namespace, it.Name):
+	case f.filter.object(kind, it.Namespace, it.Name):
 		f.covered.Insert(facts.Need{Kind: kind, Namespace: it.Namespace, Name: it.Name})
 	}
 }
 
-// cover says that the file tells all objects of the kind in the namespace.
+// cover notes that the file holds all objects of the kind in the namespace.
 func (f *file) cover(kind schema.GroupVersionKind, namespace string) {
-	if kind, wanted := f.wants.kind(kind); wanted {
+	if kind, needed := f.filter.kind(kind); needed {
 		f.covered.Insert(facts.Need{Kind: kind, Namespace: namespace})
 	}
 }
 
-// addObject keeps an object when it is wanted, and what it tells besides.
+// addObject keeps an object when it is needed, and the times that it shows.
 func (f *file) addObject(it *scan.Item, of *scan.List) error {
 	asWritten := schema.FromAPIVersionAndKind(it.APIVersion, it.Kind)
 	t, d := scan.NewestTime(it.Raw, timesOf(asWritten.Group, asWritten.Kind)), f.document()
 	f.newest, d.newest = latest(f.newest, t), latest(d.newest, t)
-	kind, wanted := f.wants.kind(asWritten)
-	if !wanted {
-		if versions := f.wants.otherVersions(kind); len(versions) > 0 {
+	kind, needed := f.filter.kind(asWritten)
+	if !needed {
+		if versions := f.filter.otherVersions(kind); len(versions) > 0 {
 			f.unread[fmt.Sprintf("%s of %s, of which %s is read", kind.Kind, asWritten.GroupVersion(), strings.Join(versions, ", "))]++
 		}
 		return nil
@@ -174,11 +174,11 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 	if it.Namespace != "" || !isNamespaced(kind) {
 		f.coverBy(it, kind, of)
 	}
-	if !f.wants.object(kind, it.Namespace, it.Name) {
+	if !f.filter.object(kind, it.Namespace, it.Name) {
 		return nil
 	}
 	if kind == facts.PodKind {
-		if done, err := settled(it); done || err != nil {
+		if done, err := readyOrFinished(it); done || err != nil {
 			return err
 		}
 	}
@@ -200,7 +200,7 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// bulk is what nobody reads and what is much of an object, by path.
+// bulk is the large parts of objects that no check reads, by path.
 var bulk = map[schema.GroupVersionKind][]string{
 	facts.Nodes.Kind: {"status.images", "status.volumesInUse", "status.volumesAttached", "metadata.annotations"},
 	facts.PodKind: {
@@ -208,7 +208,7 @@ var bulk = map[schema.GroupVersionKind][]string{
 	},
 }
 
-// objectOf is the object as it is read from a cluster, in the version in which it is read.
+// objectOf returns the object as it is read from a cluster, in the version in which it is read.
 func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error) {
 	small := it.Pruned(func(path string) bool { return path != "metadata.managedFields" && !slices.Contains(bulk[kind], path) })
 	if kind == snapshot.DefinitionKind {
@@ -225,8 +225,8 @@ func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error
 	return o, nil
 }
 
-// settled says whether a pod explains nothing.
-func settled(it *scan.Item) (bool, error) {
+// readyOrFinished reports whether the item is a pod that needs no explanation.
+func readyOrFinished(it *scan.Item) (bool, error) {
 	text, err := it.Pruned(func(path string) bool {
 		return path == "status" || path == "status.phase" || path == "status.conditions"
 	}).JSON()
@@ -242,7 +242,7 @@ func settled(it *scan.Item) (bool, error) {
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &pod); err != nil {
 		return false, it.Misread(err)
 	}
-	return workload.PodSettled(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
+	return workload.PodReadyOrFinished(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
 }
 
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.
@@ -254,7 +254,7 @@ func isNamespaced(kind schema.GroupVersionKind) bool {
 	return false
 }
 
-// reads are what the file tells all of.
+// reads returns the needs that the file answers completely.
 func (f *file) reads() []snapshot.Read {
 	var reads []snapshot.Read
 	for need := range f.covered {

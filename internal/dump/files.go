@@ -25,7 +25,7 @@ import (
 var maxUnpacked int64 = 4 << 30
 
 const (
-	// maxFiles is how many files are looked at.
+	// maxFiles is the most files that are read.
 	maxFiles = 200_000
 	// maxPackings is how often something may be packed again.
 	maxPackings = 4
@@ -35,7 +35,7 @@ const (
 type loader struct {
 	o    Options
 	dump *collection
-	// root is the directory in which files are, by its full path: its name may tell what is in it.
+	// root is the directory in which files are, by its full path: its name may show what is in it.
 	root    string
 	fileNo  int
 	read    int64
@@ -61,7 +61,7 @@ func (l *loader) directory(root string) error {
 			return nil
 		case entry.IsDir() && entry.Name() == ".git":
 			return fs.SkipDir
-		case entry.IsDir() || isNoDump(name):
+		case entry.IsDir() || isIgnored(name):
 			return nil
 		case !entry.Type().IsRegular():
 			l.dump.skip(name, describe(entry.Type()), false)
@@ -140,10 +140,10 @@ func (l *loader) archive(name string, r io.Reader, depth int) error {
 			return fmt.Errorf("%s: after %s: %w", name, last, cutOff(err))
 		}
 		last = h.Name
-		if h.Typeflag == tar.TypeDir || isNoDump(h.Name) {
+		if h.Typeflag == tar.TypeDir || isIgnored(h.Name) {
 			continue
 		}
-		if reason := unwelcome(h); reason != "" {
+		if reason := whySkipped(h); reason != "" {
 			l.dump.skip(h.Name, reason, true)
 			continue
 		}
@@ -157,8 +157,8 @@ func (l *loader) archive(name string, r io.Reader, depth int) error {
 	}
 }
 
-// unwelcome says why a member of an archive is not read.
-func unwelcome(h *tar.Header) string {
+// whySkipped says why a member of an archive is not read; empty when it is.
+func whySkipped(h *tar.Header) string {
 	name := strings.ReplaceAll(h.Name, "\\", "/")
 	switch {
 	case h.Typeflag != tar.TypeReg:
@@ -171,7 +171,7 @@ func unwelcome(h *tar.Header) string {
 
 // text reads a file that is not packed.
 func (l *loader) text(name string, in *bufio.Reader) error {
-	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.wants)
+	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.filter)
 	found, err := scan.Scan(in, f)
 	if err != nil {
 		return err
@@ -183,8 +183,8 @@ func (l *loader) text(name string, in *bufio.Reader) error {
 	return nil
 }
 
-// isNoDump says whether the name is that of what never holds objects.
-func isNoDump(name string) bool {
+// isIgnored reports whether the file's name is that of one that never holds objects.
+func isIgnored(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
 	return base == "logs.txt" || base == bundle.ReadmeName || strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "._")
 }
@@ -206,7 +206,7 @@ func relative(root, file string) string {
 	return file
 }
 
-// reasonOf is an error without the path, which is told besides.
+// reasonOf returns an error without the path, which the caller adds.
 func reasonOf(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
@@ -224,7 +224,7 @@ func cutOff(err error) error {
 
 var errTooBig = errors.New("unpacks to more than any dump of objects")
 
-// limit ends reading of what is packed when too much comes out.
+// limit stops unpacking when the result is too large.
 type limit struct {
 	r      io.Reader
 	loader *loader

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dump reads what others have written down of a cluster: bundles of archmap, and what kubectl and must-gather write.
+// Package dump reads dumps of a cluster: archmap's bundles, and the output of kubectl and must-gather.
 package dump
 
 import (
@@ -16,21 +16,21 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Options say how a dump is read.
+// Options configure Load.
 type Options struct {
-	// At is when the dump was made, for one that does not say it; zero when it is not known.
+	// At is when the dump was made, for a dump that does not record it; zero when it is not known.
 	At time.Time
-	// Needs are all that is kept, besides nodes and what tells which kinds are served.
+	// Needs are what is kept, in addition to nodes and the objects that define which kinds are served.
 	Needs []facts.Need
-	// Mappings are those that are to be judged: a warning tells what they read and a bundle has left out.
+	// Mappings that will be judged: a warning names what they read and a bundle has left out.
 	Mappings []v1alpha1.ComponentMapping
-	// Progress, when set, is told how many bytes have been read of how many; all is 0 when that is not known.
+	// Progress, when set, is called with the bytes read and their total, which is 0 when it is not known.
 	Progress func(read, all int64)
 
 	everything bool // for tests
 }
 
-// Info says what was found.
+// Info describes a dump that was read.
 type Info struct {
 	// Source is what kind of dump it is.
 	Source Source
@@ -40,7 +40,7 @@ type Info struct {
 	Files, Objects, Kept int
 	// Skipped are the files that hold nothing of use, with the reason.
 	Skipped []string
-	// Warnings are what whoever relies on the verdicts must know.
+	// Warnings that qualify the verdicts.
 	Warnings []string
 }
 
@@ -58,16 +58,16 @@ const (
 // stdin names standard input.
 const stdin = "-"
 
-// Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text in which such are, in tar
-// archives, compressed or not. It writes nothing anywhere. With one file, an error says what is wrong with it and where;
-// of many, those that cannot be read are skipped, with a warning.
+// Load reads a dump: a file, a directory, or - for in. Files may be YAML, JSON or text that contains these, in tar
+// archives, compressed or not. It writes nothing to disk. An error says what is wrong with a single file and where; of
+// several files, invalid ones are skipped with a warning.
 func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, error) {
 	l := &loader{o: o, dump: newCollection(o)}
 	name, err := l.load(path, in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))
 	}
-	d, err := l.dump.dumpOf(o.At)
+	d, err := l.dump.snapshotAt(o.At)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}

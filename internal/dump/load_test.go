@@ -38,7 +38,7 @@ var (
 	}
 )
 
-// deploymentIn is a Deployment as kubectl prints it in a list.
+// deploymentIn returns a Deployment as kubectl prints it in a list.
 func deploymentIn(namespace, name string) string {
 	return fmt.Sprintf(`- apiVersion: apps/v1
   kind: Deployment
@@ -69,7 +69,7 @@ metadata:
   resourceVersion: ""
 `
 
-// listOf is what kubectl get -o yaml prints.
+// listOf returns what kubectl get -o yaml prints.
 func listOf(items ...string) string {
 	return "apiVersion: v1\nitems:\n" + strings.Join(items, "") + listEnd
 }
@@ -99,7 +99,7 @@ func namesOf(d *snapshot.Snapshot) []string {
 	return names
 }
 
-// state is what a dump says of a need.
+// state returns what a dump says of a need.
 func state(d *snapshot.Snapshot, kind schema.GroupVersionKind, namespace string) facts.State {
 	need := facts.Need{Kind: kind, Namespace: namespace}
 	return d.Facts([]facts.Need{need}).Answers[need].State
@@ -253,7 +253,7 @@ func zipped(text string) string {
 }
 
 // What a dump does not hold is absent only where it tells all.
-func TestLoadTellsAbsentFromUnseen(t *testing.T) {
+func TestLoadDistinguishesAbsentFromUnknown(t *testing.T) {
 	kubeSystem := "kube-system"
 	for name, test := range map[string]struct {
 		file, text string
@@ -366,7 +366,7 @@ func TestLoadTime(t *testing.T) {
 	}
 }
 
-// Leases are as old as when they were read, if somebody has read the rest minutes later. They are not excused by it.
+// Leases are as old as when they were read, if somebody has read the rest minutes later. That does not make them healthy.
 func TestLoadTimeOfLeases(t *testing.T) {
 	at := time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
 	lease := func(renewed string) string {

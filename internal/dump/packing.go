@@ -9,7 +9,7 @@ import (
 	"github.com/archmap/archmap/internal/dump/scan"
 )
 
-// headSize is how much of a file tells how it is packed, in bytes.
+// headSize is how much of a file shows how it is packed, in bytes.
 const headSize = 512
 
 // packing is how a file is packed.
@@ -21,7 +21,7 @@ const (
 	tarred  packing = "tar"
 )
 
-// signatures of what is no text; those without a packing cannot be read.
+// signatures of binary formats; those without a packing cannot be read.
 var signatures = []struct {
 	offset int
 	bytes  string
@@ -36,7 +36,7 @@ var signatures = []struct {
 	{0, "\x28\xb5\x2f\xfd", plain, "is compressed with zstd; unpack it first"},
 }
 
-// packingOf tells how a file is packed from how it begins.
+// packingOf returns how a file is packed, by its first bytes.
 func packingOf(head []byte) (packing, *scan.Problem) {
 	for _, s := range signatures {
 		if len(head) > s.offset && bytes.HasPrefix(head[s.offset:], []byte(s.bytes)) {

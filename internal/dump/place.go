@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// place is what the path of a file tells of the objects in it.
+// place is what the path of a file shows about its objects.
 type place struct {
 	source Source
 	// known: all objects of a kind in the namespace are in the file; the namespace is empty for the whole cluster.

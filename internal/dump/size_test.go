@@ -28,7 +28,7 @@ import (
 	"github.com/archmap/archmap/internal/judge"
 )
 
-// bigPod is a pod as large as those of real clusters: much of it is what nobody reads.
+// bigPod returns a pod as large as those of real clusters: much of it is what nobody reads.
 func bigPod(i int, ready string) string {
 	var env, mounts strings.Builder
 	for j := range 20 {

@@ -13,7 +13,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 )
 
-// Times that tell when something has happened, and so never are in the future; by what they are called. Those of a
+// Times of past events, which never are in the future, by their field names. Those of a
 // kind may be called as what somebody plans in another.
 var (
 	metadataTimes = []string{"creationTimestamp"}
@@ -23,10 +23,10 @@ var (
 	}
 )
 
-// groupsWithTimes are the API groups whose objects tell what happens all the time.
+// groupsWithTimes are the API groups whose objects record what happens all the time.
 var groupsWithTimes = []string{corev1.GroupName, appsv1.GroupName, batchv1.GroupName, coordinationv1.GroupName, eventsv1.GroupName}
 
-// timesOf are the names of the times that count in an object of the kind; what people write into objects does not.
+// timesOf returns the names of the times that count in an object of the kind; what users write into objects does not.
 func timesOf(group, kind string) []string {
 	switch {
 	case group == corev1.GroupName && (kind == configMapKind.Kind || kind == secretKind.Kind):

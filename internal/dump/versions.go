@@ -38,7 +38,7 @@ func betaOf(group string, kinds ...string) succession {
 	return succession{group, []string{beta}, kinds, schema.GroupVersion{Group: group, Version: "v1"}}
 }
 
-// current is the kind in the version in which it is read today.
+// current returns the kind in the version in which it is read today.
 func current(kind schema.GroupVersionKind) schema.GroupVersionKind {
 	for _, s := range successions {
 		if s.group == kind.Group && slices.Contains(s.versions, kind.Version) && slices.Contains(s.kinds, kind.Kind) {

@@ -109,7 +109,7 @@ func newBench(b *testing.B, nodes int, more ...v1alpha1.ComponentMapping) *bench
 	must(b, err)
 	w, err := world.New(shape)
 	must(b, err)
-	shown, err := w.Dump()
+	shown, err := w.Snapshot()
 	must(b, err)
 	shown, err = world.Scale(shown, nodes)
 	must(b, err)

@@ -28,11 +28,11 @@ type nodesLane struct {
 	checks         map[string]*nodeCount
 	views          map[string]*nodeCount
 	added, removed []*nodeCount
-	// names are those of all nodes, unsettled the nodes that are not plainly well, and state is the answer to the need for
+	// names are those of all nodes, suspects the nodes that nodestate.Suspect reports, and state is the answer to the need for
 	// nodes without objects, as of when the nodes were counted last.
-	names     sets.Set[string]
-	unsettled []*corev1.Node
-	state     facts.Answer
+	names    sets.Set[string]
+	suspects []*corev1.Node
+	state    facts.Answer
 
 	// These belong to the goroutine of the lane.
 	table  *tally.Table[*corev1.Node]
@@ -173,15 +173,15 @@ func (n *nodesLane) answer() facts.Answer {
 	defer n.engine.mu.Unlock()
 	answer := n.state
 	if answer.State == facts.Known {
-		answer.Nodes = nodeIndex{lane: n, unsettled: n.unsettled}
+		answer.Nodes = nodeIndex{lane: n, suspects: n.suspects}
 	}
 	return answer
 }
 
 // nodeIndex tells of nodes as they were counted.
 type nodeIndex struct {
-	lane      *nodesLane
-	unsettled []*corev1.Node
+	lane     *nodesLane
+	suspects []*corev1.Node
 }
 
 func (i nodeIndex) Exists(name string) bool {
@@ -190,14 +190,14 @@ func (i nodeIndex) Exists(name string) bool {
 	return i.lane.names.Has(name)
 }
 
-func (i nodeIndex) Unsettled() []*corev1.Node { return i.unsettled }
+func (i nodeIndex) Suspects() []*corev1.Node { return i.suspects }
 
 func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
 	added, removed := n.takeCounts()
 	touched := sets.New[int]()
 	touch := func(slot int) { touched.Insert(slot) }
 	if n.notes == nil {
-		n.notes = tally.Add(n.table, nodestate.Unsettled, now)
+		n.notes = tally.Add(n.table, nodestate.Suspect, now)
 	}
 	state := n.engine.sources.State(facts.Nodes)
 	moved := n.update(state, changed, now, touch)
@@ -265,10 +265,10 @@ func (n *nodesLane) update(state facts.Answer, changed changes, now time.Time, t
 
 // publishNodes shows the nodes to those who look for some that explain something.
 func (n *nodesLane) publishNodes(state facts.Answer, moved []string) func() {
-	var unsettled []*corev1.Node
+	var suspects []*corev1.Node
 	for _, name := range n.notes.First(n.table.Len(), struct{}{}) {
 		if node, ok := n.table.Get(name); ok {
-			unsettled = append(unsettled, node)
+			suspects = append(suspects, node)
 		}
 	}
 	return func() {
@@ -277,7 +277,7 @@ func (n *nodesLane) publishNodes(state facts.Answer, moved []string) func() {
 				n.names.Insert(name)
 			}
 		}
-		n.state, n.unsettled = state, unsettled
+		n.state, n.suspects = state, suspects
 		for l := range n.engine.readers[facts.Nodes] {
 			if l != n.lane {
 				n.engine.touchLocked(l)

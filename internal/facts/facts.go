@@ -124,8 +124,8 @@ type Answer struct {
 type NodeIndex interface {
 	// Exists says whether there is a node of that name.
 	Exists(name string) bool
-	// Unsettled are the nodes of which nodestate.Unsettled says so, sorted by name: all that are not plainly well.
-	Unsettled() []*corev1.Node
+	// Suspects are the nodes that nodestate.Suspect reports, sorted by name.
+	Suspects() []*corev1.Node
 }
 
 // Renewal is what was seen of a Lease's renewTime, by the reader's own clock.

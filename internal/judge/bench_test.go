@@ -21,12 +21,12 @@ func BenchmarkJudge(b *testing.B) {
 			g := NewWithT(b)
 			rows := shipped(g)
 			c := judge.Compile(&rows.Architectures[0], rows.Mappings)
-			shown, err := world.Scale(dumpOf(g, newWorld(g)), size)
+			scaled, err := world.Scale(snapshotOf(g, newWorld(g)), size)
 			g.Expect(err).NotTo(HaveOccurred())
 			b.ReportAllocs()
 			for b.Loop() {
-				c.Judge(&snapshot.Snapshot{Time: shown.Time, Coverage: shown.Coverage, Objects: shown.Objects,
-					Responses: shown.Responses, Reviews: shown.Reviews})
+				c.Judge(&snapshot.Snapshot{Time: scaled.Time, Coverage: scaled.Coverage, Objects: scaled.Objects,
+					Responses: scaled.Responses, Reviews: scaled.Reviews})
 			}
 		})
 	}

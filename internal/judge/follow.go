@@ -15,7 +15,7 @@ import (
 	"github.com/archmap/archmap/internal/engine"
 )
 
-// Follower judges a catalog again and again, as the operator does: what has changed, and what is due.
+// Follower judges a catalog incrementally, as the operator does: what has changed, and what is due.
 type Follower struct {
 	catalog  *Catalog
 	engine   *engine.Engine
@@ -25,7 +25,7 @@ type Follower struct {
 	due map[engine.Key]time.Time
 }
 
-// Follow judges the catalog on what the engine finds. The subscriptions are those that the engine notifies of.
+// Follow returns a Follower on the engine, whose keys are those that the engine notifies of.
 func (c *Catalog) Follow(e *engine.Engine, now clock.PassiveClock) *Follower {
 	f := &Follower{catalog: c, engine: e, clock: now, due: map[engine.Key]time.Time{}}
 	for i := range c.mappings {
@@ -38,8 +38,8 @@ func (c *Catalog) Follow(e *engine.Engine, now clock.PassiveClock) *Follower {
 	return f
 }
 
-// Judge judges what has changed and what is due. The duration says when something is due although nothing changes; 0
-// is never.
+// Judge judges what has changed and what is due. The duration is when something is due although nothing changes; 0 is
+// never.
 func (f *Follower) Judge(changed sets.Set[engine.Key]) (*Verdicts, time.Duration) {
 	now := f.clock.Now()
 	mappings := slices.Clone(f.verdicts.Mappings)

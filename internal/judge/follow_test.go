@@ -29,16 +29,16 @@ type following struct {
 	engine   *engine.Engine
 	clock    *testclock.FakeClock
 	follower *judge.Follower
-	// changed are whom the engine has notified of; told are those of the last look.
-	mu            sync.Mutex
-	changed, told sets.Set[engine.Key]
+	// changed are whom the engine has notified of; notified are those of the last visit.
+	mu                sync.Mutex
+	changed, notified sets.Set[engine.Key]
 }
 
 func follow(t *testing.T, architecture *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *following {
 	g := NewWithT(t)
 	f := &following{g: g, world: newWorld(g), changed: sets.New[engine.Key]()}
 	f.clock = testclock.NewFakeClock(f.world.Now())
-	f.sources = world.NewSources(dumpOf(g, f.world))
+	f.sources = world.NewSources(snapshotOf(g, f.world))
 	f.engine = engine.New(f.sources, func(key engine.Key) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -49,15 +49,15 @@ func follow(t *testing.T, architecture *v1alpha1.ClusterArchitecture, mappings [
 	return f
 }
 
-// look judges the world as it is now.
-func (f *following) look() (*judge.Verdicts, time.Duration) {
+// judge judges the world as it is now.
+func (f *following) judge() (*judge.Verdicts, time.Duration) {
 	f.clock.SetTime(f.world.Now())
-	f.sources.Show(dumpOf(f.g, f.world))
+	f.sources.Update(snapshotOf(f.g, f.world))
 	f.engine.Settle(context.Background())
 	f.mu.Lock()
-	f.told, f.changed = f.changed, sets.New[engine.Key]()
+	f.notified, f.changed = f.changed, sets.New[engine.Key]()
 	f.mu.Unlock()
-	return f.follower.Judge(f.told)
+	return f.follower.Judge(f.notified)
 }
 
 // TestFollow: what a follower says of a cluster as it changes is what the operator would, and it judges only what has
@@ -67,10 +67,10 @@ func TestFollow(t *testing.T) {
 	loaded := shipped(g)
 	f := follow(t, &loaded.Architectures[0], loaded.Mappings)
 	var next time.Duration
-	look := func() map[string]shapes.Expected {
+	visit := func() map[string]shapes.Expected {
 		t.Helper()
 		var verdicts *judge.Verdicts
-		verdicts, next = f.look()
+		verdicts, next = f.judge()
 		out := map[string]shapes.Expected{}
 		for i := range verdicts.Mappings {
 			out[verdicts.Mappings[i].Name] = shapes.Verdict(&verdicts.Mappings[i])
@@ -84,21 +84,21 @@ func TestFollow(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		return verdicts.Summary()
 	}
-	g.Expect(look()).To(Equal(operator()))
-	g.Expect(f.told).To(HaveLen(len(loaded.Mappings)+1), "everybody is told first")
+	g.Expect(visit()).To(Equal(operator()))
+	g.Expect(f.notified).To(HaveLen(len(loaded.Mappings)+1), "everybody is notified first")
 
 	f.world.Advance(min(next, time.Second) / 2)
-	look()
-	g.Expect(f.told).To(BeEmpty(), "nothing has changed")
+	visit()
+	g.Expect(f.notified).To(BeEmpty(), "nothing has changed")
 
 	dns := engine.Key{Kind: "ComponentMapping", Name: "coredns"}
 	ref, err := world.ParseRef("Deployment kube-system/coredns")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(f.world.SetPods(ref, world.Pods{State: world.CrashLooping})).To(Succeed())
 	f.world.Advance(time.Minute)
-	verdict := look()["coredns"]
-	g.Expect(f.told).To(HaveKey(dns))
-	g.Expect(len(f.told)).To(BeNumerically("<", 5), "only whom it concerns: %v", f.told)
+	verdict := visit()["coredns"]
+	g.Expect(f.notified).To(HaveKey(dns))
+	g.Expect(len(f.notified)).To(BeNumerically("<", 5), "only whom it concerns: %v", f.notified)
 	g.Expect(verdict).To(Equal(operator()["coredns"]))
 	g.Expect(next).To(BeNumerically(">", 0), "observedAt is to be renewed")
 }
@@ -113,7 +113,7 @@ func TestFollowGrants(t *testing.T) {
 	}
 	f := follow(t, nil, loaded.Mappings)
 	dns := func() (reason string, next time.Duration) {
-		verdicts, next := f.look()
+		verdicts, next := f.judge()
 		g.Expect(verdicts.Architecture).To(BeNil())
 		for i := range verdicts.Mappings {
 			if verdicts.Mappings[i].Name == "coredns" {

@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package judge comes to the verdicts of the operator without one: it assesses a whole catalog on a snapshot of a
+// Package judge derives the verdicts of the operator without an operator: it assesses a whole catalog on a snapshot of a
 // cluster, or on an engine that follows one.
 package judge
 
@@ -19,7 +19,7 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Catalog is mappings and, perhaps, the architecture that takes them in, ready to be judged.
+// Catalog is compiled mappings, and optionally the architecture that sums them up.
 type Catalog struct {
 	mappings     []mapping
 	architecture *architecture
@@ -39,8 +39,7 @@ type architecture struct {
 	compiled *engine.Architecture
 }
 
-// Compile makes mappings ready to be judged. The architecture may be nil. What is invalid gets the verdict that the
-// operator gives it.
+// Compile compiles mappings. The architecture may be nil. Invalid objects get the verdict that the operator gives them.
 func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *Catalog {
 	c := &Catalog{}
 	for i := range mappings {
@@ -55,10 +54,10 @@ func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMappi
 	return c
 }
 
-// Needs is what must be read to judge the catalog.
+// Needs returns what must be read to judge the catalog.
 func (c *Catalog) Needs() []facts.Need { return c.needs((*engine.Mapping).Needs) }
 
-// AllNeeds is what must be read to judge the catalog, and what may have to be read to explain the verdicts.
+// AllNeeds returns what must be read to judge the catalog, and what may have to be read to explain the verdicts.
 func (c *Catalog) AllNeeds() []facts.Need { return c.needs((*engine.Mapping).AllNeeds) }
 
 func (c *Catalog) needs(of func(*engine.Mapping) []facts.Need) []facts.Need {
@@ -72,18 +71,18 @@ func (c *Catalog) needs(of func(*engine.Mapping) []facts.Need) []facts.Need {
 	return needs
 }
 
-// Verdicts are what the operator would keep in the cluster: each object with its status.
+// Verdicts are the objects that the operator keeps in the cluster, each with its status.
 type Verdicts struct {
 	Mappings []v1alpha1.ComponentMapping
 	// Architecture is nil when the catalog has none.
 	Architecture *v1alpha1.ClusterArchitecture
-	// Further is what explains the verdicts, if it was read.
+	// Further is what must be read to explain the verdicts.
 	Further []facts.Demand
-	// At is when the cluster was seen like this.
+	// At is when the cluster was read.
 	At time.Time
 }
 
-// Report is the verdicts on the cluster that people call source.
+// Report returns the verdicts as a report; source is the name of the cluster.
 func (v *Verdicts) Report(source string) *report.Report {
 	r := &report.Report{Mappings: v.Mappings, Source: source, ObservedAt: v.At}
 	if v.Architecture != nil {
@@ -97,14 +96,14 @@ var architectureKey = engine.Key{Kind: "ClusterArchitecture"}
 
 func mappingKey(name string) engine.Key { return engine.Key{Kind: "ComponentMapping", Name: name} }
 
-// Judge looks once. As nobody can know for how long things have been as they are, no grace period is granted: what
-// is bad is said to be bad.
+// Judge judges a snapshot on its own. It grants no grace period, as a single snapshot does not show for how long
+// something has been bad.
 func (c *Catalog) Judge(s *snapshot.Snapshot) *Verdicts {
 	return c.judge(c.evaluate(s), s.Time, nil, withoutGrace)
 }
 
-// JudgeAgain goes on from the verdicts of the look before, as the operator does: what has turned bad has its grace
-// period. Before the first look there are none.
+// JudgeAgain continues from the previous verdicts, as the operator does: what has turned bad has its grace period.
+// before is nil for the first snapshot.
 func (c *Catalog) JudgeAgain(s *snapshot.Snapshot, before *Verdicts) *Verdicts {
 	return c.judge(c.evaluate(s), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
 }
@@ -157,12 +156,12 @@ type Reader interface {
 	Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error)
 }
 
-// maxRounds is how often more is read to explain what was seen.
+// maxRounds is how often more is read to explain the verdicts.
 const maxRounds = 4
 
-// Look reads what the catalog needs, and then what explains what is bad, and judges it. It also returns what was
-// read. An error is that of the context.
-func (c *Catalog) Look(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
+// ReadAndJudge reads what the catalog needs, then what explains the bad verdicts, and judges it. It also returns what
+// was read. An error is that of the context.
+func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
 	read, err := reader.Read(ctx, c.Needs())
 	if err != nil {
 		return nil, nil, err

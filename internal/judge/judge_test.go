@@ -36,10 +36,10 @@ func shipped(g Gomega) *catalog.Catalog {
 	return loaded
 }
 
-func dumpOf(g Gomega, w *world.World) *snapshot.Snapshot {
-	dump, err := w.Dump()
+func snapshotOf(g Gomega, w *world.World) *snapshot.Snapshot {
+	read, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
-	return dump
+	return read
 }
 
 func healthOf(v *judge.Verdicts, name string) string {
@@ -51,23 +51,23 @@ func healthOf(v *judge.Verdicts, name string) string {
 	return "no mapping " + name
 }
 
-// Who looks once says what is bad; who has looked before grants the time to recover.
+// A single snapshot grants no grace period; one that follows other verdicts does.
 func TestGracePeriods(t *testing.T) {
 	g := NewWithT(t)
 	w, rows := newWorld(g), shipped(g)
 	c := judge.Compile(&rows.Architectures[0], rows.Mappings)
-	before := c.JudgeAgain(dumpOf(g, w), nil)
+	before := c.JudgeAgain(snapshotOf(g, w), nil)
 	g.Expect(healthOf(before, "kubelet")).To(Equal("True/AllChecksPass"))
 
 	node, err := w.NodeName("user/0")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(w.SetNode(node, world.NodeDown)).To(Succeed())
 	w.Advance(55 * time.Second) // the node controller has just noticed
-	dump := dumpOf(g, w)
-	g.Expect(healthOf(c.Judge(dump), "kubelet")).To(Equal("False/NodeFault"))
-	g.Expect(healthOf(c.JudgeAgain(dump, before), "kubelet")).To(Equal("True/WithinGracePeriod"))
+	read := snapshotOf(g, w)
+	g.Expect(healthOf(c.Judge(read), "kubelet")).To(Equal("False/NodeFault"))
+	g.Expect(healthOf(c.JudgeAgain(read, before), "kubelet")).To(Equal("True/WithinGracePeriod"))
 
-	for i, m := range c.Judge(dump).Mappings {
+	for i, m := range c.Judge(read).Mappings {
 		g.Expect(m.Spec).To(Equal(rows.Mappings[i].Spec), "the specs stay as they were written")
 	}
 }
@@ -83,33 +83,33 @@ func (r *reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	return r.all.Read(ctx, needs)
 }
 
-// Pods are read only of what is not well, after it was seen not to be.
-func TestLookReadsWhatExplains(t *testing.T) {
+// Pods are read only of workloads that are not healthy, after these were read.
+func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 	g := NewWithT(t)
 	w, rows := newWorld(g), shipped(g)
 	c := judge.Compile(&rows.Architectures[0], rows.Mappings)
 
-	well := &reader{all: dumpOf(g, w)}
-	_, _, err := c.Look(t.Context(), well)
+	healthy := &reader{all: snapshotOf(g, w)}
+	_, _, err := c.ReadAndJudge(t.Context(), healthy)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(well.reads).To(HaveLen(1))
+	g.Expect(healthy.reads).To(HaveLen(1))
 
 	dns := world.Ref{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}
 	g.Expect(w.SetPods(dns, world.Pods{State: world.ImagePull})).To(Succeed())
 	w.Advance(10 * time.Minute)
-	ill := &reader{all: dumpOf(g, w)}
-	verdicts, dump, err := c.Look(t.Context(), ill)
+	broken := &reader{all: snapshotOf(g, w)}
+	verdicts, read, err := c.ReadAndJudge(t.Context(), broken)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(healthOf(verdicts, "coredns")).To(Equal("False/ImagePullFailed"))
-	g.Expect(ill.reads).To(HaveLen(2))
-	for _, need := range ill.reads[1] {
+	g.Expect(broken.reads).To(HaveLen(2))
+	for _, need := range broken.reads[1] {
 		g.Expect(need.Kind).To(Equal(facts.PodKind))
 	}
-	g.Expect(healthOf(c.Judge(dump), "coredns")).To(Equal("False/ImagePullFailed"), "what was read is enough")
+	g.Expect(healthOf(c.Judge(read), "coredns")).To(Equal("False/ImagePullFailed"), "what was read is enough")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _, err = c.Look(ctx, ill)
+	_, _, err = c.ReadAndJudge(ctx, broken)
 	g.Expect(err).To(MatchError(context.Canceled))
 }
 
@@ -123,7 +123,7 @@ func TestInvalid(t *testing.T) {
 	bad.Name = "bad"
 	architecture := rows.Architectures[0].DeepCopy()
 	architecture.Spec.NodeSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"no label": ""}}
-	v := judge.Compile(architecture, append(rows.Mappings, bad)).Judge(dumpOf(g, newWorld(g)))
+	v := judge.Compile(architecture, append(rows.Mappings, bad)).Judge(snapshotOf(g, newWorld(g)))
 	g.Expect(healthOf(v, "bad")).To(Equal("Unknown/InvalidSpec"))
 	g.Expect(healthOf(v, "coredns")).To(Equal("True/AllChecksPass"))
 	g.Expect(meta.FindStatusCondition(v.Architecture.Status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonInvalidSpec))
@@ -135,7 +135,7 @@ func TestSelection(t *testing.T) {
 	rows := shipped(g)
 	stranger := *rows.Mappings[0].DeepCopy()
 	stranger.Name, stranger.Labels = "stranger", nil
-	v := judge.Compile(&rows.Architectures[0], append(rows.Mappings, stranger)).Judge(dumpOf(g, newWorld(g)))
+	v := judge.Compile(&rows.Architectures[0], append(rows.Mappings, stranger)).Judge(snapshotOf(g, newWorld(g)))
 	g.Expect(v.Mappings).To(HaveLen(len(rows.Mappings) + 1))
 	g.Expect(v.Architecture.Status.Summary.Total).To(HaveValue(BeEquivalentTo(len(rows.Mappings))))
 }
@@ -147,5 +147,5 @@ func TestWithoutArchitecture(t *testing.T) {
 	with, without := judge.Compile(&rows.Architectures[0], nil), judge.Compile(nil, nil)
 	g.Expect(with.Needs()).To(ContainElement(facts.Nodes))
 	g.Expect(without.Needs()).To(BeEmpty())
-	g.Expect(without.Judge(dumpOf(g, newWorld(g))).Architecture).To(BeNil())
+	g.Expect(without.Judge(snapshotOf(g, newWorld(g))).Architecture).To(BeNil())
 }

@@ -114,7 +114,7 @@ func (f *file) parseDocument(d document) {
 	f.add(s, content)
 }
 
-// add takes in an object, or each object of a list.
+// add adds an object, or each object of a list.
 func (f *file) add(s source, content any) {
 	object, isObject := content.(map[string]any)
 	o := &Object{source: s, Unstructured: &unstructured.Unstructured{Object: object}}

@@ -71,7 +71,7 @@ func findFiles(path string) ([]string, error) {
 	return found, err
 }
 
-// isFile says whether there is a file to read, perhaps at the other end of a link.
+// isFile reports whether there is a file to read, perhaps at the other end of a link.
 func isFile(name string, entry fs.DirEntry) bool {
 	if entry.Type()&fs.ModeSymlink == 0 {
 		return entry.Type().IsRegular()

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package manifest reads the files that people write: mappings, architectures, and what belongs to them. It holds
-// archmap's own kinds to their definitions as the API server would, and knows where in a file everything stands.
+// Package manifest reads files that users write: mappings, architectures, and related objects. It validates archmap's
+// kinds as the API server would, and knows the position of every field in a file.
 package manifest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// Set is what some files hold.
+// Set is the objects of some files.
 type Set struct {
 	Mappings      []Item[v1alpha1.ComponentMapping]
 	Architectures []Item[v1alpha1.ClusterArchitecture]
@@ -40,7 +40,7 @@ type Item[T any] struct {
 	Valid bool
 }
 
-// Problem is what is wrong with a file or with an object.
+// Problem is an error in a file or an object.
 type Problem struct {
 	Place
 	// Object is empty when the file cannot be read so far.
@@ -50,7 +50,7 @@ type Problem struct {
 	Message string
 }
 
-// Error is the problem in one line.
+// Error returns the problem on one line.
 func (p Problem) Error() string {
 	text := p.Message
 	if p.Field != "" {
@@ -71,8 +71,8 @@ func (s *Set) Err() error {
 	return errors.Join(errs...)
 }
 
-// Read reads files, directories with all the manifests below them, and standard input (the path -). The error says what
-// cannot be read; what can be read, and is not as it should be, is in the set.
+// Read reads files, directories with all manifests below them, and standard input (the path -). The error is what cannot
+// be read; problems of what can be read are in the set.
 func Read(paths []string, stdin io.Reader) (*Set, error) {
 	files, err := readFiles(paths, stdin)
 	if err != nil {

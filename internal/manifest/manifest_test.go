@@ -196,13 +196,13 @@ func TestWhatCannotBeRead(t *testing.T) {
 	g := NewWithT(t)
 	_, err := Read([]string{"nowhere.yaml"}, nil)
 	g.Expect(err).To(MatchError(os.ErrNotExist))
-	_, err = Read([]string{Stdin}, endless{})
+	_, err = Read([]string{Stdin}, infinite{})
 	g.Expect(err).To(MatchError(ContainSubstring("<stdin> is larger than 32 MiB")))
 }
 
-type endless struct{}
+type infinite struct{}
 
-func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (infinite) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestDefaultsAreFilledInAndStatusIsDropped(t *testing.T) {
 	g := NewWithT(t)

@@ -14,7 +14,7 @@ import (
 )
 
 // What the API server refuses is refused here, for the same fields and in the same words.
-func TestSaysWhatTheAPIServerSays(t *testing.T) {
+func TestMessagesAreThoseOfTheAPIServer(t *testing.T) {
 	cases := 0
 	for _, file := range mistakes.Files() {
 		t.Run(file.Path, func(t *testing.T) {

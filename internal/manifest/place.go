@@ -11,13 +11,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Place is where something stands. Lines and columns count from 1; 0 means the file as a whole.
+// Place is a position in a file. Lines and columns count from 1; 0 means the file as a whole.
 type Place struct {
 	File         string
 	Line, Column int
 }
 
-// String is the place as compilers write it, so that editors find it.
+// String returns the place as compilers write it, so that editors find it.
 func (p Place) String() string {
 	switch {
 	case p.Line == 0:
@@ -41,14 +41,13 @@ type source struct {
 	root   *yaml.Node
 }
 
-// At is the place of a field, such as spec.checks[0].name. For one that is not there it is the place of what it is
-// missing from.
+// At returns the place of a field, such as spec.checks[0].name; for a missing field that of its parent.
 func (s source) At(field string) Place {
 	key, _ := s.find(field)
 	return s.place(key, 0, 0)
 }
 
-// InText is a place inside the text of a field: the line and column, from 1, of the value. Where the file does not
+// InText returns a place inside the text of a field: the line and column, from 1, of the value. Where the file does not
 // keep the lines of the value, it is the place where the value begins.
 func (s source) InText(field string, line, column int) Place {
 	_, value := s.find(field)

@@ -114,7 +114,7 @@ func (v *validator) fieldErrors(object map[string]any, meta *metav1.ObjectMeta) 
 	return append(errs, found...)
 }
 
-// blocks says whether the errors keep the API server from trying the rules.
+// blocks reports whether the errors keep the API server from trying the rules.
 func blocks(errs field.ErrorList) bool {
 	for _, e := range errs {
 		switch e.Type {
@@ -125,7 +125,7 @@ func blocks(errs field.ErrorList) bool {
 	return false
 }
 
-// siblings names the fields that there are in place of an unknown one.
+// siblings lists the known fields beside an unknown one.
 func (v *validator) siblings(path string) string {
 	at := v.structural
 	names := strings.Split(path, ".")
@@ -145,7 +145,7 @@ func (v *validator) siblings(path string) string {
 	return "; the fields here are " + strings.Join(slices.Sorted(maps.Keys(at.Properties)), ", ")
 }
 
-// knownKinds names the kinds of a group that there are, for a message.
+// knownKinds lists the kinds of a group, for a message.
 func knownKinds(validators map[schema.GroupVersionKind]*validator, group string) string {
 	var names []string
 	for kind := range validators {

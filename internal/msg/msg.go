@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package msg has the forms that messages share: how much they name, how long they are, how things are counted.
+// Package msg formats messages: how many names they list, how long they are, how they count.
 package msg
 
 import (
@@ -32,8 +32,8 @@ func ShortenOf(first []string, all int, sep string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(first, sep), all-len(first))
 }
 
-// Truncate cuts a message to a number of bytes at the border of a character, and shows that it did. What is
-// no UTF-8 is replaced, as the API server would do.
+// Truncate cuts a message to limit bytes at the boundary of a character, and marks the cut. It replaces invalid UTF-8, as
+// the API server does.
 func Truncate(s string, limit int) string {
 	const ellipsis = "…"
 	s = strings.ToValidUTF8(s, "\ufffd")
@@ -47,13 +47,13 @@ func Truncate(s string, limit int) string {
 	return s[:cut] + ellipsis
 }
 
-// FirstLine of a text.
+// FirstLine returns the first line of a text.
 func FirstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
 }
 
-// Object is kind, namespace and name of an object in a message.
+// Object formats kind, namespace and name of an object.
 func Object(kind, namespace, name string) string {
 	if namespace == "" {
 		return kind + " " + name
@@ -61,7 +61,7 @@ func Object(kind, namespace, name string) string {
 	return kind + " " + namespace + "/" + name
 }
 
-// Count is a number of things: "1 node", "2 nodes".
+// Count formats a number of things: "1 node", "2 nodes".
 func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -9,9 +9,8 @@ import (
 	"github.com/clipperhouse/displaywidth"
 )
 
-// Align makes a line of each row of cells, with the cells of a column below each other and at least gap spaces between
-// columns, as wide as a terminal shows them. paint colors a cell's text, of which it must not change the width; nil
-// leaves all as it is.
+// Align formats rows of cells as lines with aligned columns, at least gap spaces apart, by their width on a terminal.
+// paint colors a cell's text, whose width it must not change; nil colors nothing.
 func Align(rows [][]string, gap int, paint func(row, column int, text string) string) []string {
 	var widths []int
 	for _, row := range rows {

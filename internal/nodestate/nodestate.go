@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package nodestate says in which state a node is, and what that means for its pods.
+// Package nodestate derives the state of a node, and what it means for pods.
 package nodestate
 
 import (
@@ -15,25 +15,25 @@ import (
 const (
 	// JoiningTime is how long a new node may take until it is ready and its pods are.
 	JoiningTime = 10 * time.Minute
-	// startingTime is how long a new node takes until it says anything of itself.
+	// startingTime is how long a new node takes until its kubelet reports a status.
 	startingTime = time.Minute
-	// PodStartTime is how long the pods of a new node get to start, once it is ready, before anybody looks why they
-	// do not.
+	// PodStartTime is how long the pods of a new node get to start, once it is ready, before their absence needs a
+	// cause.
 	PodStartTime = 2 * time.Minute
 
 	// StoppedTaint is what the cloud provider puts on a node whose machine was stopped on purpose.
 	StoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
-	// neverUpdated is the node controller's word on a node whose kubelet has not said anything yet.
+	// neverUpdated is the node controller's reason for a node whose kubelet has not reported a status yet.
 	neverUpdated = "NodeStatusNeverUpdated"
 )
 
-// IsReady says whether the node is ready.
+// IsReady reports whether the node is ready.
 func IsReady(node *corev1.Node) bool {
 	ready := Condition(node, string(corev1.NodeReady))
 	return ready != nil && ready.Status == corev1.ConditionTrue
 }
 
-// ReadySince is when a node that is ready became so.
+// ReadySince returns when a ready node became ready.
 func ReadySince(node *corev1.Node) time.Time {
 	since := node.CreationTimestamp.Time
 	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.LastTransitionTime.After(since) {
@@ -42,11 +42,11 @@ func ReadySince(node *corev1.Node) time.Time {
 	return since
 }
 
-// IsJoining says whether the node is so new that it need not be ready yet.
+// IsJoining reports whether the node is so new that it need not be ready yet.
 func IsJoining(node *corev1.Node, now time.Time) bool { return JoiningFor(node, now) > 0 }
 
-// JoiningFor is how much longer the node need not be ready; 0 when it does not join. One that has been heard of, and
-// is no more, does not join, however new it is, nor does one that has been ready.
+// JoiningFor returns how much longer the node need not be ready; 0 when it does not join. A node whose heartbeats have
+// stopped does not join, however new it is, nor does one that has been ready.
 func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.Status != corev1.ConditionTrue && ready.Reason != neverUpdated {
 		turned := ready.LastTransitionTime.Sub(node.CreationTimestamp.Time)
@@ -57,25 +57,26 @@ func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
 }
 
-// IsStopped says whether the node's machine was stopped on purpose.
+// IsStopped reports whether the node's machine was stopped on purpose.
 func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
 
 // leavingTaints are what autoscalers put on a node that they are about to remove.
 var leavingTaints = []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
 
-// IsLeaving says whether the node is being removed on purpose.
+// IsLeaving reports whether the node is being removed on purpose.
 func IsLeaving(node *corev1.Node) bool {
 	return node.DeletionTimestamp != nil || slices.ContainsFunc(leavingTaints, func(key string) bool { return HasTaint(node, key) })
 }
 
-// IsDown says whether the node is not ready and ought to be.
+// IsDown reports whether the node is not ready and should be.
 func IsDown(node *corev1.Node, now time.Time) bool {
 	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
 }
 
-// Unsettled says whether anything about the node may explain that a pod does not run, as for a tally: it is not ready,
-// cordoned, stopped, leaving, or so new that its pods may still be starting.
-func Unsettled(node *corev1.Node, now time.Time) (mark struct{}, unsettled bool, until time.Time) {
+// Suspect reports whether the node may explain that a pod does not run: it is not ready, cordoned, stopped, leaving, or
+// so new that its pods may still be starting. until is when time alone changes the answer; zero is never. The signature
+// is that of a tally's function, hence the empty mark.
+func Suspect(node *corev1.Node, now time.Time) (mark struct{}, suspect bool, until time.Time) {
 	if !IsReady(node) || node.Spec.Unschedulable || IsStopped(node) || IsLeaving(node) {
 		return mark, true, until
 	}
@@ -85,7 +86,7 @@ func Unsettled(node *corev1.Node, now time.Time) (mark struct{}, unsettled bool,
 	return mark, false, until
 }
 
-// HasTaint says whether the node has a taint with the key.
+// HasTaint reports whether the node has a taint with the key.
 func HasTaint(node *corev1.Node, key string) bool {
 	for i := range node.Spec.Taints { // every node is asked for several taints: no closure is made for each
 		if node.Spec.Taints[i].Key == key {
@@ -95,12 +96,12 @@ func HasTaint(node *corev1.Node, key string) bool {
 	return false
 }
 
-// State is what keeps pods from running on a node, in words that follow "nodes that".
+// State is what keeps pods from running on a node, worded to follow "nodes that".
 type State string
 
-// The states of nodes.
+// The states of nodes. Ready is ready and not cordoned.
 const (
-	Well        State = ""
+	Ready       State = ""
 	Gone        State = "no longer exist"
 	Stopped     State = "are stopped"
 	Leaving     State = "are leaving"
@@ -109,17 +110,17 @@ const (
 	Cordoned    State = "are cordoned"
 )
 
-// Keeps says whether pods that are on the node already can run.
-func (s State) Keeps() bool { return s == Well || s == Cordoned }
+// Keeps reports whether pods that are already on the node can run.
+func (s State) Keeps() bool { return s == Ready || s == Cordoned }
 
-// Of is the state of a node.
+// Of returns the state of a node.
 func Of(node *corev1.Node) State {
 	ready := Condition(node, string(corev1.NodeReady))
 	switch {
 	case IsReady(node) && node.Spec.Unschedulable:
 		return Cordoned
 	case IsReady(node):
-		return Well
+		return Ready
 	case IsStopped(node):
 		return Stopped
 	case IsLeaving(node):
@@ -130,7 +131,7 @@ func Of(node *corev1.Node) State {
 	return NotReady
 }
 
-// Describe is "are cordoned or are not ready".
+// Describe joins states: "are cordoned or are not ready".
 func Describe(states []State) string {
 	var words []string
 	for _, s := range states {
@@ -140,7 +141,7 @@ func Describe(states []State) string {
 	return strings.Join(slices.Compact(words), " or ")
 }
 
-// Condition is the node's condition of a type; nil when it has none.
+// Condition returns the node's condition of a type; nil when it has none.
 func Condition(node *corev1.Node, conditionType string) *corev1.NodeCondition {
 	for i := range node.Status.Conditions {
 		if string(node.Status.Conditions[i].Type) == conditionType {

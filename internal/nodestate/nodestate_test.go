@@ -65,8 +65,8 @@ func TestNodeState(t *testing.T) {
 	}
 }
 
-// Of a node that is unsettled a pod may lack; one that is not says nothing.
-func TestUnsettled(t *testing.T) {
+// A node that is suspect may lack a pod; one that is not explains nothing.
+func TestSuspect(t *testing.T) {
 	now := time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
 	node := func(age time.Duration, ready corev1.ConditionStatus, change func(*corev1.Node)) *corev1.Node {
 		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", CreationTimestamp: metav1.NewTime(now.Add(-age))}}
@@ -98,13 +98,13 @@ func TestUnsettled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			_, unsettled, until := nodestate.Unsettled(test.node, now)
-			g.Expect(unsettled).To(Equal(test.want))
+			_, suspect, until := nodestate.Suspect(test.node, now)
+			g.Expect(suspect).To(Equal(test.want))
 			if until.IsZero() {
 				return
 			}
-			_, unsettled, _ = nodestate.Unsettled(test.node, until)
-			g.Expect(unsettled).To(BeFalse(), "it is no longer new then")
+			_, suspect, _ = nodestate.Suspect(test.node, until)
+			g.Expect(suspect).To(BeFalse(), "it is no longer new then")
 		})
 	}
 }

@@ -172,7 +172,7 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.
 	})
 	lister.PageSize = limit
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
-		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodReadyOrFinished(pod) {
 			return nil // it explains nothing
 		}
 		trimmed, err := trim.Func(need.Kind)(o)

@@ -10,7 +10,7 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// ASCIIOptions say how a diagram is drawn with characters.
+// ASCIIOptions configure ASCII.
 type ASCIIOptions struct {
 	// Width in columns; 100 when it is 0, and never less than 40.
 	Width int
@@ -122,7 +122,7 @@ func (a *plotter) group(g Group) {
 	a.line(pens.bottomLeft + strings.Repeat(pens.across, inner+2) + pens.bottomRight)
 }
 
-// inside are the lines within the frame of a group, each of the given width.
+// inside returns the lines within the frame of a group, each of the given width.
 func (a *plotter) inside(g Group, columns int) []string {
 	perRow, each := grid(columns)
 	lines := a.boxes(g.Boxes, columns)
@@ -181,7 +181,7 @@ func (a *plotter) row(boxes []Box, each, columns int) []string {
 	return lines
 }
 
-// content is what stands in a box.
+// content returns what stands in a box.
 func (a *plotter) content(b Box, columns int) []string {
 	lines := wrap(a.plain(b.Title), columns-2, 3)
 	for i, l := range lines {

@@ -30,7 +30,7 @@ type Group struct {
 	Groups []Group
 }
 
-// Box is a component, a node pool or something else that has a state.
+// Box is a component, a node pool, or anything else with a state.
 type Box struct {
 	// Name of the mapping; empty for what is none.
 	Name  string
@@ -42,7 +42,7 @@ type Box struct {
 	Differs bool
 }
 
-// DiagramOptions say what is drawn.
+// DiagramOptions configure Draw.
 type DiagramOptions struct {
 	// Documented draws the documentation instead of the cluster: no states, no pools.
 	Documented bool
@@ -90,7 +90,7 @@ func (a artist) subtitle() string {
 	return joined(append(parts, summary(a.all)))
 }
 
-// methods are the observed ones, or the documented ones where those are drawn.
+// methods returns the observed ones, or the documented ones where those are drawn.
 func (a artist) methods(c component) []v1alpha1.ImplementationMethod {
 	if a.Documented {
 		return c.Spec.Implementation.Methods
@@ -101,19 +101,19 @@ func (a artist) methods(c component) []v1alpha1.ImplementationMethod {
 // hidden says which of the methods are the provider's own affair.
 func hidden(m v1alpha1.ImplementationMethod) bool { return m == v1alpha1.MethodPlatformService }
 
-// beside says that a component, or a part of it, is beside the API server; inside that it, or the other part,
+// beside reports whether a component, or a part of it, is beside the API server; inside that it, or the other part,
 // is in the cluster. A CSI driver whose controller is hidden is drawn in both places.
 func (a artist) beside(c component) bool {
 	return c.Spec.Placement == v1alpha1.PlacementControlPlane || slices.ContainsFunc(a.methods(c), hidden)
 }
 
 func (a artist) inside(c component) bool {
-	seen := func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }
-	return c.Spec.Placement != v1alpha1.PlacementControlPlane && (len(a.methods(c)) == 0 || slices.ContainsFunc(a.methods(c), seen))
+	visible := func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }
+	return c.Spec.Placement != v1alpha1.PlacementControlPlane && (len(a.methods(c)) == 0 || slices.ContainsFunc(a.methods(c), visible))
 }
 
-// shown says that a component is drawn in its place, and not among the absent ones.
-func (a artist) shown(c component) bool { return a.Documented || c.state != catalog.Absent }
+// draws reports whether a component is drawn in its place, not among the absent ones.
+func (a artist) draws(c component) bool { return a.Documented || c.state != catalog.Absent }
 
 func (a artist) controlPlane() Group {
 	g := Group{Title: a.words.provider + " control plane", Note: "managed, seen by its traces"}
@@ -123,7 +123,7 @@ func (a artist) controlPlane() Group {
 	part := func(m v1alpha1.ImplementationMethod) bool { return hidden(m) }
 	managed := false
 	for _, c := range a.all {
-		if !a.shown(c) || !a.beside(c) {
+		if !a.draws(c) || !a.beside(c) {
 			continue
 		}
 		managed = managed || slices.ContainsFunc(a.methods(c), hidden)
@@ -160,7 +160,7 @@ func (a artist) nodePools() Group {
 	}
 	every := Group{Title: "On every node"}
 	for _, c := range a.all {
-		if a.shown(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
+		if a.draws(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
 			every.Boxes = append(every.Boxes, a.box(c, func(m v1alpha1.ImplementationMethod) bool { return !hidden(m) }))
 		}
 	}
@@ -192,13 +192,13 @@ func poolBox(pool v1alpha1.NodePool, components []component) Box {
 	return b
 }
 
-// addOns are what runs somewhere on the nodes, by category.
+// addOns returns what runs somewhere on the nodes, by category.
 func (a artist) addOns() Group {
 	g := Group{Title: "In the cluster", Note: "somewhere on the nodes", Arrow: "run"}
 	for _, category := range v1alpha1.Categories {
 		in := Group{Title: categoryTitle(category)}
 		for _, c := range a.all {
-			if c.Spec.Category == category && c.Spec.Placement == v1alpha1.PlacementCluster && a.shown(c) && a.inside(c) {
+			if c.Spec.Category == category && c.Spec.Placement == v1alpha1.PlacementCluster && a.draws(c) && a.inside(c) {
 				in.Boxes = append(in.Boxes, a.box(c, nil))
 			}
 		}
@@ -215,7 +215,7 @@ func (a artist) absent() Group {
 		g = Group{Title: "Not found", Note: "in the ways of " + a.platform().short}
 	}
 	for _, c := range a.all {
-		if !a.OmitAbsent && !a.shown(c) {
+		if !a.OmitAbsent && !a.draws(c) {
 			g.Boxes = append(g.Boxes, a.box(c, nil))
 		}
 	}
@@ -238,7 +238,7 @@ func (a artist) box(c component, part func(v1alpha1.ImplementationMethod) bool) 
 		b.Lines = append(b.Lines, name)
 	}
 	how := catalog.ShortMethods(methods)
-	// The version is that of what was seen, which is not the hidden part.
+	// The version is that of the observed part, not of the hidden one.
 	if !a.Documented && c.Status.Version != "" && (part == nil || !slices.ContainsFunc(methods, hidden)) {
 		how = strings.TrimSpace(how + " " + c.Status.Version)
 	}
@@ -264,7 +264,7 @@ func batches(groups []Group, perRow int) [][]Group {
 	return out
 }
 
-// status is the state of a box in words.
+// status returns the state of a box in words.
 func (b Box) status() string {
 	text := ""
 	if b.State != "" {
@@ -278,7 +278,7 @@ func (b Box) status() string {
 
 const differsMark = " ≠"
 
-// Describe tells a diagram in sentences, for those who cannot see it.
+// Describe returns the diagram as text, for screen readers.
 func (d Diagram) Describe() string {
 	var out strings.Builder
 	out.WriteString(Clean(d.Subtitle) + ".")

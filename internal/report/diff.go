@@ -16,9 +16,9 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// Departure is where a cluster is not what its documentation says.
+// Departure is a difference between a cluster and its documentation.
 type Departure struct {
-	// Name of the mapping, of the rule that does not hold, or of what has a version that is not supported.
+	// Name of the mapping, of the violated rule, or of what has an unsupported version.
 	Name      string `json:"name"`
 	Component string `json:"component"`
 	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound, Partial,
@@ -29,9 +29,8 @@ type Departure struct {
 	Message    string `json:"message"`
 }
 
-// Departures lists where a cluster departs from its documentation: components in the order of the table, then rules
-// that do not hold, then versions that are not supported. What is optional and absent is no departure, and what
-// cannot be seen is none that is known.
+// Departures lists the differences between a cluster and its documentation: components in the order of the table, then
+// violated rules, then unsupported versions. Absent optional components are no departures, nor is anything unknown.
 func Departures(r *Report) []Departure {
 	words := r.platform()
 	out := []Departure{}
@@ -59,7 +58,7 @@ func Departures(r *Report) []Departure {
 	return out
 }
 
-// ruled is what a rule demands: ExactlyOne of kubenet, azure-cni.
+// ruled returns what a rule demands: ExactlyOne of kubenet, azure-cni.
 func (r *Report) ruled(name string) string {
 	for _, rule := range r.Architecture.Spec.Rules {
 		if rule.Name != name {
@@ -74,7 +73,7 @@ func (r *Report) ruled(name string) string {
 	return ""
 }
 
-// skewed is a version that is not supported. A skew names a mapping, or one variant of it.
+// skewed returns a version that is not supported. A skew names a mapping, or one variant of it.
 func (r *Report) skewed(s v1alpha1.VersionSkew) Departure {
 	most := msg.Count(catalog.MaxMinorsBehind(&r.Architecture), "minor version")
 	documented := fmt.Sprintf("at most %s older than the API server, never newer", most)
@@ -89,7 +88,7 @@ func (r *Report) skewed(s v1alpha1.VersionSkew) Departure {
 	return x
 }
 
-// compared is what stands in the documentation, and what was seen instead.
+// compared returns the documented value, and the observed one.
 func compared(c component, reason string, words platform) (documented, observed string) {
 	doc := c.Spec.Implementation
 	switch reason {
@@ -105,7 +104,7 @@ func compared(c component, reason string, words platform) (documented, observed 
 	return doc.Name + ", " + words.methodNames(doc.Methods), c.state.Word()
 }
 
-// DepartureTable lists departures row by row.
+// DepartureTable returns departures as a table.
 func DepartureTable(departures []Departure) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Reason", "Documented", "Observed", headMessage}}
 	for _, x := range departures {
@@ -114,7 +113,7 @@ func DepartureTable(departures []Departure) Grid {
 	return g
 }
 
-// Comparison is what has changed between two reports.
+// Comparison is the changes between two reports.
 type Comparison struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -130,7 +129,7 @@ type Side struct {
 	KubernetesVersion string      `json:"kubernetesVersion,omitempty"`
 }
 
-// ChangeKind says what has changed.
+// ChangeKind is the kind of a change.
 type ChangeKind string
 
 // The kinds of changes, in the order of listings.
@@ -139,7 +138,7 @@ const (
 	Added ChangeKind = "Added"
 	// Gone: it is only in the first report.
 	Gone ChangeKind = "Gone"
-	// NotComparable: it can be seen in one report only.
+	// NotComparable: it is known in one report only.
 	NotComparable ChangeKind = "NotComparable"
 	// ImplementationChanged: another implementation or variant.
 	ImplementationChanged ChangeKind = "Implementation"
@@ -159,7 +158,7 @@ const (
 	ConditionChanged ChangeKind = "Condition"
 )
 
-// Change is one thing that has changed.
+// Change is a single change.
 type Change struct {
 	// Name of the mapping, of the node pool as pool/name, or "cluster".
 	Name      string     `json:"name"`
@@ -169,8 +168,7 @@ type Change struct {
 	To        string     `json:"to"`
 }
 
-// Compare tells what has changed from one report to another: before and after an upgrade, or between two
-// clusters.
+// Compare lists the changes from one report to another: before and after an upgrade, or between two clusters.
 func Compare(from, to *Report) Comparison {
 	out := Comparison{TypeMeta: exported("Comparison"), From: side(from), To: side(to), Changes: []Change{}}
 	out.cluster(from, to)
@@ -240,7 +238,7 @@ func (x *Comparison) noteKnown(name, what string, kind ChangeKind, from, to stri
 
 func (x *Comparison) component(a, b component) {
 	name, what := b.Name, b.Spec.Component
-	wasThere, isThere := a.found() || a.state == catalog.Partial, b.found() || b.state == catalog.Partial
+	wasThere, isThere := a.isPresent() || a.state == catalog.Partial, b.isPresent() || b.state == catalog.Partial
 	switch {
 	case (a.state == catalog.Unknown) != (b.state == catalog.Unknown):
 		x.note(name, what, NotComparable, stateAndReason(a), stateAndReason(b))
@@ -252,7 +250,7 @@ func (x *Comparison) component(a, b component) {
 		x.note(name, what, Gone, inShort(a), b.state.Word())
 		return
 	}
-	if a.found() && b.found() { // of what is not whole, the implementation is not known
+	if a.isPresent() && b.isPresent() { // of what is not whole, the implementation is not known
 		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
 	}
 	x.note(name, what, MethodChanged, catalog.ShortMethods(a.Status.Methods), catalog.ShortMethods(b.Status.Methods))
@@ -273,7 +271,7 @@ func reasonedState(s catalog.State, reason string) string {
 	return s.Word() + " (" + reason + ")"
 }
 
-// inShort is a component that came or went, in a few words.
+// inShort returns a component that came or went, in a few words.
 func inShort(c component) string {
 	parts := []string{c.implementation(), catalog.ShortMethods(c.Status.Methods), c.Status.Version, stateAndReason(c)}
 	return joined(slices.DeleteFunc(parts, func(s string) bool { return s == "" }))
@@ -315,7 +313,7 @@ func describedPool(p v1alpha1.NodePool) string {
 	return strings.TrimSuffix(readyNodes(p)+" ready, kubelet "+p.KubeletVersions, ", kubelet ")
 }
 
-// Table lists the changes row by row.
+// Table returns the changes as a table.
 func (x Comparison) Table() Grid {
 	g := Grid{Header: []string{headName, headComponent, "Change", "From", "To"}}
 	for _, c := range x.Changes {

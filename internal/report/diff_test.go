@@ -118,7 +118,7 @@ func TestLookup(t *testing.T) {
 	g.Expect(report.Lookup(r, "dns").Name).To(Equal("coredns"))
 	g.Expect(report.Lookup(r, "CSI Driver (Azure Disk)").Name).To(Equal("azure-disk-csi"))
 	g.Expect(report.Lookup(r, "nothing")).To(BeNil())
-	g.Expect(report.Names(r)).To(HaveLen(len(r.Mappings)))
+	g.Expect(report.ComponentNames(r)).To(HaveLen(len(r.Mappings)))
 }
 
 // TestExplain: what is not there, and what may not be looked at, is told too.

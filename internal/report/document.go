@@ -15,7 +15,7 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// DocumentOptions say what the mapping document has in it.
+// DocumentOptions configure Document.
 type DocumentOptions struct {
 	// Live adds what was observed: columns, numbers and the states in the drawing. Without it the document says
 	// what the documentation says.
@@ -72,7 +72,7 @@ func (d *document) intro() {
 	for _, note := range d.caveats() {
 		d.line("\n%s", markdown(note))
 	}
-	for i, c := range d.worthTelling() {
+	for i, c := range d.notTrue() {
 		if i == 0 {
 			d.line("")
 		}
@@ -80,8 +80,8 @@ func (d *document) intro() {
 	}
 }
 
-// worthTelling are the conditions of the cluster that are not as one would wish.
-func (d *document) worthTelling() []metav1.Condition {
+// notTrue returns the conditions of the cluster that are not True.
+func (d *document) notTrue() []metav1.Condition {
 	return slices.DeleteFunc(d.conditions(), func(c metav1.Condition) bool { return c.Status == metav1.ConditionTrue })
 }
 
@@ -122,9 +122,9 @@ func (d *document) table() {
 
 func (d *document) row(cells ...string) { d.line("| %s |", strings.Join(cells, " | ")) }
 
-// observed are the live columns of a component.
+// observed returns the live columns of a component.
 func (d *document) observed(c component) []string {
-	if !c.found() {
+	if !c.isPresent() {
 		return []string{"", "", markdown(string(c.is(v1alpha1.ConditionPresent).Status)) + " (" + c.state.Word() + ")", "", "", ""}
 	}
 	return []string{
@@ -134,7 +134,7 @@ func (d *document) observed(c component) []string {
 	}
 }
 
-// reasoned is a status, with its reason unless it is True.
+// reasoned returns a status, with its reason unless it is True.
 func reasoned[T ~string](status T, reason string) string {
 	if string(status) == string(metav1.ConditionTrue) || reason == "" {
 		return string(status)
@@ -142,7 +142,7 @@ func reasoned[T ~string](status T, reason string) string {
 	return string(status) + " (" + reason + ")"
 }
 
-// statements are the details of an implementation, with the image and the version unless they are among them.
+// statements returns the details of an implementation, with the image and the version unless they are among them.
 func statements(doc v1alpha1.Implementation) []string {
 	out := slices.Clone(doc.Details)
 	for _, fact := range []struct{ what, value string }{{headImage, doc.Image}, {headVersion, doc.MinVersion}} {
@@ -158,7 +158,7 @@ func statements(doc v1alpha1.Implementation) []string {
 	return out
 }
 
-// bullets are statements within a cell.
+// bullets returns statements within a cell.
 func bullets(statements []string) string {
 	parts := make([]string, len(statements))
 	for i, s := range statements {
@@ -180,7 +180,7 @@ func (d *document) methods() {
 	}
 }
 
-// live is a text in documents with live numbers, and nothing in others.
+// live returns a text in documents with live numbers, and nothing in others.
 func (d *document) live(format string, args ...any) string {
 	if !d.Live {
 		return ""
@@ -201,8 +201,8 @@ func (d *document) countMethod(methods ...v1alpha1.ImplementationMethod) (docume
 	return documented, observed
 }
 
-// keyDetails tell of the components of which the catalog knows more than a row: where the code is, what is
-// installed, what of it can be seen in a cluster.
+// keyDetails lists the components with more details than a row shows: where the code is, what is
+// installed, what a cluster shows of it.
 func (d *document) keyDetails() {
 	d.heading(3, "Key Component Implementation Details")
 	for _, c := range d.all {
@@ -278,7 +278,7 @@ var artifactWords = []struct {
 	{"Image", headImage}, {"Binary", "Binary"}, {"ConfigFile", "Configuration file"}, {"SourceFile", "Key implementation file"}, {"Package", "Package"},
 }
 
-// workloads are those that the checks of a component look for: Deployment kube-system/coredns.
+// workloads returns those that the checks of a component look for: Deployment kube-system/coredns.
 func workloads(c component) []string {
 	checks := slices.Clone(c.Spec.Checks)
 	for _, v := range c.Spec.Variants {

@@ -16,7 +16,7 @@ import (
 	"github.com/archmap/archmap/test/reporttest"
 )
 
-// documents are those with and without live columns.
+// documents returns those with and without live columns.
 func documents(t *testing.T) map[string]string {
 	r := reportOf(t, reporttest.Documented)
 	return map[string]string{
@@ -55,7 +55,7 @@ func TestDocumentSections(t *testing.T) {
 func TestLiveNumbers(t *testing.T) {
 	g := NewWithT(t)
 	documents := documents(t)
-	g.Expect(documents["live"]).To(ContainSubstring(fmt.Sprintf("29 of %d components present", len(report.Names(reportOf(t, reporttest.Documented))))))
+	g.Expect(documents["live"]).To(ContainSubstring(fmt.Sprintf("29 of %d components present", len(report.ComponentNames(reportOf(t, reporttest.Documented))))))
 	g.Expect(documents["live"]).To(ContainSubstring("## Departures from the Documentation"))
 	g.Expect(documents["documentation"]).NotTo(ContainSubstring("present"))
 	g.Expect(documents["documentation"]).NotTo(ContainSubstring("healthy"))

@@ -34,7 +34,7 @@ var nasty = []string{
 	`end`, `%%{init: {"theme":"x"}}%%`, "a;b\"c'd", "click n1 alert", "]]>", "&amp;&lt;&#60;", strings.Repeat("w", 5000), strings.Repeat("wide 漢字 ", 300), "a,b\n\"c\"", "--x--", "data:text/html,x",
 }
 
-// hostile is a cluster whose every text is the given one.
+// hostile returns a cluster whose every text is the given one.
 func hostile(t testing.TB, text string) *report.Report {
 	r := reportOf(t, reporttest.Modern)
 	r.Mappings = r.Mappings[:6]
@@ -92,7 +92,7 @@ func FuzzEscaping(f *testing.F) {
 	})
 }
 
-// shown is a text as every output shows it: one line, without what is no text.
+// shown returns a text as every output shows it: one line, without what is no text.
 func shown(text string) string {
 	var out strings.Builder
 	for _, r := range strings.ToValidUTF8(text, "\ufffd") {
@@ -148,7 +148,7 @@ func checkHTML(t *testing.T, r *report.Report) {
 		g.Expect(n).To(Equal(1), "id %q is there %d times", id, n)
 	}
 	var names []string
-	for _, name := range report.Names(r) {
+	for _, name := range report.ComponentNames(r) {
 		names = append(names, shown(name))
 	}
 	g.Expect(rows).To(Equal(names))
@@ -230,7 +230,7 @@ var (
 	inlineCode = regexp.MustCompile("(^|[^\\\\])`[^`]+`")
 )
 
-// grids are all listings of a report.
+// grids returns all listings of a report.
 func grids(r *report.Report) map[string]report.Grid {
 	return map[string]report.Grid{
 		"table": report.Table(r, true), "pools": report.NodePools(r), "causes": report.Causes(r), "advisories": report.Advisories(r),

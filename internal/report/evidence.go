@@ -29,13 +29,13 @@ type evidencePart struct {
 	checks []checkView
 }
 
-// evidence are the checks of a component: those that hold for it, then those of the ways in which it was not
+// evidence returns the checks of a component: those that hold for it, then those of the ways in which it was not
 // found.
 func (c component) evidence() []evidencePart {
 	hold, others := evidencePart{title: "Checks"}, evidencePart{title: "Checks of other variants, which are not what is found"}
 	for _, s := range c.Status.Checks {
 		v := c.view(s)
-		if v.variant != "" && c.found() && !slices.Contains(c.Status.Variants, v.variant) {
+		if v.variant != "" && c.isPresent() && !slices.Contains(c.Status.Variants, v.variant) {
 			others.checks = append(others.checks, v)
 		} else {
 			hold.checks = append(hold.checks, v)
@@ -63,8 +63,8 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 	return v
 }
 
-// words say what the verdict means, given what was expected.
-func (v checkView) words() string {
+// verdict describes the verdict, given what was expected.
+func (v checkView) verdict() string {
 	switch {
 	case v.expect == v1alpha1.ExpectAbsent && v.state == catalog.Absent:
 		return "absent, as it must be"
@@ -78,7 +78,7 @@ func (v checkView) words() string {
 	return v.state.Word()
 }
 
-// reasoned is the message, with its reason where that says more.
+// reasoned returns the message, with its reason where that says more.
 func (v checkView) reasoned() string {
 	if slices.Contains([]string{"", v1alpha1.ReasonHealthy, v1alpha1.ReasonObserved, v1alpha1.ReasonNotFound}, v.Reason) {
 		return v.Message
@@ -115,7 +115,7 @@ const (
 	allObjects = 8
 )
 
-// conditions of the component; a message that its status begins with is not told again.
+// conditions of the component; a message that its status begins with is not repeated.
 func (c component) conditions() []metav1.Condition {
 	out := slices.Clone(c.Status.Conditions)
 	for i := range out {

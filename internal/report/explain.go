@@ -15,8 +15,8 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// Names of the mappings, in the order of the table.
-func Names(r *Report) []string {
+// ComponentNames returns the names of the mappings, in the order of the table.
+func ComponentNames(r *Report) []string {
 	var out []string
 	for _, c := range r.components() {
 		out = append(out, c.Name)
@@ -136,7 +136,7 @@ func (e *explanation) documented() {
 
 func (e *explanation) observed() {
 	e.section("Observed")
-	if !e.found() {
+	if !e.isPresent() {
 		e.condition(v1alpha1.ConditionPresent)
 		return
 	}
@@ -174,7 +174,7 @@ func (e *explanation) check(c checkView) {
 	if age := e.age(c.LastTransitionTime.Time); age != "" {
 		since = " (" + age + ")"
 	}
-	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + Clean(c.short) + ": " + e.paint(c.state, c.words()) + since)
+	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + Clean(c.short) + ": " + e.paint(c.state, c.verdict()) + since)
 	e.hang("      ", c.reasoned())
 	if v := strings.TrimSpace(c.Image + " " + c.Version); v != "" {
 		e.hang("      ", v)

@@ -11,9 +11,8 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// Export is a report for programs: a v1 List of the ClusterArchitecture, if there is one, and of the
-// ComponentMappings in the order of the table, each with its status, as the operator keeps them in a cluster. What
-// reads one reads the other.
+// Export returns the report for programs: a v1 List of the ClusterArchitecture, if there is one, and of the
+// ComponentMappings in the order of the table, each with its status. Programs can read it like the operator's objects.
 func Export(r *Report) *metav1.List {
 	list := &metav1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{}}
 	if r.hasArchitecture() {
@@ -28,7 +27,7 @@ func Export(r *Report) *metav1.List {
 	return list
 }
 
-// ExportMapping is one of the mappings of Export.
+// ExportMapping returns a mapping as Export does.
 func ExportMapping(m *v1alpha1.ComponentMapping) *v1alpha1.ComponentMapping {
 	m = m.DeepCopy()
 	m.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(mappingKind))
@@ -44,7 +43,7 @@ const (
 	mappingResource      = "componentmapping"
 )
 
-// ObjectNames are the objects of Export as -o name writes them, such as
+// ObjectNames returns the objects of Export as -o name writes them, such as
 // componentmapping.architecture.archmap.dev/coredns.
 func ObjectNames(r *Report) []string {
 	var names []string
@@ -71,7 +70,7 @@ func exported(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: exportVersion, Kind: kind}
 }
 
-// DepartureList is what Departures finds, for programs.
+// DepartureList is the result of Departures for programs.
 type DepartureList struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -80,7 +79,7 @@ type DepartureList struct {
 	Items      []Departure `json:"items"`
 }
 
-// ExportDepartures lists where a cluster departs from its documentation.
+// ExportDepartures returns Departures for programs.
 func ExportDepartures(r *Report) DepartureList {
 	return DepartureList{TypeMeta: exported("DepartureList"), Source: r.Source, ObservedAt: metav1.NewTime(r.ObservedAt), Items: Departures(r)}
 }
@@ -92,7 +91,7 @@ type ClusterList struct {
 	Items []ClusterItem `json:"items"`
 }
 
-// ClusterItem is one of several clusters. One that could not be read has an error in place of objects.
+// ClusterItem is one of several clusters. It has either objects or, if the cluster could not be read, an error.
 type ClusterItem struct {
 	Name       string        `json:"name"`
 	Verdict    catalog.State `json:"verdict"`
@@ -102,7 +101,7 @@ type ClusterItem struct {
 	Objects []runtime.RawExtension `json:"objects,omitempty"`
 }
 
-// ExportClusters is what Clusters lists.
+// ExportClusters returns Clusters for programs.
 func ExportClusters(clusters []Cluster) ClusterList {
 	out := ClusterList{TypeMeta: exported("ClusterList"), Items: []ClusterItem{}}
 	for _, c := range clusters {

@@ -37,7 +37,7 @@ var (
 	linkWithin = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
 )
 
-// rendered is Markdown as its reader sees it; a link is its text and its address.
+// rendered returns Markdown as its reader sees it; a link is its text and its address.
 func rendered(markdown string) string {
 	plain := strings.NewReplacer("**", "", "`", "").Replace(linkWithin.ReplaceAllString(markdown, "$1 <$2>"))
 	return html.UnescapeString(escaped.ReplaceAllString(plain, "$1"))
@@ -86,7 +86,7 @@ func (m *missing) expect(holds bool, fact string, args ...any) {
 	}
 }
 
-// bulleted says that a cell has a statement as a bullet of its own.
+// bulleted reports whether a cell has a statement as a bullet of its own.
 func bulleted(cell, statement string) bool {
 	return slices.Contains(strings.Split(cell, "<br/>"), "• "+statement)
 }
@@ -99,9 +99,9 @@ func (f table) missingFrom(document string) []string {
 	f.keyDetails(&out, m)
 	methods := m.parts["Deployment Types Explained"]
 	for _, method := range f.Methods {
-		told := lineOf(methods, "- "+method.Name+": ")
-		out.expect(told != "", "method %s", method.Name)
-		out.words("method "+method.Name, method.Explanation, told)
+		text := lineOf(methods, "- "+method.Name+": ")
+		out.expect(text != "", "method %s", method.Name)
+		out.words("method "+method.Name, method.Explanation, text)
 	}
 	f.insights(&out, m)
 	for _, r := range f.References {
@@ -157,8 +157,8 @@ func (f table) keyDetails(out *missing, m mapped) {
 			out.expect(bulleted(cells[4], d), "key details %s: %s", k.Mapping, d)
 		}
 		for _, a := range k.Artifacts {
-			told := lineOf(part, fmt.Sprintf("- %s: %s", artifactKinds[a.Type], a.Name))
-			out.expect(told != "" && strings.Contains(told, a.Description), "key details %s: %s %s", k.Mapping, a.Type, a.Name)
+			text := lineOf(part, fmt.Sprintf("- %s: %s", artifactKinds[a.Type], a.Name))
+			out.expect(text != "" && strings.Contains(text, a.Description), "key details %s: %s %s", k.Mapping, a.Type, a.Name)
 		}
 	}
 }
@@ -172,14 +172,14 @@ var inAllRows = []string{"Hybrid Deployment Model", "Cloud Controller Manager"}
 
 func (f table) insights(out *missing, m mapped) {
 	for _, i := range f.Insights {
-		told := lineOf(m.parts["Key Implementation Insights"], fmt.Sprintf(". %s: ", i.Name))
-		out.expect(told != "", "insight %s", i.Name)
-		out.words("insight "+i.Name, i.Text, told)
+		text := lineOf(m.parts["Key Implementation Insights"], fmt.Sprintf(". %s: ", i.Name))
+		out.expect(text != "", "insight %s", i.Name)
+		out.words("insight "+i.Name, i.Text, text)
 		for name, method := range i.Mappings {
 			cells := f.row(m, name)
 			out.expect(cells != nil && cells[3] == method, "insight %s: method of %s", i.Name, name)
 			if cells != nil && !slices.Contains(inAllRows, i.Name) {
-				out.expect(strings.Contains(told, cells[0]), "insight %s: component %s", i.Name, name)
+				out.expect(strings.Contains(text, cells[0]), "insight %s: component %s", i.Name, name)
 			}
 		}
 	}
@@ -191,14 +191,14 @@ var (
 	fillers = strings.Fields("a an and are as by each for from in is like no of on or that the their to with")
 )
 
-// words of a fact are all told, each in this or another form: the document says it in sentences of its own.
-func (m *missing) words(what, fact, told string) {
+// words expects the text to contain every word of the fact, in any form: the document has sentences of its own.
+func (m *missing) words(what, fact, text string) {
 	for _, w := range word.FindAllString(fact, -1) {
 		stem := strings.ToLower(w[:min(len(w), 6)])
 		if strings.Contains(w, "://") {
 			stem = w
 		}
-		m.expect(slices.Contains(fillers, w) || strings.Contains(strings.ToLower(told), stem), "%s: %q", what, w)
+		m.expect(slices.Contains(fillers, w) || strings.Contains(strings.ToLower(text), stem), "%s: %q", what, w)
 	}
 }
 

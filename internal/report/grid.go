@@ -34,7 +34,7 @@ type Cell struct {
 var colors = map[catalog.State]string{
 	catalog.Healthy: "32", catalog.Progressing: "36", catalog.Unhealthy: "31;1", catalog.Missing: "31;1",
 	catalog.Partial: "31", catalog.HealthUnknown: "33", catalog.Unknown: "33",
-	catalog.Absent: "2", catalog.Seen: "0",
+	catalog.Absent: "2", catalog.Observed: "0",
 }
 
 // colored wraps a text in the terminal's color for the state.
@@ -121,8 +121,7 @@ func (g Grid) Markdown(w io.Writer) error {
 	return err
 }
 
-// CSV writes the listing with a header in lower case. What a spreadsheet would take for a formula gets an
-// apostrophe.
+// CSV writes the listing with a header in lower case. Text that a spreadsheet would run as a formula gets an apostrophe.
 func (g Grid) CSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := make([]string, len(g.Header))

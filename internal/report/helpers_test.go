@@ -26,7 +26,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// reportOf is the report of a shape with faults; a fresh one each time.
+// reportOf returns the report of a shape with faults; a fresh one each time.
 func reportOf(t testing.TB, shape string, faults ...reporttest.Fault) *report.Report {
 	t.Helper()
 	if len(faults) > 0 {
@@ -68,7 +68,7 @@ func broken(t testing.TB) *report.Report {
 	return fresh(taken(t, crashing))
 }
 
-// written is what a function writes.
+// written returns what a function writes.
 func written(t testing.TB, write func(io.Writer) error) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -97,7 +97,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// mapping is one with a state, found since an hour.
+// mapping returns one with a state, found since an hour.
 func mapping(name string, present, healthy metav1.Condition) v1alpha1.ComponentMapping {
 	m := v1alpha1.ComponentMapping{Spec: v1alpha1.ComponentMappingSpec{
 		Component: name, Category: v1alpha1.CategoryAddon, Placement: v1alpha1.PlacementCluster, Presence: v1alpha1.PresenceRequired,
@@ -121,7 +121,7 @@ func set(m *v1alpha1.ComponentMapping, conditionType string, status metav1.Condi
 	meta.SetStatusCondition(&m.Status.Conditions, c)
 }
 
-// big is a report as large as the API allows.
+// big returns a report as large as the API allows.
 func big(t testing.TB) *report.Report {
 	r := reportOf(t, reporttest.Modern)
 	shipped := r.Mappings

@@ -45,14 +45,14 @@ func isolate(value any) template.HTML {
 	return template.HTML("<bdi>" + html.EscapeString(Clean(fmt.Sprint(value))) + "</bdi>") //nolint:gosec // it is escaped
 }
 
-// HTMLOptions say what the page can do.
+// HTMLOptions configure HTML.
 type HTMLOptions struct {
 	// Events is the path from which a page that is served hears of newer reports: server-sent events named
 	// main, whose data is what HTMLMain writes. Without it the page asks nothing of anybody.
 	Events string
 }
 
-// HTML writes a report as one page that needs nothing else.
+// HTML writes a report as a self-contained page.
 func HTML(w io.Writer, r *Report, o HTMLOptions) error {
 	var main bytes.Buffer
 	if err := HTMLMain(&main, r); err != nil {
@@ -65,13 +65,13 @@ func HTML(w io.Writer, r *Report, o HTMLOptions) error {
 	})
 }
 
-// HTMLMain writes the element main of the page alone: with archmap.update the page puts it in the place of the
-// one that it has, and keeps the reader's filter, order, focus and open details.
+// HTMLMain writes only the element main of the page. The page's archmap.update replaces its main with it, and keeps the
+// reader's filter, order, focus and open details.
 func HTMLMain(w io.Writer, r *Report) error {
 	return pageTemplate.ExecuteTemplate(w, "main", newPageView(r))
 }
 
-// HTMLPolicy lets the page run its own script and style, and nothing else.
+// HTMLPolicy returns the Content-Security-Policy of the page: its own script and style, and nothing else.
 func HTMLPolicy(o HTMLOptions) string {
 	parts := []string{
 		"default-src 'none'", "style-src " + hashSource(pageStyle), "script-src " + hashSource(pageScript),
@@ -99,7 +99,7 @@ func pageTitle(r *Report) string {
 	return title
 }
 
-// heading is what the page is about.
+// heading returns what the page is about.
 func (r *Report) heading() string {
 	if r.isElsewhere() {
 		return "A cluster that is not " + r.platform().name
@@ -129,7 +129,7 @@ type pageView struct {
 	Advisories []advisoryView
 }
 
-// Age and Stamp are for the template. What was first seen when the report was made has no age.
+// Age and Stamp are for the template. What was first observed when the report was made has no age.
 func (v pageView) Age(t time.Time) string   { return v.report.age(t) }
 func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 
@@ -258,7 +258,7 @@ func (c component) link() componentLink {
 	return componentLink{ID: componentID(c.Name), Title: cmp.Or(strings.TrimSpace(Clean(c.Spec.Component)), c.Name)}
 }
 
-// componentID is a name as the id of an element, and as the fragment of an address.
+// componentID returns a name as the id of an element, and as the fragment of an address.
 func componentID(name string) string {
 	var out strings.Builder
 	out.WriteString("component-")
@@ -275,7 +275,7 @@ func componentID(name string) string {
 func (r *Report) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
-		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.found(),
+		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.isPresent(),
 		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: catalog.Optional(c.ComponentMapping),
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
@@ -296,7 +296,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		view := checksView{Title: part.title}
 		for _, check := range part.checks {
 			view.Checks = append(view.Checks, singleCheckView{
-				Name: check.short, Words: check.words(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
+				Name: check.short, Words: check.verdict(), Message: check.reasoned(), Version: strings.TrimSpace(check.Image + " " + check.Version),
 				Objects: check.objects(allObjects), State: check.state, Age: r.age(check.LastTransitionTime.Time),
 			})
 		}

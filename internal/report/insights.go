@@ -49,7 +49,7 @@ func (d *document) hybridModel() (title, text string) {
 		markdown(d.words.short), joined(documented), d.live(" Observed: %s.", joined(observed)))
 }
 
-// those are the components that match.
+// those returns the components that match.
 func (d *document) those(match func(component) bool) []component {
 	return slices.DeleteFunc(slices.Clone(d.all), func(c component) bool { return !match(c) })
 }
@@ -68,7 +68,7 @@ func (d *document) cloudController() (title, text string) {
 		markdown(d.words.methodNames(c.Spec.Implementation.Methods)), source)
 	switch {
 	case !d.Live:
-	case !c.found():
+	case !c.isPresent():
 		text += " In this cluster: " + c.state.Word() + "."
 	default:
 		text += fmt.Sprintf(" In this cluster: %s, %s.", markdown(d.words.methodNames(c.Status.Methods)), c.state.Word())
@@ -87,7 +87,7 @@ func (d *document) storagePattern() (title, text string) {
 	}
 	var present, deployed, concealed int
 	for _, c := range drivers {
-		if !c.found() {
+		if !c.isPresent() {
 			continue
 		}
 		present++
@@ -99,7 +99,7 @@ func (d *document) storagePattern() (title, text string) {
 		}
 	}
 	return "CSI Pattern", fmt.Sprintf(
-		"storage drivers (%s) follow the standard CSI pattern: a Deployment for the controller and a DaemonSet for the node plugins.%s", names(drivers),
+		"storage drivers (%s) follow the standard CSI pattern: a Deployment for the controller and a DaemonSet for the node plugins.%s", joinComponents(drivers),
 		d.live(" Present are %d of %d: %d with the controller as a Deployment, %d with a hidden one.", present, len(drivers), deployed, concealed))
 }
 
@@ -115,11 +115,11 @@ func (d *document) nodeAgents() (title, text string) {
 	}))
 	ready, total := d.nodes()
 	return "Node Agent Strategy", fmt.Sprintf(
-		"the core node components (%s) run as systemd services: reliability and early startup do not depend on Kubernetes.%s", namesInFull(agents),
+		"the core node components (%s) run as systemd services: reliability and early startup do not depend on Kubernetes.%s", joinImplementations(agents),
 		d.live(" Observed for %d of %d; %d of %d nodes are ready.", observed, len(agents), ready, total))
 }
 
-// optional says that a component is an add-on which Kubernetes runs: monitoring, ingress, scaling, a mesh.
+// optional reports whether a component is an add-on which Kubernetes runs: monitoring, ingress, scaling, a mesh.
 func optional(c component) bool {
 	return slices.Contains([]v1alpha1.Category{v1alpha1.CategoryAddon, v1alpha1.CategoryObservability, v1alpha1.CategoryServiceMesh}, c.Spec.Category) &&
 		slices.ContainsFunc(c.Spec.Implementation.Methods, func(m v1alpha1.ImplementationMethod) bool { return slices.Contains(workloadMethods, m) })
@@ -130,13 +130,13 @@ func (d *document) addOnEcosystem() (title, text string) {
 	if len(addOns) == 0 {
 		return "", ""
 	}
-	present := slices.DeleteFunc(slices.Clone(addOns), func(c component) bool { return !c.found() })
+	present := slices.DeleteFunc(slices.Clone(addOns), func(c component) bool { return !c.isPresent() })
 	return "Add-on Ecosystem", fmt.Sprintf(
-		"optional features such as monitoring, ingress and autoscaling are deployed as standard Kubernetes workloads: %s.%s", names(addOns),
+		"optional features such as monitoring, ingress and autoscaling are deployed as standard Kubernetes workloads: %s.%s", joinComponents(addOns),
 		d.live(" Present are %d of %d.", len(present), len(addOns)))
 }
 
-// integrationPoints are the components that the provider has written and the customer's cluster runs.
+// integrationPoints returns the components that the provider has written and the customer's cluster runs.
 func (d *document) integrationPoints() (title, text string) {
 	points := d.those(func(c component) bool {
 		doc := c.Spec.Implementation
@@ -145,14 +145,15 @@ func (d *document) integrationPoints() (title, text string) {
 	if len(points) == 0 {
 		return "", ""
 	}
-	present := slices.DeleteFunc(slices.Clone(points), func(c component) bool { return !c.found() })
+	present := slices.DeleteFunc(slices.Clone(points), func(c component) bool { return !c.isPresent() })
 	return markdown(d.words.provider) + " Integration Points", fmt.Sprintf(
 		"all logic that is %s-specific is encapsulated in dedicated components, which integrate with the APIs of %s, such as the %s: %s.%s",
-		markdown(d.words.provider), markdown(d.words.provider), markdown(d.words.api), names(points), d.live(" Present are %d of %d.", len(present), len(points)))
+		markdown(d.words.provider), markdown(d.words.provider), markdown(d.words.api), joinComponents(points),
+		d.live(" Present are %d of %d.", len(present), len(points)))
 }
 
-// names lists components for a sentence of Markdown.
-func names(components []component) string {
+// joinComponents lists components for a sentence of Markdown.
+func joinComponents(components []component) string {
 	out := make([]string, len(components))
 	for i, c := range components {
 		out[i] = markdown(c.Spec.Component)
@@ -160,9 +161,9 @@ func names(components []component) string {
 	return joined(out)
 }
 
-// namesInFull adds what implements a component where its own name does not say it: kubelet, Container Runtime
-// (containerd).
-func namesInFull(components []component) string {
+// joinImplementations also names what implements a component where its own name does not show it: kubelet, Container
+// Runtime (containerd).
+func joinImplementations(components []component) string {
 	out := make([]string, len(components))
 	for i, c := range components {
 		out[i] = markdown(c.Spec.Component)

@@ -91,7 +91,7 @@ func union(clusters []Cluster) []component {
 	return all.components()
 }
 
-// Worst is the worst verdict of clusters: what could not be read cannot be told.
+// Worst returns the worst verdict of the clusters. A cluster that could not be read is Unknown.
 func Worst(clusters []Cluster) catalog.State { return worstOf(verdictsOf(clusters)) }
 
 func verdictsOf(clusters []Cluster) []catalog.State {

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report turns statuses into what people read: tables, the mapping document, drawings, a page. It is
-// pure: it has no client and no clock, so that a cluster, a dump and a test all give the same words.
+// Package report renders statuses for users: tables, the mapping document, diagrams, a page. It is pure: it has no client
+// and no clock, so that a cluster, a dump and a test give the same text.
 package report
 
 import (
@@ -20,12 +20,11 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// Report is the statuses of one cluster at one time, whoever derived them: what all listings, drawings and pages are
-// made of.
+// Report is the statuses of one cluster at one time, whoever derived them. All renderers take it.
 type Report struct {
 	Architecture v1alpha1.ClusterArchitecture
 	Mappings     []v1alpha1.ComponentMapping
-	// Source names the cluster for people: a context, or the file of a dump.
+	// Source is the name of the cluster: a context, or the file of a dump.
 	Source string
 	// ObservedAt is when the cluster was observed; ages are counted from then.
 	ObservedAt time.Time
@@ -70,17 +69,17 @@ func (c component) is(conditionType string) metav1.Condition {
 	return catalog.Condition(c.ComponentMapping, conditionType)
 }
 
-// found says that the component is in the cluster.
-func (c component) found() bool {
+// isPresent reports whether the component is in the cluster.
+func (c component) isPresent() bool {
 	return c.is(v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
 }
 
-// differs says that what is found is not what is documented.
+// differs reports whether the component is not as documented.
 func (c component) differs() bool {
 	return c.is(v1alpha1.ConditionAsDocumented).Status == metav1.ConditionFalse
 }
 
-// implementation that was found, else the documented one.
+// implementation returns the observed implementation, else the documented one.
 func (c component) implementation() string {
 	return cmp.Or(c.Status.Implementation, c.Spec.Implementation.Name)
 }
@@ -89,7 +88,7 @@ func (c component) operatedBy() v1alpha1.Operator {
 	return cmp.Or(c.Status.OperatedBy, c.Spec.OperatedBy)
 }
 
-// since is when the decisive condition last changed.
+// since returns when the decisive condition last changed.
 func (c component) since() time.Time {
 	return catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
 }
@@ -107,7 +106,7 @@ type advisory struct {
 func (r *Report) advisories() []advisory {
 	var out []advisory
 	for _, c := range r.components() {
-		if !c.found() {
+		if !c.isPresent() {
 			continue
 		}
 		for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
@@ -127,7 +126,7 @@ func counts(components []component) map[catalog.State]int {
 	return out
 }
 
-// Summary is the report in one line: unhealthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41 components present
+// Summary returns the report in one line: unhealthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41 components present
 // (31 healthy, 1 unhealthy), 9 absent.
 func Summary(r *Report) string {
 	parts := []string{strings.TrimSpace(r.platform().short + " " + Clean(r.Architecture.Status.KubernetesVersion))}
@@ -163,7 +162,7 @@ func summary(components []component) string {
 	return joined(append([]string{text}, elsewhere...))
 }
 
-// age is how long ago something was when the report was made, as kubectl writes it. What was first seen then may
+// age returns how long ago something was when the report was made, as kubectl writes it. What was first observed then may
 // be of any age.
 func (r *Report) age(t time.Time) string {
 	if t.IsZero() || !t.Before(r.ObservedAt) {
@@ -196,10 +195,10 @@ func number(n *int32) int32 {
 	return *n
 }
 
-// nodeFaults are the reasons of what is unhealthy by the fault of nodes.
+// nodeFaults are the reasons of components that are unhealthy because of their nodes.
 var nodeFaults = []string{v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodesUnhealthy}
 
-// poolState is the state of a node pool. Nodes that are not ready are a fault when they hurt a component;
+// poolState returns the state of a node pool. Nodes that are not ready are a fault when they hurt a component;
 // otherwise they join, or were stopped on purpose.
 func poolState(pool v1alpha1.NodePool, components []component) catalog.State {
 	switch {

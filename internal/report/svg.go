@@ -37,7 +37,7 @@ const (
 	svgBold = 25
 )
 
-// svg is the drawing; style is put into it, and empty where the page has the colors already.
+// svg returns the drawing; style is put into it, and empty where the page has the colors already.
 func (d Diagram) svg(style string) string {
 	s := sketch{y: svgMargin}
 	s.text(svgMargin, s.y+16, "title", d.Title)

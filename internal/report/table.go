@@ -37,7 +37,7 @@ func Table(r *Report, wide bool) Grid {
 	return g
 }
 
-// sinceCell is how long ago something was, and when; empty when that is not known.
+// sinceCell returns how long ago something was, and when; empty when that is not known.
 func (r *Report) sinceCell(t time.Time) Cell {
 	if age := r.age(t); age != "" {
 		return Cell{Text: age, Exact: stamp(t)}
@@ -45,7 +45,7 @@ func (r *Report) sinceCell(t time.Time) Cell {
 	return Cell{}
 }
 
-// NodePools lists the node pools. Its notes tell of pools that are being upgraded.
+// NodePools lists the node pools. Its notes name pools that are being upgraded.
 func NodePools(r *Report) Grid {
 	g := Grid{Header: []string{"Pool", "Mode", "OS", "Ready", "Kubelet", "Runtime", headImage}}
 	components := r.components()
@@ -60,17 +60,17 @@ func NodePools(r *Report) Grid {
 	return g
 }
 
-// upgrades are the pools whose nodes are not alike, as while they are upgraded. That is supported.
+// upgrades returns the pools whose nodes are not alike, as while they are upgraded. That is supported.
 func (r *Report) upgrades() []v1alpha1.VersionSkew {
 	return slices.DeleteFunc(slices.Clone(r.Architecture.Status.Skews), unsupported)
 }
 
-// unsupported says that versions must not differ so.
+// unsupported reports whether versions must not differ so.
 func unsupported(s v1alpha1.VersionSkew) bool {
 	return s.Type != v1alpha1.SkewMixedKubelets && s.Type != v1alpha1.SkewMixedNodeImages
 }
 
-// Advisories lists what is known of what is in the cluster: retirements, renames and the like.
+// Advisories lists the advisories on present components: retirements, renames and the like.
 func Advisories(r *Report) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Type", "Date", headMessage, "URL"}}
 	for _, a := range r.advisories() {
@@ -83,7 +83,7 @@ func readyNodes(pool v1alpha1.NodePool) string {
 	return fmt.Sprintf("%d/%d", number(pool.Ready), number(pool.Nodes))
 }
 
-// Causes lists what is wrong, and the rules that do not hold.
+// Causes lists the causes of faults, and the violated rules.
 func Causes(r *Report) Grid {
 	g := Grid{Header: []string{"Cause", "Components", "Since", headMessage}}
 	for _, c := range r.causes() {

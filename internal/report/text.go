@@ -13,8 +13,8 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// Clean makes a text of a cluster fit to be shown in one line: what would move a terminal's cursor, break an
-// XML document or turn the direction of the text around it is no text.
+// Clean makes text from a cluster safe to print on one line: it removes what would move a terminal's cursor, break an XML
+// document or change the direction of the text around it.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -88,7 +88,7 @@ func chop(word string, columns int) []string {
 	return append(parts, part.String())
 }
 
-// webAddress is an address that may be made a link: of the scheme http or https, and without characters that
+// webAddress returns an address that may be made a link: of the scheme http or https, and without characters that
 // mean something where it is written. It is empty for any other.
 func webAddress(address v1alpha1.WebAddress) string {
 	u, err := url.Parse(string(address))

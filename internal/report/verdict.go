@@ -14,9 +14,9 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// Verdict sums the report up: Unhealthy when something is unhealthy, or required and not there as it must be, or
-// a rule does not hold; Unknown when that cannot be told; else Healthy. Versions that are not supported, and what
-// differs from its documentation, are no illness.
+// Verdict sums up the report: Unhealthy when a component is unhealthy, a required one is missing or partial, or a rule is
+// violated; Unknown when that is not known; else Healthy. Unsupported versions and differences from the documentation do
+// not count.
 func (r *Report) Verdict() catalog.State {
 	switch {
 	case !r.judged():
@@ -40,7 +40,7 @@ func worstOf(verdicts []catalog.State) catalog.State {
 	return catalog.Healthy
 }
 
-// judged says that an architecture sums the components up.
+// judged reports whether an architecture sums the components up.
 func (r *Report) judged() bool { return len(r.Architecture.Status.Conditions) > 0 }
 
 // condition of the architecture.
@@ -48,17 +48,17 @@ func (r *Report) condition(conditionType string) metav1.Condition {
 	return catalog.FindCondition(r.Architecture.Status.Conditions, conditionType)
 }
 
-// claimed says that the cluster is of the platform, so that what is required there is required here.
+// claimed reports whether the cluster is of the platform, so that what is required there is required here.
 func (r *Report) claimed() bool {
 	return r.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionTrue
 }
 
-// isElsewhere says that the cluster is of another platform.
+// isElsewhere reports whether the cluster is of another platform.
 func (r *Report) isElsewhere() bool {
 	return r.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionFalse
 }
 
-// verdictWord is a verdict for people.
+// verdictWord returns a verdict as users read it.
 func verdictWord(s catalog.State) string {
 	if s == catalog.Unknown {
 		return "cannot be told"
@@ -66,7 +66,7 @@ func verdictWord(s catalog.State) string {
 	return s.Word()
 }
 
-// verdictOfWhole is that of the architecture. It is in doubt while it is about an older spec.
+// verdictOfWhole returns that of the architecture. It is in doubt while it is about an older spec.
 func (r *Report) verdictOfWhole() catalog.State {
 	verdict := catalog.Healthy
 	for _, t := range []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
@@ -83,7 +83,7 @@ func (r *Report) verdictOfWhole() catalog.State {
 	return verdict
 }
 
-// rest are the components that the architecture does not take in.
+// rest returns the components that the architecture does not select.
 func (r *Report) rest() []component {
 	selector, err := metav1.LabelSelectorAsSelector(&r.Architecture.Spec.ComponentSelector)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r *Report) rest() []component {
 	return slices.DeleteFunc(r.components(), func(c component) bool { return selector.Matches(labels.Set(c.Labels)) })
 }
 
-// verdictOf sums up components that no architecture takes in: when none is there, nothing is known to be well.
+// verdictOf sums up components that no architecture selects: when none is present, nothing is known to be healthy.
 func verdictOf(components []component) catalog.State {
 	if len(components) == 0 {
 		return catalog.Unknown
@@ -113,7 +113,7 @@ func verdictOfRest(components []component) catalog.State {
 	return worstOf(verdicts)
 }
 
-// doubtful says that a component could not be seen. That it never can be is no reason for doubt.
+// doubtful reports whether a component could not be observed. That it never can be is no reason for doubt.
 func (c component) doubtful() bool {
 	never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
 	return !never && (c.state == catalog.Unknown || c.state == catalog.HealthUnknown)
@@ -121,7 +121,7 @@ func (c component) doubtful() bool {
 
 func unhealthy(c component) bool { return c.state == catalog.Unhealthy }
 
-// causes are those of the architecture, and what is wrong with each component that it does not speak of.
+// causes returns those of the architecture, and what is wrong with each component that it does not speak of.
 func (r *Report) causes() []v1alpha1.Cause {
 	if !r.judged() {
 		return ownCauses(r.components(), component.bad)
@@ -148,9 +148,8 @@ func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause
 	return out
 }
 
-// Notes tell what a reader must know to take the rest of the report for what it is: that the cluster is of another
-// platform, that verdicts are not current, what cannot be told, which versions are not supported. There are none
-// while all is as it should be.
+// Notes returns the warnings that qualify the rest of the report: the cluster is of another platform, verdicts are not
+// current or not known, versions are not supported. It is empty when there are none.
 func (r *Report) Notes() []string {
 	notes := r.caveats()
 	if !r.claimed() {
@@ -159,15 +158,15 @@ func (r *Report) Notes() []string {
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
 		switch c := r.condition(t); {
 		case c.Status == metav1.ConditionUnknown:
-			notes = append(notes, t+" cannot be told: "+told(c))
+			notes = append(notes, t+" cannot be told: "+messageOf(c))
 		case c.Status == metav1.ConditionFalse && t == v1alpha1.ConditionVersionsSupported:
-			notes = append(notes, "Versions that are not supported: "+told(c))
+			notes = append(notes, "Versions that are not supported: "+messageOf(c))
 		}
 	}
 	return notes
 }
 
-// caveats are the notes that no condition tells well.
+// caveats returns the notes that no condition states clearly.
 func (r *Report) caveats() []string {
 	var notes []string
 	if len(r.Mappings) == 0 {
@@ -198,8 +197,8 @@ func (r *Report) conditions() []metav1.Condition {
 	})
 }
 
-// told is the message of a condition, else its reason.
-func told(c metav1.Condition) string {
+// messageOf returns the message of a condition, else its reason.
+func messageOf(c metav1.Condition) string {
 	for _, text := range []string{c.Message, c.Reason} {
 		if text != "" {
 			return text
@@ -215,20 +214,20 @@ func (r *Report) currency() []string {
 		ready = *stalled
 	}
 	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
-		return []string{"The verdicts on the whole are not current: " + told(ready)}
+		return []string{"The verdicts on the whole are not current: " + messageOf(ready)}
 	}
 	if ready.Reason == v1alpha1.ReasonListsTruncated {
-		return []string{"Not everything is listed: " + told(ready)}
+		return []string{"Not everything is listed: " + messageOf(ready)}
 	}
 	return nil
 }
 
-// elsewhere says that the cluster is of another platform, or that this cannot be told.
+// elsewhere says that the cluster is of another platform, or that this is unknown.
 func (r *Report) elsewhere() string {
 	detected, platform := r.condition(v1alpha1.ConditionPlatformDetected), r.platform().name
 	if r.isElsewhere() {
-		return "This cluster is not " + platform + ": " + told(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
+		return "This cluster is not " + platform + ": " + messageOf(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
 			"the rows say what was found. Is it the cluster that you meant? For another platform, bring mappings of your own."
 	}
-	return "It cannot be told whether this cluster is " + platform + ": " + told(detected) + ". Until then nothing is claimed of it as a whole."
+	return "It cannot be told whether this cluster is " + platform + ": " + messageOf(detected) + ". Until then nothing is claimed of it as a whole."
 }

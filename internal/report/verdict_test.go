@@ -182,8 +182,8 @@ func TestSummary(t *testing.T) {
 	g.Expect(report.Summary(&report.Report{})).To(Equal("cannot be told: Kubernetes, 0 of 0 components present"))
 }
 
-// TestFirstLook: what is first seen now may be of any age.
-func TestFirstLook(t *testing.T) {
+// TestFirstObservation: what is first observed now may be of any age.
+func TestFirstObservation(t *testing.T) {
 	g, r := NewWithT(t), broken(t)
 	r.ObservedAt = reporttest.Mapping(r, "coredns").Status.Conditions[0].LastTransitionTime.Time
 	g.Expect(report.Table(r, false).Rows[0][7]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))

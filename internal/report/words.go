@@ -10,7 +10,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// platform is how people speak of a platform and its provider.
+// platform is the names of a platform and its provider.
 type platform struct {
 	name, short, provider, api string
 }
@@ -69,7 +69,7 @@ var methodWords = []struct {
 
 func always(text string) func(string) string { return func(string) string { return text } }
 
-// methodName is a method as a document writes it: Azure Platform Service.
+// methodName returns a method as a document writes it: Azure Platform Service.
 func (p platform) methodName(method v1alpha1.ImplementationMethod) string {
 	for _, m := range methodWords {
 		if m.method != method {

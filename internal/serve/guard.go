@@ -34,7 +34,7 @@ func guard(name string, next http.Handler) http.Handler {
 	})
 }
 
-// meant says whether a browser that asks for the host was meant to ask this server. An address cannot be made to point
+// meant reports whether a browser that asks for the host was meant to ask this server. An address cannot be made to point
 // elsewhere, so any will do, and any port: it may be that of a tunnel.
 func meant(host, name string) bool {
 	host = hostOf(host)
@@ -49,7 +49,7 @@ func hostOf(hostport string) string {
 	return strings.Trim(hostport, "[]")
 }
 
-// foreign says that a page of another origin makes the browser ask. To follow a link to the page is fine.
+// foreign reports whether a page of another origin makes the browser ask. To follow a link to the page is fine.
 func foreign(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site != "" && site != "same-origin" && site != "none" && r.Header.Get("Sec-Fetch-Mode") != "navigate"

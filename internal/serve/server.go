@@ -1,8 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package serve shows the page of a cluster that changes: as it is when the page is asked for, and then, by server-sent
-// events, whenever it is another.
+// Package serve serves the page of a cluster, and updates it by server-sent events whenever the cluster changes.
 package serve
 
 import (
@@ -20,7 +19,7 @@ import (
 )
 
 const (
-	// beat is how often an open page is told that it is still served, and whether what it shows is stale.
+	// beat is how often an open page gets an event that it is still served, and whether it is stale.
 	beat = 5 * time.Second
 	// writing is how long a reader may take to receive something.
 	writing = 10 * time.Second
@@ -32,7 +31,7 @@ const (
 	maxReaders = 100
 )
 
-// Server shows the newest report.
+// Server serves the newest report.
 type Server struct {
 	// Name by which browsers may ask for the server, besides localhost and addresses.
 	Name string
@@ -50,14 +49,14 @@ type edition struct {
 	superseded chan struct{}
 }
 
-// New makes a server that shows nothing yet.
+// New returns a server without a report yet.
 func New(name string, stale func() string) *Server {
 	return &Server{Name: name, Stale: stale, newest: &edition{superseded: make(chan struct{})}}
 }
 
 const eventsPath = "/events"
 
-// Publish shows a newer report.
+// Publish replaces the report.
 func (s *Server) Publish(r *report.Report) error {
 	var page, main bytes.Buffer
 	if err := report.HTML(&page, r, report.HTMLOptions{Events: eventsPath}); err != nil {
@@ -75,7 +74,7 @@ func (s *Server) Publish(r *report.Report) error {
 	return nil
 }
 
-// current is the newest edition. Its page is nil until something was published.
+// current returns the newest edition. Its page is nil until something was published.
 func (s *Server) current() *edition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,14 +104,14 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(len(e.page)))
-	// The page says the same of itself, but that it must not be framed: only a header can say that.
+	// The page has the same policy, except frame-ancestors, which only a header can set.
 	header.Set("Content-Security-Policy", report.HTMLPolicy(report.HTMLOptions{Events: eventsPath})+"; frame-ancestors 'none'")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writing))
 	_, _ = w.Write(e.page)
 }
 
-// serveEvents sends the newest report, and every newer one for which the reader is there in time: whoever is slow
-// misses some, and holds nobody up.
+// serveEvents sends the newest report, and newer ones as the reader keeps up: a slow reader
+// misses some, and delays no other.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		http.Error(w, "Too many pages are open.", http.StatusServiceUnavailable)
@@ -163,7 +162,7 @@ func (s *Server) leave() {
 	s.readers--
 }
 
-// Serve serves until the context ends, and returns when nobody is served any more.
+// Serve serves until the context ends, and returns when all requests have ended.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	// Requests end with the context, and with them the streams, which would never end by themselves.
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))

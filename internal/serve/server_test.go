@@ -24,7 +24,7 @@ import (
 
 func current() string { return "" }
 
-// reportOf is the report of a component.
+// reportOf returns the report of a component.
 func reportOf(component string) *report.Report {
 	m := v1alpha1.ComponentMapping{Spec: v1alpha1.ComponentMappingSpec{Component: component}}
 	m.Name = "one"
@@ -148,7 +148,7 @@ func TestPage(t *testing.T) {
 
 type event struct{ Name, Data string }
 
-// events are those of a stream, as they come.
+// events returns those of a stream, as they come.
 func events(t *testing.T, server *httptest.Server) <-chan event {
 	t.Helper()
 	response := request(t, http.MethodGet, server.URL+"/events", nil)

@@ -1,8 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package snapshot holds what was read of a cluster at one time, and gives the facts that a look at the cluster would
-// have given then.
+// Package snapshot holds what was read from a cluster at one time, and answers needs as the cluster would have then.
 package snapshot
 
 import (
@@ -31,7 +30,7 @@ import (
 	"github.com/archmap/archmap/internal/workload"
 )
 
-// Coverage says what follows from what a dump does not hold.
+// Coverage defines what an object's absence from a snapshot means.
 type Coverage int
 
 const (
@@ -42,9 +41,9 @@ const (
 	Complete
 )
 
-// Snapshot is what was read of a cluster at one time. It gives the facts that a look at the cluster would have given then, to as
-// many as ask. What it does not hold cannot be seen; it is absent only where the coverage says so. A dump must
-// neither be copied nor changed once it is asked.
+// Snapshot is what was read from a cluster at one time. It answers needs as the cluster would have then, concurrently if
+// need be. What it does not hold is unknown, and absent only where the coverage says so. A Snapshot must be neither
+// copied nor changed after the first answer.
 type Snapshot struct {
 	// Time at which the cluster was read.
 	Time time.Time
@@ -65,7 +64,7 @@ type Snapshot struct {
 	answers map[facts.Need]facts.Answer
 }
 
-// Read is something that was asked of a cluster, and what came of it: Known, or why not.
+// Read is a need that was read, and its outcome: Known, or why not.
 type Read struct {
 	Need    facts.Need
 	State   facts.State
@@ -80,7 +79,7 @@ type ReviewAnswer struct {
 	Reason  string
 }
 
-// Add adds what was read besides. Answers that it does not concern stand.
+// Add adds what was read later. It keeps other answers.
 func (s *Snapshot) Add(other *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +100,7 @@ func (s *Snapshot) Add(other *Snapshot) {
 	maps.Copy(s.Reviews, other.Reviews)
 }
 
-// Unread are those of the needs that no recorded read covers.
+// Unread returns those of the needs that no recorded read covers.
 func (s *Snapshot) Unread(needs []facts.Need) []facts.Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(need facts.Need) bool { return s.read(need) != nil })
 }
@@ -113,23 +112,23 @@ func (s *Snapshot) read(need facts.Need) *Read {
 	for i := range s.Reads {
 		r := &s.Reads[i]
 		switch {
-		case !contains(r.Need, need):
+		case !covers(r.Need, need):
 		case found == nil, r.State == facts.Known && found.State != facts.Known,
-			(r.State == facts.Known) == (found.State == facts.Known) && contains(found.Need, r.Need):
+			(r.State == facts.Known) == (found.State == facts.Known) && covers(found.Need, r.Need):
 			found = r
 		}
 	}
 	return found
 }
 
-// contains says whether what the one need asks for is part of what the other asks for.
-func contains(all, part facts.Need) bool {
-	within := func(all, part string) bool { return all == "" || all == part }
+// covers reports whether the answer to all includes the answer to part.
+func covers(all, part facts.Need) bool {
+	matches := func(all, part string) bool { return all == "" || all == part }
 	return all.Kind == part.Kind && all.Path == part.Path && all.Review == part.Review &&
-		within(all.Namespace, part.Namespace) && within(all.Name, part.Name) && within(all.Selector, part.Selector)
+		matches(all.Namespace, part.Namespace) && matches(all.Name, part.Name) && matches(all.Selector, part.Selector)
 }
 
-// Read is the part of the dump that answers the needs, as a Reader would have read it of the cluster.
+// Read returns the part of the snapshot that answers the needs, as a Reader would have read it from the cluster.
 func (s *Snapshot) Read(ctx context.Context, needs []facts.Need) (*Snapshot, error) {
 	needs = Distinct(needs)
 	part := NewRecord()
@@ -222,7 +221,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		return RefuseSecrets()
 	case read == nil && s.knowsKinds() && !s.serves(need.Kind):
 		return NotServed(need.Kind)
-	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && contains(need, r.Need) }):
+	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && covers(need, r.Need) }):
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && s.Coverage != Complete:
@@ -243,7 +242,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		if o, err = asRead(need.Kind, o); err != nil {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
-		if pod, ok := o.(*corev1.Pod); ok && workload.PodSettled(pod) {
+		if pod, ok := o.(*corev1.Pod); ok && workload.PodReadyOrFinished(pod) {
 			continue // it explains nothing
 		}
 		answer.Objects = append(answer.Objects, o)
@@ -252,7 +251,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 	return answer
 }
 
-// knowsKinds says whether the dump tells which kinds the API server serves.
+// knowsKinds reports whether the snapshot shows which kinds the API server serves.
 func (s *Snapshot) knowsKinds() bool {
 	known := func(kind schema.GroupVersionKind) bool {
 		r := s.read(facts.Need{Kind: kind})
@@ -267,13 +266,13 @@ func inPlace(need facts.Need, o client.Object) bool {
 
 var SecretKind = corev1.SchemeGroupVersion.WithKind("Secret")
 
-// The kinds whose objects tell which kinds are served.
+// The kinds whose objects define which kinds are served.
 var (
 	DefinitionKind = trim.CustomResourceDefinition.WithVersion("v1")
 	APIServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
 )
 
-// serves says whether the kind is built in, defined, served by an aggregated API server, or simply there.
+// serves reports whether the kind is built in, defined, served by an aggregated API server, or simply there.
 func (s *Snapshot) serves(kind schema.GroupVersionKind) bool {
 	return scheme.Scheme.Recognizes(kind) || kind == DefinitionKind || kind == APIServiceKind || len(s.byKind[kind]) > 0 ||
 		slices.ContainsFunc(s.byKind[DefinitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
@@ -304,7 +303,7 @@ func defines(definition client.Object, kind schema.GroupVersionKind) bool {
 	return false
 }
 
-// aggregates says whether another API server serves the version; it does not say which kinds.
+// aggregates reports whether another API server serves the version; it does not say which kinds.
 func aggregates(service client.Object, version schema.GroupVersion) bool {
 	var s struct {
 		Spec struct {
@@ -318,7 +317,7 @@ func aggregates(service client.Object, version schema.GroupVersion) bool {
 	return convert(service, &s) == nil && s.Spec.Service != nil && s.Spec.Group == version.Group && s.Spec.Version == version.Version
 }
 
-// asRead is a copy of an object as Live would have read it: typed where it reads types, and trimmed.
+// asRead returns a copy of an object as Live would have read it: typed where it reads types, and trimmed.
 func asRead(kind schema.GroupVersionKind, o client.Object) (client.Object, error) {
 	out, cloned := trim.New(kind), o.DeepCopyObject()
 	if reflect.TypeOf(out) == reflect.TypeOf(cloned) {
@@ -334,8 +333,8 @@ func asRead(kind schema.GroupVersionKind, o client.Object) (client.Object, error
 	return trimmed.(client.Object), nil
 }
 
-// Decode reads an object from JSON as Live would have read it: typed where it reads types, and trimmed. Of the
-// definitions of kinds and of API services it keeps what says which kinds are served.
+// Decode decodes an object from JSON as a live read would: typed where checks read typed objects, and trimmed. Of
+// CustomResourceDefinitions and APIServices it keeps what shows which kinds are served.
 func Decode(kind schema.GroupVersionKind, text []byte) (client.Object, error) {
 	o := trim.New(kind)
 	var err error
@@ -414,7 +413,7 @@ func ClusterScoped(kind schema.GroupVersionKind) facts.Answer {
 	return facts.Answer{State: facts.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
 }
 
-// distinct are the needs without what says how often they are to be met.
+// Distinct returns the needs without duplicates and without their intervals.
 func Distinct(needs []facts.Need) []facts.Need {
 	var out []facts.Need
 	seen := map[facts.Need]bool{}
@@ -428,12 +427,12 @@ func Distinct(needs []facts.Need) []facts.Need {
 	return out
 }
 
-// newRecord is a dump that tells what was read, of which nothing has been read yet.
+// NewRecord returns an empty snapshot whose coverage is what is recorded.
 func NewRecord() *Snapshot {
 	return &Snapshot{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{}}
 }
 
-// Record adds what came of a need.
+// Record adds the answer to a need.
 func (s *Snapshot) Record(need facts.Need, answer facts.Answer) {
 	s.Reads = append(s.Reads, Read{Need: need, State: answer.State, Message: answer.Message})
 	switch {

@@ -21,7 +21,7 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 )
 
-var dumpTime = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
+var snapshotTime = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
 
 // untyped reads manifests as a dump on disk would hold them.
 func untyped(t *testing.T, manifests ...string) []client.Object {
@@ -68,17 +68,17 @@ func TestSnapshotFindsObjects(t *testing.T) {
 		"by name":                    {facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "coredns"}, []string{"coredns"}},
 		"by label":                   {facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Selector: "k8s-app in (kube-dns)"}, []string{"coredns"}},
 		"of another version":         {facts.Need{Kind: kind("apps/v1beta1", "Deployment")}, nil},
-		"pods that are not settled":  {facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "k8s-app=kube-dns", Interval: time.Second}, []string{"b"}},
+		"pods that are not ready":    {facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "k8s-app=kube-dns", Interval: time.Second}, []string{"b"}},
 		"none of a built-in kind":    {facts.Need{Kind: kind("apps/v1", "StatefulSet")}, nil},
 		"none of a defined kind":     {facts.Need{Kind: kind("acn.azure.com/v1alpha", "NodeNetworkConfig")}, nil},
 		"none of an aggregated kind": {facts.Need{Kind: kind("metrics.k8s.io/v1beta1", "NodeMetrics")}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			dump := &Snapshot{Time: dumpTime, Coverage: Complete, Objects: untyped(t, manifests...)}
-			answer := dump.Facts([]facts.Need{test.need}).Answers[test.need]
+			s := &Snapshot{Time: snapshotTime, Coverage: Complete, Objects: untyped(t, manifests...)}
+			answer := s.Facts([]facts.Need{test.need}).Answers[test.need]
 			g.Expect(answer.State).To(Equal(facts.Known), answer.Message)
-			g.Expect(answer.ReadAt).To(Equal(dumpTime))
+			g.Expect(answer.ReadAt).To(Equal(snapshotTime))
 			var names []string
 			for _, o := range answer.Objects {
 				names = append(names, o.GetName())
@@ -93,9 +93,9 @@ func TestSnapshotReadsWhatLiveReads(t *testing.T) {
 	objects := untyped(t, dnsDeployment, schedulerLease, nncDefinition, brokenPod)
 	objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Annotations: map[string]string{"a": "b"}}})
 	typed := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "s", Annotations: map[string]string{"a": "b"}}}
-	dump := &Snapshot{Time: dumpTime, Coverage: Complete, Objects: append(objects, typed)}
+	s := &Snapshot{Time: snapshotTime, Coverage: Complete, Objects: append(objects, typed)}
 	only := func(need facts.Need) client.Object {
-		answer := dump.Facts([]facts.Need{need}).Answers[need]
+		answer := s.Facts([]facts.Need{need}).Answers[need]
 		g.Expect(answer.Objects).To(HaveLen(1), "%v: %s", need, answer.Message)
 		return answer.Objects[0]
 	}
@@ -109,7 +109,7 @@ func TestSnapshotReadsWhatLiveReads(t *testing.T) {
 	g.Expect(typed.Annotations).To(HaveKey("a"), "and what it holds as a type")
 
 	lease := only(facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Interval: time.Second})
-	g.Expect(lease.(*coordinationv1.Lease).Spec.RenewTime.Time).To(BeTemporally("==", dumpTime.Add(-2*time.Second)))
+	g.Expect(lease.(*coordinationv1.Lease).Spec.RenewTime.Time).To(BeTemporally("==", snapshotTime.Add(-2*time.Second)))
 
 	definition := only(facts.Need{Kind: kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")}).(*unstructured.Unstructured)
 	g.Expect(definition.Object["spec"]).NotTo(HaveKey("versions"), "the schemas are most of its size")
@@ -121,8 +121,8 @@ func TestSnapshotReadsWhatLiveReads(t *testing.T) {
 	g.Expect(node.GetObjectKind().GroupVersionKind()).To(Equal(facts.Nodes.Kind))
 }
 
-// What a dump does not hold is absent only where the dump tells all.
-func TestSnapshotTellsAbsentFromUnseen(t *testing.T) {
+// What a snapshot does not hold is absent only where the snapshot is complete.
+func TestSnapshotDistinguishesAbsentFromUnknown(t *testing.T) {
 	held := []string{dnsDeployment, nncDefinition, metricsAPI, localAPI}
 	nnc := kind("acn.azure.com/v1alpha", "NodeNetworkConfig")
 	reads := []Read{
@@ -164,11 +164,11 @@ func TestSnapshotTellsAbsentFromUnseen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			dump := &Snapshot{Time: dumpTime, Coverage: test.coverage, Objects: untyped(t, held...)}
+			s := &Snapshot{Time: snapshotTime, Coverage: test.coverage, Objects: untyped(t, held...)}
 			if test.coverage == Recorded {
-				dump.Reads = reads
+				s.Reads = reads
 			}
-			answer := dump.Facts([]facts.Need{test.need}).Answers[test.need]
+			answer := s.Facts([]facts.Need{test.need}).Answers[test.need]
 			g.Expect(answer.State).To(Equal(test.want), answer.Message)
 			g.Expect(answer.Message).To(ContainSubstring(test.message))
 			g.Expect(answer.Objects).To(BeEmpty())
@@ -176,7 +176,7 @@ func TestSnapshotTellsAbsentFromUnseen(t *testing.T) {
 	}
 }
 
-// A dump that holds all definitions and all API services tells which kinds there are.
+// A snapshot that holds all definitions and API services shows which kinds exist.
 func TestSnapshotKnowsWhichKindsAreServed(t *testing.T) {
 	g := NewWithT(t)
 	definitions := Read{Need: facts.Need{Kind: DefinitionKind}, State: facts.Known}
@@ -202,9 +202,9 @@ func TestSnapshotKnowsWhichKindsAreServed(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			objects = append(objects, o)
 		}
-		dump := &Snapshot{Time: dumpTime, Reads: test.reads, Objects: objects}
+		s := &Snapshot{Time: snapshotTime, Reads: test.reads, Objects: objects}
 		need := facts.Need{Kind: test.kind}
-		g.Expect(dump.Facts([]facts.Need{need}).Answers[need].State).To(Equal(test.want), "%v of %v", test.kind, test.reads)
+		g.Expect(s.Facts([]facts.Need{need}).Answers[need].State).To(Equal(test.want), "%v of %v", test.kind, test.reads)
 	}
 }
 
@@ -212,13 +212,13 @@ func TestSnapshotKnowsWhichKindsAreServed(t *testing.T) {
 func TestSnapshotKnowsWhenItWasRead(t *testing.T) {
 	g := NewWithT(t)
 	need := facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}
-	dump := &Snapshot{Time: dumpTime, Objects: untyped(t, schedulerLease), Reads: []Read{
-		{Need: need, State: facts.Known, At: dumpTime.Add(-time.Minute)},
-		{Need: facts.Need{Kind: need.Kind}, State: facts.Known, At: dumpTime.Add(-time.Hour)},
+	s := &Snapshot{Time: snapshotTime, Objects: untyped(t, schedulerLease), Reads: []Read{
+		{Need: need, State: facts.Known, At: snapshotTime.Add(-time.Minute)},
+		{Need: facts.Need{Kind: need.Kind}, State: facts.Known, At: snapshotTime.Add(-time.Hour)},
 	}}
-	given := dump.Facts([]facts.Need{need})
-	g.Expect(given.Now).To(Equal(dumpTime))
-	g.Expect(given.Answers[need].ReadAt).To(Equal(dumpTime.Add(-time.Minute)), "the read of this namespace tells more")
+	given := s.Facts([]facts.Need{need})
+	g.Expect(given.Now).To(Equal(snapshotTime))
+	g.Expect(given.Answers[need].ReadAt).To(Equal(snapshotTime.Add(-time.Minute)), "the read of this namespace is more specific")
 	g.Expect(given.Answers[need].Objects).To(HaveLen(1))
 }
 
@@ -254,16 +254,16 @@ func TestSnapshotAnswers(t *testing.T) {
 	readyz := facts.Need{Path: "/readyz", Interval: time.Second}
 	livez := facts.Need{Path: "/livez", Interval: time.Second}
 	review := facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}, Interval: time.Minute}
-	dump := &Snapshot{
-		Time: dumpTime, Coverage: Complete,
+	s := &Snapshot{
+		Time: snapshotTime, Coverage: Complete,
 		Responses: map[string]facts.Response{readyz.Path: {Status: 500, Body: "[-]etcd failed"}},
 		Reviews:   map[facts.Review]ReviewAnswer{review.Review: {Reason: "no opinion"}},
 	}
-	given := dump.Facts([]facts.Need{readyz, livez, review})
-	g.Expect(given.Now).To(Equal(dumpTime))
+	given := s.Facts([]facts.Need{readyz, livez, review})
+	g.Expect(given.Now).To(Equal(snapshotTime))
 	g.Expect(given.Answers).To(Equal(map[facts.Need]facts.Answer{
-		readyz: {State: facts.Known, ReadAt: dumpTime, Response: facts.Response{Status: 500, Body: "[-]etcd failed"}},
-		livez:  {State: facts.Known, ReadAt: dumpTime, Response: facts.Response{Status: 404}},
-		review: {State: facts.Known, ReadAt: dumpTime, Reason: "no opinion"},
+		readyz: {State: facts.Known, ReadAt: snapshotTime, Response: facts.Response{Status: 500, Body: "[-]etcd failed"}},
+		livez:  {State: facts.Known, ReadAt: snapshotTime, Response: facts.Response{Status: 404}},
+		review: {State: facts.Known, ReadAt: snapshotTime, Reason: "no opinion"},
 	}))
 }

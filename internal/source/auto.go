@@ -8,13 +8,13 @@ import (
 	"errors"
 )
 
-// Auto takes the verdicts of the operator when one is alive to keep them true, and else evaluates the cluster itself.
+// Auto uses the verdicts of the operator if one is alive, and else evaluates the cluster itself.
 type Auto struct {
 	Operator *Operator
 	Cluster  *Cluster
 }
 
-// Evaluate comes to the verdicts as they are now.
+// Evaluate implements Source.
 func (a *Auto) Evaluate(ctx context.Context) (*Result, error) {
 	result, err := a.Operator.Evaluate(ctx)
 	if noneAlive(result, err) {
@@ -23,7 +23,7 @@ func (a *Auto) Evaluate(ctx context.Context) (*Result, error) {
 	return result, err
 }
 
-// Feed follows the one or the other, as it is now.
+// Feed returns the feed of the operator if one is alive now, else that of the cluster.
 func (a *Auto) Feed(ctx context.Context) (Feed, error) {
 	result, err := a.Operator.Evaluate(ctx)
 	switch {
@@ -35,7 +35,7 @@ func (a *Auto) Feed(ctx context.Context) (Feed, error) {
 	return a.Operator.Feed()
 }
 
-// noneAlive says that there is no operator alive. One that could not be asked may be.
+// noneAlive reports whether there is no operator alive. One that could not be asked may be.
 func noneAlive(result *Result, err error) bool {
 	var none noOperatorError
 	return errors.As(err, &none) || err == nil && result.Stale != ""

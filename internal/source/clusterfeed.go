@@ -34,7 +34,7 @@ type clusterFeed struct {
 	probe   *probe
 }
 
-// Feed evaluates the definitions again whenever something in the cluster changes.
+// Feed returns a feed that evaluates the definitions again whenever something in the cluster changes.
 func (c *Cluster) Feed() (Feed, error) {
 	config := rest.CopyConfig(c.Config)
 	config.Timeout = 0 // of a watch it would be the end
@@ -48,7 +48,7 @@ func (c *Cluster) Feed() (Feed, error) {
 	}, nil
 }
 
-// Stale says that the cluster does not answer.
+// Stale implements Feed: verdicts are stale while the cluster does not answer.
 func (f *clusterFeed) Stale() string {
 	if since := f.probe.silentSince(); !since.IsZero() {
 		return silence(since)
@@ -99,7 +99,7 @@ func (f *clusterFeed) follow(ctx context.Context, follower *judge.Follower, chan
 	}
 }
 
-// complete says that everything has been read and evaluated once.
+// complete reports whether everything has been read and evaluated once.
 func complete(v *judge.Verdicts) bool {
 	return !slices.ContainsFunc(v.Mappings, func(m v1alpha1.ComponentMapping) bool {
 		ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)

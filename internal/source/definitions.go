@@ -16,17 +16,17 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// Definitions are what a cluster is held against.
+// Definitions are the mappings and the architecture against which a cluster is checked.
 type Definitions struct {
 	// Architecture is nil when the reader's own files hold none.
 	Architecture *v1alpha1.ClusterArchitecture
 	Mappings     []v1alpha1.ComponentMapping
 }
 
-// ReadDefinitions reads the reader's own files, in which - is in; without files they are the built-in catalog of AKS.
-// What is wrong with the files is an InputError.
+// ReadDefinitions reads the user's files, where - is in; without files it returns the built-in catalog of AKS. Errors in
+// the files are InputErrors.
 func ReadDefinitions(ctx context.Context, files []string, in io.Reader) (*Definitions, error) {
-	return Within(ctx, func(context.Context) (*Definitions, error) {
+	return Interruptible(ctx, func(context.Context) (*Definitions, error) {
 		if len(files) == 0 {
 			return shipped()
 		}
@@ -66,7 +66,7 @@ func readFiles(files []string, in io.Reader) (*Definitions, error) {
 	return own, nil
 }
 
-// Documentation is a report of the definitions alone, without a cluster.
+// Documentation returns a report of the definitions alone, without a cluster.
 func (d *Definitions) Documentation(now time.Time) *report.Report {
 	r := &report.Report{Mappings: d.Mappings, Source: "documentation", ObservedAt: now}
 	if d.Architecture != nil {

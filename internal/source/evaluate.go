@@ -29,22 +29,22 @@ import (
 type Cluster struct {
 	// Config is how the cluster is reached. Its timeout is that of each request.
 	Config *rest.Config
-	// Name is what people call the cluster.
+	// Name of the cluster in the report.
 	Name        string
 	Definitions *Definitions
 	Progress    Progress
 }
 
-// Evaluate reads of the cluster what the definitions need, as far as that is permitted, and evaluates them. It fails when
-// the cluster cannot be reached.
+// Evaluate reads from the cluster what the definitions need and the user is permitted to read, and evaluates them. It
+// fails when the cluster cannot be reached.
 func (c *Cluster) Evaluate(ctx context.Context) (*Result, error) {
-	tell, end := c.Progress.begin("Reading the cluster")
+	update, end := c.Progress.begin("Reading the cluster")
 	defer end()
-	reader, err := Within(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
+	reader, err := Interruptible(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
 	if err != nil {
 		return nil, unreachable(ctx, c.Config.Host, err)
 	}
-	reader.Progress = tell
+	reader.Progress = update
 	return evaluate(ctx, c.Definitions.compile(), reader, c.Name)
 }
 
@@ -53,13 +53,13 @@ type Dump struct {
 	// Path of the dump: a file, a directory, or - for In.
 	Path string
 	In   io.Reader
-	// At is when the dump was made, for one that does not say it; zero when that is not known.
+	// At is when the dump was made, for a dump that does not record it; zero when it is not known.
 	At          time.Time
 	Definitions *Definitions
 	Progress    Progress
 }
 
-// Evaluate reads of the dump what the definitions need, and evaluates them.
+// Evaluate reads from the dump what the definitions need, and evaluates them.
 func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	catalog := d.Definitions.compile()
 	loaded, info, err := d.load(ctx, catalog.AllNeeds())
@@ -75,17 +75,17 @@ func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 }
 
 func (d *Dump) load(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, *dump.Info, error) {
-	tell, end := d.Progress.begin("Reading the dump, MiB")
+	update, end := d.Progress.begin("Reading the dump, MiB")
 	defer end()
 	options := dump.Options{
 		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings,
-		Progress: func(read, all int64) { tell(int(read>>20), int(all>>20)) },
+		Progress: func(read, all int64) { update(int(read>>20), int(all>>20)) },
 	}
 	type result struct {
 		read *snapshot.Snapshot
 		info *dump.Info
 	}
-	loaded, err := Within(ctx, func(context.Context) (result, error) {
+	loaded, err := Interruptible(ctx, func(context.Context) (result, error) {
 		read, info, err := dump.Load(d.Path, d.In, options)
 		return result{read, info}, err
 	})
@@ -94,9 +94,9 @@ func (d *Dump) load(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot
 
 func (d *Definitions) compile() *judge.Catalog { return judge.Compile(d.Architecture, d.Mappings) }
 
-// evaluate evaluates the catalog on what the reader has of the cluster that people call name.
+// evaluate evaluates the catalog on what the reader reads; name is that of the cluster.
 func evaluate(ctx context.Context, catalog *judge.Catalog, reader judge.Reader, name string) (*Result, error) {
-	verdicts, read, err := catalog.Look(ctx, reader)
+	verdicts, read, err := catalog.ReadAndJudge(ctx, reader)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func unread(read *snapshot.Snapshot) []string {
 }
 
 // newMapper asks the cluster which kinds it serves, at once and for all of them. What an aggregated API server does
-// not tell while it is down is not served.
+// not update while it is down is not served.
 func newMapper(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 	d, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
 	if err != nil {

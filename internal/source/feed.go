@@ -13,10 +13,10 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// Feed follows a cluster, by watches: it makes a report of it, and a newer one whenever what it shows changes.
+// Feed follows a cluster by watches, and publishes a report whenever it changes.
 type Feed interface {
-	// Run publishes reports one after the other, the first one as soon as there is something to see, until the
-	// context ends; then it returns nil. Who publishes must not change the report, and who gets it neither.
+	// Run publishes reports one after the other, the first one as soon as anything is known, until the
+	// context ends; then it returns nil. Neither Run nor publish may change a published report.
 	Run(ctx context.Context, publish func(*report.Report)) error
 	// Stale says why the newest report may be out of date; it is empty while the report is current.
 	Stale() string
@@ -51,7 +51,7 @@ func (p *publisher) offer(r *report.Report) {
 	p.publish(r)
 }
 
-// same says that two reports differ in their times alone.
+// same reports whether two reports differ in their times alone.
 func same(a, b *report.Report) bool {
 	aStatus, bStatus := a.Architecture.Status, b.Architecture.Status
 	aStatus.ObservedAt, bStatus.ObservedAt = b.Architecture.Status.ObservedAt, b.Architecture.Status.ObservedAt
@@ -85,7 +85,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// signal says that something has changed; it does not wait for whoever listens.
+// signal reports a change without blocking.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -93,7 +93,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// silence tells of a cluster that does not answer any more.
+// silence describes a cluster that no longer answers.
 func silence(since time.Time) string {
 	return fmt.Sprintf("The cluster has not answered since %s: what is shown is what was seen last.", since.UTC().Format("15:04:05 UTC"))
 }

@@ -21,13 +21,13 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// answering is a probe of a cluster that has just answered.
+// answering returns a probe of a cluster that has just answered.
 func answering() (*probe, *testclock.FakeClock) {
 	clock := testclock.NewFakeClock(noon)
 	return newProbe(&rest.Config{}, nil, clock), clock
 }
 
-// reportAt is a report with a version of the one thing in it.
+// reportAt returns a report with a version of the one thing in it.
 func reportAt(at time.Time, version string) *report.Report {
 	r := &report.Report{ObservedAt: at, Mappings: make([]v1alpha1.ComponentMapping, 1)}
 	r.Mappings[0].Status.Version = version

@@ -32,7 +32,7 @@ type lease struct {
 	problem string
 }
 
-// result is the verdicts that are kept, as they are by then.
+// result returns the verdicts that are kept, as they are by then.
 func (k *kept) result(o *Operator, now time.Time) (*Result, error) {
 	architecture, note, err := k.choose(o.Architecture)
 	if err != nil {
@@ -94,7 +94,7 @@ func (k *kept) choose(name string) (chosen *v1alpha1.ClusterArchitecture, note s
 	return byName[name], fmt.Sprintf("this is ClusterArchitecture %s; there are: %s (--architecture)", name, strings.Join(names, ", ")), nil
 }
 
-// mappingsOf leaves out what only other architectures take in.
+// mappingsOf returns the mappings, except those that only other architectures select.
 func (k *kept) mappingsOf(architecture *v1alpha1.ClusterArchitecture) []v1alpha1.ComponentMapping {
 	takes := func(a *v1alpha1.ClusterArchitecture, m v1alpha1.ComponentMapping) bool {
 		selector, err := metav1.LabelSelectorAsSelector(&a.Spec.ComponentSelector)

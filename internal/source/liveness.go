@@ -25,12 +25,12 @@ type liveness struct {
 	problem string
 	// last is when the operator last gave a sign of life.
 	last time.Time
-	// now is when they were looked for, by the clock of the API server.
+	// now is when they were read, by the clock of the API server.
 	now time.Time
 }
 
 // lifeOf concludes from the signs of life: the lease and, refreshed more seldom, observedAt of the architecture. Where no lease
-// can be seen, observedAt alone decides: an operator need not elect a leader.
+// can be read, observedAt alone decides: an operator need not elect a leader.
 func lifeOf(l lease, architecture string, observedAt, now time.Time) liveness {
 	life := aliveBy(l, architecture, observedAt, now)
 	life.now = now

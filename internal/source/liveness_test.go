@@ -14,7 +14,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// heldLease is the operator's lease as it was renewed so long before noon.
+// heldLease returns the operator's lease as it was renewed so long before noon.
 func heldLease(holder string, age time.Duration) lease {
 	at := metav1.NewMicroTime(noon.Add(-age))
 	return lease{Lease: &coordinationv1.Lease{

@@ -36,11 +36,11 @@ const (
 	readTimeout = 30 * time.Second
 )
 
-// Operator is the verdicts that an operator keeps in a cluster.
+// Operator reads the verdicts that an operator keeps in a cluster.
 type Operator struct {
 	// Config is how the cluster is reached. Its timeout, if there is one, is that of all that is read, too.
 	Config *rest.Config
-	// Name is what people call the cluster.
+	// Name of the cluster in the report.
 	Name string
 	// Namespace of the operator; empty is the default one, or else wherever its lease is.
 	Namespace string
@@ -50,7 +50,7 @@ type Operator struct {
 	Timeout time.Duration
 }
 
-// Evaluate reads what the operator keeps, which is stale when the operator is not alive to keep it true.
+// Evaluate reads the operator's verdicts, which are stale when the operator is not alive.
 func (o *Operator) Evaluate(ctx context.Context) (*Result, error) {
 	r, err := newOperatorReader(o.Config, o.Namespace)
 	if err != nil {
@@ -63,7 +63,7 @@ func (o *Operator) Evaluate(ctx context.Context) (*Result, error) {
 	return kept.result(o, r.clock.Now())
 }
 
-// Feed follows what the operator keeps, which must be there and be permitted to read.
+// Feed returns a feed of the operator's verdicts. It fails when they do not exist or the user may not read them.
 func (o *Operator) Feed() (Feed, error) {
 	config := rest.CopyConfig(o.Config)
 	config.Timeout = 0 // of a watch it would be the end
@@ -79,14 +79,14 @@ func (o *Operator) Feed() (Feed, error) {
 	})
 }
 
-// Components are the mappings in the cluster by name, each with its component.
+// Components returns the component of each mapping in the cluster, by the mapping's name.
 func (o *Operator) Components(ctx context.Context) (map[string]string, error) {
 	r, err := newOperatorReader(o.Config, o.Namespace)
 	if err != nil {
 		return nil, err
 	}
 	components := map[string]string{}
-	err = list(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
+	err = forEach(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
 		components[m.Name] = m.Spec.Component
 	})
 	return components, err
@@ -134,7 +134,7 @@ func (r *operatorReader) read(ctx context.Context, timeout time.Duration) (*kept
 	timeout = cmp.Or(r.config.Timeout, timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s", timeout))
 	defer cancel()
-	kept, err := Within(ctx, r.readAll)
+	kept, err := Interruptible(ctx, r.readAll)
 	if err != nil {
 		return nil, r.explain(ctx, err)
 	}
@@ -145,12 +145,12 @@ func (r *operatorReader) readAll(ctx context.Context) (*kept, error) {
 	k := &kept{}
 	var group errgroup.Group // none is cut short, as client-go would log that
 	group.Go(func() error {
-		return list(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
+		return forEach(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
 			k.mappings = append(k.mappings, *m)
 		})
 	})
 	group.Go(func() error {
-		return list(ctx, r.client, &v1alpha1.ClusterArchitectureList{}, func(a *v1alpha1.ClusterArchitecture) {
+		return forEach(ctx, r.client, &v1alpha1.ClusterArchitectureList{}, func(a *v1alpha1.ClusterArchitecture) {
 			k.architectures = append(k.architectures, *a)
 		})
 	})
@@ -161,8 +161,8 @@ func (r *operatorReader) readAll(ctx context.Context) (*kept, error) {
 	return k, group.Wait()
 }
 
-// list reads all objects of a kind, page by page.
-func list[T client.Object](ctx context.Context, c client.Reader, empty client.ObjectList, each func(T), in ...client.ListOption) error {
+// forEach lists all objects of a kind, page by page, and calls each with every one.
+func forEach[T client.Object](ctx context.Context, c client.Reader, empty client.ObjectList, each func(T), in ...client.ListOption) error {
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		page := empty.DeepCopyObject().(client.ObjectList)
 		return page, c.List(ctx, page, append(in, client.Limit(options.Limit), client.Continue(options.Continue))...)
@@ -197,10 +197,10 @@ func (r *operatorReader) readLease(ctx context.Context) lease {
 	return lease{problem: fmt.Sprintf("the Lease %s/%s cannot be read: %s", namespace, LeaseName, err)}
 }
 
-// leaseElsewhere is the lease in any namespace; of several, the one that was renewed last.
+// leaseElsewhere returns the lease in any namespace; of several, the one that was renewed last.
 func (r *operatorReader) leaseElsewhere(ctx context.Context) *coordinationv1.Lease {
 	var newest *coordinationv1.Lease
-	_ = list(ctx, r.client, &coordinationv1.LeaseList{}, func(l *coordinationv1.Lease) {
+	_ = forEach(ctx, r.client, &coordinationv1.LeaseList{}, func(l *coordinationv1.Lease) {
 		if newest == nil || renewed(l).After(renewed(newest)) {
 			newest = l
 		}
@@ -215,7 +215,7 @@ func renewed(l *coordinationv1.Lease) time.Time {
 	return l.Spec.RenewTime.Time
 }
 
-// explain says for people why the operator's objects could not be read.
+// explain explains to users why the operator's objects could not be read.
 func (r *operatorReader) explain(ctx context.Context, err error) error {
 	const instead = "kubectl archmap check judges the cluster without them"
 	switch {

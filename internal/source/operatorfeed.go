@@ -24,7 +24,7 @@ import (
 	"github.com/archmap/archmap/internal/report"
 )
 
-// builder makes verdicts of what the operator keeps. They are stale when the operator is not at work.
+// builder builds verdicts from the operator's objects. They are stale when the operator is not alive.
 type builder func(ctx context.Context, architectures []v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) (*Result, error)
 
 // buildEvery is how often a report is built although nothing has changed: an operator dies in silence.
@@ -56,7 +56,7 @@ func newOperatorFeed(config *rest.Config, build builder) (Feed, error) {
 	}, nil
 }
 
-// Stale says that the cluster does not answer, or that the operator is not at work.
+// Stale implements Feed: verdicts are stale while the cluster does not answer or the operator is not alive.
 func (f *operatorFeed) Stale() string {
 	if since := f.probe.silentSince(); !since.IsZero() {
 		return silence(since)
@@ -88,9 +88,9 @@ func (f *operatorFeed) Run(ctx context.Context, publish func(*report.Report)) er
 		if err != nil {
 			return fmt.Errorf("watch of statuses: %w", err)
 		}
-		told := func(any) { signal(changed) }
+		notify := func(any) { signal(changed) }
 		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc: told, DeleteFunc: told, UpdateFunc: func(any, any) { signal(changed) },
+			AddFunc: notify, DeleteFunc: notify, UpdateFunc: func(any, any) { signal(changed) },
 		}); err != nil {
 			return fmt.Errorf("watch of statuses: %w", err)
 		}

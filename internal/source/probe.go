@@ -18,11 +18,11 @@ import (
 const (
 	// probeEvery is how often the API server is asked whether it is still there.
 	probeEvery = 5 * time.Second
-	// silenceAfter is how long it may be silent before that is told.
+	// silenceAfter is how long it may be silent before that is reported.
 	silenceAfter = 15 * time.Second
 )
 
-// probe knows when the API server answered last. A watch that is silent, because nothing changes, does not tell.
+// probe knows when the API server answered last. A watch does not show it while nothing changes.
 type probe struct {
 	client *http.Client
 	url    string
@@ -50,7 +50,7 @@ func (p *probe) run(ctx context.Context) {
 	}
 }
 
-// answers says whether the API server answers, whatever it says; what stands before it answers with 502 and the like.
+// answers reports whether the API server answers, whatever it says; what stands before it answers with 502 and the like.
 func (p *probe) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeEvery)
 	defer cancel()
@@ -67,7 +67,7 @@ func (p *probe) answers(ctx context.Context) bool {
 	return err == nil && response.StatusCode < http.StatusInternalServerError
 }
 
-// silentSince is when the API server answered last; zero while it does.
+// silentSince returns when the API server answered last; zero while it does.
 func (p *probe) silentSince() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -50,7 +50,7 @@ func TestWithin(t *testing.T) {
 	defer close(done)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go cancel(errors.New("no answer within 1s"))
-	_, err := Within(ctx, func(context.Context) (int, error) {
+	_, err := Interruptible(ctx, func(context.Context) (int, error) {
 		<-done
 		return 0, nil
 	})

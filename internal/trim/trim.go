@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package trim keeps of objects what checks read of them.
+// Package trim drops from objects what no check reads.
 package trim
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// Func is what an object loses on arrival: everything that no check reads.
+// Func returns the transform of an informer for the kind, which drops everything that no check reads.
 func Func(kind schema.GroupVersionKind) toolscache.TransformFunc {
 	return func(in any) (any, error) {
 		o, ok := in.(client.Object)
@@ -81,17 +81,17 @@ func Node(n *corev1.Node) *corev1.Node {
 	return out
 }
 
-// MaxConditionMessage is how much of a condition's message is kept, in bytes.
+// MaxConditionMessage is the most of a condition's message that is kept, in bytes.
 const MaxConditionMessage = 1024
 
-// faultMessage keeps the message of a condition that tells of a fault: Ready that is not True, any other that is
+// faultMessage keeps the message of a condition that reports a fault: Ready that is not True, any other that is
 // not False. The others are the same on all nodes and say nothing.
 func faultMessage(c corev1.NodeCondition) string {
-	well := corev1.ConditionFalse
+	expected := corev1.ConditionFalse
 	if c.Type == corev1.NodeReady {
-		well = corev1.ConditionTrue
+		expected = corev1.ConditionTrue
 	}
-	if c.Status == well {
+	if c.Status == expected {
 		return ""
 	}
 	return intern(msg.Truncate(c.Message, MaxConditionMessage))
@@ -132,8 +132,7 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 
 func intern(s string) string { return unique.Make(s).Value() }
 
-// Same says whether an update changes nothing that a check can see: the resourceVersion always moves, and
-// heartbeats do.
+// Same reports whether an update changes nothing that a check reads, such as a new resourceVersion or heartbeat.
 func Same(before, after any) bool {
 	switch b := before.(type) {
 	case *corev1.Node:
@@ -181,7 +180,7 @@ func sameUnstructured(a, b *unstructured.Unstructured) bool {
 		a.GetGeneration() == b.GetGeneration() && a.GetUID() == b.GetUID()
 }
 
-// New is an empty object of the kind: typed where checks read typed objects.
+// New returns an empty object of the kind: typed where checks read typed objects.
 func New(kind schema.GroupVersionKind) client.Object {
 	switch kind {
 	case appsv1.SchemeGroupVersion.WithKind("Deployment"):
@@ -202,7 +201,7 @@ func New(kind schema.GroupVersionKind) client.Object {
 	return u
 }
 
-// NewList is an empty list of the kind, typed where New is.
+// NewList returns an empty list of the kind, typed where New is.
 func NewList(kind schema.GroupVersionKind) client.ObjectList {
 	listKind := kind.GroupVersion().WithKind(kind.Kind + "List")
 	if _, untyped := New(kind).(*unstructured.Unstructured); !untyped {
@@ -222,7 +221,7 @@ func Sort(objects []client.Object) {
 	})
 }
 
-// Find is the object of a name among sorted ones; nil when it is not there.
+// Find returns the object with the name from sorted objects; nil when there is none.
 func Find(objects []client.Object, name types.NamespacedName) client.Object {
 	i, found := slices.BinarySearchFunc(objects, name, func(o client.Object, name types.NamespacedName) int {
 		return compare(client.ObjectKeyFromObject(o), name)

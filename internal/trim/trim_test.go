@@ -74,7 +74,7 @@ func TestSameNode(t *testing.T) {
 	g.Expect(Same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
 }
 
-// aksNode is a node as AKS has it, decoded anew, so that it shares nothing with others.
+// aksNode returns a node as AKS has it, decoded anew, so that it shares nothing with others.
 func aksNode(b *testing.B, i int) *corev1.Node {
 	b.Helper()
 	name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)

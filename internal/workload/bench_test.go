@@ -15,7 +15,7 @@ import (
 )
 
 // BenchmarkDiagnose5000 diagnoses a DaemonSet of a big cluster, a tenth of whose nodes are down: with all nodes to look
-// through, and with those kept that are not well.
+// through, and with those kept that are suspect.
 func BenchmarkDiagnose5000(b *testing.B) {
 	var nodes, pods []client.Object
 	for i := range 5000 {
@@ -39,7 +39,7 @@ func BenchmarkDiagnose5000(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if d := Diagnose(w, nodesNow(), podsRead, noon); d.Reason != v1alpha1.ReasonNodeFault {
-					b.Fatal(told(d))
+					b.Fatal(summary(d))
 				}
 			}
 		})

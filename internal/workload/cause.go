@@ -23,19 +23,19 @@ var PodReasons = []string{
 // something else.
 var severity = slices.Concat(PodReasons, []string{v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodeFault})
 
-// Cause is what several pods that are missing have in common.
+// Cause is the common cause of several missing pods.
 type Cause struct {
 	// Reason is one of PodReasons, NodeFault, or WorkloadUnavailable when the cause is not known.
 	Reason string
-	// Text says it in a sentence that begins with the number of pods.
+	// Text describes the cause, to be put behind the number of pods.
 	Text string
 	// Count of the pods; at least 1.
 	Count int
 	// Restarts of the container that crashes, of the pod that has most of them.
 	Restarts int32
-	// Passing says that the pods may soon be ready, or tell more; Young that they are new besides.
-	Passing, Young bool
-	// Places are where it is wrong, sorted: nodes, or pods while they are on none.
+	// Transient is true when the pods may soon be ready, or show more; Young when they are new as well.
+	Transient, Young bool
+	// Places are the nodes concerned, or the pods while they are on none, sorted.
 	Places []string
 }
 
@@ -47,7 +47,7 @@ func causesOf(faults []fault, everywhere []string) []Cause {
 		key := f.reason + cmp.Or(f.key, f.text)
 		c := byKey[key]
 		if c == nil {
-			c = &Cause{Reason: f.reason, Text: f.text, Passing: f.passing, Young: true}
+			c = &Cause{Reason: f.reason, Text: f.text, Transient: f.transient, Young: true}
 			byKey[key] = c
 		}
 		c.Count++
@@ -81,7 +81,7 @@ func worstFirst(causes []Cause) []Cause {
 	})
 }
 
-// String is the cause in a message: "2 on nodes that are unreachable (a, b)".
+// String returns the cause as messages show it: "2 on nodes that are unreachable (a, b)".
 func (c Cause) String() string {
 	text := fmt.Sprintf("%d %s", c.Count, c.Text)
 	if c.Restarts > 0 {
@@ -93,7 +93,7 @@ func (c Cause) String() string {
 	return text
 }
 
-// times tells a number roughly, as it grows all the time and not each restart is worth a write: 1, 2, 5, 10, 20,
+// times rounds a number that keeps growing, as not each restart is worth a write of the status: 1, 2, 5, 10, 20,
 // 50 and so on, "or more".
 func times(n int32) string {
 	if n == 1 {

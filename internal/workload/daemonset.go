@@ -22,7 +22,7 @@ type moving struct {
 	draining         int
 	// exempt counts the stopped and leaving ones that have no pod that counts, whatever their pods are.
 	exempt int
-	// joined are new; starting counts those that are not ready yet, or only just: nobody looks at their pods.
+	// joined are new; starting counts those that are not ready yet, or only just: their pods are not read.
 	joined   []string
 	starting int
 	// unready counts those of the joined ones that are not ready.
@@ -37,7 +37,7 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 		return m
 	}
 	p := newPlacement(w.Kind, w.PodSpec)
-	for _, n := range nodes.unsettled {
+	for _, n := range nodes.suspects {
 		left, stopped, leaving := nodestate.JoiningFor(n, now), nodestate.Of(n) == nodestate.Stopped, nodestate.IsLeaving(n)
 		switch {
 		case !stopped && !leaving && left <= 0, !p.allows(n):
@@ -70,8 +70,8 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 	return m
 }
 
-// told names the nodes that are stopped or leaving.
-func (m moving) told() string {
+// describe names the nodes that are stopped or leaving.
+func (m moving) describe() string {
 	text := ""
 	if len(m.stopped) > 0 {
 		text += fmt.Sprintf(", %s stopped (%s)", msg.Count(len(m.stopped), "node"), msg.Shorten(m.stopped, ", "))
@@ -91,8 +91,8 @@ func (m moving) growth() string {
 	return fmt.Sprintf(", growing: %s %s (%s)", msg.Count(len(m.joined), "node"), joined, msg.Shorten(m.joined, ", "))
 }
 
-// contains is for names in order.
-func contains(names []string, name string) bool {
+// inSorted reports whether the sorted names contain the name.
+func inSorted(names []string, name string) bool {
 	_, found := slices.BinarySearch(names, name)
 	return found
 }

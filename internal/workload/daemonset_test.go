@@ -19,7 +19,7 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 )
 
-// cns is a DaemonSet, with some of its pods available; status overrides what follows from that.
+// cns returns a DaemonSet, with some of its pods available; status overrides what follows from that.
 func cns(desired, available int, status string) *appsv1.DaemonSet {
 	defaults := fmt.Sprintf("observedGeneration: 2, desiredNumberScheduled: %d, currentNumberScheduled: %d, updatedNumberScheduled: %d, numberReady: %d, numberAvailable: %d",
 		desired, desired, desired, available, available)
@@ -45,7 +45,7 @@ func overlaid(status appsv1.DaemonSetStatus, text string) appsv1.DaemonSetStatus
 	return status
 }
 
-// aged is a node of that age.
+// aged returns a node of that age.
 func aged(o client.Object, age time.Duration) client.Object {
 	o.SetCreationTimestamp(metav1.NewTime(noon.Add(-age)))
 	return o
@@ -55,24 +55,24 @@ func fresh(name string, age time.Duration) client.Object {
 	return aged(nodeWith(name, unhealthy()), age)
 }
 
-// young is a new node that is ready.
+// young returns a new node that is ready.
 func young(name string, age time.Duration) client.Object {
 	return aged(nodeWith(name, ready()), age)
 }
 
-// readyFor is a new node that became ready some time ago.
+// readyFor returns a new node that became ready some time ago.
 func readyFor(name string, age, since time.Duration) client.Object {
 	n := young(name, age).(*corev1.Node)
 	n.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(-since))
 	return n
 }
 
-// leaving is a node that the cluster autoscaler removes.
+// leaving returns a node that the cluster autoscaler removes.
 func leaving(name string) client.Object {
 	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
 }
 
-// draining is a node, called x, that is being removed and still runs its pods.
+// draining returns a node, called x, that is being removed and still runs its pods.
 func draining() client.Object {
 	return aged(node("x", "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}"), 24*time.Hour)
 }
@@ -251,7 +251,7 @@ func TestDaemonSetGrows(t *testing.T) {
 				test.spec(&workload.Spec.Template.Spec)
 			}
 			f := explained(workload, scene{nodes: test.nodes, pods: test.pods})
-			g.Expect(told(f)).To(Equal(test.want))
+			g.Expect(summary(f)).To(Equal(test.want))
 			g.Expect(f.RecheckAfter).To(Equal(test.recheck))
 			asked := slices.ContainsFunc(f.Further, func(d facts.Demand) bool { return d.Kind == facts.PodKind })
 			g.Expect(asked).To(Equal(!test.unasked), "whether pods are asked for")
@@ -260,13 +260,13 @@ func TestDaemonSetGrows(t *testing.T) {
 }
 
 // While nobody knows whose pod is missing, it is taken for that of the node that leaves.
-func TestDaemonSetIsNotBlamedForNodesThatLeave(t *testing.T) {
+func TestDaemonSetToleratesNodesThatLeave(t *testing.T) {
 	workload := cns(4, 3, "")
 	f := diagnosed(workload, map[facts.Need]facts.Answer{
 		facts.Nodes: {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
 	})
 	g := NewWithT(t)
-	g.Expect(told(f)).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
+	g.Expect(summary(f)).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
 	g.Expect(f.Further).To(ContainElement(HaveField("Kind", facts.PodKind)))
 }
 
@@ -296,12 +296,12 @@ func TestDaemonSetWaitsForNodes(t *testing.T) {
 	f := diagnosed(workload, nil)
 	g := NewWithT(t)
 	g.Expect(f.Pending).To(BeTrue())
-	g.Expect(told(f)).To(Equal("Unknown NotYetObserved: DaemonSet kube-system/cns: 2/3 available"))
+	g.Expect(summary(f)).To(Equal("Unknown NotYetObserved: DaemonSet kube-system/cns: 2/3 available"))
 	g.Expect(f.Further).To(Equal([]facts.Demand{{Need: facts.Nodes}}))
 	expectWhy(t, explained(workload, scene{noNodes: facts.NotPermitted}), "WorkloadUnavailable: DaemonSet kube-system/cns: 2/3 available")
 }
 
-// boundTo is the pod with the affinity of one that must go to a node.
+// boundTo returns the pod with the affinity of one that must go to a node.
 func boundTo(node string, o client.Object) client.Object {
 	o.(*corev1.Pod).Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
 		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{

@@ -17,22 +17,22 @@ import (
 // Diagnosis is the verdict on a workload, and why it lacks pods.
 type Diagnosis struct {
 	Verdict
-	// Settling says that the end of a roll-out would look like this, too. It is told only of a workload that is not
-	// healthy.
-	Settling bool
-	// Causes for which pods are missing, the most frequent first; empty when none is known.
+	// Finishing is true when the last pods of a roll-out that are starting would give the same verdict. It is set only
+	// when Healthy is False.
+	Finishing bool
+	// Causes of missing pods, the most frequent first; empty when none is known.
 	Causes []Cause
-	// Further is what must be seen to know more; empty when the workload's numbers say everything.
+	// Further is what must be read to explain more; empty when the workload's numbers explain everything.
 	Further []facts.Demand
-	// Pending says that some of it is being read for the first time.
+	// Pending is true while some of it is being read for the first time.
 	Pending bool
-	// RecheckAfter is when time alone changes the diagnosis; 0 is never.
+	// RecheckAfter is the time until the diagnosis may change although no input does; 0 is never.
 	RecheckAfter time.Duration
 }
 
-// Diagnose judges a workload, and finds out why it lacks pods. By the numbers alone, a workload may look worse than it
-// is: a DaemonSet grows with its nodes. It may look better, too: a roll-out that nobody sets a deadline hangs when its
-// new pods do not run. nodes and pods are read only when the workload is Unexplained.
+// Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a DaemonSet lacks
+// pods while nodes join, which is no fault, and a roll-out without a deadline may hang though enough pods are available.
+// nodes and pods are used only when the workload is Unexplained.
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	d := Diagnosis{Verdict: w.byNumbers()}
 	if !w.Unexplained() {
@@ -40,7 +40,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	d.Further = []facts.Demand{{Need: facts.Nodes}}
 	if w.Kind == v1alpha1.WorkloadDaemonSet && nodes.state == facts.Pending {
-		// Whether it grows or is broken, only the nodes tell.
+		// Only the nodes show whether it grows or is broken.
 		d.Pending = true
 		if d.Healthy == v1alpha1.VerdictFalse {
 			d.Healthy, d.Reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
@@ -49,59 +49,59 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	m := movingFor(w, nodes, now)
 	d.RecheckAfter = m.recheckAfter
-	unseen := evidence{workload: w, moving: m, lack: lack{exempt: m.exempt}}
-	if unseen.onlyStarting() && !pods.Asked {
-		d.Verdict = unseen.tolerate(d.Verdict)
+	withoutPods := evidence{workload: w, moving: m, lack: lack{exempt: m.exempt}}
+	if withoutPods.onlyStarting() && !pods.Asked {
+		d.Verdict = withoutPods.tolerate(d.Verdict)
 		return d
 	}
-	h := hinderedFor(w, nodes)
-	seen := evidence{workload: w, moving: m, hindered: h, pods: pods.Answer, lack: lackOf(w, nodes, m, h, pods.Answer)}
-	d.Causes = seen.lack.causes
+	blocked := blockedFor(w, nodes)
+	e := evidence{workload: w, moving: m, blocked: blocked, pods: pods.Answer, lack: lackOf(w, nodes, m, blocked, pods.Answer)}
+	d.Causes = e.lack.causes
 	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
-	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: seen.refresh()})
-	d.Verdict, d.Settling = seen.judge(d.Verdict)
+	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
+	d.Verdict, d.Finishing = e.revise(d.Verdict)
 	return d
 }
 
-// evidence is all that was found out about a workload. Its methods conclude from it, and change nothing.
+// evidence is everything known about a workload. Its methods do not change it.
 type evidence struct {
 	workload Workload
 	moving   moving
-	hindered hindered
+	blocked  blockedNodes
 	pods     facts.Answer
 	lack     lack
 }
 
-// judge revises the verdict by the numbers.
-func (e evidence) judge(v Verdict) (revised Verdict, settling bool) {
+// revise revises the verdict that the numbers alone give.
+func (e evidence) revise(v Verdict) (revised Verdict, finishing bool) {
 	switch hangs := e.hangs(); {
 	case hangs != "":
 		v.Healthy, v.Reason = v1alpha1.VerdictFalse, hangs
 	case v.Healthy == v1alpha1.VerdictTrue || e.onlyMoves():
 		return e.tolerate(v), false
 	case v.Reason == v1alpha1.ReasonWorkloadUnavailable:
-		v.Reason, settling = e.reason(), e.settling()
+		v.Reason, finishing = e.reason(), e.finishing()
 	}
-	v.Detail += e.moving.told() + e.why()
-	return v, settling
+	v.Detail += e.moving.describe() + e.why()
+	return v, finishing
 }
 
-// onlyStarting says whether a DaemonSet lacks no more pods than those of nodes that were not ready until just now.
+// onlyStarting reports whether a DaemonSet lacks no more pods than those of nodes that were not ready until just now.
 // Nobody asks for pods just because nodes join.
 func (e evidence) onlyStarting() bool {
 	w := e.workload
 	return w.Kind == v1alpha1.WorkloadDaemonSet && !w.noDeadline() && e.tooFew() <= e.moving.starting
 }
 
-// onlyMoves says whether a DaemonSet lacks no more pods than those of nodes that join or are drained, and what it
+// onlyMoves reports whether a DaemonSet lacks no more pods than those of nodes that join or are drained, and what it
 // replaces.
 func (e evidence) onlyMoves() bool {
 	w := e.workload
 	return w.Kind == v1alpha1.WorkloadDaemonSet && e.tooFew() <= len(e.moving.joined)+e.lack.draining && e.faulty() <= int(w.tolerated)
 }
 
-// hangs is why a roll-out without a deadline does not go on: a pod that it lacks does not run, and will not by
-// itself. It is empty when nothing speaks against its going on. The nodes are to blame only when nothing else is.
+// hangs returns the reason why a roll-out without a deadline hangs: a pod that it lacks does not run, and will not by
+// itself. It is empty when the roll-out may go on. It is NodeFault only when there is no other reason.
 func (e evidence) hangs() string {
 	reason := ""
 	if !e.workload.noDeadline() || e.missing() <= 0 {
@@ -109,7 +109,7 @@ func (e evidence) hangs() string {
 	}
 	for _, c := range e.lack.causes {
 		switch {
-		case c.Passing, c.Reason == v1alpha1.ReasonWorkloadUnavailable:
+		case c.Transient, c.Reason == v1alpha1.ReasonWorkloadUnavailable:
 		case c.Reason == v1alpha1.ReasonNodeFault:
 			reason = c.Reason
 		default:
@@ -119,13 +119,13 @@ func (e evidence) hangs() string {
 	return reason
 }
 
-// tolerate is the verdict when no pod is missing but those of nodes that are stopped, leave or join.
+// tolerate returns the verdict when no pod is missing but those of nodes that are stopped, leave or join.
 func (e evidence) tolerate(v Verdict) Verdict {
 	v.Healthy, v.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	if e.workload.rolling {
 		v.Reason = v1alpha1.ReasonProgressing
 	}
-	v.Detail += e.moving.told()
+	v.Detail += e.moving.describe()
 	if e.tooFew() > 0 && len(e.moving.joined) > 0 {
 		v.Reason = v1alpha1.ReasonProgressing
 		v.Detail += e.moving.growth()
@@ -152,8 +152,8 @@ func (e evidence) why() string {
 	return text
 }
 
-// reason is the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
-// somebody else is needed besides whoever fixes the nodes.
+// reason returns the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
+// fixing the nodes would not be enough.
 func (e evidence) reason() string {
 	onNodes := 0
 	for _, c := range e.lack.causes {
@@ -171,10 +171,10 @@ func (e evidence) reason() string {
 	return v1alpha1.ReasonWorkloadUnavailable
 }
 
-// settling says that no more pods are missing than a roll-out replaces at a time, and that nothing is known to be
-// wrong with them: they are new and about to be ready. Of a DaemonSet or a StatefulSet whose last pods are starting,
-// the numbers do not tell whether that is so because of a roll-out.
-func (e evidence) settling() bool {
+// finishing reports whether no more pods are missing than a roll-out replaces at a time, and nothing is known to be
+// wrong with them: they are new and about to be ready. The numbers of a DaemonSet or StatefulSet whose last pods are
+// starting do not show whether a roll-out is the cause.
+func (e evidence) finishing() bool {
 	w := e.workload
 	return e.missing() <= int(w.atATime) && w.failure == "" && e.pods.State <= facts.Known &&
 		!slices.ContainsFunc(e.lack.causes, func(c Cause) bool {
@@ -182,12 +182,12 @@ func (e evidence) settling() bool {
 		})
 }
 
-// tooFew is how many pods are missing of those that are required, exempt ones apart.
+// tooFew returns how many pods are missing of those that are required, exempt ones apart.
 func (e evidence) tooFew() int {
 	return max(0, int(e.workload.required-e.workload.Available)-e.lack.exempt)
 }
 
-// missing is how many pods are missing of those that are desired, exempt ones and those of new nodes apart.
+// missing returns how many pods are missing of those that are desired, exempt ones and those of new nodes apart.
 func (e evidence) missing() int {
 	return int(e.workload.Desired) - int(e.workload.Available) - e.lack.exempt - e.lack.growing
 }
@@ -206,10 +206,10 @@ func (e evidence) refresh() facts.Refresh {
 	return facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
 }
 
-// inconclusive says that pods may tell more in a while.
+// inconclusive reports whether the pods may show more in a while.
 func (e evidence) inconclusive() bool {
 	return e.workload.noDeadline() || e.pods.State != facts.Known || e.lack.growing > 0 ||
-		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Passing })
+		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Transient })
 }
 
 // revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it. The
@@ -220,8 +220,8 @@ func (e evidence) revision() uint64 {
 	if !w.noDeadline() || w.Available < w.required || e.hangs() != "" {
 		_, _ = fmt.Fprint(h, "|", w.Desired, w.created, w.ready, w.Available, w.rollingDetail, w.stuck, w.failure)
 	}
-	for i, name := range e.hindered.names {
-		_, _ = fmt.Fprint(h, "|", name, e.hindered.states[i])
+	for i, name := range e.blocked.names {
+		_, _ = fmt.Fprint(h, "|", name, e.blocked.states[i])
 	}
 	return h.Sum64()
 }

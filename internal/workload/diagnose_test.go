@@ -26,22 +26,22 @@ type scene struct {
 	noPods      facts.State
 }
 
-// explained diagnoses as an observer does: what is wanted further is shown, until no more is.
+// explained diagnoses as an observer does: what is wanted further is known, until no more is.
 func explained(workload client.Object, s scene) Diagnosis {
 	answers := map[facts.Need]facts.Answer{}
 	for {
 		d := diagnosed(workload, answers)
-		shown := len(answers)
+		known := len(answers)
 		for _, need := range facts.NeedsOf(d.Further) {
 			answers[need] = s.answer(need)
 		}
-		if len(answers) == shown {
+		if len(answers) == known {
 			return d
 		}
 	}
 }
 
-// diagnosed is the diagnosis by what was answered.
+// diagnosed returns the diagnosis by what was answered.
 func diagnosed(o client.Object, answers map[facts.Need]facts.Answer) Diagnosis {
 	w, ok := Of(o, 0)
 	if !ok {
@@ -62,7 +62,7 @@ func (s scene) answer(need facts.Need) facts.Answer {
 	return facts.Answer{State: facts.Known, ReadAt: noon, Objects: objects}
 }
 
-// web is a Deployment, with some of its replicas available.
+// web returns a Deployment, with some of its replicas available.
 func web(desired, available int) *appsv1.Deployment {
 	return deployment("web", fmt.Sprintf("{replicas: %d, selector: {matchLabels: {app: web}}, strategy: {rollingUpdate: {maxUnavailable: 0}}}", desired),
 		fmt.Sprintf("{observedGeneration: 2, replicas: %d, updatedReplicas: %d, readyReplicas: %d, availableReplicas: %d}",
@@ -92,7 +92,7 @@ func unscheduled(message string) string {
 	return fmt.Sprintf("{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: %q}]}", message)
 }
 
-// pools are two nodes that are well, and one of each kind that is not.
+// pools returns two nodes that are ready, and one in each other state.
 func pools() []client.Object {
 	off := node("stopped", "{taints: [{key: node.cloudprovider.kubernetes.io/shutdown, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
 	return []client.Object{
@@ -132,7 +132,7 @@ func TestExplainOneCause(t *testing.T) {
 			unscheduled("0/6 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 4 node(s) had untolerated taint(s)."), "", nil,
 			"NodeFault: 1 cannot be scheduled, as nodes are cordoned or are not ready or are stopped or are unreachable (cordoned, notready, stopped and 1 more)",
 		},
-		"taints, but all nodes are well": {
+		"taints, but all nodes are ready": {
 			unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint(s)."), "", []client.Object{nodeWith("n1", ready())},
 			"Unschedulable: 1 cannot be scheduled: 0/2 nodes are available: 2 node(s) had untolerated taint(s) (web-0)",
 		},
@@ -201,7 +201,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 
 		// What says nothing.
-		"well":     {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
+		"ready":    {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
 		"evicted":  {"{phase: Failed, reason: Evicted}", "n1", nil, "WorkloadUnavailable: "},
 		"shutdown": {"{phase: Failed, reason: NodeShutdown}", "unreachable", nil, "WorkloadUnavailable: "},
 		"done":     {"{phase: Succeeded}", "n1", nil, "WorkloadUnavailable: "},
@@ -364,7 +364,7 @@ func TestExplainPodsOfOthers(t *testing.T) {
 	}
 }
 
-func TestExplainWhatCannotBeSeen(t *testing.T) {
+func TestExplainWhatIsUnknown(t *testing.T) {
 	workload := web(2, 0)
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
 	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
@@ -410,7 +410,7 @@ func TestHealthyWorkloadWantsNothing(t *testing.T) {
 	g.Expect(f.Further).To(BeEmpty())
 }
 
-// podsWanted is how the pods are wanted in the end.
+// podsWanted returns how the pods are wanted in the end.
 func podsWanted(f Diagnosis) facts.Refresh {
 	for _, d := range f.Further {
 		if d.Kind == facts.PodKind {
@@ -444,7 +444,7 @@ func TestExplanationIsReadAgain(t *testing.T) {
 	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
 	g.Expect(podsWanted(explained(workload, more)).Revision).NotTo(Equal(first.Revision), "a node has recovered")
 	more.nodes = append(pools(), nodeWith("z", ready()))
-	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(first.Revision), "a node that is well is no news")
+	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(first.Revision), "a node that is ready changes nothing")
 	workload.Spec.Template.Spec.NodeSelector = map[string]string{"pool": "other"}
 	more.nodes = append(pools()[:5:5], nodeWith("unreachable", ready()))
 	g.Expect(podsWanted(explained(workload, more)).Revision).To(Equal(podsWanted(explained(workload, s)).Revision), "a node that is not for it is no news")
@@ -478,14 +478,14 @@ func TestExplanationIsConclusive(t *testing.T) {
 	g.Expect(podsWanted(growing).Inconclusive).To(BeTrue(), "the pod of the new node is to come")
 }
 
-// Restarts go up all the time; a message that told each of them would be written all the time.
-func TestRestartsAreToldRoughly(t *testing.T) {
-	told := map[string]bool{}
+// Restarts go up all the time; a message that text each of them would be written all the time.
+func TestRestartsAreRounded(t *testing.T) {
+	text := map[string]bool{}
 	for n := int32(1); n <= 1000; n++ {
-		told[times(n)] = true
+		text[times(n)] = true
 	}
 	g := NewWithT(t)
-	g.Expect(len(told)).To(BeNumerically("<", 20))
+	g.Expect(len(text)).To(BeNumerically("<", 20))
 	g.Expect([]string{times(1), times(2), times(3), times(5), times(9), times(49), times(50), times(2_000_000_000)}).To(Equal([]string{
 		"once", "2 times", "2 times or more", "5 times", "5 times or more", "20 times or more", "50 times", "500000000 times or more"}))
 }

@@ -18,15 +18,15 @@ import (
 // fault is why a pod is not ready.
 type fault struct {
 	reason string
-	// text says it in a sentence that begins with a number of pods; key is what pods with the same cause have
+	// text describes the fault, to be put behind a number of pods; key is what pods with the same cause have
 	// in common, and is the text where it is empty.
 	text, key string
 	// restarts of the container that crashes.
 	restarts int32
-	// passing says that the pod may soon be ready, or tell more; young that it is new besides.
-	passing, young bool
-	// place is where the fault is: a node, or the pod while it is on none; empty when nobody knows. everywhere says
-	// that it is on all nodes that are hindered.
+	// transient is true when the pod may soon be ready, or show more; young when it is new as well.
+	transient, young bool
+	// place is where the fault is: a node, or the pod while it is on none; empty when unknown. everywhere says
+	// that it is on all blocked nodes.
 	place      string
 	everywhere bool
 }
@@ -34,11 +34,12 @@ type fault struct {
 // youngPod is how long a pod counts as new.
 const youngPod = 10 * time.Minute
 
-// maxWords is how much of what others say is repeated, in bytes.
-const maxWords = 200
+// maxQuote is the most of a foreign message that is quoted, in bytes.
+const maxQuote = 200
 
-// PodSettled says that a pod explains nothing: it is ready, or it has ended and its controller makes another.
-func PodSettled(pod *corev1.Pod) bool {
+// PodReadyOrFinished reports whether the pod needs no explanation: it is ready, or it has finished and its controller
+// creates another.
+func PodReadyOrFinished(pod *corev1.Pod) bool {
 	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 		return true
 	}
@@ -67,7 +68,7 @@ type container struct {
 	title string
 }
 
-// finished says that an init container has done its work.
+// finished reports whether an init container has done its work.
 func (c container) finished() bool {
 	return c.init && c.State.Terminated != nil && c.State.Terminated.ExitCode == 0
 }
@@ -83,7 +84,7 @@ func containersOf(pod *corev1.Pod) []container {
 	return out
 }
 
-// waiting is the kubelet's word for what a container waits for.
+// waiting returns the kubelet's word for what a container waits for.
 func (c container) waiting() string {
 	if c.State.Waiting == nil {
 		return ""
@@ -103,17 +104,18 @@ func pullFault(c container, _ time.Time) (fault, bool) {
 	}
 	key := fmt.Sprintf("cannot pull the image %s of %s", c.Image, c.title)
 	text := key + ": " + c.waiting()
-	if why := lastWords(c.State.Waiting.Message); why != "" {
+	if why := innermostError(c.State.Waiting.Message); why != "" {
 		text += ", " + why
 	}
 	return fault{reason: v1alpha1.ReasonImagePullFailed, key: key, text: text}, true
 }
 
-// lastWords of a chain of wrapped errors say what is wrong: "not found", "401 Unauthorized".
-func lastWords(message string) string {
+// innermostError returns the last of a chain of wrapped errors, such as "not found" or "401 Unauthorized"; empty when
+// the message wraps none.
+func innermostError(message string) string {
 	message = strings.TrimSuffix(msg.FirstLine(message), ".")
 	if i := strings.LastIndex(message, ": "); i >= 0 {
-		return msg.Truncate(message[i+2:], maxWords)
+		return msg.Truncate(message[i+2:], maxQuote)
 	}
 	return "" // not wrapped: it repeats the name of the image
 }
@@ -152,14 +154,14 @@ func startFault(c container, _ time.Time) (fault, bool) {
 	}
 	text := fmt.Sprintf("not ready: %s, cannot start: %s", c.title, c.waiting())
 	if c.State.Waiting.Message != "" {
-		text += ", " + msg.Truncate(msg.FirstLine(c.State.Waiting.Message), maxWords)
+		text += ", " + msg.Truncate(msg.FirstLine(c.State.Waiting.Message), maxQuote)
 	}
 	return fault{reason: v1alpha1.ReasonNotReady, text: text}, true
 }
 
 // unready is of a pod whose containers run or are about to.
 func unready(pod *corev1.Pod, containers []container) fault {
-	f := fault{reason: v1alpha1.ReasonNotReady, passing: true}
+	f := fault{reason: v1alpha1.ReasonNotReady, transient: true}
 	var waiting, initializing, probed []string
 	for _, c := range containers {
 		switch {
@@ -184,13 +186,13 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	default:
 		f.text = "not ready: a readiness gate is not met"
 		if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.Message != "" {
-			f.text = "not ready: " + msg.Truncate(msg.FirstLine(ready.Message), maxWords)
+			f.text = "not ready: " + msg.Truncate(msg.FirstLine(ready.Message), maxQuote)
 		}
 	}
 	return f
 }
 
-// waitingFor is what the first container that waits does wait for.
+// waitingFor returns what the first container that waits does wait for.
 func waitingFor(containers []container) string {
 	for _, c := range containers {
 		if c.waiting() != "" {
@@ -209,7 +211,7 @@ func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev
 	return nil
 }
 
-// nodeOf is the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet; empty when there is
+// nodeOf returns the node that a pod is on, or the one that it must go to as it belongs to a DaemonSet; empty when there is
 // none.
 func nodeOf(pod *corev1.Pod) string {
 	if pod.Spec.NodeName != "" || pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {

@@ -33,7 +33,7 @@ func decode[T any](text string) T {
 	return out
 }
 
-// manifest is an object, its spec and status as YAML in one line; empty is {}.
+// manifest returns an object, its spec and status as YAML in one line; empty is {}.
 func manifest(namespace, name, spec, status string) string {
 	text := fmt.Sprintf("metadata: {namespace: %q, name: %q, generation: 2}\n", namespace, name)
 	if spec != "" {
@@ -61,7 +61,7 @@ func node(name, spec, status string) *corev1.Node {
 	return decode[*corev1.Node](manifest("", name, spec, status))
 }
 
-// nodeWith is a node that reports these conditions.
+// nodeWith returns a node that reports these conditions.
 func nodeWith(name string, conditions ...string) client.Object {
 	return node(name, "", "{conditions: ["+strings.Join(conditions, ", ")+"]}")
 }
@@ -76,7 +76,7 @@ func labeled[T client.Object](o T, labels map[string]string) T {
 	return o
 }
 
-// told is a diagnosis in a line: healthy reason: detail.
-func told(d Diagnosis) string {
+// summary returns a diagnosis in a line: healthy reason: detail.
+func summary(d Diagnosis) string {
 	return fmt.Sprintf("%s %s: %s", d.Healthy, d.Reason, d.Detail)
 }

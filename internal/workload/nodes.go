@@ -15,30 +15,29 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Nodes is all that Diagnose asks about nodes. Whoever has it kept need not look at every node of a cluster for a
-// diagnosis. Read-only; the zero value says that the nodes are being read for the first time.
+// Nodes is what Diagnose needs to know about nodes. Callers that keep an index need not visit every node for a
+// diagnosis. It is read-only; the zero value means that the nodes are being read for the first time.
 type Nodes struct {
 	state facts.State
-	// unsettled are those that nodestate.Unsettled tells, sorted by name.
-	unsettled []*corev1.Node
-	exists    func(name string) bool
+	// suspects are the nodes that nodestate.Suspect reports, sorted by name.
+	suspects []*corev1.Node
+	exists   func(name string) bool
 }
 
-// NodesOf are the nodes of an answer: looked up where it has an index, else by going through its objects, which are
-// sorted by name.
+// NodesOf returns the nodes of an answer: from its index if it has one, else from its objects, which are sorted by name.
 func NodesOf(answer facts.Answer, now time.Time) Nodes {
 	if answer.Nodes != nil {
-		return Nodes{state: answer.State, unsettled: answer.Nodes.Unsettled(), exists: answer.Nodes.Exists}
+		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists}
 	}
-	var unsettled []*corev1.Node
+	var suspects []*corev1.Node
 	for _, o := range answer.Objects {
 		if node, ok := o.(*corev1.Node); ok {
-			if _, is, _ := nodestate.Unsettled(node, now); is {
-				unsettled = append(unsettled, node)
+			if _, is, _ := nodestate.Suspect(node, now); is {
+				suspects = append(suspects, node)
 			}
 		}
 	}
-	return Nodes{state: answer.State, unsettled: unsettled, exists: func(name string) bool { return exists(answer, name) }}
+	return Nodes{state: answer.State, suspects: suspects, exists: func(name string) bool { return exists(answer, name) }}
 }
 
 func exists(nodes facts.Answer, name string) bool {
@@ -48,45 +47,45 @@ func exists(nodes facts.Answer, name string) bool {
 	return found
 }
 
-// stateOf is the state of a node by its name; a node is well while nodes cannot be seen.
+// stateOf returns the state of a node by its name; Ready while the nodes are not known.
 func (n Nodes) stateOf(name string) nodestate.State {
 	if n.state != facts.Known {
-		return nodestate.Well
+		return nodestate.Ready
 	}
-	i, found := slices.BinarySearchFunc(n.unsettled, name, func(node *corev1.Node, name string) int {
+	i, found := slices.BinarySearchFunc(n.suspects, name, func(node *corev1.Node, name string) int {
 		return strings.Compare(node.Name, name)
 	})
 	switch {
 	case found:
-		return nodestate.Of(n.unsettled[i])
+		return nodestate.Of(n.suspects[i])
 	case n.exists(name):
-		return nodestate.Well
+		return nodestate.Ready
 	}
 	return nodestate.Gone
 }
 
-// hindered are nodes that could run pods of a workload, but for what is wrong with them; sorted by name.
-type hindered struct {
+// blockedNodes are the nodes that could run pods of a workload if their own state allowed it, sorted by name.
+type blockedNodes struct {
 	names  []string
 	states []nodestate.State
 }
 
-func hinderedFor(w Workload, nodes Nodes) hindered {
-	var h hindered
+func blockedFor(w Workload, nodes Nodes) blockedNodes {
+	var b blockedNodes
 	p := newPlacement("", w.PodSpec)
-	for _, n := range nodes.unsettled {
-		if state := nodestate.Of(n); state != nodestate.Well && p.allows(n) {
-			h.names, h.states = append(h.names, n.Name), append(h.states, state)
+	for _, n := range nodes.suspects {
+		if state := nodestate.Of(n); state != nodestate.Ready && p.allows(n) {
+			b.names, b.states = append(b.names, n.Name), append(b.states, state)
 		}
 	}
-	return h
+	return b
 }
 
-// stateOf is the state of the node; ok is false when it is not among them.
-func (h hindered) stateOf(name string) (state nodestate.State, ok bool) {
-	i, ok := slices.BinarySearch(h.names, name)
+// stateOf returns the state of the node; ok is false when it is not among them.
+func (b blockedNodes) stateOf(name string) (state nodestate.State, ok bool) {
+	i, ok := slices.BinarySearch(b.names, name)
 	if ok {
-		state = h.states[i]
+		state = b.states[i]
 	}
 	return state, ok
 }

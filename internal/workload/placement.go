@@ -21,10 +21,10 @@ type placement struct {
 	tolerations []corev1.Toleration
 }
 
-// newPlacement is by the rules of the DaemonSet controller for a DaemonSet. Any other pod may run on a node as
-// soon as the node is well: the taints that nodes get while they are not are passed over.
+// newPlacement follows the rules of the DaemonSet controller for a DaemonSet. Any other pod may run on a node as soon
+// as the node is ready: taints that nodes get while they are not are ignored.
 func newPlacement(kind v1alpha1.WorkloadKind, spec *corev1.PodSpec) placement {
-	added := passingTaints
+	added := transientTaints
 	if kind == v1alpha1.WorkloadDaemonSet {
 		added = daemonTolerations
 		if spec.HostNetwork {
@@ -47,7 +47,7 @@ func (p placement) allows(node *corev1.Node) bool {
 
 func keepsPodsOff(t *corev1.Taint) bool { return t.Effect != corev1.TaintEffectPreferNoSchedule }
 
-// tolerate is a toleration of every taint with the key; effect may be empty for any.
+// tolerate returns a toleration of every taint with the key; effect may be empty for any.
 func tolerate(key string, effect corev1.TaintEffect) corev1.Toleration {
 	return corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, Effect: effect}
 }
@@ -62,8 +62,8 @@ var daemonTolerations = []corev1.Toleration{
 	tolerate(corev1.TaintNodeUnschedulable, corev1.TaintEffectNoSchedule),
 }
 
-// passingTaints tolerate what the cluster itself puts on nodes that are down, cordoned or switched off.
-var passingTaints = []corev1.Toleration{
+// transientTaints tolerate what the cluster itself puts on nodes that are down, cordoned or switched off.
+var transientTaints = []corev1.Toleration{
 	tolerate(corev1.TaintNodeNotReady, ""), tolerate(corev1.TaintNodeUnreachable, ""), tolerate(corev1.TaintNodeUnschedulable, ""),
 	tolerate(corev1.TaintNodeNetworkUnavailable, ""), tolerate(corev1.TaintNodeOutOfService, ""), tolerate(nodestate.StoppedTaint, ""),
 }

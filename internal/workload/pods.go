@@ -17,11 +17,11 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Pods is what was seen of the pods of a workload. The zero value says that nobody asked for them.
+// Pods are the pods of a workload as they were read. The zero value means that they were not requested.
 type Pods struct {
 	// Answer to the workload's PodsNeed.
 	Answer facts.Answer
-	// Asked says that somebody asked for them, though the answer may still be pending.
+	// Asked is true when they were requested, though the answer may still be pending.
 	Asked bool
 }
 
@@ -38,15 +38,15 @@ type lack struct {
 }
 
 // lackOf sorts the pods that are not ready by cause, and adds those that were never created.
-func lackOf(w Workload, nodes Nodes, m moving, h hindered, pods facts.Answer) lack {
+func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.Answer) lack {
 	if pods.State != facts.Known || nodes.state == facts.Pending {
-		unseen := lack{exempt: m.exempt, draining: m.draining}
+		known := lack{exempt: m.exempt, draining: m.draining}
 		if w.failure != "" {
-			unseen.causes = notCreated(w, 0, 0).causes
+			known.causes = notCreated(w, 0, 0).causes
 		}
-		return unseen
+		return known
 	}
-	there := sortPods(surroundings{workload: w, nodes: nodes, hindered: h, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
+	there := sortPods(surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
 	return lack{
@@ -66,23 +66,23 @@ type notReadyPods struct {
 	drained int
 }
 
-// sortPods counts the pods by the nodes that they are on, and sorts those that have no excuse by cause.
+// sortPods counts the pods by the nodes that they are on, and sorts by cause those whose node is neither stopped nor leaving.
 func sortPods(s surroundings, m moving, pods []*corev1.Pod) notReadyPods {
 	var sum notReadyPods
 	var faults []fault
 	for _, pod := range pods {
 		node := nodeOf(pod)
 		switch {
-		case contains(m.stopped, node):
+		case inSorted(m.stopped, node):
 			continue
-		case contains(m.leaving, node):
+		case inSorted(m.leaving, node):
 			if s.nodes.stateOf(node).Keeps() {
 				sum.drained++
 			}
 			continue
 		}
 		f := s.faultOf(pod)
-		if contains(m.joined, node) {
+		if inSorted(m.joined, node) {
 			sum.joining++
 			if f.reason != v1alpha1.ReasonCrashLooping && f.reason != v1alpha1.ReasonImagePullFailed {
 				sum.growing++
@@ -91,7 +91,7 @@ func sortPods(s surroundings, m moving, pods []*corev1.Pod) notReadyPods {
 		}
 		faults = append(faults, f)
 	}
-	sum.causes = causesOf(faults, s.hindered.names)
+	sum.causes = causesOf(faults, s.blocked.names)
 	return sum
 }
 
@@ -101,7 +101,7 @@ func notAvailable(w Workload) []Cause {
 	if n <= 0 || w.minReadySeconds <= 0 {
 		return nil
 	}
-	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Passing: true, Young: true,
+	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Transient: true, Young: true,
 		Text: fmt.Sprintf("ready, but not for %d seconds yet", w.minReadySeconds)}}
 }
 
@@ -112,7 +112,7 @@ type absentPods struct {
 	coming, gone int
 }
 
-// denials are the words of the API server when admission refuses a pod.
+// denials are what the API server answers when admission refuses a pod.
 var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling webhook"}
 
 // notCreated counts the pods that do not exist; those of nodes that join may be on their way, and those of nodes
@@ -129,9 +129,9 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		return absent
 	}
 	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why"}
-	// Only the controller of Deployments tells it in the status.
+	// Only the controller of Deployments reports it in the status.
 	if w.failure != "" {
-		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxWords)
+		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		if containsAny(w.failure, denials) {
 			c.Reason = v1alpha1.ReasonAdmissionDenied
 		}
@@ -140,11 +140,11 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	return absent
 }
 
-// surroundings are what the fault of a pod may be about besides the pod.
+// surroundings are what may cause the fault of a pod other than the pod itself.
 type surroundings struct {
 	workload Workload
 	nodes    Nodes
-	hindered hindered
+	blocked  blockedNodes
 	// readAt is when the pods were read.
 	readAt time.Time
 }
@@ -158,15 +158,15 @@ func (s surroundings) faultOf(pod *corev1.Pod) fault {
 	f := containerFault(pod, s.readAt)
 	// The kubelet of a node that is not ready still reports. What needs no network of the node, such as the
 	// program that makes this network, may itself be why the node is not ready.
-	itself := state == nodestate.NotReady && s.workload.PodSpec.HostNetwork && !f.passing
+	itself := state == nodestate.NotReady && s.workload.PodSpec.HostNetwork && !f.transient
 	switch {
 	case !state.Keeps() && !itself:
 		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
 	case pod.DeletionTimestamp != nil:
-		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", passing: true}
+		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", transient: true}
 	}
 	f.place = pod.Spec.NodeName
-	f.young = f.passing && s.readAt.Sub(pod.CreationTimestamp.Time) < youngPod
+	f.young = f.transient && s.readAt.Sub(pod.CreationTimestamp.Time) < youngPod
 	return f
 }
 
@@ -176,7 +176,7 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	f := fault{reason: v1alpha1.ReasonUnschedulable, place: cmp.Or(node, pod.Name)}
 	c := podCondition(pod, corev1.PodScheduled)
 	if c == nil || c.Status != corev1.ConditionFalse {
-		f.text, f.passing = "waiting for the scheduler", true
+		f.text, f.transient = "waiting for the scheduler", true
 		return f
 	}
 	text := parseSchedulerText(c.Message)
@@ -191,7 +191,7 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	return f
 }
 
-// keptOff is the fault of a pod that nodes keep from being scheduled: the one that it must go to, or any when node is
+// keptOff returns the fault of a pod that nodes keep from being scheduled: the one that it must go to, or any when node is
 // empty; ok is false when no such node is known.
 func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool) {
 	states := text.states
@@ -199,9 +199,9 @@ func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool
 	switch {
 	case s.nodes.state != facts.Known: // the scheduler's words must do
 	case node == "":
-		states, f.everywhere = s.hindered.states, true
+		states, f.everywhere = s.blocked.states, true
 	default:
-		state, found := s.hindered.stateOf(node)
+		state, found := s.blocked.stateOf(node)
 		if !found {
 			return f, false
 		}

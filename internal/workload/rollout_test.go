@@ -46,7 +46,7 @@ func TestRollOutThatHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			workload := cns(3, test.available, "updatedNumberScheduled: 1")
 			f := explained(workload, scene{nodes: test.nodes, pods: test.pods, noPods: test.noPods})
-			NewWithT(t).Expect(told(f)).To(Equal(test.want))
+			NewWithT(t).Expect(summary(f)).To(Equal(test.want))
 		})
 	}
 	t.Run("of a StatefulSet", func(t *testing.T) {

@@ -19,9 +19,9 @@ import (
 type schedulerText struct {
 	// message without what preemption would not change either.
 	message string
-	// states of nodes that the message names as hindrances.
+	// states of the nodes that the message names as blocking.
 	states []nodestate.State
-	// anyTaint says that it names a hindrance by taint, but not which taint.
+	// anyTaint says that it names taints as blocking, but not which.
 	anyTaint bool
 	// other says that it names what does not go away when nodes recover.
 	other bool
@@ -30,8 +30,8 @@ type schedulerText struct {
 // The reasons of the scheduler's plugins, in the words of all versions in use. What matches none of them, such as
 // "Insufficient cpu", is a reason of its own.
 var (
-	// hindrances go away when nodes recover.
-	hindrances = []struct {
+	// blockers go away when nodes recover.
+	blockers = []struct {
 		state nodestate.State
 		texts []string
 	}{
@@ -40,7 +40,7 @@ var (
 		{nodestate.Unreachable, []string{"taint {" + corev1.TaintNodeUnreachable}},
 		{nodestate.Stopped, []string{"taint {" + nodestate.StoppedTaint}},
 	}
-	// unnamedTaints tell that there are taints, not which.
+	// unnamedTaints mention taints without naming them.
 	unnamedTaints = []string{"untolerated taint(s)", "taints that the pod didn't tolerate"}
 	// exclusions are of nodes that the pod is not meant for, or not meant to share with its like.
 	exclusions = []string{
@@ -68,7 +68,7 @@ func parseSchedulerText(message string) schedulerText {
 }
 
 func (t *schedulerText) add(reason string) {
-	for _, h := range hindrances {
+	for _, h := range blockers {
 		if containsAny(reason, h.texts) {
 			t.states = append(t.states, h.state)
 			return
@@ -82,7 +82,7 @@ func (t *schedulerText) add(reason string) {
 	}
 }
 
-// mayBeNodes says whether nothing but nodes that are down or cordoned may keep the pod from being scheduled.
+// mayBeNodes reports whether nothing but nodes that are down or cordoned may keep the pod from being scheduled.
 func (t *schedulerText) mayBeNodes() bool { return !t.other && (t.anyTaint || len(t.states) > 0) }
 
 func containsAny(s string, texts []string) bool {

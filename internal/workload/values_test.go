@@ -84,12 +84,12 @@ func cordoned(name string) client.Object {
 	return node(name, "{unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule}]}", "{conditions: ["+ready()+"]}")
 }
 
-// readPods are pods that were asked for.
+// readPods returns pods that were asked for.
 func readPods(pods []client.Object) Pods {
 	return Pods{Asked: true, Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}}
 }
 
-// diagnoseNow is the diagnosis of a situation as it is read in order.
+// diagnoseNow returns the diagnosis of a situation as it is read in order.
 func diagnoseNow(o client.Object, nodes, pods []client.Object) Diagnosis {
 	w, _ := Of(o, 0)
 	return Diagnose(w, NodesOf(facts.Answer{State: facts.Known, Objects: nodes}, noon), readPods(pods), noon)
@@ -108,7 +108,7 @@ func TestSameValuesSameDiagnosis(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			first := diagnoseNow(s.workload, s.nodes, s.pods)
-			g.Expect(told(first)).To(Equal(s.want))
+			g.Expect(summary(first)).To(Equal(s.want))
 
 			// The same values, even those that were used before.
 			w, _ := Of(s.workload, 0)
@@ -150,10 +150,10 @@ func TestDiagnoseChangesNothing(t *testing.T) {
 
 // index has nodes sorted by name.
 type index struct {
-	all, unsettled []*corev1.Node
+	all, suspects []*corev1.Node
 }
 
-func (i index) Unsettled() []*corev1.Node { return i.unsettled }
+func (i index) Suspects() []*corev1.Node { return i.suspects }
 
 func (i index) Exists(name string) bool {
 	return slices.ContainsFunc(i.all, func(node *corev1.Node) bool { return node.Name == name })
@@ -171,9 +171,9 @@ func TestOrderDoesNotMatter(t *testing.T) {
 				for _, o := range s.nodes {
 					node := o.(*corev1.Node)
 					index.all = append(index.all, node)
-					_, unsettled, _ := nodestate.Unsettled(node, noon)
-					if unsettled || seed%2 == 0 { // one that is well does no harm among them
-						index.unsettled = append(index.unsettled, node)
+					_, suspect, _ := nodestate.Suspect(node, noon)
+					if suspect || seed%2 == 0 { // a node that explains nothing does no harm
+						index.suspects = append(index.suspects, node)
 					}
 				}
 				r.Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })
@@ -206,7 +206,7 @@ func TestCausesAreTyped(t *testing.T) {
 	})
 	NewWithT(t).Expect(d.Causes).To(Equal([]Cause{
 		{Reason: "CrashLooping", Text: "crash-looping: container web, last exit code 137 (OOMKilled)", Count: 2, Restarts: 3, Places: []string{"n1", "n2"}},
-		{Reason: "NotReady", Text: "not ready: container web, ContainerCreating", Count: 1, Passing: true, Places: []string{"n1"}},
+		{Reason: "NotReady", Text: "not ready: container web, ContainerCreating", Count: 1, Transient: true, Places: []string{"n1"}},
 		{Reason: "NodeFault", Text: "on nodes that are unreachable", Count: 1, Places: []string{"unreachable"}},
 	}))
 }

@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package workload says why a workload lacks pods. Diagnose is a function of values: the workload, the nodes, its pods
-// and the time. It changes none of them, and the same values give the same diagnosis.
+// Package workload explains why a workload lacks pods. Diagnose is a pure function of the workload, the nodes, the pods
+// and the time.
 package workload
 
 import (
@@ -21,8 +21,8 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// Workload is what Deployments, DaemonSets and StatefulSets have in common, and how many of its pods must be
-// available. It is a value: nothing changes it once it is made.
+// Workload is what Deployments, DaemonSets and StatefulSets have in common, and how many pods must be available. It is
+// immutable.
 type Workload struct {
 	// Object is the Deployment, DaemonSet or StatefulSet itself. Read-only.
 	Object client.Object
@@ -39,16 +39,16 @@ type Workload struct {
 	// created and ready count pods.
 	created, ready int32
 	// tolerated is how many pods may be unavailable by the workload's own words; minAvailable, if it is not 0, is how
-	// many are enough by the words of somebody else; required is what follows: how many must be available.
+	// many are enough by the spec of the check; required is the result: how many must be available.
 	tolerated, minAvailable, required int32
 	// atATime is how many pods a roll-out replaces, for a workload that tolerates none else.
 	atATime int32
-	// observed says that its controller has seen the newest generation.
+	// observed is true when its controller has observed the newest generation.
 	observed bool
 	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
 	rolling       bool
 	rollingDetail string
-	// stuck says why a roll-out will not finish by itself; allNew says that there are none but new pods: it waits for
+	// stuck says why a roll-out will not finish by itself; allNew is true when all pods are new: it waits for
 	// nothing but their availability.
 	stuck  string
 	allNew bool
@@ -56,8 +56,8 @@ type Workload struct {
 	failure string
 }
 
-// Of reads a workload; ok is false for an object of another kind. minAvailable is how many available pods are enough,
-// whatever the workload itself demands; 0 leaves it to the workload.
+// Of returns the workload of an object; ok is false for an object of another kind. minAvailable is how many available
+// pods are enough, whatever the workload itself demands; 0 leaves it to the workload.
 func Of(o client.Object, minAvailable int32) (w Workload, ok bool) {
 	switch o := o.(type) {
 	case *appsv1.Deployment:
@@ -72,7 +72,7 @@ func Of(o client.Object, minAvailable int32) (w Workload, ok bool) {
 	w.minAvailable = minAvailable
 	w.required = w.Desired - w.tolerated
 	if w.Kind == v1alpha1.WorkloadDeployment {
-		// One with one replica may tolerate one pod less and still serves nobody.
+		// With one replica, one pod less is none at all, even if maxUnavailable tolerates it.
 		w.required = max(w.required, 1)
 	}
 	if minAvailable != 0 {
@@ -103,7 +103,7 @@ func ofDeployment(d *appsv1.Deployment) Workload {
 	return w
 }
 
-// deploymentTolerance is the Deployment's own maxUnavailable, resolved as its controller does: percentages
+// deploymentTolerance returns the Deployment's own maxUnavailable, resolved as its controller does: percentages
 // are rounded down, and when maxSurge is 0 as well it is 1.
 func deploymentTolerance(d *appsv1.Deployment, desired int32) int32 {
 	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
@@ -134,7 +134,7 @@ func ofDaemonSet(d *appsv1.DaemonSet) Workload {
 	}
 	updated := d.Status.UpdatedNumberScheduled
 	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType || updated >= w.created {
-		// Nothing is under way: the pods change when somebody deletes them, or all that there are are new.
+		// No roll-out is under way: pods change only when they are deleted, or all of them are new.
 		updated = w.Desired
 	}
 	w.rollingDetail = w.progress(updated)
@@ -173,7 +173,7 @@ func ofStatefulSet(s *appsv1.StatefulSet) Workload {
 	return w
 }
 
-// progress says how far a roll-out is; it is empty when none is under way: the controller has seen the newest
+// progress says how far a roll-out is; it is empty when none is under way: the controller has observed the newest
 // generation, and all pods are of it.
 func (w Workload) progress(updated int32) string {
 	switch {
@@ -187,15 +187,15 @@ func (w Workload) progress(updated int32) string {
 
 // Verdict on a workload.
 type Verdict struct {
-	// Healthy is True, False, Unknown while nothing can be said yet, or NotAssessed of a workload that wants no pods.
+	// Healthy is True, False, Unknown while nothing is known yet, or NotAssessed for a workload that wants no pods.
 	Healthy v1alpha1.Verdict
 	// Reason is one of the API's reasons of a check.
 	Reason string
-	// Detail says it in a sentence, of any length.
+	// Detail explains the verdict, at any length.
 	Detail string
 }
 
-// byNumbers is the verdict by the workload's own numbers alone.
+// byNumbers returns the verdict by the workload's own numbers alone.
 func (w Workload) byNumbers() Verdict {
 	var v Verdict
 	v.Healthy, v.Reason = w.class()
@@ -233,25 +233,25 @@ func (w Workload) class() (healthy v1alpha1.Verdict, reason string) {
 	return v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 }
 
-// Unexplained says whether the numbers of the workload leave something to explain: it lacks pods, or only its pods tell
-// whether its roll-out hangs. Diagnose looks at nodes and pods only then.
+// Unexplained reports whether the workload's numbers leave something to explain: it lacks pods, or only its pods show
+// whether its roll-out hangs. Diagnose uses nodes and pods only then.
 func (w Workload) Unexplained() bool {
 	healthy, _ := w.class()
 	return healthy == v1alpha1.VerdictFalse || w.noDeadline()
 }
 
-// noDeadline says that nobody sets the roll-out a deadline: only its pods tell whether it hangs.
+// noDeadline reports whether the roll-out has no deadline, so that only its pods show whether it hangs.
 func (w Workload) noDeadline() bool {
 	return w.rolling && w.Kind != v1alpha1.WorkloadDeployment && w.Desired > 0 && w.minAvailable == 0
 }
 
-// PodsNeed is the need for the pods that may explain the workload.
+// PodsNeed returns the need for the pods that may explain the workload.
 func (w Workload) PodsNeed() facts.Need {
 	return facts.Need{Kind: facts.PodKind, Namespace: w.Object.GetNamespace(),
 		Selector: metav1.FormatLabelSelector(w.selector), Interval: facts.DefaultInterval}
 }
 
-// lacking are the pods that the workload lacks, sorted by name.
+// lacking returns the pods that the workload lacks, sorted by name.
 func (w Workload) lacking(objects []client.Object) []*corev1.Pod {
 	var pods []*corev1.Pod
 	for _, o := range objects {
@@ -263,14 +263,14 @@ func (w Workload) lacking(objects []client.Object) []*corev1.Pod {
 	return pods
 }
 
-// lacks says whether the pod is one that the workload lacks: it is not ready, and no other one takes its place, as
+// lacks reports whether the pod is one that the workload lacks: it is not ready, and no other one takes its place, as
 // a Deployment makes another while one goes away.
 func (w Workload) lacks(pod *corev1.Pod) bool {
 	replaced := pod.DeletionTimestamp != nil && w.Kind == v1alpha1.WorkloadDeployment
-	return !PodSettled(pod) && !replaced && w.owns(pod)
+	return !PodReadyOrFinished(pod) && !replaced && w.owns(pod)
 }
 
-// owns says whether the pod is not one of another workload with the same labels. Between a Deployment and its
+// owns reports whether the pod is not one of another workload with the same labels. Between a Deployment and its
 // pods there is a ReplicaSet that has its name.
 func (w Workload) owns(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOf(pod)

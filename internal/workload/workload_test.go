@@ -18,85 +18,85 @@ func expectByNumbers(t *testing.T, o client.Object, minAvailable int32, want str
 	g := NewWithT(t)
 	w, ok := Of(o, minAvailable)
 	g.Expect(ok).To(BeTrue())
-	g.Expect(told(Diagnose(w, NodesOf(facts.Answer{State: facts.Known}, noon), Pods{}, noon))).To(Equal(want))
+	g.Expect(summary(Diagnose(w, NodesOf(facts.Answer{State: facts.Known}, noon), Pods{}, noon))).To(Equal(want))
 }
 
 func TestDeploymentHealth(t *testing.T) {
 	// The status of a Deployment whose controller has seen the newest generation, which is 2.
-	const settled = "observedGeneration: 2, "
+	const observed = "observedGeneration: 2, "
 	for name, test := range map[string]struct{ spec, status, want string }{
 		"all available": {
-			"{replicas: 2}", "{" + settled + "updatedReplicas: 2, availableReplicas: 2}",
+			"{replicas: 2}", "{" + observed + "updatedReplicas: 2, availableReplicas: 2}",
 			"True Healthy: Deployment kube-system/coredns: 2/2 available",
 		},
 		"replicas not given means one": {
-			"", "{" + settled + "updatedReplicas: 1, availableReplicas: 1}",
+			"", "{" + observed + "updatedReplicas: 1, availableReplicas: 1}",
 			"True Healthy: Deployment kube-system/coredns: 1/1 available",
 		},
 		"no replicas wanted": {
-			"{replicas: 0}", "{" + settled + "}",
+			"{replicas: 0}", "{" + observed + "}",
 			"NotAssessed Idle: Deployment kube-system/coredns: idle, it wants no pods",
 		},
 		"no replicas wanted, one still there": {
-			"{replicas: 0}", "{" + settled + "updatedReplicas: 1, availableReplicas: 1}",
+			"{replicas: 0}", "{" + observed + "updatedReplicas: 1, availableReplicas: 1}",
 			"NotAssessed Idle: Deployment kube-system/coredns: idle, it wants no pods",
 		},
 
 		// maxUnavailable. Its default of 25% is rounded down.
 		"default, one of four may be missing": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 4, availableReplicas: 3}",
+			"{replicas: 4}", "{" + observed + "updatedReplicas: 4, availableReplicas: 3}",
 			"True Healthy: Deployment kube-system/coredns: 3/4 available",
 		},
 		"default, two of four may not": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 4, availableReplicas: 2}",
+			"{replicas: 4}", "{" + observed + "updatedReplicas: 4, availableReplicas: 2}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/4 available",
 		},
 		"default, none of three may be missing": {
-			"{replicas: 3}", "{" + settled + "updatedReplicas: 3, availableReplicas: 2}",
+			"{replicas: 3}", "{" + observed + "updatedReplicas: 3, availableReplicas: 2}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/3 available",
 		},
 		"percentage is rounded down, enough": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 3}",
+			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + observed + "updatedReplicas: 5, availableReplicas: 3}",
 			"True Healthy: Deployment kube-system/coredns: 3/5 available",
 		},
 		"percentage is rounded down, too few": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 2}",
+			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 50%}}}", "{" + observed + "updatedReplicas: 5, availableReplicas: 2}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/5 available",
 		},
 		"number": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 3}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 2}",
+			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 3}}}", "{" + observed + "updatedReplicas: 5, availableReplicas: 2}",
 			"True Healthy: Deployment kube-system/coredns: 2/5 available",
 		},
 		"maxUnavailable 0": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 4}",
+			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}", "{" + observed + "updatedReplicas: 5, availableReplicas: 4}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 4/5 available",
 		},
 		"maxUnavailable and maxSurge 0 counts as maxUnavailable 1": {
-			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 0}}}", "{" + settled + "updatedReplicas: 5, availableReplicas: 4}",
+			"{replicas: 5, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 0}}}", "{" + observed + "updatedReplicas: 5, availableReplicas: 4}",
 			"True Healthy: Deployment kube-system/coredns: 4/5 available",
 		},
 		"percentages that come to 0 count as maxUnavailable 1": {
-			"{replicas: 3, strategy: {rollingUpdate: {maxUnavailable: 10%, maxSurge: 0}}}", "{" + settled + "updatedReplicas: 3, availableReplicas: 2}",
+			"{replicas: 3, strategy: {rollingUpdate: {maxUnavailable: 10%, maxSurge: 0}}}", "{" + observed + "updatedReplicas: 3, availableReplicas: 2}",
 			"True Healthy: Deployment kube-system/coredns: 2/3 available",
 		},
 		"Recreate tolerates nothing": {
-			"{replicas: 4, strategy: {type: Recreate}}", "{" + settled + "updatedReplicas: 4, availableReplicas: 3}",
+			"{replicas: 4, strategy: {type: Recreate}}", "{" + observed + "updatedReplicas: 4, availableReplicas: 3}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 3/4 available",
 		},
 		// As a real cilium-operator was found: its own condition says that it is available.
 		"nothing available although Available=True": {
 			"{replicas: 1, strategy: {rollingUpdate: {maxUnavailable: 1, maxSurge: 25%}}}",
-			"{" + settled + "updatedReplicas: 1, unavailableReplicas: 1, conditions: [{type: Available, status: 'True', reason: MinimumReplicasAvailable}]}",
+			"{" + observed + "updatedReplicas: 1, unavailableReplicas: 1, conditions: [{type: Available, status: 'True', reason: MinimumReplicasAvailable}]}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 0/1 available",
 		},
 
 		// Roll-outs.
 		"rolling out, enough available": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 1, availableReplicas: 3}",
+			"{replicas: 4}", "{" + observed + "updatedReplicas: 1, availableReplicas: 3}",
 			"True Progressing: Deployment kube-system/coredns: 3/4 available, 1/4 updated",
 		},
 		"rolling out, too few available": {
-			"{replicas: 4}", "{" + settled + "updatedReplicas: 1, availableReplicas: 2}",
+			"{replicas: 4}", "{" + observed + "updatedReplicas: 1, availableReplicas: 2}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/4 available, 1/4 updated",
 		},
 		"new generation not seen yet, enough available": {
@@ -112,32 +112,32 @@ func TestDeploymentHealth(t *testing.T) {
 			"True Progressing: Deployment kube-system/coredns: 2/0 available, its controller has not seen generation 2 yet",
 		},
 		"paused half way": {
-			"{replicas: 4, paused: true}", "{" + settled + "updatedReplicas: 2, availableReplicas: 4}",
+			"{replicas: 4, paused: true}", "{" + observed + "updatedReplicas: 2, availableReplicas: 4}",
 			"True Healthy: Deployment kube-system/coredns: 4/4 available",
 		},
 		"paused with too few available": {
-			"{replicas: 4, paused: true}", "{" + settled + "updatedReplicas: 2, availableReplicas: 2}",
+			"{replicas: 4, paused: true}", "{" + observed + "updatedReplicas: 2, availableReplicas: 2}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/4 available",
 		},
 		"progress deadline exceeded": {
-			"{replicas: 2}", "{" + settled + `updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: "False",
+			"{replicas: 2}", "{" + observed + `updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: "False",
 				reason: ProgressDeadlineExceeded, message: 'ReplicaSet "coredns-5d4" has timed out progressing.'}]}`,
 			`False RolloutStuck: Deployment kube-system/coredns: 2/2 available, 1/2 updated: ReplicaSet "coredns-5d4" has timed out progressing.`,
 		},
 		"not progressing for another reason": {
-			"{replicas: 2}", "{" + settled + "updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: 'False', reason: FailedCreate}]}",
+			"{replicas: 2}", "{" + observed + "updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: 'False', reason: FailedCreate}]}",
 			"True Progressing: Deployment kube-system/coredns: 2/2 available, 1/2 updated",
 		},
 		"progress deadline exceeded and too few available": {
-			"{replicas: 2}", "{" + settled + "conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: timed out}]}",
+			"{replicas: 2}", "{" + observed + "conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: timed out}]}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available, 0/2 updated",
 		},
 		"pods cannot be made": {
-			"{replicas: 2}", "{" + settled + "conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: exceeded quota}]}",
+			"{replicas: 2}", "{" + observed + "conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: exceeded quota}]}",
 			"False AdmissionDenied: Deployment kube-system/coredns: 0/2 available, 0/2 updated; 2 not created: exceeded quota",
 		},
 		"pods could not be made before": {
-			"{replicas: 2}", "{" + settled + "updatedReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False', message: exceeded quota}]}",
+			"{replicas: 2}", "{" + observed + "updatedReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False', message: exceeded quota}]}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available",
 		},
 	} {
@@ -148,60 +148,60 @@ func TestDeploymentHealth(t *testing.T) {
 }
 
 func TestDaemonSetHealth(t *testing.T) {
-	const settled = "observedGeneration: 2, "
+	const observed = "observedGeneration: 2, "
 	for name, test := range map[string]struct{ spec, status, want string }{
 		"one on each node": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
+			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
 			"True Healthy: DaemonSet kube-system/azure-cns: 3/3 available",
 		},
 		// Every cluster has Windows variants, most have no Windows nodes.
 		"no node wants it": {
-			"", "{" + settled + "desiredNumberScheduled: 0}",
+			"", "{" + observed + "desiredNumberScheduled: 0}",
 			"NotAssessed Idle: DaemonSet kube-system/azure-cns: idle, it wants no pods",
 		},
 		"one missing, no roll-out": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
+			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 		"maxUnavailable means nothing without a roll-out": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 2}}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
+			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 		"rolling out, one missing, as the default allows": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"True Progressing: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
 		},
 		"pods that are not created are no roll-out": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}",
+			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 		"no pod is created at all": {
-			"", "{" + settled + "desiredNumberScheduled: 1}",
+			"", "{" + observed + "desiredNumberScheduled: 1}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available",
 		},
 		"rolling out, two missing": {
-			"", "{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
+			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 1/3 available, 1/3 updated",
 		},
 		"percentage is rounded up, within": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 30%}}}",
-			"{" + settled + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 3}",
+			"{" + observed + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 3}",
 			"True Progressing: DaemonSet kube-system/azure-cns: 3/5 available, 1/5 updated",
 		},
 		"percentage is rounded up, over": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 30%}}}",
-			"{" + settled + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"{" + observed + "desiredNumberScheduled: 5, currentNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/5 available, 1/5 updated",
 		},
 		"rolling out by surge, none may be missing": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
 		},
 		"as many as its own maxUnavailable allows": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 100%}}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1}",
+			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1}",
 			"True Progressing: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
 		},
 		"new generation not seen yet": {
@@ -210,12 +210,12 @@ func TestDaemonSetHealth(t *testing.T) {
 		},
 		"OnDelete waits for somebody, that is no roll-out": {
 			"{updateStrategy: {type: OnDelete}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 3}",
+			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 3}",
 			"True Healthy: DaemonSet kube-system/azure-cns: 3/3 available",
 		},
 		"OnDelete with one missing": {
 			"{updateStrategy: {type: OnDelete}}",
-			"{" + settled + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
+			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
 		},
 	} {
@@ -226,19 +226,19 @@ func TestDaemonSetHealth(t *testing.T) {
 }
 
 func TestStatefulSetHealth(t *testing.T) {
-	const settled = "observedGeneration: 2, "
-	const rolling = settled + "currentRevision: a, updateRevision: b, "
+	const observed = "observedGeneration: 2, "
+	const rolling = observed + "currentRevision: a, updateRevision: b, "
 	for name, test := range map[string]struct{ spec, status, want string }{
 		"all available": {
-			"{replicas: 3}", "{" + settled + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 3}",
+			"{replicas: 3}", "{" + observed + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 3}",
 			"True Healthy: StatefulSet kube-system/prometheus: 3/3 available",
 		},
 		"no replicas wanted": {
-			"{replicas: 0}", "{" + settled + "}",
+			"{replicas: 0}", "{" + observed + "}",
 			"NotAssessed Idle: StatefulSet kube-system/prometheus: idle, it wants no pods",
 		},
 		"one missing, no roll-out": {
-			"{replicas: 3}", "{" + settled + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 2}",
+			"{replicas: 3}", "{" + observed + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 2}",
 			"False WorkloadUnavailable: StatefulSet kube-system/prometheus: 2/3 available",
 		},
 		"rolling out, one missing": {

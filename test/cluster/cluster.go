@@ -138,7 +138,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	return c.await(ctx, "the controller manager to create a service account", c.controllersWork)
 }
 
-// Alive ends when a process ends without being asked to, and tells which as its cause.
+// Alive is done when a process ends unexpectedly; its cause names the process.
 func (c *Cluster) Alive() context.Context { return c.alive }
 
 // Stop ends every process that Start began, the youngest first.
@@ -167,10 +167,10 @@ func (c *Cluster) checkBinaries() error {
 	return nil
 }
 
-// Binary is the path of a binary of the control plane, such as kubectl.
+// Binary returns the path of a binary of the control plane, such as kubectl.
 func (c *Cluster) Binary(name string) string { return filepath.Join(c.options.Binaries, name) }
 
-// Log is the path of the file with what a process prints.
+// Log returns the path of the file with what a process prints.
 func (c *Cluster) Log(name string) string { return c.path("logs", name+".log") }
 
 func (c *Cluster) run(name string, args ...string) error { return c.Run(name, c.Binary(name), args...) }
@@ -232,7 +232,7 @@ func loopback(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-// freePorts finds ports on loopback that nobody listens on now.
+// freePorts finds free ports on loopback.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {

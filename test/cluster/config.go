@@ -21,7 +21,7 @@ import (
 )
 
 // KubeletLabel is on every node that has a simulated kubelet. Taking it away ends the kubelet: the node and
-// its pods stay as they are, and nobody speaks for them any more.
+// its pods stay as they are, and nothing reports on them any more.
 const (
 	KubeletLabel = "simulator.archmap.dev/kubelet"
 	KubeletValue = "running"

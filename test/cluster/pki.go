@@ -89,7 +89,7 @@ func (a *authority) writeKeyPair(path, name string) error {
 	return os.WriteFile(path+".key", keyPEM, 0o600)
 }
 
-// user is a configuration for a user with a certificate.
+// user returns a configuration for a user with a certificate.
 func (a *authority) user(url, name string, groups ...string) (*rest.Config, error) {
 	certPEM, keyPEM, err := a.sign(name, groups...)
 	if err != nil {

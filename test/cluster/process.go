@@ -14,7 +14,7 @@ import (
 )
 
 // grace is how long a process may take to end before it is killed. The API server takes longer only while
-// somebody's watch is open.
+// a watch is open.
 const grace = 5 * time.Second
 
 // process is a child process whose output goes to a file.
@@ -64,7 +64,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-// failure is why the process ended, with the end of its log; nil when it was told to.
+// failure returns why the process ended, with the end of its log; nil when it was stopped on purpose.
 func (p *process) failure() error {
 	if p.stopping.Load() {
 		return nil

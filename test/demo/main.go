@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command demo shows archmap at work on a real control plane: the table of an AKS cluster, three things that
-// break, and how the table tells of them. Everything runs on loopback and is gone afterwards.
+// break, and how the table shows them. Everything runs on loopback and is gone afterwards.
 //
 //	SHAPE=documented  the cluster to show, a folder of test/shapes (overlay-cilium)
 //	KEEP=1            leave it up until Ctrl-C
@@ -114,7 +114,7 @@ func (d *demo) show(ctx context.Context) error {
 	return d.kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture)
 }
 
-// breakAndRepair breaks one thing, waits until its row tells, and fixes it again.
+// breakAndRepair breaks one thing, waits until its row shows it, and repairs it.
 func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	d.heading(fault.Title)
 	broke := time.Now()
@@ -125,13 +125,13 @@ func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	if err != nil {
 		return err
 	}
-	tell(mapping, broke)
+	printHealth(mapping, broke)
 	// The whole story may take a little longer than the verdict.
 	if !fault.ShownBy(mapping) {
 		if mapping, err = d.bed.UntilBroken(ctx, fault); err != nil {
 			return err
 		}
-		tell(mapping, broke)
+		printHealth(mapping, broke)
 	}
 	if err := d.kubectl(ctx, "get", "componentmapping", fault.Mapping); err != nil {
 		return err
@@ -151,17 +151,17 @@ func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	if mapping, err = d.bed.UntilHealthy(ctx, fault.Mapping); err != nil {
 		return err
 	}
-	tell(mapping, repaired)
+	printHealth(mapping, repaired)
 	return d.kubectl(ctx, "get", "componentmapping", fault.Mapping)
 }
 
-// tell prints what a row says of its health.
-func tell(mapping *v1alpha1.ComponentMapping, since time.Time) {
+// printHealth prints the health of a row.
+func printHealth(mapping *v1alpha1.ComponentMapping, since time.Time) {
 	healthy := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionHealthy)
 	fmt.Printf("After %.1f s: Healthy=%s, %s\n  %s\n", time.Since(since).Seconds(), healthy.Status, healthy.Reason, healthy.Message)
 }
 
-// keep leaves the cluster up until the person has seen enough.
+// keep leaves the cluster up until the user interrupts it.
 func (d *demo) keep(ctx context.Context) {
 	d.heading("The cluster stays up until Ctrl-C")
 	fmt.Printf("export KUBECONFIG=%s\n", d.bed.Cluster.Kubeconfig)

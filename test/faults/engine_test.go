@@ -21,7 +21,7 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-// operator is an engine that follows a world as the operator's does: it is told of what changes, and whom it notifies
+// operator is an engine that follows a world as the operator's does: it is notified of what changes, and whom it notifies
 // is assessed.
 type operator struct {
 	g        Gomega
@@ -38,9 +38,9 @@ type operator struct {
 func newOperator(g Gomega, w *world.World) *operator {
 	rows, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
 	g.Expect(err).NotTo(HaveOccurred())
-	shown, err := w.Dump()
+	current, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
-	o := &operator{g: g, world: w, sources: world.NewSources(shown), clock: clocktesting.NewFakeClock(w.Now()), changed: sets.New[engine.Key]()}
+	o := &operator{g: g, world: w, sources: world.NewSources(current), clock: clocktesting.NewFakeClock(w.Now()), changed: sets.New[engine.Key]()}
 	o.engine = engine.New(o.sources, o.notify, engine.Options{Clock: o.clock, NodeSettle: -1})
 	o.follower = judge.Compile(&rows.Architectures[0], rows.Mappings).Follow(o.engine, o.clock)
 	o.follower.Judge(nil) // to subscribe
@@ -53,12 +53,12 @@ func (o *operator) notify(key engine.Key) {
 	o.changed.Insert(key)
 }
 
-// expectAgreement holds what the engine has come to by changes to what somebody comes to who looks at everything anew.
+// expectAgreement expects that incremental evaluation gives the same verdicts as evaluating everything anew.
 func (o *operator) expectAgreement(when string) {
-	shown, err := o.world.Dump()
+	current, err := o.world.Snapshot()
 	o.g.Expect(err).NotTo(HaveOccurred())
 	o.clock.SetTime(o.world.Now())
-	o.sources.Show(shown)
+	o.sources.Update(current)
 	o.engine.Settle(context.Background())
 	o.mu.Lock()
 	changed := o.changed
@@ -66,21 +66,21 @@ func (o *operator) expectAgreement(when string) {
 	o.mu.Unlock()
 
 	followed, _ := o.follower.Judge(changed)
-	looked := verdictsOf(o.g, o.world)
+	anew := verdictsOf(o.g, o.world)
 	for i := range followed.Mappings {
 		m := &followed.Mappings[i]
-		if want := looked.Mappings[m.Name].Status; !equality.Semantic.DeepEqual(m.Status, want) {
-			o.g.Expect(cmp.Diff(want, m.Status)).To(BeEmpty(), "%s, %s: the engine differs from a fresh look", when, m.Name)
+		if want := anew.Mappings[m.Name].Status; !equality.Semantic.DeepEqual(m.Status, want) {
+			o.g.Expect(cmp.Diff(want, m.Status)).To(BeEmpty(), "%s, %s: the engine differs from a fresh evaluation", when, m.Name)
 		}
 	}
-	want, got := looked.Architecture.Status, followed.Architecture.Status
+	want, got := anew.Architecture.Status, followed.Architecture.Status
 	if want.ObservedAt = got.ObservedAt; !equality.Semantic.DeepEqual(got, want) {
-		o.g.Expect(cmp.Diff(want, got)).To(BeEmpty(), "%s: the architecture differs from a fresh look", when)
+		o.g.Expect(cmp.Diff(want, got)).To(BeEmpty(), "%s: the architecture differs from a fresh evaluation", when)
 	}
 }
 
-// Whatever happens in a cluster one after the other, an engine that follows the changes comes to the same as one that
-// looks at everything anew.
+// For any sequence of changes, an engine that follows them gives the same verdicts as one that evaluates everything
+// anew.
 func TestEngineFollows(t *testing.T) {
 	cases, err := Faults()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

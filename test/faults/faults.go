@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package faults holds what can go wrong in a cluster as data: faults.yaml says of each fault how to cause it and
-// what archmap must then say, harmless.yaml lists what only looks like one. README.md explains the vocabulary.
+// what archmap must then say, harmless.yaml lists what only seems to be one. README.md explains the vocabulary.
 package faults
 
 import (
@@ -24,7 +24,7 @@ import (
 //go:embed faults.yaml harmless.yaml
 var data embed.FS
 
-// Case is a fault, or what looks like one.
+// Case is a fault, or what only seems to be one.
 type Case struct {
 	// Name says what happens, in a few words.
 	Name string `json:"name"`
@@ -34,8 +34,8 @@ type Case struct {
 	Row string `json:"row"`
 	// Break is what is done to the cluster.
 	Break []Step `json:"break"`
-	// After how long it is looked at; two minutes when it is not said. What then is seen has the longest grace
-	// period to turn.
+	// After is how long the fault lasts before the longest grace period, at the end of which the verdicts count.
+	// Default two minutes.
 	After metav1.Duration `json:"after"`
 	// Expect is what turns; every mapping that is not named here must stay as it was.
 	Expect []Expectation `json:"expect"`
@@ -53,7 +53,8 @@ type Case struct {
 	Ends []Step `json:"ends"`
 }
 
-// Expectation is what mappings say: conditions as status/reason, and words that the message of the worse one holds.
+// Expectation is what a fault does to mappings: conditions as status/reason, and words that the message of the worse one
+// contains.
 type Expectation struct {
 	Rows    []string `json:"rows"`
 	Present string   `json:"present"`
@@ -89,13 +90,13 @@ type Step struct {
 	Join *JoinStep `json:"join"`
 	// Freeze a lease, or the autoscaler's status: it is not written any more.
 	Freeze string `json:"freeze"`
-	// Release a lease: its holder gave it up, and nobody else takes it.
+	// Release a lease: its holder gave it up, and no other takes it.
 	Release string `json:"release"`
 	// Answer of the API server to a path.
 	Answer *AnswerStep `json:"answer"`
 	// Opinion is what the authorizer of Azure says in its refusals.
 	Opinion *string `json:"opinion"`
-	// Wait lets time pass while archmap looks on.
+	// Wait lets time pass while archmap keeps judging.
 	Wait *metav1.Duration `json:"wait"`
 	// Repair all that was broken so far.
 	Repair bool `json:"repair"`
@@ -163,10 +164,10 @@ type AnswerStep struct {
 	Body   string `json:"body"`
 }
 
-// Faults are the cases of faults.yaml.
+// Faults returns the cases of faults.yaml.
 func Faults() ([]Case, error) { return read("faults.yaml") }
 
-// Harmless are the cases of harmless.yaml.
+// Harmless returns the cases of harmless.yaml.
 func Harmless() ([]Case, error) { return read("harmless.yaml") }
 
 func read(file string) ([]Case, error) {
@@ -188,17 +189,17 @@ func read(file string) ([]Case, error) {
 	return cases, nil
 }
 
-// apply does the steps; healthy is the state to which a repair goes back.
-func apply(w *world.World, steps []Step, healthy world.State, look func(*world.Verdicts)) error {
+// apply applies the steps; a repair restores healthy.
+func apply(w *world.World, steps []Step, healthy world.State, visit func(*world.Verdicts)) error {
 	for i, step := range steps {
-		if err := step.apply(w, healthy, look); err != nil {
+		if err := step.apply(w, healthy, visit); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}
 	return nil
 }
 
-func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdicts)) error {
+func (s Step) apply(w *world.World, healthy world.State, visit func(*world.Verdicts)) error {
 	switch {
 	case s.Delete != "":
 		return onObject(s.Delete, w.Delete)
@@ -241,7 +242,7 @@ func (s Step) apply(w *world.World, healthy world.State, look func(*world.Verdic
 		w.SetOpinion(*s.Opinion)
 		return nil
 	case s.Wait != nil:
-		return watch(w, s.Wait.Duration, look)
+		return watch(w, s.Wait.Duration, visit)
 	case s.Repair:
 		w.Restore(healthy)
 		return nil
@@ -265,14 +266,14 @@ func onNode(w *world.World, text string, do func(string) error) error {
 	return do(name)
 }
 
-// watch lets time pass, and looks at once, at the end, and in between: often at first, then less and less.
-func watch(w *world.World, d time.Duration, look func(*world.Verdicts)) error {
+// watch lets time pass, and judges the world at once, at the end, and in between: often at first, then less and less.
+func watch(w *world.World, d time.Duration, visit func(*world.Verdicts)) error {
 	for passed := time.Duration(0); ; {
 		verdicts, err := w.Judge()
 		if err != nil {
 			return err
 		}
-		look(verdicts)
+		visit(verdicts)
 		if passed >= d {
 			return nil
 		}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 var loaded sync.Map
 
-// newWorld settles a shape; each is loaded once.
+// newWorld builds a world from a shape; each shape is loaded once.
 func newWorld(g Gomega, name string) *world.World {
 	shape, ok := loaded.Load(name)
 	if !ok {
@@ -55,7 +55,7 @@ func verdictsOf(g Gomega, w *world.World) *world.Verdicts {
 	return verdicts
 }
 
-// begin settles a shape, looks at it, and lets a minute pass. It returns what was said, and the state to go back to.
+// begin builds a world from a shape, judges it, and lets a minute pass. It returns the verdicts, and the state to restore.
 func begin(g Gomega, shape string) (w *world.World, before *world.Verdicts, healthy world.State) {
 	w = newWorld(g, shape)
 	before, healthy = verdictsOf(g, w), w.Save()
@@ -63,7 +63,7 @@ func begin(g Gomega, shape string) (w *world.World, before *world.Verdicts, heal
 	return w, before, healthy
 }
 
-// Every fault is seen, named, and told from everything else; repaired, it is forgotten.
+// Every fault is detected, named, and distinguished from all else; once repaired, it leaves no trace.
 func TestFaults(t *testing.T) {
 	cases, err := Faults()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -76,8 +76,8 @@ func TestFaults(t *testing.T) {
 			g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), "the steps of break can be taken")
 
 			expectGrace(g, &c, verdictsOf(g, w))
-			broken := live(g, w, &c, func(seen *world.Verdicts) {
-				g.Expect(c.strays(before, seen)).To(BeEmpty(), "no row turns that the fault does not name, %s after it broke", w.Now().Sub(broke))
+			broken := live(g, w, &c, func(verdicts *world.Verdicts) {
+				g.Expect(c.strays(before, verdicts)).To(BeEmpty(), "no row turns that the fault does not name, %s after it broke", w.Now().Sub(broke))
 			})
 			g.Expect(c.differences(before, broken)).To(BeEmpty(), "at last the verdicts are those that the fault expects")
 			if c.Ends != nil {
@@ -96,7 +96,7 @@ func TestFaults(t *testing.T) {
 }
 
 // Every fault is about a row, holds the messages to words, and counts causes where nodes are at fault.
-func TestFaultsSayWhatTheyExpect(t *testing.T) {
+func TestFaultsExpectMessages(t *testing.T) {
 	cases, err := Faults()
 	g := NewWithT(t)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -111,29 +111,29 @@ func TestFaultsSayWhatTheyExpect(t *testing.T) {
 	}
 }
 
-// live lets the time of the case pass, and then the longest grace period; it looks at once and at the end of both, and
-// tells what archmap says at last.
-func live(g Gomega, w *world.World, c *Case, look func(*world.Verdicts)) *world.Verdicts {
+// live lets the time of the case pass, and then the longest grace period. It judges the world at once and at the end of
+// both, and returns the last verdicts.
+func live(g Gomega, w *world.World, c *Case, visit func(*world.Verdicts)) *world.Verdicts {
 	after := c.After.Duration
 	if after == 0 {
 		after = 2 * time.Minute
 	}
 	verdicts := verdictsOf(g, w)
-	look(verdicts)
+	visit(verdicts)
 	for _, span := range []time.Duration{min(after, 2*time.Minute), after - min(after, 2*time.Minute), longestGrace} {
 		var err error
 		verdicts, err = w.Run(span, max(span, time.Second))
 		g.Expect(err).NotTo(HaveOccurred())
-		look(verdicts)
+		visit(verdicts)
 	}
 	return verdicts
 }
 
-// expectGrace holds that nothing turns unhealthy at once that has a grace period.
-func expectGrace(g Gomega, c *Case, seen *world.Verdicts) {
+// expectGrace expects that nothing with a grace period turns unhealthy at once.
+func expectGrace(g Gomega, c *Case, verdicts *world.Verdicts) {
 	for _, e := range c.Expect {
 		for _, row := range e.Rows {
-			m := seen.Mappings[row]
+			m := verdicts.Mappings[row]
 			g.Expect(m).NotTo(BeNil(), "faults name rows that exist: %s", row)
 			if ptr.Deref(m.Spec.GracePeriodSeconds, 0) > 0 {
 				g.Expect(meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeFalse(),
@@ -143,18 +143,18 @@ func expectGrace(g Gomega, c *Case, seen *world.Verdicts) {
 	}
 }
 
-// differences tells in what the verdicts are not as the case expects.
+// differences lists how the verdicts differ from what the case expects.
 func (c *Case) differences(before, after *world.Verdicts) []string {
-	told := c.strays(before, after)
+	differences := c.strays(before, after)
 	was, is := before.Summary(), after.Summary()
 	expected := c.expected()
 	for _, row := range slices.Sorted(maps.Keys(expected)) {
-		told = append(told, expected[row].differences(row, was[row], is[row], after.Mappings[row])...)
+		differences = append(differences, expected[row].differences(row, was[row], is[row], after.Mappings[row])...)
 	}
-	return append(told, c.architectureDifferences(before, after)...)
+	return append(differences, c.architectureDifferences(before, after)...)
 }
 
-// expected is what is said of each row.
+// expected returns what is said of each row.
 func (c *Case) expected() map[string]Expectation {
 	expected := map[string]Expectation{}
 	for _, e := range c.Expect {
@@ -165,9 +165,9 @@ func (c *Case) expected() map[string]Expectation {
 	return expected
 }
 
-// strays tells which rows have turned that the case does not name.
+// strays lists the rows that have turned though the case does not name them.
 func (c *Case) strays(before, after *world.Verdicts) []string {
-	var told []string
+	var differences []string
 	was, is := before.Summary(), after.Summary()
 	expected := c.expected()
 	for _, row := range slices.Sorted(maps.Keys(is)) {
@@ -175,17 +175,17 @@ func (c *Case) strays(before, after *world.Verdicts) []string {
 			continue
 		}
 		if was[row].Present != is[row].Present || was[row].Healthy != is[row].Healthy || !slices.Equal(was[row].Variants, is[row].Variants) {
-			told = append(told, fmt.Sprintf("%s turned from %+v to %+v: %s", row, was[row], is[row], after.Mappings[row].Status.Message))
+			differences = append(differences, fmt.Sprintf("%s turned from %+v to %+v: %s", row, was[row], is[row], after.Mappings[row].Status.Message))
 		}
 	}
-	return told
+	return differences
 }
 
 func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha1.ComponentMapping) []string {
-	var told []string
+	var differences []string
 	hold := func(what, want, got string) {
 		if want != got {
-			told = append(told, fmt.Sprintf("%s: %s is %s, want %s: %s", row, what, got, want, m.Status.Message))
+			differences = append(differences, fmt.Sprintf("%s: %s is %s, want %s: %s", row, what, got, want, m.Status.Message))
 		}
 	}
 	hold("Present", cmp.Or(e.Present, was.Present), is.Present)
@@ -197,14 +197,14 @@ func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha
 		hold("the version", e.Version, is.Version)
 	}
 	if e.Changes && fmt.Sprint(was) == fmt.Sprint(is) {
-		told = append(told, row+" does not change")
+		differences = append(differences, row+" does not change")
 	}
-	return append(told, unsaid(row, m.Status.Message, e.Says)...)
+	return append(differences, unsaid(row, m.Status.Message, e.Says)...)
 }
 
 // architectureDifferences holds the architecture to what its mappings say.
 func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
-	var told []string
+	var differences []string
 	was, is := shapes.ArchitectureVerdict(before.Architecture), shapes.ArchitectureVerdict(after.Architecture)
 	unhealthy := 0
 	for _, m := range after.Mappings {
@@ -212,24 +212,24 @@ func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
 			unhealthy++
 		}
 	}
-	told = append(told, differ("PlatformDetected", is.PlatformDetected, cmp.Or(c.Platform, was.PlatformDetected))...)
+	differences = append(differences, differ("PlatformDetected", is.PlatformDetected, cmp.Or(c.Platform, was.PlatformDetected))...)
 	supported := func(v *world.Verdicts) string {
 		return shapes.ConditionOf(v.Architecture.Status.Conditions, v1alpha1.ConditionVersionsSupported)
 	}
-	told = append(told, differ("VersionsSupported", supported(after), cmp.Or(c.Versions, supported(before)))...)
-	told = append(told, differ("Complete", is.Complete, cmp.Or(c.Complete, was.Complete))...)
+	differences = append(differences, differ("VersionsSupported", supported(after), cmp.Or(c.Versions, supported(before)))...)
+	differences = append(differences, differ("Complete", is.Complete, cmp.Or(c.Complete, was.Complete))...)
 	if strings.HasPrefix(is.PlatformDetected, "True/") && strings.HasPrefix(is.Healthy, "False/") != (unhealthy > 0) {
-		told = append(told, fmt.Sprintf("the architecture's Healthy is %s while %d mappings are unhealthy", is.Healthy, unhealthy))
+		differences = append(differences, fmt.Sprintf("the architecture's Healthy is %s while %d mappings are unhealthy", is.Healthy, unhealthy))
 	}
 	if c.Causes != nil && *c.Causes != len(after.Architecture.Status.Causes) {
-		told = append(told, fmt.Sprintf("the architecture has %d causes, want %d: %+v", len(after.Architecture.Status.Causes), *c.Causes,
+		differences = append(differences, fmt.Sprintf("the architecture has %d causes, want %d: %+v", len(after.Architecture.Status.Causes), *c.Causes,
 			after.Architecture.Status.Causes))
 	}
-	told = append(told, unsaid("the architecture", words(after.Architecture), c.Says)...)
-	return told
+	differences = append(differences, unsaid("the architecture", words(after.Architecture), c.Says)...)
+	return differences
 }
 
-// words are all that an architecture says of its conditions, its causes and the rules that are broken.
+// words returns the messages of an architecture's conditions, causes and violated rules.
 func words(a *v1alpha1.ClusterArchitecture) string {
 	var text []string
 	for _, condition := range a.Status.Conditions {
@@ -244,15 +244,15 @@ func words(a *v1alpha1.ClusterArchitecture) string {
 	return strings.Join(text, "\n")
 }
 
-// unsaid tells which words are missing.
+// unsaid lists the words that are missing.
 func unsaid(who, text string, words []string) []string {
-	var told []string
+	var differences []string
 	for _, word := range words {
 		if !strings.Contains(text, word) {
-			told = append(told, fmt.Sprintf("%s does not say %q: %s", who, word, text))
+			differences = append(differences, fmt.Sprintf("%s does not say %q: %s", who, word, text))
 		}
 	}
-	return told
+	return differences
 }
 
 func differ(what, got, want string) []string {
@@ -313,7 +313,7 @@ func TestFaultsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// What only looks like a fault turns nothing.
+// What only seems to be a fault turns nothing.
 func TestHarmless(t *testing.T) {
 	cases, err := Harmless()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -323,15 +323,15 @@ func TestHarmless(t *testing.T) {
 			g := NewWithT(t)
 			w, before, healthy := begin(g, c.Shape)
 			began := w.Now()
-			look := func(verdicts *world.Verdicts) {
+			visit := func(verdicts *world.Verdicts) {
 				g.Expect(turned(before, verdicts)).To(BeEmpty(), "what is harmless turns nothing, %s after the beginning", w.Now().Sub(began))
 			}
-			g.Expect(apply(w, c.Break, healthy, look)).To(Succeed(), "the steps of break can be taken")
+			g.Expect(apply(w, c.Break, healthy, visit)).To(Succeed(), "the steps of break can be taken")
 			after := c.After.Duration
 			if after == 0 {
 				after = 8 * time.Minute
 			}
-			g.Expect(watch(w, after, look)).To(Succeed())
+			g.Expect(watch(w, after, visit)).To(Succeed())
 			end := verdictsOf(g, w)
 			for _, e := range c.Expect {
 				for _, row := range e.Rows {
@@ -347,23 +347,23 @@ func TestHarmless(t *testing.T) {
 
 // turned lists what is False and was not.
 func turned(before, after *world.Verdicts) []string {
-	var told []string
+	var differences []string
 	bad := func(what, was, is string) {
 		if strings.HasPrefix(is, "False/") && !strings.HasPrefix(was, "False/") {
-			told = append(told, fmt.Sprintf("%s turned from %s to %s", what, was, is))
+			differences = append(differences, fmt.Sprintf("%s turned from %s to %s", what, was, is))
 		}
 	}
 	was, is := before.Summary(), after.Summary()
 	for _, row := range slices.Sorted(maps.Keys(is)) {
 		bad(row+": Present", was[row].Present, is[row].Present)
 		bad(row+": Healthy", was[row].Healthy, is[row].Healthy)
-		if len(told) > 0 {
-			told = append(told, after.Mappings[row].Status.Message)
-			return told
+		if len(differences) > 0 {
+			differences = append(differences, after.Mappings[row].Status.Message)
+			return differences
 		}
 	}
 	a, b := shapes.ArchitectureVerdict(before.Architecture), shapes.ArchitectureVerdict(after.Architecture)
 	bad("the architecture's Complete", a.Complete, b.Complete)
 	bad("the architecture's Healthy", a.Healthy, b.Healthy)
-	return told
+	return differences
 }

@@ -30,21 +30,21 @@ var expectations = map[string]struct {
 	// argoCD is what Argo CD says with the rules of health.yaml, gated with those of health-of-components.yaml.
 	argoCD, gated health.HealthStatusCode
 }{
-	applied:      {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
-	observing:    {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
-	healthy:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	unhealthy:    {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusDegraded},
-	partial:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	absent:       {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	unknown:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	elsewhere:    {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	invalid:      {status.FailedStatus, health.HealthStatusDegraded, health.HealthStatusDegraded},
-	fixed:        {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
-	fixedSeen:    {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	changed:      {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
-	reobserving:  {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
-	restarted:    {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
-	beingDeleted: {status.TerminatingStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	applied:        {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	observing:      {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	healthy:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	unhealthy:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusDegraded},
+	partial:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	absent:         {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	unknown:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	elsewhere:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	invalid:        {status.FailedStatus, health.HealthStatusDegraded, health.HealthStatusDegraded},
+	fixed:          {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	fixedEvaluated: {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	changed:        {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	reobserving:    {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
+	restarted:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	beingDeleted:   {status.TerminatingStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
 }
 
 // TestEveryStateIsExpected holds the table to the states that there are.
@@ -114,7 +114,7 @@ func TestFluxGate(t *testing.T) {
 	for state, object := range architectureStates() {
 		want := fluxstatus.InProgressStatus
 		switch state {
-		case healthy, fixedSeen, restarted, beingDeleted:
+		case healthy, fixedEvaluated, restarted, beingDeleted:
 			want = fluxstatus.CurrentStatus
 		case invalid:
 			want = fluxstatus.FailedStatus

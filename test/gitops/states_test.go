@@ -34,40 +34,40 @@ import (
 
 // The states in which an object can be found. They are those of both kinds, unless they say otherwise.
 const (
-	applied      = "applied, and not looked at yet"
-	observing    = "observing"
-	healthy      = "evaluated: healthy"
-	unhealthy    = "evaluated: unhealthy"
-	partial      = "evaluated: partly there"
-	absent       = "evaluated: absent"
-	unknown      = "evaluated: not permitted to look"
-	elsewhere    = "evaluated: not the platform" // a ClusterArchitecture's
-	invalid      = "invalid spec"
-	fixed        = "invalid spec, fixed and not looked at yet"
-	fixedSeen    = "invalid spec, fixed and evaluated"
-	changed      = "changed, and not looked at yet"
-	reobserving  = "changed, and observing"
-	restarted    = "evaluated, and observing once more after a restart"
-	beingDeleted = "being deleted"
+	applied        = "applied, and not looked at yet"
+	observing      = "observing"
+	healthy        = "evaluated: healthy"
+	unhealthy      = "evaluated: unhealthy"
+	partial        = "evaluated: partly there"
+	absent         = "evaluated: absent"
+	unknown        = "evaluated: not permitted to look"
+	elsewhere      = "evaluated: not the platform" // a ClusterArchitecture's
+	invalid        = "invalid spec"
+	fixed          = "invalid spec, fixed and not looked at yet"
+	fixedEvaluated = "invalid spec, fixed and evaluated"
+	changed        = "changed, and not looked at yet"
+	reobserving    = "changed, and observing"
+	restarted      = "evaluated, and observing once more after a restart"
+	beingDeleted   = "being deleted"
 )
 
 var now = time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
 
-// sight is what the operator sees of what it needs.
-type sight func([]facts.Need) facts.Facts
+// answers is what the operator sees of what it needs.
+type answers func([]facts.Need) facts.Facts
 
 // nothing has been read yet.
 func nothing([]facts.Need) facts.Facts { return facts.Facts{Now: now} }
 
-// refused is the sight of one who may not look.
+// refused is the answers of one who may not look.
 func refused(needs []facts.Need) facts.Facts {
 	return answering(needs, func(facts.Need) facts.Answer {
 		return facts.Answer{State: facts.NotPermitted, Message: "may not list anything"}
 	})
 }
 
-// seeing is the sight of a cluster that holds these objects and no others.
-func seeing(objects ...client.Object) sight {
+// seeing is the answers of a cluster that holds these objects and no others.
+func seeing(objects ...client.Object) answers {
 	return func(needs []facts.Need) facts.Facts {
 		return answering(needs, func(need facts.Need) facts.Answer {
 			answer := facts.Answer{State: facts.Known, ReadAt: now}
@@ -111,13 +111,13 @@ func node(labels map[string]string) *corev1.Node {
 // The life of an object: what its author and the operator do to it.
 
 // visit does what the operator's reconciler does to a mapping.
-func visit(m *v1alpha1.ComponentMapping, see sight) *v1alpha1.ComponentMapping {
+func visit(m *v1alpha1.ComponentMapping, read answers) *v1alpha1.ComponentMapping {
 	checks, err := check.Compile(&m.Spec)
 	if err != nil {
 		m.Status = assess.InvalidMapping(m, err, now)
 		return m
 	}
-	given := see(check.Needs(checks))
+	given := read(check.Needs(checks))
 	var findings []check.Finding
 	for _, c := range checks {
 		findings = append(findings, check.Finding{Check: c, Result: c.Evaluate(given).Result})
@@ -127,7 +127,7 @@ func visit(m *v1alpha1.ComponentMapping, see sight) *v1alpha1.ComponentMapping {
 }
 
 // visitArchitecture does what the operator's reconciler does to an architecture.
-func visitArchitecture(a *v1alpha1.ClusterArchitecture, see sight, mappings ...*v1alpha1.ComponentMapping) *v1alpha1.ClusterArchitecture {
+func visitArchitecture(a *v1alpha1.ClusterArchitecture, read answers, mappings ...*v1alpha1.ComponentMapping) *v1alpha1.ClusterArchitecture {
 	selectors, err := assess.ParseSelectors(&a.Spec)
 	if err != nil {
 		a.Status = assess.InvalidArchitecture(a, err, now)
@@ -137,7 +137,7 @@ func visitArchitecture(a *v1alpha1.ClusterArchitecture, see sight, mappings ...*
 	for _, m := range mappings {
 		items = append(items, *m)
 	}
-	a.Status, _ = assess.Architecture(a, items, assess.ViewCluster(assess.NewScope(&a.Spec, selectors.Nodes), see(assess.ClusterNeeds())), now)
+	a.Status, _ = assess.Architecture(a, items, assess.ViewCluster(assess.NewScope(&a.Spec, selectors.Nodes), read(assess.ClusterNeeds())), now)
 	return a
 }
 
@@ -198,20 +198,20 @@ func mappingStates() map[string]client.Object {
 	rename := func(m *v1alpha1.ComponentMapping) { m.Spec.Component = "Names" }
 	fix := func(m *v1alpha1.ComponentMapping) { m.Spec.Checks[2].Object.Healthy = good }
 	return map[string]client.Object{
-		applied:      mapping(good),
-		observing:    visit(mapping(good), nothing),
-		healthy:      visit(mapping(good), whole),
-		unhealthy:    visit(mapping(good), seeing(deployment("server", 0), deployment("autoscaler", 2))),
-		partial:      visit(mapping(good), seeing(deployment("server", 2))),
-		absent:       visit(mapping(good), seeing()),
-		unknown:      visit(mapping(good), refused),
-		invalid:      visit(mapping(broken), whole),
-		fixed:        edited(visit(mapping(broken), whole), fix),
-		fixedSeen:    visit(edited(visit(mapping(broken), whole), fix), whole),
-		changed:      edited(visit(mapping(good), whole), rename),
-		reobserving:  visit(edited(visit(mapping(good), whole), rename), nothing),
-		restarted:    visit(visit(mapping(good), whole), nothing),
-		beingDeleted: deleted(visit(mapping(good), whole)),
+		applied:        mapping(good),
+		observing:      visit(mapping(good), nothing),
+		healthy:        visit(mapping(good), whole),
+		unhealthy:      visit(mapping(good), seeing(deployment("server", 0), deployment("autoscaler", 2))),
+		partial:        visit(mapping(good), seeing(deployment("server", 2))),
+		absent:         visit(mapping(good), seeing()),
+		unknown:        visit(mapping(good), refused),
+		invalid:        visit(mapping(broken), whole),
+		fixed:          edited(visit(mapping(broken), whole), fix),
+		fixedEvaluated: visit(edited(visit(mapping(broken), whole), fix), whole),
+		changed:        edited(visit(mapping(good), whole), rename),
+		reobserving:    visit(edited(visit(mapping(good), whole), rename), nothing),
+		restarted:      visit(visit(mapping(good), whole), nothing),
+		beingDeleted:   deleted(visit(mapping(good), whole)),
 	}
 }
 
@@ -225,50 +225,50 @@ func architectureStates() map[string]client.Object {
 	rename := func(a *v1alpha1.ClusterArchitecture) { a.Spec.Platform = "other" }
 	fix := func(a *v1alpha1.ClusterArchitecture) { a.Spec = fresh().Spec }
 	return map[string]client.Object{
-		applied:      fresh(),
-		observing:    visitArchitecture(fresh(), nothing, of(healthy)),
-		healthy:      visitArchitecture(fresh(), ours, of(healthy)),
-		unhealthy:    visitArchitecture(fresh(), ours, of(unhealthy)),
-		partial:      visitArchitecture(fresh(), ours, of(partial)),
-		absent:       visitArchitecture(fresh(), ours, of(absent)),
-		unknown:      visitArchitecture(fresh(), ours, of(unknown)),
-		elsewhere:    visitArchitecture(fresh(), others, of(healthy)),
-		invalid:      visitArchitecture(wrong(), ours, of(healthy)),
-		fixed:        edited(visitArchitecture(wrong(), ours, of(healthy)), fix),
-		fixedSeen:    visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), fix), ours, of(healthy)),
-		changed:      edited(visitArchitecture(fresh(), ours, of(healthy)), rename),
-		reobserving:  visitArchitecture(edited(visitArchitecture(fresh(), ours, of(healthy)), rename), nothing, of(healthy)),
-		restarted:    visitArchitecture(visitArchitecture(fresh(), ours, of(healthy)), nothing, of(healthy)),
-		beingDeleted: deleted(visitArchitecture(fresh(), ours, of(healthy))),
+		applied:        fresh(),
+		observing:      visitArchitecture(fresh(), nothing, of(healthy)),
+		healthy:        visitArchitecture(fresh(), ours, of(healthy)),
+		unhealthy:      visitArchitecture(fresh(), ours, of(unhealthy)),
+		partial:        visitArchitecture(fresh(), ours, of(partial)),
+		absent:         visitArchitecture(fresh(), ours, of(absent)),
+		unknown:        visitArchitecture(fresh(), ours, of(unknown)),
+		elsewhere:      visitArchitecture(fresh(), others, of(healthy)),
+		invalid:        visitArchitecture(wrong(), ours, of(healthy)),
+		fixed:          edited(visitArchitecture(wrong(), ours, of(healthy)), fix),
+		fixedEvaluated: visitArchitecture(edited(visitArchitecture(wrong(), ours, of(healthy)), fix), ours, of(healthy)),
+		changed:        edited(visitArchitecture(fresh(), ours, of(healthy)), rename),
+		reobserving:    visitArchitecture(edited(visitArchitecture(fresh(), ours, of(healthy)), rename), nothing, of(healthy)),
+		restarted:      visitArchitecture(visitArchitecture(fresh(), ours, of(healthy)), nothing, of(healthy)),
+		beingDeleted:   deleted(visitArchitecture(fresh(), ours, of(healthy))),
 	}
 }
 
 // TestStates holds the states to their names.
 func TestStates(t *testing.T) {
 	for state, want := range map[string][2]string{
-		observing:   {"Ready=Unknown Observing", "Ready=Unknown Observing"},
-		healthy:     {"Healthy=True AllChecksPass", "Healthy=True AllChecksPass"},
-		unhealthy:   {"Healthy=False WorkloadUnavailable", "Healthy=False ComponentsUnhealthy"},
-		partial:     {"Present=False Partial", "Complete=False ComponentsPartial"},
-		absent:      {"Present=False NotFound", "Complete=False ComponentsMissing"},
-		unknown:     {"Present=Unknown NotPermitted", "Complete=Unknown ComponentsUnknown"},
-		elsewhere:   {"", "PlatformDetected=False NoNodeMatches"},
-		invalid:     {"Ready=False InvalidSpec", "Ready=False InvalidSpec"},
-		fixedSeen:   {"Ready=True Evaluated", "Ready=True Evaluated"},
-		reobserving: {"Ready=Unknown Observing", "Ready=Unknown Observing"},
-		restarted:   {"Ready=True Evaluated", "Ready=True Evaluated"},
+		observing:      {"Ready=Unknown Observing", "Ready=Unknown Observing"},
+		healthy:        {"Healthy=True AllChecksPass", "Healthy=True AllChecksPass"},
+		unhealthy:      {"Healthy=False WorkloadUnavailable", "Healthy=False ComponentsUnhealthy"},
+		partial:        {"Present=False Partial", "Complete=False ComponentsPartial"},
+		absent:         {"Present=False NotFound", "Complete=False ComponentsMissing"},
+		unknown:        {"Present=Unknown NotPermitted", "Complete=Unknown ComponentsUnknown"},
+		elsewhere:      {"", "PlatformDetected=False NoNodeMatches"},
+		invalid:        {"Ready=False InvalidSpec", "Ready=False InvalidSpec"},
+		fixedEvaluated: {"Ready=True Evaluated", "Ready=True Evaluated"},
+		reobserving:    {"Ready=Unknown Observing", "Ready=Unknown Observing"},
+		restarted:      {"Ready=True Evaluated", "Ready=True Evaluated"},
 	} {
 		t.Run(state, func(t *testing.T) {
 			g := NewWithT(t)
 			if m, found := mappingStates()[state].(*v1alpha1.ComponentMapping); found {
-				g.Expect(told(m.Status.Conditions)).To(ContainElement(want[0]))
+				g.Expect(statusAndReason(m.Status.Conditions)).To(ContainElement(want[0]))
 			}
-			g.Expect(told(architectureStates()[state].(*v1alpha1.ClusterArchitecture).Status.Conditions)).To(ContainElement(want[1]))
+			g.Expect(statusAndReason(architectureStates()[state].(*v1alpha1.ClusterArchitecture).Status.Conditions)).To(ContainElement(want[1]))
 		})
 	}
 }
 
-func told(conditions []metav1.Condition) []string {
+func statusAndReason(conditions []metav1.Condition) []string {
 	var out []string
 	for _, c := range conditions {
 		out = append(out, fmt.Sprintf("%s=%s %s", c.Type, c.Status, c.Reason))

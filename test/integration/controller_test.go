@@ -247,7 +247,7 @@ checks:
 		Eventually(get("steady")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
 		stop()
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(m), m)).To(Succeed())
-		settled := m.ResourceVersion
+		written := m.ResourceVersion
 
 		net := &network{}
 		release := net.hold("GET /apis/apps/v1/namespaces/default/deployments")
@@ -265,7 +265,7 @@ checks:
 			haveCondition("Ready", "True", "Evaluated"),
 			haveCondition("Present", "False", "NotFound", "nowhere"),
 			HaveField("Status.ObservedGeneration", Equal(int64(2)))))
-		Expect(get("steady")()).To(HaveField("ResourceVersion", settled))
+		Expect(get("steady")()).To(HaveField("ResourceVersion", written))
 		Expect(net.requests(statusWrite + "steady")).To(BeZero())
 	})
 

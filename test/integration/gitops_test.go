@@ -73,7 +73,7 @@ var _ = Describe("GitOps", func() {
 
 		It("changes nothing but the record of owners when another tool applies the catalog too", func() {
 			each(clientSide)
-			settle()
+			awaitSteady()
 			for _, owner := range []client.FieldOwner{flux, argoCD} {
 				each(withoutDrift(owner))
 				each(verdictsUnchangedBy(serverSide(owner)))
@@ -94,29 +94,29 @@ var _ = Describe("GitOps", func() {
 					return live(theMapping()).Object["status"]
 				}).WithTimeout(soon).ShouldNot(Equal(before), "the operator must write meanwhile")
 			}
-			settle()
+			awaitSteady()
 			each(ownedApartFromStatus)
 			each(unchangedBy(serverSide(flux)))
 		})
 
 		It("prunes at once, and gets fresh verdicts when it applies again", func() {
 			each(serverSide(flux))
-			settle()
+			awaitSteady()
 			each(prune)
 			each(serverSide(argoCD))
-			settle()
+			awaitSteady()
 		})
 
 		It("takes a change back that somebody made by hand", func() {
 			each(serverSide(flux))
-			settle()
+			awaitSteady()
 			changed := live(theMapping())
 			Expect(unstructured.SetNestedField(changed.Object, "Names", "spec", "component")).To(Succeed())
 			Expect(k8sClient.Update(ctx, changed, client.FieldOwner("somebody"))).To(Succeed())
-			settle()
+			awaitSteady()
 
 			Expect(answerTo(theMapping(), flux, client.ForceOwnership)).To(HaveField("GetGeneration()", BeEquivalentTo(3)))
-			settle()
+			awaitSteady()
 			Expect(get("coredns")()).To(HaveField("Spec.Component", "DNS"))
 		})
 	})
@@ -233,8 +233,8 @@ func prune(o *unstructured.Unstructured) {
 	Expect(gone(o.DeepCopy())()).To(BeTrue(), o.GetName())
 }
 
-// settle waits until the operator has judged the whole catalog, and writes no more.
-func settle() {
+// awaitSteady waits until the operator has judged the whole catalog, and writes no more.
+func awaitSteady() {
 	GinkgoHelper()
 	var before []string
 	quiet := 0

@@ -13,11 +13,11 @@ import (
 
 // network stands between the operator and the API server: it counts requests, holds them up and cuts them.
 type network struct {
-	mu   sync.Mutex
-	seen []string
-	held []holdUp
-	cut  bool
-	dead []string
+	mu      sync.Mutex
+	started []string
+	held    []holdUp
+	cut     bool
+	dead    []string
 	// open are the bodies of answers that are still being read, such as watches.
 	open map[io.Closer]struct{}
 	// done are the requests whose answer was read to its end.
@@ -87,7 +87,7 @@ func (n *network) note(line string) (wait []chan struct{}, cut bool) {
 		n.dead = append(n.dead, line)
 		return nil, true
 	}
-	n.seen = append(n.seen, line)
+	n.started = append(n.started, line)
 	for _, h := range n.held {
 		if h.matches(line) {
 			wait = append(wait, h.released)
@@ -120,7 +120,7 @@ func (n *network) setCut(cut bool) {
 }
 
 // requests counts the requests whose method and URL contain the text.
-func (n *network) requests(text string) int { return n.count(&n.seen, text) }
+func (n *network) requests(text string) int { return n.count(&n.started, text) }
 
 // answered counts the requests whose answer was read to its end.
 func (n *network) answered(text string) int { return n.count(&n.done, text) }

@@ -120,10 +120,10 @@ func refused(catalog *judge.Catalog, user *rest.Config) []facts.Need {
 		return apiutil.NewDynamicRESTMapper(config, client)
 	})
 	Expect(err).NotTo(HaveOccurred())
-	_, dump, err := catalog.Look(ctx, reader)
+	_, read, err := catalog.ReadAndJudge(ctx, reader)
 	Expect(err).NotTo(HaveOccurred())
 	var needs []facts.Need
-	for _, r := range dump.Reads {
+	for _, r := range read.Reads {
 		if r.State == facts.NotPermitted {
 			needs = append(needs, r.Need)
 		}

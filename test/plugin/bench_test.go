@@ -149,7 +149,7 @@ func largeCluster(b *testing.B) [2][]*unstructured.Unstructured {
 	if err != nil {
 		b.Fatal(err)
 	}
-	dump, err := w.Dump()
+	snapshot, err := w.Snapshot()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func largeCluster(b *testing.B) [2][]*unstructured.Unstructured {
 		out[0] = append(out[0], o)
 	}
 	var node, deployment *unstructured.Unstructured
-	for _, object := range dump.Objects {
+	for _, object := range snapshot.Objects {
 		o, err := plain(object)
 		if err != nil {
 			b.Fatal(err)

@@ -32,11 +32,11 @@ var _ = Describe("check", func() {
 	})
 
 	DescribeTable("comes to the verdicts of the shape", func(s func() *server) {
-		looked := archmap("check", "--kubeconfig", s().kubeconfig, "-o", "json")
-		verdicts, architecture := decode(looked.out)
+		result := archmap("check", "--kubeconfig", s().kubeconfig, "-o", "json")
+		verdicts, architecture := decode(result.out)
 		Expect(shapes.Differences(verdicts, s().shape.Expected)).To(BeEmpty())
 		Expect(architecture).To(Equal(*s().shape.ExpectedArchitecture))
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		Expect(result.code).To(Equal(exitHealthy), result.errOut)
 	},
 		Entry("overlay-cilium", func() *server { return installed }),
 		Entry("documented", func() *server { return bare }),
@@ -67,10 +67,10 @@ var _ = Describe("check", func() {
 	It("tells a fault, and what explains it", func() {
 		restore := bare.break_("Deployment", "kube-system", "coredns", `{"status": {"availableReplicas": 0, "readyReplicas": 0, "unavailableReplicas": 2}}`)
 		DeferCleanup(restore)
-		looked := archmap("check", "--kubeconfig", bare.kubeconfig)
-		Expect(looked.code).To(Equal(unhealthy))
-		Expect(looked.out).To(MatchRegexp(`(?m)^coredns .* True +False`))
-		Expect(looked.out).To(MatchRegexp(`(?m)^\S+ +coredns .*coredns.*0/2`))
+		result := archmap("check", "--kubeconfig", bare.kubeconfig)
+		Expect(result.code).To(Equal(unhealthy))
+		Expect(result.out).To(MatchRegexp(`(?m)^coredns .* True +False`))
+		Expect(result.out).To(MatchRegexp(`(?m)^\S+ +coredns .*coredns.*0/2`))
 	})
 
 	Describe("for a user with fewer rights", func() {
@@ -81,42 +81,42 @@ var _ = Describe("check", func() {
 		})
 
 		It("tells what is not permitted, and which rule is missing", func() {
-			looked := archmap("check", "--kubeconfig", bare.kubeconfig, "--as", user, "-o", "wide")
-			Expect(looked.code).To(Equal(unknown), looked.errOut)
-			Expect(looked.out).To(MatchRegexp(`(?m)^kubelet .* Unknown +Unknown .*not permitted.*grant the user of this context a ClusterRole ` +
+			result := archmap("check", "--kubeconfig", bare.kubeconfig, "--as", user, "-o", "wide")
+			Expect(result.code).To(Equal(unknown), result.errOut)
+			Expect(result.out).To(MatchRegexp(`(?m)^kubelet .* Unknown +Unknown .*not permitted.*grant the user of this context a ClusterRole ` +
 				`with the rule apiGroups: \[""\], resources: \["nodes"\], verbs: \[list\]`))
-			Expect(looked.out).To(MatchRegexp(`(?m)^cloud-controller .* True +True`), "what it may see is judged")
+			Expect(result.out).To(MatchRegexp(`(?m)^cloud-controller .* True +True`), "what it may see is judged")
 		})
 
 		It("tells as much to one without any", func() {
-			looked := archmap("check", "--kubeconfig", bare.kubeconfig, "--as", "nobody")
-			Expect(looked.code).To(Equal(unknown), looked.errOut)
-			Expect(looked.out).To(MatchRegexp(`(?m)^coredns .* Unknown +Unknown`))
+			result := archmap("check", "--kubeconfig", bare.kubeconfig, "--as", "nobody")
+			Expect(result.code).To(Equal(unknown), result.errOut)
+			Expect(result.out).To(MatchRegexp(`(?m)^coredns .* Unknown +Unknown`))
 		})
 	})
 
 	It("obeys --context, and looks everywhere whatever --namespace says", func() {
 		kubeconfig := writeKubeconfig(map[string]*rest.Config{"a-dead": {Host: "http://" + deadAddress()}, "b": bare.config})
-		looked := archmap("check", "--kubeconfig", kubeconfig, "--context", "b", "--namespace", "kube-public")
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		result := archmap("check", "--kubeconfig", kubeconfig, "--context", "b", "--namespace", "kube-public")
+		Expect(result.code).To(Equal(exitHealthy), result.errOut)
 		Expect(archmap("check", "--kubeconfig", kubeconfig).code).To(Equal(unknown))
 	})
 
 	It("says in time that a cluster does not answer", func() {
 		address := silentAddress()
 		kubeconfig := writeKubeconfig(map[string]*rest.Config{"hole": {Host: "https://" + address}})
-		looked := archmap("check", "--kubeconfig", kubeconfig, "--request-timeout", "1s")
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.took).To(BeNumerically("<", 8*time.Second))
-		Expect(looked.errOut).To(Equal("error: the cluster https://" + address + " cannot be read: no answer in time\n"))
+		result := archmap("check", "--kubeconfig", kubeconfig, "--request-timeout", "1s")
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.took).To(BeNumerically("<", 8*time.Second))
+		Expect(result.errOut).To(Equal("error: the cluster https://" + address + " cannot be read: no answer in time\n"))
 	})
 
 	It("says at once that nobody is there", func() {
 		address := deadAddress()
-		looked := archmap("check", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"dead": {Host: "https://" + address}}))
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(And(HavePrefix("error: "), ContainSubstring(address), ContainSubstring("connection refused")))
-		Expect(looked.took).To(BeNumerically("<", 5*time.Second))
+		result := archmap("check", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"dead": {Host: "https://" + address}}))
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(And(HavePrefix("error: "), ContainSubstring(address), ContainSubstring("connection refused")))
+		Expect(result.took).To(BeNumerically("<", 5*time.Second))
 	})
 
 	It("tells what is wrong with the command", func() {
@@ -124,10 +124,10 @@ var _ = Describe("check", func() {
 			{"chekc"}, {"check", "extra"}, {"check", "--bogus"}, {"check", "-o", "bogus"}, {"explain"}, {"status", "--watch", "-o", "json"},
 			{"status", "--contexts", "nobody-knows"}, {"status", "--all-contexts", "--context", "documented"}, {"status", "--all-contexts", "-w"},
 		} {
-			looked := archmap(append(args, "--kubeconfig", bare.kubeconfig)...)
-			Expect(looked.code).To(Equal(usage), "%v", args)
-			Expect(looked.errOut).To(HavePrefix("error: "), "%v", args)
-			Expect(looked.out).To(BeEmpty(), "%v", args)
+			result := archmap(append(args, "--kubeconfig", bare.kubeconfig)...)
+			Expect(result.code).To(Equal(usage), "%v", args)
+			Expect(result.errOut).To(HavePrefix("error: "), "%v", args)
+			Expect(result.out).To(BeEmpty(), "%v", args)
 		}
 		missing := archmap("check", "--kubeconfig", "/nonexistent/kubeconfig")
 		Expect(missing.code).To(Equal(unknown))
@@ -143,11 +143,11 @@ var _ = Describe("check", func() {
 			time.Sleep(700 * time.Millisecond)
 			pass.ServeHTTP(w, r)
 		})
-		looked := archmap("check", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"slow": slow}))
-		Expect(looked.code).To(Equal(well))
-		Expect(looked.took).To(BeNumerically(">", 2*time.Second))
-		Expect(looked.progress).To(HavePrefix("Reading the cluster"))
-		Expect(looked.firstWord).To(And(BeNumerically(">=", time.Second), BeNumerically("<", 2*time.Second)))
+		result := archmap("check", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"slow": slow}))
+		Expect(result.code).To(Equal(exitHealthy))
+		Expect(result.took).To(BeNumerically(">", 2*time.Second))
+		Expect(result.progress).To(HavePrefix("Reading the cluster"))
+		Expect(result.firstWord).To(And(BeNumerically(">=", time.Second), BeNumerically("<", 2*time.Second)))
 	})
 })
 

@@ -48,7 +48,7 @@ var _ = Describe("status --watch", func() {
 		turn("kubelet", metav1.ConditionFalse)
 		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`kubelet .* True +False`))
 		watching.Interrupt()
-		Eventually(watching).WithTimeout(soon).Should(gexec.Exit(well))
+		Eventually(watching).WithTimeout(soon).Should(gexec.Exit(exitHealthy))
 		Expect(string(watching.Err.Contents())).NotTo(ContainSubstring("reflector"), "libraries keep quiet")
 	})
 })
@@ -56,7 +56,7 @@ var _ = Describe("status --watch", func() {
 var _ = Describe("the program", func() {
 	It("tells its version", func() {
 		session := start("--version")
-		Eventually(session).WithTimeout(soon).Should(gexec.Exit(well))
+		Eventually(session).WithTimeout(soon).Should(gexec.Exit(exitHealthy))
 		Expect(string(session.Out.Contents())).To(Equal("kubectl archmap version devel\n"))
 	})
 

@@ -43,7 +43,7 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-// server is an API server that shows a shape: no controllers run, so that the statuses are those of a settled world.
+// server is an API server that shows a shape: no controllers run, so that the statuses are those of a converged world.
 type server struct {
 	config *rest.Config
 	client client.Client
@@ -138,14 +138,14 @@ func (s *server) beat() {
 func (s *server) apply(wanted func(kind string) bool, extension string) {
 	GinkgoHelper()
 	s.world.Advance(time.Since(s.world.Now()))
-	dump, err := s.world.Dump()
+	snapshot, err := s.world.Snapshot()
 	Expect(err).NotTo(HaveOccurred())
 	var group errgroup.Group
 	group.SetLimit(16)
-	for _, object := range dump.Objects {
+	for _, object := range snapshot.Objects {
 		o, err := plain(object)
 		Expect(err).NotTo(HaveOccurred())
-		if !wanted(o.GetKind()) || unshown[o.GetKind()] {
+		if !wanted(o.GetKind()) || notServed[o.GetKind()] {
 			continue
 		}
 		aggregate(o, s.shape, extension)
@@ -159,8 +159,8 @@ func (s *server) apply(wanted func(kind string) bool, extension string) {
 	Expect(group.Wait()).To(Succeed())
 }
 
-// unshown is what a cluster that is well is judged without.
-var unshown = map[string]bool{"Pod": true, "EndpointSlice": true}
+// notServed is what a healthy cluster is judged without.
+var notServed = map[string]bool{"Pod": true, "EndpointSlice": true}
 
 func put(ctx context.Context, c client.Client, o *unstructured.Unstructured) error {
 	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), owner, client.ForceOwnership); err != nil {

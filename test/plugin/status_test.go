@@ -32,25 +32,25 @@ import (
 
 var _ = Describe("status", func() {
 	It("says that archmap is not installed", func() {
-		looked := status(bare)
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(And(HavePrefix("error: archmap is not installed in this cluster"), ContainSubstring("kubectl archmap check")))
-		Expect(looked.out).To(BeEmpty())
+		result := status(bare)
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(And(HavePrefix("error: archmap is not installed in this cluster"), ContainSubstring("kubectl archmap check")))
+		Expect(result.out).To(BeEmpty())
 	})
 
 	It("says that there are no mappings", func() {
 		forget()
-		looked := status(installed)
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(ContainSubstring("there are no ComponentMappings"))
+		result := status(installed)
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(ContainSubstring("there are no ComponentMappings"))
 	})
 
 	It("says that nothing was judged yet, and why", func() {
 		forget()
 		keep(&kept{})
-		looked := status(installed)
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(And(MatchRegexp(`none of the \d+ ComponentMappings has been judged yet`), ContainSubstring("there is no Lease archmap-system/manager.archmap.dev")))
+		result := status(installed)
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(And(MatchRegexp(`none of the \d+ ComponentMappings has been judged yet`), ContainSubstring("there is no Lease archmap-system/manager.archmap.dev")))
 		renew("archmap-system", 0)
 		Expect(status(installed).errOut).To(ContainSubstring("the operator has just begun"))
 	})
@@ -58,16 +58,16 @@ var _ = Describe("status", func() {
 	It("shows what a living operator keeps", func() {
 		keep(verdicts())
 		renew("archmap-system", 2*time.Second)
-		looked := status(installed, "-o", "json")
-		Expect(looked.code).To(Equal(well), looked.errOut)
-		Expect(looked.errOut).To(BeEmpty())
-		judged, architecture := decode(looked.out)
+		result := status(installed, "-o", "json")
+		Expect(result.code).To(Equal(exitHealthy), result.errOut)
+		Expect(result.errOut).To(BeEmpty())
+		judged, architecture := decode(result.out)
 		Expect(shapes.Differences(judged, installed.shape.Expected)).To(BeEmpty())
 		Expect(architecture).To(Equal(*installed.shape.ExpectedArchitecture))
 
-		looked = status(installed)
-		Expect(looked.out).To(MatchRegexp(`(?m)^NAME +COMPONENT .* SINCE$`))
-		Expect(looked.out).To(MatchRegexp(`(?m)^aks v.* components present, none unhealthy$`))
+		result = status(installed)
+		Expect(result.out).To(MatchRegexp(`(?m)^NAME +COMPONENT .* SINCE$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^aks v.* components present, none unhealthy$`))
 	})
 
 	It("tells what is unhealthy, and why", func() {
@@ -76,9 +76,9 @@ var _ = Describe("status", func() {
 		found := archmap("check", "--kubeconfig", installed.kubeconfig, "-o", "json")
 		keep(decodeKept(found.out))
 		renew("archmap-system", 2*time.Second)
-		looked := status(installed)
-		Expect(looked.code).To(Equal(unhealthy))
-		Expect(looked.out).To(MatchRegexp(`(?m)^CAUSE +COMPONENTS`))
+		result := status(installed)
+		Expect(result.code).To(Equal(unhealthy))
+		Expect(result.out).To(MatchRegexp(`(?m)^CAUSE +COMPONENTS`))
 		Expect(status(installed, "-o", "name").out).To(ContainSubstring("componentmapping.architecture.archmap.dev/coredns\n"))
 	})
 
@@ -90,17 +90,17 @@ var _ = Describe("status", func() {
 			if lease >= 0 {
 				renew("archmap-system", lease)
 			}
-			looked := status(installed)
-			Expect(looked.code).To(Equal(code), looked.errOut)
+			result := status(installed)
+			Expect(result.code).To(Equal(code), result.errOut)
 			if words == "" {
-				Expect(looked.errOut).To(BeEmpty())
+				Expect(result.errOut).To(BeEmpty())
 				return
 			}
-			Expect(looked.errOut).To(And(HavePrefix("Warning: these verdicts are "), MatchRegexp(words)))
+			Expect(result.errOut).To(And(HavePrefix("Warning: these verdicts are "), MatchRegexp(words)))
 		},
-		Entry("alive", time.Second, time.Minute, well, ""),
-		Entry("alive without electing a leader", time.Duration(-1), 6*time.Minute, well, ""),
-		Entry("alive without electing a leader, where one was elected once", time.Hour, time.Minute, well, ""),
+		Entry("alive", time.Second, time.Minute, exitHealthy, ""),
+		Entry("alive without electing a leader", time.Duration(-1), 6*time.Minute, exitHealthy, ""),
+		Entry("alive without electing a leader, where one was elected once", time.Hour, time.Minute, exitHealthy, ""),
 		Entry("dead", 30*time.Minute+soon, 31*time.Minute, unknown, `are 30m old: the operator died 30m ago .*archmap-system/manager.archmap.dev is not renewed`),
 		Entry("dead for less time than observedAt tells", 3*time.Minute+soon, 4*time.Minute, unknown, `are 3m\S* old: the operator died 3m`),
 		Entry("stuck", time.Second, 20*time.Minute+soon, unknown, `are 20m old: the operator is stuck`),
@@ -115,16 +115,16 @@ var _ = Describe("status", func() {
 		kubeconfig := writeKubeconfig(map[string]*rest.Config{"ahead": through})
 		keep(verdicts())
 		renew("archmap-system", 0)
-		looked := archmap("status", "--kubeconfig", kubeconfig)
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(MatchRegexp(`are (59|60)m old: the operator died`))
+		result := archmap("status", "--kubeconfig", kubeconfig)
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(MatchRegexp(`are (59|60)m old: the operator died`))
 
 		k := verdicts()
 		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(ahead))
 		keep(k)
 		renew("archmap-system", -ahead)
-		looked = archmap("status", "--kubeconfig", kubeconfig)
-		Expect(looked.code).To(Equal(well), looked.errOut)
+		result = archmap("status", "--kubeconfig", kubeconfig)
+		Expect(result.code).To(Equal(exitHealthy), result.errOut)
 	})
 
 	It("finds the operator in another namespace", func() {
@@ -133,16 +133,16 @@ var _ = Describe("status", func() {
 		keep(k)
 		renew("elsewhere", time.Second)
 		Expect(status(installed).errOut).To(ContainSubstring("the operator is stuck: it renews its lease"))
-		looked := status(installed, "--operator-namespace", "nowhere")
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(ContainSubstring("there is no Lease nowhere/manager.archmap.dev"))
+		result := status(installed, "--operator-namespace", "nowhere")
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(ContainSubstring("there is no Lease nowhere/manager.archmap.dev"))
 	})
 
 	It("says what is not permitted", func() {
 		keep(verdicts())
-		looked := status(installed, "--as", "nobody")
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(And(ContainSubstring("you are not permitted to read the operator's verdicts"), ContainSubstring("verbs: [get, list, watch]")))
+		result := status(installed, "--as", "nobody")
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(And(ContainSubstring("you are not permitted to read the operator's verdicts"), ContainSubstring("verbs: [get, list, watch]")))
 	})
 
 	It("asks which of several architectures", func() {
@@ -154,13 +154,13 @@ var _ = Describe("status", func() {
 			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"other": "yes"}},
 		}}
 		create(other)
-		looked := status(installed)
-		Expect(looked.code).To(Equal(well), looked.errOut)
-		Expect(looked.errOut).To(Equal("Warning: this is ClusterArchitecture aks; there are: a-platform, aks (--architecture)\n"))
+		result := status(installed)
+		Expect(result.code).To(Equal(exitHealthy), result.errOut)
+		Expect(result.errOut).To(Equal("Warning: this is ClusterArchitecture aks; there are: a-platform, aks (--architecture)\n"))
 		Expect(status(installed, "--architecture", "aks").errOut).To(BeEmpty())
-		looked = status(installed, "--architecture", "bogus")
-		Expect(looked.code).To(Equal(usage))
-		Expect(looked.errOut).To(ContainSubstring("there are: a-platform, aks"))
+		result = status(installed, "--architecture", "bogus")
+		Expect(result.code).To(Equal(usage))
+		Expect(result.errOut).To(ContainSubstring("there are: a-platform, aks"))
 	})
 })
 
@@ -184,24 +184,24 @@ var _ = Describe("status of several clusters", func() {
 	})
 
 	It("does not wait for those that do not answer", func() {
-		looked := archmap("status", "--kubeconfig", kubeconfig, "--all-contexts", "--request-timeout", timeout)
-		Expect(looked.took).To(BeNumerically("<", 5*time.Second))
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.out).To(MatchRegexp(`(?m)^NAME +COMPONENT +BARE +DEAD +HOLE +HUNG +PROD +TWIN$`))
-		Expect(looked.out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy +✓ healthy$`))
+		result := archmap("status", "--kubeconfig", kubeconfig, "--all-contexts", "--request-timeout", timeout)
+		Expect(result.took).To(BeNumerically("<", 5*time.Second))
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.out).To(MatchRegexp(`(?m)^NAME +COMPONENT +BARE +DEAD +HOLE +HUNG +PROD +TWIN$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy +✓ healthy$`))
 		for name, why := range map[string]string{
 			"bare": "archmap is not installed in this cluster",
 			"dead": "connection refused", "hole": "no answer ", "hung": "no answer within 2s",
 		} {
-			Expect(strings.Join(strings.Fields(looked.out), " ")).To(MatchRegexp(`%s: [^✓]*%s`, name, why))
+			Expect(strings.Join(strings.Fields(result.out), " ")).To(MatchRegexp(`%s: [^✓]*%s`, name, why))
 		}
-		Expect(looked.progress).To(ContainSubstring("Reading clusters: "), "what takes long shows how far it is")
+		Expect(result.progress).To(ContainSubstring("Reading clusters: "), "what takes long shows how far it is")
 	})
 
 	It("shows the chosen ones in their order, each once", func() {
-		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "twin,prod,twin", "-o", "csv")
-		Expect(looked.code).To(Equal(well), looked.errOut)
-		records, err := csv.NewReader(strings.NewReader(looked.out)).ReadAll()
+		result := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "twin,prod,twin", "-o", "csv")
+		Expect(result.code).To(Equal(exitHealthy), result.errOut)
+		records, err := csv.NewReader(strings.NewReader(result.out)).ReadAll()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(records[0]).To(Equal([]string{"name", "component", "twin", "prod"}))
 		Expect(archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod", "-o", "wide").out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy v1`))
@@ -209,15 +209,15 @@ var _ = Describe("status of several clusters", func() {
 	})
 
 	It("tells programs as much", func() {
-		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod,dead", "-o", "json")
-		Expect(looked.code).To(Equal(unknown))
+		result := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod,dead", "-o", "json")
+		Expect(result.code).To(Equal(unknown))
 		var list struct {
 			Items []struct {
 				Name, Verdict, Error string
 				Objects              []json.RawMessage
 			}
 		}
-		Expect(json.Unmarshal([]byte(looked.out), &list)).To(Succeed())
+		Expect(json.Unmarshal([]byte(result.out), &list)).To(Succeed())
 		Expect(list.Items).To(HaveLen(2))
 		Expect(list.Items[0].Objects).To(HaveLen(len(installed.shape.Expected) + 1))
 		Expect(list.Items[1].Error).To(ContainSubstring("connection refused"))
@@ -228,9 +228,9 @@ var _ = Describe("status of several clusters", func() {
 		k := verdicts()
 		k.architecture.Status.ObservedAt = metav1.NewTime(time.Now().Add(-2 * time.Hour))
 		keep(k)
-		looked := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod")
-		Expect(looked.code).To(Equal(unknown))
-		Expect(looked.errOut).To(HavePrefix("Warning: prod: these verdicts are 60m old"))
+		result := archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod")
+		Expect(result.code).To(Equal(unknown))
+		Expect(result.errOut).To(HavePrefix("Warning: prod: these verdicts are 60m old"))
 	})
 })
 
@@ -263,21 +263,21 @@ type kept struct {
 // verdicts are those that an operator has just come to on the installed server.
 func verdicts() *kept {
 	GinkgoHelper()
-	v, err := settled()
+	v, err := converged()
 	Expect(err).NotTo(HaveOccurred())
 	architecture := v.Architecture.DeepCopy()
 	architecture.Status.ObservedAt = metav1.Now()
 	return &kept{architecture: architecture, mappings: v.Mappings}
 }
 
-// settled are the verdicts on the world that the installed server shows.
-var settled = sync.OnceValues(func() (*judge.Verdicts, error) {
+// converged are the verdicts on the world that the installed server shows.
+var converged = sync.OnceValues(func() (*judge.Verdicts, error) {
 	shipped := shippedCatalog()
-	dump, err := installed.world.Dump()
+	snapshot, err := installed.world.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	return judge.Compile(&shipped.Architectures[0], shipped.Mappings).Judge(dump), nil
+	return judge.Compile(&shipped.Architectures[0], shipped.Mappings).Judge(snapshot), nil
 })
 
 func shippedCatalog() *catalog.Catalog {

@@ -27,10 +27,10 @@ import (
 
 // The exit codes of the plugin.
 const (
-	well      = 0
-	unhealthy = 1
-	unknown   = 2
-	usage     = 3
+	exitHealthy = 0
+	unhealthy   = 1
+	unknown     = 2
+	usage       = 3
 )
 
 // soon is how long a test waits for something that should happen at once.

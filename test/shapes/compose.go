@@ -70,7 +70,7 @@ func inMemory(files fs.FS) (filesys.FileSystem, error) {
 	})
 }
 
-// documents are the objects in a YAML text, in which no key may stand twice.
+// documents returns the objects in a YAML text, in which no key may stand twice.
 func documents(text []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))

@@ -52,7 +52,7 @@ func define(text []byte) ([]*unstructured.Unstructured, error) {
 	return definitions, nil
 }
 
-// definition is a CustomResourceDefinition that accepts anything. The first version is the stored one.
+// definition returns a CustomResourceDefinition that accepts anything. The first version is the stored one.
 func (r customResource) definition() (*unstructured.Unstructured, error) {
 	plural, group, _ := strings.Cut(r.Name, ".")
 	crd := &apiextensionsv1.CustomResourceDefinition{
@@ -83,7 +83,7 @@ func (r customResource) definition() (*unstructured.Unstructured, error) {
 
 var definitionKind = schema.GroupKind{Group: apiextensionsv1.GroupName, Kind: "CustomResourceDefinition"}
 
-// customKinds are the kinds that the shape's definitions serve.
+// customKinds returns the kinds that the shape's definitions serve.
 func (s *Shape) customKinds() sets.Set[schema.GroupVersionKind] {
 	kinds := sets.New[schema.GroupVersionKind]()
 	for _, o := range s.Of(definitionKind) {

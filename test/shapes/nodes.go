@@ -25,7 +25,7 @@ type Provider string
 const (
 	// AKS: Azure's managed service.
 	AKS Provider = "AKS"
-	// Azure: its machines, in a cluster that somebody runs himself.
+	// Azure: its machines, in a self-managed cluster.
 	Azure Provider = "Azure"
 	// GCP: the machines of Google Cloud.
 	GCP Provider = "GCP"
@@ -62,7 +62,7 @@ const (
 	PodSubnetBlock Network = "PodSubnetBlock"
 )
 
-// HasPodCIDR says whether nodes have a pod CIDR.
+// HasPodCIDR reports whether nodes have a pod CIDR.
 func (n Network) HasPodCIDR() bool { return n == Routes || n == PodCIDR }
 
 // podNetwork is where Azure's network controller takes the addresses of pods from.
@@ -82,10 +82,10 @@ var podNetworks = map[Network]*podNetwork{
 	PodSubnetBlock: {Type: "vnetblock", Mode: "static", PrimaryIP: "10.40.%d.0/28", Addresses: 255, SubnetName: podSubnet, Subnet: podSubnetRange},
 }
 
-// PodNetwork is nil where Azure's network controller has no part in the network.
+// PodNetwork returns nil where Azure's network controller has no part in the network.
 func (n Network) PodNetwork() *podNetwork { return podNetworks[n] }
 
-// labels that AKS puts on nodes to tell the network.
+// labels by which AKS marks the network of nodes.
 func (n Network) labels() map[string]string {
 	const prefix = "kubernetes.azure.com/"
 	network := n.PodNetwork()
@@ -246,7 +246,7 @@ func (n node) Zone() string {
 	return fmt.Sprintf("%s-%d", n.Shape.Region, zone+1)
 }
 
-// ProviderID is how the provider names the machine.
+// ProviderID returns how the provider names the machine.
 func (n node) ProviderID() string {
 	machines := fmt.Sprintf("azure:///subscriptions/%s/resourceGroups/%%s/providers/Microsoft.Compute/", subscription)
 	switch {
@@ -285,7 +285,7 @@ func (n node) Labels() map[string]string {
 	return labels
 }
 
-// cloudLabels are those that the cloud controller gives.
+// cloudLabels returns those that the cloud controller gives.
 func (n node) cloudLabels() map[string]string {
 	machine := "Standard_D4s_v5"
 	if n.Shape.Provider == GCP {

@@ -6,7 +6,7 @@
 //
 // Objects have the status that a cluster would give them only where no controller of a real control plane
 // writes it: Nodes and their conditions, Leases, custom resources, load balancers. Times are left out where
-// they move: whoever shows the shape fills them in.
+// they change: the world or the simulator fills them in.
 package shapes
 
 import (
@@ -35,7 +35,7 @@ var data embed.FS
 type Shape struct {
 	// Name of the shape's folder.
 	Name string `json:"-"`
-	// Description of the cluster, for people.
+	// Description of the cluster.
 	Description string `json:"description"`
 	// KubernetesVersion of the API server and the nodes.
 	KubernetesVersion string `json:"kubernetesVersion"`
@@ -57,9 +57,9 @@ type Shape struct {
 	MaxPods int `json:"maxPods"`
 	// NodeImage is what the nodes run, unless their pool says otherwise.
 	NodeImage NodeImage `json:"nodeImage"`
-	// NodeLabels that all nodes have, besides those of the provider.
+	// NodeLabels that all nodes have, in addition to those of the provider.
 	NodeLabels map[string]string `json:"nodeLabels"`
-	// NodeConditions that all nodes report, besides the usual ones or in place of them: whoever connects the pods
+	// NodeConditions that all nodes report, in addition to the usual ones or in place of them: whatever connects the pods
 	// says NetworkUnavailable=False, and a node without a CNI is not ready.
 	NodeConditions []corev1.NodeCondition `json:"nodeConditions"`
 	// NodePools are the groups of like nodes.
@@ -69,7 +69,7 @@ type Shape struct {
 	Objects []*unstructured.Unstructured `json:"-"`
 	// Expected are the verdicts of the catalog, by the name of the mapping.
 	Expected map[string]Expected `json:"-"`
-	// ExpectedArchitecture is the verdict on the whole; nil where it is not told.
+	// ExpectedArchitecture is the verdict on the whole; nil where it is not checked.
 	ExpectedArchitecture *ExpectedArchitecture `json:"-"`
 }
 
@@ -97,7 +97,7 @@ type NodeImage struct {
 	Runtime string `json:"runtime"`
 	// ProblemDetector says that the image has the node problem detector as a service.
 	ProblemDetector bool `json:"problemDetector"`
-	// Labels that tell of the image.
+	// Labels that name the image.
 	Labels map[string]string `json:"labels"`
 }
 

@@ -48,7 +48,7 @@ func TestUnknownShapeNamesTheKnownOnes(t *testing.T) {
 	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("documented, ")), "who mistypes a shape is told which there are")
 }
 
-// A part that no shape has is one that nobody looks at.
+// A part that no shape includes is never tested.
 func TestEveryPartIsUsed(t *testing.T) {
 	g := NewWithT(t)
 	all, used := sets.New[string](), sets.New[string]()
@@ -136,7 +136,7 @@ func TestMistakesAreRefused(t *testing.T) {
 	}
 }
 
-// A shape with every kind of pool, provider and network, none of which has been seen to be wrong.
+// A shape with every kind of pool, provider and network, all of them valid.
 func TestNodesAreOfTheirProvider(t *testing.T) {
 	template, err := fs.ReadFile(data, "parts/node.yaml.tmpl")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

@@ -53,7 +53,7 @@ func (s *Shape) readExpected(files fs.FS) error {
 	return nil
 }
 
-// Verdict is what a mapping says, in the words of expected.yaml.
+// Verdict returns what a mapping says, in the words of expected.yaml.
 func Verdict(m *v1alpha1.ComponentMapping) Expected {
 	return Expected{
 		Present:      ConditionOf(m.Status.Conditions, v1alpha1.ConditionPresent),
@@ -66,7 +66,7 @@ func Verdict(m *v1alpha1.ComponentMapping) Expected {
 	}
 }
 
-// ListVerdicts are what the mappings of a List in JSON or YAML say, by name.
+// ListVerdicts returns what the mappings of a List in JSON or YAML say, by name.
 func ListVerdicts(list []byte) (map[string]Expected, error) {
 	var raw struct {
 		Items []json.RawMessage `json:"items"`
@@ -92,7 +92,7 @@ func ListVerdicts(list []byte) (map[string]Expected, error) {
 	return out, nil
 }
 
-// ArchitectureVerdict is what an architecture says, in the words of expected.yaml.
+// ArchitectureVerdict returns what an architecture says, in the words of expected.yaml.
 func ArchitectureVerdict(a *v1alpha1.ClusterArchitecture) ExpectedArchitecture {
 	verdict := ExpectedArchitecture{
 		PlatformDetected: ConditionOf(a.Status.Conditions, v1alpha1.ConditionPlatformDetected),
@@ -106,7 +106,7 @@ func ArchitectureVerdict(a *v1alpha1.ClusterArchitecture) ExpectedArchitecture {
 	return verdict
 }
 
-// ConditionOf is a condition as status/reason.
+// ConditionOf returns a condition as status/reason.
 func ConditionOf(conditions []metav1.Condition, conditionType string) string {
 	if c := meta.FindStatusCondition(conditions, conditionType); c != nil {
 		return string(c.Status) + "/" + c.Reason
@@ -114,10 +114,9 @@ func ConditionOf(conditions []metav1.Condition, conditionType string) string {
 	return "missing"
 }
 
-// Differences tells, for each mapping, in what it is not as expected. Where no version or no operator is expected,
-// any will do.
+// Differences lists the mappings that are not as expected. Where no version or no operator is expected, any will do.
 func Differences(got, want map[string]Expected) []string {
-	var told []string
+	var differences []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		g, w := got[name], want[name]
 		if w.Version == "" {
@@ -127,13 +126,13 @@ func Differences(got, want map[string]Expected) []string {
 			g.OperatedBy = ""
 		}
 		if !reflect.DeepEqual(g, w) {
-			told = append(told, fmt.Sprintf("%s is %+v, want %+v", name, g, w))
+			differences = append(differences, fmt.Sprintf("%s is %+v, want %+v", name, g, w))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(got)) {
 		if _, ok := want[name]; !ok {
-			told = append(told, name+" is not expected at all")
+			differences = append(differences, name+" is not expected at all")
 		}
 	}
-	return told
+	return differences
 }

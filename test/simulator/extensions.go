@@ -83,5 +83,5 @@ func (s *Simulator) extensionAddresses() []string {
 	return addresses
 }
 
-// https is the port at which the API server calls an aggregated one unless told otherwise.
+// https is the port at which the API server calls an aggregated one by default.
 const https = 443

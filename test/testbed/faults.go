@@ -20,13 +20,13 @@ type Fault struct {
 	Title, RepairTitle string
 	// Mapping is the name of the row, Reason what its condition Healthy then says.
 	Mapping, Reason string
-	// Message is a part of what it says besides.
+	// Message is a part of the condition's message.
 	Message string
 
 	Break, Repair func(context.Context) error
 }
 
-// Faults are what the demo breaks, one after the other, as far as the shape has it.
+// Faults returns what the demo breaks, one after the other, as far as the shape has it.
 func (b *Testbed) Faults() []Fault {
 	const (
 		dns       = "coredns"
@@ -51,7 +51,7 @@ func (b *Testbed) Faults() []Fault {
 		},
 		{
 			Title: "The kubelet of " + node + " dies", RepairTitle: "The kubelet is back",
-			// The problem detector tells at once, the node controller some seconds later, the row after its grace period.
+			// The problem detector reports it at once, the node controller some seconds later, the row after its grace period.
 			Mapping: "kubelet", Reason: v1alpha1.ReasonNodeFault, Message: node + " (Ready is Unknown",
 			Break:  func(ctx context.Context) error { return b.Simulator.StopKubelet(ctx, node) },
 			Repair: func(ctx context.Context) error { return b.Simulator.StartKubelet(ctx, node) },
@@ -59,14 +59,14 @@ func (b *Testbed) Faults() []Fault {
 	}, func(f Fault) bool { return b.shape.Expected[f.Mapping].Variants == nil })
 }
 
-// ShownBy says whether a row tells the whole story of the fault.
+// ShownBy reports whether a row shows the fault, with its reason and message.
 func (f Fault) ShownBy(m *v1alpha1.ComponentMapping) bool {
 	healthy := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	return healthy != nil && healthy.Status == metav1.ConditionFalse && healthy.Reason == f.Reason && strings.Contains(healthy.Message, f.Message)
 }
 
-// lastNode is a node of the last pool, whose only pods are those of DaemonSets: what its death hurts is easy
-// to tell.
+// lastNode returns a node of the last pool, which runs only pods of DaemonSets: the consequences of its death are
+// easy to predict.
 func (b *Testbed) lastNode() string {
 	pool := b.shape.NodePools[len(b.shape.NodePools)-1]
 	return pool.NodeName(pool.Count - 1)
@@ -79,7 +79,7 @@ func (b *Testbed) UntilUnhealthy(ctx context.Context, mapping string) (*v1alpha1
 	})
 }
 
-// UntilBroken waits until the fault's row tells the whole story.
+// UntilBroken waits until the fault's row shows the fault.
 func (b *Testbed) UntilBroken(ctx context.Context, fault Fault) (*v1alpha1.ComponentMapping, error) {
 	return b.UntilMapping(ctx, fault.Mapping, "is unhealthy, "+fault.Reason, fault.ShownBy)
 }

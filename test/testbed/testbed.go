@@ -1,7 +1,7 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testbed is archmap at work: a control plane that shows a shape, the shipped manifests and catalog
+// Package testbed runs all of archmap: a control plane that shows a shape, the shipped manifests and catalog
 // applied to it, and the operator's binary running with the rights of its own service account.
 package testbed
 
@@ -47,7 +47,7 @@ type Options struct {
 	Shape *shapes.Shape
 	// Dir is an empty folder with a short path, for the cluster's state and logs.
 	Dir string
-	// Step, when set, is told what is being done. What it returns is called when that is done.
+	// Step, when set, is parts what is being done. What it returns is called when that is done.
 	Step func(what string) func()
 }
 
@@ -278,7 +278,7 @@ func until[T client.Object](ctx context.Context, b *Testbed, list client.ObjectL
 	}
 }
 
-// conditionsOf tells the conditions of an object in one line.
+// conditionsOf formats the conditions of an object in one line.
 func conditionsOf(object client.Object) string {
 	var conditions []metav1.Condition
 	switch o := object.(type) {
@@ -291,9 +291,9 @@ func conditionsOf(object client.Object) string {
 			conditions = o.Status.Conditions
 		}
 	}
-	var told []string
+	var parts []string
 	for _, c := range conditions {
-		told = append(told, fmt.Sprintf("%s=%s (%s: %s)", c.Type, c.Status, c.Reason, c.Message))
+		parts = append(parts, fmt.Sprintf("%s=%s (%s: %s)", c.Type, c.Status, c.Reason, c.Message))
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(parts, ", ")
 }

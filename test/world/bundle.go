@@ -20,11 +20,11 @@ func (w *World) Bundle(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	all, err := w.Dump()
+	all, err := w.Snapshot()
 	if err != nil {
 		return err
 	}
-	_, read, err := compiled.Look(context.Background(), all)
+	_, read, err := compiled.ReadAndJudge(context.Background(), all)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			w, err := world.New(shape)
 			g.Expect(err).NotTo(HaveOccurred())
-			verdicts, err := look(w)
+			verdicts, err := judgeRecovered(w)
 			g.Expect(err).NotTo(HaveOccurred())
 			if *update {
 				g.Expect(rewrite(filepath.Join("..", "shapes", name, "expected.yaml"), shape, verdicts)).To(Succeed())
@@ -55,8 +55,8 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 	t.Logf("COUNT %d shapes", count)
 }
 
-// look is what archmap says in the long run: what is not well has had its time to recover.
-func look(w *world.World) (*world.Verdicts, error) {
+// judgeRecovered returns the verdicts in the long run: what is within its grace period has had time to recover.
+func judgeRecovered(w *world.World) (*world.Verdicts, error) {
 	verdicts, err := w.Judge()
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func look(w *world.World) (*world.Verdicts, error) {
 	return verdicts, nil
 }
 
-// messages are what the mappings say that are not as expected.
+// messages returns what the mappings say that are not as expected.
 func messages(verdicts *world.Verdicts, shape *shapes.Shape) string {
 	var out strings.Builder
 	for name, got := range verdicts.Summary() {
@@ -120,7 +120,7 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
-// inOrder is the order of the table, by category.
+// inOrder returns the order of the table, by category.
 func inOrder(mappings map[string]*v1alpha1.ComponentMapping) []string {
 	return slices.SortedFunc(maps.Keys(mappings), func(a, b string) int {
 		return catalog.CompareMappings(mappings[a], mappings[b])

@@ -37,7 +37,7 @@ var shipped = sync.OnceValues(func() (*judge.Catalog, error) {
 	return judge.Compile(&rows.Architectures[0], rows.Mappings), nil
 })
 
-// Verdicts are what archmap says of a world.
+// Verdicts are archmap's verdicts on a world.
 type Verdicts struct {
 	Mappings     map[string]*v1alpha1.ComponentMapping
 	Architecture *v1alpha1.ClusterArchitecture
@@ -45,7 +45,7 @@ type Verdicts struct {
 	PodLists int
 }
 
-// Summary is the verdicts in the words of a shape's expected.yaml.
+// Summary returns the verdicts in the form of a shape's expected.yaml.
 func (v *Verdicts) Summary() map[string]shapes.Expected {
 	out := map[string]shapes.Expected{}
 	for name, m := range v.Mappings {
@@ -54,17 +54,17 @@ func (v *Verdicts) Summary() map[string]shapes.Expected {
 	return out
 }
 
-// Judge looks at the world as it is now, and goes on from the verdicts of the look before.
+// Judge judges the world as it is now, and continues from the previous verdicts.
 func (w *World) Judge() (*Verdicts, error) {
 	compiled, err := shipped()
 	if err != nil {
 		return nil, err
 	}
-	dump, err := w.Dump()
+	s, err := w.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	w.verdicts = compiled.JudgeAgain(dump, w.verdicts)
+	w.verdicts = compiled.JudgeAgain(s, w.verdicts)
 	verdicts := &Verdicts{Mappings: map[string]*v1alpha1.ComponentMapping{}, Architecture: w.verdicts.Architecture.DeepCopy()}
 	for i := range w.verdicts.Mappings {
 		m := w.verdicts.Mappings[i] // its spec stays as it is
@@ -81,9 +81,9 @@ func (w *World) Judge() (*Verdicts, error) {
 	return verdicts, nil
 }
 
-// Dump is everything that can be read of the world now.
-func (w *World) Dump() (*snapshot.Snapshot, error) {
-	objects, err := w.settle()
+// Snapshot returns everything that can be read of the world now.
+func (w *World) Snapshot() (*snapshot.Snapshot, error) {
+	objects, err := w.converge()
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (w *World) Dump() (*snapshot.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	dump := &snapshot.Snapshot{
+	s := &snapshot.Snapshot{
 		Time: w.now, Coverage: snapshot.Complete, Objects: objects, Responses: responses, Reviews: map[facts.Review]snapshot.ReviewAnswer{},
 	}
 	if w.state.opinion != "" {
@@ -101,20 +101,20 @@ func (w *World) Dump() (*snapshot.Snapshot, error) {
 		}
 		for _, need := range compiled.Needs() {
 			if need.Review != (facts.Review{}) {
-				dump.Reviews[need.Review] = snapshot.ReviewAnswer{Reason: w.state.opinion}
+				s.Reviews[need.Review] = snapshot.ReviewAnswer{Reason: w.state.opinion}
 			}
 		}
 	}
-	return dump, nil
+	return s, nil
 }
 
-// readyChecks are the parts of /readyz that AKS clusters were seen to show, and some that every cluster has.
+// readyChecks are the parts of /readyz that AKS clusters show, and some that every cluster has.
 var readyChecks = []string{
 	"ping", "log", "etcd", "etcd-readiness", "informer-sync", "poststarthook/start-apiextensions-informers",
 	"poststarthook/crd-informer-synced", "poststarthook/apiservice-status-available-controller", "shutdown",
 }
 
-// responses are the answers of the API server.
+// responses returns the answers of the API server.
 func (w *World) responses() (map[string]facts.Response, error) {
 	ok := facts.Response{Status: http.StatusOK, Body: "ok"}
 	out := map[string]facts.Response{"/livez": ok, "/readyz": ok}
@@ -153,7 +153,7 @@ func (w *World) atLeast(minor string) bool {
 	return err == nil && v.AtLeast(version.MustParseGeneric(minor))
 }
 
-// Run lets time pass until the duration is over and looks every so often; it returns the last verdicts.
+// Run lets the duration pass and judges the world once every interval; it returns the last verdicts.
 func (w *World) Run(d time.Duration, every time.Duration) (*Verdicts, error) {
 	end := w.now.Add(d)
 	for w.now.Before(end) {

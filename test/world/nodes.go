@@ -23,13 +23,13 @@ const stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
 // NodeState is what is wrong with a node.
 type NodeState string
 
-// The states of a node; none is that all is well.
+// The states of a node; the zero value is a healthy node.
 const (
 	// NodeDown: the machine is gone, nothing there speaks any more.
 	NodeDown NodeState = "Down"
-	// KubeletDown: the kubelet has stopped, the problem detector tells so.
+	// KubeletDown: the kubelet has stopped, the problem detector reports it.
 	KubeletDown NodeState = "KubeletDown"
-	// RuntimeDown: containerd has stopped; kubelet and problem detector tell so.
+	// RuntimeDown: containerd has stopped; kubelet and problem detector report it.
 	RuntimeDown NodeState = "RuntimeDown"
 	// NodeCordoned: nothing new is scheduled there.
 	NodeCordoned NodeState = "Cordoned"
@@ -49,7 +49,7 @@ const (
 type Node struct {
 	State NodeState
 	Since time.Time
-	// Conditions that a problem detector reports besides.
+	// Conditions that a problem detector reports in addition.
 	Conditions []corev1.NodeCondition
 }
 
@@ -109,7 +109,7 @@ type node struct {
 	evicted bool
 }
 
-func (w *World) settleNodes() ([]*node, error) {
+func (w *World) convergeNodes() ([]*node, error) {
 	var nodes []*node
 	for _, ref := range w.order {
 		if ref.Kind != nodeKind || !w.Has(ref) {
@@ -119,12 +119,12 @@ func (w *World) settleNodes() ([]*node, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ref, err)
 		}
-		nodes = append(nodes, w.settleNode(typed.(*corev1.Node)))
+		nodes = append(nodes, w.convergeNode(typed.(*corev1.Node)))
 	}
 	return nodes, nil
 }
 
-func (w *World) settleNode(o *corev1.Node) *node {
+func (w *World) convergeNode(o *corev1.Node) *node {
 	n := &node{Node: o, ready: true}
 	fault := w.state.nodes[o.Name]
 	age := w.now.Sub(fault.Since)
@@ -229,7 +229,7 @@ func (n *node) taint(key string, effects ...corev1.TaintEffect) {
 	}
 }
 
-// typedCopy is the object as its Go type.
+// typedCopy returns the object as its Go type.
 func (w *World) typedCopy(o *unstructured.Unstructured, into client.Object) (client.Object, error) {
 	typed := w.typed[o]
 	if typed == nil {

@@ -57,7 +57,7 @@ type Pods struct {
 	Message string `json:"message"`
 }
 
-// SetPods says what is wrong with pods of a workload, besides what already is.
+// SetPods adds a fault to pods of a workload.
 func (w *World) SetPods(workload Ref, pods Pods) error {
 	if !w.Has(workload) {
 		return fmt.Errorf("there is no %s", workload)
@@ -87,30 +87,30 @@ type pod struct {
 	refusal string
 	// updated: it is of the newest template.
 	updated bool
-	// going: it has been told to end.
+	// going: it is being deleted.
 	going bool
 	now   metav1.Time
 }
 
-// exists says whether there is such a pod at all.
+// exists reports whether there is such a pod at all.
 func (p *pod) exists() bool {
 	return p.fault == nil || (p.fault.State != Missing && p.fault.State != Denied)
 }
 
-// scheduled says whether a node has been found for it.
+// scheduled reports whether a node has been found for it.
 func (p *pod) scheduled() bool {
 	return p.exists() && p.refusal == "" && p.node != nil && (p.fault == nil || p.fault.State != Unschedulable)
 }
 
-// available says whether the pod serves.
+// available reports whether the pod serves.
 func (p *pod) available() bool { return p.scheduled() && p.fault == nil && p.reachable() && !p.going }
 
-// reachable says whether the node lets the pod be ready.
+// reachable reports whether the node lets the pod be ready.
 func (p *pod) reachable() bool {
 	return p.node.ready || (p.node.hostNetwork && p.template.Spec.HostNetwork)
 }
 
-// object is the pod as the API server shows it.
+// object returns the pod as the API server shows it.
 func (p *pod) object(namespace string) *corev1.Pod {
 	o := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
@@ -215,7 +215,7 @@ func initImage(containers []corev1.Container, name string) string {
 	return name
 }
 
-// container is the status of the container at fault.
+// container returns the status of the container at fault.
 func (p *pod) container(name, image string) corev1.ContainerStatus {
 	f := p.fault
 	status := corev1.ContainerStatus{Name: name, Image: image, RestartCount: f.Restarts, Started: new(false)}
@@ -239,13 +239,13 @@ func (p *pod) container(name, image string) corev1.ContainerStatus {
 	return status
 }
 
-// fits says whether the pod's node selector and affinity let it onto the node, as the scheduler does.
+// fits reports whether the pod's node selector and affinity let it onto the node, as the scheduler does.
 func fits(template *corev1.PodTemplateSpec, n *node) bool {
 	match, err := nodeaffinity.GetRequiredNodeAffinity(&corev1.Pod{Spec: template.Spec}).Match(n.Node)
 	return err == nil && match
 }
 
-// repelled is the first taint of such effects that is not tolerated.
+// repelled returns the first taint of such effects that is not tolerated.
 func repelled(n *node, tolerations []corev1.Toleration, effects ...corev1.TaintEffect) (corev1.Taint, bool) {
 	return schedulingv1.FindMatchingUntoleratedTaint(logr.Discard(), n.Spec.Taints, tolerations, func(t *corev1.Taint) bool {
 		return slices.Contains(effects, t.Effect)
@@ -281,7 +281,7 @@ func schedule(template *corev1.PodTemplateSpec, nodes []*node, used map[string]i
 		len(nodes), strings.Join(parts, ", "))
 }
 
-// suffix is what a controller appends to a name, always the same for the same words.
+// suffix returns what a controller appends to a name, always the same for the same words.
 func suffix(words ...any) string {
 	h := fnv.New32a()
 	_, _ = fmt.Fprint(h, words...) // a hash takes anything

@@ -15,7 +15,7 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
-// Scale is the same cluster with n nodes: each node many times, with the objects that bear its name, and DaemonSets with
+// Scale returns the same cluster with n nodes: each node many times, with the objects that bear its name, and DaemonSets with
 // as many pods. A size below that of the cluster leaves it as it is.
 func Scale(s *snapshot.Snapshot, n int) (*snapshot.Snapshot, error) {
 	out := &snapshot.Snapshot{Time: s.Time, Coverage: s.Coverage, Responses: s.Responses, Reviews: s.Reviews}

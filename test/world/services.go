@@ -65,8 +65,8 @@ func isReady(pod *corev1.Pod) bool {
 	return false
 }
 
-// settleAPIService says whether the API server finds the one behind an aggregated API.
-func (e endpoints) settleAPIService(o *unstructured.Unstructured) error {
+// convergeAPIService sets whether the API server reaches the server behind an aggregated API.
+func (e endpoints) convergeAPIService(o *unstructured.Unstructured) error {
 	namespace, _, _ := unstructured.NestedString(o.Object, "spec", "service", "namespace")
 	name, found, _ := unstructured.NestedString(o.Object, "spec", "service", "name")
 	if !found {

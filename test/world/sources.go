@@ -16,24 +16,24 @@ import (
 	"github.com/archmap/archmap/internal/trim"
 )
 
-// Sources shows an engine a world as it changes. Only what is wanted can be seen.
+// Sources gives an engine the facts of a world as it changes. Only wanted needs are answered.
 type Sources struct {
 	mu      sync.Mutex
-	shown   *snapshot.Snapshot
+	current *snapshot.Snapshot
 	wanted  sets.Set[facts.Need]
 	changed func(facts.Need, types.NamespacedName)
 }
 
-// NewSources shows a world as it is in a snapshot.
+// NewSources starts from a snapshot of a world.
 func NewSources(s *snapshot.Snapshot) *Sources {
-	return &Sources{shown: s, wanted: sets.New[facts.Need](), changed: func(facts.Need, types.NamespacedName) {}}
+	return &Sources{current: s, wanted: sets.New[facts.Need](), changed: func(facts.Need, types.NamespacedName) {}}
 }
 
-// Show shows the world as it is now, and tells of every object and every answer that has changed.
-func (s *Sources) Show(now *snapshot.Snapshot) {
+// Update replaces the snapshot, and notifies the engine of every object and answer that has changed.
+func (s *Sources) Update(now *snapshot.Snapshot) {
 	s.mu.Lock()
-	before := s.shown
-	s.shown = now
+	before := s.current
+	s.current = now
 	wanted := s.wanted.Clone()
 	s.mu.Unlock()
 	for need := range wanted {
@@ -47,7 +47,7 @@ func (s *Sources) Show(now *snapshot.Snapshot) {
 	}
 }
 
-// changedObjects are those that a watch tells of; one without a name is any.
+// changedObjects returns what a watch would report; an empty name stands for any object.
 func changedObjects(before, after facts.Answer) []types.NamespacedName {
 	if before.State != after.State {
 		return []types.NamespacedName{{}}
@@ -67,7 +67,7 @@ func changedObjects(before, after facts.Answer) []types.NamespacedName {
 	return names
 }
 
-// Wanted are the needs that are wanted.
+// Wanted returns the needs that are wanted.
 func (s *Sources) Wanted() sets.Set[facts.Need] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,12 +103,12 @@ func (s *Sources) Demand(facts.Demand) {}
 // Answer implements engine.Sources.
 func (s *Sources) Answer(need facts.Need) facts.Answer {
 	s.mu.Lock()
-	shown, wanted := s.shown, s.wanted.Has(need)
+	current, wanted := s.current, s.wanted.Has(need)
 	s.mu.Unlock()
 	if !wanted {
 		return facts.Answer{}
 	}
-	return shown.Answer(need)
+	return current.Answer(need)
 }
 
 // State implements engine.Sources.

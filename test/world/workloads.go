@@ -21,8 +21,8 @@ type RollOut struct {
 	Updated int `json:"updated"`
 	// Pods, when set, is what is wrong with them.
 	Pods *Pods `json:"pods"`
-	// Unseen: the controller has not looked at the change yet.
-	Unseen bool `json:"unseen"`
+	// Unobserved: the controller has not observed the change yet.
+	Unobserved bool `json:"unobserved"`
 	// Since when it runs.
 	Since time.Time `json:"-"`
 }
@@ -30,8 +30,7 @@ type RollOut struct {
 // progressDeadline is how long a Deployment may make no progress by default.
 const progressDeadline = 600 * time.Second
 
-// RollOut changes the image tag of a workload's container and keeps the roll-out where it is told to be; without
-// one it is over.
+// RollOut changes the image tag of a workload's container and keeps the roll-out as rollOut says; nil completes it.
 func (w *World) RollOut(workload Ref, container, tag string, rollOut *RollOut) error {
 	o := w.state.objects[workload]
 	if o == nil {
@@ -76,8 +75,8 @@ type workload struct {
 	now      time.Time
 }
 
-func (w *World) settleWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1.Pod, error) {
-	settled := map[Ref]client.Object{}
+func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1.Pod, error) {
+	converged := map[Ref]client.Object{}
 	var pods []*corev1.Pod
 	for _, ref := range w.order {
 		into := workloadKinds[ref.Kind]
@@ -95,22 +94,22 @@ func (w *World) settleWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1
 		switch o := o.(type) {
 		case *appsv1.DaemonSet:
 			l.template = &o.Spec.Template
-			l.settleDaemonSet(o, nodes)
+			l.convergeDaemonSet(o, nodes)
 		case *appsv1.Deployment:
 			l.template = &o.Spec.Template
-			w.settleDeployment(l, o, nodes)
+			w.convergeDeployment(l, o, nodes)
 		case *appsv1.StatefulSet:
 			l.template = &o.Spec.Template
-			w.settleStatefulSet(l, o, nodes)
+			w.convergeStatefulSet(l, o, nodes)
 		}
-		settled[ref] = o
+		converged[ref] = o
 		for _, p := range slices.Concat(l.pods, l.ghosts) {
 			if p.exists() {
 				pods = append(pods, p.object(ref.Namespace))
 			}
 		}
 	}
-	return settled, pods, nil
+	return converged, pods, nil
 }
 
 var workloadKinds = map[string]func() client.Object{
@@ -119,7 +118,7 @@ var workloadKinds = map[string]func() client.Object{
 	"StatefulSet": func() client.Object { return &appsv1.StatefulSet{} },
 }
 
-// newPod is a pod of the workload; the parts of its name tell it from the others.
+// newPod returns a pod of the workload; the parts of its name distinguish it from others.
 func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	revision := suffix(l.ref, updated || l.rollOut == nil)
 	p := &pod{
@@ -171,15 +170,15 @@ func (l *workload) count(keep func(*pod) bool) int32 {
 	return n
 }
 
-// observed is the generation that the controller has acted on.
+// observed returns the generation that the controller has acted on.
 func (l *workload) observed() int64 {
-	if l.rollOut != nil && l.rollOut.Unseen {
+	if l.rollOut != nil && l.rollOut.Unobserved {
 		return l.object.GetGeneration() - 1
 	}
 	return l.object.GetGeneration()
 }
 
-// daemonTolerations are what the controller of DaemonSets adds.
+// daemonTolerations returns what the controller of DaemonSets adds.
 func daemonTolerations(spec *corev1.PodSpec) []corev1.Toleration {
 	out := slices.Clone(spec.Tolerations)
 	add := func(key string, effect corev1.TaintEffect) {
@@ -197,9 +196,9 @@ func daemonTolerations(spec *corev1.PodSpec) []corev1.Toleration {
 	return out
 }
 
-// settleDaemonSet puts a pod on every node that may have one. A node that has become unfit keeps its pod, which
+// convergeDaemonSet puts a pod on every node that may have one. A node that has become unfit keeps its pod, which
 // is not wanted there any more, unless a taint drives it out.
-func (l *workload) settleDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
+func (l *workload) convergeDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
 	tolerations := daemonTolerations(&l.template.Spec)
 	var strays int32
 	for _, n := range nodes {
@@ -268,14 +267,14 @@ func (w *World) place(l *workload, replicas int, nodes []*node) {
 	}
 }
 
-func (w *World) settleDeployment(l *workload, d *appsv1.Deployment, nodes []*node) {
+func (w *World) convergeDeployment(l *workload, d *appsv1.Deployment, nodes []*node) {
 	desired := 1
 	if d.Spec.Replicas != nil {
 		desired = int(*d.Spec.Replicas)
 	}
 	unavailable, surge := rollingLimits(d, desired)
 	total, updated := desired, desired
-	if l.rollOut != nil && !l.rollOut.Unseen {
+	if l.rollOut != nil && !l.rollOut.Unobserved {
 		// What does not come up stops the roll-out as soon as its limits are reached.
 		updated = min(l.rollOut.Updated, desired)
 		if l.rollOut.Pods != nil {
@@ -285,7 +284,7 @@ func (w *World) settleDeployment(l *workload, d *appsv1.Deployment, nodes []*nod
 	}
 	w.place(l, total, nodes)
 	for i, p := range l.pods {
-		p.updated = i >= total-updated && (l.rollOut == nil || !l.rollOut.Unseen)
+		p.updated = i >= total-updated && (l.rollOut == nil || !l.rollOut.Unobserved)
 	}
 	l.afflict()
 	available := l.count((*pod).available)
@@ -297,7 +296,7 @@ func (w *World) settleDeployment(l *workload, d *appsv1.Deployment, nodes []*nod
 	l.conditions(d, int32(desired-unavailable))
 }
 
-// rollingLimits are maxUnavailable and maxSurge as the controller resolves them.
+// rollingLimits returns maxUnavailable and maxSurge as the controller resolves them.
 func rollingLimits(d *appsv1.Deployment, desired int) (unavailable, surge int) {
 	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		return desired, 0
@@ -346,7 +345,7 @@ func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
 	}
 }
 
-func (w *World) settleStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []*node) {
+func (w *World) convergeStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []*node) {
 	desired := 1
 	if s.Spec.Replicas != nil {
 		desired = int(*s.Spec.Replicas)

@@ -1,12 +1,12 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package world settles a shape into a whole cluster without a control plane: workloads have the pods and the
-// statuses that the real controllers would give them, nodes and leases are alive, aggregated APIs are available.
-// A world has a clock of its own, can be broken and repaired, and is judged as archmap would judge it.
+// Package world turns a shape into a whole cluster without a control plane: workloads have the pods and statuses that
+// the real controllers would give them, nodes and leases are alive, aggregated APIs are available. A world has its own
+// clock, can be broken and repaired, and is judged as archmap judges a cluster.
 //
-// What is broken is declared: a node is down, the pods of a workload crash. What follows from it is derived
-// anew at every look, as controllers do, so that one node that is down makes every DaemonSet there short.
+// Faults are declared: a node is down, the pods of a workload crash. Their consequences are derived anew each time the
+// world is read, as controllers would do: one node that is down leaves every DaemonSet one pod short.
 package world
 
 import (
@@ -77,7 +77,7 @@ type World struct {
 	// ghosts are nodes whose kubelet has yet to end pods that were replaced elsewhere.
 	ghosts map[Ref][]string
 
-	// verdicts of the last look; nil before the first.
+	// verdicts of the last Judge; nil before the first.
 	verdicts *judge.Verdicts
 }
 
@@ -103,7 +103,7 @@ func (s State) clone() State {
 	}
 }
 
-// New settles a shape, which stays as it is.
+// New makes a world from a shape, which it does not change.
 func New(shape *shapes.Shape) (*World, error) {
 	w := &World{
 		shape: shape, now: start,
@@ -125,7 +125,7 @@ func New(shape *shapes.Shape) (*World, error) {
 	return w, nil
 }
 
-// Now is the time in the world.
+// Now returns the time in the world.
 func (w *World) Now() time.Time { return w.now }
 
 // Advance lets time pass.
@@ -153,7 +153,7 @@ func (w *World) add(o *unstructured.Unstructured, created time.Time) error {
 	return nil
 }
 
-// Has says whether there is such an object.
+// Has reports whether there is such an object.
 func (w *World) Has(ref Ref) bool { return w.state.objects[ref] != nil }
 
 // Create adds an object.
@@ -280,21 +280,21 @@ func (w *World) Join(like, name string) error {
 	return nil
 }
 
-// settle is every object of the cluster as the controllers would have left it by now.
-func (w *World) settle() ([]client.Object, error) {
-	nodes, err := w.settleNodes()
+// converge returns every object of the cluster as the controllers would have left it by now.
+func (w *World) converge() ([]client.Object, error) {
+	nodes, err := w.convergeNodes()
 	if err != nil {
 		return nil, err
 	}
-	workloads, pods, err := w.settleWorkloads(nodes)
+	workloads, pods, err := w.convergeWorkloads(nodes)
 	if err != nil {
 		return nil, err
 	}
-	settled := map[Ref]client.Object{}
+	converged := map[Ref]client.Object{}
 	for _, n := range nodes {
-		settled[Ref{Kind: nodeKind, Name: n.Name}] = n.Node
+		converged[Ref{Kind: nodeKind, Name: n.Name}] = n.Node
 	}
-	maps.Copy(settled, workloads)
+	maps.Copy(converged, workloads)
 	services := w.endpoints(pods)
 	joining := sets.New[string]()
 	for _, n := range nodes {
@@ -308,9 +308,9 @@ func (w *World) settle() ([]client.Object, error) {
 		if o == nil {
 			continue
 		}
-		final := settled[ref]
+		final := converged[ref]
 		if final == nil {
-			if final, err = w.settleOther(ref, o, services, joining); err != nil {
+			if final, err = w.convergeOther(ref, o, services, joining); err != nil {
 				return nil, fmt.Errorf("%s: %w", ref, err)
 			}
 		}
@@ -343,8 +343,8 @@ func applyOverride(o client.Object, override []byte) (client.Object, error) {
 	return out, out.UnmarshalJSON(after)
 }
 
-// settleOther moves what is alive: leases, the autoscaler's status, the availability of aggregated APIs.
-func (w *World) settleOther(ref Ref, o *unstructured.Unstructured, services endpoints, joining sets.Set[string]) (client.Object, error) {
+// convergeOther updates what is alive: leases, the autoscaler's status, the availability of aggregated APIs.
+func (w *World) convergeOther(ref Ref, o *unstructured.Unstructured, services endpoints, joining sets.Set[string]) (client.Object, error) {
 	at := w.now.Add(-2 * time.Second)
 	if silent, ok := w.state.frozen[ref]; ok {
 		at = silent
@@ -356,7 +356,7 @@ func (w *World) settleOther(ref Ref, o *unstructured.Unstructured, services endp
 	case ref == autoscalerStatus:
 		move = func(o *unstructured.Unstructured) error { return rewriteAutoscalerStatus(o, at) }
 	case ref.Kind == "APIService":
-		move = services.settleAPIService
+		move = services.convergeAPIService
 	case ref.Kind == "CSINode" && joining.Has(ref.Name):
 		move = func(o *unstructured.Unstructured) error {
 			return unstructured.SetNestedSlice(o.Object, []any{}, "spec", "drivers")

@@ -31,11 +31,11 @@ func overlayCilium(g Gomega) *world.World {
 	return w
 }
 
-// find is an object as it can be read now.
+// find returns an object as it can be read now.
 func find[T client.Object](g Gomega, w *world.World, ref world.Ref) T {
-	dump, err := w.Dump()
+	s, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, o := range dump.Objects {
+	for _, o := range s.Objects {
 		if typed, ok := o.(T); ok && o.GetNamespace() == ref.Namespace && o.GetName() == ref.Name {
 			return typed
 		}
@@ -44,12 +44,12 @@ func find[T client.Object](g Gomega, w *world.World, ref world.Ref) T {
 	panic("unreachable")
 }
 
-// podsOf tells the pods of a workload: node, phase, ready, and whether they are going.
+// podsOf lists the pods of a workload: node, phase, ready, and whether they are going.
 func podsOf(g Gomega, w *world.World, ref world.Ref) []string {
-	dump, err := w.Dump()
+	s, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
 	var out []string
-	for _, o := range dump.Objects {
+	for _, o := range s.Objects {
 		pod, ok := o.(*corev1.Pod)
 		if !ok || pod.Namespace != ref.Namespace || !strings.HasPrefix(pod.OwnerReferences[0].Name, ref.Name) || len(pod.OwnerReferences[0].Name) > len(ref.Name)+12 {
 			continue
@@ -113,10 +113,10 @@ func TestUnschedulable(t *testing.T) {
 	g.Expect(podsOf(g, w, dns)).To(ConsistOf(system0+" Running True false", system1+" Running True false", " Pending Unknown false"))
 	g.Expect(find[*appsv1.DaemonSet](g, w, cilium).Status.NumberAvailable).To(BeEquivalentTo(6), "DaemonSets do not mind")
 
-	dump, err := w.Dump()
+	s, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
 	var words string
-	for _, o := range dump.Objects {
+	for _, o := range s.Objects {
 		if pod, ok := o.(*corev1.Pod); ok && pod.Status.Phase == corev1.PodPending {
 			words = pod.Status.Conditions[0].Message
 		}

@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// buildInfo is what `golangci-lint version` prints: the version of the module this command wraps.
+// buildInfo returns what `golangci-lint version` prints: the version of the module this command wraps.
 func buildInfo() commands.BuildInfo {
 	info := commands.BuildInfo{Version: "unknown", Commit: "with kubeapilinter and logcheck", Date: "unknown"}
 	build, ok := debug.ReadBuildInfo()

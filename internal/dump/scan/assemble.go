@@ -14,7 +14,7 @@ import (
 // assembler makes objects and lists of items, and gives them to the sink.
 type assembler struct {
 	sink  Sink
-	found Found
+	found Summary
 	lists int
 }
 
@@ -62,7 +62,7 @@ func (a *assembler) addKindless(it *Item, of *List) error {
 	return nil
 }
 
-// endList takes what a list says of itself, after its elements.
+// endList takes the fields of a list itself, after its elements.
 func (a *assembler) endList(l *List, header *Item) error {
 	if header.Kind == "" && header.last > 0 {
 		return &Problem{Line: header.last, Text: "ends in the middle of a list: it is cut off"}
@@ -111,7 +111,7 @@ func (a *assembler) addWhole(it *Item, of *List) error {
 	return a.endList(frame, it)
 }
 
-// end is after the last object.
+// end is called after the last object.
 func (a *assembler) end() error {
 	if a.found.Objects > 0 || a.lists > 0 {
 		return nil

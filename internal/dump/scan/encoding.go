@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// headSize is how much of a text tells how it is encoded, in bytes.
+// headSize is how much of a text shows how it is encoded, in bytes.
 const headSize = 512
 
 // asUTF8 reads text as UTF-8, as which it may be written, or as UTF-16, as PowerShell does.
@@ -34,7 +34,7 @@ func asUTF8(r *bufio.Reader) (io.Reader, *Problem) {
 	return r, nil
 }
 
-// zeroAt says whether the first two characters are ASCII in UTF-16, of which the byte at i is 0.
+// zeroAt reports whether the first two characters are ASCII in UTF-16, of which the byte at i is 0.
 func zeroAt(head []byte, i int) bool {
 	return len(head) >= 4 && head[i] == 0 && head[i+2] == 0 && head[1-i] != 0 && head[3-i] != 0
 }

@@ -21,7 +21,7 @@ const (
 	YAML Format = "YAML"
 )
 
-// Item is an object as it is written, and what was seen of it in passing.
+// Item is the text of an object, and the fields that were noted while it was read.
 type Item struct {
 	// Raw is its text. It is valid until Sink.Object returns.
 	Raw    []byte
@@ -30,7 +30,7 @@ type Item struct {
 	Line int
 	// last is the line at which the text ends, when the object ends there.
 	last int
-	// whole: nothing was seen in passing.
+	// whole: no fields were noted.
 	whole bool
 
 	APIVersion, Kind, Namespace, Name, SelfLink string
@@ -61,7 +61,7 @@ func (it *Item) String() string {
 	return kind + " " + name
 }
 
-// JSON is the object in JSON.
+// JSON returns the object in JSON.
 func (it *Item) JSON() ([]byte, error) {
 	if it.Format == JSON {
 		return it.Raw, nil
@@ -75,7 +75,7 @@ func (it *Item) JSON() ([]byte, error) {
 
 var yamlLine = regexp.MustCompile(`^(?:error converting YAML to JSON: )?(?:yaml: )?(?:line (\d+): )?`)
 
-// Misread is a problem with the text of the object.
+// Misread returns a problem with the text of the object.
 func (it *Item) Misread(err error) *Problem {
 	text, line := err.Error(), it.Line
 	if found := yamlLine.FindStringSubmatch(text); it.Format == YAML && found != nil {
@@ -87,12 +87,12 @@ func (it *Item) Misread(err error) *Problem {
 	return &Problem{Line: line, Text: fmt.Sprintf("%s is not valid %s: %s%s", it, it.Format, text, it.hint())}
 }
 
-// Unreadable is a problem with the object as its text says it.
+// Unreadable returns a problem with the object as its text says it.
 func (it *Item) Unreadable(err error) *Problem {
 	return &Problem{Line: it.Line, Text: fmt.Sprintf("%s cannot be read: %s%s", it, err, it.hint())}
 }
 
-// hint is a guess at why an object is wrong.
+// hint returns a guess at why an object is wrong.
 func (it *Item) hint() string {
 	if it.last > 0 {
 		return "; perhaps the text is cut off, it ends here"
@@ -100,7 +100,7 @@ func (it *Item) hint() string {
 	return ""
 }
 
-// identify takes from the object what was not seen in passing.
+// identify decodes the fields that were not noted.
 func (it *Item) identify() error {
 	text, err := it.JSON()
 	if err != nil {

@@ -95,7 +95,7 @@ func (r *jsonReader) object(depth int) (*Item, *List, error) {
 	}
 }
 
-// note takes what tells of which kind the object is, and where.
+// note takes the fields that identify the object.
 func (it *Item) note(key string, value []byte) {
 	switch key {
 	case `"kind"`:
@@ -144,7 +144,7 @@ func (r *jsonReader) items(of *List, depth int) error {
 	}
 }
 
-// copyValue copies a value without the white space around it. What is inside is looked at when it is wanted.
+// copyValue copies a value without the white space around it. Its inside is decoded only when needed.
 func (r *jsonReader) copyValue(it *Item) error {
 	depth, inString, escaped, began := 0, false, false, false
 	for {
@@ -200,7 +200,7 @@ func (r *jsonReader) copyValue(it *Item) error {
 	}
 }
 
-// take copies what was seen, and consumes it.
+// take copies what was peeked, and consumes it.
 func (r *jsonReader) take(it *Item, from, to int) error {
 	it.Raw = append(it.Raw, r.buf[from:to]...)
 	r.skip(to - r.pos)
@@ -210,7 +210,7 @@ func (r *jsonReader) take(it *Item, from, to int) error {
 	return nil
 }
 
-// unexpected is the problem with the next byte, or with the end of the text.
+// unexpected returns the problem with the next byte, or with the end of the text.
 func (r *jsonReader) unexpected() error {
 	c, ok := r.peek()
 	if ok {

@@ -5,7 +5,7 @@ package scan
 
 import "bytes"
 
-// Pruned is the object with those fields, and fields of these, that are wanted by their path, such as metadata.labels.
+// Pruned returns the object with those fields, and fields of these, that are wanted by their path, such as metadata.labels.
 // It saves time with YAML, which is slow to decode; JSON is left as it is.
 func (it *Item) Pruned(want func(path string) bool) *Item {
 	if it.Format != YAML {
@@ -16,7 +16,7 @@ func (it *Item) Pruned(want func(path string) bool) *Item {
 	return &out
 }
 
-// WithoutSchemas is a CustomResourceDefinition without its schemas, which are most of it; JSON is left as it is.
+// WithoutSchemas returns a CustomResourceDefinition without its schemas, which are most of it; JSON is left as it is.
 func (it *Item) WithoutSchemas() *Item {
 	if it.Format != YAML {
 		return it

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package scan finds the objects of Kubernetes in a text, which may be YAML, JSON, or lists of any size, one by one: it
-// decodes no more of them than it takes to tell which they are, and knows nothing of kinds.
+// decodes no more of them than it takes to identify them, and knows nothing of kinds.
 package scan
 
 import (
@@ -35,7 +35,7 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("line %d: %s", p.Line, p.Text)
 }
 
-// tooBig is the problem with an object of which this much was seen.
+// tooBig returns the problem with an object of which this much was read.
 func tooBig(it *Item) *Problem {
 	return &Problem{Line: it.Line, Text: fmt.Sprintf("%s has more than %d MiB, which is more than Kubernetes stores", it, maxObject>>20)}
 }
@@ -83,7 +83,7 @@ func (s *scanner) fill() bool {
 	return false
 }
 
-// failure is why reading ended before the end; nil at the end of the text.
+// failure returns why reading ended before the end; nil at the end of the text.
 func (s *scanner) failure() error {
 	if errors.Is(s.err, io.EOF) {
 		return nil
@@ -91,7 +91,7 @@ func (s *scanner) failure() error {
 	return s.err
 }
 
-// peek is the next byte; ok is false at the end.
+// peek returns the next byte; ok is false at the end.
 func (s *scanner) peek() (c byte, ok bool) {
 	if s.pos == len(s.buf) && !s.fill() {
 		return 0, false
@@ -99,7 +99,7 @@ func (s *scanner) peek() (c byte, ok bool) {
 	return s.buf[s.pos], true
 }
 
-// skip consumes n bytes that were seen.
+// skip consumes n bytes that were peeked.
 func (s *scanner) skip(n int) {
 	s.line += bytes.Count(s.buf[s.pos:s.pos+n], []byte{'\n'})
 	s.pos += n
@@ -115,7 +115,7 @@ func (s *scanner) skipSpace() (c byte, ok bool) {
 	}
 }
 
-// peekLine is the next line without its end, and how many bytes it takes; it is valid until anything is consumed. ok is
+// peekLine returns the next line without its end, and how many bytes it takes; it is valid until anything is consumed. ok is
 // false at the end, and when the line is longer than any object.
 func (s *scanner) peekLine() (line []byte, size int, ok bool) {
 	from := s.pos

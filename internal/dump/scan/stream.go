@@ -30,26 +30,26 @@ func isKubectlError(line []byte) bool {
 	})
 }
 
-// isLogLine says whether a line begins as E1002 14:30:00.
+// isLogLine reports whether a line begins as E1002 14:30:00.
 func isLogLine(line []byte) bool {
 	return len(line) > 8 && line[5] == ' ' && line[8] == ':' && !slices.ContainsFunc(line[1:5], func(c byte) bool { return c < '0' || c > '9' })
 }
 
-// Sink takes what is in a text, in the order of the text. An error ends the scan.
+// Sink receives what a text holds, in its order. An error ends the scan.
 type Sink interface {
-	// Document begins what was read of the cluster at once, such as a list.
+	// Document starts what was read from the cluster in one request, such as a list.
 	Document()
-	// Object takes an object that says its kind; it is an element of the list unless that is nil. It must not keep the
-	// item's text.
+	// Object receives an object that states its kind; it is an element of the list unless of is nil. The item's text is
+	// valid only during the call.
 	Object(it *Item, of *List) error
-	// List takes a list after its elements.
+	// List receives a list after its elements.
 	List(l *List)
 }
 
-// Found is what a text holds.
-type Found struct {
+// Summary sums up what Scan read.
+type Summary struct {
 	Objects int
-	// Said is what kubectl said besides.
+	// Said is the messages of kubectl among the objects.
 	Said []*Problem
 	// Logs: logs of containers are in it, as in dumps of kubectl cluster-info.
 	Logs bool
@@ -57,7 +57,7 @@ type Found struct {
 
 // Scan reads all objects of a text, which may be YAML, JSON, or one after the other. The error is a Problem where the
 // text is wrong, or that of the sink or of the reader.
-func Scan(r *bufio.Reader, sink Sink) (*Found, error) {
+func Scan(r *bufio.Reader, sink Sink) (*Summary, error) {
 	text, unreadable := asUTF8(r)
 	if unreadable != nil {
 		unreadable.Foreign = true
@@ -117,7 +117,7 @@ func readNext(s *scanner, c byte, to *assembler) error {
 	return (&yamlReader{scanner: s, to: to}).document()
 }
 
-// noObjects says why a line cannot begin an object, in the words of whoever wonders.
+// noObjects says why a line cannot begin an object, worded for users.
 func noObjects(number int, line []byte) *Problem {
 	text := string(bytes.TrimSpace(line))
 	p := &Problem{Line: number, Foreign: true}
@@ -162,7 +162,7 @@ func (s *scanner) skipSpaceLines() (byte, bool) {
 // maxIndent is how far anything may be indented that begins an object.
 const maxIndent = 1000
 
-// flowYAML says whether a brace begins YAML rather than JSON, which would go on with a quote.
+// flowYAML reports whether a brace begins YAML rather than JSON, which would go on with a quote.
 func flowYAML(s *scanner) bool {
 	for i := s.pos + 1; ; i++ {
 		if i == len(s.buf) {

@@ -42,7 +42,7 @@ func timeBefore(raw []byte, z int) (text, key string) {
 	if dot := bytes.LastIndexByte(raw[max(0, z-10):z], '.'); dot >= 0 {
 		start = max(0, z-10) + dot - len(second)
 	}
-	if start < 0 || !looksLike(raw[start:start+len(second)]) {
+	if start < 0 || !isTimestamp(raw[start:start+len(second)]) {
 		return "", ""
 	}
 	before := bytes.TrimRight(raw[max(0, start-40):start], "\"' ")
@@ -55,8 +55,8 @@ func timeBefore(raw []byte, z int) (text, key string) {
 	return string(raw[start : z+1]), string(before[i+1:])
 }
 
-// looksLike says whether the text is a time to the second.
-func looksLike(text []byte) bool {
+// isTimestamp reports whether the text is a time to the second.
+func isTimestamp(text []byte) bool {
 	for i, c := range []byte(second) {
 		digit := text[i] >= '0' && text[i] <= '9'
 		if isDigit := c >= '0' && c <= '9'; isDigit != digit || (!isDigit && text[i] != c) {
@@ -66,7 +66,7 @@ func looksLike(text []byte) bool {
 	return true
 }
 
-// managedField says whether the text before a time is that of an entry of managedFields.
+// managedField reports whether the text before a time is that of an entry of managedFields.
 func managedField(before []byte) bool {
 	near := string(before[max(0, len(before)-120):])
 	return strings.Contains(near, "operation") && strings.Contains(near, "manager")

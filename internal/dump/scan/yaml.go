@@ -11,7 +11,7 @@ import (
 )
 
 // yamlReader reads objects one by one, however long the lists are that hold them. It tells them apart by how far
-// lines are indented; what is inside is looked at when it is wanted.
+// lines are indented; their inside is decoded only when needed.
 type yamlReader struct {
 	*scanner
 	to *assembler
@@ -139,12 +139,12 @@ type yamlKeys struct {
 	kinds   int
 }
 
-// again says whether a line begins another object, although no marker tells.
+// again reports whether a line begins another object, although there is no marker.
 func (k *yamlKeys) again(line []byte) bool {
 	return k.kinds > 0 && bytes.HasPrefix(line[k.column:], []byte("apiVersion:"))
 }
 
-// misplaced says whether a line can be no part of the object: neither a key nor below one.
+// misplaced reports whether a line can be no part of the object: neither a key nor below one.
 func (k *yamlKeys) misplaced(line []byte, indent int) bool {
 	c := line[indent]
 	if indent > k.column {
@@ -153,7 +153,7 @@ func (k *yamlKeys) misplaced(line []byte, indent int) bool {
 	return c == '\t' || c != '-' && c != '{' && c != '#' && bytes.IndexByte(line, ':') < 0
 }
 
-// note takes what tells of which kind the object is, and where.
+// note takes the fields that identify the object.
 func (k *yamlKeys) note(it *Item, line []byte, indent int) {
 	outer := indent == k.column
 	if c := line[indent]; c == '-' || c == '#' || !outer && (string(k.section) != sectionMetadata || k.inner >= 0 && indent != k.inner) {
@@ -194,20 +194,20 @@ func (k *yamlKeys) note(it *Item, line []byte, indent int) {
 
 const sectionMetadata = "metadata"
 
-// isPlain says whether a key or a word is what it looks like, rather than a collection, a quotation, a reference or the
+// isPlain reports whether a key or a word is what it looks like, rather than a collection, a quotation, a reference or the
 // like.
 func isPlain(text string) bool {
 	return text != "" && text != "~" && !strings.EqualFold(text, "null") && !strings.ContainsAny(text[:1], "&*!{[|>'\"?<%@`") &&
 		!strings.ContainsAny(text, "\\'\"")
 }
 
-// isProperty says whether there is nothing behind a dash, or only an anchor or a tag.
+// isProperty reports whether there is nothing behind a dash, or only an anchor or a tag.
 func isProperty(text []byte) bool {
 	text = bytes.TrimSpace(text)
 	return len(text) == 0 || (text[0] == '&' || text[0] == '!') && bytes.IndexByte(text, ' ') < 0
 }
 
-// scalar is a plain or quoted word.
+// scalar returns a plain or quoted word.
 func scalar(value []byte) string {
 	text := strings.TrimSpace(string(value))
 	if i := strings.Index(text, " #"); i >= 0 {
@@ -230,16 +230,16 @@ func indentOf(line []byte) int {
 	return n
 }
 
-// isElement says whether a line begins an element of a sequence.
+// isElement reports whether a line begins an element of a sequence.
 func isElement(text []byte) bool { return text[0] == '-' && (len(text) == 1 || text[1] == ' ') }
 
-// isMarker says whether a line ends a document.
+// isMarker reports whether a line ends a document.
 func isMarker(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("---")) || bytes.HasPrefix(line, []byte("...")) || bytes.HasPrefix(line, []byte(logsBegin)) ||
 		len(line) > 0 && line[0] == '{' || isKubectlError(line)
 }
 
-// isItems says whether a line is the key under which a list has its items.
+// isItems reports whether a line is the key under which a list has its items.
 func isItems(line []byte, column int) bool {
 	return len(line) >= column && string(bytes.TrimRight(line[column:], " \t")) == "items:"
 }
