@@ -87,7 +87,7 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 		compiled, key := engine.CompileMapping(&m.Spec), engine.Key{Name: m.Name}
 		e := engine.Still(c.dump(compiled.Needs()))
 		_, _, _ = e.Assess(key, compiled, &m, now) // to subscribe
-		e.Settle(t.Context())
+		e.EvaluateAll(t.Context())
 		m.Status, _, _ = e.Assess(key, compiled, &m, now.Add(-age))
 		out[m.Name], _, _ = e.Assess(key, compiled, &m, now)
 	}

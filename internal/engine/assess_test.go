@@ -54,7 +54,7 @@ func TestStill(t *testing.T) {
 	checks := compileChecks(t, deploymentCheck("web"), nodesCheck("Ready"), objectCheck("Widget", `now == timestamp("2026-10-02T12:00:00Z")`))
 	_, ok := e.Findings(keyOf("m"), checks)
 	g.Expect(ok).To(BeFalse(), "nothing is evaluated yet")
-	e.Settle(context.Background())
+	e.EvaluateAll(context.Background())
 	findings, ok := e.Findings(keyOf("m"), checks)
 	g.Expect(ok).To(BeTrue())
 	g.Expect(findings[0].Message).To(ContainSubstring("on nodes that are not ready"))

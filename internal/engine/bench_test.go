@@ -121,7 +121,7 @@ func newBench(b *testing.B, nodes int, more ...v1alpha1.ComponentMapping) *bench
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.notified = append(e.notified, key)
-	}, engine.Options{NodeSettle: -1})
+	}, engine.Options{NodeDebounce: -1})
 	mappings := append(rows.Mappings, more...)
 	for i := range mappings {
 		m := &mappings[i]
@@ -143,7 +143,7 @@ func newBench(b *testing.B, nodes int, more ...v1alpha1.ComponentMapping) *bench
 	for _, assess := range e.assess {
 		assess()
 	}
-	e.Settle(b.Context())
+	e.EvaluateAll(b.Context())
 	e.reconcile()
 	return e
 }
@@ -170,7 +170,7 @@ func (e *bench) measure(b *testing.B, change func(i int)) {
 	for i := range b.N {
 		began := time.Now()
 		change(i)
-		e.Settle(context.Background())
+		e.EvaluateAll(context.Background())
 		untilNotified += time.Since(began)
 		notified += len(e.reconcile())
 	}
@@ -280,7 +280,7 @@ func BenchmarkBesideCostlyExpression(b *testing.B) {
 	change := e.dnsChange(b)
 	ctx, cancel := context.WithCancel(context.Background())
 	arrived := make(chan engine.Key, 1000)
-	live := engine.New(e.sources, func(key engine.Key) { arrived <- key }, engine.Options{NodeSettle: -1})
+	live := engine.New(e.sources, func(key engine.Key) { arrived <- key }, engine.Options{NodeDebounce: -1})
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = live.Start(ctx) }()
 	defer func() { cancel(); <-stopped }()

@@ -51,17 +51,17 @@ type Key struct {
 type Options struct {
 	// Clock measures time. Default: the real one.
 	Clock clock.WithTicker
-	// NodeSettle is how long changes of nodes are collected before they are evaluated, as they come in bursts.
+	// NodeDebounce is how long changes of nodes are collected before they are evaluated, as they come in bursts.
 	// Default: 200 ms; negative is not at all.
-	NodeSettle time.Duration
+	NodeDebounce time.Duration
 }
 
 func (o *Options) setDefaults() {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	if o.NodeSettle == 0 {
-		o.NodeSettle = 200 * time.Millisecond
+	if o.NodeDebounce == 0 {
+		o.NodeDebounce = 200 * time.Millisecond
 	}
 }
 

@@ -107,14 +107,14 @@ func TestFurtherNeeds(t *testing.T) {
 		o.g.Expect(o.engine.Demands()).To(BeEmpty())
 
 		o.put(deployments, deployment("web", 0))
-		o.settle()
+		o.debounce()
 		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod"}))
 		o.g.Expect(facts.NeedsOf(o.engine.Demands())).To(ConsistOf(facts.Nodes, podsOf("web")))
 		last := o.demands[len(o.demands)-1]
 		o.g.Expect(last.Need).To(Equal(podsOf("web")))
 		o.g.Expect(last.Refresh.Revision).NotTo(BeZero(), "for which it is read")
 		o.put(deployments, deployment("api", 0))
-		o.settle()
+		o.debounce()
 		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod", "Pod"}))
 
 		o.put(deployments, deployment("web", 4))
@@ -128,7 +128,7 @@ func TestFurtherNeeds(t *testing.T) {
 
 // What is read to explain a finding changes it.
 func TestFindingsAreExplained(t *testing.T) {
-	inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
 		o.show(deployments, deployment("web", 0))
 		o.start()
 		o.subscribe("web", deploymentCheck("web"))
@@ -152,19 +152,19 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
 		o.start()
 		o.subscribe("a", fresh)
-		o.settle()
+		o.debounce()
 		o.expectNotified("the first findings", "a")
 		o.pass(59 * time.Second)
 		o.expectNotified("the heartbeat is young enough")
 		o.pass(2 * time.Second)
-		o.settle()
+		o.debounce()
 		o.expectNotified("it stopped", "a")
 		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
 		beating := node("n", corev1.ConditionTrue)
 		beating.Status.Conditions[0].LastHeartbeatTime = metav1.NewTime(noon.Add(time.Minute))
 		o.putSilently(facts.Nodes, beating)
 		o.pass(31 * time.Second)
-		o.settle()
+		o.debounce()
 		o.expectNotified("it goes on, which nobody tells", "a")
 		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictTrue))
 	})
@@ -187,7 +187,7 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		o.show(daemonSets, newDaemonSet("cns"))
 		o.start()
 		o.subscribe("a", daemonSetCheck("cns"))
-		o.settle()
+		o.debounce()
 		o.expectNotified("the first findings, before and after nodes are seen", "a", "a")
 		o.g.Expect(o.results("a")[0].Reason).To(Equal(v1alpha1.ReasonProgressing))
 		o.pass(9 * time.Minute)
@@ -226,7 +226,7 @@ func TestChecksAreEdited(t *testing.T) {
 
 // Whoever changes its checks waits for each lane once, however it is touched meanwhile.
 func TestChecksOfNodesAreEdited(t *testing.T) {
-	inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
 		o.show(deployments, deployment("a", 4))
 		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
 		o.start()
@@ -260,7 +260,7 @@ func TestNobodyIsNotifiedOfAPart(t *testing.T) {
 		o.start()
 		o.subscribe("m", nodesCheck("Ready"), deploymentCheck("a"))
 		o.expectNotified("the nodes are not counted yet")
-		o.settle()
+		o.debounce()
 		o.expectNotified("they are", "m")
 	})
 }
@@ -331,7 +331,7 @@ func TestForget(t *testing.T) {
 	nothing := func(o *operator) {
 		o.g.Expect(o.wants()).To(BeEmpty())
 		o.g.Expect(o.evaluations(func() {
-			o.settle()
+			o.debounce()
 			o.engine.Changed(facts.Nodes, objectName("n"))
 			o.engine.Changed(deployments, objectName("web"))
 			o.pass(time.Hour)
@@ -346,7 +346,7 @@ func TestForget(t *testing.T) {
 			fill(o)
 			o.start()
 			o.subscribe("m", everything...)
-			o.settle()
+			o.debounce()
 			o.expectNotified("the first findings", "m")
 			o.forget("m")
 			o.forget("m")
@@ -364,7 +364,7 @@ func TestForget(t *testing.T) {
 		})
 	})
 	t.Run("while it is evaluated", func(t *testing.T) {
-		inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+		inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
 			fill(o)
 			_, freeDeployments := o.hold(deployments)
 			_, freeWidgets := o.hold(widgets)
@@ -387,7 +387,7 @@ func TestForget(t *testing.T) {
 			fill(o)
 			o.start()
 			o.subscribe("m", everything...)
-			o.settle()
+			o.debounce()
 			o.expectNotified("the first findings", "m")
 			o.stop()
 			o.g.Expect(<-o.stopped).To(Succeed())
@@ -408,7 +408,7 @@ func TestEnd(t *testing.T) {
 		o.start()
 		o.subscribe("m", objectCheck("Widget", "object.well"))
 		o.subscribe("n", nodesCheck("Ready"), deploymentCheck("a"))
-		o.settle()
+		o.debounce()
 		o.expectNotified("the first findings", "m", "n")
 		o.put(facts.Nodes, node("n", corev1.ConditionFalse)) // its lane sleeps
 		_, free := o.hold(widgets)
@@ -452,22 +452,22 @@ func TestBeforeTheStart(t *testing.T) {
 // An engine on what does not change evaluates when it is told to, and until nothing is left.
 func TestSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOperator(t, Options{NodeSettle: -1})
+		o := newOperator(t, Options{NodeDebounce: -1})
 		o.show(deployments, deployment("web", 0))
 		o.show(facts.Nodes, node("n", corev1.ConditionFalse))
 		o.show(podsOf("web"), podOn("n", "web"))
 		o.subscribe("m", deploymentCheck("web"), nodesCheck("Ready"))
 		ended, end := context.WithCancel(context.Background())
 		end()
-		o.engine.Settle(ended)
+		o.engine.EvaluateAll(ended)
 		_, ok := o.engine.Findings(keyOf("m"), o.checks[keyOf("m")])
 		o.g.Expect(ok).To(BeFalse(), "the context has ended")
 
-		o.engine.Settle(context.Background())
+		o.engine.EvaluateAll(context.Background())
 		o.g.Expect(o.results("m")[0].Message).To(ContainSubstring("on nodes that are not ready"), "all rounds of explaining are done")
-		o.g.Expect(o.evaluations(func() { o.engine.Settle(context.Background()) })).To(BeEmpty())
+		o.g.Expect(o.evaluations(func() { o.engine.EvaluateAll(context.Background()) })).To(BeEmpty())
 		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("web", 4)) })).To(BeEmpty(), "not before it is told to")
-		o.engine.Settle(context.Background())
+		o.engine.EvaluateAll(context.Background())
 		o.g.Expect(o.results("m")[0].Healthy).To(Equal(v1alpha1.VerdictTrue))
 		o.end()
 	})
@@ -475,12 +475,12 @@ func TestSettle(t *testing.T) {
 
 // What a check names tells which objects it reads: the others are not its concern.
 func TestOtherObjectsAreNotEvaluated(t *testing.T) {
-	inBubble(t, Options{NodeSettle: -1}, func(o *operator) {
+	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
 		o.show(deployments, deployment("web", 2), deployment("api", 2))
 		o.subscribe("web", "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [web]}}")
 		o.subscribe("all", "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: a}}")
 		o.start()
-		o.settle()
+		o.debounce()
 		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("web", 1)) })).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
 		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("other", 1)) })).To(BeEmpty())
 	})

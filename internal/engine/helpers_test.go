@@ -389,8 +389,8 @@ func (o *operator) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// settle lets changes of nodes be counted.
-func (o *operator) settle() { o.pass(200 * time.Millisecond) }
+// debounce lets changes of nodes be counted.
+func (o *operator) debounce() { o.pass(200 * time.Millisecond) }
 
 // evaluations runs something, and returns how often checks were evaluated until nothing moved any more, by type.
 func (o *operator) evaluations(of func()) map[v1alpha1.CheckType]int {

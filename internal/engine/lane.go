@@ -20,8 +20,8 @@ import (
 // evaluate. All fields are guarded by the engine's lock.
 type lane struct {
 	worker worker
-	// settle is how long changes are collected before they are evaluated.
-	settle time.Duration
+	// debounce is how long changes are collected before they are evaluated.
+	debounce time.Duration
 
 	// concerns says whether the lane reads the object of that name; nil: any.
 	concerns func(name string) bool
@@ -79,7 +79,7 @@ func (e *Engine) touchLocked(l *lane) {
 	if l.gone || e.ctx == nil {
 		return
 	}
-	if l.settle <= 0 {
+	if l.debounce <= 0 {
 		e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done
 	}
 	if !l.running {
@@ -91,7 +91,7 @@ func (e *Engine) touchLocked(l *lane) {
 
 // run evaluates until nothing is left.
 func (e *Engine) run(ctx context.Context, l *lane) {
-	for e.settle(ctx, l) {
+	for e.debounce(ctx, l) {
 		changed, ok := e.take(l)
 		if !ok {
 			return
@@ -106,10 +106,10 @@ func (e *Engine) run(ctx context.Context, l *lane) {
 	l.running = false
 }
 
-// settle lets changes gather; it returns whether the context is still alive.
-func (e *Engine) settle(ctx context.Context, l *lane) bool {
+// debounce waits while changes gather, and reports whether the context is still alive.
+func (e *Engine) debounce(ctx context.Context, l *lane) bool {
 	e.mu.Lock()
-	pause := l.settle
+	pause := l.debounce
 	if !l.dirty || l.changes.all.Len() > 0 {
 		pause = 0 // what was just read as a whole comes in no burst
 	}
@@ -142,7 +142,7 @@ func (e *Engine) publish(l *lane, publishLocked func(), due time.Time) []Key {
 	publishLocked()
 	e.dueLocked(l, due)
 	notify := e.endWorkLocked(l)
-	if l.dirty && l.settle <= 0 {
+	if l.dirty && l.debounce <= 0 {
 		e.beginWorkLocked(l)
 	}
 	return notify

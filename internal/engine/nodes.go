@@ -60,7 +60,7 @@ func newNodesLane(e *Engine) *nodesLane {
 		engine: e, checks: map[string]*nodeCount{}, views: map[string]*nodeCount{}, names: sets.New[string](), counts: map[int]*nodeCount{},
 	}
 	n.lane = newLane(n)
-	n.settle = e.options.NodeSettle
+	n.debounce = e.options.NodeDebounce
 	e.lanes.Insert(n.lane)
 	n.table = tally.NewTable(func(name string) (*corev1.Node, bool) {
 		node, ok := e.sources.Object(facts.Nodes, objectName(name)).(*corev1.Node)

@@ -88,13 +88,13 @@ func (s *story) fill(need facts.Need) {
 
 // expectFresh holds what the engine has come to to what one comes to that is made anew.
 func (s *story) expectFresh(when string) {
-	s.settle()
-	fresh := newOperator(s.t, Options{NodeSettle: -1})
+	s.debounce()
+	fresh := newOperator(s.t, Options{NodeDebounce: -1})
 	fresh.answers = maps.Clone(s.answers)
 	for mapping, checks := range s.asks {
 		fresh.subscribe(mapping, checks...)
 	}
-	fresh.engine.Settle(context.Background())
+	fresh.engine.EvaluateAll(context.Background())
 	for _, mapping := range slices.Sorted(maps.Keys(s.asks)) {
 		got, want := fmt.Sprintf("%+v", s.results(mapping)), fmt.Sprintf("%+v", fresh.results(mapping))
 		if got != want {
@@ -112,7 +112,7 @@ func TestEngineEqualsAFreshOne(t *testing.T) {
 	for seed := range uint64(100) {
 		options := Options{}
 		if seed%2 == 0 {
-			options.NodeSettle = -1
+			options.NodeDebounce = -1
 		}
 		inBubble(t, options, func(o *operator) {
 			s := &story{operator: o, r: rand.New(rand.NewPCG(seed, 0)), asks: map[string][]string{}}

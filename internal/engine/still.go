@@ -16,14 +16,14 @@ import (
 	"github.com/archmap/archmap/internal/trim"
 )
 
-// Still makes an engine on a snapshot, at the time of the snapshot. It is not started: Settle evaluates.
+// Still makes an engine on a snapshot, at the time of the snapshot. It is not started: EvaluateAll evaluates.
 func Still(s *snapshot.Snapshot) *Engine {
-	return New(stillSources{s}, func(Key) {}, Options{Clock: stillClock{now: s.Time}, NodeSettle: -1})
+	return New(stillSources{s}, func(Key) {}, Options{Clock: stillClock{now: s.Time}, NodeDebounce: -1})
 }
 
-// Settle evaluates what has been asked, what has changed and what is due, until nothing is left to evaluate or the
+// EvaluateAll evaluates what has been asked, what has changed and what is due, until nothing is left to evaluate or the
 // context ends. It must not be called on an engine that is started.
-func (e *Engine) Settle(ctx context.Context) {
+func (e *Engine) EvaluateAll(ctx context.Context) {
 	e.begin(ctx)
 	e.touchDue()
 	e.running.Wait()

@@ -43,7 +43,7 @@ func follow(t *testing.T, architecture *v1alpha1.ClusterArchitecture, mappings [
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.changed.Insert(key)
-	}, engine.Options{Clock: f.clock, NodeSettle: -1})
+	}, engine.Options{Clock: f.clock, NodeDebounce: -1})
 	f.follower = judge.Compile(architecture, mappings).Follow(f.engine, f.clock)
 	f.follower.Judge(nil) // to subscribe
 	return f
@@ -53,7 +53,7 @@ func follow(t *testing.T, architecture *v1alpha1.ClusterArchitecture, mappings [
 func (f *following) judge() (*judge.Verdicts, time.Duration) {
 	f.clock.SetTime(f.world.Now())
 	f.sources.Update(snapshotOf(f.g, f.world))
-	f.engine.Settle(context.Background())
+	f.engine.EvaluateAll(context.Background())
 	f.mu.Lock()
 	f.notified, f.changed = f.changed, sets.New[engine.Key]()
 	f.mu.Unlock()

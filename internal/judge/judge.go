@@ -123,7 +123,7 @@ func (c *Catalog) evaluate(s *snapshot.Snapshot) *engine.Engine {
 	if a := c.architecture; a != nil {
 		_, _, _ = e.AssessArchitecture(architectureKey, a.compiled, &a.ClusterArchitecture, nil, s.Time)
 	}
-	e.Settle(context.Background())
+	e.EvaluateAll(context.Background())
 	return e
 }
 
@@ -180,7 +180,7 @@ func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *
 		for _, need := range facts.NeedsOf(e.Demands()) {
 			e.Changed(need, types.NamespacedName{})
 		}
-		e.Settle(ctx)
+		e.EvaluateAll(ctx)
 	}
 	return c.judge(e, read.Time, nil, withoutGrace), read, nil
 }

@@ -41,7 +41,7 @@ func newOperator(g Gomega, w *world.World) *operator {
 	current, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
 	o := &operator{g: g, world: w, sources: world.NewSources(current), clock: clocktesting.NewFakeClock(w.Now()), changed: sets.New[engine.Key]()}
-	o.engine = engine.New(o.sources, o.notify, engine.Options{Clock: o.clock, NodeSettle: -1})
+	o.engine = engine.New(o.sources, o.notify, engine.Options{Clock: o.clock, NodeDebounce: -1})
 	o.follower = judge.Compile(&rows.Architectures[0], rows.Mappings).Follow(o.engine, o.clock)
 	o.follower.Judge(nil) // to subscribe
 	return o
@@ -59,7 +59,7 @@ func (o *operator) expectAgreement(when string) {
 	o.g.Expect(err).NotTo(HaveOccurred())
 	o.clock.SetTime(o.world.Now())
 	o.sources.Update(current)
-	o.engine.Settle(context.Background())
+	o.engine.EvaluateAll(context.Background())
 	o.mu.Lock()
 	changed := o.changed
 	o.changed = sets.New[engine.Key]()
