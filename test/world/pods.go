@@ -124,7 +124,7 @@ func (p *pod) object(namespace string) *corev1.Pod {
 		o.Labels = map[string]string{}
 	}
 	o.Labels["pod-template-hash"] = p.revision
-	if p.owner.Kind == "DaemonSet" {
+	if p.owner.Kind == daemonSetKind {
 		bind(&o.Spec, p.node.Name)
 	}
 	if p.going {

@@ -29,7 +29,7 @@ func Scale(s *snapshot.Snapshot, n int) (*snapshot.Snapshot, error) {
 	for _, o := range s.Objects {
 		o = o.DeepCopyObject().(client.Object)
 		out.Objects = append(out.Objects, o)
-		if kindOf(o) == "DaemonSet" {
+		if kindOf(o) == daemonSetKind {
 			scaled, err := scaleDaemonSet(o, int32(copies))
 			if err != nil {
 				return nil, err

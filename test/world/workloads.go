@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+const daemonSetKind = "DaemonSet"
+
 // RollOut is how far a change of a workload's template has come.
 type RollOut struct {
 	// Updated is how many pods are of the new template.
@@ -114,7 +116,7 @@ func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*core
 
 var workloadKinds = map[string]func() client.Object{
 	"Deployment":  func() client.Object { return &appsv1.Deployment{} },
-	"DaemonSet":   func() client.Object { return &appsv1.DaemonSet{} },
+	daemonSetKind: func() client.Object { return &appsv1.DaemonSet{} },
 	"StatefulSet": func() client.Object { return &appsv1.StatefulSet{} },
 }
 
