@@ -76,19 +76,27 @@ func (s *changingSources) Answer(need facts.Need) facts.Answer {
 	return answer
 }
 
-func (s *changingSources) State(need facts.Need) facts.Answer {
+func (s *changingSources) View(need facts.Need) (facts.Answer, facts.Objects) {
 	answer := s.Snapshot.Answer(need)
 	answer.Objects = nil
-	return answer
+	return answer, changingObjects{s, need}
 }
 
-func (s *changingSources) Object(need facts.Need, name types.NamespacedName) client.Object {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o := s.changed[need][name]; o != nil {
-		return o
+// changingObjects are those of a need.
+type changingObjects struct {
+	sources *changingSources
+	need    facts.Need
+}
+
+func (o changingObjects) List() []client.Object { return o.sources.Answer(o.need).Objects }
+
+func (o changingObjects) Get(name types.NamespacedName) client.Object {
+	o.sources.mu.Lock()
+	defer o.sources.mu.Unlock()
+	if changed := o.sources.changed[o.need][name]; changed != nil {
+		return changed
 	}
-	return trim.Find(s.Snapshot.Answer(need).Objects, name)
+	return trim.Find(o.sources.Snapshot.Answer(o.need).Objects, name)
 }
 
 // change replaces an object, as the event of a watch does, and tells of it.
@@ -252,7 +260,7 @@ func BenchmarkDeploymentChange(b *testing.B) {
 // dnsChange has one pod of CoreDNS less, and then again as many as before.
 func (e *bench) dnsChange(b *testing.B) func(i int) {
 	need := facts.Need{Kind: appsv1.SchemeGroupVersion.WithKind("Deployment"), Namespace: "kube-system"}
-	whole, ok := e.sources.Object(need, types.NamespacedName{Namespace: "kube-system", Name: "coredns"}).(*appsv1.Deployment)
+	whole, ok := objectsOf(e.sources, need).Get(types.NamespacedName{Namespace: "kube-system", Name: "coredns"}).(*appsv1.Deployment)
 	if !ok {
 		b.Fatal("there is no CoreDNS")
 	}
@@ -342,4 +350,9 @@ func cpuTime(b *testing.B) int64 {
 	var usage syscall.Rusage
 	must(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return usage.Utime.Nano() + usage.Stime.Nano()
+}
+
+func objectsOf(s engine.Sources, need facts.Need) facts.Objects {
+	_, objects := s.View(need)
+	return objects
 }

@@ -4,6 +4,8 @@
 package engine
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -25,7 +27,7 @@ type checkWorker struct {
 // maxPasses is how often an evaluation is shown more: first the nodes, then the pods on them, then what else it wants.
 const maxPasses = 4
 
-func (w *checkWorker) work(now time.Time, _ changes) (func(), time.Time) {
+func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(), time.Time) {
 	always := sets.New(w.evaluator.Needs()...)
 	shown := w.engine.needsOf(w.result.lane)
 	var evaluation check.Evaluation
@@ -46,12 +48,28 @@ func (w *checkWorker) work(now time.Time, _ changes) (func(), time.Time) {
 	return func() {
 		lane := w.result.lane
 		w.engine.wantLocked(lane, always.Union(sets.New(facts.NeedsOf(evaluation.Further)...)))
+		before := lane.demands
 		lane.demands = evaluation.Further
-		for _, demand := range evaluation.Further {
-			w.engine.sources.Demand(demand)
-		}
+		w.engine.demandLocked(slices.Concat(before, evaluation.Further))
 		setLocked(w.engine, w.result, evaluation.Result)
 	}, due
+}
+
+// demandLocked says when needs are to be read again, to all who demand them together: what one demands is no news when
+// another has demanded something else of the same need.
+func (e *Engine) demandLocked(demands []facts.Demand) {
+	for need := range sets.New(facts.NeedsOf(demands)...) {
+		merged := facts.Demand{Need: need}
+		for l := range e.readers[need] {
+			for _, d := range l.demands {
+				if d.Need == need {
+					merged.Refresh.Revision += d.Refresh.Revision
+					merged.Refresh.Inconclusive = merged.Refresh.Inconclusive || d.Refresh.Inconclusive
+				}
+			}
+		}
+		e.sources.Demand(merged)
+	}
 }
 
 func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time) check.Evaluation {
@@ -92,37 +110,43 @@ type objectWorker struct {
 	evaluator *check.Evaluator
 	result    *cell[check.Result]
 
-	need   facts.Need
-	table  *tally.Table[client.Object]
-	tally  *check.ObjectTally
-	filled bool
+	need    facts.Need
+	objects facts.Objects // of the view that is being evaluated
+	table   *tally.Table[client.Object]
+	tally   *check.ObjectTally
+	filled  bool
 }
 
 func newObjectWorker(e *Engine, evaluator *check.Evaluator, result *cell[check.Result]) *objectWorker {
 	w := &objectWorker{engine: e, evaluator: evaluator, result: result, need: evaluator.Needs()[0]}
 	w.table = tally.NewTable(func(key string) (client.Object, bool) {
-		o := e.sources.Object(w.need, check.ObjectName(key))
+		o := w.objects.Get(check.ObjectName(key))
 		return o, o != nil
 	})
 	return w
 }
 
-func (w *objectWorker) work(now time.Time, changed changes) (func(), time.Time) {
+func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes) (func(), time.Time) {
+	answer, objects := w.engine.sources.View(w.need)
+	w.objects = objects
 	if w.tally == nil {
 		w.tally = w.evaluator.CountObjects(w.table, now)
 	}
-	state := w.engine.sources.State(w.need)
-	result, unseen := w.evaluator.Unseen(state)
+	result, unseen := w.evaluator.Unseen(answer)
 	ignore := func(int) {}
 	switch {
-	case unseen || !w.filled || changed.all.Has(w.need):
-		refill(w.table, w.names(unseen), now, ignore)
-		w.filled = !unseen
+	case unseen:
+		refill(ctx, w.table, nil, now, ignore)
+	case !w.filled || changed.all.Has(w.need):
+		refill(ctx, w.table, w.names(), now, ignore)
 	default:
 		for name := range changed.objects[w.need] {
-			w.table.Update(check.ObjectKey(name.Namespace, name.Name), now, ignore)
+			if ctx.Err() == nil {
+				w.table.Update(check.ObjectKey(name.Namespace, name.Name), now, ignore)
+			}
 		}
 	}
+	w.filled = !unseen
 	w.table.Due(now, ignore)
 	if !unseen {
 		result = w.tally.Result(now)
@@ -131,22 +155,28 @@ func (w *objectWorker) work(now time.Time, changed changes) (func(), time.Time) 
 	return func() { setLocked(w.engine, w.result, result) }, w.table.NextDue()
 }
 
-func (w *objectWorker) names(unseen bool) []string {
-	if unseen {
-		return nil
-	}
+// names are the keys of the objects that the check may name; no others are held.
+func (w *objectWorker) names() []string {
 	var keys []string
-	for _, o := range w.engine.sources.Answer(w.need).Objects {
-		keys = append(keys, check.ObjectKey(o.GetNamespace(), o.GetName()))
+	for _, o := range w.objects.List() {
+		if w.evaluator.Concerns(o.GetName()) {
+			keys = append(keys, check.ObjectKey(o.GetNamespace(), o.GetName()))
+		}
 	}
 	return keys
 }
 
-// refill judges all objects anew and forgets those that there are no more. It returns the names of those that have come
-// or gone.
-func refill[O any](table *tally.Table[O], names []string, now time.Time, touched func(int)) (moved []string) {
-	// In the order of names each group grows at its end.
-	for _, name := range sets.List(sets.New(names...).Insert(table.Names()...)) {
+// refill judges all objects anew and forgets those that there are no more, unless the context ends. It returns the names
+// of those that have come or gone.
+func refill[O any](ctx context.Context, table *tally.Table[O], names []string, now time.Time, touched func(int)) (moved []string) {
+	there := sets.New(names...)
+	// In the order of names groups grow at their end, in the reverse order they shrink there.
+	gone := sets.List(sets.New(table.Names()...).Difference(there))
+	slices.Reverse(gone)
+	for _, name := range slices.Concat(gone, sets.List(there)) {
+		if ctx.Err() != nil {
+			break
+		}
 		if table.Update(name, now, touched) {
 			moved = append(moved, name)
 		}

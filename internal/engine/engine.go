@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
@@ -36,10 +35,9 @@ type Sources interface {
 	Demand(demand facts.Demand)
 	// Answer is what is known of a need.
 	Answer(need facts.Need) facts.Answer
-	// State is the answer without its objects.
-	State(need facts.Need) facts.Answer
-	// Object is one of the objects of a need, as it is now; nil when it is not there.
-	Object(need facts.Need, name types.NamespacedName) client.Object
+	// View is the answer without its objects, and what holds the objects: that is the same when the answer becomes another
+	// meanwhile, so that an evaluation sees one answer from its beginning to its end.
+	View(need facts.Need) (facts.Answer, facts.Objects)
 }
 
 // Key names a subscriber: the kind of object it is and its name.
@@ -81,6 +79,8 @@ type Engine struct {
 	lanes       sets.Set[*lane]
 	readers     map[facts.Need]sets.Set[*lane]
 	running     sync.WaitGroup
+	// waiting are subscribers of whom something has changed, and who wait for lanes that are at work.
+	waiting sets.Set[Key]
 	// rescheduled has room for one signal that a lane is due sooner than any was.
 	rescheduled chan struct{}
 }
@@ -90,10 +90,11 @@ type subscriber struct {
 	checks []*check.Check
 	view   string
 	lanes  sets.Set[*lane]
-	// changed says that a finding has changed since it was notified; busy counts its lanes that are at work, and ends
-	// how often one has ended since.
-	changed    bool
-	busy, ends int
+	// changed says that a finding has changed since it was notified, and changedAt since when; busy counts its lanes that
+	// are at work.
+	changed   bool
+	changedAt time.Time
+	busy      int
 }
 
 // cell is a result that all share who want it.
@@ -111,7 +112,7 @@ func New(sources Sources, notify func(Key), options Options) *Engine {
 	e := &Engine{
 		options: options, sources: sources, notify: notify, subscribers: map[Key]*subscriber{},
 		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{},
-		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, rescheduled: make(chan struct{}, 1),
+		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, waiting: sets.New[Key](), rescheduled: make(chan struct{}, 1),
 	}
 	e.nodes = newNodesLane(e)
 	sources.Notify(e.Changed)
@@ -318,6 +319,9 @@ func (e *Engine) dropResultLocked(r *cell[check.Result], evaluator *check.Evalua
 		return
 	}
 	r.lane.gone = true
+	if r.lane.cancel != nil {
+		r.lane.cancel()
+	}
 	e.lanes.Delete(r.lane)
 	e.wantLocked(r.lane, nil)
 }

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,11 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/tally"
 )
 
 type counts = map[v1alpha1.CheckType]int
@@ -289,35 +292,112 @@ func TestCostlyExpressionDelaysNobodyElse(t *testing.T) {
 	})
 }
 
-// A mapping is told, in the end, although its sources change all the time.
-func TestLanesThatAreAlwaysAtWorkSilenceNobody(t *testing.T) {
+// A mapping whose own expression takes long is notified of what else has changed all the same.
+func TestSlowChecksSilenceNobody(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {
+		o.show(deployments, deployment("a", 4))
 		o.show(widgets, thing("Widget", "x", true))
-		o.show(gadgets, thing("Gadget", "x", true))
 		o.start()
-		o.subscribe("m", objectCheck("Widget", "object.well"), objectCheck("Gadget", "object.well"))
-		o.expectNotified("the first findings", "m")
-		passWidget, freeWidgets := o.hold(widgets)
-		passGadget, freeGadgets := o.hold(gadgets)
-		o.put(widgets, thing("Widget", "x", true))
-		o.put(gadgets, thing("Gadget", "x", true))
+		o.subscribe("slow", objectCheck("Widget", "object.well"), deploymentCheck("a"))
+		o.expectNotified("the first findings", "slow")
+		_, free := o.hold(widgets)
+		o.tell(widgets, "x")
+		o.put(deployments, deployment("a", 0))
+		o.pass(patience - time.Millisecond)
+		o.g.Expect(o.notified).To(BeEmpty(), "the rest may be there soon")
+		o.pass(time.Millisecond)
+		o.expectNotified("it has waited", "slow")
+		free()
 		synctest.Wait()
-		o.put(widgets, thing("Widget", "x", false))
-		rounds := 0
-		for ; rounds < 10 && len(o.notified) == 0; rounds++ { // one of both is at work all the time
-			o.put(widgets, thing("Widget", "x", false))
-			passWidget()
+		o.g.Expect(o.notified).To(BeEmpty(), "the expression comes to the same")
+	})
+}
+
+// A source that fails while an evaluation is under way does not make absent what was there.
+func TestEvaluationsSeeOneAnswer(t *testing.T) {
+	for need, check := range map[facts.Need]string{widgets: objectCheck("Widget", "object.well"), facts.Nodes: nodesCheck("Ready")} {
+		inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+			o.show(widgets, thing("Widget", "x", true))
+			o.show(facts.Nodes, nodesNamed(3)...)
+			o.start()
+			o.subscribe("m", check)
+			o.expectNotified("the first findings", "m")
+			_, free := o.hold(need)
+			o.tell(need, "")
 			synctest.Wait()
-			o.put(gadgets, thing("Gadget", "x", true))
-			passGadget()
+			o.set(need, facts.Answer{State: facts.NotPermitted, Message: "it was taken away"})
+			free()
+			synctest.Wait()
+			o.g.Expect(o.notified).To(BeEmpty(), "%s: nothing was deleted", need.Kind.Kind)
+		})
+	}
+}
+
+// Two who explain by the same pods do not have them read again and again.
+func TestDemandsOfOneNeedAreMerged(t *testing.T) {
+	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+		a, b := deployment("a", 0), deployment("b", 0)
+		a.UID, b.UID = "1", "2"
+		b.Spec.Selector = a.Spec.Selector
+		o.show(deployments, a, b)
+		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		o.show(podsOf("a"), podOn("n", "a"))
+		o.subscribe("m", deploymentCheck("a"))
+		o.subscribe("k", deploymentCheck("b"))
+		o.start()
+		synctest.Wait()
+		o.demands = nil
+		for range 5 {
+			o.tell(podsOf("a"), "")
 			synctest.Wait()
 		}
-		o.g.Expect(rounds).To(BeNumerically("<=", 3))
-		o.expectNotified("widgets are not well", "m")
-		freeWidgets()
-		freeGadgets()
-		synctest.Wait()
+		revisions := map[uint64]bool{}
+		for _, d := range o.demands {
+			if d.Need == podsOf("a") {
+				revisions[d.Refresh.Revision] = true
+			}
+		}
+		o.g.Expect(revisions).To(HaveLen(1), "nothing has changed, so there is one revision")
 	})
+}
+
+// A check holds nothing of the objects that it does not name.
+func TestOtherObjectsAreNotHeld(t *testing.T) {
+	const objects, checks = 200, 10
+	c := newCluster()
+	var all []client.Object
+	for i := range objects {
+		all = append(all, thing("Widget", fmt.Sprintf("w%04d", i), true))
+	}
+	c.show(widgets, all...)
+	e := New(c, func(Key) {}, Options{NodeDebounce: -1})
+	for i := range checks {
+		e.Findings(keyOf(fmt.Sprint(i)), compileChecks(t, fmt.Sprintf(
+			`{name: c, type: Object, object: {apiVersion: example.com/v1, kind: Widget, namespace: a, name: w%04d}}`, i)))
+	}
+	e.EvaluateAll(t.Context())
+	rows := 0
+	for l := range e.lanes {
+		if w, ok := l.worker.(*objectWorker); ok {
+			rows += w.table.Len()
+		}
+	}
+	NewWithT(t).Expect(rows).To(Equal(checks))
+}
+
+// Forget ends an evaluation that is under way, and so does the end of the engine.
+func TestEvaluationsEndEarly(t *testing.T) {
+	table := tally.NewTable(func(string) (int, bool) { return 0, true })
+	ctx, cancel := context.WithCancel(t.Context())
+	evaluated := 0
+	tally.Add(table, func(int, time.Time) (struct{}, bool, time.Time) {
+		if evaluated++; evaluated == 3 {
+			cancel()
+		}
+		return struct{}{}, true, time.Time{}
+	}, time.Time{})
+	refill(ctx, table, []string{"a", "b", "c", "d", "e"}, time.Time{}, func(int) {})
+	NewWithT(t).Expect(evaluated).To(Equal(3))
 }
 
 func TestForget(t *testing.T) {

@@ -210,22 +210,44 @@ func (c *cluster) answerLocked(need facts.Need) facts.Answer {
 	return c.answers[need]
 }
 
-func (c *cluster) State(need facts.Need) facts.Answer {
+func (c *cluster) View(need facts.Need) (facts.Answer, facts.Objects) {
 	c.mu.Lock()
 	answer, gate := c.answerLocked(need), c.gates[need]
 	c.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
+	store := storeOf{c, need, answer.Objects}
 	answer.Objects = nil
-	return answer
+	return answer, store
 }
 
-func (c *cluster) Object(need facts.Need, name types.NamespacedName) client.Object {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.looked[need]++
-	return trim.Find(c.answerLocked(need).Objects, name)
+// storeOf is what a watch fills: it changes with the objects, and stays as it is when the watch ends.
+type storeOf struct {
+	cluster *cluster
+	need    facts.Need
+	last    trim.Sorted
+}
+
+func (s storeOf) objects() trim.Sorted {
+	if answer := s.cluster.answerLocked(s.need); answer.State == facts.Known {
+		return answer.Objects
+	}
+	return s.last
+}
+
+func (s storeOf) List() []client.Object {
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	s.cluster.listed[s.need]++
+	return s.objects()
+}
+
+func (s storeOf) Get(name types.NamespacedName) client.Object {
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	s.cluster.looked[s.need]++
+	return s.objects().Get(name)
 }
 
 // operator has an engine on a cluster, and subscribers who ask for their findings when they are notified.

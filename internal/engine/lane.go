@@ -32,8 +32,9 @@ type lane struct {
 	changes     changes
 	// dirty: there is something to evaluate. running: its goroutine lives. atWork: its subscribers wait for it.
 	dirty, running, atWork bool
-	// gone: nobody has subscribed to it any more.
-	gone bool
+	// gone: nobody has subscribed to it any more. cancel ends what it is evaluating then; nil before it has begun.
+	gone   bool
+	cancel context.CancelFunc
 	// due is when to evaluate although nothing has changed; zero is never.
 	due time.Time
 }
@@ -41,8 +42,9 @@ type lane struct {
 // worker evaluates what has changed. Its state belongs to the goroutine of its lane.
 type worker interface {
 	// work is called without any lock. What it returns publishes what it has come to, and is called with the engine's
-	// lock held; due is when to work again although nothing has changed, zero is never.
-	work(now time.Time, changed changes) (publishLocked func(), due time.Time)
+	// lock held; due is when to work again although nothing has changed, zero is never. When the context ends, what it has
+	// come to is dropped.
+	work(ctx context.Context, now time.Time, changed changes) (publishLocked func(), due time.Time)
 }
 
 func newLane(w worker) *lane {
@@ -84,8 +86,13 @@ func (e *Engine) touchLocked(l *lane) {
 	}
 	if !l.running {
 		l.running = true
-		ctx := e.ctx
-		e.running.Go(func() { e.run(ctx, l) })
+		var ctx context.Context
+		ctx, l.cancel = context.WithCancel(e.ctx)
+		cancel := l.cancel
+		e.running.Go(func() {
+			defer cancel()
+			e.run(ctx, l)
+		})
 	}
 }
 
@@ -96,8 +103,8 @@ func (e *Engine) run(ctx context.Context, l *lane) {
 		if !ok {
 			return
 		}
-		publishLocked, due := l.worker.work(e.options.Clock.Now(), changed)
-		for _, key := range e.publish(l, publishLocked, due) {
+		publishLocked, due := l.worker.work(ctx, e.options.Clock.Now(), changed)
+		for _, key := range e.publish(ctx, l, publishLocked, due) {
 			e.notify(key)
 		}
 	}
@@ -133,10 +140,11 @@ func (e *Engine) take(l *lane) (changed changes, ok bool) {
 }
 
 // publish returns who is to be notified.
-func (e *Engine) publish(l *lane, publishLocked func(), due time.Time) []Key {
+func (e *Engine) publish(ctx context.Context, l *lane, publishLocked func(), due time.Time) []Key {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l.gone {
+	if l.gone || ctx.Err() != nil {
+		l.dirty = true // it is not evaluated to its end
 		return nil
 	}
 	publishLocked()
@@ -161,7 +169,7 @@ func (e *Engine) beginWorkLocked(l *lane) {
 }
 
 // endWorkLocked returns the subscribers who are to be notified: of whom something has changed and everything is known, and
-// who wait for no other lane.
+// who wait for no other lane. Those who do wait are notified by keepTime, if it takes long.
 func (e *Engine) endWorkLocked(l *lane) []Key {
 	if !l.atWork {
 		return nil
@@ -171,12 +179,23 @@ func (e *Engine) endWorkLocked(l *lane) []Key {
 	for key := range l.subscribers {
 		s := e.subscribers[key]
 		s.busy--
-		if s.changed && e.knownLocked(s) && s.done() {
-			s.changed, s.ends = false, 0
-			notify = append(notify, key)
+		switch {
+		case !s.changed || !e.knownLocked(s):
+		case s.busy == 0:
+			notify = append(notify, e.notifiedLocked(key))
+		default:
+			e.waiting.Insert(key)
+			e.rescheduleLocked()
 		}
 	}
 	return notify
+}
+
+// notifiedLocked notes that a subscriber is notified now.
+func (e *Engine) notifiedLocked(key Key) Key {
+	e.subscribers[key].changed = false
+	e.waiting.Delete(key)
+	return key
 }
 
 // knownLocked says whether all that a subscriber wants has been evaluated.
@@ -187,13 +206,6 @@ func (e *Engine) knownLocked(s *subscriber) bool {
 	return !slices.ContainsFunc(s.checks, func(c *check.Check) bool { return !e.results[c.Key()].known })
 }
 
-// done says whether a subscriber waits for no other lane, or has done so for long enough: lanes that are always at work
-// do not silence it.
-func (s *subscriber) done() bool {
-	s.ends++
-	return s.busy == 0 || s.ends > len(s.lanes)
-}
-
 // setLocked gives a cell a value.
 func setLocked[R any](e *Engine, c *cell[R], value R) {
 	if c.known && reflect.DeepEqual(c.value, value) {
@@ -201,6 +213,8 @@ func setLocked[R any](e *Engine, c *cell[R], value R) {
 	}
 	c.value, c.known = value, true
 	for key := range c.subscribers {
-		e.subscribers[key].changed = true
+		if s := e.subscribers[key]; !s.changed {
+			s.changed, s.changedAt = true, e.options.Clock.Now()
+		}
 	}
 }

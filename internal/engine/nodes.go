@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -35,11 +36,12 @@ type nodesLane struct {
 	state    facts.Answer
 
 	// These belong to the goroutine of the lane.
-	table  *tally.Table[*corev1.Node]
-	notes  *tally.Tally[*corev1.Node, struct{}]
-	counts map[int]*nodeCount // by slot of the table
-	filled bool
-	last   facts.Answer
+	objects facts.Objects // of the view that is being evaluated
+	table   *tally.Table[*corev1.Node]
+	notes   *tally.Tally[*corev1.Node, struct{}]
+	counts  map[int]*nodeCount // by slot of the table
+	filled  bool
+	last    facts.Answer
 }
 
 // nodeCount is a cell whose value is counted over the nodes.
@@ -63,7 +65,7 @@ func newNodesLane(e *Engine) *nodesLane {
 	n.debounce = e.options.NodeDebounce
 	e.lanes.Insert(n.lane)
 	n.table = tally.NewTable(func(name string) (*corev1.Node, bool) {
-		node, ok := e.sources.Object(facts.Nodes, objectName(name)).(*corev1.Node)
+		node, ok := n.objects.Get(objectName(name)).(*corev1.Node)
 		return node, ok
 	})
 	return n
@@ -111,7 +113,8 @@ func (n *nodesLane) addViewLocked(scope *assess.Scope) *cell[assess.ClusterView]
 		},
 		end: func() { tally.Remove(n.table, counted.Tally) },
 		value: func(_ time.Time, nodes facts.Answer) func() {
-			view := counted.View(nodes, n.engine.sources.State(assess.VersionNeed))
+			version, _ := n.engine.sources.View(assess.VersionNeed)
+			view := counted.View(nodes, version)
 			return func() { setLocked(n.engine, c, view) }
 		},
 	}
@@ -192,19 +195,20 @@ func (i nodeIndex) Exists(name string) bool {
 
 func (i nodeIndex) Suspects() []*corev1.Node { return i.suspects }
 
-func (n *nodesLane) work(now time.Time, changed changes) (func(), time.Time) {
+func (n *nodesLane) work(ctx context.Context, now time.Time, changed changes) (func(), time.Time) {
 	added, removed := n.takeCounts()
+	for _, count := range removed {
+		count.end()
+		delete(n.counts, count.slot)
+	}
+	var state facts.Answer
+	state, n.objects = n.engine.sources.View(facts.Nodes)
 	touched := sets.New[int]()
 	touch := func(slot int) { touched.Insert(slot) }
 	if n.notes == nil {
 		n.notes = tally.Add(n.table, nodestate.Suspect, now)
 	}
-	state := n.engine.sources.State(facts.Nodes)
-	moved := n.update(state, changed, now, touch)
-	for _, count := range removed {
-		count.end()
-		delete(n.counts, count.slot)
-	}
+	moved := n.update(ctx, state, changed, now, touch)
 	for _, count := range added {
 		count.slot = count.begin(now)
 		n.counts[count.slot] = count
@@ -240,18 +244,18 @@ func (n *nodesLane) takeCounts() (added, removed []*nodeCount) {
 }
 
 // update brings the table up to what has changed, and returns the names of the nodes that have come or gone.
-func (n *nodesLane) update(state facts.Answer, changed changes, now time.Time, touch func(int)) (moved []string) {
+func (n *nodesLane) update(ctx context.Context, state facts.Answer, changed changes, now time.Time, touch func(int)) (moved []string) {
 	known := state.State == facts.Known
 	switch {
 	case !known && !n.filled:
 	case !known || !n.filled || changed.all.Has(facts.Nodes):
 		var names []string
 		if known {
-			for _, o := range n.engine.sources.Answer(facts.Nodes).Objects {
+			for _, o := range n.objects.List() {
 				names = append(names, o.GetName())
 			}
 		}
-		moved = refill(n.table, names, now, touch)
+		moved = refill(ctx, n.table, names, now, touch)
 		n.filled = known
 	default:
 		for name := range changed.objects[facts.Nodes] {

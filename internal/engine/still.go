@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
@@ -25,7 +24,7 @@ func Still(s *snapshot.Snapshot) *Engine {
 // context ends. It must not be called on an engine that is started.
 func (e *Engine) EvaluateAll(ctx context.Context) {
 	e.begin(ctx)
-	e.touchDue()
+	e.keepDue()
 	e.running.Wait()
 	e.end()
 }
@@ -42,14 +41,11 @@ func (stillSources) Demand(facts.Demand)                           {}
 
 func (s stillSources) Answer(need facts.Need) facts.Answer { return s.snapshot.Answer(need) }
 
-func (s stillSources) State(need facts.Need) facts.Answer {
+func (s stillSources) View(need facts.Need) (facts.Answer, facts.Objects) {
 	answer := s.snapshot.Answer(need)
+	objects := trim.Sorted(answer.Objects)
 	answer.Objects = nil
-	return answer
-}
-
-func (s stillSources) Object(need facts.Need, name types.NamespacedName) client.Object {
-	return trim.Find(s.snapshot.Answer(need).Objects, name)
+	return answer, objects
 }
 
 // stillClock is a clock that stands.

@@ -120,6 +120,14 @@ type Answer struct {
 	Reason  string
 }
 
+// Objects are the objects of an answer, as they are at the time of asking. They are read-only.
+type Objects interface {
+	// List returns all of them, sorted by namespace and name.
+	List() []client.Object
+	// Get returns one of them; nil when it is not there.
+	Get(name types.NamespacedName) client.Object
+}
+
 // NodeIndex looks nodes up. What it returns is read-only.
 type NodeIndex interface {
 	// Exists says whether there is a node of that name.

@@ -30,7 +30,7 @@ func (c *Catalog) Follow(e *engine.Engine, now clock.PassiveClock) *Follower {
 	f := &Follower{catalog: c, engine: e, clock: now, due: map[engine.Key]time.Time{}}
 	for i := range c.mappings {
 		f.verdicts.Mappings = append(f.verdicts.Mappings, c.mappings[i].ComponentMapping)
-		f.due[mappingKey(c.mappings[i].Name)] = time.Time{}
+		f.due[c.mappings[i].key] = time.Time{}
 	}
 	if c.architecture != nil {
 		f.verdicts.Architecture = &c.architecture.ClusterArchitecture
@@ -45,7 +45,7 @@ func (f *Follower) Judge(changed sets.Set[engine.Key]) (*Verdicts, time.Duration
 	mappings := slices.Clone(f.verdicts.Mappings)
 	for i := range f.catalog.mappings {
 		c := &f.catalog.mappings[i]
-		key := mappingKey(c.Name)
+		key := c.key
 		if !changed.Has(key) && !f.isDue(key, now) {
 			continue
 		}

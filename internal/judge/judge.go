@@ -8,6 +8,7 @@ package judge
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -29,6 +30,7 @@ type Catalog struct {
 type mapping struct {
 	v1alpha1.ComponentMapping
 
+	key      engine.Key
 	compiled *engine.Mapping
 }
 
@@ -41,10 +43,15 @@ type architecture struct {
 
 // Compile compiles mappings. The architecture may be nil. Invalid objects get the verdict that the operator gives them.
 func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMapping) *Catalog {
-	c := &Catalog{}
+	c, keys := &Catalog{}, map[engine.Key]bool{}
 	for i := range mappings {
 		m := mapping{ComponentMapping: *mappings[i].DeepCopy(), compiled: engine.CompileMapping(&mappings[i].Spec)}
 		m.Generation = cmp.Or(m.Generation, 1)
+		m.key = mappingKey(m.Name)
+		if keys[m.key] { // of several files, two may have the same name
+			m.key = mappingKey(fmt.Sprint(m.Name, " ", i))
+		}
+		keys[m.key] = true
 		c.mappings = append(c.mappings, m)
 	}
 	if a != nil {
@@ -99,13 +106,13 @@ func mappingKey(name string) engine.Key { return engine.Key{Kind: "ComponentMapp
 // Judge judges a snapshot on its own. It grants no grace period, as a single snapshot does not show for how long
 // something has been bad.
 func (c *Catalog) Judge(s *snapshot.Snapshot) *Verdicts {
-	return c.judge(c.evaluate(s), s.Time, nil, withoutGrace)
+	return c.judge(c.evaluate(context.Background(), s), s.Time, nil, withoutGrace)
 }
 
 // JudgeAgain continues from the previous verdicts, as the operator does: what has turned bad has its grace period.
 // before is nil for the first snapshot.
 func (c *Catalog) JudgeAgain(s *snapshot.Snapshot, before *Verdicts) *Verdicts {
-	return c.judge(c.evaluate(s), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
+	return c.judge(c.evaluate(context.Background(), s), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
 }
 
 func withoutGrace(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
@@ -114,16 +121,16 @@ func withoutGrace(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 }
 
 // evaluate evaluates everything once.
-func (c *Catalog) evaluate(s *snapshot.Snapshot) *engine.Engine {
+func (c *Catalog) evaluate(ctx context.Context, s *snapshot.Snapshot) *engine.Engine {
 	e := engine.Still(s)
 	// Whoever assesses subscribes; what comes of it now is not known yet.
 	for i := range c.mappings {
-		_, _, _ = e.Assess(mappingKey(c.mappings[i].Name), c.mappings[i].compiled, &c.mappings[i].ComponentMapping, s.Time)
+		_, _, _ = e.Assess(c.mappings[i].key, c.mappings[i].compiled, &c.mappings[i].ComponentMapping, s.Time)
 	}
 	if a := c.architecture; a != nil {
 		_, _, _ = e.AssessArchitecture(architectureKey, a.compiled, &a.ClusterArchitecture, nil, s.Time)
 	}
-	e.EvaluateAll(context.Background())
+	e.EvaluateAll(ctx)
 	return e
 }
 
@@ -137,7 +144,7 @@ func (c *Catalog) judge(
 			m.Status = before.Mappings[i].Status
 		}
 		judged := as(m)
-		m.Status, _, _ = e.Assess(mappingKey(m.Name), c.mappings[i].compiled, &judged, now)
+		m.Status, _, _ = e.Assess(c.mappings[i].key, c.mappings[i].compiled, &judged, now)
 		v.Mappings = append(v.Mappings, m)
 	}
 	if c.architecture != nil {
@@ -166,7 +173,7 @@ func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *
 	if err != nil {
 		return nil, nil, err
 	}
-	e := c.evaluate(read)
+	e := c.evaluate(ctx, read)
 	for range maxRounds {
 		unread := read.Unread(facts.NeedsOf(e.Demands()))
 		if len(unread) == 0 {
@@ -181,6 +188,9 @@ func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *
 			e.Changed(need, types.NamespacedName{})
 		}
 		e.EvaluateAll(ctx)
+	}
+	if err := ctx.Err(); err != nil { // not everything has been evaluated
+		return nil, nil, err
 	}
 	return c.judge(e, read.Time, nil, withoutGrace), read, nil
 }

@@ -5,6 +5,7 @@ package judge_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -148,4 +149,17 @@ func TestWithoutArchitecture(t *testing.T) {
 	g.Expect(with.Needs()).To(ContainElement(facts.Nodes))
 	g.Expect(without.Needs()).To(BeEmpty())
 	g.Expect(without.Judge(snapshotOf(g, newWorld(g))).Architecture).To(BeNil())
+}
+
+// Of two mappings with the same name, as two files may have them, each is judged.
+func TestSameNames(t *testing.T) {
+	g := NewWithT(t)
+	rows := shipped(g)
+	i := slices.IndexFunc(rows.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == "coredns" })
+	first, second := *rows.Mappings[i].DeepCopy(), *rows.Mappings[i].DeepCopy()
+	second.Spec.Checks[0].Workload.Names = []v1alpha1.ObjectName{"nowhere"}
+	v := judge.Compile(nil, []v1alpha1.ComponentMapping{first, second}).Judge(snapshotOf(g, newWorld(g)))
+	g.Expect(meta.IsStatusConditionTrue(v.Mappings[0].Status.Conditions, v1alpha1.ConditionPresent)).To(BeTrue(), "the first")
+	g.Expect(meta.IsStatusConditionTrue(v.Mappings[1].Status.Conditions, v1alpha1.ConditionPresent)).To(BeFalse(), "the second")
+	g.Expect(v.Mappings[1].Status.Conditions).NotTo(BeEmpty())
 }

@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/trim"
@@ -36,15 +35,7 @@ type source struct {
 	refresh   facts.Refresh
 	revisions int
 	// objects, when set, is asked for the objects of an answer that is Known.
-	objects objectStore
-}
-
-// objectStore holds the objects of an answer.
-type objectStore interface {
-	// list is all objects, sorted by namespace and name. Nobody changes it.
-	list() []client.Object
-	// get is one object; nil when it is not there.
-	get(name types.NamespacedName) client.Object
+	objects facts.Objects
 }
 
 func newSource(sources *Sources, need facts.Need) *source {
@@ -111,7 +102,7 @@ func (s *source) set(answer facts.Answer) {
 }
 
 // follow makes the answer Known, with whatever the store holds at the time of asking.
-func (s *source) follow(store objectStore) {
+func (s *source) follow(store facts.Objects) {
 	s.update(func() bool {
 		s.answer, s.objects = facts.Answer{State: facts.Known}, store
 		return true
@@ -146,7 +137,7 @@ func (s *source) update(change func() bool) {
 }
 
 // objectChanged tells of a change of one object, once the store that holds it is what is followed.
-func (s *source) objectChanged(store objectStore, object types.NamespacedName) {
+func (s *source) objectChanged(store facts.Objects, object types.NamespacedName) {
 	s.mu.Lock()
 	followed := !s.ended && s.objects == store
 	notify := s.changed
@@ -162,12 +153,16 @@ func (s *source) backoff() *wait.Backoff {
 	return &wait.Backoff{Duration: min(time.Second, limit), Factor: 2, Steps: math.MaxInt32, Cap: limit}
 }
 
-func (s *source) state() facts.Answer {
+// view returns the answer without its objects, and what holds them.
+func (s *source) view() (facts.Answer, facts.Objects) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer := s.answer
+	answer, store := s.answer, s.objects
+	if store == nil {
+		store = trim.Sorted(answer.Objects)
+	}
 	answer.Objects = nil
-	return answer
+	return answer, store
 }
 
 func (s *source) current() facts.Answer {
@@ -175,19 +170,9 @@ func (s *source) current() facts.Answer {
 	answer, store := s.answer, s.objects
 	s.mu.Unlock()
 	if store != nil {
-		answer.Objects = store.list()
+		answer.Objects = store.List()
 	}
 	return answer
-}
-
-func (s *source) object(name types.NamespacedName) client.Object {
-	s.mu.Lock()
-	objects, store := s.answer.Objects, s.objects
-	s.mu.Unlock()
-	if store != nil {
-		return store.get(name)
-	}
-	return trim.Find(objects, name)
 }
 
 // sleep waits, and says whether the context is still alive.

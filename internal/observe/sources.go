@@ -17,10 +17,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 // Options of Sources. The zero value of each field means its default.
@@ -171,20 +171,13 @@ func (s *Sources) Answer(need facts.Need) facts.Answer {
 	return facts.Answer{}
 }
 
-// State is the answer to a need without its objects, which costs nothing.
-func (s *Sources) State(need facts.Need) facts.Answer {
+// View returns the answer to a need without its objects, which costs nothing, and what holds the objects: that is the same
+// when the answer becomes another meanwhile.
+func (s *Sources) View(need facts.Need) (facts.Answer, facts.Objects) {
 	if source := s.source(need); source != nil {
-		return source.state()
+		return source.view()
 	}
-	return facts.Answer{}
-}
-
-// Object is one of the objects of a need, as it is now; nil when it is not there.
-func (s *Sources) Object(need facts.Need, name types.NamespacedName) client.Object {
-	if source := s.source(need); source != nil {
-		return source.object(name)
-	}
-	return nil
+	return facts.Answer{}, trim.Sorted(nil)
 }
 
 func (s *Sources) source(need facts.Need) *source {

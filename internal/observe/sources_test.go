@@ -166,8 +166,8 @@ func TestSourcesAreObservedWhileTheyAreWanted(t *testing.T) {
 		o.sources.Drop(metricsNeed)
 		o.expectRunning("it was not there", deploymentsNeed)
 		o.g.Expect(o.sources.Answer(metricsNeed)).To(Equal(facts.Answer{}))
-		o.g.Expect(o.sources.State(metricsNeed)).To(Equal(facts.Answer{}))
-		o.g.Expect(o.sources.Object(metricsNeed, types.NamespacedName{Name: "n"})).To(BeNil())
+		o.g.Expect(stateOf(o.sources, metricsNeed)).To(Equal(facts.Answer{}))
+		o.g.Expect(objectsOf(o.sources, metricsNeed).Get(types.NamespacedName{Name: "n"})).To(BeNil())
 		o.sources.Demand(facts.Demand{Need: metricsNeed})
 		o.expectTold("nothing was learned")
 	})
@@ -206,16 +206,16 @@ func TestLimitOfSources(t *testing.T) {
 		o.sources.Want(readyNeed)
 		o.sources.Want(deploymentsNeed)
 		o.expectRunning("pods take no room", nodesNeed, readyNeed, pods)
-		o.g.Expect(o.sources.State(deploymentsNeed).State).To(Equal(facts.Failed))
+		o.g.Expect(stateOf(o.sources, deploymentsNeed).State).To(Equal(facts.Failed))
 		o.g.Expect(o.sources.Answer(deploymentsNeed).Message).To(ContainSubstring(refusal))
 		o.expectTold("whoever wants it looks at once")
 
 		o.sources.Drop(pods)
 		o.expectRunning("they left no room", nodesNeed, readyNeed)
-		o.g.Expect(o.sources.State(deploymentsNeed).Message).To(ContainSubstring(refusal))
+		o.g.Expect(stateOf(o.sources, deploymentsNeed).Message).To(ContainSubstring(refusal))
 		o.sources.Drop(nodesNeed)
 		o.expectRunning("it has its room", readyNeed, deploymentsNeed)
-		o.g.Expect(o.sources.State(deploymentsNeed)).To(Equal(facts.Answer{}), "it is being read")
+		o.g.Expect(stateOf(o.sources, deploymentsNeed)).To(Equal(facts.Answer{}), "it is being read")
 		o.source(deploymentsNeed).set(known)
 		o.expectTold("it is read", "Deployment")
 		o.sources.Want(metricsNeed)
@@ -233,7 +233,7 @@ func TestLimitAtTheStart(t *testing.T) {
 		o.g.Expect(o.running).To(HaveLen(1))
 		for _, need := range []facts.Need{deploymentsNeed, nodesNeed} {
 			if o.source(need) == nil {
-				o.g.Expect(o.sources.State(need).State).To(Equal(facts.Failed))
+				o.g.Expect(stateOf(o.sources, need).State).To(Equal(facts.Failed))
 				o.expectTold("it was pending", need.Kind.Kind)
 			}
 		}
@@ -260,7 +260,7 @@ func TestNothingIsLearnedAfterTheEnd(t *testing.T) {
 				o.expectTold("it is read", "Node")
 				end(o)
 				synctest.Wait()
-				o.g.Expect(o.sources.State(nodesNeed)).To(Equal(facts.Answer{}), "it is forgotten")
+				o.g.Expect(stateOf(o.sources, nodesNeed)).To(Equal(facts.Answer{}), "it is forgotten")
 				ended.objectChanged(store, types.NamespacedName{Name: "n"})
 				ended.set(known)
 				ended.follow(store)
@@ -294,7 +294,8 @@ func TestFirstReadThatCompletesTooLate(t *testing.T) {
 		}}
 		s.awaitSync(context.Background(), newStore(), registration, &watchedErrors{})
 		o.expectTold("it has ended")
-		o.g.Expect(s.state()).To(Equal(facts.Answer{}))
+		answer, _ := s.view()
+		o.g.Expect(answer).To(Equal(facts.Answer{}))
 	})
 }
 
@@ -314,11 +315,12 @@ func TestFirstReadThatTakesLong(t *testing.T) {
 		}()
 		o.pass(30 * time.Second)
 		<-time.After(31 * time.Second) // of the bubble's own time
-		failed := s.state()
+		failed, _ := s.view()
 		o.g.Expect(failed.State).To(Equal(facts.Failed))
 		o.g.Expect(failed.Message).To(Equal("the first read is not complete after 30s: the network is down"))
 		<-done
-		o.g.Expect(s.state().State).To(Equal(facts.Known))
+		known, _ := s.view()
+		o.g.Expect(known.State).To(Equal(facts.Known))
 		o.expectTold("both", "Node", "Node")
 	})
 }
@@ -351,13 +353,13 @@ func TestWatchedObjects(t *testing.T) {
 		handler := s.eventHandler(store)
 		handler.OnAdd(b, true)
 		o.expectTold("the first read is not complete")
-		o.g.Expect(o.sources.State(nodesNeed)).To(Equal(facts.Answer{}))
+		o.g.Expect(stateOf(o.sources, nodesNeed)).To(Equal(facts.Answer{}))
 		s.follow(store)
 		o.expectTold("it is", "Node")
 		o.g.Expect(o.sources.Answer(nodesNeed).Objects).To(Equal([]client.Object{a, b}), "sorted")
-		o.g.Expect(o.sources.State(nodesNeed)).To(Equal(known), "without objects")
-		o.g.Expect(o.sources.Object(nodesNeed, types.NamespacedName{Name: "b"})).To(BeIdenticalTo(b))
-		o.g.Expect(o.sources.Object(nodesNeed, types.NamespacedName{Name: "c"})).To(BeNil())
+		o.g.Expect(stateOf(o.sources, nodesNeed)).To(Equal(known), "without objects")
+		o.g.Expect(objectsOf(o.sources, nodesNeed).Get(types.NamespacedName{Name: "b"})).To(BeIdenticalTo(b))
+		o.g.Expect(objectsOf(o.sources, nodesNeed).Get(types.NamespacedName{Name: "c"})).To(BeNil())
 
 		change := func(before, after client.Object) {
 			o.g.Expect(store.informer.GetIndexer().Update(after)).To(Succeed())
@@ -367,7 +369,7 @@ func TestWatchedObjects(t *testing.T) {
 		change(b, later)
 		o.expectTold("it is a heartbeat")
 		o.g.Expect(o.sources.Answer(nodesNeed).Objects[1]).To(BeIdenticalTo(later))
-		o.g.Expect(o.sources.Object(nodesNeed, types.NamespacedName{Name: "b"})).To(BeIdenticalTo(later))
+		o.g.Expect(objectsOf(o.sources, nodesNeed).Get(types.NamespacedName{Name: "b"})).To(BeIdenticalTo(later))
 		broken := beating("b", corev1.ConditionFalse, 20)
 		change(later, broken)
 		o.expectTold("it has changed", "Node /b")
@@ -381,7 +383,7 @@ func TestWatchedObjects(t *testing.T) {
 		o.expectTold("it can no longer be seen", "Node")
 		handler.OnAdd(a, false)
 		o.expectTold("nobody follows this store any more")
-		o.g.Expect(o.sources.Object(nodesNeed, types.NamespacedName{Name: "b"})).To(BeNil())
+		o.g.Expect(objectsOf(o.sources, nodesNeed).Get(types.NamespacedName{Name: "b"})).To(BeNil())
 	})
 }
 
@@ -445,10 +447,10 @@ func TestPolledAnswers(t *testing.T) {
 		o.g.Expect(answer.ReadAt).To(Equal(serverTime))
 		o.g.Expect(answer.Objects).To(HaveLen(2))
 		o.g.Expect(answer.Objects[0].GetName()).To(Equal("x"), "sorted")
-		o.g.Expect(o.sources.State(leases).Objects).To(BeNil())
-		o.g.Expect(o.sources.State(leases).State).To(Equal(facts.Known))
-		o.g.Expect(o.sources.Object(leases, types.NamespacedName{Namespace: "a", Name: "y"}).GetName()).To(Equal("y"))
-		o.g.Expect(o.sources.Object(leases, types.NamespacedName{Namespace: "a", Name: "z"})).To(BeNil())
+		o.g.Expect(stateOf(o.sources, leases).Objects).To(BeNil())
+		o.g.Expect(stateOf(o.sources, leases).State).To(Equal(facts.Known))
+		o.g.Expect(objectsOf(o.sources, leases).Get(types.NamespacedName{Namespace: "a", Name: "y"}).GetName()).To(Equal("y"))
+		o.g.Expect(objectsOf(o.sources, leases).Get(types.NamespacedName{Namespace: "a", Name: "z"})).To(BeNil())
 		first := facts.Renewal{Since: serverTime}
 		o.g.Expect(answer.Renewals[types.NamespacedName{Namespace: "a", Name: "x"}]).To(Equal(first))
 
@@ -492,7 +494,7 @@ func TestPollOfWhatIsNotServed(t *testing.T) {
 		o.start()
 		o.sources.Want(unserved)
 		o.expectTold("it is not served", "Widget")
-		o.g.Expect(o.sources.State(unserved).State).To(Equal(facts.NotServed))
+		o.g.Expect(stateOf(o.sources, unserved).State).To(Equal(facts.NotServed))
 	})
 }
 
@@ -519,4 +521,14 @@ func TestSourcesAreSafeForConcurrentUse(t *testing.T) {
 		o.end()
 		o.expectRunning("it has ended")
 	})
+}
+
+func stateOf(s *Sources, need facts.Need) facts.Answer {
+	answer, _ := s.View(need)
+	return answer
+}
+
+func objectsOf(s *Sources, need facts.Need) facts.Objects {
+	_, objects := s.View(need)
+	return objects
 }

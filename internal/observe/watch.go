@@ -200,7 +200,8 @@ func (i *informerStore) invalidate() {
 	i.sorted = nil
 }
 
-func (i *informerStore) list() []client.Object {
+// List implements facts.Objects.
+func (i *informerStore) List() []client.Object {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.sorted != nil {
@@ -218,7 +219,8 @@ func (i *informerStore) list() []client.Object {
 	return objects
 }
 
-func (i *informerStore) get(name types.NamespacedName) client.Object {
+// Get implements facts.Objects.
+func (i *informerStore) Get(name types.NamespacedName) client.Object {
 	item, exists, err := i.informer.GetStore().GetByKey(toolscache.ObjectName{Namespace: name.Namespace, Name: name.Name}.String())
 	if err != nil || !exists {
 		return nil

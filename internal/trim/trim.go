@@ -235,3 +235,12 @@ func Find(objects []client.Object, name types.NamespacedName) client.Object {
 func compare(a, b types.NamespacedName) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
+
+// Sorted are objects sorted by namespace and name, in which single ones are looked up.
+type Sorted []client.Object
+
+// List returns all of them. Nobody changes it.
+func (s Sorted) List() []client.Object { return s }
+
+// Get returns the object of a name; nil when it is not there.
+func (s Sorted) Get(name types.NamespacedName) client.Object { return Find(s, name) }

@@ -111,14 +111,10 @@ func (s *Sources) Answer(need facts.Need) facts.Answer {
 	return current.Answer(need)
 }
 
-// State implements engine.Sources.
-func (s *Sources) State(need facts.Need) facts.Answer {
+// View implements engine.Sources.
+func (s *Sources) View(need facts.Need) (facts.Answer, facts.Objects) {
 	answer := s.Answer(need)
+	objects := trim.Sorted(answer.Objects)
 	answer.Objects = nil
-	return answer
-}
-
-// Object implements engine.Sources.
-func (s *Sources) Object(need facts.Need, name types.NamespacedName) client.Object {
-	return trim.Find(s.Answer(need).Objects, name)
+	return answer, objects
 }
