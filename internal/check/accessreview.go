@@ -40,7 +40,7 @@ func accessReviewResult(e *Evaluator, given facts.Facts) Result {
 	if answer.Allowed {
 		// It may be the operator that asked, or a person, now or when a dump was taken.
 		return unknown(v1alpha1.ReasonObservationFailed, "no "+subject+
-			": it is allowed; take that right from archmap's service account, or look as a user without it")
+			": whoever asks is allowed to; take that right away, or ask as a user without it")
 	}
 	reason := strings.ToLower(answer.Reason)
 	for _, text := range e.Spec.AccessReview.ReasonContains {

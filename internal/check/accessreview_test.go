@@ -36,7 +36,7 @@ func TestAccessReview(t *testing.T) {
 		},
 		"it is allowed": {
 			facts.Answer{Allowed: true, Reason: "Azure RBAC role assignment"},
-			"Unknown/NotAssessed ObservationFailed: no refusal to delete nodes: it is allowed; take that right from archmap's service account, or look as a user without it",
+			"Unknown/NotAssessed ObservationFailed: no refusal to delete nodes: whoever asks is allowed to; take that right away, or ask as a user without it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

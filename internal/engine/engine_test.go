@@ -242,7 +242,7 @@ func TestChecksOfNodesAreEdited(t *testing.T) {
 			o.expectNotified("at once", "m")
 		}
 
-		_, free := o.hold(facts.Nodes)
+		free := o.hold(facts.Nodes)
 		o.put(facts.Nodes, node("n", corev1.ConditionFalse))
 		o.subscribe("late", nodesCheck("DiskPressure"), nodesCheck("Ready"), deploymentCheck("a"))
 		synctest.Wait()
@@ -278,7 +278,7 @@ func TestCostlyExpressionDelaysNobodyElse(t *testing.T) {
 		o.start()
 		o.expectNotified("the first findings", "other", "slow")
 
-		_, free := o.hold(widgets)
+		free := o.hold(widgets)
 		o.put(widgets, thing("Widget", "x", false))
 		o.put(deployments, deployment("a", 3))
 		o.expectNotified("only the slow one waits", "other")
@@ -300,7 +300,7 @@ func TestSlowChecksSilenceNobody(t *testing.T) {
 		o.start()
 		o.subscribe("slow", objectCheck("Widget", "object.well"), deploymentCheck("a"))
 		o.expectNotified("the first findings", "slow")
-		_, free := o.hold(widgets)
+		free := o.hold(widgets)
 		o.tell(widgets, "x")
 		o.put(deployments, deployment("a", 0))
 		o.pass(patience - time.Millisecond)
@@ -322,7 +322,7 @@ func TestEvaluationsSeeOneAnswer(t *testing.T) {
 			o.start()
 			o.subscribe("m", check)
 			o.expectNotified("the first findings", "m")
-			_, free := o.hold(need)
+			free := o.hold(need)
 			o.tell(need, "")
 			synctest.Wait()
 			o.set(need, facts.Answer{State: facts.NotPermitted, Message: "it was taken away"})
@@ -446,9 +446,9 @@ func TestForget(t *testing.T) {
 	t.Run("while it is evaluated", func(t *testing.T) {
 		inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
 			fill(o)
-			_, freeDeployments := o.hold(deployments)
-			_, freeWidgets := o.hold(widgets)
-			_, freeNodes := o.hold(facts.Nodes)
+			freeDeployments := o.hold(deployments)
+			freeWidgets := o.hold(widgets)
+			freeNodes := o.hold(facts.Nodes)
 			o.start()
 			o.subscribe("m", everything...)
 			synctest.Wait()
@@ -491,7 +491,7 @@ func TestEnd(t *testing.T) {
 		o.debounce()
 		o.expectNotified("the first findings", "m", "n")
 		o.put(facts.Nodes, node("n", corev1.ConditionFalse)) // its lane sleeps
-		_, free := o.hold(widgets)
+		free := o.hold(widgets)
 		o.put(widgets, thing("Widget", "x", false))
 		synctest.Wait()
 		o.stop()

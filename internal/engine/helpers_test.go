@@ -139,13 +139,13 @@ func (c *cluster) tell(need facts.Need, name string) {
 	}
 }
 
-// hold keeps evaluations that have just read a need, until pass lets one of them go on or free all.
-func (c *cluster) hold(need facts.Need) (pass, free func()) {
+// hold keeps evaluations that have just read a need, until free lets them go on.
+func (c *cluster) hold(need facts.Need) (free func()) {
 	gate := make(chan struct{})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gates[need] = gate
-	return func() { gate <- struct{}{} }, func() {
+	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		delete(c.gates, need)

@@ -12,6 +12,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
+// noKubeconfigHost is where client-go looks for a cluster when nothing names one.
+const noKubeconfigHost = "http://localhost:8080"
+
 // unreachable says why a cluster was not read.
 func unreachable(ctx context.Context, host string, err error) error {
 	var request *url.Error
@@ -26,6 +29,9 @@ func unreachable(ctx context.Context, host string, err error) error {
 		err = errors.New("no answer in time")
 	case request != nil:
 		err = request.Err // without the address, which is told anyway
+	}
+	if host == noKubeconfigHost {
+		err = fmt.Errorf("%w; there is no kubeconfig: choose a cluster with --context or --kubeconfig, or read a dump with --from", err)
 	}
 	return fmt.Errorf("the cluster %s cannot be read: %w", host, err)
 }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -110,8 +111,26 @@ func (d *demo) show(ctx context.Context) error {
 	if err := d.kubectl(ctx, "get", "componentmappings"); err != nil {
 		return err
 	}
-	d.heading("kubectl describe clusterarchitecture " + testbed.Architecture)
-	return d.kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture)
+	d.heading("kubectl describe clusterarchitecture " + testbed.Architecture + ", as far as its abstract")
+	out, err := d.bed.Kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture)
+	fmt.Print(abstract(out))
+	return err
+}
+
+// abstract is the abstract of a description, which has hundreds of lines.
+func abstract(description string) string {
+	_, rest, found := strings.Cut(description, "\n  Abstract:\n")
+	if !found {
+		return description
+	}
+	var out strings.Builder
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, "    ") {
+			break
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // breakAndRepair breaks one thing, waits until its row shows it, and repairs it.
