@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Judge says what an object counts as; counted is false for one that does not count at all. It must be a pure function
+// Classify says what an object counts as; counted is false for one that does not count at all. It must be a pure function
 // of the object and the time. A time in until says when it may say something else of the same object; zero is never.
-type Judge[O any, M comparable] func(object O, now time.Time) (mark M, counted bool, until time.Time)
+type Classify[O any, M comparable] func(object O, now time.Time) (mark M, counted bool, until time.Time)
 
 // Table holds the names of objects and what its tallies make of each. It is not safe for concurrent use.
 type Table[O any] struct {
@@ -57,14 +57,14 @@ func NewTable[O any](get func(name string) (O, bool)) *Table[O] {
 
 // Tally is the objects of a table, grouped by their marks.
 type Tally[O any, M comparable] struct {
-	judge  Judge[O, M]
-	slot   int
-	groups map[M]*group
+	classifyFunc Classify[O, M]
+	slot         int
+	groups       map[M]*group
 }
 
 // Add begins to count the objects of a table.
-func Add[O any, M comparable](t *Table[O], judge Judge[O, M], now time.Time) *Tally[O, M] {
-	tally := &Tally[O, M]{judge: judge, groups: map[M]*group{}, slot: slices.Index(t.tallies, nil)}
+func Add[O any, M comparable](t *Table[O], classify Classify[O, M], now time.Time) *Tally[O, M] {
+	tally := &Tally[O, M]{classifyFunc: classify, groups: map[M]*group{}, slot: slices.Index(t.tallies, nil)}
 	if tally.slot < 0 {
 		tally.slot = len(t.tallies)
 		t.tallies = append(t.tallies, nil)
@@ -73,7 +73,7 @@ func Add[O any, M comparable](t *Table[O], judge Judge[O, M], now time.Time) *Ta
 	// In the order of names each group grows at its end.
 	for _, name := range slices.Sorted(maps.Keys(t.rows)) {
 		if object, ok := t.get(name); ok {
-			t.judge(t.rows[name], tally.slot, object, now)
+			t.reclassify(t.rows[name], tally.slot, object, now)
 		}
 	}
 	return tally
@@ -108,7 +108,7 @@ func (t *Table[O]) Update(name string, now time.Time, touched func(slot int)) (m
 	for slot, tally := range t.tallies {
 		switch {
 		case tally == nil:
-		case ok && t.judge(r, slot, object, now), !ok && t.forget(r, slot):
+		case ok && t.reclassify(r, slot, object, now), !ok && t.forget(r, slot):
 			touched(slot)
 		}
 	}
@@ -127,8 +127,8 @@ func (t *Table[O]) Get(name string) (object O, ok bool) { return t.get(name) }
 // Names are those of all objects in the table.
 func (t *Table[O]) Names() []string { return slices.Collect(maps.Keys(t.rows)) }
 
-// judge says whether the tally counts the object, or has counted it.
-func (t *Table[O]) judge(r *row, slot int, object O, now time.Time) bool {
+// reclassify reports whether the tally counts the object, or has counted it.
+func (t *Table[O]) reclassify(r *row, slot int, object O, now time.Time) bool {
 	if missing := len(t.tallies) - len(r.marks); missing > 0 {
 		r.marks = append(r.marks, make([]mark, missing)...)
 	}
@@ -190,7 +190,7 @@ func (t *Table[O]) Due(now time.Time, touched func(slot int)) {
 			t.schedule(d.row, d.slot, time.Time{})
 			continue
 		}
-		if t.judge(d.row, d.slot, object, now) {
+		if t.reclassify(d.row, d.slot, object, now) {
 			touched(d.slot)
 		}
 		if m := d.row.marks[d.slot]; m.due != nil && !m.due.at.After(now) {
@@ -208,7 +208,7 @@ func (t *Table[O]) NextDue() time.Time {
 }
 
 func (t *Tally[O, M]) classify(object O, now time.Time) (*group, time.Time) {
-	mark, counted, until := t.judge(object, now)
+	mark, counted, until := t.classifyFunc(object, now)
 	if !counted {
 		return nil, until
 	}

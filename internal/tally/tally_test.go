@@ -31,7 +31,7 @@ type mark struct {
 	faded bool
 }
 
-func judgeOf(number int) tally.Judge[thing, mark] {
+func judgeOf(number int) tally.Classify[thing, mark] {
 	return func(o thing, now time.Time) (m mark, counted bool, until time.Time) {
 		if o.hidden && number%2 == 0 {
 			return m, false, until
