@@ -23,8 +23,8 @@ const lastingPause = 10 * time.Minute
 // demand says when the need is to be read again.
 func (s *source) demand(refresh facts.Refresh) {
 	s.mu.Lock()
-	changed := s.refresh != refresh
-	if s.refresh.Revision != refresh.Revision {
+	changed := s.revisions == 0 || s.refresh != refresh
+	if s.revisions == 0 || s.refresh.Revision != refresh.Revision {
 		s.revisions++
 	}
 	s.refresh = refresh
@@ -34,7 +34,7 @@ func (s *source) demand(refresh facts.Refresh) {
 	}
 }
 
-// demandedNow is how many revisions there were, and whether the answer to the last one says too little.
+// demandedNow is how many revisions there were, none before the first demand, and whether the answer to the last one says too little.
 func (s *source) demandedNow() (revisions int, inconclusive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,6 +46,9 @@ func (s *source) demandedNow() (revisions int, inconclusive bool) {
 func (s *source) readOnDemand(ctx context.Context) {
 	began := s.sources.options.Clock.Now()
 	pause := s.need.Interval
+	if !s.awaitFirstDemand(ctx) {
+		return
+	}
 	for s.awaitTurn(ctx) {
 		revisions, _ := s.demandedNow()
 		if !s.refill(ctx, began) {
@@ -59,6 +62,21 @@ func (s *source) readOnDemand(ctx context.Context) {
 			pause = min(2*pause, maxDemandPause)
 		default:
 			pause = s.need.Interval
+		}
+	}
+}
+
+// awaitFirstDemand waits until it is known what the answer is to explain: what is read before would be read once more. It
+// reports whether the context is still alive.
+func (s *source) awaitFirstDemand(ctx context.Context) bool {
+	for {
+		if revisions, _ := s.demandedNow(); revisions > 0 {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-s.demanded:
 		}
 	}
 }
