@@ -58,7 +58,12 @@ func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(),
 // demandLocked says when needs are to be read again, to all who demand them together: what one demands is no news when
 // another has demanded something else of the same need.
 func (e *Engine) demandLocked(demands []facts.Demand) {
-	for need := range sets.New(facts.NeedsOf(demands)...) {
+	done := sets.New[facts.Need]()
+	for _, need := range facts.NeedsOf(demands) {
+		if done.Has(need) {
+			continue
+		}
+		done.Insert(need)
 		merged := facts.Demand{Need: need}
 		for l := range e.readers[need] {
 			for _, d := range l.demands {

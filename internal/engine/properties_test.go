@@ -115,6 +115,7 @@ func TestEngineEqualsAFreshOne(t *testing.T) {
 			options.NodeDebounce = -1
 		}
 		inBubble(t, options, func(o *operator) {
+			o.editedMeanwhile = true
 			s := &story{operator: o, r: rand.New(rand.NewPCG(seed, 0)), asks: map[string][]string{}}
 			for _, need := range []facts.Need{facts.Nodes, widgets, gadgets, deployments, daemonSets, podsOf("web"), podsOf("cns")} {
 				s.fill(need)
