@@ -21,6 +21,7 @@ const (
 // progress shows the progress of a long operation, also while it makes none.
 type progress struct {
 	out  io.Writer
+	lock sync.Locker
 	what string
 	// inPlace: on a terminal.
 	inPlace bool
@@ -33,14 +34,14 @@ type progress struct {
 
 // progress starts to show the progress of an operation, until end is called.
 func (e *env) progress(what string) (update func(done, all int), end func()) {
-	p := newProgress(e.ErrOut, what)
+	p := newProgress(e.ErrOut, e.stderr, what)
 	return p.update, p.end
 }
 
-// newProgress starts to show progress; end must be called.
-func newProgress(out io.Writer, what string) *progress {
+// newProgress starts to show progress; end must be called. The lock is held while it writes.
+func newProgress(out io.Writer, lock sync.Locker, what string) *progress {
 	out = raw(out) // on a terminal a line is cleared again
-	p := &progress{out: out, what: what, inPlace: terminal(out), ended: make(chan struct{})}
+	p := &progress{out: out, lock: lock, what: what, inPlace: terminal(out), ended: make(chan struct{})}
 	p.running.Go(p.run)
 	return p
 }
@@ -66,7 +67,7 @@ func (p *progress) run() {
 			timer.Reset(pause)
 		case <-p.ended:
 			if written && p.inPlace {
-				fmt.Fprint(p.out, clearLine)
+				p.print(clearLine)
 			}
 			return
 		}
@@ -84,10 +85,16 @@ func (p *progress) write() {
 	}
 	p.mu.Unlock()
 	if p.inPlace {
-		fmt.Fprint(p.out, clearLine+text)
+		p.print(clearLine + text)
 		return
 	}
-	fmt.Fprintln(p.out, text)
+	p.print(text + "\n")
+}
+
+func (p *progress) print(text string) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	fmt.Fprint(p.out, text)
 }
 
 // end clears the line.

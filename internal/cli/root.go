@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -32,6 +33,8 @@ type env struct {
 	flags   *genericclioptions.ConfigFlags
 	version string
 	now     func() time.Time
+	// stderr is held while ErrOut is written to by what runs beside other things: diff reads two clusters at once.
+	stderr *sync.Mutex
 }
 
 // Run runs the plugin with the arguments and returns its exit code.
@@ -40,7 +43,7 @@ func Run(args []string, streams genericiooptions.IOStreams, version string) int 
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the program whatever hangs
 	streams.ErrOut = plain{streams.ErrOut}
-	e := &env{IOStreams: streams, flags: newConfigFlags(version), version: version, now: time.Now}
+	e := &env{IOStreams: streams, flags: newConfigFlags(version), version: version, now: time.Now, stderr: &sync.Mutex{}}
 	root := newRootCommand(e)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)

@@ -222,6 +222,8 @@ func (s *sourceFlags) time() (time.Time, error) {
 
 // warn prints warnings that qualify the output.
 func (e *env) warn(warnings ...string) {
+	e.stderr.Lock()
+	defer e.stderr.Unlock()
 	for _, w := range warnings {
 		fmt.Fprintf(e.ErrOut, "Warning: %s\n", w)
 	}

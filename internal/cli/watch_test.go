@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func (r reports) Stale() string { return "" }
 func testEnv(out io.Writer) *env {
 	return &env{
 		IOStreams: genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: out, ErrOut: &bytes.Buffer{}},
-		flags:     newConfigFlags("test"), version: "test", now: time.Now,
+		flags:     newConfigFlags("test"), version: "test", now: time.Now, stderr: &sync.Mutex{},
 	}
 }
 
