@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -359,6 +360,20 @@ func TestDemandsOfOneNeedAreMerged(t *testing.T) {
 		}
 		o.g.Expect(revisions).To(HaveLen(1), "nothing has changed, so there is one revision")
 	})
+}
+
+// What is due at once, or was due long ago, is not evaluated again and again.
+func TestLeastWait(t *testing.T) {
+	clock := clocktesting.NewFakeClock(noon)
+	e := New(newCluster(), func(Key) {}, Options{Clock: clock})
+	for _, due := range []time.Time{noon.Add(-time.Hour), noon, noon.Add(time.Millisecond)} {
+		l := newLane(nil)
+		e.dueLocked(l, due)
+		NewWithT(t).Expect(l.due).To(Equal(noon.Add(leastWait)))
+	}
+	later := newLane(nil)
+	e.dueLocked(later, noon.Add(time.Minute))
+	NewWithT(t).Expect(later.due).To(Equal(noon.Add(time.Minute)))
 }
 
 // A check holds nothing of the objects that it does not name.

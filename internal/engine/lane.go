@@ -129,7 +129,6 @@ func (e *Engine) take(l *lane) (changed changes, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !l.dirty || l.gone {
-		e.endWorkLocked(l)
 		l.running = false
 		return changed, false
 	}
@@ -149,11 +148,7 @@ func (e *Engine) publish(ctx context.Context, l *lane, publishLocked func(), due
 	}
 	publishLocked()
 	e.dueLocked(l, due)
-	notify := e.endWorkLocked(l)
-	if l.dirty && l.debounce <= 0 {
-		e.beginWorkLocked(l)
-	}
-	return notify
+	return e.endWorkLocked(l)
 }
 
 // beginWorkLocked has the subscribers of a lane wait for it, so that they are notified once for a change of all that
