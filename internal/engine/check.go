@@ -109,7 +109,7 @@ func (e *Engine) wantMore(l *lane, needs sets.Set[facts.Need]) {
 	}
 }
 
-// objectWorker judges the objects of a check one by one, and those that have changed alone.
+// objectWorker classifies the objects of a check one by one, and those that have changed alone.
 type objectWorker struct {
 	engine    *Engine
 	evaluator *check.Evaluator
@@ -171,7 +171,7 @@ func (w *objectWorker) names() []string {
 	return keys
 }
 
-// refill judges all objects anew and forgets those that there are no more, unless the context ends. It returns the names
+// refill classifies all objects anew and forgets those that there are no more, unless the context ends. It returns the names
 // of those that have come or gone.
 func refill[O any](ctx context.Context, table *tally.Table[O], names []string, now time.Time, touched func(int)) (moved []string) {
 	there := sets.New(names...)

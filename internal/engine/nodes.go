@@ -18,7 +18,7 @@ import (
 	"github.com/archmap/archmap/internal/tally"
 )
 
-// nodesLane judges nodes one by one for all that count them. A change of a node costs one judgement for each, whatever
+// nodesLane classifies nodes one by one for all that count them. A change of a node costs one classification for each, whatever
 // the number of nodes.
 type nodesLane struct {
 	*lane

@@ -51,7 +51,7 @@ func TestCostOfANode(t *testing.T) {
 	g.Expect(cost(2000)).To(Equal(few))
 }
 
-// A heartbeat that the sources tell of all the same costs no more than the judgment of its node. That they tell of none is
+// A heartbeat that the sources tell of all the same costs no more than the classification of its node. That they tell of none is
 // for their tests.
 func TestCostOfAHeartbeat(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {

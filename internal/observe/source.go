@@ -190,7 +190,7 @@ func (s *source) sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// jitter is the part by which waits differ, so that not all sources knock at the same time.
+// jitter is the part by which waits differ, so that not all sources ask at the same time.
 const jitter = 0.2
 
 // pause waits for about d.

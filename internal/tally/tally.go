@@ -39,7 +39,7 @@ type row struct {
 	marks []mark // by slot of the tally
 }
 
-// mark is what a tally makes of an object: the group that it is in, if any, and when it is judged again, if ever.
+// mark is what a tally makes of an object: the group that it is in, if any, and when it is classified again, if ever.
 type mark struct {
 	group *group
 	due   *due
@@ -90,7 +90,7 @@ func Remove[O any, M comparable](t *Table[O], tally *Tally[O, M]) {
 	}
 }
 
-// Update judges an object anew, or forgets it when it is gone. Touched is called with the slot of each tally that counts
+// Update classifies an object anew, or forgets it when it is gone. Touched is called with the slot of each tally that counts
 // it or has counted it. moved says whether the object is new in the table, or no longer in it.
 func (t *Table[O]) Update(name string, now time.Time, touched func(slot int)) (moved bool) {
 	object, ok := t.get(name)
@@ -164,7 +164,7 @@ func (t *Table[O]) put(r *row, slot int, to *group) (counts bool) {
 	return true
 }
 
-// schedule has the object judged again at a time; zero is never.
+// schedule has the object classified again at a time; zero is never.
 func (t *Table[O]) schedule(r *row, slot int, at time.Time) {
 	m := &r.marks[slot]
 	switch {
@@ -181,7 +181,7 @@ func (t *Table[O]) schedule(r *row, slot int, at time.Time) {
 	}
 }
 
-// Due judges again what time may have turned.
+// Due classifies again what time may have turned.
 func (t *Table[O]) Due(now time.Time, touched func(slot int)) {
 	for len(t.due) > 0 && !t.due[0].at.After(now) {
 		d := t.due[0]
@@ -194,12 +194,12 @@ func (t *Table[O]) Due(now time.Time, touched func(slot int)) {
 			touched(d.slot)
 		}
 		if m := d.row.marks[d.slot]; m.due != nil && !m.due.at.After(now) {
-			t.schedule(d.row, d.slot, now.Add(time.Second)) // a judge that is due at once is asked again no sooner
+			t.schedule(d.row, d.slot, now.Add(time.Second)) // a classify that is due at once is asked again no sooner
 		}
 	}
 }
 
-// NextDue is when Due has something to judge; zero is never.
+// NextDue is when Due has something to classify; zero is never.
 func (t *Table[O]) NextDue() time.Time {
 	if len(t.due) == 0 {
 		return time.Time{}
@@ -271,7 +271,7 @@ func (g *group) remove(r *row) {
 	}
 }
 
-// due is when a tally is to judge an object again.
+// due is when a tally is to classify an object again.
 type due struct {
 	at    time.Time
 	row   *row

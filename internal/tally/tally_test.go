@@ -25,7 +25,7 @@ type thing struct {
 	hidden bool
 }
 
-// mark of a thing, by a judge of a number: each divides things its own way.
+// mark of a thing, by a classify of a number: each divides things its own way.
 type mark struct {
 	color string
 	faded bool
@@ -159,7 +159,7 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 	g.Expect(moved).To(BeTrue())
 }
 
-// A judge that wants to be asked again at once is asked again in a second, and Due returns.
+// A classify that wants to be asked again at once is asked again in a second, and Due returns.
 func TestJudgeThatIsAlwaysDue(t *testing.T) {
 	g := NewWithT(t)
 	s := newShelf()
@@ -174,7 +174,7 @@ func TestJudgeThatIsAlwaysDue(t *testing.T) {
 	g.Expect(s.table.NextDue()).To(Equal(noon.Add(time.Second)))
 }
 
-// What is gone before its table is told is not judged, however due it is.
+// What is gone before its table is told is not classified, however due it is.
 func TestDueOfWhatIsGone(t *testing.T) {
 	g := NewWithT(t)
 	s := newShelf()
@@ -187,7 +187,7 @@ func TestDueOfWhatIsGone(t *testing.T) {
 	g.Expect(counted.Marks()).To(BeEmpty())
 }
 
-// A change costs one call of each judge, and one look at the object, however many objects there are.
+// A change costs one call of each classify, and one look at the object, however many objects there are.
 func TestCostOfAChange(t *testing.T) {
 	g := NewWithT(t)
 	looks, judged := 0, make([]int, 3)
@@ -212,7 +212,7 @@ func TestCostOfAChange(t *testing.T) {
 	g.Expect(judged).To(Equal([]int{1, 1, 1}), "nothing is due")
 }
 
-// story is a shelf to which things happen, and the tallies of its table by their judge.
+// story is a shelf to which things happen, and the tallies of its table by their classify.
 type story struct {
 	*shelf
 
