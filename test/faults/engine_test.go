@@ -82,13 +82,7 @@ func (o *operator) expectAgreement(when string) {
 // For any sequence of changes, an engine that follows them gives the same verdicts as one that evaluates everything
 // anew.
 func TestEngineFollows(t *testing.T) {
-	cases, err := Faults()
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	byShape := map[string][]Case{}
-	for _, c := range cases {
-		byShape[c.Shape] = append(byShape[c.Shape], c)
-	}
-	for shape, cases := range byShape {
+	for shape, cases := range faultsByShape(NewWithT(t)) {
 		t.Run(shape, func(t *testing.T) {
 			g := NewWithT(t)
 			w := newWorld(g, shape)

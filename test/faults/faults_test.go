@@ -284,15 +284,19 @@ func timeless(m *v1alpha1.ComponentMapping) v1alpha1.ComponentMappingStatus {
 	return status
 }
 
-// Faults that come and go one after the other in the same cluster leave nothing behind.
-func TestFaultsLeaveNothingBehind(t *testing.T) {
+func faultsByShape(g Gomega) map[string][]Case {
 	cases, err := Faults()
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	g.Expect(err).NotTo(HaveOccurred())
 	byShape := map[string][]Case{}
 	for _, c := range cases {
 		byShape[c.Shape] = append(byShape[c.Shape], c)
 	}
-	for name, cases := range byShape {
+	return byShape
+}
+
+// Faults that come and go one after the other in the same cluster leave nothing behind.
+func TestFaultsLeaveNothingBehind(t *testing.T) {
+	for name, cases := range faultsByShape(NewWithT(t)) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			w := newWorld(g, name)
