@@ -96,12 +96,14 @@ type Check struct {
 	// +optional
 	Method CheckMethod `json:"method,omitempty"`
 
-	// evidence is Direct (the default) when the component itself is seen, Indirect
-	// when only a trace of it is, such as the lease of a hidden controller. None:
-	// the component needs the object, but alone it proves nothing, like a
-	// definition of a kind that outlives what it was made for.
+	// evidence is Direct when the component itself is seen, Indirect when only a
+	// trace of it is, such as the lease of a hidden controller. None: the object
+	// belongs to the component, but alone it proves nothing, like an IngressClass, a
+	// CSIDriver or a definition of a kind, which outlive what they were made for.
+	// Default: None for type Object, as objects that merely lie there prove nothing;
+	// Direct for all other types. An Object that something keeps writing may say
+	// otherwise.
 	// +optional
-	// +default="Direct"
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
@@ -119,11 +121,12 @@ type Check struct {
 	// Present: at least one matches. Several are one family, such as a DaemonSet
 	// split by node size.
 	//
-	// Healthy: every match is rolled out. Its controller has seen the newest
-	// generation, and no more pods are unavailable than its own maxUnavailable
-	// allows, or minAvailable are. Pods of a DaemonSet do not count on nodes that
-	// joined less than ten minutes ago or that are stopped. A workload that wants
-	// no pods is idle: present, without a vote on health.
+	// Healthy: every match has at least one available pod, and no more of the others
+	// are unavailable by a fault of their own than its own maxUnavailable, or
+	// tolerance, allows. Pods that are missing because of nodes (down, leaving,
+	// stopped, cordoned, not initialized) are not counted: they are a fault of the
+	// nodes. One that is scaled to 0 is unhealthy unless scaleToZero allows it. A
+	// DaemonSet that matches no node is idle: present, without a vote on health.
 	// +optional
 	Workload *WorkloadCheck `json:"workload,omitempty"`
 
@@ -131,9 +134,9 @@ type Check struct {
 	//
 	// Present: at least one selected node meets present.
 	//
-	// Healthy: of those, minHealthyPercent also meet healthy. One that joined less
-	// than ten minutes ago and is not ready yet does not count. Without healthy
-	// the check has no vote on health.
+	// Healthy: those also meet healthy, but for a share that tolerance allows, in each
+	// group of groupBy. One that joined less than ten minutes ago and is not ready yet
+	// does not count. Without healthy the check has no vote on health.
 	// +optional
 	Nodes *NodesCheck `json:"nodes,omitempty"`
 
@@ -256,6 +259,41 @@ type WorkloadCheck struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MinAvailable int32 `json:"minAvailable,omitempty"`
+
+	// tolerance is the share of its own pods that may be unavailable by a fault of
+	// their own while the workload still counts as healthy, with the reason
+	// WithinTolerance. Its maxUnavailable is tolerated in any case, and never all of
+	// its pods. Default: nothing more.
+	// +optional
+	Tolerance Tolerance `json:"tolerance,omitzero"`
+
+	// scaleToZero says what a Deployment or StatefulSet that is scaled to 0 is:
+	// unhealthy when Forbidden, the default; idle when Allowed, as an autoscaler or
+	// the owner may have meant it.
+	// +optional
+	ScaleToZero ScaleToZero `json:"scaleToZero,omitempty"`
+}
+
+// ScaleToZero says whether a workload may be scaled to 0.
+// +kubebuilder:validation:Enum=Allowed;Forbidden
+type ScaleToZero string
+
+const (
+	// ScaleToZeroAllowed: a workload that is scaled to 0 is idle.
+	ScaleToZeroAllowed ScaleToZero = "Allowed"
+	// ScaleToZeroForbidden: it is unhealthy.
+	ScaleToZeroForbidden ScaleToZero = "Forbidden"
+)
+
+// Tolerance is the share of pods or nodes whose fault does not count yet.
+// +kubebuilder:validation:MinProperties=1
+type Tolerance struct {
+	// percent of the pods or nodes, rounded down: 5 tolerates none of 19, one of 20,
+	// and 50 of 1,000. Default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=99
+	Percent *int32 `json:"percent,omitempty"`
 }
 
 // NodesCheck is the member of a Check for nodes.
@@ -274,13 +312,17 @@ type NodesCheck struct {
 	// +optional
 	Healthy *NodeCriteria `json:"healthy,omitempty"`
 
-	// minHealthyPercent is the part of the nodes, in percent, that must be
-	// healthy. Default 100.
+	// groupBy is the label that names the group of a node, such as its node pool.
+	// The tolerance holds for each group, so that a small pool that is down counts
+	// in a big cluster, too. Nodes without the label are one group. Default: all
+	// nodes are one group.
 	// +optional
-	// +default=100
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	MinHealthyPercent int32 `json:"minHealthyPercent,omitempty"`
+	GroupBy QualifiedName `json:"groupBy,omitempty"`
+
+	// tolerance is the share of the nodes of each group that may be unhealthy while
+	// the check still passes, with the reason WithinTolerance. Default: none.
+	// +optional
+	Tolerance Tolerance `json:"tolerance,omitzero"`
 
 	// ignoreTaints leaves out nodes that carry a taint with one of these keys:
 	// machines that are switched off on purpose, such as

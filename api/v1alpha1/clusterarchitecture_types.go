@@ -17,6 +17,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Complete",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].status`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
 // +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="How long Healthy has been what it is"
+// +kubebuilder:printcolumn:name="Observed",type=date,JSONPath=`.status.observedAt`,description="How long ago archmap last looked; at most five minutes while the operator is alive"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
 // +kubebuilder:printcolumn:name="Detected",type=string,JSONPath=`.status.conditions[?(@.type=="PlatformDetected")].status`,priority=1
 // +kubebuilder:printcolumn:name="As-Documented",type=string,JSONPath=`.status.conditions[?(@.type=="AsDocumented")].status`,priority=1
@@ -206,8 +207,9 @@ type ClusterArchitectureStatus struct {
 	Categories []CategorySummary `json:"categories,omitempty"`
 
 	// causes are what is wrong, one entry per cause with every component that it
-	// hurts: faults of nodes first, then those of components (of the control plane,
-	// of nodes, of the cluster), then what is missing, then what is there in part.
+	// affects. Major ones come first: faults of nodes, then those of components (of
+	// the control plane, of nodes, of the cluster), then what is missing. Minor ones
+	// follow in the same order.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -306,7 +308,7 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	HealthUnknown *int32 `json:"healthUnknown,omitempty"`
 
-	// absent counts those that are not in the cluster, or only in part.
+	// absent counts those that are not in the cluster.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Absent *int32 `json:"absent,omitempty"`
@@ -423,10 +425,26 @@ type ComponentSummary struct {
 	Since metav1.Time `json:"since,omitzero"`
 }
 
+// Severity says whether somebody must act.
+// +kubebuilder:validation:Enum=Major;Minor
+type Severity string
+
+const (
+	// SeverityMajor: a component is unhealthy, or missing. Somebody must act.
+	SeverityMajor Severity = "Major"
+	// SeverityMinor: it is within what is tolerated.
+	SeverityMinor Severity = "Minor"
+)
+
 // Cause is one thing that is wrong.
 type Cause struct {
-	// reason in one CamelCase word: the fault, NotFound or Partial. NodeFault is told
-	// once, whatever it hurts.
+	// severity is Major when somebody must act, Minor when it is within what is
+	// tolerated.
+	// +required
+	Severity Severity `json:"severity,omitempty"`
+
+	// reason in one CamelCase word: the fault, or NotFound. NodeFault is told once,
+	// whatever it affects.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -438,7 +456,7 @@ type Cause struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// components are the names of the ComponentMappings that it hurts.
+	// components are the names of the ComponentMappings that it affects.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

@@ -215,7 +215,8 @@ type ComponentMappingSpec struct {
 
 	// variants are the ways in which the component is really found. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
-	// complete at once. The first complete one names status.variant.
+	// complete at once. When a part is missing of one that runs, it is present in
+	// part, and unhealthy. The first one that is present names status.variant.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -391,6 +392,8 @@ const (
 )
 
 // Advisory is a fact about the life of an implementation.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.explains) || self.type == 'Correction'",message="explains may only be set when type is Correction",fieldPath=".explains"
 type Advisory struct {
 	// type is Retirement, Deprecation, Rename, GeneralAvailability, Correction
 	// (the documentation is wrong) or Note.
@@ -418,6 +421,14 @@ type Advisory struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Variants []string `json:"variants,omitempty"`
+
+	// explains lists the differences from the documentation that a Correction accounts
+	// for, while one of its variants is present: they are known, and no news. Default:
+	// none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=4
+	Explains []DifferenceType `json:"explains,omitempty"`
 
 	// url with more about it.
 	// +optional
@@ -478,13 +489,14 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:MaxItems=6
 	Methods []ImplementationMethod `json:"methods,omitempty"`
 
-	// variant is the first complete variant.
+	// variant is the first of variants.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Variant string `json:"variant,omitempty"`
 
-	// variants are all complete variants.
+	// variants are all variants that are present: the complete ones, then those of
+	// which a part is missing.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -518,6 +530,14 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Versions []VersionCount `json:"versions,omitempty"`
 
+	// differences between what is present and spec.implementation, all of them; the
+	// condition AsDocumented sums them up.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Differences []Difference `json:"differences,omitempty"`
+
 	// image in use, without tag.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -549,11 +569,58 @@ type VersionCount struct {
 	// +kubebuilder:validation:MaxLength=256
 	Version string `json:"version,omitempty"`
 
-	// count is how many nodes, objects or wanted pods have it; 1 for an endpoint,
-	// and for a workload that wants no pods.
+	// count is how many nodes, objects or pods have it; 1 for an endpoint, and for a
+	// workload that wants no pods.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Count int32 `json:"count,omitempty"`
+
+	// ready is how many of these pods are ready. It is there only while a workload
+	// runs several versions.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Ready *int32 `json:"ready,omitempty"`
+}
+
+// DifferenceType says in what a component differs from its documentation.
+// +kubebuilder:validation:Enum=Method;Image;MinVersion;VersionSkew
+type DifferenceType string
+
+const (
+	// DifferenceMethod: it is implemented by other methods.
+	DifferenceMethod DifferenceType = "Method"
+	// DifferenceImage: it runs another image.
+	DifferenceImage DifferenceType = "Image"
+	// DifferenceMinVersion: it runs a version older than minVersion.
+	DifferenceMinVersion DifferenceType = "MinVersion"
+	// DifferenceVersionSkew: it runs several minor versions at once.
+	DifferenceVersionSkew DifferenceType = "VersionSkew"
+)
+
+// Difference is one between what is present and the documentation.
+type Difference struct {
+	// type is Method, Image, MinVersion or VersionSkew.
+	// +required
+	Type DifferenceType `json:"type,omitempty"`
+
+	// documented is what the documentation says; empty for VersionSkew.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Documented string `json:"documented,omitempty"`
+
+	// observed is what was found instead.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Observed string `json:"observed,omitempty"`
+
+	// correction is the message of the Correction that explains it: a difference that
+	// is known. It is empty for one that nothing explains.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Correction string `json:"correction,omitempty"`
 }
 
 // Verdict is the answer to a yes-or-no question.

@@ -25,9 +25,9 @@ const (
 
 	// ConditionHealthy says whether what is present is healthy.
 	//
-	// Possible reasons for True: AllChecksPass, Progressing, WithinGracePeriod.
-	// Possible reasons for False: the reason of the worst check, such as CrashLooping, NodeFault or
-	// LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
+	// Possible reasons for True: AllChecksPass, Progressing, WithinGracePeriod, WithinTolerance, NodesDown.
+	// Possible reasons for False: PartMissing, else the reason of the worst check, such as CrashLooping,
+	// NodeFault or LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
 	// Possible reasons for Unknown: NotPresent, HealthNotObservable, NotPermitted, NotYetObserved,
 	// ObservationFailed, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on a
 	// ClusterArchitecture.
@@ -36,9 +36,9 @@ const (
 	// ConditionAsDocumented says whether what is present is as documented. It is a statement about the
 	// documentation, and does not affect other conditions.
 	//
-	// Possible reasons for True: MatchesDocumentation.
-	// Possible reasons for False: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew;
-	// ComponentsDiffer on a ClusterArchitecture.
+	// Possible reasons for True: MatchesDocumentation; KnownDifference when a Correction explains all differences.
+	// Possible reasons for False: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, for the first
+	// difference that nothing explains; ComponentsDiffer on a ClusterArchitecture.
 	// Possible reasons for Unknown: NotPresent, NothingToCompare, NotYetObserved, InvalidSpec;
 	// PlatformNotDetected on a ClusterArchitecture.
 	ConditionAsDocumented = "AsDocumented"
@@ -48,10 +48,10 @@ const (
 const (
 	// ConditionPresent says whether the component is in the cluster.
 	//
-	// Possible reasons for True: Observed, ObservedIndirectly.
-	// Possible reasons for False: NotFound, Partial.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotObservable,
-	// InvalidSpec.
+	// Possible reasons for True: Observed, ObservedIndirectly; Partial when a part of what runs is missing.
+	// Possible reasons for False: NotFound.
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotInDump,
+	// NotObservable, InvalidSpec.
 	ConditionPresent = "Present"
 )
 
@@ -67,7 +67,7 @@ const (
 	// ConditionComplete says whether every required component is present and every rule holds.
 	//
 	// Possible reasons for True: AllRequiredPresent.
-	// Possible reasons for False: ComponentsMissing, ComponentsPartial, RulesViolated.
+	// Possible reasons for False: ComponentsMissing, RulesViolated.
 	// Possible reasons for Unknown: ComponentsUnknown, NoComponents, NotYetObserved, InvalidSpec,
 	// PlatformNotDetected.
 	ConditionComplete = "Complete"
@@ -97,10 +97,12 @@ const (
 	ReasonAllChecksPass       = "AllChecksPass"
 	ReasonProgressing         = "Progressing"
 	ReasonWithinGracePeriod   = "WithinGracePeriod"
+	ReasonPartMissing         = "PartMissing"
 	ReasonNotPresent          = "NotPresent"
 	ReasonHealthNotObservable = "HealthNotObservable"
 
 	ReasonMatchesDocumentation   = "MatchesDocumentation"
+	ReasonKnownDifference        = "KnownDifference"
 	ReasonMethodDiffers          = "MethodDiffers"
 	ReasonImageDiffers           = "ImageDiffers"
 	ReasonVersionBelowDocumented = "VersionBelowDocumented"
@@ -113,7 +115,6 @@ const (
 	ReasonPlatformNotDetected = "PlatformNotDetected"
 	ReasonAllRequiredPresent  = "AllRequiredPresent"
 	ReasonComponentsMissing   = "ComponentsMissing"
-	ReasonComponentsPartial   = "ComponentsPartial"
 	ReasonRulesViolated       = "RulesViolated"
 	ReasonComponentsUnknown   = "ComponentsUnknown"
 	ReasonNoComponents        = "NoComponents"
@@ -133,19 +134,30 @@ const (
 	ReasonNotYetObserved = "NotYetObserved"
 	// ReasonObservationFailed: the read failed; the message says how.
 	ReasonObservationFailed = "ObservationFailed"
+	// ReasonNotInDump: the dump that is judged does not hold what the check needs, and cannot tell.
+	ReasonNotInDump = "NotInDump"
 	// ReasonKindNotServed: the API server does not know the kind; no such object can exist.
 	ReasonKindNotServed = "KindNotServed"
 
 	// ReasonHealthy: the check passes.
 	ReasonHealthy = "Healthy"
-	// ReasonIdle: the workload wants no pods.
+	// ReasonIdle: the workload wants no pods, as it may: a DaemonSet that matches no node, or one that is scaled to 0
+	// where scaleToZero is Allowed.
 	ReasonIdle = "Idle"
+	// ReasonScaledToZero: the Deployment or StatefulSet is scaled to 0.
+	ReasonScaledToZero = "ScaledToZero"
+	// ReasonWithinTolerance: pods or nodes have a fault, but no more of them than is tolerated.
+	ReasonWithinTolerance = "WithinTolerance"
+	// ReasonNodesDown: pods are missing only because of nodes, and others are available. The fault is that of the
+	// nodes.
+	ReasonNodesDown = "NodesDown"
+	// ReasonGenerationNotObserved: the controller of the workload has never observed it.
+	ReasonGenerationNotObserved = "GenerationNotObserved"
 	// ReasonWorkloadUnavailable: more pods are unavailable than the workload itself allows, and the cause is not
 	// known (yet). The reasons that follow are the known causes.
 	ReasonWorkloadUnavailable = "WorkloadUnavailable"
-	// ReasonNodeFault: the nodes need help, not the component. All its nodes that are unhealthy, or all its pods
-	// that are unavailable, are down with their nodes, or pods cannot be scheduled only because nodes are down or
-	// cordoned.
+	// ReasonNodeFault: the nodes need help, not the component. All its nodes that are unhealthy are down, or it has no
+	// pod left, and nodes are why.
 	ReasonNodeFault = "NodeFault"
 	// ReasonUnschedulable: the scheduler finds no node for the pods.
 	ReasonUnschedulable = "Unschedulable"

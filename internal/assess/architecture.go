@@ -333,8 +333,8 @@ func (r *rollup) complete() metav1.Condition {
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", mappingNames(r.filter(missing)))
 	// What is not required may be absent, but a part of it is of no use.
 	halves := r.filter(partial)
-	say(v1alpha1.ReasonComponentsPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
-	say(v1alpha1.ReasonComponentsPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
+	say(v1alpha1.ReasonPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
+	say(v1alpha1.ReasonPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {

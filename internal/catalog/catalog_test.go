@@ -73,8 +73,10 @@ func TestDefaults(t *testing.T) {
 	g.Expect(catalog.Expect(c)).To(Equal(v1alpha1.ExpectPresent))
 	g.Expect(catalog.Evidence(c)).To(Equal(v1alpha1.EvidenceDirect))
 	g.Expect(catalog.Method(c)).To(Equal(v1alpha1.MethodDaemonSet), "the kind of the workload")
-	g.Expect(catalog.MinHealthyPercent(&v1alpha1.NodesCheck{})).To(Equal(100))
-	g.Expect(catalog.MinHealthyPercent(&v1alpha1.NodesCheck{MinHealthyPercent: 60})).To(Equal(60))
+	g.Expect(catalog.Tolerated(v1alpha1.Tolerance{}, 5000)).To(BeZero())
+	five := v1alpha1.Tolerance{Percent: new(int32(5))}
+	g.Expect([]int{catalog.Tolerated(five, 19), catalog.Tolerated(five, 20), catalog.Tolerated(five, 1000)}).To(Equal([]int{0, 1, 50}))
+	g.Expect(catalog.MayScaleToZero(&v1alpha1.WorkloadCheck{})).To(BeFalse())
 	g.Expect(catalog.Optional(&v1alpha1.ComponentMapping{})).To(BeFalse())
 	g.Expect(catalog.GracePeriod(&v1alpha1.ComponentMapping{})).To(BeZero())
 	g.Expect(catalog.GracePeriod(&v1alpha1.ComponentMapping{Spec: v1alpha1.ComponentMappingSpec{GracePeriodSeconds: new(int32(90))}})).To(Equal(90 * time.Second))

@@ -43,8 +43,12 @@ func Belongs(c *v1alpha1.Check) bool {
 	return Expect(c) == v1alpha1.ExpectPresent || Expect(c) == v1alpha1.ExpectOptional
 }
 
-// Evidence returns how directly the check observes the component. Default Direct.
+// Evidence returns how directly the check observes the component. Default: None for objects that merely lie there, Direct
+// for everything else.
 func Evidence(c *v1alpha1.Check) v1alpha1.Evidence {
+	if c.Type == v1alpha1.CheckObject {
+		return cmp.Or(c.Evidence, v1alpha1.EvidenceNone)
+	}
 	return cmp.Or(c.Evidence, v1alpha1.EvidenceDirect)
 }
 
@@ -63,5 +67,8 @@ func Method(c *v1alpha1.Check) v1alpha1.ImplementationMethod {
 	return v1alpha1.ImplementationMethod(c.Method)
 }
 
-// MinHealthyPercent returns the part of the nodes that must be healthy, in percent. Default 100.
-func MinHealthyPercent(n *v1alpha1.NodesCheck) int { return int(cmp.Or(n.MinHealthyPercent, 100)) }
+// Tolerated returns how many of n pods or nodes may be unhealthy: the tolerated percentage, rounded down. Default none.
+func Tolerated(t v1alpha1.Tolerance, n int) int { return int(ptr.Deref(t.Percent, 0)) * n / 100 }
+
+// MayScaleToZero reports whether the workloads of the check may be scaled to 0. Default: they may not.
+func MayScaleToZero(w *v1alpha1.WorkloadCheck) bool { return w.ScaleToZero == v1alpha1.ScaleToZeroAllowed }

@@ -17,7 +17,7 @@ import (
 func BenchmarkNodes5000(b *testing.B) {
 	c := newCheck(`{type: Nodes, nodes: {
 		selector: {matchExpressions: [{key: kubernetes.azure.com/cluster, operator: Exists}]},
-		ignoreTaints: [node.cloudprovider.kubernetes.io/shutdown], version: Kubelet, minHealthyPercent: 99,
+		ignoreTaints: [node.cloudprovider.kubernetes.io/shutdown], version: Kubelet, tolerance: {percent: 1},
 		healthy: {conditions: [{type: Ready, status: "True"}],
 			forbiddenConditions: [{type: KubeletProblem, status: "True", maxHeartbeatAgeSeconds: 900}]}}}`)
 	var nodes []client.Object

@@ -203,7 +203,7 @@ func TestEvaluatorsAreKnownByWhatTheyAsk(t *testing.T) {
 	g.Expect(renamed.Key()).To(Equal(same))
 	g.Expect(renamed.Name()).To(Equal("variant/other"))
 	for _, other := range []string{
-		"{type: Nodes, nodes: {}}", "{type: Nodes, nodes: {minHealthyPercent: 90}}",
+		"{type: Nodes, nodes: {}}", "{type: Nodes, nodes: {tolerance: {percent: 10}}}",
 		"{type: Endpoint, endpoint: {path: /readyz}}", "{type: Endpoint, intervalSeconds: 60, endpoint: {path: /readyz}}",
 	} {
 		g.Expect(key(other)).NotTo(Equal(same), other)

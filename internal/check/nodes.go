@@ -181,10 +181,9 @@ func (t *NodeTally) summarize(told groups[nodeClass], now time.Time) Result {
 	unhealthy := told.where(func(c nodeClass) bool { return c.healthy == v1alpha1.VerdictFalse })
 	joining := told.where(func(c nodeClass) bool { return c.reason == v1alpha1.ReasonProgressing })
 	leaving := told.where(func(c nodeClass) bool { return c.healthy == v1alpha1.VerdictNotAssessed })
-	need := catalog.MinHealthyPercent(spec)
 	all := r.ObjectCount - joining.count() - leaving.count()
 	good := all - unhealthy.count()
-	enough := good*100 >= need*all
+	enough := unhealthy.count() <= catalog.Tolerated(spec.Tolerance, all)
 	if enough {
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	}
@@ -197,7 +196,7 @@ func (t *NodeTally) summarize(told groups[nodeClass], now time.Time) Result {
 	case len(unhealthy) == 0:
 		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy", good, all))
 	case enough:
-		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy, %d%% are enough; unhealthy: %s", good, all, need, t.shorten(unhealthy, now)))
+		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy; unhealthy: %s", good, all, t.shorten(unhealthy, now)))
 	default:
 		parts = append(parts, fmt.Sprintf("%d/%d nodes unhealthy: %s", unhealthy.count(), all, t.shorten(unhealthy, now)))
 	}

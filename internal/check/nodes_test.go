@@ -165,7 +165,7 @@ func TestNodesMinHealthyPercent(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {minHealthyPercent: %d, healthy: {conditions: [{type: Ready, status: 'True'}]}}}", test.percent))
+			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {tolerance: {percent: %d}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}", test.percent))
 			var nodes []client.Object
 			for i := range 10 {
 				state := ready()

@@ -210,6 +210,5 @@ func TestDefaultsAreFilledInAndStatusIsDropped(t *testing.T) {
 	g.Expect(set.Err()).NotTo(HaveOccurred())
 	m := set.Mappings[0].Value
 	g.Expect(m.Status.Message).To(BeEmpty())
-	g.Expect(m.Spec.Checks[0].Nodes.MinHealthyPercent).To(BeEquivalentTo(100))
 	g.Expect(m.Spec.Presence).NotTo(BeEmpty())
 }

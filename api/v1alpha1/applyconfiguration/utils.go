@@ -51,6 +51,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ComponentMappingStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComponentSummary"):
 		return &apiv1alpha1.ComponentSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Difference"):
+		return &apiv1alpha1.DifferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointCheck"):
 		return &apiv1alpha1.EndpointCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Implementation"):
@@ -77,6 +79,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Source"):
 		return &apiv1alpha1.SourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Tolerance"):
+		return &apiv1alpha1.ToleranceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Variant"):
 		return &apiv1alpha1.VariantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VersionCount"):

@@ -50,6 +50,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: date
       type:
         scalar: string
+    - name: explains
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.DifferenceType
+          elementRelationship: associative
     - name: message
       type:
         scalar: string
@@ -115,6 +121,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+    - name: severity
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Severity
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -130,7 +139,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: evidence
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Evidence
-      default: Direct
     - name: expect
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expectation
@@ -465,6 +473,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: differences
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Difference
+          elementRelationship: associative
+          keys:
+          - type
     - name: evidence
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Evidence
@@ -556,6 +572,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Difference
+  map:
+    fields:
+    - name: correction
+      type:
+        scalar: string
+    - name: documented
+      type:
+        scalar: string
+    - name: observed
+      type:
+        scalar: string
+    - name: type
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.DifferenceType
+- name: com.github.archmap.archmap.api.v1alpha1.DifferenceType
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.EndpointCheck
   map:
     fields:
@@ -741,6 +774,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.NodesCheck
   map:
     fields:
+    - name: groupBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
     - name: healthy
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria
@@ -756,16 +792,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
           elementRelationship: associative
-    - name: minHealthyPercent
-      type:
-        scalar: numeric
-      default: 100
     - name: present
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: tolerance
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeVersion
@@ -853,6 +888,10 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.archmap.archmap.api.v1alpha1.RuleType
 - name: com.github.archmap.archmap.api.v1alpha1.RuleType
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.ScaleToZero
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Severity
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.SkewType
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Source
@@ -864,6 +903,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.WebAddress
+- name: com.github.archmap.archmap.api.v1alpha1.Tolerance
+  map:
+    fields:
+    - name: percent
+      type:
+        scalar: numeric
 - name: com.github.archmap.archmap.api.v1alpha1.Variant
   map:
     fields:
@@ -893,6 +938,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: count
+      type:
+        scalar: numeric
+    - name: ready
       type:
         scalar: numeric
     - name: version
@@ -960,9 +1008,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespace
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
+    - name: scaleToZero
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ScaleToZero
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: tolerance
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance
 - name: com.github.archmap.archmap.api.v1alpha1.WorkloadKind
   scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition

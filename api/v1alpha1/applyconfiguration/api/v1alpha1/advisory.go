@@ -24,6 +24,10 @@ type AdvisoryApplyConfiguration struct {
 	// variants limits the advisory to these variants of the mapping. Default: it
 	// concerns all.
 	Variants []string `json:"variants,omitempty"`
+	// explains lists the differences from the documentation that a Correction accounts
+	// for, while one of its variants is present: they are known, and no news. Default:
+	// none.
+	Explains []apiv1alpha1.DifferenceType `json:"explains,omitempty"`
 	// url with more about it.
 	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`
 }
@@ -64,6 +68,16 @@ func (b *AdvisoryApplyConfiguration) WithMessage(value string) *AdvisoryApplyCon
 func (b *AdvisoryApplyConfiguration) WithVariants(values ...string) *AdvisoryApplyConfiguration {
 	for i := range values {
 		b.Variants = append(b.Variants, values[i])
+	}
+	return b
+}
+
+// WithExplains adds the given value to the Explains field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Explains field.
+func (b *AdvisoryApplyConfiguration) WithExplains(values ...apiv1alpha1.DifferenceType) *AdvisoryApplyConfiguration {
+	for i := range values {
+		b.Explains = append(b.Explains, values[i])
 	}
 	return b
 }

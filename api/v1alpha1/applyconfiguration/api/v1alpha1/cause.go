@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/archmap/archmap/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -14,12 +15,15 @@ import (
 //
 // Cause is one thing that is wrong.
 type CauseApplyConfiguration struct {
-	// reason in one CamelCase word: the fault, NotFound or Partial. NodeFault is told
-	// once, whatever it hurts.
+	// severity is Major when somebody must act, Minor when it is within what is
+	// tolerated.
+	Severity *apiv1alpha1.Severity `json:"severity,omitempty"`
+	// reason in one CamelCase word: the fault, or NotFound. NodeFault is told once,
+	// whatever it affects.
 	Reason *string `json:"reason,omitempty"`
 	// message explains it.
 	Message *string `json:"message,omitempty"`
-	// components are the names of the ComponentMappings that it hurts.
+	// components are the names of the ComponentMappings that it affects.
 	Components []string `json:"components,omitempty"`
 	// since is when it began.
 	Since *v1.Time `json:"since,omitempty"`
@@ -29,6 +33,14 @@ type CauseApplyConfiguration struct {
 // apply.
 func Cause() *CauseApplyConfiguration {
 	return &CauseApplyConfiguration{}
+}
+
+// WithSeverity sets the Severity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Severity field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithSeverity(value apiv1alpha1.Severity) *CauseApplyConfiguration {
+	b.Severity = &value
+	return b
 }
 
 // WithReason sets the Reason field in the declarative configuration to the given value

@@ -31,10 +31,13 @@ type CheckApplyConfiguration struct {
 	// other type it must be given. None: the object is part of the component but
 	// no implementation of it, such as a CSIDriver.
 	Method *apiv1alpha1.CheckMethod `json:"method,omitempty"`
-	// evidence is Direct (the default) when the component itself is seen, Indirect
-	// when only a trace of it is, such as the lease of a hidden controller. None:
-	// the component needs the object, but alone it proves nothing, like a
-	// definition of a kind that outlives what it was made for.
+	// evidence is Direct when the component itself is seen, Indirect when only a
+	// trace of it is, such as the lease of a hidden controller. None: the object
+	// belongs to the component, but alone it proves nothing, like an IngressClass, a
+	// CSIDriver or a definition of a kind, which outlive what they were made for.
+	// Default: None for type Object, as objects that merely lie there prove nothing;
+	// Direct for all other types. An Object that something keeps writing may say
+	// otherwise.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
 	// intervalSeconds is the time between two looks at what cannot be watched
 	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
@@ -46,19 +49,20 @@ type CheckApplyConfiguration struct {
 	// Present: at least one matches. Several are one family, such as a DaemonSet
 	// split by node size.
 	//
-	// Healthy: every match is rolled out. Its controller has seen the newest
-	// generation, and no more pods are unavailable than its own maxUnavailable
-	// allows, or minAvailable are. Pods of a DaemonSet do not count on nodes that
-	// joined less than ten minutes ago or that are stopped. A workload that wants
-	// no pods is idle: present, without a vote on health.
+	// Healthy: every match has at least one available pod, and no more of the others
+	// are unavailable by a fault of their own than its own maxUnavailable, or
+	// tolerance, allows. Pods that are missing because of nodes (down, leaving,
+	// stopped, cordoned, not initialized) are not counted: they are a fault of the
+	// nodes. One that is scaled to 0 is unhealthy unless scaleToZero allows it. A
+	// DaemonSet that matches no node is idle: present, without a vote on health.
 	Workload *WorkloadCheckApplyConfiguration `json:"workload,omitempty"`
 	// nodes says which nodes run the component and what each of them must show.
 	//
 	// Present: at least one selected node meets present.
 	//
-	// Healthy: of those, minHealthyPercent also meet healthy. One that joined less
-	// than ten minutes ago and is not ready yet does not count. Without healthy
-	// the check has no vote on health.
+	// Healthy: those also meet healthy, but for a share that tolerance allows, in each
+	// group of groupBy. One that joined less than ten minutes ago and is not ready yet
+	// does not count. Without healthy the check has no vote on health.
 	Nodes *NodesCheckApplyConfiguration `json:"nodes,omitempty"`
 	// lease names a Lease that its holder keeps renewing, by name or by selector.
 	//

@@ -33,8 +33,9 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// categories count the components by category.
 	Categories []CategorySummaryApplyConfiguration `json:"categories,omitempty"`
 	// causes are what is wrong, one entry per cause with every component that it
-	// hurts: faults of nodes first, then those of components (of the control plane,
-	// of nodes, of the cluster), then what is missing, then what is there in part.
+	// affects. Major ones come first: faults of nodes, then those of components (of
+	// the control plane, of nodes, of the cluster), then what is missing. Minor ones
+	// follow in the same order.
 	Causes []CauseApplyConfiguration `json:"causes,omitempty"`
 	// components are the rows of the table. While there are none, archmap waits for
 	// a first verdict on every mapping before it judges the whole.

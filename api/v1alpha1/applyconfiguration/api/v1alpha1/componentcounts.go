@@ -24,7 +24,7 @@ type ComponentCountsApplyConfiguration struct {
 	// healthUnknown counts those that are in the cluster and whose health cannot be
 	// told: it leaves no trace, or looking was not possible.
 	HealthUnknown *int32 `json:"healthUnknown,omitempty"`
-	// absent counts those that are not in the cluster, or only in part.
+	// absent counts those that are not in the cluster.
 	Absent *int32 `json:"absent,omitempty"`
 	// unknown counts those of which it cannot be told whether they are in the
 	// cluster.

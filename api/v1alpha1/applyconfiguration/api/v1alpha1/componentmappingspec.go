@@ -45,7 +45,8 @@ type ComponentMappingSpecApplyConfiguration struct {
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
 	// variants are the ways in which the component is really found. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
-	// complete at once. The first complete one names status.variant.
+	// complete at once. When a part is missing of one that runs, it is present in
+	// part, and unhealthy. The first one that is present names status.variant.
 	Variants []VariantApplyConfiguration `json:"variants,omitempty"`
 }
 

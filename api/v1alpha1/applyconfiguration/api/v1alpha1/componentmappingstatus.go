@@ -33,9 +33,10 @@ type ComponentMappingStatusApplyConfiguration struct {
 	MethodSummary *string `json:"methodSummary,omitempty"`
 	// methods are the implementation methods that were seen.
 	Methods []apiv1alpha1.ImplementationMethod `json:"methods,omitempty"`
-	// variant is the first complete variant.
+	// variant is the first of variants.
 	Variant *string `json:"variant,omitempty"`
-	// variants are all complete variants.
+	// variants are all variants that are present: the complete ones, then those of
+	// which a part is missing.
 	Variants []string `json:"variants,omitempty"`
 	// operatedBy says whom to call about what was found.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
@@ -49,6 +50,9 @@ type ComponentMappingStatusApplyConfiguration struct {
 	// room, the most frequent first, then by their text; at most 64. There are
 	// none while the component is not present, or when no check reports a version.
 	Versions []VersionCountApplyConfiguration `json:"versions,omitempty"`
+	// differences between what is present and spec.implementation, all of them; the
+	// condition AsDocumented sums them up.
+	Differences []DifferenceApplyConfiguration `json:"differences,omitempty"`
 	// image in use, without tag.
 	Image *string `json:"image,omitempty"`
 	// message is the most important sentence about the component now: why it is
@@ -162,6 +166,19 @@ func (b *ComponentMappingStatusApplyConfiguration) WithVersions(values ...*Versi
 			panic("nil value passed to WithVersions")
 		}
 		b.Versions = append(b.Versions, *values[i])
+	}
+	return b
+}
+
+// WithDifferences adds the given value to the Differences field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Differences field.
+func (b *ComponentMappingStatusApplyConfiguration) WithDifferences(values ...*DifferenceApplyConfiguration) *ComponentMappingStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDifferences")
+		}
+		b.Differences = append(b.Differences, *values[i])
 	}
 	return b
 }

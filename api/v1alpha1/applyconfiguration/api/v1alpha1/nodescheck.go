@@ -22,9 +22,14 @@ type NodesCheckApplyConfiguration struct {
 	Present *NodeCriteriaApplyConfiguration `json:"present,omitempty"`
 	// healthy says what each such node must show.
 	Healthy *NodeCriteriaApplyConfiguration `json:"healthy,omitempty"`
-	// minHealthyPercent is the part of the nodes, in percent, that must be
-	// healthy. Default 100.
-	MinHealthyPercent *int32 `json:"minHealthyPercent,omitempty"`
+	// groupBy is the label that names the group of a node, such as its node pool.
+	// The tolerance holds for each group, so that a small pool that is down counts
+	// in a big cluster, too. Nodes without the label are one group. Default: all
+	// nodes are one group.
+	GroupBy *apiv1alpha1.QualifiedName `json:"groupBy,omitempty"`
+	// tolerance is the share of the nodes of each group that may be unhealthy while
+	// the check still passes, with the reason WithinTolerance. Default: none.
+	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
 	// ignoreTaints leaves out nodes that carry a taint with one of these keys:
 	// machines that are switched off on purpose, such as
 	// node.cloudprovider.kubernetes.io/shutdown.
@@ -68,11 +73,19 @@ func (b *NodesCheckApplyConfiguration) WithHealthy(value *NodeCriteriaApplyConfi
 	return b
 }
 
-// WithMinHealthyPercent sets the MinHealthyPercent field in the declarative configuration to the given value
+// WithGroupBy sets the GroupBy field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the MinHealthyPercent field is set to the value of the last call.
-func (b *NodesCheckApplyConfiguration) WithMinHealthyPercent(value int32) *NodesCheckApplyConfiguration {
-	b.MinHealthyPercent = &value
+// If called multiple times, the GroupBy field is set to the value of the last call.
+func (b *NodesCheckApplyConfiguration) WithGroupBy(value apiv1alpha1.QualifiedName) *NodesCheckApplyConfiguration {
+	b.GroupBy = &value
+	return b
+}
+
+// WithTolerance sets the Tolerance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tolerance field is set to the value of the last call.
+func (b *NodesCheckApplyConfiguration) WithTolerance(value *ToleranceApplyConfiguration) *NodesCheckApplyConfiguration {
+	b.Tolerance = value
 	return b
 }
 

@@ -14,9 +14,12 @@ type VersionCountApplyConfiguration struct {
 	// version as the component tells it: the tag of its image, what its nodes
 	// report, or what its endpoint answers.
 	Version *string `json:"version,omitempty"`
-	// count is how many nodes, objects or wanted pods have it; 1 for an endpoint,
-	// and for a workload that wants no pods.
+	// count is how many nodes, objects or pods have it; 1 for an endpoint, and for a
+	// workload that wants no pods.
 	Count *int32 `json:"count,omitempty"`
+	// ready is how many of these pods are ready. It is there only while a workload
+	// runs several versions.
+	Ready *int32 `json:"ready,omitempty"`
 }
 
 // VersionCountApplyConfiguration constructs a declarative configuration of the VersionCount type for use with
@@ -38,5 +41,13 @@ func (b *VersionCountApplyConfiguration) WithVersion(value string) *VersionCount
 // If called multiple times, the Count field is set to the value of the last call.
 func (b *VersionCountApplyConfiguration) WithCount(value int32) *VersionCountApplyConfiguration {
 	b.Count = &value
+	return b
+}
+
+// WithReady sets the Ready field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ready field is set to the value of the last call.
+func (b *VersionCountApplyConfiguration) WithReady(value int32) *VersionCountApplyConfiguration {
+	b.Ready = &value
 	return b
 }

@@ -40,6 +40,15 @@ type WorkloadCheckApplyConfiguration struct {
 	// share a node, as on a cluster of one node the second one waits for ever. A
 	// workload that wants fewer pods needs all of them.
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
+	// tolerance is the share of its own pods that may be unavailable by a fault of
+	// their own while the workload still counts as healthy, with the reason
+	// WithinTolerance. Its maxUnavailable is tolerated in any case, and never all of
+	// its pods. Default: nothing more.
+	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
+	// scaleToZero says what a Deployment or StatefulSet that is scaled to 0 is:
+	// unhealthy when Forbidden, the default; idle when Allowed, as an autoscaler or
+	// the owner may have meant it.
+	ScaleToZero *apiv1alpha1.ScaleToZero `json:"scaleToZero,omitempty"`
 }
 
 // WorkloadCheckApplyConfiguration constructs a declarative configuration of the WorkloadCheck type for use with
@@ -111,5 +120,21 @@ func (b *WorkloadCheckApplyConfiguration) WithImagePath(value string) *WorkloadC
 // If called multiple times, the MinAvailable field is set to the value of the last call.
 func (b *WorkloadCheckApplyConfiguration) WithMinAvailable(value int32) *WorkloadCheckApplyConfiguration {
 	b.MinAvailable = &value
+	return b
+}
+
+// WithTolerance sets the Tolerance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tolerance field is set to the value of the last call.
+func (b *WorkloadCheckApplyConfiguration) WithTolerance(value *ToleranceApplyConfiguration) *WorkloadCheckApplyConfiguration {
+	b.Tolerance = value
+	return b
+}
+
+// WithScaleToZero sets the ScaleToZero field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ScaleToZero field is set to the value of the last call.
+func (b *WorkloadCheckApplyConfiguration) WithScaleToZero(value apiv1alpha1.ScaleToZero) *WorkloadCheckApplyConfiguration {
+	b.ScaleToZero = &value
 	return b
 }
