@@ -53,6 +53,9 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	} else if *s.Summary.Healthy > 0 {
 		line += ", none unhealthy"
 	}
+	if len(r.tolerated) > 0 {
+		line += ", " + msg.Count(len(r.tolerated), "minor cause")
+	}
 	if n := len(r.filter(missing)); n > 0 {
 		line += fmt.Sprintf(", %d required missing", n)
 	}
@@ -82,11 +85,14 @@ func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	for _, skew := range r.skews.exceeded {
 		say("! "+skew.Name, string(skew.Type), skew.Message)
 	}
+	for _, c := range r.tolerated {
+		say("~ "+msg.Shorten(c.Components, ", "), c.Reason, c.Message)
+	}
 	for _, skew := range r.skews.mixed {
 		say("~ node pool "+skew.Name, string(skew.Type), skew.Message)
 	}
 	if left > 0 {
-		lines = append(lines, fmt.Sprintf("! and %d more: see causes, violations and skews", left))
+		lines = append(lines, fmt.Sprintf("and %d more: see causes, violations and skews", left))
 	}
 	return lines
 }

@@ -98,8 +98,8 @@ type rollup struct {
 	view ClusterView
 	// mappings in the order of the table: by category, order and name.
 	mappings []*v1alpha1.ComponentMapping
-	// faults are what is unhealthy, by cause; gaps are what is missing, or there in part only.
-	faults, gaps []v1alpha1.Cause
+	// faults are what is unhealthy, by cause; gaps are what is missing; tolerated is what is healthy in spite of a fault.
+	faults, gaps, tolerated []v1alpha1.Cause
 	skews        skews
 	// cuts say what the status has no room for.
 	cuts []string
@@ -175,7 +175,8 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 
 // fill sets everything that sums up the mappings and the nodes, and returns the conditions that do.
 func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition {
-	r.faults, r.gaps = r.findFaults(), r.findGaps()
+	r.faults, r.tolerated = r.findFaults()
+	r.gaps = r.findGaps()
 	r.skews = r.findSkews()
 	for _, m := range cut(r, r.mappings, maxComponents, "components") {
 		s.Components = append(s.Components, summarize(m))
