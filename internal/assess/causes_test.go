@@ -121,11 +121,11 @@ func minorCauseCases(t testing.TB) []archCase {
 		name: "nodes that are down within tolerance are one minor cause, and nothing is unhealthy", view: &seen, healthy: "True AllChecksPass",
 		mappings: list(tolerant(t, "kubelet", tolerated, down), tolerant(t, "cni", down, down), healthy(t, "dns")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{down, "kubelet", "cni"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{down, "cni", "kubelet"}}))
 			g.Expect(severities(s)).To(Equal([]v1alpha1.Severity{v1alpha1.SeverityMinor}))
 			g.Expect(s.Causes[0].Message).To(Equal(oneDown))
 			g.Expect(s.Abstract[0]).To(HaveSuffix("3 of 3 components present, none unhealthy, 1 minor cause"))
-			g.Expect(s.Abstract).To(ContainElement("~ kubelet, cni: NodesDown: " + oneDown))
+			g.Expect(s.Abstract).To(ContainElement("~ cni, kubelet: NodesDown: " + oneDown))
 		},
 	}, {
 		name: "what lacks pods on a node that is down is part of the one cause of that node", view: &seen,
