@@ -17,6 +17,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
+	catalogwords "github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/test/facts"
 )
@@ -235,6 +236,40 @@ func TestJoiningNodes(t *testing.T) {
 					"a mapping that counts nodes, or what runs on each of them, has a grace period of 15 s at least: %s", m.Name)
 			})
 		}
+	}
+}
+
+// TestTolerance: checks of nodes tolerate a share of each node pool, those of DaemonSets, all of which run on every node, a
+// share of their pods, and nothing else tolerates anything. docs/mappings.md says why so much.
+func TestTolerance(t *testing.T) {
+	c := load(t, catalog.AKS, catalog.AKSExtras)
+	pool := c.Architectures[0].Spec.NodePoolLabel
+	NewWithT(t).Expect(pool).NotTo(BeEmpty())
+	none, ofPools, ofPods := v1alpha1.Tolerance{}, v1alpha1.Tolerance{Percent: new(int32(5))}, v1alpha1.Tolerance{Percent: new(int32(1))}
+	for _, m := range c.Mappings {
+		t.Run(m.Name, func(t *testing.T) {
+			g := NewWithT(t)
+			checks := slices.Clone(m.Spec.Checks)
+			for _, v := range m.Spec.Variants {
+				checks = append(checks, v.Checks...)
+			}
+			for i := range checks {
+				c := &checks[i]
+				what := m.Name + ": " + c.Name
+				switch {
+				case c.Nodes != nil && c.Nodes.Healthy != nil:
+					g.Expect(c.Nodes.GroupBy).To(Equal(pool), "every check of the health of nodes groups them as the architecture does: %s", what)
+					g.Expect(c.Nodes.Tolerance).To(Equal(ofPools), "it tolerates 5 %% of each node pool: %s", what)
+				case c.Nodes != nil:
+					g.Expect(c.Nodes.GroupBy).To(BeEmpty(), "what has no vote on health groups nothing: %s", what)
+					g.Expect(c.Nodes.Tolerance).To(Equal(none), "it tolerates nothing: %s", what)
+				case c.Workload != nil && c.Workload.Kind == v1alpha1.WorkloadDaemonSet && catalogwords.Belongs(c):
+					g.Expect(c.Workload.Tolerance).To(Equal(ofPods), "every DaemonSet tolerates 1 %% of its pods: %s", what)
+				case c.Workload != nil:
+					g.Expect(c.Workload.Tolerance).To(Equal(none), "no other workload tolerates anything: %s", what)
+				}
+			}
+		})
 	}
 }
 

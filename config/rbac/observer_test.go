@@ -75,7 +75,7 @@ func catalogNeeds(t *testing.T, folder string) []facts.Need {
 	return needs
 }
 
-// rightsTo are the rights without which the observer cannot meet the needs.
+// rightsTo are the rights with which the observer meets the needs as soon as it can.
 func rightsTo(needs []facts.Need) sets.Set[right] {
 	rights := sets.New[right]()
 	for _, need := range needs {
@@ -93,17 +93,30 @@ func rightsTo(needs []facts.Need) sets.Set[right] {
 			rights.Insert(right{Verb: verb, Group: resource.Group, Resource: resource.Resource, Name: need.Name})
 		}
 	}
-	return rights
+	return withoutCovered(rights)
+}
+
+// withoutCovered leaves out rights to one object that all objects are granted with anyway.
+func withoutCovered(rights sets.Set[right]) sets.Set[right] {
+	out := sets.New[right]()
+	for r := range rights {
+		toAll := r
+		toAll.Name = ""
+		if r.Name == "" || !rights.Has(toAll) {
+			out.Insert(r)
+		}
+	}
+	return out
 }
 
 func verbs(need facts.Need) []string {
 	switch {
-	case need.Interval == 0:
+	case need.WatchesMetadata() && need.Name != "":
+		return []string{"get", "list", "watch"}
+	case need.Interval == 0 || need.WatchesMetadata():
 		return []string{"list", "watch"}
-	case need.Name != "":
-		return []string{"get"}
 	default:
-		return []string{"list"}
+		return []string{"list"} // leases
 	}
 }
 

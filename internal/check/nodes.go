@@ -6,6 +6,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -97,10 +98,12 @@ type NodeTally struct {
 type nodeMark struct {
 	nodeClass
 
+	// group is the value of the label groupBy; empty on nodes without it.
+	group   string
 	version string
 }
 
-// nodeClass is what a message tells nodes apart by.
+// nodeClass is what is made of a node by itself.
 type nodeClass struct {
 	healthy v1alpha1.Verdict
 	reason  string
@@ -113,23 +116,72 @@ func (e *Evaluator) CountNodes(table *tally.Table[*corev1.Node], now time.Time) 
 
 // Result is the result for the nodes as they are counted.
 func (t *NodeTally) Result(now time.Time) Result {
-	e, told := t.evaluator, newGroups(t.Tally, func(m nodeMark) nodeClass { return m.nodeClass }, rankOfNode)
-	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", t.table.Len(), nodesSubject(e)))
+	pools := t.pools()
+	told := newGroups(t.Tally, func(m nodeMark) toldNode {
+		return toldNode{m.nodeClass, m.healthy == v1alpha1.VerdictFalse && pools[m.group].beyond}
+	}, rankOfNode)
+	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", t.table.Len(), nodesSubject(t.evaluator)))
 	if len(told) > 0 {
-		r = t.summarize(told, now)
+		r = t.summarize(told, pools, now)
 	}
 	r.Message = msg.Truncate(r.Message, msg.MaxCheckMessage)
 	return r
 }
 
-func rankOfNode(c nodeClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }
+// toldNode is what a message tells nodes apart by.
+type toldNode struct {
+	nodeClass
+
+	// beyond: it is unhealthy, and more of its group are than is tolerated.
+	beyond bool
+}
+
+// rankOfNode puts what is not tolerated before all that is.
+func rankOfNode(n toldNode) rank {
+	verdict := healthRank[n.healthy]
+	if n.beyond {
+		verdict = -1
+	}
+	return rank{verdict, reasonRank(n.reason)}
+}
+
+// nodePool counts the nodes of one group of groupBy, but for those that join or leave.
+type nodePool struct {
+	nodes, unhealthy int
+	// beyond: more are unhealthy than is tolerated.
+	beyond bool
+}
+
+// pools counts the nodes by their groups. It costs as much as there are marks, not nodes.
+func (t *NodeTally) pools() map[string]nodePool {
+	pools := map[string]nodePool{}
+	for mark, n := range t.Marks() {
+		p := pools[mark.group]
+		if !mark.joins() && !mark.leaves() {
+			p.nodes += n
+		}
+		if mark.healthy == v1alpha1.VerdictFalse {
+			p.unhealthy += n
+		}
+		pools[mark.group] = p
+	}
+	for name, p := range pools {
+		p.beyond = p.unhealthy > catalog.Tolerated(t.evaluator.Spec.Nodes.Tolerance, p.nodes)
+		pools[name] = p
+	}
+	return pools
+}
+
+// joins and leaves say that the node counts neither as healthy nor as unhealthy.
+func (c nodeClass) joins() bool  { return c.reason == v1alpha1.ReasonProgressing }
+func (c nodeClass) leaves() bool { return c.healthy == v1alpha1.VerdictNotAssessed }
 
 // countNode says what a node counts as.
 func (e *Evaluator) countNode(node *corev1.Node, now time.Time) (mark nodeMark, counted bool, until time.Time) {
 	h := heartbeats{now: now}
 	if counted = e.selectsNode(node, &h) && h.firstUnmet(e.Spec.Nodes.Present, node) == ""; counted {
 		mark.nodeClass, _ = h.classify(e.Spec.Nodes.Healthy, node)
-		mark.version = nodeVersion(node, e.Spec.Nodes.Version)
+		mark.group, mark.version = node.Labels[string(e.Spec.Nodes.GroupBy)], nodeVersion(node, e.Spec.Nodes.Version)
 	}
 	if h.recheckAfter > 0 {
 		until = now.Add(h.recheckAfter)
@@ -169,36 +221,36 @@ func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node)
 	return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy}, detail
 }
 
-// summarize holds the number of healthy nodes to minHealthyPercent. Nodes that join or leave count neither way.
-func (t *NodeTally) summarize(told groups[nodeClass], now time.Time) Result {
-	spec := t.evaluator.Spec.Nodes
+// summarize holds each group of nodes to the tolerance.
+func (t *NodeTally) summarize(told groups[toldNode], pools map[string]nodePool, now time.Time) Result {
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: told[0].as.healthy, Reason: told[0].as.reason, ObjectCount: told.count(),
 		Objects: told.objects("Node"), Versions: t.versions()}
-	if spec.Healthy == nil {
+	if t.evaluator.Spec.Nodes.Healthy == nil {
 		r.Message = fmt.Sprintf("%d nodes", r.ObjectCount)
 		return r
 	}
-	unhealthy := told.where(func(c nodeClass) bool { return c.healthy == v1alpha1.VerdictFalse })
-	joining := told.where(func(c nodeClass) bool { return c.reason == v1alpha1.ReasonProgressing })
-	leaving := told.where(func(c nodeClass) bool { return c.healthy == v1alpha1.VerdictNotAssessed })
-	all := r.ObjectCount - joining.count() - leaving.count()
-	good := all - unhealthy.count()
-	enough := unhealthy.count() <= catalog.Tolerated(spec.Tolerance, all)
-	if enough {
+	beyond := told.where(func(n toldNode) bool { return n.beyond })
+	tolerated := told.where(func(n toldNode) bool { return n.healthy == v1alpha1.VerdictFalse && !n.beyond })
+	joining := told.where(func(n toldNode) bool { return n.joins() })
+	leaving := told.where(func(n toldNode) bool { return n.leaves() })
+	switch {
+	case len(beyond) > 0:
+	case len(tolerated) > 0:
+		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
+	case len(joining) > 0:
+		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing
+	default:
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	}
-	if enough && len(joining) > 0 {
-		r.Reason = v1alpha1.ReasonProgressing
-	}
 	var parts []string
-	switch {
-	case all == 0:
-	case len(unhealthy) == 0:
-		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy", good, all))
-	case enough:
-		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy; unhealthy: %s", good, all, t.shorten(unhealthy, now)))
-	default:
-		parts = append(parts, fmt.Sprintf("%d/%d nodes unhealthy: %s", unhealthy.count(), all, t.shorten(unhealthy, now)))
+	if all := r.ObjectCount - joining.count() - leaving.count(); len(beyond)+len(tolerated) == 0 && all > 0 {
+		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy", all, all))
+	}
+	if len(beyond) > 0 {
+		parts = append(parts, fmt.Sprintf("%s: %s", t.countUnhealthy(pools, true), t.shorten(beyond, now)))
+	}
+	if len(tolerated) > 0 {
+		parts = append(parts, fmt.Sprintf("%s, within tolerance: %s", t.countUnhealthy(pools, false), t.shorten(tolerated, now)))
 	}
 	if len(joining) > 0 {
 		parts = append(parts, fmt.Sprintf("%s joining: %s", msg.Count(joining.count(), "node"), t.shorten(joining, now)))
@@ -210,8 +262,32 @@ func (t *NodeTally) summarize(told groups[nodeClass], now time.Time) Result {
 	return r
 }
 
+// countUnhealthy says of each group of which more nodes are unhealthy than is tolerated, or of each other one, how many are.
+// Where there is one group only it goes without saying.
+func (t *NodeTally) countUnhealthy(pools map[string]nodePool, beyond bool) string {
+	label := string(t.evaluator.Spec.Nodes.GroupBy)
+	label = label[strings.LastIndex(label, "/")+1:]
+	var counts []string
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		p := pools[name]
+		if p.unhealthy == 0 || p.beyond != beyond {
+			continue
+		}
+		text := fmt.Sprintf("%d/%d nodes unhealthy", p.unhealthy, p.nodes)
+		switch {
+		case len(pools) == 1:
+		case name == "":
+			text = fmt.Sprintf("no %s: %s", label, text)
+		default:
+			text = fmt.Sprintf("%s %s: %s", label, name, text)
+		}
+		counts = append(counts, text)
+	}
+	return msg.Shorten(counts, ", ")
+}
+
 // shorten tells of the first nodes, and how many more there are.
-func (t *NodeTally) shorten(told groups[nodeClass], now time.Time) string {
+func (t *NodeTally) shorten(told groups[toldNode], now time.Time) string {
 	var details []string
 	for _, name := range told.first(msg.MaxNames) {
 		if node, ok := t.table.Get(name); ok {

@@ -6,6 +6,7 @@ package check
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/tally"
 )
 
 // condition of a node, as YAML, with a heartbeat of that long before noon.
@@ -149,20 +151,20 @@ func TestNodesPodCIDRMustBeUnset(t *testing.T) {
 		"True/False NodesUnhealthy: 1/1 nodes unhealthy: a (has pod CIDR 10.244.0.0/24)")
 }
 
-func TestNodesMinHealthyPercent(t *testing.T) {
+// A share of the nodes may be unhealthy, rounded down, and is told all the same.
+func TestNodesTolerance(t *testing.T) {
+	const down = "(Ready is Unknown: NodeStatusUnknown)"
 	for name, test := range map[string]struct {
 		percent, notReady int
 		want              string
 	}{
-		"all":                         {90, 0, "True/True Healthy: 10/10 nodes healthy"},
-		"just enough":                 {90, 1, "True/True Healthy: 9/10 nodes healthy, 90% are enough; unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
-		"one more than allowed":       {90, 2, "True/False NodeFault: 2/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), n1 (Ready is Unknown: NodeStatusUnknown)"},
-		"percentages are not rounded": {91, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
-		"100 is the default":          {0, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown)"},
-		"three are named": {
-			50, 10, "True/False NodeFault: 10/10 nodes unhealthy: n0 (Ready is Unknown: NodeStatusUnknown), " +
-				"n1 (Ready is Unknown: NodeStatusUnknown), n2 (Ready is Unknown: NodeStatusUnknown) and 7 more",
-		},
+		"none is unhealthy":       {10, 0, "True/True Healthy: 10/10 nodes healthy"},
+		"as many as tolerated":    {10, 1, "True/True WithinTolerance: 1/10 nodes unhealthy, within tolerance: n0 " + down},
+		"one more than tolerated": {10, 2, "True/False NodeFault: 2/10 nodes unhealthy: n0 " + down + ", n1 " + down},
+		"it is rounded down":      {9, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 " + down},
+		"19 % of ten are one":     {19, 2, "True/False NodeFault: 2/10 nodes unhealthy: n0 " + down + ", n1 " + down},
+		"none is the default":     {0, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 " + down},
+		"all of them never are":   {99, 10, "True/False NodeFault: 10/10 nodes unhealthy: n0 " + down + ", n1 " + down + ", n2 " + down + " and 7 more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {tolerance: {percent: %d}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}", test.percent))
@@ -177,6 +179,97 @@ func TestNodesMinHealthyPercent(t *testing.T) {
 			expectTold(t, c, seeing(c, nodes...), test.want)
 		})
 	}
+}
+
+// pool is nodes of a pool, of which the first ones are not ready.
+func pool(name string, nodes, notReadyNodes int) []client.Object {
+	var out []client.Object
+	for i := range nodes {
+		state := ready()
+		if i < notReadyNodes {
+			state = notReady()
+		}
+		o := nodeWith(fmt.Sprintf("%s%04d", name, i), state)
+		if name != "" {
+			o = labeled(o, map[string]string{"example.com/pool": name})
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// The tolerance holds for each group: a small pool that is down counts in a big cluster, too.
+func TestNodesGroups(t *testing.T) {
+	const down = "(Ready is Unknown: NodeStatusUnknown)"
+	joined := func(pools ...[]client.Object) []client.Object { return slices.Concat(pools...) }
+	for name, test := range map[string]struct {
+		nodes []client.Object
+		want  string
+		first string
+	}{
+		"all are healthy": {joined(pool("a", 3, 0), pool("b", 3, 0)), "True/True Healthy: 6/6 nodes healthy", "a0000"},
+		"a dead pool of three among 300 nodes": {joined(pool("a", 297, 0), pool("z", 3, 3)),
+			"True/False NodeFault: pool z: 3/3 nodes unhealthy: z0000 " + down + ", z0001 " + down + ", z0002 " + down, "z0000"},
+		"as many of a big pool": {joined(pool("a", 297, 3), pool("z", 3, 0)),
+			"True/True WithinTolerance: pool a: 3/297 nodes unhealthy, within tolerance: a0000 " + down + ", a0001 " + down + ", a0002 " + down, "a0000"},
+		"one of several pools, each": {joined(pool("a", 20, 1), pool("b", 20, 1), pool("c", 20, 1), pool("d", 20, 1), pool("e", 20, 0)),
+			"True/True WithinTolerance: pool a: 1/20 nodes unhealthy, pool b: 1/20 nodes unhealthy, pool c: 1/20 nodes unhealthy and 1 more, " +
+				"within tolerance: a0000 " + down + ", b0000 " + down + ", c0000 " + down + " and 1 more", "a0000"},
+		"what is not tolerated comes first": {joined(pool("a", 20, 1), pool("z", 3, 1)),
+			"True/False NodeFault: pool z: 1/3 nodes unhealthy: z0000 " + down + "; pool a: 1/20 nodes unhealthy, within tolerance: a0000 " + down, "z0000"},
+		"nodes without the label are one group": {joined(pool("a", 20, 0), pool("", 3, 1)),
+			"True/False NodeFault: no pool: 1/3 nodes unhealthy: 0000 " + down, "0000"},
+		"they alone":                        {pool("", 20, 1), "True/True WithinTolerance: 1/20 nodes unhealthy, within tolerance: 0000 " + down, "0000"},
+		"a single pool goes without saying": {pool("a", 3, 1), "True/False NodeFault: 1/3 nodes unhealthy: a0000 " + down, "a0000"},
+		"nodes that join or leave do not make a pool bigger": {joined(pool("a", 19, 1), []client.Object{
+			labeled(fresh("a1", time.Minute), map[string]string{"example.com/pool": "a"}),
+			labeled(leaving("a2"), map[string]string{"example.com/pool": "a"})}, pool("b", 1, 0)),
+			"True/False NodeFault: pool a: 1/19 nodes unhealthy: a0000 " + down + "; 1 node joining: a1; 1 node leaving: a2", "a0000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCheck("{type: Nodes, nodes: {groupBy: example.com/pool, tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
+			f := c.Evaluate(seeing(c, test.nodes...))
+			g := NewWithT(t)
+			g.Expect(told(f)).To(Equal(test.want))
+			g.Expect(objectNames(f)[0]).To(Equal(test.first), "what is worst is listed first")
+			g.Expect(f.ObjectCount).To(Equal(len(test.nodes)))
+		})
+	}
+}
+
+// The reason is that of the groups with too many unhealthy nodes, be something worse tolerated in another.
+func TestNodesGroupsReason(t *testing.T) {
+	c := newCheck(`{type: Nodes, nodes: {groupBy: example.com/pool, tolerance: {percent: 5}, healthy: {
+		conditions: [{type: Ready, status: 'True'}], forbiddenConditions: [{type: KubeletProblem, status: 'True'}]}}}`)
+	big := pool("a", 20, 0)
+	big[7] = labeled(nodeWith("a0007", ready(), condition("KubeletProblem", "True", "KubeletIsDown", 0)), big[7].GetLabels())
+	expectTold(t, c, seeing(c, append(big, pool("b", 3, 3)...)...), "True/False NodeFault: "+
+		"pool b: 3/3 nodes unhealthy: b0000 (Ready is Unknown: NodeStatusUnknown), b0001 (Ready is Unknown: NodeStatusUnknown), b0002 (Ready is Unknown: NodeStatusUnknown); "+
+		"pool a: 1/20 nodes unhealthy, within tolerance: a0007 (KubeletProblem is True: KubeletIsDown)")
+}
+
+// A node that moves to another pool counts there from then on.
+func TestNodesGroupsFollowLabels(t *testing.T) {
+	c := newCheck("{type: Nodes, nodes: {groupBy: example.com/pool, tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
+	nodes := map[string]*corev1.Node{}
+	for _, o := range slices.Concat(pool("a", 20, 1), pool("b", 20, 0)) {
+		nodes[o.GetName()] = o.(*corev1.Node)
+	}
+	table := tally.NewTable(func(name string) (*corev1.Node, bool) {
+		n, ok := nodes[name]
+		return n, ok
+	})
+	counted := c.CountNodes(table, noon)
+	for name := range nodes {
+		table.Update(name, noon, func(int) {})
+	}
+	g := NewWithT(t)
+	g.Expect(counted.Result(noon).Reason).To(Equal("WithinTolerance"))
+	moved := nodes["a0000"].DeepCopy()
+	moved.Labels = map[string]string{"example.com/pool": "c"}
+	nodes["a0000"] = moved
+	table.Update("a0000", noon, func(int) {})
+	g.Expect(counted.Result(noon).Message).To(Equal("pool c: 1/1 nodes unhealthy: a0000 (Ready is Unknown: NodeStatusUnknown)"))
 }
 
 // At most eight objects are listed, the unhealthy ones first, and all are counted.
@@ -310,44 +403,44 @@ func TestNodesJoin(t *testing.T) {
 		recheck time.Duration
 	}{
 		"two join": {
-			[]client.Object{old("a"), fresh("x", minute), fresh("y", 4*minute)}, 100,
+			[]client.Object{old("a"), fresh("x", minute), fresh("y", 4*minute)}, 0,
 			"True/True Progressing: 1/1 nodes healthy; 2 nodes joining: x, y", 6*minute + time.Second,
 		},
 		"one without any condition joins": {
-			[]client.Object{old("a"), aged(nodeWith("x"), minute)}, 100,
+			[]client.Object{old("a"), aged(nodeWith("x"), minute)}, 0,
 			"True/True Progressing: 1/1 nodes healthy; 1 node joining: x", 9*minute + time.Second,
 		},
 		"its time is over": {
-			[]client.Object{old("a"), fresh("x", 10*minute)}, 100,
+			[]client.Object{old("a"), fresh("x", 10*minute)}, 0,
 			"True/False NodeFault: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
 		},
 		"it was ready": {
-			[]client.Object{old("a"), turned(fresh("x", 5*minute), time.Minute)}, 100,
+			[]client.Object{old("a"), turned(fresh("x", 5*minute), time.Minute)}, 0,
 			"True/False NodeFault: 1/2 nodes unhealthy: x (Ready is False: KubeletNotReady)", 0,
 		},
 		"it never was": {
-			[]client.Object{old("a"), turned(fresh("x", 5*minute), 5*minute)}, 100,
+			[]client.Object{old("a"), turned(fresh("x", 5*minute), 5*minute)}, 0,
 			"True/True Progressing: 1/1 nodes healthy; 1 node joining: x", 5*minute + time.Second,
 		},
-		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 100, "True/True Healthy: 2/2 nodes healthy", 0},
+		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 0, "True/True Healthy: 2/2 nodes healthy", 0},
 		"it is ready, and something else is wrong": {
-			[]client.Object{old("a"), sick("x", minute)}, 100,
+			[]client.Object{old("a"), sick("x", minute)}, 0,
 			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (KubeletProblem is True: KubeletIsDown)", 0,
 		},
 		"another one is down": {
-			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 100,
+			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 0,
 			"True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
 		},
 		"another one is down, enough are not": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 50,
-			"True/True Progressing: 1/2 nodes healthy, 50% are enough; unhealthy: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
+			"True/True WithinTolerance: 1/2 nodes unhealthy, within tolerance: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
 		},
-		"another one is leaving": {[]client.Object{old("a"), leaving("x"), leaving("y")}, 100, "True/True Healthy: 1/1 nodes healthy; 2 nodes leaving: x, y", 0},
-		"all are leaving":        {[]client.Object{leaving("x")}, 100, "True/True Healthy: 1 node leaving: x", 0},
-		"a new cluster":          {[]client.Object{fresh("x", 0)}, 100, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
+		"another one is leaving": {[]client.Object{old("a"), leaving("x"), leaving("y")}, 0, "True/True Healthy: 1/1 nodes healthy; 2 nodes leaving: x, y", 0},
+		"all are leaving":        {[]client.Object{leaving("x")}, 0, "True/True Healthy: 1 node leaving: x", 0},
+		"a new cluster":          {[]client.Object{fresh("x", 0)}, 0, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {minHealthyPercent: %d, %s}}", test.percent, healthy))
+			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {tolerance: {percent: %d}, %s}}", test.percent, healthy))
 			f := c.Evaluate(seeing(c, test.nodes...))
 			g := NewWithT(t)
 			g.Expect(told(f)).To(Equal(test.want))

@@ -7,6 +7,7 @@ package facts
 import (
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -45,6 +46,14 @@ type Need struct {
 	// Demand, and Interval is the least time between two reads.
 	Interval time.Duration
 }
+
+// WatchesMetadata says whether the metadata of polled objects is watched besides, so that one that comes or goes is seen at
+// once. Leases are polled since their metadata changes with every renewal.
+func (n Need) WatchesMetadata() bool {
+	return n.Interval > 0 && n.Kind != (schema.GroupVersionKind{}) && n.Kind != PodKind && n.Kind != leaseKind
+}
+
+var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")
 
 // Demand is a need that is met on demand, for as long as a finding asks for it.
 type Demand struct {

@@ -36,7 +36,7 @@ func (l *linter) rights() error {
 			}
 			needs := rbac.NewNeeds(rbac.Operator, plurals)
 			needs.AddCheck(c.compiled, m.Value.Name)
-			for _, rule := range rbac.Missing(needs.ClusterRules(), granted) {
+			for _, rule := range rbac.Missing(needs.RequiredRules(), granted) {
 				if !said[rule.String()] {
 					said[rule.String()] = true
 					l.report(ruleRBAC, Warning, m.Object, c.field, fmt.Sprintf(

@@ -5,25 +5,65 @@ package observe
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
 )
 
-// poll reads the need every interval until the context ends. When reading fails because the API server
-// cannot be reached, what was read last stands.
+// poll reads the need every interval until the context ends, and as soon as the metadata of its objects has changed. When
+// reading fails because the API server cannot be reached, what was read last stands.
 func (s *source) poll(ctx context.Context) {
 	began := s.sources.options.Clock.Now()
+	metadata := newMetadata(s.need.Interval)
+	var following sync.WaitGroup
+	defer following.Wait()
+	if s.need.WatchesMetadata() {
+		following.Go(func() { s.sources.followMetadata(ctx, s, metadata) })
+	}
 	for {
+		next := s.sources.kinds.next()
 		s.refill(ctx, began)
-		if !s.pause(ctx, s.need.Interval) {
+		if !s.awaitPoll(ctx, metadata, next) {
 			return
+		}
+	}
+}
+
+// awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells that other
+// kinds are served than before the last read.
+func (s *source) awaitPoll(ctx context.Context, m *metadata, next <-chan struct{}) bool {
+	clock := s.sources.options.Clock
+	timer := clock.NewTimer(wait.Jitter(s.need.Interval, jitter))
+	defer timer.Stop()
+	if s.current().State == facts.NotServed {
+		defer s.sources.kinds.wait()()
+	} else {
+		next = nil
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C():
+			return true
+		case <-next:
+			return true
+		case <-m.changed:
+			if !s.sleep(ctx, changeDebounce) {
+				return false
+			}
+			if m.reads.TokensAt(clock.Now()) >= 1 && !m.sees(s.current()) {
+				m.reads.AllowN(clock.Now(), 1)
+				return true
+			}
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/trim"
@@ -177,10 +178,14 @@ func (s *source) current() facts.Answer {
 
 // sleep waits, and says whether the context is still alive.
 func (s *source) sleep(ctx context.Context, d time.Duration) bool {
+	return sleep(ctx, s.sources.options.Clock, d)
+}
+
+func sleep(ctx context.Context, clock clock.WithTicker, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
-	timer := s.sources.options.Clock.NewTimer(d)
+	timer := clock.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

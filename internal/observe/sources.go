@@ -65,6 +65,10 @@ type Sources struct {
 	metrics *metrics
 	// observe keeps the answer of a source current until the context ends.
 	observe func(context.Context, *source)
+	// followMetadata watches the metadata of what a source polls until the context ends.
+	followMetadata func(context.Context, *source, *metadata)
+	// kinds tells the sources whose kinds are not served when to look again.
+	kinds *kinds
 
 	mu      sync.Mutex
 	changed func(need facts.Need, object types.NamespacedName)
@@ -91,10 +95,12 @@ func NewSources(config *rest.Config, httpClient *http.Client, mapper meta.RESTMa
 func newSources(api *api, options Options, observe func(*source, context.Context)) *Sources {
 	return &Sources{
 		options: options, api: api, metrics: newMetrics(),
-		observe:  func(ctx context.Context, s *source) { observe(s, ctx) },
-		changed:  func(facts.Need, types.NamespacedName) {},
-		sources:  map[facts.Need]*source{},
-		podReads: map[facts.Need]time.Time{},
+		observe:        func(ctx context.Context, s *source) { observe(s, ctx) },
+		followMetadata: func(ctx context.Context, s *source, m *metadata) { s.followMetadata(ctx, m) },
+		kinds:          newKinds(),
+		changed:        func(facts.Need, types.NamespacedName) {},
+		sources:        map[facts.Need]*source{},
+		podReads:       map[facts.Need]time.Time{},
 	}
 }
 
@@ -124,6 +130,7 @@ func (s *Sources) Start(ctx context.Context) error {
 func (s *Sources) begin(ctx context.Context) {
 	s.mu.Lock()
 	s.ctx = ctx
+	s.running.Go(func() { s.kinds.follow(ctx, s.options.Clock, s.api) })
 	var refused []facts.Need
 	for need, source := range s.sources {
 		if !s.startLocked(source) {

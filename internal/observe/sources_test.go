@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	kubefake "k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	toolscache "k8s.io/client-go/tools/cache"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -391,9 +395,31 @@ func TestWatchedObjects(t *testing.T) {
 type polled struct {
 	client.WithWatch
 
+	kube *kubefake.Clientset
+
 	mu    sync.Mutex
 	err   error
 	reads int
+	// tag is that of the list of kinds, without which it is none; looks counts who looked at it, full who got all of it.
+	tag         string
+	looks, full int
+}
+
+// RoundTrip implements http.RoundTripper for the list of kinds.
+func (p *polled) RoundTrip(request *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looks++
+	answer := &http.Response{StatusCode: http.StatusNotModified, Header: http.Header{}, Body: http.NoBody}
+	switch {
+	case request.URL.Path != "/apis" || p.err != nil:
+		answer.StatusCode = http.StatusServiceUnavailable
+	case p.tag == "" || request.Header.Get("If-None-Match") != p.tag:
+		p.full++
+		answer.StatusCode, answer.Body = http.StatusOK, io.NopCloser(strings.NewReader("kinds"))
+		answer.Header.Set("ETag", p.tag)
+	}
+	return answer, nil
 }
 
 func (p *polled) fail(err error) {
@@ -410,7 +436,7 @@ func (p *polled) read() error {
 }
 
 func newPolled(objects ...client.Object) (*polled, *api) {
-	p := &polled{}
+	p := &polled{tag: `"1"`}
 	kube := kubefake.NewClientset()
 	kube.Resources = []*metav1.APIResourceList{
 		{GroupVersion: "v1", APIResources: []metav1.APIResource{{Name: "configmaps", Kind: "ConfigMap", Namespaced: true, Verbs: metav1.Verbs{"list", "get"}}}},
@@ -426,7 +452,8 @@ func newPolled(objects ...client.Object) (*polled, *api) {
 			return c.List(ctx, list, opts...)
 		},
 	}).Build()
-	return p, &api{reader: p.WithWatch, kube: kube}
+	p.kube = kube
+	return p, &api{reader: p.WithWatch, kube: kube, config: &rest.Config{Host: "https://cluster"}, http: &http.Client{Transport: p}}
 }
 
 func lease(name string, renewed int) *coordinationv1.Lease {
@@ -493,7 +520,7 @@ func TestPollOfWhatIsNotServed(t *testing.T) {
 		_, o.sources.api = newPolled()
 		o.start()
 		o.sources.Want(unserved)
-		o.expectTold("it is not served", "Widget")
+		o.expectTold("it is not served, and not either once it is known what is", "Widget", "Widget")
 		o.g.Expect(stateOf(o.sources, unserved).State).To(Equal(facts.NotServed))
 	})
 }

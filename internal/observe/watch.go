@@ -9,8 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/archmap/archmap/internal/trim"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
@@ -21,6 +20,9 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 // watch follows objects in a cache of their own. It begins anew when the kind goes away or the right to
@@ -29,6 +31,7 @@ func (s *source) watch(ctx context.Context) {
 	retry := s.backoff()
 	began := s.sources.options.Clock.Now()
 	for ctx.Err() == nil {
+		next := s.sources.kinds.next()
 		problem, err := s.sources.api.probe(ctx, s.need, "list", "watch")
 		if err == nil && problem == nil {
 			err = s.runCache(ctx, retry)
@@ -44,37 +47,80 @@ func (s *source) watch(ctx context.Context) {
 			s.giveUpWaiting(began, err)
 			delay = retry.Step()
 		}
-		if !s.pause(ctx, delay) {
+		if !s.awaitKind(ctx, delay, problem, next) {
 			return
 		}
 	}
 }
 
+// awaitKind waits for about d before another attempt; where the kind is not served, until other kinds are served than
+// before the last one. It reports whether the context is still alive.
+func (s *source) awaitKind(ctx context.Context, d time.Duration, problem *facts.Answer, next <-chan struct{}) bool {
+	if problem == nil || problem.State != facts.NotServed {
+		return s.pause(ctx, d)
+	}
+	defer s.sources.kinds.wait()()
+	timer := s.sources.options.Clock.NewTimer(wait.Jitter(d, jitter))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C():
+	case <-next:
+	}
+	return true
+}
+
 // errLost ends a cache whose kind or whose permission is gone.
 var errLost = errors.New("the watch is no longer possible")
 
-// runCache runs a cache until the context ends, or until it can no longer be filled. Once it was full, the
-// next failure is retried soon again.
+// runCache follows objects until the context ends, or until that is no longer possible.
 func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
+	store := &informerStore{}
+	err := s.inform(ctx, retry, informed{
+		object: trim.New(s.need.Kind), transform: trim.Func(s.need.Kind), store: store, handler: s.eventHandler(store),
+		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
+			s.awaitSync(ctx, store, registration, watched)
+		},
+	})
+	s.sources.metrics.countObjects(s.need.Kind, -store.count)
+	return err
+}
+
+// informed is what an informer is run for.
+type informed struct {
+	// object is an empty one of the kind.
+	object    client.Object
+	transform toolscache.TransformFunc
+	// store gets the informer before the handler gets events.
+	store   *informerStore
+	handler toolscache.ResourceEventHandler
+	// running is called when the informer starts, and ends with its context.
+	running func(context.Context, toolscache.ResourceEventHandlerRegistration, *watchedErrors)
+}
+
+// inform runs an informer until the context ends, or until it can no longer be filled. Once it was full, the next failure
+// is retried soon again.
+func (s *source) inform(ctx context.Context, retry *wait.Backoff, what informed) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := &watchedErrors{lost: func() { cancel(errLost) }}
 
-	c, err := s.newCache(watched.handle)
+	c, err := s.newCache(what, watched.handle)
 	if err != nil {
 		return err
 	}
-	informer, err := c.GetInformer(ctx, trim.New(s.need.Kind), cache.BlockUntilSynced(false))
+	informer, err := c.GetInformer(ctx, what.object, cache.BlockUntilSynced(false))
 	if err != nil {
 		return err
 	}
-	store := &informerStore{informer: informer.(toolscache.SharedIndexInformer)}
-	registration, err := informer.AddEventHandler(s.eventHandler(store))
+	what.store.informer = informer.(toolscache.SharedIndexInformer)
+	registration, err := informer.AddEventHandler(what.handler)
 	if err != nil {
 		return err
 	}
 	var running sync.WaitGroup
-	running.Go(func() { s.awaitSync(ctx, store, registration, watched) })
+	running.Go(func() { what.running(ctx, registration, watched) })
 	err = c.Start(ctx)
 	cause := context.Cause(ctx)
 	cancel(nil)
@@ -82,7 +128,6 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	if registration.HasSynced() {
 		*retry = *s.backoff()
 	}
-	s.sources.metrics.countObjects(s.need.Kind, -store.count)
 	return cmp.Or(cause, err)
 }
 
@@ -103,8 +148,8 @@ func (s *source) awaitSync(
 	}
 }
 
-func (s *source) newCache(onError toolscache.WatchErrorHandlerWithContext) (cache.Cache, error) {
-	by := cache.ByObject{Transform: trim.Func(s.need.Kind), Field: s.fieldSelector()}
+func (s *source) newCache(what informed, onError toolscache.WatchErrorHandlerWithContext) (cache.Cache, error) {
+	by := cache.ByObject{Transform: what.transform, Field: s.fieldSelector()}
 	if s.need.Selector != "" {
 		selector, err := labels.Parse(s.need.Selector)
 		if err != nil {
@@ -114,7 +159,7 @@ func (s *source) newCache(onError toolscache.WatchErrorHandlerWithContext) (cach
 	}
 	return cache.New(s.sources.config, cache.Options{
 		HTTPClient: s.sources.http, Mapper: s.sources.mapper, Scheme: scheme.Scheme,
-		ByObject:                 map[client.Object]cache.ByObject{trim.New(s.need.Kind): by},
+		ByObject:                 map[client.Object]cache.ByObject{what.object: by},
 		DefaultWatchErrorHandler: onError,
 	})
 }

@@ -58,10 +58,10 @@ func TestRulesOfEachType(t *testing.T) {
 			[]string{`apiGroups: [""], resources: [configmaps], verbs: [list, watch], resourceNames: [c]`, ask},
 			[]string{`apiGroups: [""], resources: [configmaps], verbs: [get], resourceNames: [c]`}},
 		"an object that is polled": {polledOne,
-			[]string{`apiGroups: [""], resources: [configmaps], verbs: [get], resourceNames: [d]`, ask},
+			[]string{`apiGroups: [""], resources: [configmaps], verbs: [get, list, watch], resourceNames: [d]`, ask},
 			[]string{`apiGroups: [""], resources: [configmaps], verbs: [get], resourceNames: [d]`}},
 		"objects that are polled": {polledAll,
-			[]string{`apiGroups: [""], resources: [services], verbs: [list]`, ask},
+			[]string{`apiGroups: [""], resources: [services], verbs: [list, watch]`, ask},
 			[]string{`apiGroups: [""], resources: [services], verbs: [list]`}},
 		"a lease": {lease,
 			[]string{ask, "apiGroups: [coordination.k8s.io], resources: [leases], verbs: [list]"},
@@ -80,6 +80,15 @@ func TestRulesOfEachType(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is polled is seen without the right to watch it, only later.
+func TestRequiredRules(t *testing.T) {
+	g := NewWithT(t)
+	needs := NewNeeds(Operator, nil)
+	g.Expect(needs.AddMapping(mappingOf(t, "m", strings.TrimSuffix(polledOne, "]")+", "+strings.TrimPrefix(strings.ReplaceAll(polledAll, "name: a", "name: b"), "[")))).To(Succeed())
+	g.Expect(texts(needs.RequiredRules())).To(Equal([]string{
+		`apiGroups: [""], resources: [configmaps], verbs: [get], resourceNames: [d]`, `apiGroups: [""], resources: [services], verbs: [list]`, ask}))
 }
 
 func texts(rules []Rule) []string {

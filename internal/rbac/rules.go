@@ -69,6 +69,8 @@ type Needs struct {
 	reader  Reader
 	plurals Plurals
 	rights  map[right]sets.Set[string]
+	// useful are the rights without which everything is seen, but later.
+	useful map[right]sets.Set[string]
 }
 
 // right is a verb on a resource, perhaps on one object of it alone, or on a path.
@@ -76,7 +78,7 @@ type right struct{ namespace, group, resource, name, path, verb string }
 
 // NewNeeds has none yet.
 func NewNeeds(reader Reader, plurals Plurals) *Needs {
-	return &Needs{reader: reader, plurals: plurals, rights: map[right]sets.Set[string]{}}
+	return &Needs{reader: reader, plurals: plurals, rights: map[right]sets.Set[string]{}, useful: map[right]sets.Set[string]{}}
 }
 
 // AddMapping adds what the checks of a mapping need, and what it takes to explain them.
@@ -110,24 +112,30 @@ func (n *Needs) add(need facts.Need, neededBy string) {
 	switch {
 	case need.Path != "":
 		path, _, _ := strings.Cut(need.Path, "?")
-		n.note(right{path: path, verb: "get"}, neededBy)
+		note(n.rights, right{path: path, verb: "get"}, neededBy)
 		return
 	case need.Review != (facts.Review{}):
-		n.note(review, neededBy)
+		note(n.rights, review, neededBy)
 		return
 	case n.reader == Operator:
-		n.note(review, neededBy)
+		note(n.rights, review, neededBy)
 	}
-	for _, verb := range n.verbs(need) {
-		n.note(right{namespace: need.Namespace, group: need.Kind.Group, resource: n.plurals.Of(need.Kind), name: need.Name, verb: verb}, neededBy)
+	object := right{namespace: need.Namespace, group: need.Kind.Group, resource: n.plurals.Of(need.Kind), name: need.Name}
+	for _, object.verb = range n.verbs(need) {
+		note(n.rights, object, neededBy)
+	}
+	if n.reader == Operator && need.WatchesMetadata() {
+		for _, object.verb = range []string{"list", "watch"} {
+			note(n.useful, object, neededBy)
+		}
 	}
 }
 
-func (n *Needs) note(r right, neededBy string) {
-	if n.rights[r] == nil {
-		n.rights[r] = sets.New[string]()
+func note(rights map[right]sets.Set[string], r right, neededBy string) {
+	if rights[r] == nil {
+		rights[r] = sets.New[string]()
 	}
-	n.rights[r].Insert(neededBy)
+	rights[r].Insert(neededBy)
 }
 
 // verbs by which the observer of the operator, or the reader of the plugin, meets a need.
@@ -142,17 +150,32 @@ func (n *Needs) verbs(need facts.Need) []string {
 }
 
 // ClusterRules are the rules of one ClusterRole for everything.
-func (n *Needs) ClusterRules() []Rule {
-	everywhere := map[right]sets.Set[string]{}
-	for r, neededBy := range n.rights {
-		r.namespace = ""
-		everywhere[r] = neededBy.Union(everywhere[r])
-	}
-	return rules(everywhere)
-}
+func (n *Needs) ClusterRules() []Rule { return rules(everywhere(n.all())) }
 
 // NamespacedRules are the rules of a Role for each namespace, and of a ClusterRole for what needs one.
-func (n *Needs) NamespacedRules() []Rule { return rules(n.rights) }
+func (n *Needs) NamespacedRules() []Rule { return rules(n.all()) }
+
+// RequiredRules are those of ClusterRules without which something cannot be read at all.
+func (n *Needs) RequiredRules() []Rule { return rules(everywhere(n.rights)) }
+
+// all are the rights that are required and those that are useful.
+func (n *Needs) all() map[right]sets.Set[string] {
+	all := maps.Clone(n.rights)
+	for r, neededBy := range n.useful {
+		all[r] = neededBy.Union(all[r])
+	}
+	return all
+}
+
+// everywhere are the rights in all namespaces.
+func everywhere(rights map[right]sets.Set[string]) map[right]sets.Set[string] {
+	out := map[right]sets.Set[string]{}
+	for r, neededBy := range rights {
+		r.namespace = ""
+		out[r] = neededBy.Union(out[r])
+	}
+	return out
+}
 
 // rules puts rights together: one rule for each resource, and one for all paths.
 func rules(rights map[right]sets.Set[string]) []Rule {

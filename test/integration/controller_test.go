@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -212,6 +213,71 @@ checks:
 		Expect(get("fine")()).To(haveCondition("Healthy", "True", "AllChecksPass"))
 	})
 
+	It("sees what is polled for its size come and go within seconds, and kinds that are installed", func() {
+		startOperator(cfg, nil, func(o *controller.Options) { o.Observe.RetryInterval = time.Hour })
+		create(mapping("polled", `
+checks:
+- {name: crd, type: Object, method: None, expect: Optional, intervalSeconds: 3600,
+   object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: widgets.things.example.com, observe: Poll}}
+- {name: webhook, type: Object, method: None, expect: Optional, intervalSeconds: 3600,
+   object: {apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, selector: {matchLabels: {app: polled}}, observe: Poll,
+     healthy: "object.?webhooks.orValue([]).size() > 0"}}
+- {name: api, type: Object, method: None, expect: Optional, intervalSeconds: 3600,
+   object: {apiVersion: apiregistration.k8s.io/v1, kind: APIService, name: v1.polled.example.com, observe: Poll}}
+- {name: settings, type: Object, method: None, expect: Optional, intervalSeconds: 3600,
+   object: {apiVersion: v1, kind: ConfigMap, namespace: default, name: polled, observe: Poll}}
+- {name: kind, type: Object, method: None, expect: Optional, intervalSeconds: 3600,
+   object: {apiVersion: things.example.com/v1, kind: Widget, namespace: default, name: w, observe: Poll}}
+- {name: watched, type: Object, method: None, expect: Optional,
+   object: {apiVersion: things.example.com/v1, kind: Widget, namespace: default, name: w}}
+`))
+		expect := func(check, present, reason string) {
+			GinkgoHelper()
+			Eventually(checkOf("polled", check)).WithTimeout(soon).Should(And(
+				HaveField("Present", BeEquivalentTo(present)), HaveField("Reason", reason)), check)
+		}
+		for _, check := range []string{"crd", "webhook", "api", "settings"} {
+			expect(check, "False", "NotFound")
+		}
+		expect("kind", "False", "KindNotServed")
+		expect("watched", "False", "KindNotServed")
+
+		By("installing all of it")
+		webhook := &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "polled", Labels: map[string]string{"app": "polled"}}}
+		installed := []client.Object{widgets(), webhook, apiService("v1", "polled.example.com"),
+			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "polled"}}}
+		for _, o := range installed {
+			create(o)
+		}
+		expect("crd", "True", "Observed")
+		expect("webhook", "True", "ExpressionFalse")
+		expect("api", "True", "Observed")
+		expect("settings", "True", "Observed")
+		expect("kind", "False", "NotFound")
+		expect("watched", "False", "NotFound")
+
+		By("changing it")
+		webhook.Webhooks = []admissionregistrationv1.MutatingWebhook{{
+			Name: "polled.example.com", SideEffects: new(admissionregistrationv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: new("https://polled.example.com")}}}
+		Expect(k8sClient.Update(ctx, webhook)).To(Succeed())
+		expect("webhook", "True", "Healthy")
+		create(&unstructured.Unstructured{Object: map[string]any{ // which goes with its kind
+			"apiVersion": "things.example.com/v1", "kind": "Widget", "metadata": map[string]any{"name": "w", "namespace": "default"}}})
+		expect("kind", "True", "Observed")
+		expect("watched", "True", "Observed")
+
+		By("removing all of it")
+		for _, o := range installed {
+			Expect(k8sClient.Delete(ctx, o)).To(Succeed())
+		}
+		for _, check := range []string{"crd", "webhook", "api", "settings"} {
+			expect(check, "False", "NotFound")
+		}
+		expect("kind", "False", "KindNotServed")
+		expect("watched", "False", "KindNotServed")
+	})
+
 	It("says which right is missing, and heals when it is granted", func() {
 		restricted := restrictedUser("forbidden-test", rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"list", "watch"}})
 		startOperator(restricted, nil)
@@ -410,11 +476,7 @@ checks:
 		Expect(net.requests("/api/v1/componentstatuses")).To(BeZero())
 
 		By("asking for an API whose backend is not there")
-		create(&unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": "v1.gone.example.com"},
-			"spec": map[string]any{
-				"group": "gone.example.com", "version": "v1", "groupPriorityMinimum": int64(1000), "versionPriority": int64(10),
-				"insecureSkipTLSVerify": true, "service": map[string]any{"namespace": "default", "name": "gone"}}}})
+		create(apiService("v1", "gone.example.com"))
 		create(mapping("backendless", `
 checks:
 - {name: thing, type: Object, method: None, object: {apiVersion: gone.example.com/v1, kind: Thing}}
@@ -566,6 +628,15 @@ func grant(role, user string, rules ...rbacv1.PolicyRule) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	})
+}
+
+// apiService is an API whose backend is not there.
+func apiService(version, group string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": version + "." + group},
+		"spec": map[string]any{
+			"group": group, "version": version, "groupPriorityMinimum": int64(1000), "versionPriority": int64(10),
+			"insecureSkipTLSVerify": true, "service": map[string]any{"namespace": "default", "name": "gone"}}}}
 }
 
 // widgets is the CRD of a kind that no cluster has.
