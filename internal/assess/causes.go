@@ -50,10 +50,10 @@ func (r *rollup) findFaults() []v1alpha1.Cause {
 	return slices.Concat(ofNodes, others)
 }
 
-// findGaps returns the causes of absence: missing components, then partly present ones.
+// findGaps returns the causes of absence.
 func (r *rollup) findGaps() []v1alpha1.Cause {
 	var out causeList
-	for _, m := range slices.Concat(r.filter(missing), r.filter(partial)) {
+	for _, m := range r.filter(missing) {
 		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
 		out.add(m, c.Reason, c.Message, c.LastTransitionTime)
 	}
