@@ -59,9 +59,6 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	if n := len(r.filter(missing)); n > 0 {
 		line += fmt.Sprintf(", %d required missing", n)
 	}
-	if n := len(r.filter(partial)); n > 0 {
-		line += fmt.Sprintf(", %d only in part", n)
-	}
 	return line
 }
 
@@ -147,7 +144,7 @@ func state(m *v1alpha1.ComponentMapping) string {
 
 // selfExplaining are the reasons that repeat the state.
 var selfExplaining = []string{
-	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound, v1alpha1.ReasonPartial,
+	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound,
 }
 
 func reasonOrSince(m *v1alpha1.ComponentMapping) string {

@@ -314,9 +314,8 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	return out
 }
 
-// missing reports whether a required component is absent, partial whether any component is partly present.
+// missing reports whether a required component is absent.
 func missing(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Missing }
-func partial(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Partial }
 
 func required(m *v1alpha1.ComponentMapping) bool { return !catalog.Optional(m) }
 
@@ -332,10 +331,6 @@ func (r *rollup) complete() metav1.Condition {
 		}
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", mappingNames(r.filter(missing)))
-	// What is not required may be absent, but a part of it is of no use.
-	halves := r.filter(partial)
-	say(v1alpha1.ReasonPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
-	say(v1alpha1.ReasonPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {

@@ -37,6 +37,9 @@ func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 	if present.Status != metav1.ConditionTrue {
 		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "there is nothing to compare with the documentation")
 	}
+	if len(a.parts) > 0 {
+		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "only what is whole is compared with the documentation")
+	}
 	doc := a.mapping.Spec.Implementation
 	methods := a.methods()
 	_, images := a.inUse()

@@ -17,9 +17,61 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// health sums up the votes on health: unhealthy when a check fails for longer than its grace period. The
-// duration is when a grace period ends; 0 when none is running.
+// health is the sum of the votes, and unhealthy when a part is missing for longer than the grace period, whatever the
+// votes say. The duration is when a grace period ends; 0 when none is running.
 func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Duration) {
+	voted, ends := a.vote(present)
+	if len(a.parts) == 0 {
+		return voted, ends
+	}
+	message, left := a.partsMessage(), a.partsGrace()
+	switch {
+	case left <= 0:
+		if voted.Status == metav1.ConditionFalse {
+			message += "; " + voted.Message
+		}
+		return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, v1alpha1.ReasonPartMissing, message), ends
+	case voted.Status == metav1.ConditionFalse:
+		return voted, check.Earliest(ends, left)
+	}
+	message = fmt.Sprintf("unhealthy from %s on unless it recovers: %s", a.now.Add(left).UTC().Format(time.RFC3339), message)
+	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod, message), check.Earliest(ends, left)
+}
+
+// partsGrace returns how long parts may still be missing: since the last one went missing, of any variant, as another one
+// may have lacked for long what the one that was complete until now does not need; or since the first part came. It is not
+// granted again while the condition tells of missing parts.
+func (a *assessment) partsGrace() time.Duration {
+	if catalog.Condition(a.mapping, v1alpha1.ConditionHealthy).Reason == v1alpha1.ReasonPartMissing {
+		return 0
+	}
+	var went time.Time
+	for _, c := range a.candidates {
+		for _, f := range c.required(v1alpha1.VerdictFalse) {
+			went = later(went, a.since(f).Time)
+		}
+	}
+	for _, c := range a.parts {
+		came := a.now.Time
+		for _, f := range c.running() {
+			if since := a.since(f).Time; since.Before(came) {
+				came = since
+			}
+		}
+		went = later(went, came)
+	}
+	return catalog.GracePeriod(a.mapping) - a.now.Sub(went)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// vote sums up the votes on health: unhealthy when a check fails for longer than its grace period.
+func (a *assessment) vote(present metav1.Condition) (metav1.Condition, time.Duration) {
 	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionHealthy, status, reason, message)
 	}
@@ -120,13 +172,18 @@ const messagesRoom = msg.MaxMessage - 64
 // minShare is what a finding may say in any case, though others are cut off then, in bytes.
 const minShare = 80
 
-// messages names every finding with what it says. When there is too little room for all of it, each has its share.
+// messages names every finding with what it says.
 func messages(findings []*check.Finding) string {
-	const separator = "; "
 	var parts []string
 	for _, f := range findings {
 		parts = append(parts, f.Check.Name()+": "+f.Message)
 	}
+	return joinShares(parts)
+}
+
+// joinShares joins what is said. When there is too little room for all of it, each part has its share.
+func joinShares(parts []string) string {
+	const separator = "; "
 	text := strings.Join(parts, separator)
 	if len(text) <= messagesRoom {
 		return text

@@ -101,15 +101,14 @@ func ready() metav1.Condition {
 }
 
 // headline returns the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
-// or its health is unknown, else what is partly present, else where it differs from its
-// documentation, else how it is found.
+// or its health is unknown, else where it differs from its documentation, else how it is found.
 func (a *assessment) headline(present, healthy, documented metav1.Condition) string {
 	switch {
 	case present.Status != metav1.ConditionTrue:
 		return present.Message
 	case healthy.Reason != v1alpha1.ReasonAllChecksPass && healthy.Reason != v1alpha1.ReasonHealthNotObservable:
 		return healthy.Message
-	case documented.Status == metav1.ConditionFalse && len(a.partials()) == 0:
+	case documented.Status == metav1.ConditionFalse:
 		return documented.Message
 	}
 	return present.Message

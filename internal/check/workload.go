@@ -87,6 +87,7 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	}
 	r := Evaluation{Result: summarize(verdicts)}
 	r.Finishing, r.Available = true, v1alpha1.VerdictFalse
+	r.Stopped = !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
 	for i, d := range diagnoses {
 		r.Finishing = r.Finishing && (d.Healthy != v1alpha1.VerdictFalse || d.Finishing)
 		if workloads[i].Available > 0 {
