@@ -66,7 +66,7 @@ type causeList []v1alpha1.Cause
 func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, since metav1.Time) {
 	i := slices.IndexFunc(*l, func(c v1alpha1.Cause) bool { return c.Reason == reason && c.Message == message })
 	if i < 0 {
-		*l = append(*l, v1alpha1.Cause{Reason: reason, Message: message, Since: since})
+		*l = append(*l, v1alpha1.Cause{Severity: v1alpha1.SeverityMajor, Reason: reason, Message: message, Since: since})
 		i = len(*l) - 1
 	}
 	cause := &(*l)[i]
