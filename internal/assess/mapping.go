@@ -42,8 +42,9 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	healthy, wait := a.health(present)
 	if present.Status == metav1.ConditionTrue {
 		a.describe(&status)
+		status.Differences = a.differences(&status)
 	}
-	documented := a.asDocumented(present)
+	documented := asDocumented(present, &status)
 	for _, c := range []metav1.Condition{ready(), present, healthy, documented} {
 		a.set(&status.Conditions, c)
 	}

@@ -142,7 +142,7 @@ func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause
 		}
 		decisive := catalog.Decisive(c.ComponentMapping)
 		out = append(out, v1alpha1.Cause{
-			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
+			Severity: v1alpha1.SeverityMajor, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
 		})
 	}
 	return out
