@@ -575,8 +575,8 @@ type VersionCount struct {
 	// +kubebuilder:validation:Minimum=1
 	Count int32 `json:"count,omitempty"`
 
-	// ready is how many of these pods are ready. It is there only while several
-	// versions run, and where it is known.
+	// ready is how many of these pods are ready. It is there only while a workload
+	// runs several versions, and where it is known.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Ready *int32 `json:"ready,omitempty"`

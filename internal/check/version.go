@@ -20,7 +20,7 @@ import (
 type VersionCount struct {
 	Version string
 	Count   int
-	// Ready is how many of the pods are ready; nil when that is not known, and for what is no pod.
+	// Ready is how many of the pods are ready, in a roll-out; nil when that is not known, and for what is no pod.
 	Ready *int32
 }
 

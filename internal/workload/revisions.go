@@ -26,7 +26,7 @@ import (
 type ImageCount struct {
 	Image string
 	Count int32
-	// Ready is how many of these pods are ready; nil when that is not known.
+	// Ready is how many of these pods are ready; nil when that is not known, and in a steady state.
 	Ready *int32
 }
 
@@ -48,7 +48,7 @@ type Images struct {
 func (w Workload) Images(container string, answers map[facts.Need]facts.Answer) Images {
 	n := w.countRevisions()
 	if n.created == 0 || (n.updated >= n.created && w.observed) {
-		return w.steadyImages(container)
+		return Images{InUse: imagesOf(w.PodSpec.Containers, container, max(w.Desired, 1), nil)}
 	}
 	need := w.RevisionsNeed()
 	counts := w.Kind == v1alpha1.WorkloadDeployment
@@ -69,14 +69,6 @@ func (w Workload) Images(container string, answers map[facts.Need]facts.Answer) 
 	demand := facts.Demand{Need: need, Refresh: w.refreshRevisions(n, counts, images.Untold != "")}
 	images.Further = append([]facts.Demand{demand}, images.Further...)
 	return images
-}
-
-// steadyImages returns the image of the template, which all pods run.
-func (w Workload) steadyImages(container string) Images {
-	if w.Desired == 0 {
-		return Images{InUse: imagesOf(w.PodSpec.Containers, container, 1, nil)}
-	}
-	return Images{InUse: imagesOf(w.PodSpec.Containers, container, w.Desired, new(min(w.ready, w.Desired)))}
 }
 
 // RevisionsNeed returns the need for what tells the images of pods that are not made from the template: one for all workloads

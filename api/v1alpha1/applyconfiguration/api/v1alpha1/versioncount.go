@@ -17,8 +17,8 @@ type VersionCountApplyConfiguration struct {
 	// count is how many nodes, objects or pods have it; 1 for an endpoint, and for a
 	// workload that wants no pods.
 	Count *int32 `json:"count,omitempty"`
-	// ready is how many of these pods are ready. It is there only while several
-	// versions run, and where it is known.
+	// ready is how many of these pods are ready. It is there only while a workload
+	// runs several versions, and where it is known.
 	Ready *int32 `json:"ready,omitempty"`
 }
 
