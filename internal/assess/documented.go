@@ -72,9 +72,10 @@ func asDocumented(present metav1.Condition, status *v1alpha1.ComponentMappingSta
 }
 
 // differences lists where what is present differs from the documentation: the methods first, then the image, then the
-// lowest version, then whether it is one version. It is empty when no check says how it is implemented.
+// lowest version, then whether it is one version. There are none when no check says how it is implemented, or when a part
+// is missing.
 func (a *assessment) differences(status *v1alpha1.ComponentMappingStatus) []v1alpha1.Difference {
-	if len(status.Methods) == 0 {
+	if len(status.Methods) == 0 || len(a.parts) > 0 {
 		return nil
 	}
 	var out []v1alpha1.Difference

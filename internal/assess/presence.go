@@ -247,7 +247,11 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	versions, images := a.inUse()
 	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
 	for _, v := range versions[:min(len(versions), maxVersions)] {
-		s.Versions = append(s.Versions, v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)})
+		used := v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)}
+		if len(versions) > 1 {
+			used.Ready = v.Ready
+		}
+		s.Versions = append(s.Versions, used)
 	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
 }
@@ -288,7 +292,7 @@ func (a *assessment) evidence() v1alpha1.Evidence {
 // inUse adds up versions and images of all evidence. Workloads that want no pods, as those for Windows on a
 // cluster without, count only when there are no others.
 func (a *assessment) inUse() ([]check.VersionCount, []string) {
-	counts := map[string]int{}
+	var versions []check.VersionCount
 	var images []string
 	evident := a.evident()
 	busy := slices.DeleteFunc(slices.Clone(evident), func(f *check.Finding) bool { return f.Reason == v1alpha1.ReasonIdle })
@@ -297,12 +301,13 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	}
 	for _, f := range busy {
 		for _, v := range f.Versions {
-			counts[msg.Truncate(v.Version, maxVersion)] += v.Count
+			v.Version = msg.Truncate(v.Version, maxVersion)
+			versions = append(versions, v)
 		}
 		images = append(images, f.Images...)
 	}
 	slices.Sort(images)
-	return check.CountVersions(counts), slices.Compact(images)
+	return check.AddVersions(versions), slices.Compact(images)
 }
 
 // unknownReason returns the reason of an undecided finding as a condition's reason.

@@ -43,6 +43,9 @@ type Result struct {
 	// workload was found.
 	Available v1alpha1.Verdict
 
+	// VersionsPending says that the versions and images that run are still being read: Versions and Images say nothing yet.
+	VersionsPending bool
+
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
 
