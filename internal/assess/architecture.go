@@ -100,7 +100,7 @@ type rollup struct {
 	mappings []*v1alpha1.ComponentMapping
 	// faults are what is unhealthy, by cause; gaps are what is missing; tolerated is what is healthy in spite of a fault.
 	faults, gaps, tolerated []v1alpha1.Cause
-	skews        skews
+	skews                   skews
 	// cuts say what the status has no room for.
 	cuts []string
 }
