@@ -4,6 +4,7 @@
 package assess
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,12 +99,32 @@ func (a *assessment) vote(present metav1.Condition) (metav1.Condition, time.Dura
 	case len(votes) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonHealthNotObservable, a.noVoteMessage()), 0
 	}
-	progressing := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Reason != v1alpha1.ReasonProgressing })
-	if len(progressing) > 0 {
-		return healthy(metav1.ConditionTrue, v1alpha1.ReasonProgressing, messages(progressing)), 0
+	if reason, noted := notable(votes); reason != "" {
+		return healthy(metav1.ConditionTrue, reason, messages(noted)+a.silentParts()), 0
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
-		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.unknownParts())), 0
+		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.silentParts())), 0
+}
+
+// notableReasons are those of checks that pass and have something to tell, what matters most first.
+var notableReasons = []string{v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown, v1alpha1.ReasonProgressing}
+
+// notable returns the reason of a component whose checks all pass, and those that have something to tell; the reason is
+// empty when none has. Where nodes are what is looked at, some that are down are within tolerance.
+func notable(votes []*check.Finding) (reason string, noted []*check.Finding) {
+	for _, r := range notableReasons {
+		for _, f := range votes {
+			if f.Reason != r {
+				continue
+			}
+			noted = append(noted, f)
+			if r == v1alpha1.ReasonNodesDown && f.Check.Spec.Type == v1alpha1.CheckNodes {
+				r = v1alpha1.ReasonWithinTolerance
+			}
+			reason = cmp.Or(reason, r)
+		}
+	}
+	return reason, noted
 }
 
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
@@ -204,21 +225,31 @@ func (a *assessment) noVoteMessage() string {
 	return "its presence can be seen, its health cannot"
 }
 
-// unknownParts names the optional parts whose presence is unknown.
-func (a *assessment) unknownParts() string {
-	var parts []string
+// silentParts names the parts that have no say in the verdict: those that are idle, and those that may not be read or the
+// like.
+func (a *assessment) silentParts() string {
+	var idle, unseen []string
 	for _, c := range a.observed {
 		for _, f := range c.findings {
-			part := f.Check.Name() + " (" + f.Reason + ")"
-			if f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional && !slices.Contains(parts, part) {
-				parts = append(parts, part)
+			name := f.Check.Name()
+			switch {
+			case f.Evident() && f.Reason == v1alpha1.ReasonIdle && !slices.Contains(idle, name):
+				idle = append(idle, name)
+			case f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional:
+				if part := name + " (" + f.Reason + ")"; !slices.Contains(unseen, part) {
+					unseen = append(unseen, part)
+				}
 			}
 		}
 	}
-	if len(parts) == 0 {
-		return ""
+	text := ""
+	if len(idle) > 0 {
+		text += ", idle: " + msg.Shorten(idle, ", ")
 	}
-	return ", not seen: " + msg.Shorten(parts, ", ")
+	if len(unseen) > 0 {
+		text += ", not seen: " + msg.Shorten(unseen, ", ")
+	}
+	return text
 }
 
 // checkStatuses returns the verdict of every check, with the time at which it last turned.
