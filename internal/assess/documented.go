@@ -58,7 +58,7 @@ func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
 		}
 	}
 	for _, f := range compared {
-		if minors(f.Versions) > 1 {
+		if minors(f.Versions) > 1 && !f.RollingOut {
 			return documented(metav1.ConditionFalse, v1alpha1.ReasonVersionSkew,
 				"several minor versions are in use at once: "+check.FormatVersions(f.Versions))
 		}
