@@ -43,6 +43,9 @@ type Result struct {
 	// workload was found.
 	Available v1alpha1.Verdict
 
+	// RollingOut says that a roll-out replaces pods, so that it passes that several versions are in use.
+	RollingOut bool
+
 	// VersionsPending says that the versions and images that run are still being read: Versions and Images say nothing yet.
 	VersionsPending bool
 

@@ -254,12 +254,24 @@ func (x *Comparison) component(a, b component) {
 		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
 	}
 	x.note(name, what, MethodChanged, catalog.ShortMethods(a.Status.Methods), catalog.ShortMethods(b.Status.Methods))
-	x.note(name, what, VersionChanged, a.Status.Version, b.Status.Version)
+	x.note(name, what, VersionChanged, versions(a), versions(b))
 	if a.state != b.state {
 		x.note(name, what, HealthChanged, stateAndReason(a), stateAndReason(b))
 	}
 	was, now := a.is(v1alpha1.ConditionAsDocumented), b.is(v1alpha1.ConditionAsDocumented)
 	x.note(name, what, DocumentationChanged, reasoned(was.Status, was.Reason), reasoned(now.Status, now.Reason))
+}
+
+// versions returns all versions in use with their counts. How many pods are ready is not a matter of versions.
+func versions(c component) string {
+	if len(c.Status.Versions) < 2 {
+		return c.Status.Version
+	}
+	var parts []string
+	for _, v := range c.Status.Versions {
+		parts = append(parts, fmt.Sprintf("%s (%d)", v.Version, v.Count))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func stateAndReason(c component) string { return reasonedState(c.state, c.reason()) }
