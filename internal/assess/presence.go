@@ -206,7 +206,7 @@ func (a *assessment) partials() []*candidate {
 }
 
 // blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
-// before one whose read failed.
+// before one whose read failed, and that before one that a dump does not hold.
 func (a *assessment) blocking() *check.Finding {
 	var first *check.Finding
 	for _, c := range a.candidates {
@@ -217,7 +217,7 @@ func (a *assessment) blocking() *check.Finding {
 			if f.Reason == v1alpha1.ReasonNotPermitted {
 				return f
 			}
-			if first == nil {
+			if first == nil || first.Reason == v1alpha1.ReasonNotInDump {
 				first = f
 			}
 		}
@@ -388,7 +388,8 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 
 // unknownReason returns the reason of an undecided finding as a condition's reason.
 func unknownReason(f *check.Finding) string {
-	if f.Reason == v1alpha1.ReasonNotPermitted || f.Reason == v1alpha1.ReasonNotYetObserved {
+	switch f.Reason {
+	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump:
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed
