@@ -224,7 +224,9 @@ func unseen(a facts.Answer, subject string) (r Result, ok bool) {
 		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
 	case facts.NotPermitted:
 		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
-	case facts.Failed, facts.NotHeld:
+	case facts.NotHeld:
+		return unknown(v1alpha1.ReasonNotInDump, "could not look for "+subject+": "+a.Message), true
+	case facts.Failed:
 		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
 	default:
 		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true
