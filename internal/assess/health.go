@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -46,12 +47,23 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 	case len(votes) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonHealthNotObservable, a.noVoteMessage()), 0
 	}
-	progressing := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Reason != v1alpha1.ReasonProgressing })
-	if len(progressing) > 0 {
-		return healthy(metav1.ConditionTrue, v1alpha1.ReasonProgressing, messages(progressing)), 0
+	if told, reason := worthTelling(votes); len(told) > 0 {
+		return healthy(metav1.ConditionTrue, reason, messages(told)), 0
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
 		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.unknownParts())), 0
+}
+
+// worthTelling returns the passing checks that are not plainly healthy, what somebody may want to look at first, and the
+// reason of the first.
+func worthTelling(votes []*check.Finding) (told []*check.Finding, reason string) {
+	for _, reason := range []string{v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown, v1alpha1.ReasonProgressing} {
+		told = append(told, slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Reason != reason })...)
+	}
+	if len(told) == 0 {
+		return nil, ""
+	}
+	return told, told[0].Reason
 }
 
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
@@ -77,7 +89,7 @@ func lostToNodes(votes []*check.Finding) bool {
 // grace says when the first grace period of the failing checks ends, and whether one is over already.
 func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over bool) {
 	for _, f := range failing {
-		left := a.gracePeriod(f) - a.now.Sub(a.since(f).Time)
+		left := max(a.gracePeriod(f)-a.now.Sub(a.since(f).Time), f.ExcusedFor)
 		if left <= 0 {
 			return 0, true
 		}
@@ -86,23 +98,18 @@ func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over b
 	return ends, false
 }
 
-// rolloutGrace is how long the last pods of a roll-out may take: as long as a Deployment waits by default before it
-// says that it is stuck.
-const rolloutGrace = 10 * time.Minute
+// attributionTime is how long it takes at most until the pods of a workload have been read again, as they are read at
+// most once in facts.DefaultInterval.
+const attributionTime = time.Minute
 
-// gracePeriod returns how long the check may fail before it counts.
+// gracePeriod returns how long the check may fail before it counts. Pods that were replaced just now need not be in what
+// was read last; when nothing was seen before, they surely are.
 func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	period := catalog.GracePeriod(a.mapping)
-	if a.endsRollout(f) {
-		period = max(period, rolloutGrace)
+	if f.Unattributed && a.previous(f) != nil {
+		period = max(period, attributionTime)
 	}
 	return period
-}
-
-// endsRollout reports whether the check fails as the last pods of a roll-out, which was observed before, are starting.
-func (a *assessment) endsRollout(f *check.Finding) bool {
-	previous := a.previous(f)
-	return f.Finishing && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
 }
 
 // votes returns the findings whose health counts.
@@ -169,12 +176,8 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	var out []v1alpha1.CheckStatus
 	for i := range a.findings {
 		f := &a.findings[i]
-		reason := f.Reason
-		if a.endsRollout(f) {
-			reason = v1alpha1.ReasonProgressing // CheckStatus.Reason remembers it for the next evaluation
-		}
 		out = append(out, v1alpha1.CheckStatus{
-			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
+			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: f.Reason, Message: f.Message,
 			Version:            msg.Truncate(check.FormatVersions(f.Versions), maxVersion),
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
@@ -193,6 +196,14 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 	return a.now
 }
 
+// excused reports whether the check is about to fail as it did before, when that did not count: whether it still does not
+// is being read.
+func excused(m *v1alpha1.ComponentMapping, f *check.Finding) bool {
+	previous := previousOf(m, f)
+	return f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && m.Status.ObservedGeneration == m.Generation &&
+		meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionHealthy)
+}
+
 // keepExplanations keeps the explanation of a check that failed before while it is being read anew: a restart
 // of the operator does not change why. CheckStatus.Reason and Message remember them.
 func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
@@ -204,7 +215,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message, f.Finishing = previous.Healthy, previous.Reason, previous.Message, false
+			f.Healthy, f.Reason, f.Message = previous.Healthy, previous.Reason, previous.Message
 		}
 	}
 	return out

@@ -388,7 +388,8 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 
 // unknownReason returns the reason of an undecided finding as a condition's reason.
 func unknownReason(f *check.Finding) string {
-	if f.Reason == v1alpha1.ReasonNotPermitted || f.Reason == v1alpha1.ReasonNotYetObserved {
+	switch f.Reason {
+	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonGenerationNotObserved:
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed
