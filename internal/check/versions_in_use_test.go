@@ -13,7 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 const discovery = "{type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: istiod-, container: discovery}}"
@@ -37,7 +39,7 @@ func TestVersionsOfSeveralWorkloads(t *testing.T) {
 	steady := deployment("istiod-1-28", "{replicas: 2, "+strings.TrimPrefix(containers("discovery", "r/istio/pilot:1.28.3"), "{"),
 		"{observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2}")
 	given := seeing(c, steady, rollingOut("istiod-1-29", "new/istio/pilot:1.29.2"))
-	sets := facts.Need{Kind: facts.ReplicaSetKind, Namespace: "kube-system", Interval: facts.DefaultInterval}
+	sets := workload.RevisionsNeed(v1alpha1.WorkloadDeployment, "kube-system")
 
 	f := c.Evaluate(given)
 	g.Expect(f.VersionsPending).To(BeTrue())

@@ -13,13 +13,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 var (
-	replicaSets = facts.Need{Kind: facts.ReplicaSetKind, Namespace: "kube-system", Interval: facts.DefaultInterval}
-	revisions   = facts.Need{Kind: facts.ControllerRevisionKind, Namespace: "kube-system", Interval: facts.DefaultInterval}
+	replicaSets = workload.RevisionsNeed(v1alpha1.WorkloadDeployment, "kube-system")
+	revisions   = workload.RevisionsNeed(v1alpha1.WorkloadDaemonSet, "kube-system")
 )
 
 func template(tag string) corev1.PodTemplateSpec {

@@ -135,3 +135,23 @@ func TestExplain(t *testing.T) {
 	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))
 	g.Expect(explain("coredns")).NotTo(ContainSubstring("NodeFault"))
 }
+
+// Versions are compared one by one, also those that are too many for a table; pods that become ready are no change of versions.
+func TestCompareVersions(t *testing.T) {
+	g := NewWithT(t)
+	changes := func(a, b []v1alpha1.VersionCount) []report.Change {
+		var reports []*report.Report
+		for _, versions := range [][]v1alpha1.VersionCount{a, b} {
+			m := mapping("coredns", is("True", v1alpha1.ReasonObserved), is("True", v1alpha1.ReasonAllChecksPass))
+			m.Status.Version, m.Status.Versions = "v1 (4), v2 (3), v3 (2) and 1 more", versions
+			reports = append(reports, &report.Report{Mappings: []v1alpha1.ComponentMapping{m}})
+		}
+		return report.Compare(reports[0], reports[1]).Changes
+	}
+	of := func(last string, ready *int32) []v1alpha1.VersionCount {
+		return []v1alpha1.VersionCount{{Version: "v1", Count: 4, Ready: ready}, {Version: "v2", Count: 3}, {Version: "v3", Count: 2}, {Version: last, Count: 1}}
+	}
+	g.Expect(changes(of("v4", new(int32(1))), of("v5", new(int32(1))))).To(ConsistOf(And(HaveField("Kind", report.VersionChanged),
+		HaveField("From", "v1 (4), v2 (3), v3 (2), v4 (1)"), HaveField("To", "v1 (4), v2 (3), v3 (2), v5 (1)"))))
+	g.Expect(changes(of("v4", new(int32(1))), of("v4", new(int32(4))))).To(BeEmpty())
+}

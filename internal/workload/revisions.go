@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -78,9 +79,13 @@ func (w Workload) Images(container string, answers map[facts.Need]facts.Answer) 
 // of a kind in a namespace.
 func (w Workload) RevisionsNeed() facts.Need { return RevisionsNeed(w.Kind, w.Object.GetNamespace()) }
 
+// revisionsInterval is the least time between two reads of revisions: short, as a roll-out begins with a change of the
+// template, for which they are read, before there is anything to see.
+const revisionsInterval = 10 * time.Second
+
 // RevisionsNeed returns the need for what tells the images of workloads of a kind in a namespace.
 func RevisionsNeed(kind v1alpha1.WorkloadKind, namespace string) facts.Need {
-	need := facts.Need{Kind: facts.ControllerRevisionKind, Namespace: namespace, Interval: facts.DefaultInterval}
+	need := facts.Need{Kind: facts.ControllerRevisionKind, Namespace: namespace, Interval: revisionsInterval}
 	if kind == v1alpha1.WorkloadDeployment {
 		need.Kind = facts.ReplicaSetKind
 	}

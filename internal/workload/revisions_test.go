@@ -266,7 +266,7 @@ func TestImagesAsk(t *testing.T) {
 	many := revised{revisions: history("DaemonSet", "v0", "v1", "v2"), ready: map[string]int{"v1": 1}}
 
 	g.Expect(asked(ds(5, 5), revisions)).To(BeEmpty(), "in a steady state nothing")
-	one := facts.Need{Kind: facts.ControllerRevisionKind, Namespace: "kube-system", Interval: facts.DefaultInterval}
+	one := facts.Need{Kind: facts.ControllerRevisionKind, Namespace: "kube-system", Interval: revisionsInterval}
 	g.Expect(facts.NeedsOf(asked(ds(5000, 7), revisions))).To(Equal([]facts.Need{one}), "all of the namespace, no pods")
 	g.Expect(asked(ds(5000, 8), revisions)).To(Equal(asked(ds(5000, 7), revisions)), "that a roll-out goes on is no news: revisions only come and go")
 	g.Expect(facts.NeedsOf(asked(ds(5000, 7), many))).To(Equal([]facts.Need{one}), "nor are 5,000 pods read when the revisions do not tell")

@@ -27,7 +27,8 @@ import (
 // everyRight has a check for each way in which something is read.
 const everyRight = `
 checks:
-- {name: workload, type: Workload, workload: {kind: Deployment, namespace: default, names: [rights]}}
+- {name: workload, type: Workload, workload: {kind: Deployment, namespace: default, names: [rights], container: main}}
+- {name: agent, type: Workload, expect: Optional, workload: {kind: DaemonSet, namespace: default, names: [rights-agent], container: main}}
 - {name: nodes, type: Nodes, method: None, expect: Optional, nodes: {}}
 - {name: lease, type: Lease, method: None, expect: Optional, lease: {namespace: kube-system, name: a}}
 - {name: endpoint, type: Endpoint, method: None, expect: Optional, endpoint: {path: /readyz/etcd}}
@@ -63,6 +64,7 @@ var _ = Describe("The least role", func() {
 
 	It("is enough for the operator", func() {
 		crash("rights")
+		rollingAgent("rights-agent")
 		m := create(mapping("rights", everyRight))
 		startOperator(restrictedUser("least-operator", rulesFor(rbac.Operator, m)...), nil)
 		Eventually(get("rights")).WithTimeout(soon).Should(And(
@@ -73,6 +75,7 @@ var _ = Describe("The least role", func() {
 
 	It("is enough for a user, who misses each right that is taken away", func() {
 		crash("rights")
+		rollingAgent("rights-agent")
 		m := create(mapping("rights", everyRight))
 		rules := rulesFor(rbac.User, m)
 		catalog := judge.Compile(nil, []v1alpha1.ComponentMapping{*m})
@@ -104,13 +107,15 @@ var _ = Describe("The least role", func() {
 	})
 })
 
-// crash is a Deployment of two pods, of which one crashes.
+// crash is a Deployment of two pods, of which one crashes, in a roll-out.
 func crash(name string) {
 	GinkgoHelper()
 	newNode(name, "True")
 	d := deployment(name, 2)
 	pod(d.ObjectMeta, name+"-a", name, crashing)
-	setAvailable(d, 1)
+	rollOut(d, "v1.3.0")
+	d.Status.ReadyReplicas, d.Status.AvailableReplicas = 1, 1
+	Expect(k8sClient.Status().Update(ctx, d)).To(Succeed())
 }
 
 // refused are the reads that a user may not do.

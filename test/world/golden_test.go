@@ -49,6 +49,7 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 			if meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionHealthy) {
 				g.Expect(verdicts.PodLists).To(BeZero(), "nobody asks for the pods of what is healthy")
 			}
+			g.Expect(verdicts.RevisionLists).To(BeZero(), "the templates tell the versions while no roll-out is under way")
 			count++
 		})
 	}

@@ -41,8 +41,8 @@ var shipped = sync.OnceValues(func() (*judge.Catalog, error) {
 type Verdicts struct {
 	Mappings     map[string]*v1alpha1.ComponentMapping
 	Architecture *v1alpha1.ClusterArchitecture
-	// PodLists is how many lists of pods were asked for.
-	PodLists int
+	// PodLists is how many lists of pods were asked for, RevisionLists how many of ReplicaSets and ControllerRevisions.
+	PodLists, RevisionLists int
 }
 
 // Summary returns the verdicts in the form of a shape's expected.yaml.
@@ -71,13 +71,16 @@ func (w *World) Judge() (*Verdicts, error) {
 		m.Status = *m.Status.DeepCopy()
 		verdicts.Mappings[m.Name] = &m
 	}
-	pods := sets.New[facts.Demand]()
+	pods, revisions := sets.New[facts.Demand](), sets.New[facts.Need]()
 	for _, d := range w.verdicts.Further {
-		if d.Kind == facts.PodKind {
+		switch d.Kind {
+		case facts.PodKind:
 			pods.Insert(d)
+		case facts.ReplicaSetKind, facts.ControllerRevisionKind:
+			revisions.Insert(d.Need)
 		}
 	}
-	verdicts.PodLists = pods.Len()
+	verdicts.PodLists, verdicts.RevisionLists = pods.Len(), revisions.Len()
 	return verdicts, nil
 }
 

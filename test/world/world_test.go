@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/test/shapes"
@@ -169,5 +170,45 @@ func TestMistakesAreRefused(t *testing.T) {
 	for _, text := range []string{"user", "nowhere/0", "user/x"} {
 		_, err := w.NodeName(text)
 		g.Expect(err).To(HaveOccurred(), text)
+	}
+}
+
+// Controllers keep ReplicaSets, ControllerRevisions and the labels of pods in step with a roll-out.
+func TestRollOutsHaveRevisions(t *testing.T) {
+	g := NewWithT(t)
+	w := overlayCilium(g)
+	g.Expect(w.RollOut(dns, "coredns", "v9", &world.RollOut{Updated: 1, Pods: &world.Pods{State: world.NotReady}})).To(Succeed())
+	g.Expect(w.RollOut(cilium, "cilium-agent", "v9", &world.RollOut{Updated: 2})).To(Succeed())
+	s, err := w.Snapshot()
+	g.Expect(err).NotTo(HaveOccurred())
+	replicas, pods, hashes := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, o := range s.Objects {
+		owner := metav1.GetControllerOf(o)
+		if owner == nil {
+			continue
+		}
+		switch o := o.(type) {
+		case *appsv1.ReplicaSet:
+			if owner.Name == dns.Name {
+				replicas[o.Name] = int(o.Status.Replicas)
+			}
+		case *corev1.Pod:
+			pods[owner.Name]++
+			if owner.Name == cilium.Name {
+				hashes[cilium.Name+"-"+o.Labels[appsv1.ControllerRevisionHashLabelKey]]++
+			}
+		}
+	}
+	g.Expect(replicas).To(HaveLen(3), "one of them has no pods any more")
+	total := 0
+	for name, n := range replicas {
+		g.Expect(pods[name]).To(Equal(n), name)
+		total += n
+	}
+	g.Expect(total).To(BeEquivalentTo(find[*appsv1.Deployment](g, w, dns).Status.Replicas))
+	g.Expect(hashes).To(HaveLen(2))
+	for name, n := range hashes {
+		revision := find[*appsv1.ControllerRevision](g, w, world.Ref{Kind: "ControllerRevision", Namespace: cilium.Namespace, Name: name})
+		g.Expect(strings.Contains(string(revision.Data.Raw), ":v9")).To(Equal(n == 2), "%s has %d pods", name, n)
 	}
 }
