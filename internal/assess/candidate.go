@@ -155,24 +155,22 @@ func (c *candidate) preconditions() int {
 
 // whyNot says why the variant is not there.
 func (c *candidate) whyNot() string {
-	if f := c.condition(v1alpha1.VerdictFalse); f != nil {
-		if f.Check.Expect() == v1alpha1.ExpectAbsent {
-			return "it goes without " + f.Check.Subject() + ", which is there"
-		}
-		return f.Message
-	}
-	missing := c.required(v1alpha1.VerdictFalse)
-	switch left := c.leftBehind(); {
-	case len(missing) == 0 && len(left) == 0:
-		return "nothing of it is there"
-	case len(missing) == 0:
+	left := len(c.leftBehind()) > 0
+	i := slices.IndexFunc(c.findings, func(f *check.Finding) bool { return f.AsExpected() == v1alpha1.VerdictFalse })
+	switch {
+	case i < 0 && left:
 		return "nothing of it is at work"
+	case i < 0:
+		return "nothing of it is there"
 	}
-	why := missing[0].Message
-	if c.own && missing[0].Check.Spec.Workload != nil && len(c.leftBehind()) > 0 {
-		why += " (if it runs elsewhere, say where in a mapping of your own)"
+	f := c.findings[i]
+	switch {
+	case f.Check.Expect() == v1alpha1.ExpectAbsent:
+		return "it goes without " + f.Check.Subject() + ", which is there"
+	case c.own && left && f.Check.Spec.Workload != nil:
+		return f.Message + " (if it runs elsewhere, say where in a mapping of your own)"
 	}
-	return why
+	return f.Message
 }
 
 func (c *candidate) leftBehind() []*check.Finding {

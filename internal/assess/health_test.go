@@ -64,6 +64,9 @@ func symptoms() []symptom {
 		v1alpha1.ReasonLeaseStale, leased("stale"), with(lease("stale", -time.Hour)),
 		"stale: Lease kube-system/stale is not renewed",
 	}, {
+		v1alpha1.ReasonNoHolder, leased("released"), with(released("released")),
+		"released: Lease kube-system/released has no holder since 2026-03-01T07:00:00Z",
+	}, {
 		v1alpha1.ReasonEndpointFailing, "{name: readyz, type: Endpoint, method: PlatformService, endpoint: {path: /readyz}}",
 		cluster{responses: map[string]facts.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
 	}, {

@@ -179,6 +179,13 @@ func lease(name string, renewed time.Duration) *coordinationv1.Lease {
 	}
 }
 
+// released returns a lease that its holder gave up an hour before the start.
+func released(name string) *coordinationv1.Lease {
+	l := lease(name, -time.Hour)
+	l.Spec.HolderIdentity = new("")
+	return l
+}
+
 func node(name string, ready corev1.ConditionStatus, labels map[string]string) *corev1.Node {
 	return &corev1.Node{
 		TypeMeta: metav1.TypeMeta{Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},

@@ -261,9 +261,7 @@ func leftBehindCases() []mappingCase {
 	kind := `{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, name: d}}`
 	all := `{name: nodes, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}`
 	ours := aDriver("d", map[string]any{"ours": true})
-	released := lease("leader", 0)
-	released.Spec.HolderIdentity, released.Spec.RenewTime.Time = new(""), start.Add(-time.Hour)
-	silent := lease("leader", -time.Hour)
+	free, silent := released("leader"), lease("leader", -time.Hour)
 	optionally := "presence: Optional"
 	return []mappingCase{{
 		name: "an object", spec: checks(dns, kind), cluster: with(ours), present: "False NotFound", healthy: "Unknown NotPresent",
@@ -283,13 +281,13 @@ func leftBehindCases() []mappingCase {
 		name: "alone, such a lease is that of one that has stopped", spec: lines(optionally, checks(leased("leader"))), cluster: with(silent),
 		present: "True ObservedIndirectly", healthy: "False LeaseStale",
 	}, {
-		name: "a lease that nobody holds, of what cannot be removed", spec: checks(leased("leader")), cluster: with(released),
+		name: "a lease that nobody holds, of what cannot be removed", spec: checks(leased("leader")), cluster: with(free),
 		present: "True ObservedIndirectly", healthy: "False NoHolder",
 	}, {
-		name: "a lease that nobody holds, of what may be removed", spec: lines(optionally, checks(leased("leader"))), cluster: with(released),
+		name: "a lease that nobody holds, of what may be removed", spec: lines(optionally, checks(leased("leader"))), cluster: with(free),
 		present: "False NotFound", says: "not installed; left behind: Lease kube-system/leader (without holder); nothing of it is at work",
 	}, {
-		name: "a lease that nobody holds beside what runs", spec: lines(optionally, checks(dns, leased("leader"))), cluster: with(released, deployment("coredns", 2, 2)),
+		name: "a lease that nobody holds beside what runs", spec: lines(optionally, checks(dns, leased("leader"))), cluster: with(free, deployment("coredns", 2, 2)),
 		present: "True Observed", healthy: "False NoHolder",
 	}}
 }

@@ -43,7 +43,7 @@ func TestVerdict(t *testing.T) {
 		"a node is stopped":             {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, catalog.Healthy, nil, ""},
 		"what is required is missing":   {reporttest.Modern, []reporttest.Fault{reporttest.Gone(metrics)}, catalog.Unhealthy, []string{"NotFound"}, ""},
 		"what is optional is gone":      {reporttest.Modern, []reporttest.Fault{reporttest.Gone("Deployment kube-system/coredns-autoscaler")}, catalog.Healthy, nil, ""},
-		"a part is missing":             {reporttest.Modern, []reporttest.Fault{reporttest.Gone("DaemonSet kube-system/csi-azuredisk-node")}, catalog.Unhealthy, []string{"Partial"}, ""},
+		"a part is missing":             {reporttest.Modern, []reporttest.Fault{reporttest.Gone("DaemonSet kube-system/csi-azuredisk-node")}, catalog.Unhealthy, []string{"PartMissing"}, ""},
 		"versions that are unsupported": {reporttest.Modern, []reporttest.Fault{reporttest.Kubelet("user/0", "v1.40.0")}, catalog.Healthy, nil, "v1.40.0 is newer than the API server"},
 		"a cluster that is not AKS":     {reporttest.Elsewhere, nil, catalog.Unknown, nil, "This cluster is not Azure Kubernetes Service (AKS): none of 3 nodes has kubernetes.azure.com/cluster"},
 		"another one that is broken": {reporttest.Elsewhere, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Unhealthy, []string{"CrashLooping"},
@@ -124,7 +124,7 @@ func TestVerdictOfMappings(t *testing.T) {
 	dark := mapping("dark", is("True", v1alpha1.ReasonObserved), is("Unknown", v1alpha1.ReasonNotPermitted))
 	hidden := mapping("hidden", is("Unknown", v1alpha1.ReasonNotPermitted), is("Unknown", v1alpha1.ReasonNotPermitted))
 	gone := mapping("gone", is("False", v1alpha1.ReasonNotFound), is("Unknown", v1alpha1.ReasonNotPresent))
-	half := mapping("half", is("False", v1alpha1.ReasonPartial), is("Unknown", v1alpha1.ReasonNotPresent))
+	half := mapping("half", is("True", v1alpha1.ReasonPartial), is("False", v1alpha1.ReasonPartMissing))
 	absent := *gone.DeepCopy()
 	absent.Name, absent.Spec.Presence = "absent", v1alpha1.PresenceOptional
 	for name, tc := range map[string]struct {

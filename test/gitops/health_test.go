@@ -34,7 +34,7 @@ var expectations = map[string]struct {
 	observing:      {status.InProgressStatus, health.HealthStatusProgressing, health.HealthStatusProgressing},
 	healthy:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
 	unhealthy:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusDegraded},
-	partial:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
+	partial:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusDegraded},
 	absent:         {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
 	unknown:        {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},
 	elsewhere:      {status.CurrentStatus, health.HealthStatusHealthy, health.HealthStatusHealthy},

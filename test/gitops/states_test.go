@@ -249,7 +249,7 @@ func TestStates(t *testing.T) {
 		observing:      {"Ready=Unknown Observing", "Ready=Unknown Observing"},
 		healthy:        {"Healthy=True AllChecksPass", "Healthy=True AllChecksPass"},
 		unhealthy:      {"Healthy=False WorkloadUnavailable", "Healthy=False ComponentsUnhealthy"},
-		partial:        {"Present=False Partial", "Complete=False ComponentsPartial"},
+		partial:        {"Present=True Partial", "Healthy=False ComponentsUnhealthy"},
 		absent:         {"Present=False NotFound", "Complete=False ComponentsMissing"},
 		unknown:        {"Present=Unknown NotPermitted", "Complete=Unknown ComponentsUnknown"},
 		elsewhere:      {"", "PlatformDetected=False NoNodeMatches"},
