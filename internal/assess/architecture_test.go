@@ -172,6 +172,17 @@ func forbidden(t testing.TB, name string) v1alpha1.ComponentMapping {
 	return component(t, name, checks(workload("Deployment", name)), cluster{}.hidden(facts.NotPermitted, "Deployment"))
 }
 
+// notInDump is what a dump cannot tell of.
+func notInDump(t testing.TB, name string) v1alpha1.ComponentMapping {
+	return component(t, name, checks(workload("Deployment", name)), cluster{}.hidden(facts.NotHeld, "Deployment"))
+}
+
+// known differs from its documentation as its Correction says.
+func known(t testing.TB, name string) v1alpha1.ComponentMapping {
+	return component(t, name, lines("implementation: {advisories: [{type: Correction, message: m, explains: [Method]}]}", checks(agent)),
+		with(daemonSet("agent", 1, 1)))
+}
+
 func invisible(t testing.TB, name string) v1alpha1.ComponentMapping {
 	return component(t, name, "", cluster{})
 }
@@ -359,6 +370,11 @@ func platformCases(t testing.TB) []archCase {
 		platform: "Unknown ObservationFailed", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("could not look at the nodes: timeout"),
 	}, {
+		name: "a dump without nodes", mappings: everything,
+		view:     &assess.ClusterView{Problem: v1alpha1.ReasonNotInDump, ProblemMessage: "timeout"},
+		platform: "Unknown NotInDump", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
+		also: nothingClaimed("could not look at the nodes: timeout"),
+	}, {
 		name:     "the cluster was one of the platform once",
 		visits:   []archVisit{{mappings: list(healthy(t, "a"))}, {after: time.Hour, mappings: list(healthy(t, "a")), view: &assess.ClusterView{Nodes: 4}}},
 		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
@@ -408,6 +424,11 @@ func completeCases(t testing.TB) []archCase {
 	}, {
 		name: "cannot tell", known: true, mappings: list(healthy(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
 		complete: "Unknown ComponentsUnknown", also: says("cannot tell whether these are present: b, c"),
+	}, {
+		name: "not in the dump", mappings: list(healthy(t, "a"), notInDump(t, "b")), complete: "Unknown NotInDump", healthy: "Unknown NotInDump",
+	}, {
+		name: "what may not be read weighs more than what is not in the dump", mappings: list(notInDump(t, "a"), forbidden(t, "b")),
+		complete: "Unknown ComponentsUnknown", healthy: "Unknown ComponentsUnknown",
 	}, {
 		name: "what is missing is certain", mappings: list(gone(t, "a"), forbidden(t, "b")), complete: "False ComponentsMissing",
 	}, {
@@ -569,6 +590,16 @@ func documentedRollupCases(t testing.TB) []archCase {
 		name: "some differ", mappings: list(healthy(t, "a"), different(t, "b"), different(t, "c")), documented: "False ComponentsDiffer",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("2 differ from their documentation: b, c"))
+		},
+	}, {
+		name: "what is known to differ counts for nothing beside news", mappings: list(known(t, "a"), different(t, "b")), documented: "False ComponentsDiffer",
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("1 differ from their documentation: b"))
+		},
+	}, {
+		name: "known differences alone", mappings: list(healthy(t, "a"), known(t, "b")), documented: "True KnownDifference",
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("nothing differs but what is known of b"))
 		},
 	}, {
 		name: "nothing can be compared", mappings: list(gone(t, "a"), component(t, "b", checks(driver), with(aDriver("d", nil)))),

@@ -142,7 +142,7 @@ func TestClusterView(t *testing.T) {
 		{"reading the nodes fails", "", version("").hidden(facts.Failed, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
 		{"a dump without nodes", "", version("").hidden(facts.NotHeld, "Node"),
-			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
+			assess.ClusterView{Problem: v1alpha1.ReasonNotInDump, ProblemMessage: "as the test has it"}},
 		{"an API server without nodes", "", version("").hidden(facts.NotServed, "Node"),
 			assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "as the test has it"}},
 	} {

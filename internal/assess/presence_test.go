@@ -347,6 +347,14 @@ func unknownCases() []mappingCase {
 		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
 		says: "coredns: could not look for Deployment kube-system/coredns",
 	}, {
+		name: "not in the dump", spec: checks(dns), cluster: cluster{}.hidden(facts.NotHeld, "Deployment"),
+		present: "Unknown NotInDump", healthy: "Unknown NotInDump", documented: "Unknown NotPresent",
+		says: "coredns: could not look for Deployment kube-system/coredns",
+	}, {
+		name: "failed comes before not in the dump", spec: checks(dns, agent),
+		cluster: cluster{}.hidden(facts.NotHeld, "Deployment").hidden(facts.Failed, "DaemonSet"),
+		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
+	}, {
 		name: "an expression failed", spec: checks(broken), cluster: with(aDriver("d", nil)),
 		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
 		says: "broken: Driver d: present: ",

@@ -52,7 +52,7 @@ func TestNothingToJudge(t *testing.T) {
 			},
 			"not in the dump": {
 				answered(c, facts.Answer{State: facts.NotHeld, Message: "the dump holds no such thing"}),
-				"Unknown/NotAssessed ObservationFailed: could not look for " + subject + ": the dump holds no such thing",
+				"Unknown/NotAssessed NotInDump: could not look for " + subject + ": the dump holds no such thing",
 			},
 		} {
 			t.Run(subject+"/"+name, func(t *testing.T) {

@@ -106,7 +106,7 @@ func TestFollowOnTerminal(t *testing.T) {
 	g := NewWithT(t)
 	t.Setenv("TERM", "xterm")
 	p := openTerminal(t, 12, 80)
-	f := &follower{env: testEnv(p.terminal), output: &format{}, stale: func() string { return "" }, terminal: true}
+	f := &follower{env: testEnv(p.terminal), output: &format{}, fail: &failOn{}, stale: func() string { return "" }, terminal: true}
 	g.Expect(f.run(t.Context(), reports{manyComponents(30), manyComponents(30)})).To(Succeed())
 	g.Eventually(p.shown).Should(ContainSubstring(firstScreen))
 	drawn, after, _ := strings.Cut(p.shown(), firstScreen)

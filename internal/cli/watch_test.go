@@ -69,7 +69,7 @@ func TestFollowPrintsWhatChanges(t *testing.T) {
 	later := manyComponents(3)
 	later.ObservedAt = noon.Add(time.Hour)
 	var out bytes.Buffer
-	f := &follower{env: testEnv(&out), output: &format{}, stale: func() string { return "" }}
+	f := &follower{env: testEnv(&out), output: &format{}, fail: &failOn{concernNames(report.DefaultConcerns())}, stale: func() string { return "" }}
 	err := f.run(t.Context(), reports{manyComponents(3), later, manyComponents(3, "component-01")})
 	code, _ := exitCode(err)
 	g.Expect(code).To(Equal(exitAct), "the last verdict counts")
@@ -86,7 +86,7 @@ func TestFollowReportsStaleness(t *testing.T) {
 	g := NewWithT(t)
 	stale := ""
 	e := testEnv(&bytes.Buffer{})
-	f := &follower{env: e, output: &format{}, stale: func() string { return stale }}
+	f := &follower{env: e, output: &format{}, fail: &failOn{concernNames(report.DefaultConcerns())}, stale: func() string { return stale }}
 	f.show(manyComponents(1))
 	for _, stale = range []string{"these verdicts are 1m old", "these verdicts are 2m old", ""} {
 		f.show(nil)

@@ -20,12 +20,34 @@ var numerous = []string{
 	"ReplicaSet", "ServiceAccount", "VulnerabilityReport",
 }
 
-// advise reports what works, and may not be what is wanted: of Object checks, as no others name kinds.
+// advise reports what works, and may not be what is wanted: of Object checks, as no others name kinds, and of Corrections.
 func (l *linter) advise(m *mapping) {
+	l.explains(m)
 	for _, c := range m.checks {
 		if o := c.spec.Object; o != nil {
 			l.kind(m, c.field+".object.kind", o)
 			l.costly(m, c.field+".object", o)
+		}
+	}
+}
+
+// explains reports Corrections of what is not documented, so that nothing can differ from it.
+func (l *linter) explains(m *mapping) {
+	doc := &m.Value.Spec.Implementation
+	fields := map[v1alpha1.DifferenceType]string{}
+	if doc.Image == "" {
+		fields[v1alpha1.DifferenceImage] = "image"
+	}
+	if doc.MinVersion == "" {
+		fields[v1alpha1.DifferenceMinVersion] = "minVersion"
+	}
+	for i, a := range doc.Advisories {
+		for j, t := range a.Explains {
+			if undocumented := fields[t]; undocumented != "" {
+				l.report(ruleExplains, Warning, m.Object, fmt.Sprintf("spec.implementation.advisories[%d].explains[%d]", i, j),
+					fmt.Sprintf("nothing can differ in %s: spec.implementation.%s is not set", t, undocumented),
+					"set spec.implementation."+undocumented+", or leave "+string(t)+" out")
+			}
 		}
 	}
 }

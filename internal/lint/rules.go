@@ -16,6 +16,7 @@ const (
 	ruleKind        = "kind"
 	ruleRBAC        = "rbac"
 	ruleCostly      = "costly"
+	ruleExplains    = "explains"
 )
 
 // Rule is what files are held to.
@@ -61,6 +62,9 @@ var Rules = []Rule{
 			"\"true\". kubectl archmap rbac prints the role that is needed.", Warning},
 	{ruleCostly, "Nothing large is watched",
 		"A watched kind is held in memory, all of it. Name a namespace or labels, or set observe: Poll.", Note},
+	{ruleExplains, "Corrections explain what is documented",
+		"A component differs from its documentation in the image only when one is documented, and in the lowest version likewise. " +
+			"A Correction that explains another difference explains nothing.", Warning},
 }
 
 // RuleNames lists the names of all rules.

@@ -63,7 +63,10 @@ func TestPlaces(t *testing.T) {
 	g.Expect(box(documented[nodes], "kubenet")).NotTo(BeNil())
 	g.Expect(box(today[absent], "kubenet").State).To(Equal(catalog.Absent))
 	g.Expect(box(today[nodes], "kubenet")).To(BeNil())
-	g.Expect(box(today[nodes], "kube-proxy").Differs).To(BeTrue())
+	g.Expect(box(today[nodes], "kube-proxy").Differs).To(BeFalse(), "what the catalog explains is known")
+	other := reportOf(t, reporttest.Documented, reporttest.Patched("DaemonSet kube-system/kube-proxy", map[string]any{
+		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "kube-proxy", "image": "r/other:v1"}}}}}}))
+	g.Expect(box(boxes(report.Draw(other, report.DiagramOptions{}))[nodes], "kube-proxy").Differs).To(BeTrue(), "another image is news")
 
 	g.Expect(today["Node pools"]).To(HaveLen(3))
 	g.Expect(today["Node pools"][2]).To(Equal(report.Box{Title: "user (user, linux)", State: catalog.Healthy,
@@ -121,9 +124,9 @@ func TestPools(t *testing.T) {
 		ready  string
 	}{
 		"well":      {nil, catalog.Healthy, "3/3"},
-		"stopped":   {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, catalog.Progressing, "2/3"},
+		"stopped":   {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, catalog.Healthy, "2/3"},
 		"down":      {[]reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, catalog.Unhealthy, "2/3"},
-		"unrelated": {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped), reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Progressing, "2/3"},
+		"unrelated": {[]reporttest.Fault{reporttest.Node("user/0", world.NodeStopped), reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Healthy, "2/3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), reportOf(t, reporttest.Modern, tc.faults...)

@@ -282,7 +282,8 @@ func (x *Comparison) component(a, b component) {
 	if a.state != b.state {
 		x.note(name, what, HealthChanged, stateAndReason(a), stateAndReason(b))
 	}
-	x.note(name, what, DocumentationChanged, a.documentation(), b.documentation())
+	was, now := a.is(v1alpha1.ConditionAsDocumented), b.is(v1alpha1.ConditionAsDocumented) // what is known is no news
+	x.note(name, what, DocumentationChanged, reasoned(was.Status, was.Reason), reasoned(now.Status, now.Reason))
 }
 
 // versions returns all versions in use with their counts. How many pods are ready is not a matter of versions.

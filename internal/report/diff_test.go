@@ -14,7 +14,6 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
@@ -29,24 +28,32 @@ func TestDepartures(t *testing.T) {
 	r.Architecture.Status.Skews = append(r.Architecture.Status.Skews,
 		v1alpha1.VersionSkew{Type: v1alpha1.SkewTooFarFromKubelets, Name: "kube-proxy/daemonset", Message: "far apart"})
 
-	departures := report.Departures(r)
+	departures := report.Departures(r, true)
 	var names []string
 	for _, d := range departures {
 		names = append(names, d.Name+" "+d.Reason)
 	}
-	g.Expect(names).To(Equal([]string{"cloud-controller MethodDiffers", "kubelet VersionSkew", "kube-proxy ImageDiffers", "azure-disk-csi MethodDiffers",
-		"azure-file-csi MethodDiffers", "metrics-server NotFound", "azure-monitor MethodDiffers", "istio MethodDiffers", "autoscaler MethodDiffers",
+	g.Expect(names).To(Equal([]string{"cloud-controller Method", "cloud-controller Image", "kube-proxy Image", "azure-disk-csi Method",
+		"azure-file-csi Method", "metrics-server NotFound", "azure-monitor Method", "istio Method", "autoscaler Method",
 		"one-cni RulesViolated", "kubelet NewerThanAPIServer", "kube-proxy/daemonset TooFarFromKubelets"}))
-	g.Expect(departures[2]).To(Equal(report.Departure{Name: "kube-proxy", Component: "kube-proxy", Reason: "ImageDiffers",
+	g.Expect(departures[2]).To(Equal(report.Departure{Name: "kube-proxy", Component: "kube-proxy", Reason: "Image",
 		Documented: "registry.k8s.io/kube-proxy", Observed: "mcr.microsoft.com/containernetworking/cilium/cilium",
-		Message: "documented image registry.k8s.io/kube-proxy, observed mcr.microsoft.com/containernetworking/cilium/cilium"}))
+		Message:    "documented image registry.k8s.io/kube-proxy, observed mcr.microsoft.com/containernetworking/cilium/cilium",
+		Correction: "With Azure CNI Powered by Cilium there is no kube-proxy: the DaemonSet cilium, with an image of its own, does its work."}))
 	g.Expect(departures[5]).To(SatisfyAll(HaveField("Documented", "metrics-server, Deployment"), HaveField("Observed", "missing")))
 	g.Expect(departures[9].Documented).To(Equal("ExactlyOne of kubenet, azure-cni, own-cni"))
 	g.Expect(departures[10]).To(SatisfyAll(HaveField("Observed", "v1.35.8 (5), v1.40.0 (1)"), HaveField("Message", ContainSubstring("never supported")),
 		HaveField("Documented", "at most 3 minor versions older than the API server, never newer")))
 	g.Expect(departures[11]).To(SatisfyAll(HaveField("Component", "kube-proxy"), HaveField("Documented", "at most 3 minor versions away from the kubelets")))
 
-	none, err := json.Marshal(report.Departures(&report.Report{}))
+	var news []string
+	for _, d := range report.Departures(r, false) {
+		news = append(news, d.Name+" "+d.Reason)
+	}
+	g.Expect(news).To(Equal([]string{"metrics-server NotFound", "one-cni RulesViolated", "kubelet NewerThanAPIServer", "kube-proxy/daemonset TooFarFromKubelets"}),
+		"what the catalog explains is no news")
+
+	none, err := json.Marshal(report.Departures(&report.Report{}, false))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(none)).To(Equal("[]"))
 }
@@ -66,7 +73,6 @@ func TestCompare(t *testing.T) {
 		report.Change{Name: "cluster", Component: "Complete", Kind: report.ConditionChanged, From: "True", To: "False (ComponentsMissing)"},
 		report.Change{Name: "cluster", Component: "VersionsSupported", Kind: report.ConditionChanged, From: "True", To: "False (SkewExceeded)"},
 		report.Change{Name: "kubelet", Component: "kubelet", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.35.8 (5), v1.40.0 (1)"},
-		report.Change{Name: "kubelet", Component: "kubelet", Kind: report.DocumentationChanged, From: "True", To: "False (VersionSkew)"},
 		report.Change{Name: "coredns", Component: "DNS", Kind: report.HealthChanged, From: "healthy", To: "unhealthy (CrashLooping)"},
 		report.Change{Name: "keda", Component: "KEDA", Kind: report.NotComparable, From: "healthy", To: "cannot be seen (NotPermitted)"},
 		report.Change{Name: "metrics-server", Component: "Metrics Server", Kind: report.Gone, From: "metrics-server, deploy, v0.8.0-21, healthy", To: "missing"},
@@ -106,9 +112,9 @@ func TestClusters(t *testing.T) {
 	g.Expect(lines["vpa"]).To(Equal("vpa Vertical Pod Autoscaler (no mapping) ✓ healthy"))
 	g.Expect(lines["gone:"]).To(Equal("gone: connection refused"))
 
-	g.Expect(report.Worst(clusters)).To(Equal(catalog.Unhealthy))
-	g.Expect(report.Worst([]report.Cluster{clusters[0], clusters[2]})).To(Equal(catalog.Unknown))
-	g.Expect(report.Worst(clusters[:1])).To(Equal(catalog.Healthy))
+	g.Expect(report.ConcernsOf(clusters)).To(ConsistOf(report.ConcernUnhealthy, report.ConcernUnknown))
+	g.Expect(report.ConcernsOf([]report.Cluster{clusters[0], clusters[2]})).To(ConsistOf(report.ConcernUnknown))
+	g.Expect(report.ConcernsOf(clusters[:1])).To(BeEmpty())
 }
 
 func TestLookup(t *testing.T) {

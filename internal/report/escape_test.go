@@ -234,7 +234,7 @@ var (
 func grids(r *report.Report) map[string]report.Grid {
 	return map[string]report.Grid{
 		"table": report.Table(r, true), "pools": report.NodePools(r), "causes": report.Causes(r), "advisories": report.Advisories(r),
-		"departures": report.DepartureTable(report.Departures(r)), "changes": report.Compare(&report.Report{}, r).Table(),
+		"departures": report.DepartureTable(report.Departures(r, true)), "changes": report.Compare(&report.Report{}, r).Table(),
 		"clusters": report.Clusters([]report.Cluster{{Name: r.Source, Report: r}, {Name: "b", Err: errors.New(r.Source)}}, true),
 	}
 }

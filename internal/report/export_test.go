@@ -78,7 +78,7 @@ func TestExportOfLittle(t *testing.T) {
 func TestExportsHaveVersions(t *testing.T) {
 	r := broken(t)
 	for kind, data := range map[string]any{
-		"DepartureList": report.ExportDepartures(r), "Comparison": report.Compare(r, r),
+		"DepartureList": report.ExportDepartures(r, true), "Comparison": report.Compare(r, r),
 		"ClusterList": report.ExportClusters([]report.Cluster{{Name: "a", Report: r}, {Name: "b", Err: errors.New("no route")}}),
 	} {
 		t.Run(kind, func(t *testing.T) {

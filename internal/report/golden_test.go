@@ -24,7 +24,7 @@ func TestGolden(t *testing.T) {
 			"advisories.txt":   func(w io.Writer) error { return report.Advisories(r).Text(w, false) },
 			"pools.txt":        func(w io.Writer) error { return report.NodePools(r).Text(w, false) },
 			"causes.txt":       func(w io.Writer) error { return report.Causes(r).Text(w, false) },
-			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(r)).Text(w, false) },
+			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(r, true)).Text(w, false) },
 			"document.md":      func(w io.Writer) error { return report.Document(w, r, report.DocumentOptions{Live: true}) },
 			"diagram.txt":      func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{}) },
 			"diagram-7bit.txt": func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{Plain: true, Width: 80}) },
@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 		"down-table.txt":      func(w io.Writer) error { return report.Table(down, false).Text(w, false) },
 		"down-causes.txt":     func(w io.Writer) error { return report.Causes(down).Text(w, false) },
 		"down-pools.txt":      func(w io.Writer) error { return report.NodePools(down).Text(w, false) },
-		"down-departures.txt": func(w io.Writer) error { return report.DepartureTable(report.Departures(down)).Text(w, false) },
+		"down-departures.txt": func(w io.Writer) error { return report.DepartureTable(report.Departures(down, false)).Text(w, false) },
 		"down-explain.txt":    func(w io.Writer) error { return report.Explain(w, down, report.Lookup(down, "kubelet"), false) },
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, file, written(t, write)) })

@@ -41,7 +41,7 @@ func TestVerdict(t *testing.T) {
 		"pods are not ready":            {reporttest.Modern, []reporttest.Fault{reporttest.Pods(metrics, world.Pods{State: world.NotReady})}, catalog.Unhealthy, []string{"NotReady"}, ""},
 		"a node is down":                {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeDown)}, catalog.Unhealthy, []string{"NodeFault"}, ""},
 		"a node is stopped":             {reporttest.Modern, []reporttest.Fault{reporttest.Node("user/0", world.NodeStopped)}, catalog.Healthy, nil, ""},
-		"what is required is missing":   {reporttest.Modern, []reporttest.Fault{reporttest.Gone(metrics)}, catalog.Unhealthy, []string{"NotFound"}, ""},
+		"what is required is missing":   {reporttest.Modern, []reporttest.Fault{reporttest.Gone(metrics)}, catalog.Missing, []string{"NotFound"}, ""},
 		"what is optional is gone":      {reporttest.Modern, []reporttest.Fault{reporttest.Gone("Deployment kube-system/coredns-autoscaler")}, catalog.Healthy, nil, ""},
 		"a part is missing":             {reporttest.Modern, []reporttest.Fault{reporttest.Gone("DaemonSet kube-system/csi-azuredisk-node")}, catalog.Unhealthy, []string{"PartMissing"}, ""},
 		"versions that are unsupported": {reporttest.Modern, []reporttest.Fault{reporttest.Kubelet("user/0", "v1.40.0")}, catalog.Healthy, nil, "v1.40.0 is newer than the API server"},
@@ -74,7 +74,7 @@ func TestVerdictOfConditions(t *testing.T) {
 		want catalog.State
 		note string
 	}{
-		"a rule does not hold":           {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "False"}, catalog.Unhealthy, ""},
+		"a rule does not hold":           {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "False"}, catalog.Missing, ""},
 		"unhealthy":                      {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, ""},
 		"health cannot be told":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "Unknown"}, catalog.Unknown, "Healthy cannot be told: because"},
 		"completeness cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown"}, catalog.Unknown, "Complete cannot be told: because"},
@@ -123,6 +123,7 @@ func TestVerdictOfMappings(t *testing.T) {
 	silent := mapping("silent", is("True", v1alpha1.ReasonObserved), is("Unknown", v1alpha1.ReasonHealthNotObservable))
 	dark := mapping("dark", is("True", v1alpha1.ReasonObserved), is("Unknown", v1alpha1.ReasonNotPermitted))
 	hidden := mapping("hidden", is("Unknown", v1alpha1.ReasonNotPermitted), is("Unknown", v1alpha1.ReasonNotPermitted))
+	notHeld := mapping("not-held", is("Unknown", v1alpha1.ReasonNotInDump), is("Unknown", v1alpha1.ReasonNotInDump))
 	gone := mapping("gone", is("False", v1alpha1.ReasonNotFound), is("Unknown", v1alpha1.ReasonNotPresent))
 	half := mapping("half", is("True", v1alpha1.ReasonPartial), is("False", v1alpha1.ReasonPartMissing))
 	absent := *gone.DeepCopy()
@@ -140,8 +141,9 @@ func TestVerdictOfMappings(t *testing.T) {
 		"nobody has looked":          {[]v1alpha1.ComponentMapping{{}}, catalog.Unknown, 0},
 		"nothing is there":           {[]v1alpha1.ComponentMapping{absent}, catalog.Healthy, 0},
 		"sick":                       {[]v1alpha1.ComponentMapping{well, sick}, catalog.Unhealthy, 1},
-		"missing":                    {[]v1alpha1.ComponentMapping{gone}, catalog.Unhealthy, 1},
-		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, catalog.Unhealthy, 1},
+		"missing":                    {[]v1alpha1.ComponentMapping{gone}, catalog.Missing, 1},
+		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, catalog.Missing, 1},
+		"not in the dump":            {[]v1alpha1.ComponentMapping{well, notHeld}, catalog.Healthy, 0},
 		"sick weighs more than dark": {[]v1alpha1.ComponentMapping{hidden, sick, dark}, catalog.Unhealthy, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +166,7 @@ func TestVerdictOfMappings(t *testing.T) {
 func TestElsewhere(t *testing.T) {
 	g, r := NewWithT(t), reportOf(t, reporttest.Elsewhere)
 	g.Expect(report.Summary(r)).To(MatchRegexp(`^cannot be told: not AKS, Kubernetes v1\.34\.1, 5 of \d+ components present \(5 healthy\), \d+ absent$`))
-	g.Expect(report.Departures(r)).To(BeEmpty())
+	g.Expect(report.Departures(r, true)).To(BeEmpty())
 	d := report.Draw(r, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
 	g.Expect(boxes(d)).NotTo(HaveKey("Azure"), "it has no such API")
@@ -191,4 +193,49 @@ func TestFirstObservation(t *testing.T) {
 	g.Expect(explained).To(ContainSubstring("✗ unhealthy\n"))
 	_, text := page(t, r, report.HTMLOptions{})
 	g.Expect(text).NotTo(ContainSubstring(" for <"))
+}
+
+// TestConcerns: each concern of the table, and what it is about. Only the first four make a cluster bad.
+func TestConcerns(t *testing.T) {
+	turn := func(conditionType string, status metav1.ConditionStatus, reason string) func(*report.Report) {
+		return func(r *report.Report) {
+			c := is(status, reason)
+			c.Type = conditionType
+			r.Architecture.Status.Conditions = append([]metav1.Condition{c}, r.Architecture.Status.Conditions...)
+		}
+	}
+	for name, tc := range map[string]struct {
+		change func(*report.Report)
+		want   []report.Concern
+	}{
+		"well":       {func(*report.Report) {}, nil},
+		"unhealthy":  {turn(v1alpha1.ConditionHealthy, "False", v1alpha1.ReasonComponentsUnhealthy), []report.Concern{report.ConcernUnhealthy}},
+		"missing":    {turn(v1alpha1.ConditionComplete, "False", v1alpha1.ReasonComponentsMissing), []report.Concern{report.ConcernMissing}},
+		"violations": {turn(v1alpha1.ConditionComplete, "False", v1alpha1.ReasonRulesViolated), []report.Concern{report.ConcernViolations}},
+		"missing, and a rule does not hold": {func(r *report.Report) {
+			turn(v1alpha1.ConditionComplete, "False", v1alpha1.ReasonComponentsMissing)(r)
+			r.Architecture.Status.Violations = []v1alpha1.Violation{{Rule: "one-cni", Message: "both"}}
+		}, []report.Concern{report.ConcernMissing, report.ConcernViolations}},
+		"not permitted":     {turn(v1alpha1.ConditionHealthy, "Unknown", v1alpha1.ReasonComponentsUnknown), []report.Concern{report.ConcernUnknown}},
+		"not in the dump":   {turn(v1alpha1.ConditionHealthy, "Unknown", v1alpha1.ReasonNotInDump), nil},
+		"elsewhere":         {turn(v1alpha1.ConditionPlatformDetected, "False", v1alpha1.ReasonNoNodeMatches), []report.Concern{report.ConcernUnknown}},
+		"within tolerance":  {func(r *report.Report) { setHealthy(r, "coredns", "True", v1alpha1.ReasonWithinTolerance) }, []report.Concern{report.ConcernMinor}},
+		"nodes down":        {func(r *report.Report) { setHealthy(r, "coredns", "True", v1alpha1.ReasonNodesDown) }, []report.Concern{report.ConcernMinor}},
+		"grace is no fault": {func(r *report.Report) { setHealthy(r, "coredns", "True", v1alpha1.ReasonWithinGracePeriod) }, nil},
+		"another image": {func(r *report.Report) {
+			m := reporttest.Mapping(r, "coredns")
+			m.Status.Differences = []v1alpha1.Difference{{Type: v1alpha1.DifferenceImage, Documented: "a", Observed: "b"}}
+		}, []report.Concern{report.ConcernDifferences}},
+		"versions": {turn(v1alpha1.ConditionVersionsSupported, "False", v1alpha1.ReasonSkewExceeded), []report.Concern{report.ConcernVersions}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, r := NewWithT(t), reportOf(t, reporttest.Modern)
+			tc.change(r)
+			g.Expect(r.Concerns()).To(Equal(tc.want))
+		})
+	}
+}
+
+func setHealthy(r *report.Report, name string, status metav1.ConditionStatus, reason string) {
+	set(reporttest.Mapping(r, name), v1alpha1.ConditionHealthy, status, reason)
 }

@@ -13,25 +13,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 )
 
 // What is well in verdicts that nobody keeps is not known to be well; what is bad stays bad.
 func TestVerdictOfTheDead(t *testing.T) {
 	g := NewWithT(t)
-	verdict := func(status metav1.ConditionStatus, stale string) catalog.State {
+	concerns := func(status metav1.ConditionStatus, stale string) []report.Concern {
 		m := v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "coredns"}}
 		m.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.ConditionPresent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved},
 			{Type: v1alpha1.ConditionHealthy, Status: status, Reason: v1alpha1.ReasonAllChecksPass},
 		}
 		r := &Result{Report: &report.Report{Mappings: []v1alpha1.ComponentMapping{m}}, Stale: stale}
-		return r.Verdict()
+		return r.Concerns()
 	}
-	g.Expect(verdict(metav1.ConditionTrue, "")).To(Equal(catalog.Healthy))
-	g.Expect(verdict(metav1.ConditionTrue, "the operator died")).To(Equal(catalog.Unknown))
-	g.Expect(verdict(metav1.ConditionFalse, "the operator died")).To(Equal(catalog.Unhealthy))
+	g.Expect(concerns(metav1.ConditionTrue, "")).To(BeEmpty())
+	g.Expect(concerns(metav1.ConditionTrue, "the operator died")).To(ConsistOf(report.ConcernUnknown))
+	g.Expect(concerns(metav1.ConditionFalse, "the operator died")).To(ConsistOf(report.ConcernUnhealthy, report.ConcernUnknown))
 }
 
 // The cluster is evaluated here where the operator is dead or there is none, not where it cannot be told.
