@@ -76,8 +76,11 @@ func verdict(e shapes.Expected) string {
 		return "? " + reason
 	}
 	text := strings.Join(e.Variants, ", ")
-	if strings.HasPrefix(e.AsDocumented, "False/") {
+	switch status, reason, _ := strings.Cut(e.AsDocumented, "/"); {
+	case status == "False":
 		text += " ≠"
+	case reason == v1alpha1.ReasonKnownDifference:
+		text += " ≈"
 	}
 	if healthy, why, _ := strings.Cut(e.Healthy, "/"); healthy != "True" && !slices.Contains(unvoted, why) {
 		text += " (" + why + ")"

@@ -107,7 +107,7 @@ var columns = []column{
 	{"CATEGORY", 13, func(m *v1alpha1.ComponentMapping) string { return string(m.Spec.Category) }},
 	{"NAME", 24, func(m *v1alpha1.ComponentMapping) string { return m.Name }},
 	{"METHODS", 14, func(m *v1alpha1.ComponentMapping) string { return m.Status.MethodSummary }},
-	{"STATE", 11, state},
+	{"STATE", 15, func(m *v1alpha1.ComponentMapping) string { return catalog.StateOf(m).Word() }},
 	{"VERSION", 18, func(m *v1alpha1.ComponentMapping) string { return m.Status.Version }},
 	{"SINCE, OR REASON", maxLine, reasonOrSince},
 }
@@ -129,17 +129,6 @@ func (r *rollup) table() []string {
 		rows = append(rows, row)
 	}
 	return msg.Align(rows, columnGap, nil)
-}
-
-// state of a component in one word. A health that never shows is not in doubt.
-func state(m *v1alpha1.ComponentMapping) string {
-	switch s := catalog.StateOf(m); {
-	case s != catalog.HealthUnknown:
-		return string(s)
-	case inDoubt(m):
-		return string(catalog.Unknown)
-	}
-	return "present" // and that is all that can be seen
 }
 
 // selfExplaining are the reasons that repeat the state.

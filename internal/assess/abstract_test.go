@@ -68,12 +68,12 @@ func TestAbstract(t *testing.T) {
 			list(healthless(t, "idle"), forbidden(t, "forbidden"), half(t, "half"), progressing, invisible(t, "invisible")), []string{
 				"AKS v1.33.1, 3 nodes: 3 of 5 components present, 1 unhealthy by 1 cause",
 				"! half: PartMissing: only a part is there, missing: no DaemonSet kube-system/agent; found: Deployment kub…",
-				"CATEGORY    NAME       METHODS  STATE        VERSION  SINCE, OR REASON",
-				"Networking  forbidden           unknown               NotPermitted",
-				"Networking  half       deploy   unhealthy             PartMissing",
-				"Networking  idle       deploy   present               HealthNotObservable",
-				"Networking  invisible           unknown               NotObservable",
-				"Networking  moving     deploy   progressing           2026-03-01 08:00 UTC",
+				"CATEGORY    NAME       METHODS  STATE            VERSION  SINCE, OR REASON",
+				"Networking  forbidden           cannot be seen            NotPermitted",
+				"Networking  half       deploy   unhealthy                 PartMissing",
+				"Networking  idle       deploy   health not seen           HealthNotObservable",
+				"Networking  invisible           cannot be seen            NotObservable",
+				"Networking  moving     deploy   progressing               2026-03-01 08:00 UTC",
 			}},
 		{"no components", "", aks, nil, []string{"AKS v1.33.1, 3 nodes: 0 of 0 components present"}},
 	} {

@@ -352,7 +352,8 @@ func (r *rollup) complete() metav1.Condition {
 			"cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
-		return complete(metav1.ConditionUnknown, whyUnknown(r.unknownMembers(undecidedRules), v1alpha1.ConditionPresent), "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
+		return complete(metav1.ConditionUnknown, whyUnknown(r.unknownMembers(undecidedRules), v1alpha1.ConditionPresent),
+			"cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
 	}
 	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "every required component is present and every rule holds")
 }
@@ -367,7 +368,8 @@ func (r *rollup) healthy() metav1.Condition {
 	undecided := r.filter(inDoubt)
 	switch {
 	case len(undecided) > 0:
-		return healthy(metav1.ConditionUnknown, whyUnknown(undecided, v1alpha1.ConditionHealthy), "cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
+		return healthy(metav1.ConditionUnknown, whyUnknown(undecided, v1alpha1.ConditionHealthy),
+			"cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
 	case len(r.filter(isPresent)) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}

@@ -433,7 +433,7 @@ func TestNodesJoin(t *testing.T) {
 		},
 		"another one is down, enough are not": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 50,
-			"True/True WithinTolerance: 1/2 nodes unhealthy, within tolerance: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
+			"True/True NodesDown: 1/2 nodes unhealthy, within tolerance: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
 		},
 		"another one is leaving": {[]client.Object{old("a"), leaving("x"), leaving("y")}, 0, "True/True Healthy: 1/1 nodes healthy; 2 nodes leaving: x, y", 0},
 		"all are leaving":        {[]client.Object{leaving("x")}, 0, "True/True Healthy: 1 node leaving: x", 0},

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -27,18 +28,18 @@ const (
 	reasonInterval = time.Minute
 )
 
-// phrases describe the conditions after "turned from" and "to".
+// phrases describe the conditions after "turned from" and "to", in the words of package catalog where it has one.
 var phrases = map[string]map[metav1.ConditionStatus]string{
 	v1alpha1.ConditionPresent: {
-		metav1.ConditionTrue: "present", metav1.ConditionFalse: "absent", metav1.ConditionUnknown: "unseen"},
+		metav1.ConditionTrue: "present", metav1.ConditionFalse: catalog.Absent.Word(), metav1.ConditionUnknown: catalog.Unknown.Word()},
 	v1alpha1.ConditionHealthy: {
-		metav1.ConditionTrue: "healthy", metav1.ConditionFalse: "unhealthy", metav1.ConditionUnknown: "of unknown health"},
+		metav1.ConditionTrue: catalog.Healthy.Word(), metav1.ConditionFalse: catalog.Unhealthy.Word(), metav1.ConditionUnknown: catalog.HealthUnknown.Word()},
 	v1alpha1.ConditionAsDocumented: {
 		metav1.ConditionTrue: "as documented", metav1.ConditionFalse: "not as documented", metav1.ConditionUnknown: "not comparable with its documentation"},
 	v1alpha1.ConditionPlatformDetected: {
-		metav1.ConditionTrue: "detected", metav1.ConditionFalse: "not detected", metav1.ConditionUnknown: "unseen"},
+		metav1.ConditionTrue: "detected", metav1.ConditionFalse: "not detected", metav1.ConditionUnknown: catalog.Unknown.Word()},
 	v1alpha1.ConditionComplete: {
-		metav1.ConditionTrue: "complete", metav1.ConditionFalse: "incomplete", metav1.ConditionUnknown: "of unknown completeness"},
+		metav1.ConditionTrue: "complete", metav1.ConditionFalse: catalog.Missing.WordOfWhole(), metav1.ConditionUnknown: "of unknown completeness"},
 	v1alpha1.ConditionVersionsSupported: {
 		metav1.ConditionTrue: "of supported versions", metav1.ConditionFalse: "of unsupported versions", metav1.ConditionUnknown: "of unknown versions"},
 }

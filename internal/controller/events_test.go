@@ -84,7 +84,7 @@ func TestSentences(t *testing.T) {
 			"Warning CrashLooping dns is still unhealthy, its reason turned from WorkloadUnavailable to CrashLooping: 2 of 2 pods"}},
 		{"the same fault, with other counts", conditions(present, crashing), conditions(present, "Healthy False CrashLooping: 1 of 2 pods"), nil},
 		{"cannot be seen any more", conditions(present, healthy), conditions(present, "Healthy Unknown ObservationFailed: timeout"), []string{
-			"Normal ObservationFailed dns turned from healthy to of unknown health: ObservationFailed: timeout"}},
+			"Normal ObservationFailed dns turned from healthy to health not seen: ObservationFailed: timeout"}},
 		{"goes: one event, not three", conditions(present, healthy, documented), conditions(gone, noHealth, "AsDocumented Unknown NotPresent: not present"), []string{
 			"Warning NotFound dns turned from present to absent: NotFound: no Deployment"}},
 		{"goes in part", conditions(present, healthy), conditions("Present False Partial: no DaemonSet", noHealth), []string{
@@ -95,12 +95,12 @@ func TestSentences(t *testing.T) {
 			"Normal Observed dns turned from absent to present: Observed: found"}},
 		{"comes, and is not well", conditions(gone, noHealth), conditions(present, crashing), []string{
 			"Normal Observed dns turned from absent to present: Observed: found",
-			"Warning CrashLooping dns turned from of unknown health to unhealthy: CrashLooping: 2 of 2 pods"}},
+			"Warning CrashLooping dns turned from health not seen to unhealthy: CrashLooping: 2 of 2 pods"}},
 		{"may not be looked at", conditions(present, healthy), conditions("Present Unknown NotPermitted: grant", "Healthy Unknown NotPermitted: grant"), []string{
-			"Normal NotPermitted dns turned from present to unseen: NotPermitted: grant"}},
+			"Normal NotPermitted dns turned from present to cannot be seen: NotPermitted: grant"}},
 		{"the spec cannot be used", conditions("Ready True Evaluated: current", present, healthy),
 			conditions("Ready False InvalidSpec: cel", "Stalled True InvalidSpec: cel", "Present Unknown InvalidSpec: no", "Healthy Unknown InvalidSpec: no"), []string{
-				"Normal InvalidSpec dns turned from present to unseen: InvalidSpec: no"}},
+				"Normal InvalidSpec dns turned from present to cannot be seen: InvalidSpec: no"}},
 		{"differs from its documentation", conditions(present, healthy, documented), conditions(present, healthy, "AsDocumented False ImageDiffers: other"), []string{
 			"Normal ImageDiffers dns turned from as documented to not as documented: ImageDiffers: other"}},
 		{"a first impression that is good", nil, conditions(present, healthy, documented), nil},

@@ -205,7 +205,8 @@ func newPageView(r *Report) pageView {
 	v := pageView{
 		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: r.Verdict().WordOfWhole(), Summary: summary(components), Source: r.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
-		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations, Departures: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
+		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations,
+		Departures: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
 		Drawing: template.HTML(Draw(r, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
 	if ready, total := r.nodes(); total > 0 {
@@ -280,7 +281,8 @@ func componentID(name string) string {
 func (r *Report) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
-		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Known: len(c.Status.Differences) > 0 && !c.differs(), Found: c.isPresent(),
+		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(),
+		Known: len(c.Status.Differences) > 0 && !c.differs(), Found: c.isPresent(),
 		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: catalog.Optional(c.ComponentMapping),
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,

@@ -108,10 +108,10 @@ func unread(read *snapshot.Snapshot) []string {
 	var notes []string
 	refused, lacking := 0, sets.New[string]()
 	for _, r := range read.Reads {
-		switch {
-		case r.State == facts.NotPermitted:
+		switch r.State {
+		case facts.NotPermitted:
 			refused++
-		case r.State == facts.NotHeld:
+		case facts.NotHeld:
 			lacking.Insert(subjectOf(r.Need))
 		}
 	}

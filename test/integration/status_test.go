@@ -136,9 +136,10 @@ var _ = Describe("The status of a ClusterArchitecture", func() {
 	It("fills the columns of kubectl get", func() {
 		table := tableOf("clusterarchitectures", architecture.Name)
 		Expect(columns(table, narrow)).To(Equal([]string{
-			"Name", "Platform", "Version", "Components", "Complete", "Healthy", "Since"}))
+			"Name", "Platform", "Version", "Components", "Complete", "Healthy", "Since", "Observed"}))
 		Expect(cells(table, narrow)).To(HaveExactElements(
-			"aks", "AKS", "v1.37.2", "1/2 present", "True", "False", MatchRegexp(`^\d+y$`)))
+			"aks", "AKS", "v1.37.2", "1/2 present", "True", "False", MatchRegexp(`^\d+y$`), MatchRegexp(`^\d+[dhmy]\S*$`)),
+			"how long ago archmap looked shows that it does not look any more")
 	})
 
 	It("fills the further columns of kubectl get -o wide", func() {
