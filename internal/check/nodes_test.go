@@ -159,7 +159,7 @@ func TestNodesTolerance(t *testing.T) {
 		want              string
 	}{
 		"none is unhealthy":       {10, 0, "True/True Healthy: 10/10 nodes healthy"},
-		"as many as tolerated":    {10, 1, "True/True WithinTolerance: 1/10 nodes unhealthy, within tolerance: n0 " + down},
+		"as many as tolerated":    {10, 1, "True/True NodesDown: 1/10 nodes unhealthy, within tolerance: n0 " + down},
 		"one more than tolerated": {10, 2, "True/False NodeFault: 2/10 nodes unhealthy: n0 " + down + ", n1 " + down},
 		"it is rounded down":      {9, 1, "True/False NodeFault: 1/10 nodes unhealthy: n0 " + down},
 		"19 % of ten are one":     {19, 2, "True/False NodeFault: 2/10 nodes unhealthy: n0 " + down + ", n1 " + down},
@@ -211,15 +211,15 @@ func TestNodesGroups(t *testing.T) {
 		"a dead pool of three among 300 nodes": {joined(pool("a", 297, 0), pool("z", 3, 3)),
 			"True/False NodeFault: pool z: 3/3 nodes unhealthy: z0000 " + down + ", z0001 " + down + ", z0002 " + down, "z0000"},
 		"as many of a big pool": {joined(pool("a", 297, 3), pool("z", 3, 0)),
-			"True/True WithinTolerance: pool a: 3/297 nodes unhealthy, within tolerance: a0000 " + down + ", a0001 " + down + ", a0002 " + down, "a0000"},
+			"True/True NodesDown: pool a: 3/297 nodes unhealthy, within tolerance: a0000 " + down + ", a0001 " + down + ", a0002 " + down, "a0000"},
 		"one of several pools, each": {joined(pool("a", 20, 1), pool("b", 20, 1), pool("c", 20, 1), pool("d", 20, 1), pool("e", 20, 0)),
-			"True/True WithinTolerance: pool a: 1/20 nodes unhealthy, pool b: 1/20 nodes unhealthy, pool c: 1/20 nodes unhealthy and 1 more, " +
+			"True/True NodesDown: pool a: 1/20 nodes unhealthy, pool b: 1/20 nodes unhealthy, pool c: 1/20 nodes unhealthy and 1 more, " +
 				"within tolerance: a0000 " + down + ", b0000 " + down + ", c0000 " + down + " and 1 more", "a0000"},
 		"what is not tolerated comes first": {joined(pool("a", 20, 1), pool("z", 3, 1)),
 			"True/False NodeFault: pool z: 1/3 nodes unhealthy: z0000 " + down + "; pool a: 1/20 nodes unhealthy, within tolerance: a0000 " + down, "z0000"},
 		"nodes without the label are one group": {joined(pool("a", 20, 0), pool("", 3, 1)),
 			"True/False NodeFault: no pool: 1/3 nodes unhealthy: 0000 " + down, "0000"},
-		"they alone":                        {pool("", 20, 1), "True/True WithinTolerance: 1/20 nodes unhealthy, within tolerance: 0000 " + down, "0000"},
+		"they alone":                        {pool("", 20, 1), "True/True NodesDown: 1/20 nodes unhealthy, within tolerance: 0000 " + down, "0000"},
 		"a single pool goes without saying": {pool("a", 3, 1), "True/False NodeFault: 1/3 nodes unhealthy: a0000 " + down, "a0000"},
 		"nodes that join or leave do not make a pool bigger": {joined(pool("a", 19, 1), []client.Object{
 			labeled(fresh("a1", time.Minute), map[string]string{"example.com/pool": "a"}),
@@ -264,7 +264,7 @@ func TestNodesGroupsFollowLabels(t *testing.T) {
 		table.Update(name, noon, func(int) {})
 	}
 	g := NewWithT(t)
-	g.Expect(counted.Result(noon).Reason).To(Equal("WithinTolerance"))
+	g.Expect(counted.Result(noon).Reason).To(Equal("NodesDown"))
 	moved := nodes["a0000"].DeepCopy()
 	moved.Labels = map[string]string{"example.com/pool": "c"}
 	nodes["a0000"] = moved
