@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -31,7 +32,7 @@ type revised struct {
 
 // imagesOfWeb returns the images of the container web as an observer finds them, in a line, and what was asked for.
 func imagesOfWeb(o client.Object, seen revised) (text string, asked []facts.Demand) {
-	w, _ := Of(o, nil)
+	w, _ := Of(o, &v1alpha1.WorkloadCheck{})
 	answers := map[facts.Need]facts.Answer{}
 	for {
 		images := w.Images("web", answers)
