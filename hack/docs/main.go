@@ -21,7 +21,7 @@ import (
 var templates embed.FS
 
 func main() {
-	if err := errors.Join(write("clusters.md", clusters), write("faults.md", faultTables), writeExamples()); err != nil {
+	if err := errors.Join(write("clusters.md", clusters), write("faults.md", faultTables), write("rollouts.md", rolloutTables), writeExamples()); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}

@@ -200,6 +200,12 @@ func TestExplainOneCause(t *testing.T) {
 			`NotReady: 1 not ready: the status of pod readiness gate "a" is not "True" (n1)`,
 		},
 
+		"readiness gate, in a word": {
+			`{containerStatuses: [` + isReady + `], conditions: [{type: Ready, status: "False", reason: ReadinessGatesNotReady}]}`, "n1", nil,
+			"NotReady: 1 not ready: ReadinessGatesNotReady (n1)",
+		},
+		"nobody says why": {"{containerStatuses: [" + isReady + "]}", "n1", nil, "NotReady: 1 not ready: why is not known (n1)"},
+
 		// What says nothing.
 		"ready":    {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
 		"evicted":  {"{phase: Failed, reason: Evicted}", "n1", nil, "WorkloadUnavailable: "},

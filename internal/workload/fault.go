@@ -4,6 +4,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -213,9 +214,9 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	case len(containers) == 0:
 		f.text = "not ready: the kubelet has not started it yet"
 	default:
-		f.text = "not ready: a readiness gate is not met"
-		if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.Message != "" {
-			f.text = "not ready: " + msg.Truncate(msg.FirstLine(ready.Message), maxQuote)
+		f.text = "not ready: why is not known"
+		if ready := podCondition(pod, corev1.PodReady); ready != nil && cmp.Or(ready.Message, ready.Reason) != "" {
+			f.text = "not ready: " + msg.Truncate(msg.FirstLine(cmp.Or(ready.Message, ready.Reason)), maxQuote)
 		}
 	}
 	return f

@@ -35,7 +35,7 @@ func (e evidence) count() counts {
 		}
 	}
 	if w.rolling && !w.hidden { // what was read before may be ready by now
-		c.own = min(c.own, c.missing+int(w.surplus))
+		c.own, c.onNodes = min(c.own, c.missing+int(w.surplus)), min(c.onNodes, c.missing+int(w.surplus))
 	}
 	rest := max(0, c.missing-c.own-c.starting-c.onNodes)
 	c.moving = min(rest, max(0, len(e.moving.joined)-e.lack.growing)+e.lack.draining)
@@ -68,7 +68,7 @@ func (e evidence) verdict() Verdict {
 		return e.fine(v1alpha1.ReasonProgressing, e.why())
 	case c.own > 0 && len(faults) > 0:
 		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
-	case c.onNodes > 0 && c.missing > 0:
+	case c.onNodes > 0:
 		return e.fine(v1alpha1.ReasonNodesDown, e.why())
 	case w.rolling || e.grows():
 		return e.fine(v1alpha1.ReasonProgressing, "")

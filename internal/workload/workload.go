@@ -129,6 +129,7 @@ func (w *Workload) read(conditions []appsv1.DeploymentCondition) {
 		}
 	}
 	w.never = w.never && w.stuck == "" && w.failure == ""
+	w.hidden = w.rolling && w.failure != "" // what does not exist is in no number
 }
 
 // replicaSetRefused is the controller's reason for a Deployment whose new ReplicaSet it cannot make. It does not say
