@@ -271,7 +271,7 @@ func TestImagesAsk(t *testing.T) {
 	g.Expect(facts.NeedsOf(asked(ds(5000, 7), revisions))).To(Equal([]facts.Need{one}), "all of the namespace, no pods")
 	g.Expect(asked(ds(5000, 8), revisions)).To(Equal(asked(ds(5000, 7), revisions)), "that a roll-out goes on is no news: revisions only come and go")
 	g.Expect(facts.NeedsOf(asked(ds(5000, 7), many))).To(Equal([]facts.Need{one}), "nor are 5,000 pods read when the revisions do not tell")
-	w, _ := Of(ds(500, 7), nil)
+	w, _ := Of(ds(500, 7), &v1alpha1.WorkloadCheck{})
 	g.Expect(facts.NeedsOf(asked(ds(500, 7), many))).To(Equal([]facts.Need{one, w.PodsNeed()}), "a page of pods is")
 
 	web := func(updated int) client.Object {
@@ -284,14 +284,14 @@ func TestImagesAsk(t *testing.T) {
 	g.Expect(asked(web(2), sets)[0].Refresh.Inconclusive).To(BeFalse())
 	g.Expect(asked(web(2), revised{noRevisions: facts.Failed})[0].Refresh.Inconclusive).To(BeTrue(), "it is tried again")
 
-	w, _ = Of(web(2), nil)
+	w, _ = Of(web(2), &v1alpha1.WorkloadCheck{})
 	g.Expect(describeImages(w.Images("web", nil))).To(Equal("pending"), "before they are read, nothing is said")
 	g.Expect(w.Images("none", map[facts.Need]facts.Answer{w.RevisionsNeed(): {State: facts.Known, Objects: sets.revisions}}).InUse).To(BeEmpty())
 }
 
 func TestSift(t *testing.T) {
 	g := NewWithT(t)
-	w, _ := Of(webDaemonSet("v1", "", ""), nil)
+	w, _ := Of(webDaemonSet("v1", "", ""), &v1alpha1.WorkloadCheck{})
 	ready := func(name, hash string) *corev1.Pod {
 		return ofRevision(pod(name, "n", "{phase: Running, conditions: [{type: Ready, status: 'True'}]}"), w, hash).(*corev1.Pod)
 	}
