@@ -106,7 +106,7 @@ func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*core
 		}
 		converged[ref] = o
 		for _, p := range slices.Concat(l.pods, l.ghosts) {
-			if p.exists() {
+			if p.exists() && !(w.resized && ref.Kind == daemonSetKind && p.available()) {
 				pods = append(pods, p.object(ref.Namespace))
 			}
 		}
