@@ -520,7 +520,7 @@ const (
 // ObjectCheck is the member of a Check for objects of any other kind.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.kind in ['Secret', 'Pod', 'Event'])",message="must not be Secret, Pod or Event: archmap never reads them through a mapping",fieldPath=".kind"
-// +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('apps/') && self.kind in ['Deployment', 'DaemonSet', 'StatefulSet'])",message="must not be a workload: use a check of type Workload",fieldPath=".kind"
+// +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('apps/') && self.kind in ['Deployment', 'DaemonSet', 'StatefulSet', 'ReplicaSet', 'ControllerRevision'])",message="must not be a workload, or a revision of one: use a check of type Workload",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion == 'v1' && self.kind == 'Node')",message="must not be Node: use a check of type Nodes",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('coordination.k8s.io/') && self.kind == 'Lease')",message="must not be Lease: use a check of type Lease",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(has(self.name) && has(self.selector))",message="name and selector may not both be set",fieldPath=".selector"

@@ -576,7 +576,7 @@ type VersionCount struct {
 	Count int32 `json:"count,omitempty"`
 
 	// ready is how many of these pods are ready. It is there only while a workload
-	// runs several versions.
+	// runs several versions, and where it is known.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Ready *int32 `json:"ready,omitempty"`

@@ -69,7 +69,7 @@ func catalogNeeds(t *testing.T, folder string) []facts.Need {
 	for _, m := range c.Mappings {
 		checks, err := check.Compile(&m.Spec)
 		g.Expect(err).NotTo(HaveOccurred(), "the checks of every mapping compile: %s", m.Name)
-		needs = append(needs, check.Needs(checks)...)
+		needs = append(needs, check.AllNeeds(checks)...)
 	}
 	g.Expect(needs).NotTo(BeEmpty(), "config/catalog/%s needs to see something", folder)
 	return needs

@@ -70,8 +70,6 @@ func tabulate(category v1alpha1.Category, rows []v1alpha1.ComponentMapping, all 
 func verdict(e shapes.Expected) string {
 	status, reason, _ := strings.Cut(e.Present, "/")
 	switch {
-	case reason == v1alpha1.ReasonPartial:
-		return "partial"
 	case status == "False":
 		return "–"
 	case status != "True":

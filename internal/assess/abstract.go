@@ -53,11 +53,11 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	} else if *s.Summary.Healthy > 0 {
 		line += ", none unhealthy"
 	}
+	if len(r.tolerated) > 0 {
+		line += ", " + msg.Count(len(r.tolerated), "minor cause")
+	}
 	if n := len(r.filter(missing)); n > 0 {
 		line += fmt.Sprintf(", %d required missing", n)
-	}
-	if n := len(r.filter(partial)); n > 0 {
-		line += fmt.Sprintf(", %d only in part", n)
 	}
 	return line
 }
@@ -82,11 +82,14 @@ func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	for _, skew := range r.skews.exceeded {
 		say("! "+skew.Name, string(skew.Type), skew.Message)
 	}
+	for _, c := range r.tolerated {
+		say("~ "+msg.Shorten(c.Components, ", "), c.Reason, c.Message)
+	}
 	for _, skew := range r.skews.mixed {
 		say("~ node pool "+skew.Name, string(skew.Type), skew.Message)
 	}
 	if left > 0 {
-		lines = append(lines, fmt.Sprintf("! and %d more: see causes, violations and skews", left))
+		lines = append(lines, fmt.Sprintf("and %d more: see causes, violations and skews", left))
 	}
 	return lines
 }
@@ -141,7 +144,7 @@ func state(m *v1alpha1.ComponentMapping) string {
 
 // selfExplaining are the reasons that repeat the state.
 var selfExplaining = []string{
-	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound, v1alpha1.ReasonPartial,
+	v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing, v1alpha1.ReasonNotFound,
 }
 
 func reasonOrSince(m *v1alpha1.ComponentMapping) string {

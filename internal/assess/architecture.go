@@ -98,9 +98,9 @@ type rollup struct {
 	view ClusterView
 	// mappings in the order of the table: by category, order and name.
 	mappings []*v1alpha1.ComponentMapping
-	// faults are what is unhealthy, by cause; gaps are what is missing, or there in part only.
-	faults, gaps []v1alpha1.Cause
-	skews        skews
+	// faults are what is unhealthy, by cause; gaps are what is missing; tolerated is what is healthy in spite of a fault.
+	faults, gaps, tolerated []v1alpha1.Cause
+	skews                   skews
 	// cuts say what the status has no room for.
 	cuts []string
 }
@@ -175,7 +175,8 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 
 // fill sets everything that sums up the mappings and the nodes, and returns the conditions that do.
 func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition {
-	r.faults, r.gaps = r.findFaults(), r.findGaps()
+	r.faults, r.tolerated = r.findFaults()
+	r.gaps = r.findGaps()
 	r.skews = r.findSkews()
 	for _, m := range cut(r, r.mappings, maxComponents, "components") {
 		s.Components = append(s.Components, summarize(m))
@@ -313,9 +314,8 @@ func (r *rollup) advisories() []v1alpha1.ComponentAdvisory {
 	return out
 }
 
-// missing reports whether a required component is absent, partial whether any component is partly present.
+// missing reports whether a required component is absent.
 func missing(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Missing }
-func partial(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Partial }
 
 func required(m *v1alpha1.ComponentMapping) bool { return !catalog.Optional(m) }
 
@@ -331,10 +331,6 @@ func (r *rollup) complete() metav1.Condition {
 		}
 	}
 	say(v1alpha1.ReasonComponentsMissing, "missing: ", mappingNames(r.filter(missing)))
-	// What is not required may be absent, but a part of it is of no use.
-	halves := r.filter(partial)
-	say(v1alpha1.ReasonPartial, "only partly present: ", mappingNames(slices.DeleteFunc(slices.Clone(halves), catalog.Optional)))
-	say(v1alpha1.ReasonPartial, "optional, but neither absent nor whole: ", mappingNames(slices.DeleteFunc(halves, required)))
 	violations, undecidedRules := r.rules()
 	var broken []string
 	for _, v := range violations {

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -21,68 +21,111 @@ const maxCauseMessage = 240
 // placements in the order in which one hurts the next.
 var placements = []v1alpha1.Placement{v1alpha1.PlacementControlPlane, v1alpha1.PlacementNode, v1alpha1.PlacementCluster}
 
-// causes returns what the status lists: the faults, then the gaps.
+// causes returns what the status lists: the faults, the gaps, then what is tolerated.
 func (r *rollup) causes() []v1alpha1.Cause {
-	out := cut(r, slices.Concat(r.faults, r.gaps), maxCauses, "causes")
+	out := cut(r, slices.Concat(r.faults, r.gaps, r.tolerated), maxCauses, "causes")
 	for i := range out {
 		out[i].Components = cut(r, out[i].Components, maxCauseComponents, "components of cause "+out[i].Reason)
 	}
 	return out
 }
 
-// findFaults returns the causes of what is unhealthy, causes before consequences: nodes that are down are one
-// cause, whatever they hurt (a mapping has NodeFault only when nothing else is at fault); then the control plane,
-// the nodes' own components, and what runs on them.
-func (r *rollup) findFaults() []v1alpha1.Cause {
-	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
-	slices.SortStableFunc(unhealthy, func(a, b *v1alpha1.ComponentMapping) int {
-		return cmp.Compare(slices.Index(placements, a.Spec.Placement), slices.Index(placements, b.Spec.Placement))
-	})
-	var ofNodes, others causeList
-	for _, m := range unhealthy {
-		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+// findFaults returns the causes of what is unhealthy, and of what is tolerated, causes before consequences: nodes that
+// are down are one cause, whatever they affect; then the control plane, the nodes' own components, and what runs on them.
+func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
+	var ofNodes, major, minor causeList
+	for _, m := range r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
 		if c.Reason == v1alpha1.ReasonNodeFault {
-			ofNodes.add(m, c.Reason, r.nodeFault(c.Message, ofNodes), c.LastTransitionTime)
+			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, c, ofNodes))
 		} else {
-			others.add(m, c.Reason, c.Message, c.LastTransitionTime)
+			major.add(m, causeOf(v1alpha1.SeverityMajor, c))
 		}
 	}
-	return slices.Concat(ofNodes, others)
+	for _, m := range r.byPlacement(isTolerated) {
+		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
+		if lacksNodes(m) {
+			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMinor, c, ofNodes))
+		} else {
+			minor.add(m, causeOf(v1alpha1.SeverityMinor, c))
+		}
+	}
+	if len(ofNodes) > 0 && ofNodes[0].Severity == v1alpha1.SeverityMinor {
+		return major, slices.Concat(ofNodes, minor)
+	}
+	return slices.Concat(ofNodes, major), minor
 }
 
-// findGaps returns the causes of absence: missing components, then partly present ones.
+// byPlacement returns the mappings to keep in the order in which one hurts the next.
+func (r *rollup) byPlacement(keep func(*v1alpha1.ComponentMapping) bool) []*v1alpha1.ComponentMapping {
+	kept := r.filter(keep)
+	slices.SortStableFunc(kept, func(a, b *v1alpha1.ComponentMapping) int {
+		return cmp.Compare(slices.Index(placements, a.Spec.Placement), slices.Index(placements, b.Spec.Placement))
+	})
+	return kept
+}
+
+// isTolerated reports whether a mapping is healthy in spite of a fault.
+func isTolerated(m *v1alpha1.ComponentMapping) bool {
+	reason := catalog.Condition(m, v1alpha1.ConditionHealthy).Reason
+	return isPresent(m) && (reason == v1alpha1.ReasonWithinTolerance || reason == v1alpha1.ReasonNodesDown)
+}
+
+// lacksNodes reports whether nodes that are down are all that a mapping tolerates.
+func lacksNodes(m *v1alpha1.ComponentMapping) bool {
+	down := false
+	for _, c := range m.Status.Checks {
+		if c.Reason == v1alpha1.ReasonWithinTolerance {
+			return false
+		}
+		down = down || c.Reason == v1alpha1.ReasonNodesDown
+	}
+	return down
+}
+
+// findGaps returns the causes of absence.
 func (r *rollup) findGaps() []v1alpha1.Cause {
 	var out causeList
-	for _, m := range slices.Concat(r.filter(missing), r.filter(partial)) {
-		c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
-		out.add(m, c.Reason, c.Message, c.LastTransitionTime)
+	for _, m := range r.filter(missing) {
+		out.add(m, causeOf(v1alpha1.SeverityMajor, catalog.Condition(m, v1alpha1.ConditionPresent)))
 	}
 	return out
+}
+
+func causeOf(severity v1alpha1.Severity, c metav1.Condition) v1alpha1.Cause {
+	return v1alpha1.Cause{Severity: severity, Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime}
 }
 
 // causeList joins what has the same explanation.
 type causeList []v1alpha1.Cause
 
-func (l *causeList) add(m *v1alpha1.ComponentMapping, reason, message string, since metav1.Time) {
-	i := slices.IndexFunc(*l, func(c v1alpha1.Cause) bool { return c.Reason == reason && c.Message == message })
+func (l *causeList) add(m *v1alpha1.ComponentMapping, cause v1alpha1.Cause) {
+	i := slices.IndexFunc(*l, func(c v1alpha1.Cause) bool { return c.Reason == cause.Reason && c.Message == cause.Message })
 	if i < 0 {
-		*l = append(*l, v1alpha1.Cause{Reason: reason, Message: message, Since: since})
+		*l = append(*l, cause)
 		i = len(*l) - 1
 	}
-	cause := &(*l)[i]
-	cause.Components = append(cause.Components, m.Name)
-	if since.Before(&cause.Since) {
-		cause.Since = since
+	known := &(*l)[i]
+	known.Components = append(known.Components, m.Name)
+	if cause.Since.Before(&known.Since) {
+		known.Since = cause.Since
 	}
 }
 
-// nodeFault returns what is wrong with the nodes, in the same words for all that it hurts: as observed on the nodes
-// themselves, else (they may have recovered just now) the message of the first component.
-func (r *rollup) nodeFault(message string, known causeList) string {
+// nodeFault returns the one cause for whatever nodes affect. Its message says what is observed on the nodes themselves,
+// else (they may have recovered just now) what the first component says.
+func (r *rollup) nodeFault(severity v1alpha1.Severity, c metav1.Condition, known causeList) v1alpha1.Cause {
 	if len(known) > 0 {
-		return known[0].Message
+		cause := known[0]
+		cause.Components, cause.Since = nil, c.LastTransitionTime
+		return cause
 	}
-	return cmp.Or(r.view.nodeFault(), message)
+	cause := causeOf(severity, c)
+	cause.Message = cmp.Or(r.view.nodeFault(), c.Message)
+	if severity == v1alpha1.SeverityMinor {
+		cause.Reason = v1alpha1.ReasonNodesDown
+	}
+	return cause
 }
 
 // sumUpFaults says how much is unhealthy, by how many causes, and by which.
@@ -100,9 +143,6 @@ func (r *rollup) sumUpFaults() string {
 
 // countFaults returns "3 unhealthy by 1 cause".
 func (r *rollup) countFaults() string {
-	unhealthy := 0
-	for _, c := range r.faults {
-		unhealthy += len(c.Components)
-	}
-	return fmt.Sprintf("%d unhealthy by %s", unhealthy, msg.Count(len(r.faults), "cause"))
+	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
+	return fmt.Sprintf("%d unhealthy by %s", len(unhealthy), msg.Count(len(r.faults), "cause"))
 }

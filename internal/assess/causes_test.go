@@ -92,6 +92,60 @@ func faulty(t testing.TB, name string, reasons ...string) v1alpha1.ComponentMapp
 	return m
 }
 
+// tolerant returns a component that is healthy, for the reason, in spite of what its checks show.
+func tolerant(t testing.TB, name, reason string, checks ...string) v1alpha1.ComponentMapping {
+	m := faulty(t, name, checks...)
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
+	c.Status, c.Reason = metav1.ConditionTrue, reason
+	for i := range m.Status.Checks {
+		m.Status.Checks[i].Healthy = v1alpha1.VerdictTrue
+	}
+	return m
+}
+
+func TestMinorCauses(t *testing.T) { runArchitectures(t, minorCauseCases(t)) }
+
+func minorCauseCases(t testing.TB) []archCase {
+	const tolerated, down = v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown
+	seen := view(t, "", with(node("a", "Unknown", map[string]string{"aks": "here"}), node("b", "True", map[string]string{"aks": "here"})))
+	seen.KubernetesVersion = aks.KubernetesVersion
+	const oneDown = "1 of 2 nodes is not ready: a (Kubelet)"
+	severities := func(s v1alpha1.ClusterArchitectureStatus) []v1alpha1.Severity {
+		var out []v1alpha1.Severity
+		for _, c := range s.Causes {
+			out = append(out, c.Severity)
+		}
+		return out
+	}
+	return []archCase{{
+		name: "nodes that are down within tolerance are one minor cause, and nothing is unhealthy", view: &seen, healthy: "True AllChecksPass",
+		mappings: list(tolerant(t, "kubelet", tolerated, down), tolerant(t, "cni", down, down), healthy(t, "dns")),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{down, "cni", "kubelet"}}))
+			g.Expect(severities(s)).To(Equal([]v1alpha1.Severity{v1alpha1.SeverityMinor}))
+			g.Expect(s.Causes[0].Message).To(Equal(oneDown))
+			g.Expect(s.Abstract[0]).To(HaveSuffix("3 of 3 components present, none unhealthy, 1 minor cause"))
+			g.Expect(s.Abstract).To(ContainElement("~ cni, kubelet: NodesDown: " + oneDown))
+		},
+	}, {
+		name: "what lacks pods on a node that is down is part of the one cause of that node", view: &seen,
+		mappings: list(faulty(t, "kubelet", v1alpha1.ReasonNodeFault), tolerant(t, "cni", down, down), tolerant(t, "csi", down, down)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonNodeFault, "kubelet", "cni", "csi"}}))
+			g.Expect(severities(s)).To(Equal([]v1alpha1.Severity{v1alpha1.SeverityMajor}))
+			g.Expect(s.Abstract[0]).To(HaveSuffix("1 unhealthy by 1 cause"))
+		},
+	}, {
+		name: "a pod that keeps crashing is a cause of its own, after what somebody must act on", view: &seen,
+		mappings: list(tolerant(t, "dns", tolerated, tolerated), unhealthy(t, "api"), gone(t, "scheduler"), tolerant(t, "csi", tolerated, tolerated, down)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonWorkloadUnavailable, "api"}, {v1alpha1.ReasonNotFound, "scheduler"}, {tolerated, "csi"}, {tolerated, "dns"}}))
+			g.Expect(the("Healthy", s.Conditions).Message).To(HavePrefix("1 unhealthy by 1 cause: api"))
+			g.Expect(s.Causes[3].Message).To(Equal("a: so says the test of dns"))
+		},
+	}}
+}
+
 func nodeFaultCases(t testing.TB) []archCase {
 	const allReady = `{name: nodes, type: Nodes, nodes: {healthy: {conditions: [{type: Ready, status: "True"}]}}}`
 	ready := func(name string, status corev1.ConditionStatus) *corev1.Node {
@@ -113,7 +167,7 @@ func nodeFaultCases(t testing.TB) []archCase {
 	crowd := view(t, "", with(dozen...))
 
 	return []archCase{{
-		name: "nodes that are down are one cause, whatever they hurt, and come first",
+		name: "nodes that are down are one cause, whatever they affect, and come first",
 		mappings: list(placed(v1alpha1.PlacementControlPlane, unhealthy(t, "api")), placed(v1alpha1.PlacementNode, kubelet),
 			placed(v1alpha1.PlacementNode, faulty(t, "proxy", v1alpha1.ReasonNodeFault)), faulty(t, "dns", v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodeFault)),
 		view: &seen, healthy: "False ComponentsUnhealthy",

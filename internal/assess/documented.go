@@ -28,42 +28,96 @@ func (a *assessment) methods() []v1alpha1.ImplementationMethod {
 	return out
 }
 
-// asDocumented compares what was observed with the documentation: the methods first, then the image, then
-// the lowest version, then whether it is one version.
-func (a *assessment) asDocumented(present metav1.Condition) metav1.Condition {
+// maxDifference is how long each side of a difference, and its correction, is, in bytes.
+const maxDifference = 512
+
+// differenceReasons are the reasons of AsDocumented=False, by the difference that nothing explains.
+var differenceReasons = map[v1alpha1.DifferenceType]string{
+	v1alpha1.DifferenceMethod:      v1alpha1.ReasonMethodDiffers,
+	v1alpha1.DifferenceImage:       v1alpha1.ReasonImageDiffers,
+	v1alpha1.DifferenceMinVersion:  v1alpha1.ReasonVersionBelowDocumented,
+	v1alpha1.DifferenceVersionSkew: v1alpha1.ReasonVersionSkew,
+}
+
+// asDocumented sums up the differences: those that nothing explains come first, and give the reason.
+func asDocumented(present metav1.Condition, status *v1alpha1.ComponentMappingStatus) metav1.Condition {
 	documented := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionAsDocumented, status, reason, message)
 	}
-	if present.Status != metav1.ConditionTrue {
+	switch {
+	case present.Status != metav1.ConditionTrue:
 		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "there is nothing to compare with the documentation")
+	case present.Reason == v1alpha1.ReasonPartial:
+		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "only what is whole is compared with the documentation")
+	case len(status.Methods) == 0:
+		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "no check says how it is implemented")
+	case len(status.Differences) == 0:
+		return documented(metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "implemented as documented: "+joinMethods(status.Methods))
+	}
+	news := catalog.Unexplained(status.Differences)
+	var parts []string
+	for _, d := range news {
+		parts = append(parts, catalog.DescribeDifference(d))
+	}
+	for _, d := range status.Differences {
+		if d.Correction != "" {
+			parts = append(parts, fmt.Sprintf("known: %s (%s)", catalog.DescribeDifference(d), d.Correction))
+		}
+	}
+	message := strings.Join(parts, "; ")
+	if len(news) == 0 {
+		return documented(metav1.ConditionTrue, v1alpha1.ReasonKnownDifference, message)
+	}
+	return documented(metav1.ConditionFalse, differenceReasons[news[0].Type], message)
+}
+
+// differences lists where what is present differs from the documentation: the methods first, then the image, then the
+// lowest version, then whether it is one version. There are none when no check says how it is implemented, or when a part
+// is missing.
+func (a *assessment) differences(status *v1alpha1.ComponentMappingStatus) []v1alpha1.Difference {
+	if len(status.Methods) == 0 || len(a.parts) > 0 {
+		return nil
+	}
+	var out []v1alpha1.Difference
+	differ := func(t v1alpha1.DifferenceType, documented, observed string) {
+		out = append(out, v1alpha1.Difference{
+			Type: t, Documented: msg.Truncate(documented, maxDifference), Observed: msg.Truncate(observed, maxDifference),
+			Correction: msg.Truncate(catalog.Correction(a.mapping, status.Variants, t), maxDifference),
+		})
 	}
 	doc := a.mapping.Spec.Implementation
-	methods := a.methods()
-	_, images := a.inUse()
-	switch {
-	case len(methods) == 0:
-		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "no check says how it is implemented")
-	case !sameMethods(methods, doc.Methods):
-		return documented(metav1.ConditionFalse, v1alpha1.ReasonMethodDiffers,
-			fmt.Sprintf("documented as %s, observed as %s", joinMethods(doc.Methods), joinMethods(methods)))
-	case imageDiffers(doc.Image, images):
-		return documented(metav1.ConditionFalse, v1alpha1.ReasonImageDiffers,
-			fmt.Sprintf("documented image %s, observed %s", doc.Image, msg.Shorten(images, ", ")))
+	if !sameMethods(status.Methods, doc.Methods) {
+		differ(v1alpha1.DifferenceMethod, joinMethods(doc.Methods), joinMethods(status.Methods))
+	}
+	if _, images := a.inUse(); imageDiffers(doc.Image, images) {
+		differ(v1alpha1.DifferenceImage, doc.Image, msg.Shorten(images, ", "))
 	}
 	compared := a.documentedPrograms()
-	for _, f := range compared {
-		if old := below(f.Versions, doc.MinVersion); len(old) > 0 {
-			return documented(metav1.ConditionFalse, v1alpha1.ReasonVersionBelowDocumented,
-				fmt.Sprintf("documented version %s or newer, observed %s", doc.MinVersion, check.FormatVersions(old)))
+	if old := versionsOf(compared, func(v []check.VersionCount) []check.VersionCount { return below(v, doc.MinVersion) }); len(old) > 0 {
+		differ(v1alpha1.DifferenceMinVersion, doc.MinVersion, check.FormatVersions(old))
+	}
+	if mixed := versionsOf(slices.DeleteFunc(compared, mayMix), severalMinors); len(mixed) > 0 {
+		differ(v1alpha1.DifferenceVersionSkew, "", check.FormatVersions(mixed))
+	}
+	return out
+}
+
+// versionsOf adds up what of the versions of each finding is of interest.
+func versionsOf(findings []*check.Finding, of func([]check.VersionCount) []check.VersionCount) []check.VersionCount {
+	counts := map[string]int{}
+	for _, f := range findings {
+		for _, v := range of(f.Versions) {
+			counts[v.Version] += v.Count
 		}
 	}
-	for _, f := range compared {
-		if minors(f.Versions) > 1 {
-			return documented(metav1.ConditionFalse, v1alpha1.ReasonVersionSkew,
-				"several minor versions are in use at once: "+check.FormatVersions(f.Versions))
-		}
-	}
-	return documented(metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "implemented as documented: "+joinMethods(methods))
+	return check.CountVersions(counts)
+}
+
+// mayMix reports whether several minor versions say nothing of the component: its pods roll out, or it is a part of the
+// nodes, whose pools are upgraded one after the other and run different operating systems. How far versions of nodes may
+// lie apart is what VersionsSupported says.
+func mayMix(f *check.Finding) bool {
+	return f.Reason == v1alpha1.ReasonProgressing || f.Check.Spec.Type == v1alpha1.CheckNodes
 }
 
 // documentedPrograms returns the evidence whose versions compare with the documented one: another image is another
@@ -112,13 +166,16 @@ func below(versions []check.VersionCount, documented string) []check.VersionCoun
 	})
 }
 
-// minors counts the different minor versions.
-func minors(versions []check.VersionCount) int {
+// severalMinors returns the versions when they are of several minor versions.
+func severalMinors(versions []check.VersionCount) []check.VersionCount {
 	seen := map[string]bool{}
 	for _, v := range versions {
 		if parsed := check.ParseVersion(v.Version); parsed != nil {
 			seen[fmt.Sprintf("%d.%d", parsed.Major(), parsed.Minor())] = true
 		}
 	}
-	return len(seen)
+	if len(seen) < 2 {
+		return nil
+	}
+	return versions
 }

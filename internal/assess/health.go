@@ -4,6 +4,7 @@
 package assess
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,9 +18,61 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// health sums up the votes on health: unhealthy when a check fails for longer than its grace period. The
-// duration is when a grace period ends; 0 when none is running.
+// health is the sum of the votes, and unhealthy when a part is missing for longer than the grace period, whatever the
+// votes say. The duration is when a grace period ends; 0 when none is running.
 func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Duration) {
+	voted, ends := a.vote(present)
+	if len(a.parts) == 0 {
+		return voted, ends
+	}
+	message, left := a.partsMessage(), a.partsGrace()
+	switch {
+	case left <= 0:
+		if voted.Status == metav1.ConditionFalse {
+			message += "; " + voted.Message
+		}
+		return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, v1alpha1.ReasonPartMissing, message), ends
+	case voted.Status == metav1.ConditionFalse:
+		return voted, check.Earliest(ends, left)
+	}
+	message = fmt.Sprintf("unhealthy from %s on unless it recovers: %s", a.now.Add(left).UTC().Format(time.RFC3339), message)
+	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod, message), check.Earliest(ends, left)
+}
+
+// partsGrace returns how long parts may still be missing: since the last one went missing, of any variant, as another one
+// may have lacked for long what the one that was complete until now does not need; or since the first part came. It is not
+// granted again while the condition tells of missing parts.
+func (a *assessment) partsGrace() time.Duration {
+	if catalog.Condition(a.mapping, v1alpha1.ConditionHealthy).Reason == v1alpha1.ReasonPartMissing {
+		return 0
+	}
+	var went time.Time
+	for _, c := range a.candidates {
+		for _, f := range c.required(v1alpha1.VerdictFalse) {
+			went = later(went, a.since(f).Time)
+		}
+	}
+	for _, c := range a.parts {
+		came := a.now.Time
+		for _, f := range c.running() {
+			if since := a.since(f).Time; since.Before(came) {
+				came = since
+			}
+		}
+		went = later(went, came)
+	}
+	return catalog.GracePeriod(a.mapping) - a.now.Sub(went)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// vote sums up the votes on health: unhealthy when a check fails for longer than its grace period.
+func (a *assessment) vote(present metav1.Condition) (metav1.Condition, time.Duration) {
 	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionHealthy, status, reason, message)
 	}
@@ -46,12 +99,32 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 	case len(votes) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonHealthNotObservable, a.noVoteMessage()), 0
 	}
-	progressing := slices.DeleteFunc(slices.Clone(votes), func(f *check.Finding) bool { return f.Reason != v1alpha1.ReasonProgressing })
-	if len(progressing) > 0 {
-		return healthy(metav1.ConditionTrue, v1alpha1.ReasonProgressing, messages(progressing)), 0
+	if reason, noted := notable(votes); reason != "" {
+		return healthy(metav1.ConditionTrue, reason, messages(noted)+a.silentParts()), 0
 	}
 	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass,
-		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.unknownParts())), 0
+		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.silentParts())), 0
+}
+
+// notableReasons are those of checks that pass and have something to tell, what matters most first.
+var notableReasons = []string{v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown, v1alpha1.ReasonProgressing}
+
+// notable returns the reason of a component whose checks all pass, and those that have something to tell; the reason is
+// empty when none has. Where nodes are what is looked at, some that are down are within tolerance.
+func notable(votes []*check.Finding) (reason string, noted []*check.Finding) {
+	for _, r := range notableReasons {
+		for _, f := range votes {
+			if f.Reason != r {
+				continue
+			}
+			noted = append(noted, f)
+			if r == v1alpha1.ReasonNodesDown && f.Check.Spec.Type == v1alpha1.CheckNodes {
+				r = v1alpha1.ReasonWithinTolerance
+			}
+			reason = cmp.Or(reason, r)
+		}
+	}
+	return reason, noted
 }
 
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
@@ -120,13 +193,18 @@ const messagesRoom = msg.MaxMessage - 64
 // minShare is what a finding may say in any case, though others are cut off then, in bytes.
 const minShare = 80
 
-// messages names every finding with what it says. When there is too little room for all of it, each has its share.
+// messages names every finding with what it says.
 func messages(findings []*check.Finding) string {
-	const separator = "; "
 	var parts []string
 	for _, f := range findings {
 		parts = append(parts, f.Check.Name()+": "+f.Message)
 	}
+	return joinShares(parts)
+}
+
+// joinShares joins what is said. When there is too little room for all of it, each part has its share.
+func joinShares(parts []string) string {
+	const separator = "; "
 	text := strings.Join(parts, separator)
 	if len(text) <= messagesRoom {
 		return text
@@ -147,21 +225,31 @@ func (a *assessment) noVoteMessage() string {
 	return "its presence can be seen, its health cannot"
 }
 
-// unknownParts names the optional parts whose presence is unknown.
-func (a *assessment) unknownParts() string {
-	var parts []string
+// silentParts names the parts that have no say in the verdict: those that are idle, and those that may not be read or the
+// like.
+func (a *assessment) silentParts() string {
+	var idle, unseen []string
 	for _, c := range a.observed {
 		for _, f := range c.findings {
-			part := f.Check.Name() + " (" + f.Reason + ")"
-			if f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional && !slices.Contains(parts, part) {
-				parts = append(parts, part)
+			name := f.Check.Name()
+			switch {
+			case f.Evident() && f.Reason == v1alpha1.ReasonIdle && !slices.Contains(idle, name):
+				idle = append(idle, name)
+			case f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() == v1alpha1.ExpectOptional:
+				if part := name + " (" + f.Reason + ")"; !slices.Contains(unseen, part) {
+					unseen = append(unseen, part)
+				}
 			}
 		}
 	}
-	if len(parts) == 0 {
-		return ""
+	text := ""
+	if len(idle) > 0 {
+		text += ", idle: " + msg.Shorten(idle, ", ")
 	}
-	return ", not seen: " + msg.Shorten(parts, ", ")
+	if len(unseen) > 0 {
+		text += ", not seen: " + msg.Shorten(unseen, ", ")
+	}
+	return text
 }
 
 // checkStatuses returns the verdict of every check, with the time at which it last turned.

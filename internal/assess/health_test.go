@@ -67,7 +67,7 @@ func symptoms() []symptom {
 		v1alpha1.ReasonEndpointFailing, "{name: readyz, type: Endpoint, method: PlatformService, endpoint: {path: /readyz}}",
 		cluster{responses: map[string]facts.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
 	}, {
-		v1alpha1.ReasonExpressionFalse, driver, with(aDriver("d", map[string]any{"up": false})), "driver: Driver d: does not meet object.up",
+		v1alpha1.ReasonExpressionFalse, driver, with(aDriver("d", map[string]any{"up": false})), "driver: Driver d is unhealthy",
 	}, {
 		v1alpha1.ReasonRolloutStuck, workload("Deployment", "stuck"), with(stuck("stuck")), "stuck: Deployment kube-system/stuck",
 	}, {
@@ -140,7 +140,7 @@ func failingCases() []mappingCase {
 	stranded, lost := workload("Deployment", "stranded"), all[len(all)-1].broken.and(aDriver("d", map[string]any{"up": false}))
 	cases = append(cases, mappingCase{
 		name: "nodes that leave no pod explain what its objects say", spec: checks(driver, stranded), cluster: lost,
-		healthy: "False NodeFault", says: "1 on nodes that are not ready (n2); driver: Driver d: does not meet object.up",
+		healthy: "False NodeFault", says: "1 on nodes that are not ready (n2); driver: Driver d is unhealthy",
 	}, mappingCase{
 		name: "nodes that leave a pod do not", spec: checks(driver, stranded, dns), cluster: lost.and(deployment("coredns", 2, 2)),
 		healthy: "False ExpressionFalse",

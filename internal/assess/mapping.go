@@ -25,7 +25,7 @@ import (
 // While anything has not been read completely, the previous verdicts stay, so that a restart makes nothing unhealthy.
 func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
 	for i := range findings {
-		if findings[i].Pending() {
+		if findings[i].Pending() || findings[i].VersionsPending {
 			return observing(m, findings[i], now), 0
 		}
 	}
@@ -42,8 +42,9 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	healthy, wait := a.health(present)
 	if present.Status == metav1.ConditionTrue {
 		a.describe(&status)
+		status.Differences = a.differences(&status)
 	}
-	documented := a.asDocumented(present)
+	documented := asDocumented(present, &status)
 	for _, c := range []metav1.Condition{ready(), present, healthy, documented} {
 		a.set(&status.Conditions, c)
 	}
@@ -101,15 +102,14 @@ func ready() metav1.Condition {
 }
 
 // headline returns the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy
-// or its health is unknown, else what is partly present, else where it differs from its
-// documentation, else how it is found.
+// or its health is unknown, else where it differs from its documentation, else how it is found.
 func (a *assessment) headline(present, healthy, documented metav1.Condition) string {
 	switch {
 	case present.Status != metav1.ConditionTrue:
 		return present.Message
 	case healthy.Reason != v1alpha1.ReasonAllChecksPass && healthy.Reason != v1alpha1.ReasonHealthNotObservable:
 		return healthy.Message
-	case documented.Status == metav1.ConditionFalse && len(a.partials()) == 0:
+	case documented.Status == metav1.ConditionFalse:
 		return documented.Message
 	}
 	return present.Message

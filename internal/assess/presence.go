@@ -31,16 +31,10 @@ type assessment struct {
 	stamp
 	mapping    *v1alpha1.ComponentMapping
 	findings   []check.Finding
-	candidates []candidate
-	// observed are the complete candidates.
-	observed []candidate
-}
-
-// candidate is a variant with its findings, the shared ones included; a mapping without variants has one,
-// without a name.
-type candidate struct {
-	variant  v1alpha1.Variant
-	findings []*check.Finding
+	candidates []*candidate
+	// observed are the candidates that are present: the complete ones, then, from parts on, those that are there in part.
+	observed []*candidate
+	parts    []*candidate
 }
 
 func newAssessment(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) *assessment {
@@ -50,94 +44,49 @@ func newAssessment(m *v1alpha1.ComponentMapping, findings []check.Finding, now t
 		variants = []v1alpha1.Variant{{}}
 	}
 	for _, v := range variants {
-		c := candidate{variant: v}
+		c := &candidate{variant: v, optional: catalog.Optional(m),
+			own: cmp.Or(v.OperatedBy, m.Spec.OperatedBy) == v1alpha1.OperatedByCustomer}
 		for i := range findings {
 			if of := findings[i].Check.Variant; of == "" || of == v.Name {
 				c.findings = append(c.findings, &findings[i])
 			}
 		}
+		c.standing = c.stand()
 		a.candidates = append(a.candidates, c)
-		if c.complete() == v1alpha1.VerdictTrue {
-			a.observed = append(a.observed, c)
-		}
 	}
+	a.observed = a.standing(standsComplete)
+	a.parts = a.ownParts()
+	a.observed = append(a.observed, a.parts...)
 	return a
 }
 
-// complete reports whether everything is as expected and something of it proves the component.
-func (c candidate) complete() v1alpha1.Verdict {
-	expected := v1alpha1.VerdictTrue
-	for _, f := range c.findings {
-		switch f.AsExpected() {
-		case v1alpha1.VerdictFalse:
-			return v1alpha1.VerdictFalse
-		case v1alpha1.VerdictUnknown:
-			expected = v1alpha1.VerdictUnknown
-		}
-	}
-	if proven := c.proven(); proven != v1alpha1.VerdictTrue {
-		return proven
-	}
-	return expected
+// standing returns the candidates that stand so, in the order of the spec.
+func (a *assessment) standing(s standing) []*candidate {
+	return slices.DeleteFunc(slices.Clone(a.candidates), func(c *candidate) bool { return c.standing != s })
 }
 
-// proven reports whether something proves the component; Unknown when something that is not known might.
-func (c candidate) proven() v1alpha1.Verdict {
-	proven := v1alpha1.VerdictFalse
-	for _, f := range c.findings {
-		switch {
-		case f.Proves():
-			return v1alpha1.VerdictTrue
-		case f.Present == v1alpha1.VerdictUnknown && catalog.Proves(&f.Check.Spec):
-			proven = v1alpha1.VerdictUnknown
-		}
-	}
-	return proven
-}
-
-// undecided returns the findings that keep the candidate from being decided. Optional ones count only when
-// nothing else could prove it.
-func (c candidate) undecided() []*check.Finding {
-	optionalCounts := c.proven() != v1alpha1.VerdictTrue && len(c.required(v1alpha1.VerdictUnknown)) == 0
-	var out []*check.Finding
-	for _, f := range c.findings {
-		if f.Present == v1alpha1.VerdictUnknown && (optionalCounts || f.Check.Expect() != v1alpha1.ExpectOptional) {
-			out = append(out, f)
+// ownParts returns the variants that are there in part, and of which something runs that does not speak already for
+// another one: one that is, or may be, complete, or that lacks less. Variants share parts, as two kinds of controllers
+// share the driver on the nodes.
+func (a *assessment) ownParts() []*candidate {
+	claimed := slices.Concat(a.standing(standsComplete), a.standing(standsOpen))
+	partial := a.standing(standsInPart)
+	slices.SortStableFunc(partial, (*candidate).compare)
+	var out []*candidate
+	for _, c := range partial {
+		if slices.ContainsFunc(c.running(), func(f *check.Finding) bool { return !speaksFor(f, claimed) }) {
+			out = append(out, c)
+			claimed = append(claimed, c)
 		}
 	}
 	return out
 }
 
-// ruledOut reports whether the cluster contradicts the variant: a precondition fails, or something exists that
-// must not be. What is found of it then belongs to something else.
-func (c candidate) ruledOut() bool { return c.condition(v1alpha1.VerdictFalse) != nil }
-
-// perhapsRuledOut returns what is not known and might contradict the variant; nil when there is none.
-func (c candidate) perhapsRuledOut() *check.Finding { return c.condition(v1alpha1.VerdictUnknown) }
-
-// condition returns the first finding about what must hold, or must not be there, that is as expected or not.
-func (c candidate) condition(asExpected v1alpha1.Verdict) *check.Finding {
-	for _, f := range c.findings {
-		expect := f.Check.Expect()
-		if (expect == v1alpha1.ExpectPrecondition || expect == v1alpha1.ExpectAbsent) && f.AsExpected() == asExpected {
-			return f
-		}
-	}
-	return nil
-}
-
-// presentFindings and missingFindings are those of the checks that the variant requires.
-func (c candidate) presentFindings() []*check.Finding { return c.required(v1alpha1.VerdictTrue) }
-func (c candidate) missingFindings() []*check.Finding { return c.required(v1alpha1.VerdictFalse) }
-
-func (c candidate) required(present v1alpha1.Verdict) []*check.Finding {
-	var out []*check.Finding
-	for _, f := range c.findings {
-		if f.Check.Expect() == v1alpha1.ExpectPresent && f.Present == present {
-			out = append(out, f)
-		}
-	}
-	return out
+// speaksFor reports whether the finding is evidence of one of the candidates.
+func speaksFor(f *check.Finding, candidates []*candidate) bool {
+	return slices.ContainsFunc(candidates, func(c *candidate) bool {
+		return slices.ContainsFunc(c.findings, func(other *check.Finding) bool { return other.Evident() && f.Same(other) })
+	})
 }
 
 // evident lists the findings that show parts of the observed variants, each once.
@@ -166,16 +115,19 @@ func (a *assessment) presence() metav1.Condition {
 	if f := a.blocking(); f != nil {
 		return present(metav1.ConditionUnknown, unknownReason(f), f.Check.Name()+": "+f.Message)
 	}
-	if c := a.closest(); c != nil {
-		return present(metav1.ConditionFalse, v1alpha1.ReasonPartial, partialMessage(c))
-	}
 	return present(metav1.ConditionFalse, v1alpha1.ReasonNotFound, a.notFoundMessage())
 }
 
 func (a *assessment) observedPresence() metav1.Condition {
 	reason := v1alpha1.ReasonObserved
-	if a.evidence() == v1alpha1.EvidenceIndirect {
+	switch {
+	case len(a.parts) > 0:
+		reason = v1alpha1.ReasonPartial
+	case a.evidence() == v1alpha1.EvidenceIndirect:
 		reason = v1alpha1.ReasonObservedIndirectly
+	}
+	if len(a.parts) == len(a.observed) {
+		return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, a.partsMessage())
 	}
 	var subjects []string
 	for _, f := range a.evident() {
@@ -185,34 +137,21 @@ func (a *assessment) observedPresence() metav1.Condition {
 	if names := a.variantNames(); len(names) > 0 {
 		message = "found as " + strings.Join(names, ", ") + ": " + strings.Join(subjects, "; ")
 	}
-	for _, c := range a.partials() {
-		message += "; " + partialMessage(c)
+	if len(a.parts) > 0 {
+		message = a.partsMessage() + "; " + message
 	}
 	return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, message)
-}
-
-// partials returns the variants of which only a part is there, beside those that are whole: something of their own is
-// there, and nothing speaks against them.
-func (a *assessment) partials() []*candidate {
-	var out []*candidate
-	for i := range a.candidates {
-		c := &a.candidates[i]
-		own := slices.ContainsFunc(c.presentFindings(), func(f *check.Finding) bool { return f.Check.Variant == c.variant.Name && f.Proves() })
-		if c.complete() == v1alpha1.VerdictFalse && own && c.isPart() {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 // blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
 // before one whose read failed.
 func (a *assessment) blocking() *check.Finding {
+	undecided := a.standing(standsOpen)
+	if len(undecided) == 0 {
+		undecided = a.standing(standsPerhapsInPart)
+	}
 	var first *check.Finding
-	for _, c := range a.candidates {
-		if c.complete() != v1alpha1.VerdictUnknown {
-			continue
-		}
+	for _, c := range undecided {
 		for _, f := range c.undecided() {
 			if f.Reason == v1alpha1.ReasonNotPermitted {
 				return f
@@ -225,89 +164,69 @@ func (a *assessment) blocking() *check.Finding {
 	return first
 }
 
-// closest returns the partly present variant that most likely is meant. What may belong to something else is no part.
-func (a *assessment) closest() *candidate {
-	var best *candidate
-	for i := range a.candidates {
-		c := &a.candidates[i]
-		if !c.isPart() {
-			continue
-		}
-		if best == nil || c.compare(best) < 0 {
-			best = c
-		}
-	}
-	return best
-}
-
-// isPart reports whether a part of what the variant needs is there, one that proves something, and that nothing speaks
-// against the variant, or may.
-func (c *candidate) isPart() bool {
-	return !c.ruledOut() && c.perhapsRuledOut() == nil && len(c.missingFindings()) > 0 && slices.ContainsFunc(c.presentFindings(), (*check.Finding).Proves)
-}
-
-// compare orders candidates: those that the cluster must be made for, and is, come first, then those that lack
-// less, then those of which more is present.
-func (c *candidate) compare(other *candidate) int {
-	return cmp.Or(
-		cmp.Compare(other.preconditions(), c.preconditions()),
-		cmp.Compare(len(c.missingFindings()), len(other.missingFindings())),
-		cmp.Compare(len(other.presentFindings()), len(c.presentFindings())))
-}
-
-// preconditions returns 1 when the variant has any, and they hold; else 0.
-func (c *candidate) preconditions() int {
-	for _, f := range c.findings {
-		if f.Check.Expect() == v1alpha1.ExpectPrecondition && f.Present == v1alpha1.VerdictTrue {
-			return 1
-		}
-	}
-	return 0
-}
-
-func partialMessage(c *candidate) string {
-	var missing, found []string
-	for _, f := range c.missingFindings() {
-		missing = append(missing, f.Message)
-	}
-	for _, f := range c.presentFindings() {
-		found = append(found, f.Check.Subject())
-	}
-	message := "only a part is there, missing: " + strings.Join(missing, "; ") + "; found: " + msg.Shorten(found, ", ")
-	if c.variant.Name != "" {
-		return "variant " + c.variant.Name + ": " + message
-	}
-	return message
-}
-
-// notFoundMessage says of every variant why it is not there.
-func (a *assessment) notFoundMessage() string {
+// partsMessage names every missing part of what is there in part, and what of it cannot be seen.
+func (a *assessment) partsMessage() string {
 	var parts []string
+	for _, c := range a.parts {
+		head := "only a part is there, missing: "
+		if c.variant.Name != "" {
+			head = "variant " + c.variant.Name + ": " + head
+		}
+		for _, f := range c.required(v1alpha1.VerdictFalse) {
+			parts = append(parts, head+f.Message)
+			head = ""
+		}
+		if unseen := c.required(v1alpha1.VerdictUnknown); len(unseen) > 0 {
+			parts = append(parts, "not seen: "+msg.Shorten(subjects(unseen), ", "))
+		}
+		parts = append(parts, "found: "+msg.Shorten(subjects(c.running()), ", "))
+	}
+	return joinShares(parts)
+}
+
+func subjects(findings []*check.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		out = append(out, f.Check.Subject())
+	}
+	return out
+}
+
+// notFoundMessage says what was left behind, and of every variant why it is not there.
+func (a *assessment) notFoundMessage() string {
+	parts := []string{"not found"}
+	if left := a.leftBehind(); len(left) > 0 {
+		parts = []string{"not installed; left behind: " + msg.Shorten(left, ", ")}
+	}
 	for _, c := range a.candidates {
-		why := "nothing of it is there"
-		for _, f := range c.findings {
-			if f.AsExpected() == v1alpha1.VerdictFalse {
-				why = contradiction(f)
-				break
-			}
-		}
-		if f := c.perhapsRuledOut(); f != nil && !c.ruledOut() && len(c.presentFindings()) > 0 {
-			why += ", and whether what is there belongs to it cannot be told: " + f.Message
-		}
+		why := c.whyNot()
 		if c.variant.Name != "" {
 			why = c.variant.Name + ": " + why
 		}
 		parts = append(parts, why)
 	}
-	return "not found; " + strings.Join(parts, "; ")
+	return strings.Join(parts, "; ")
 }
 
-// contradiction returns what a finding says that is not as expected.
-func contradiction(f *check.Finding) string {
-	if f.Check.Expect() == v1alpha1.ExpectAbsent {
-		return "it goes without " + f.Check.Subject() + ", which is there"
+// leftBehind names what was left of variants that are not there, each object once.
+func (a *assessment) leftBehind() []string {
+	var out []string
+	for _, c := range a.standing(standsNot) {
+		for _, f := range c.leftBehind() {
+			for _, o := range f.Objects {
+				if name := msg.Object(o.Kind, o.Namespace, o.Name) + leftWords[f.Reason]; !slices.Contains(out, name) {
+					out = append(out, name)
+				}
+			}
+		}
 	}
-	return f.Message
+	return out
+}
+
+// leftWords say why what was left behind is not at work.
+var leftWords = map[string]string{
+	v1alpha1.ReasonIdle: " (wants no pods)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
+	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (without holder)",
 }
 
 // describe fills in what the observed variants say of themselves.
@@ -328,7 +247,11 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	versions, images := a.inUse()
 	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
 	for _, v := range versions[:min(len(versions), maxVersions)] {
-		s.Versions = append(s.Versions, v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)})
+		used := v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)}
+		if len(versions) > 1 {
+			used.Ready = v.Ready
+		}
+		s.Versions = append(s.Versions, used)
 	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
 }
@@ -369,7 +292,7 @@ func (a *assessment) evidence() v1alpha1.Evidence {
 // inUse adds up versions and images of all evidence. Workloads that want no pods, as those for Windows on a
 // cluster without, count only when there are no others.
 func (a *assessment) inUse() ([]check.VersionCount, []string) {
-	counts := map[string]int{}
+	var versions []check.VersionCount
 	var images []string
 	evident := a.evident()
 	busy := slices.DeleteFunc(slices.Clone(evident), func(f *check.Finding) bool { return f.Reason == v1alpha1.ReasonIdle })
@@ -378,12 +301,13 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	}
 	for _, f := range busy {
 		for _, v := range f.Versions {
-			counts[msg.Truncate(v.Version, maxVersion)] += v.Count
+			v.Version = msg.Truncate(v.Version, maxVersion)
+			versions = append(versions, v)
 		}
 		images = append(images, f.Images...)
 	}
 	slices.Sort(images)
-	return check.CountVersions(counts), slices.Compact(images)
+	return check.AddVersions(versions), slices.Compact(images)
 }
 
 // unknownReason returns the reason of an undecided finding as a condition's reason.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -22,7 +23,7 @@ func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 		for _, name := range rule.Components {
 			switch r.memberPresent(string(name)) {
 			case metav1.ConditionTrue:
-				present = append(present, string(name))
+				present = append(present, string(name)+r.inPart(string(name)))
 			case metav1.ConditionUnknown:
 				unknown++
 			}
@@ -75,6 +76,35 @@ func (r *rollup) memberPresent(member string) metav1.ConditionStatus {
 		return status
 	}
 	return metav1.ConditionFalse
+}
+
+// inPart returns what to say after the name of a present member of which a part is missing.
+func (r *rollup) inPart(member string) string {
+	m := r.mapping(member)
+	if catalog.Condition(m, v1alpha1.ConditionPresent).Reason != v1alpha1.ReasonPartial {
+		return ""
+	}
+	_, variant, _ := strings.Cut(member, "/")
+	if variant != "" && !lacks(m, variant) {
+		return ""
+	}
+	return " (in part)"
+}
+
+// lacks reports whether something that the variant requires is missing.
+func lacks(m *v1alpha1.ComponentMapping, variant string) bool {
+	absent := map[string]bool{}
+	for _, c := range m.Status.Checks {
+		absent[c.Name] = c.Present == v1alpha1.VerdictFalse
+	}
+	missing := func(prefix string, checks []v1alpha1.Check) bool {
+		return slices.ContainsFunc(checks, func(c v1alpha1.Check) bool {
+			return catalog.Expect(&c) == v1alpha1.ExpectPresent && absent[prefix+c.Name]
+		})
+	}
+	return missing("", m.Spec.Checks) || slices.ContainsFunc(m.Spec.Variants, func(v v1alpha1.Variant) bool {
+		return v.Name == variant && missing(v.Name+"/", v.Checks)
+	})
 }
 
 // mapping returns that of a member; nil when it does not exist.

@@ -55,7 +55,9 @@ type Manifest struct {
 	Reads     []read     `json:"reads"`
 	Responses []response `json:"responses,omitempty"`
 	Reviews   []review   `json:"reviews,omitempty"`
-	LeftOut   []leftOut  `json:"leftOut,omitempty"`
+	// ReadyPods counts the pods that were read and are ready: they are not in the bundle.
+	ReadyPods []readyPods `json:"readyPods,omitempty"`
+	LeftOut   []leftOut   `json:"leftOut,omitempty"`
 }
 
 // read is a need that was read from the cluster, and the outcome.
@@ -90,6 +92,15 @@ type review struct {
 
 	Allowed bool   `json:"allowed"`
 	Reason  string `json:"reason,omitempty"`
+}
+
+// readyPods are the ready pods of a revision of a workload.
+type readyPods struct {
+	Namespace string `json:"namespace"`
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	Revision  string `json:"revision"`
+	Count     int    `json:"count"`
 }
 
 // states are the outcomes of reads, by name.
@@ -153,6 +164,10 @@ func (m *Manifest) Restore(d *snapshot.Snapshot) error {
 	}
 	for _, r := range m.Reviews {
 		d.Reviews[facts.Review(r.access)] = snapshot.ReviewAnswer{Allowed: r.Allowed, Reason: r.Reason}
+	}
+	d.ReadyPods = map[facts.PodRevision]int{}
+	for _, p := range m.ReadyPods {
+		d.ReadyPods[facts.PodRevision{Namespace: p.Namespace, Kind: p.Kind, Name: p.Name, Hash: p.Revision}] = p.Count
 	}
 	return nil
 }

@@ -49,18 +49,51 @@ func Decisive(m *v1alpha1.ComponentMapping) metav1.Condition {
 	return Condition(m, v1alpha1.ConditionHealthy)
 }
 
-// AdvisoriesOf returns the advisories of a component that concern its complete variants, or every variant. While the
-// component is not present, it returns all of them.
+// AdvisoriesOf returns the advisories of a component that concern its variants that are present, or every variant. While
+// the component is not present, it returns all of them.
 func AdvisoriesOf(m *v1alpha1.ComponentMapping) []v1alpha1.Advisory {
 	found := Condition(m, v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
-	concerned := func(variant string) bool { return slices.Contains(m.Status.Variants, variant) }
 	var out []v1alpha1.Advisory
 	for _, a := range m.Spec.Implementation.Advisories {
-		if len(a.Variants) == 0 || !found || slices.ContainsFunc(a.Variants, concerned) {
+		if !found || concerns(&a, m.Status.Variants) {
 			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// concerns reports whether an advisory is about one of the variants, or about every variant.
+func concerns(a *v1alpha1.Advisory, variants []string) bool {
+	return len(a.Variants) == 0 || slices.ContainsFunc(a.Variants, func(v string) bool { return slices.Contains(variants, v) })
+}
+
+// Correction returns the message of the Correction that explains such a difference of a component with these variants;
+// empty when none does.
+func Correction(m *v1alpha1.ComponentMapping, variants []string, t v1alpha1.DifferenceType) string {
+	for i := range m.Spec.Implementation.Advisories {
+		if a := &m.Spec.Implementation.Advisories[i]; slices.Contains(a.Explains, t) && concerns(a, variants) {
+			return a.Message
+		}
+	}
+	return ""
+}
+
+// Unexplained returns the differences that no Correction explains: the news.
+func Unexplained(differences []v1alpha1.Difference) []v1alpha1.Difference {
+	return slices.DeleteFunc(slices.Clone(differences), func(d v1alpha1.Difference) bool { return d.Correction != "" })
+}
+
+// DescribeDifference returns a difference in a few words.
+func DescribeDifference(d v1alpha1.Difference) string {
+	switch d.Type {
+	case v1alpha1.DifferenceMethod:
+		return "documented as " + d.Documented + ", observed as " + d.Observed
+	case v1alpha1.DifferenceImage:
+		return "documented image " + d.Documented + ", observed " + d.Observed
+	case v1alpha1.DifferenceMinVersion:
+		return "documented version " + d.Documented + " or newer, observed " + d.Observed
+	}
+	return "several minor versions are in use at once: " + d.Observed
 }
 
 // CompareDates orders advisories by their dates (YYYY-MM-DD); those without one come last.

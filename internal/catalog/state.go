@@ -21,8 +21,6 @@ const (
 	Unhealthy State = "unhealthy"
 	// Missing: it is absent, but required.
 	Missing State = "missing"
-	// Partial: only a part of it is present.
-	Partial State = "partial"
 	// HealthUnknown: it is present, and its health is unknown.
 	HealthUnknown State = "health-unknown"
 	// Unknown: whether it is present is unknown.
@@ -34,7 +32,7 @@ const (
 )
 
 // States of components, in the order of listings.
-var States = []State{Healthy, Progressing, Unhealthy, HealthUnknown, Missing, Partial, Unknown, Absent}
+var States = []State{Healthy, Progressing, Unhealthy, HealthUnknown, Missing, Unknown, Absent}
 
 // symbols show the states: never by color alone.
 var symbols = map[State]struct{ word, mark, ascii string }{
@@ -42,7 +40,6 @@ var symbols = map[State]struct{ word, mark, ascii string }{
 	Progressing:   {"progressing", "↻", "~"},
 	Unhealthy:     {"unhealthy", "✗", "x"},
 	Missing:       {"missing", "∅", "!"},
-	Partial:       {"partly present", "◐", "/"},
 	HealthUnknown: {"health not seen", "◌", "o"},
 	Unknown:       {"cannot be seen", "?", "?"},
 	Absent:        {"absent", "–", "-"},
@@ -58,13 +55,13 @@ func (s State) Mark() string { return symbols[s].mark }
 // ASCII returns Mark as an ASCII character.
 func (s State) ASCII() string { return symbols[s].ascii }
 
-// Present reports whether the component is present, not just in part.
+// Present reports whether the component is present.
 func (s State) Present() bool {
 	return s == Healthy || s == Progressing || s == Unhealthy || s == HealthUnknown
 }
 
 // Bad reports whether the state calls for action.
-func (s State) Bad() bool { return s == Unhealthy || s == Missing || s == Partial }
+func (s State) Bad() bool { return s == Unhealthy || s == Missing }
 
 // StateOf returns the state of a component, by its conditions and its spec.
 func StateOf(m *v1alpha1.ComponentMapping) State {
@@ -74,8 +71,6 @@ func StateOf(m *v1alpha1.ComponentMapping) State {
 		return healthState(healthy)
 	case present.Status != metav1.ConditionFalse:
 		return Unknown
-	case present.Reason == v1alpha1.ReasonPartial:
-		return Partial
 	case Optional(m):
 		return Absent
 	}

@@ -32,7 +32,7 @@ func TestStateOf(t *testing.T) {
 		"health leaves no trace":   {found, is("Unknown", v1alpha1.ReasonHealthNotObservable), false, catalog.HealthUnknown},
 		"absent":                   {is("False", v1alpha1.ReasonNotFound), is("Unknown", v1alpha1.ReasonNotPresent), true, catalog.Absent},
 		"missing":                  {is("False", v1alpha1.ReasonNotFound), is("Unknown", v1alpha1.ReasonNotPresent), false, catalog.Missing},
-		"in part":                  {is("False", v1alpha1.ReasonPartial), is("Unknown", v1alpha1.ReasonNotPresent), true, catalog.Partial},
+		"in part":                  {is("True", v1alpha1.ReasonPartial), is("False", v1alpha1.ReasonPartMissing), true, catalog.Unhealthy},
 		"not permitted":            {is("Unknown", v1alpha1.ReasonNotPermitted), is("Unknown", v1alpha1.ReasonNotPermitted), true, catalog.Unknown},
 		"conditions of a new kind": {is("Perhaps", ""), is("Perhaps", ""), false, catalog.Unknown},
 	} {

@@ -80,7 +80,7 @@ func endpointHealth(e *Evaluator, response facts.Response, vars map[string]any) 
 			r.Healthy, r.Reason, r.Message = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError, subject+": healthy: "+err.Error()
 		case !healthy:
 			r.Healthy, r.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
-			r.Message += ", but does not meet " + string(e.Spec.Endpoint.Healthy)
+			r.Message += ", but not as a healthy component would"
 		}
 	}
 	if response.Status != http.StatusOK {

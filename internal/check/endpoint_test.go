@@ -64,7 +64,7 @@ func TestEndpoint(t *testing.T) {
 		},
 		"healthy does not hold": {
 			`path: '/readyz?verbose', healthy: "body.contains('[+]kms ok')"`, facts.Response{Status: 200, Body: readyzOK},
-			"True/False ExpressionFalse: GET /readyz?verbose answers 200, but does not meet body.contains('[+]kms ok')",
+			"True/False ExpressionFalse: GET /readyz?verbose answers 200, but not as a healthy component would",
 		},
 		"healthy holds, but the status is not 200": {
 			"path: '/readyz?verbose', healthy: status == 500", facts.Response{Status: 500, Body: etcdFailed},

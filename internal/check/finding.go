@@ -43,8 +43,14 @@ type Result struct {
 	// workload was found.
 	Available v1alpha1.Verdict
 
+	// VersionsPending says that the versions and images that run are still being read: Versions and Images say nothing yet.
+	VersionsPending bool
+
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
+
+	// Stopped says that what was found is not at work: workloads that want no pods, a lease that nobody renews.
+	Stopped bool
 }
 
 // Finding is the result of one check of a mapping.
@@ -87,8 +93,31 @@ func (f *Finding) Evident() bool {
 	return f.Present == v1alpha1.VerdictTrue && catalog.Belongs(&f.Check.Spec)
 }
 
-// Proves says whether the finding proves the component, even with nothing else of it there.
+// Proves says whether the finding proves the component, as long as nothing that it needs is missing.
 func (f *Finding) Proves() bool { return f.Evident() && catalog.Proves(&f.Check.Spec) }
+
+// Runs says whether the finding proves the component though other parts of it are missing: a workload that wants pods,
+// nodes, a lease that is renewed, a path that answers, an authorizer that refuses. Of other objects nothing can be told,
+// so their authors do, by an evidence.
+func (f *Finding) Runs() bool { return f.Proves() && !f.Stopped }
+
+// GivenUp says whether all that was found are leases that nobody holds, as they are left by a holder that was told to
+// stop.
+func (f *Finding) GivenUp() bool { return f.Evident() && f.Reason == v1alpha1.ReasonNoHolder }
+
+// LeftBehind says whether what was found outlives a component that was removed: an object that proves nothing, or what
+// has stopped. A check of every object of a kind does not know whose they are.
+func (f *Finding) LeftBehind() bool {
+	return f.Evident() && (f.Stopped || namesObjects(&f.Check.Spec) && !f.Proves())
+}
+
+// Same says whether two findings are, at least in part, of the same things.
+func (f *Finding) Same(other *Finding) bool {
+	if Within(&f.Check.Spec, &other.Check.Spec) || Within(&other.Check.Spec, &f.Check.Spec) {
+		return true
+	}
+	return slices.ContainsFunc(f.Objects, func(o v1alpha1.ObservedObject) bool { return slices.Contains(other.Objects, o) })
+}
 
 func negate(v v1alpha1.Verdict) v1alpha1.Verdict {
 	switch v {
@@ -125,7 +154,7 @@ var healthRank = map[v1alpha1.Verdict]int{
 // severity orders the reasons of failing checks, the worst first. What the component itself must be fixed for
 // comes before what is the fault of something else.
 var severity = slices.Concat(workload.PodReasons, []string{
-	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
+	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale, v1alpha1.ReasonNoHolder,
 	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
 })
 

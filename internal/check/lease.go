@@ -68,9 +68,7 @@ func summarizeLeases(verdicts []objectVerdict) Result {
 	best := verdicts[len(verdicts)-1]
 	r := summarize(verdicts)
 	r.Healthy, r.Reason, r.Message = best.healthy, best.reason, best.detail
-	if best.reason == v1alpha1.ReasonNoHolder {
-		r.Present, r.Healthy = v1alpha1.VerdictFalse, v1alpha1.VerdictNotAssessed
-	}
+	r.Stopped = best.healthy == v1alpha1.VerdictFalse
 	return r
 }
 

@@ -77,7 +77,7 @@ func TestLeaseMovement(t *testing.T) {
 		"no holder, old at first sight":    {"", hour, stood(0, false), waiting},
 		"no holder, frozen": {
 			"", hour, stood(61*second, true),
-			"False/NotAssessed NoHolder: Lease kube-system/kube-scheduler has no holder since 2026-10-02T11:00:00Z",
+			"True/False NoHolder: Lease kube-system/kube-scheduler has no holder since 2026-10-02T11:00:00Z",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestLeaseInADump(t *testing.T) {
 		},
 		"never held": {
 			lease("kube-scheduler", ""),
-			"False/NotAssessed NoHolder: Lease kube-system/kube-scheduler has no holder since its creation",
+			"True/False NoHolder: Lease kube-system/kube-scheduler has no holder since its creation",
 		},
 		"another one": {heldLease("kube-controller-manager", "a", 0), "False/NotAssessed NotFound: no Lease kube-system/kube-scheduler"},
 	} {
@@ -198,7 +198,7 @@ func TestSeveralLeases(t *testing.T) {
 		"none has a holder": {
 			[]client.Object{apiserver("a", "", time.Hour), apiserver("b", "", time.Hour)},
 			map[string]facts.Renewal{"a": frozen, "b": frozen},
-			"False/NotAssessed NoHolder: Lease kube-system/b has no holder since 2026-10-02T11:00:00Z", 2,
+			"True/False NoHolder: Lease kube-system/b has no holder since 2026-10-02T11:00:00Z", 2,
 		},
 		"none has the labels": {
 			[]client.Object{heldLease("a", "a", 0)},

@@ -235,8 +235,10 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[string]nodePool, 
 	leaving := told.where(func(n toldNode) bool { return n.leaves() })
 	switch {
 	case len(beyond) > 0:
-	case len(tolerated) > 0:
+	case len(tolerated.where(func(n toldNode) bool { return n.reason != v1alpha1.ReasonNodeFault })) > 0:
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
+	case len(tolerated) > 0:
+		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonNodesDown
 	case len(joining) > 0:
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing
 	default:

@@ -129,12 +129,26 @@ func (t *ObjectTally) Result(now time.Time) Result {
 	case len(told) > 0:
 		r = t.summarize(told, now)
 	case len(all) > 0:
-		r = absent(v1alpha1.ReasonNotFound, fmt.Sprintf("%s: none of %d meets %s", objectSubject(e), all.count(), e.Spec.Object.Present))
+		r = absent(v1alpha1.ReasonNotFound, notShown(e, all.count()))
 	default:
 		r = absent(v1alpha1.ReasonNotFound, "no "+objectSubject(e))
 	}
 	r.Message = msg.Truncate(r.Message, msg.MaxCheckMessage)
 	return r
+}
+
+// notShown says that there are objects, but not those that the check looks for.
+func notShown(e *Evaluator, objects int) string {
+	if e.Spec.Object.Name != "" {
+		return objectSubject(e) + " is there, but does not show this component"
+	}
+	return fmt.Sprintf("%s: none of %d shows this component", objectSubject(e), objects)
+}
+
+// namesObjects says whether the check is of objects that it tells from others of their kind.
+func namesObjects(spec *v1alpha1.Check) bool {
+	o := spec.Object
+	return o != nil && (o.Name != "" || o.Selector != nil || o.Present != "")
 }
 
 func rankOfObject(c objectClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }
@@ -240,17 +254,12 @@ func (e *Evaluator) healthOf(o client.Object, vars map[string]any) (c objectClas
 		return c, e.objectName(o) + " is healthy"
 	}
 	c.healthy, c.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
-	return c, e.objectName(o) + ": " + e.unhealthyText(vars)
-}
-
-// unhealthyText is what the author wants said of an unhealthy object.
-func (e *Evaluator) unhealthyText(vars map[string]any) string {
-	if p := e.programs[fieldMessage]; p != nil {
+	if p := e.programs[fieldMessage]; p != nil { // what the author wants said of it
 		if text, err := p.evalString(vars); err == nil && text != "" {
-			return text
+			return c, e.objectName(o) + ": " + text
 		}
 	}
-	return "does not meet " + string(e.Spec.Object.Healthy)
+	return c, e.objectName(o) + " is unhealthy"
 }
 
 func (e *Evaluator) objectVersion(vars map[string]any) string {

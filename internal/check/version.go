@@ -6,6 +6,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,36 +16,62 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// VersionCount is a version and the number of pods or nodes that run it.
+// VersionCount is a version and the number of pods, nodes or objects that have it.
 type VersionCount struct {
 	Version string
 	Count   int
+	// Ready is how many of the pods are ready, in a roll-out; nil when that is not known, and for what is no pod.
+	Ready *int32
 }
 
 // CountVersions lists versions with their counts: the most frequent first, as frequent ones by their text.
 func CountVersions(counts map[string]int) []VersionCount {
-	var out []VersionCount
+	var all []VersionCount
 	for v, n := range counts {
-		if v != "" {
-			out = append(out, VersionCount{Version: v, Count: n})
-		}
+		all = append(all, VersionCount{Version: v, Count: n})
 	}
-	slices.SortFunc(out, func(a, b VersionCount) int {
-		return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Version, b.Version))
-	})
-	return out
+	return AddVersions(all)
 }
 
-// FormatVersions writes one version as it is, several with their counts: "v1.32.3 (412), v1.33.1 (88)".
+// AddVersions adds up the counts of each version, and lists them as CountVersions does. How many are ready is known when it
+// is of all that are added.
+func AddVersions(counts []VersionCount) []VersionCount {
+	sums := map[string]VersionCount{}
+	for _, c := range counts {
+		if sum, more := sums[c.Version]; more {
+			c.Count += sum.Count
+			if c.Ready != nil && sum.Ready != nil {
+				c.Ready = new(*c.Ready + *sum.Ready)
+			} else {
+				c.Ready = nil
+			}
+		}
+		sums[c.Version] = c
+	}
+	delete(sums, "")
+	return slices.SortedFunc(maps.Values(sums), func(a, b VersionCount) int {
+		return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Version, b.Version))
+	})
+}
+
+// FormatVersions writes one version as it is, several with their counts: "v1.32.3 (412), v1.33.1 (0 of 2 ready)".
 func FormatVersions(versions []VersionCount) string {
 	if len(versions) == 1 {
 		return versions[0].Version
 	}
 	var parts []string
 	for _, v := range versions {
-		parts = append(parts, fmt.Sprintf("%s (%d)", v.Version, v.Count))
+		parts = append(parts, v.String())
 	}
 	return msg.Shorten(parts, ", ")
+}
+
+// String is the version with its count, and how many are ready unless all are.
+func (v VersionCount) String() string {
+	if v.Ready != nil && int(*v.Ready) < v.Count {
+		return fmt.Sprintf("%s (%d of %d ready)", v.Version, *v.Ready, v.Count)
+	}
+	return fmt.Sprintf("%s (%d)", v.Version, v.Count)
 }
 
 // ParseVersion reads the leading numbers of a version and ignores the rest, as providers append build

@@ -23,10 +23,16 @@ func workloadNeeds(e *Evaluator) []facts.Need {
 	return []facts.Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
 }
 
-// workloadExplaining asks for what Diagnose looks at: nodes, and pods of the workloads that were found.
+// workloadExplaining asks for what Diagnose looks at, nodes and pods of the workloads that were found, and for what tells
+// which images they run.
 func workloadExplaining(e *Evaluator) []facts.Need {
-	pods := facts.Need{Kind: facts.PodKind, Namespace: string(e.Spec.Workload.Namespace), Interval: facts.DefaultInterval}
-	return []facts.Need{facts.Nodes, pods}
+	w := e.Spec.Workload
+	pods := facts.Need{Kind: facts.PodKind, Namespace: string(w.Namespace), Interval: facts.DefaultInterval}
+	needs := []facts.Need{facts.Nodes, pods}
+	if w.Container != "" {
+		needs = append(needs, workload.RevisionsNeed(w.Kind, string(w.Namespace)))
+	}
+	return needs
 }
 
 func workloadSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Workload.Selector }
@@ -87,6 +93,7 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	}
 	r := Evaluation{Result: summarize(verdicts)}
 	r.Finishing, r.Available = true, v1alpha1.VerdictFalse
+	r.Stopped = !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
 	for i, d := range diagnoses {
 		r.Finishing = r.Finishing && (d.Healthy != v1alpha1.VerdictFalse || d.Finishing)
 		if workloads[i].Available > 0 {
@@ -96,7 +103,7 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 		r.Further = append(r.Further, d.Further...)
 		r.RecheckAfter = Earliest(r.RecheckAfter, d.RecheckAfter)
 	}
-	r.Versions, r.Images = imagesInUse(workloads, e.Spec.Workload.Container)
+	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
 }
 
@@ -137,26 +144,31 @@ func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {
 // v1.33.5-windows-hpc-1.
 const windowsBuild = "-windows"
 
-// imagesInUse reports the images and versions of the named container; an idle workload counts only when all
-// are idle.
-func imagesInUse(workloads []workload.Workload, container string) ([]VersionCount, []string) {
+// imagesInUse adds the images and versions that run in the named container; an idle workload counts only when all are idle.
+func imagesInUse(r *Evaluation, workloads []workload.Workload, container string, given facts.Facts) {
+	if container == "" {
+		return
+	}
 	idle := !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
-	counts := map[string]int{}
-	var images []string
+	var versions []VersionCount
 	for _, w := range workloads {
 		if w.Desired == 0 && !idle {
 			continue
 		}
-		for _, ct := range w.PodSpec.Containers {
-			if ct.Name != container {
-				continue
-			}
-			image, tag := SplitImage(ct.Image)
+		images := w.Images(container, given.Answers)
+		for _, i := range images.InUse {
+			image, tag := SplitImage(i.Image)
 			tag, _, _ = strings.Cut(tag, windowsBuild)
-			images = append(images, image)
-			counts[tag] += max(int(w.Desired), 1)
+			r.Images = append(r.Images, image)
+			versions = append(versions, VersionCount{Version: tag, Count: int(i.Count), Ready: i.Ready})
 		}
+		if images.Untold != "" && !images.Pending {
+			r.Message += "; " + images.Untold
+		}
+		r.VersionsPending = r.VersionsPending || images.Pending
+		r.Further = append(r.Further, images.Further...)
 	}
-	slices.Sort(images)
-	return CountVersions(counts), slices.Compact(images)
+	slices.Sort(r.Images)
+	r.Images = slices.Compact(r.Images)
+	r.Versions = AddVersions(versions)
 }

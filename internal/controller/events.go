@@ -44,7 +44,7 @@ var phrases = map[string]map[metav1.ConditionStatus]string{
 }
 
 func phraseOf(c metav1.Condition) string {
-	if c.Reason == v1alpha1.ReasonPartial {
+	if c.Type == v1alpha1.ConditionPresent && c.Reason == v1alpha1.ReasonPartial {
 		return "present only in part"
 	}
 	return phrases[c.Type][c.Status]

@@ -38,6 +38,7 @@ type collection struct {
 	newest    time.Time
 	bundles   []*bundle.Manifest
 	unread    map[string]int
+	ready     readyPods
 	// differing counts objects that were there more than once, not the same.
 	differing int
 	example   string
@@ -51,7 +52,7 @@ type identity struct {
 func newCollection(o Options) *collection {
 	w := newFilter(o.Needs)
 	w.everything = o.everything
-	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}}
+	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}, ready: readyPods{}}
 }
 
 // maxListed is how many files and problems are listed one by one.
@@ -83,6 +84,7 @@ func (c *collection) add(f *file, found *scan.Summary) {
 		c.addObject(o)
 	}
 	c.reads = append(c.reads, f.reads()...)
+	maps.Copy(c.ready, f.ready)
 	c.documents = append(c.documents, f.documents...)
 	c.newest = latest(c.newest, f.newest)
 	for what, n := range f.unread {
@@ -129,7 +131,7 @@ func older(a, b client.Object) bool {
 
 // snapshotAt makes a snapshot of what was collected.
 func (c *collection) snapshotAt(at time.Time) (*snapshot.Snapshot, error) {
-	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Time: at}
+	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Time: at, ReadyPods: c.ready.counts()}
 	if c.differing > 0 {
 		c.warn("%d objects are held more than once, in different states, such as %s; the newest state counts", c.differing, c.example)
 	}

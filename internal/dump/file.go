@@ -10,7 +10,6 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -21,7 +20,6 @@ import (
 	"github.com/archmap/archmap/internal/dump/scan"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
-	"github.com/archmap/archmap/internal/workload"
 )
 
 // file is what one file holds. It counts only when all of it can be read.
@@ -40,6 +38,8 @@ type file struct {
 	newest    time.Time
 	unread    map[string]int
 	bundle    *bundle.Manifest
+	// ready are the pods that are ready; they are not kept.
+	ready readyPods
 	// namespaces of the elements of the lists that are being read, by kind.
 	namespaces map[*scan.List]map[schema.GroupVersionKind]*spread
 }
@@ -67,7 +67,7 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 
 func newFile(name string, p place, w *filter) *file {
 	return &file{
-		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{},
+		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{}, ready: readyPods{},
 		namespaces: map[*scan.List]map[schema.GroupVersionKind]*spread{},
 	}
 }
@@ -178,7 +178,7 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 		return nil
 	}
 	if kind == facts.PodKind {
-		if done, err := readyOrFinished(it); done || err != nil {
+		if done, err := f.ready.sift(it); done || err != nil {
 			return err
 		}
 	}
@@ -225,30 +225,10 @@ func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error
 	return o, nil
 }
 
-// readyOrFinished reports whether the item is a pod that needs no explanation.
-func readyOrFinished(it *scan.Item) (bool, error) {
-	text, err := it.Pruned(func(path string) bool {
-		return path == "status" || path == "status.phase" || path == "status.conditions"
-	}).JSON()
-	if err != nil {
-		return false, err
-	}
-	var pod struct {
-		Status struct {
-			Phase      corev1.PodPhase       `json:"phase"`
-			Conditions []corev1.PodCondition `json:"conditions"`
-		} `json:"status"`
-	}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &pod); err != nil {
-		return false, it.Misread(err)
-	}
-	return workload.PodReadyOrFinished(&corev1.Pod{Status: corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}}), nil
-}
-
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.
 func isNamespaced(kind schema.GroupVersionKind) bool {
 	switch kind.Kind {
-	case deployment, daemonSet, statefulSet, facts.PodKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
+	case deployment, daemonSet, statefulSet, facts.ReplicaSetKind.Kind, facts.ControllerRevisionKind.Kind, facts.PodKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
 		return scheme.Scheme.Recognizes(kind)
 	}
 	return false

@@ -51,8 +51,17 @@ func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(),
 		before := lane.demands
 		lane.demands = evaluation.Further
 		w.engine.demandLocked(slices.Concat(before, evaluation.Further))
-		setLocked(w.engine, w.result, evaluation.Result)
+		setLocked(w.engine, w.result, keepVersions(w.result, evaluation.Result))
 	}, due
+}
+
+// keepVersions has the versions stay as they were while those that run are being read. Before the first evaluation there
+// are none: the result stays pending.
+func keepVersions(before *cell[check.Result], result check.Result) check.Result {
+	if result.VersionsPending && before.known && !before.value.VersionsPending {
+		result.Versions, result.Images, result.VersionsPending = before.value.Versions, before.value.Images, false
+	}
+	return result
 }
 
 // demandLocked says when needs are to be read again, to all who demand them together: what one demands is no news when

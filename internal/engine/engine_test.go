@@ -80,7 +80,7 @@ func TestObjectsAreJudgedOneByOne(t *testing.T) {
 		change := func() { o.put(widgets, thing("Widget", "x", false)) }
 		o.g.Expect(o.evaluations(change)).To(Equal(counts{v1alpha1.CheckObject: 1}))
 		o.expectNotified("it is not well", "a")
-		o.g.Expect(o.results("a")[0].Message).To(Equal("Widget a/x: does not meet object.well"))
+		o.g.Expect(o.results("a")[0].Message).To(Equal("Widget a/x is unhealthy"))
 		o.g.Expect(o.listed[widgets]).To(Equal(1), "nobody reads all objects")
 
 		o.remove(widgets, "x")

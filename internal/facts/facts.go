@@ -7,6 +7,7 @@ package facts
 import (
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,6 +23,12 @@ var Nodes = Need{Kind: corev1.SchemeGroupVersion.WithKind("Node")}
 
 // PodKind is the kind of the pods that explain an unhealthy workload. No check may name it.
 var PodKind = corev1.SchemeGroupVersion.WithKind("Pod")
+
+// The kinds that tell what the pods of a workload run while they do not all run the same. No check may name them.
+var (
+	ReplicaSetKind         = appsv1.SchemeGroupVersion.WithKind("ReplicaSet")
+	ControllerRevisionKind = appsv1.SchemeGroupVersion.WithKind("ControllerRevision")
+)
 
 // Need is one thing that a check must see: objects (Kind is set), an answer of the API server (Path is set)
 // or an access review (Review is set). It is comparable, so that equal needs of many checks are met once.
@@ -42,23 +49,28 @@ type Need struct {
 	// Review to ask.
 	Review Review
 
-	// Interval between two reads; 0 means that the objects are watched. Pods are read on demand instead, see
-	// Demand, and Interval is the least time between two reads.
+	// Interval between two reads; 0 means that the objects are watched. What is read OnDemand is not polled: Interval is
+	// the least time between two reads.
 	Interval time.Duration
 }
 
 // WatchesMetadata says whether the metadata of polled objects is watched besides, so that one that comes or goes is seen at
 // once. Leases are polled since their metadata changes with every renewal.
 func (n Need) WatchesMetadata() bool {
-	return n.Interval > 0 && n.Kind != (schema.GroupVersionKind{}) && n.Kind != PodKind && n.Kind != leaseKind
+	return n.Interval > 0 && n.Kind != (schema.GroupVersionKind{}) && !n.OnDemand() && n.Kind != leaseKind
 }
 
 var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")
 
+// OnDemand reports whether the need is met on demand, see Demand: for pods, and for what tells what they run.
+func (n Need) OnDemand() bool {
+	return n.Kind == PodKind || n.Kind == ReplicaSetKind || n.Kind == ControllerRevisionKind
+}
+
 // Demand is a need that is met on demand, for as long as a finding asks for it.
 type Demand struct {
 	Need
-	// Refresh says when to read again; it matters only for what is read on demand, as pods are.
+	// Refresh says when to read again; it matters only for what is read OnDemand.
 	Refresh Refresh
 }
 
@@ -111,9 +123,12 @@ type Answer struct {
 	// ReadAt is when a polled answer was read.
 	ReadAt time.Time
 
-	// Objects of the kind: *corev1.Node, *appsv1.Deployment, *appsv1.DaemonSet, *appsv1.StatefulSet and
-	// *coordinationv1.Lease, else *unstructured.Unstructured; sorted by namespace and name. Read-only.
+	// Objects of the kind: *corev1.Node, *corev1.Pod, *coordinationv1.Lease and those of apps/v1 that are read are typed,
+	// all others *unstructured.Unstructured; sorted by namespace and name. Pods that are ready or have finished, and
+	// ReplicaSets without pods, are not among them. Read-only.
 	Objects []client.Object
+	// ReadyPods counts the pods that are ready, by what they run. It may count others than those of the need.
+	ReadyPods map[PodRevision]int
 	// Renewals says since when each Lease has had its renewTime. It is nil where nobody watched the time
 	// pass, as in a dump: then renewTime is compared with ReadAt.
 	Renewals map[types.NamespacedName]Renewal
@@ -127,6 +142,15 @@ type Answer struct {
 	// Allowed and Reason are the verdict of an access review.
 	Allowed bool
 	Reason  string
+}
+
+// PodRevision is which revision of which workload a pod belongs to.
+type PodRevision struct {
+	Namespace string
+	// Kind and Name of the controller of the pod.
+	Kind, Name string
+	// Hash is the label controller-revision-hash of the pod.
+	Hash string
 }
 
 // Objects are the objects of an answer, as they are at the time of asking. They are read-only.

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,9 +79,10 @@ func (a *api) ask(ctx context.Context, need facts.Need) (facts.Answer, error) {
 	case need.Review != (facts.Review{}):
 		return a.readReview(ctx, need.Review)
 	}
-	objects, err := a.fetch(ctx, need)
-	trim.Sort(objects)
-	return facts.Answer{State: facts.Known, Objects: objects}, err
+	answer, err := a.fetch(ctx, need)
+	trim.Sort(answer.Objects)
+	answer.State = facts.Known
+	return answer, err
 }
 
 func (a *api) readPath(ctx context.Context, path string) (facts.Answer, error) {
@@ -137,15 +137,16 @@ func (a *api) readReview(ctx context.Context, r facts.Review) (facts.Answer, err
 
 // fetch gets the one object, or lists all page by page; once more in one go, when so much happens in the cluster that
 // the API server forgets the first pages before the last is read.
-func (a *api) fetch(ctx context.Context, need facts.Need) ([]client.Object, error) {
+func (a *api) fetch(ctx context.Context, need facts.Need) (facts.Answer, error) {
 	if need.Name != "" {
-		return a.get(ctx, need)
+		objects, err := a.get(ctx, need)
+		return facts.Answer{Objects: objects}, err
 	}
-	objects, err := a.list(ctx, need, pageSize)
+	answer, err := a.list(ctx, need, pageSize)
 	if apierrors.IsResourceExpired(err) {
 		return a.list(ctx, need, 0)
 	}
-	return objects, err
+	return answer, err
 }
 
 func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error) {
@@ -163,8 +164,8 @@ func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error)
 	return []client.Object{trimmed.(client.Object)}, nil
 }
 
-func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.Object, error) {
-	var objects []client.Object
+func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Answer, error) {
+	answer := facts.Answer{ReadyPods: map[facts.PodRevision]int{}}
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := trim.NewList(need.Kind)
 		return list, a.reader.List(ctx, list, client.InNamespace(need.Namespace),
@@ -172,16 +173,16 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) ([]client.
 	})
 	lister.PageSize = limit
 	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
-		if pod, ok := o.(*corev1.Pod); ok && workload.PodReadyOrFinished(pod) {
-			return nil // it explains nothing
+		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods) {
+			return nil
 		}
 		trimmed, err := trim.Func(need.Kind)(o)
 		if object, ok := trimmed.(client.Object); ok {
-			objects = append(objects, object)
+			answer.Objects = append(answer.Objects, object)
 		}
 		return err
 	})
-	return objects, err
+	return answer, err
 }
 
 // denied turns a refusal into an answer; other errors stay errors.

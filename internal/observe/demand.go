@@ -109,13 +109,13 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 	}
 }
 
-// awaitTurn keeps two reads of the same pods an interval apart, even when nobody wanted them in between.
+// awaitTurn keeps two reads of the same an interval apart, even when nobody wanted them in between.
 func (s *source) awaitTurn(ctx context.Context) bool {
 	l, clock := s.sources, s.sources.options.Clock
 	l.mu.Lock()
-	maps.DeleteFunc(l.podReads, func(need facts.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
+	maps.DeleteFunc(l.demandReads, func(need facts.Need, last time.Time) bool { return clock.Since(last) >= need.Interval })
 	rest := time.Duration(0)
-	if last, read := l.podReads[s.need]; read {
+	if last, read := l.demandReads[s.need]; read {
 		rest = s.need.Interval - clock.Since(last)
 	}
 	l.mu.Unlock()
@@ -124,6 +124,6 @@ func (s *source) awaitTurn(ctx context.Context) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.podReads[s.need] = clock.Now()
+	l.demandReads[s.need] = clock.Now()
 	return true
 }

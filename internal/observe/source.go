@@ -46,7 +46,7 @@ func newSource(sources *Sources, need facts.Need) *source {
 // run keeps the answer current until the context ends.
 func (s *source) run(ctx context.Context) {
 	switch {
-	case s.need.Kind == facts.PodKind:
+	case s.need.OnDemand():
 		s.readOnDemand(ctx)
 	case s.need.Interval > 0:
 		s.poll(ctx)

@@ -33,7 +33,7 @@ type Options struct {
 	// SyncTimeout is how long a first read may take before it is said to fail; it goes on all the same.
 	// Default: 30 s.
 	SyncTimeout time.Duration
-	// MaxSources caps watches and pollers together, pods apart. Default: 256.
+	// MaxSources caps watches and pollers together, what is read on demand apart. Default: 256.
 	MaxSources int
 	// Rights with which it observes. Default: those of the operator.
 	Rights Rights
@@ -75,9 +75,9 @@ type Sources struct {
 	ctx     context.Context // set by Start; sources live in it
 	sources map[facts.Need]*source
 	running sync.WaitGroup
-	// podReads is when the pods of a workload were last read; a flapping workload is explained no more
+	// demandReads is when what is read on demand was last read; a flapping workload is explained no more
 	// often than a broken one.
-	podReads map[facts.Need]time.Time
+	demandReads map[facts.Need]time.Time
 }
 
 // NewSources makes the sources of the cluster behind config. Nothing is read before Start.
@@ -100,7 +100,7 @@ func newSources(api *api, options Options, observe func(*source, context.Context
 		kinds:          newKinds(),
 		changed:        func(facts.Need, types.NamespacedName) {},
 		sources:        map[facts.Need]*source{},
-		podReads:       map[facts.Need]time.Time{},
+		demandReads:    map[facts.Need]time.Time{},
 	}
 }
 
@@ -200,7 +200,7 @@ func (s *Sources) startLocked(source *source) (room bool) {
 	if s.ctx == nil || s.overLocked() {
 		return true
 	}
-	if source.need.Kind != facts.PodKind && s.startedLocked() >= s.options.MaxSources {
+	if !source.need.OnDemand() && s.startedLocked() >= s.options.MaxSources {
 		source.refuse(fmt.Sprintf(
 			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", s.options.MaxSources))
 		return false
@@ -227,12 +227,12 @@ func (s *Sources) endLocked(source *source) {
 	}
 }
 
-// startedLocked counts the sources that are running, but for the pods that explain something: they are few and seldom
+// startedLocked counts the sources that are running, but for those that are read on demand: they are few and seldom
 // read.
 func (s *Sources) startedLocked() int {
 	n := 0
 	for _, source := range s.sources {
-		if source.started() && source.need.Kind != facts.PodKind {
+		if source.started() && !source.need.OnDemand() {
 			n++
 		}
 	}

@@ -21,7 +21,7 @@ type Departure struct {
 	// Name of the mapping, of the violated rule, or of what has an unsupported version.
 	Name      string `json:"name"`
 	Component string `json:"component"`
-	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound, Partial,
+	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound,
 	// RulesViolated, NewerThanAPIServer, TooFarBehind or TooFarFromKubelets.
 	Reason     string `json:"reason"`
 	Documented string `json:"documented"`
@@ -36,7 +36,7 @@ func Departures(r *Report) []Departure {
 	out := []Departure{}
 	for _, c := range r.components() {
 		decisive := c.is(v1alpha1.ConditionAsDocumented)
-		if c.state == catalog.Missing || c.state == catalog.Partial {
+		if c.state == catalog.Missing {
 			decisive = c.is(v1alpha1.ConditionPresent)
 		}
 		if decisive.Status != metav1.ConditionFalse {
@@ -238,7 +238,7 @@ func (x *Comparison) noteKnown(name, what string, kind ChangeKind, from, to stri
 
 func (x *Comparison) component(a, b component) {
 	name, what := b.Name, b.Spec.Component
-	wasThere, isThere := a.isPresent() || a.state == catalog.Partial, b.isPresent() || b.state == catalog.Partial
+	wasThere, isThere := a.isPresent(), b.isPresent()
 	switch {
 	case (a.state == catalog.Unknown) != (b.state == catalog.Unknown):
 		x.note(name, what, NotComparable, stateAndReason(a), stateAndReason(b))
@@ -250,7 +250,7 @@ func (x *Comparison) component(a, b component) {
 		x.note(name, what, Gone, inShort(a), b.state.Word())
 		return
 	}
-	if a.isPresent() && b.isPresent() { // of what is not whole, the implementation is not known
+	if wasThere && isThere {
 		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
 	}
 	x.note(name, what, MethodChanged, catalog.ShortMethods(a.Status.Methods), catalog.ShortMethods(b.Status.Methods))

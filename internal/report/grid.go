@@ -33,7 +33,7 @@ type Cell struct {
 // colors of states in a terminal.
 var colors = map[catalog.State]string{
 	catalog.Healthy: "32", catalog.Progressing: "36", catalog.Unhealthy: "31;1", catalog.Missing: "31;1",
-	catalog.Partial: "31", catalog.HealthUnknown: "33", catalog.Unknown: "33",
+	catalog.HealthUnknown: "33", catalog.Unknown: "33",
 	catalog.Absent: "2", catalog.Observed: "0",
 }
 

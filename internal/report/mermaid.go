@@ -108,7 +108,6 @@ var mermaidStyles = map[catalog.State]string{
 	catalog.Progressing:   "fill:#ddf4ff,stroke:#0969da,color:#1f2328",
 	catalog.Unhealthy:     "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-width:3px",
 	catalog.Missing:       "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-width:3px,stroke-dasharray:6 4",
-	catalog.Partial:       "fill:#fff1e5,stroke:#bc4c00,color:#1f2328,stroke-dasharray:6 4",
 	catalog.HealthUnknown: "fill:#fff8c5,stroke:#9a6700,color:#1f2328",
 	catalog.Unknown:       "fill:#fff8c5,stroke:#9a6700,color:#1f2328,stroke-dasharray:6 4",
 	catalog.Absent:        "fill:#ffffff,stroke:#6e7781,color:#57606a,stroke-dasharray:3 3",

@@ -14,7 +14,7 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// Verdict sums up the report: Unhealthy when a component is unhealthy, a required one is missing or partial, or a rule is
+// Verdict sums up the report: Unhealthy when a component is unhealthy, a required one is missing, or a rule is
 // violated; Unknown when that is not known; else Healthy. Unsupported versions and differences from the documentation do
 // not count.
 func (r *Report) Verdict() catalog.State {
@@ -142,7 +142,7 @@ func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause
 		}
 		decisive := catalog.Decisive(c.ComponentMapping)
 		out = append(out, v1alpha1.Cause{
-			Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
+			Severity: v1alpha1.SeverityMajor, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
 		})
 	}
 	return out

@@ -143,5 +143,5 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonLeaseStale:          "its leader has fallen silent; it is down, or cut off from the API server",
 	v1alpha1.ReasonNoHolder:            "nobody leads it; it is not running",
 	v1alpha1.ReasonEndpointFailing:     "the API server itself says so",
-	v1alpha1.ReasonPartial:             "an installation, an upgrade or a removal has stopped half-way, or something deleted a part",
+	v1alpha1.ReasonPartMissing:         "an installation, an upgrade or a removal has stopped half-way, or something deleted a part",
 }

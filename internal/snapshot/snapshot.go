@@ -58,6 +58,8 @@ type Snapshot struct {
 	Responses map[string]facts.Response
 	// Reviews are the answers to access reviews.
 	Reviews map[facts.Review]ReviewAnswer
+	// ReadyPods counts pods that were read and are ready, so that they need not be among the objects.
+	ReadyPods map[facts.PodRevision]int
 
 	mu      sync.Mutex
 	byKind  map[schema.GroupVersionKind][]client.Object
@@ -98,6 +100,10 @@ func (s *Snapshot) Add(other *Snapshot) {
 	}
 	maps.Copy(s.Responses, other.Responses)
 	maps.Copy(s.Reviews, other.Reviews)
+	if s.ReadyPods == nil {
+		s.ReadyPods = map[facts.PodRevision]int{}
+	}
+	maps.Copy(s.ReadyPods, other.ReadyPods)
 }
 
 // Unread returns those of the needs that no recorded read covers.
@@ -235,6 +241,10 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 	if read != nil && !read.At.IsZero() {
 		answer.ReadAt = read.At
 	}
+	if need.Kind == facts.PodKind {
+		answer.ReadyPods = map[facts.PodRevision]int{}
+		maps.Copy(answer.ReadyPods, s.ReadyPods)
+	}
 	for _, o := range s.byKind[need.Kind] {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
@@ -242,8 +252,8 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		if o, err = asRead(need.Kind, o); err != nil {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
-		if pod, ok := o.(*corev1.Pod); ok && workload.PodReadyOrFinished(pod) {
-			continue // it explains nothing
+		if !workload.Sift(o, answer.ReadyPods) {
+			continue
 		}
 		answer.Objects = append(answer.Objects, o)
 	}
@@ -429,7 +439,8 @@ func Distinct(needs []facts.Need) []facts.Need {
 
 // NewRecord returns an empty snapshot whose coverage is what is recorded.
 func NewRecord() *Snapshot {
-	return &Snapshot{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{}}
+	return &Snapshot{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{},
+		ReadyPods: map[facts.PodRevision]int{}}
 }
 
 // Record adds the answer to a need.
@@ -443,5 +454,6 @@ func (s *Snapshot) Record(need facts.Need, answer facts.Answer) {
 		s.Reviews[need.Review] = ReviewAnswer{Allowed: answer.Allowed, Reason: answer.Reason}
 	default:
 		s.Objects = append(s.Objects, answer.Objects...)
+		maps.Copy(s.ReadyPods, answer.ReadyPods)
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // Func returns the transform of an informer for the kind, which drops everything that no check reads.
@@ -45,6 +46,10 @@ func Func(kind schema.GroupVersionKind) toolscache.TransformFunc {
 		case *appsv1.StatefulSet:
 			o.Annotations, o.Spec.Template.Spec = nil, trimPod(o.Spec.Template.Spec)
 			o.Spec.VolumeClaimTemplates = nil
+		case *appsv1.ReplicaSet:
+			trimReplicaSet(o)
+		case *appsv1.ControllerRevision:
+			return o, trimRevision(o)
 		case *unstructured.Unstructured:
 			trimUnstructured(o, kind)
 		}
@@ -95,6 +100,19 @@ func faultMessage(c corev1.NodeCondition) string {
 		return ""
 	}
 	return intern(msg.Truncate(c.Message, MaxConditionMessage))
+}
+
+// trimReplicaSet keeps the owner, the counts of pods, and names and images of the containers.
+func trimReplicaSet(rs *appsv1.ReplicaSet) {
+	rs.Annotations = nil
+	rs.Spec = appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: trimPod(rs.Spec.Template.Spec).Containers}}}
+	rs.Status = appsv1.ReplicaSetStatus{Replicas: rs.Status.Replicas, ReadyReplicas: rs.Status.ReadyReplicas}
+}
+
+// trimRevision keeps the owner, the number, and of the template names and images of the containers.
+func trimRevision(r *appsv1.ControllerRevision) error {
+	r.Annotations = nil
+	return workload.TrimRevision(r)
 }
 
 // trimPod keeps names and images of the containers, and what says on which nodes the pods may run.
@@ -189,6 +207,10 @@ func New(kind schema.GroupVersionKind) client.Object {
 		return &appsv1.DaemonSet{}
 	case appsv1.SchemeGroupVersion.WithKind("StatefulSet"):
 		return &appsv1.StatefulSet{}
+	case facts.ReplicaSetKind:
+		return &appsv1.ReplicaSet{}
+	case facts.ControllerRevisionKind:
+		return &appsv1.ControllerRevision{}
 	case facts.Nodes.Kind:
 		return &corev1.Node{}
 	case facts.PodKind:

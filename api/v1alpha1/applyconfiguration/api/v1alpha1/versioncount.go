@@ -18,7 +18,7 @@ type VersionCountApplyConfiguration struct {
 	// workload that wants no pods.
 	Count *int32 `json:"count,omitempty"`
 	// ready is how many of these pods are ready. It is there only while a workload
-	// runs several versions.
+	// runs several versions, and where it is known.
 	Ready *int32 `json:"ready,omitempty"`
 }
 

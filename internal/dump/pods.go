@@ -1,0 +1,62 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dump
+
+import (
+	"hash/maphash"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/archmap/archmap/internal/dump/scan"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
+)
+
+// readyPods are the revisions of pods that are ready, by the hash of the pod's name: a dump may hold a pod several times,
+// and a hundred thousand pods.
+type readyPods map[uint64]unique.Handle[facts.PodRevision]
+
+var podSeed = maphash.MakeSeed()
+
+// sift reports whether the item is a pod that needs no explanation, and notes one that is ready.
+func (r readyPods) sift(it *scan.Item) (done bool, err error) {
+	text, err := it.Pruned(func(path string) bool {
+		switch path {
+		case "metadata", "metadata.labels", "metadata.ownerReferences", "metadata.deletionTimestamp", "status", "status.phase", "status.conditions":
+			return true
+		}
+		return false
+	}).JSON()
+	if err != nil {
+		return false, err
+	}
+	var small struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+		Status   corev1.PodStatus  `json:"status"`
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &small); err != nil {
+		return false, it.Misread(err)
+	}
+	pod := &corev1.Pod{ObjectMeta: small.Metadata, Status: small.Status}
+	pod.Namespace = it.Namespace
+	if !workload.PodReadyOrFinished(pod) {
+		return false, nil
+	}
+	if of, ok := workload.RevisionOf(pod); ok {
+		r[maphash.String(podSeed, it.Namespace+"/"+it.Name)] = unique.Make(of)
+	}
+	return true, nil
+}
+
+// counts returns how many pods there are of each revision.
+func (r readyPods) counts() map[facts.PodRevision]int {
+	counts := map[facts.PodRevision]int{}
+	for _, of := range r {
+		counts[of.Value()]++
+	}
+	return counts
+}
