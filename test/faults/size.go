@@ -63,10 +63,11 @@ type SizedBreak struct {
 
 // NodesBreak is what is wrong with some nodes.
 type NodesBreak struct {
-	// Pool has the nodes; Zone is where they are, by its number; Of is a workload whose pods are there.
+	// Pool has the nodes; or they are those of a Zone, by its number.
 	Pool string `json:"pool"`
 	Zone int    `json:"zone"`
-	Of   string `json:"of"`
+	// Of is a workload, if any, whose pods are on them, one on each, and no others of it.
+	Of string `json:"of"`
 	// Count or Percent of them, rounded down, but one at least; all when neither is said.
 	Count   int     `json:"count"`
 	Percent float64 `json:"percent"`
@@ -153,29 +154,27 @@ func (b *SizedBreak) apply(w *world.World) error {
 
 // names are those of the nodes that are meant.
 func (b *NodesBreak) names(w *world.World) ([]string, error) {
-	var names []string
-	switch {
-	case b.Of != "":
-		ref, err := world.ParseRef(b.Of)
-		if err != nil {
-			return nil, err
-		}
-		names = w.NodesOf(ref)
-	case b.Zone > 0:
+	names := w.NodeNames(b.Pool)
+	if b.Zone > 0 {
 		names = w.NodesIn(b.Zone)
-	default:
-		names = w.NodeNames(b.Pool)
 	}
-	if len(names) == 0 {
-		return nil, errors.New("there are no such nodes")
-	}
+	n := len(names)
 	switch {
+	case n < max(1, b.Count):
+		return nil, errors.New("there are too few such nodes")
 	case b.Count > 0:
-		return names[:b.Count], nil
+		n = b.Count
 	case b.Percent > 0:
-		return names[:share(b.Percent, len(names))], nil
+		n = share(b.Percent, n)
 	}
-	return names, nil
+	names = names[len(names)-n:] // what runs on a few nodes is on the first ones
+	if b.Of == "" {
+		return names, nil
+	}
+	return names, onObject(b.Of, func(ref world.Ref) error {
+		w.Place(ref, names...)
+		return nil
+	})
 }
 
 func (b *NodesBreak) apply(w *world.World, name string) error {

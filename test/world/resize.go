@@ -103,8 +103,8 @@ func (w *World) NodeNames(pools ...string) []string {
 	return names
 }
 
-// NodesOf lists the nodes on which the pods of a Deployment or StatefulSet are.
-func (w *World) NodesOf(workload Ref) []string { return slices.Clone(w.placed[workload]) }
+// Place moves the pods of a Deployment or StatefulSet to nodes, one to each.
+func (w *World) Place(workload Ref, nodes ...string) { w.placed[workload] = slices.Clone(nodes) }
 
 // renamed copies an object in which another name stands for a name.
 func renamed(o *unstructured.Unstructured, name, another string) *unstructured.Unstructured {
