@@ -106,7 +106,8 @@ func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*core
 		}
 		converged[ref] = o
 		for _, p := range slices.Concat(l.pods, l.ghosts) {
-			if p.exists() && !(w.resized && ref.Kind == daemonSetKind && p.available()) {
+			explains := !w.resized || ref.Kind != daemonSetKind || !p.available()
+			if explains && p.exists() {
 				pods = append(pods, p.object(ref.Namespace))
 			}
 		}
