@@ -29,7 +29,7 @@ const (
 	// Possible reasons for False: PartMissing, else the reason of the worst check, such as CrashLooping,
 	// NodeFault or LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
 	// Possible reasons for Unknown: NotPresent, HealthNotObservable, NotPermitted, NotYetObserved,
-	// ObservationFailed, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on a
+	// ObservationFailed, NotInDump, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on a
 	// ClusterArchitecture.
 	ConditionHealthy = "Healthy"
 
@@ -61,14 +61,14 @@ const (
 	//
 	// Possible reasons for True: NodesMatch, NoSelector.
 	// Possible reasons for False: NoNodeMatches.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, InvalidSpec.
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotInDump, InvalidSpec.
 	ConditionPlatformDetected = "PlatformDetected"
 
 	// ConditionComplete says whether every required component is present and every rule holds.
 	//
 	// Possible reasons for True: AllRequiredPresent.
 	// Possible reasons for False: ComponentsMissing, RulesViolated.
-	// Possible reasons for Unknown: ComponentsUnknown, NoComponents, NotYetObserved, InvalidSpec,
+	// Possible reasons for Unknown: ComponentsUnknown, NotInDump, NoComponents, NotYetObserved, InvalidSpec,
 	// PlatformNotDetected.
 	ConditionComplete = "Complete"
 

@@ -348,11 +348,11 @@ func (r *rollup) complete() metav1.Condition {
 		return required(m) && verdict(m, v1alpha1.ConditionPresent) == metav1.ConditionUnknown
 	})
 	if len(undecided) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown,
+		return complete(metav1.ConditionUnknown, whyUnknown(undecided, v1alpha1.ConditionPresent),
 			"cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
-		return complete(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
+		return complete(metav1.ConditionUnknown, whyUnknown(r.unknownMembers(undecidedRules), v1alpha1.ConditionPresent), "cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
 	}
 	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "every required component is present and every rule holds")
 }
@@ -367,7 +367,7 @@ func (r *rollup) healthy() metav1.Condition {
 	undecided := r.filter(inDoubt)
 	switch {
 	case len(undecided) > 0:
-		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonComponentsUnknown, "cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
+		return healthy(metav1.ConditionUnknown, whyUnknown(undecided, v1alpha1.ConditionHealthy), "cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
 	case len(r.filter(isPresent)) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}
@@ -381,12 +381,24 @@ func inDoubt(m *v1alpha1.ComponentMapping) bool {
 	return c != nil && c.Status == metav1.ConditionUnknown && !slices.Contains(undoubted, c.Reason)
 }
 
+// whyUnknown returns the reason for which a condition of the components is Unknown in sum: NotInDump when nothing else
+// hides any of them.
+func whyUnknown(undecided []*v1alpha1.ComponentMapping, conditionType string) string {
+	for _, m := range undecided {
+		if catalog.Condition(m, conditionType).Reason != v1alpha1.ReasonNotInDump {
+			return v1alpha1.ReasonComponentsUnknown
+		}
+	}
+	return v1alpha1.ReasonNotInDump
+}
+
 var undoubted = []string{
 	v1alpha1.ReasonNotPresent, v1alpha1.ReasonNotObservable, v1alpha1.ReasonHealthNotObservable, v1alpha1.ReasonNotYetObserved,
 }
 
+// asDocumented speaks of the differences that nothing explains; those that are known it only names.
 func (r *rollup) asDocumented() metav1.Condition {
-	different := mappingNames(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse)))
+	different := mappingNames(r.filter(func(m *v1alpha1.ComponentMapping) bool { return len(catalog.Unexplained(m.Status.Differences)) > 0 }))
 	if len(different) > 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse, v1alpha1.ReasonComponentsDiffer,
 			fmt.Sprintf("%d differ from their documentation: %s", len(different), strings.Join(different, ", ")))
@@ -394,6 +406,11 @@ func (r *rollup) asDocumented() metav1.Condition {
 	if len(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue))) == 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare,
 			"no component can be compared with its documentation")
+	}
+	known := mappingNames(r.filter(func(m *v1alpha1.ComponentMapping) bool { return len(m.Status.Differences) > 0 }))
+	if len(known) > 0 {
+		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonKnownDifference,
+			"nothing differs but what is known of "+strings.Join(known, ", "))
 	}
 	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "everything that can be compared is as documented")
 }

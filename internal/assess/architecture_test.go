@@ -263,8 +263,8 @@ func tableCases(t testing.TB) []archCase {
 			invisible(t, "invisible"), unvisited(t, "unvisited")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(s.Summary).To(Equal(v1alpha1.ComponentCounts{
-				Text: "3/8 present", Total: ptr.To[int32](8), Present: ptr.To[int32](3), Healthy: ptr.To[int32](1), Degraded: ptr.To[int32](1),
-				HealthUnknown: ptr.To[int32](1), Absent: ptr.To[int32](2), Unknown: ptr.To[int32](3)}))
+				Text: "4/8 present", Total: ptr.To[int32](8), Present: ptr.To[int32](4), Healthy: ptr.To[int32](1), Degraded: ptr.To[int32](2),
+				HealthUnknown: ptr.To[int32](1), Absent: ptr.To[int32](1), Unknown: ptr.To[int32](3)}))
 		},
 	}, {
 		name: "categories count theirs, in the order of listings; an empty one is left out",
@@ -386,10 +386,7 @@ func completeCases(t testing.TB) []archCase {
 		complete: "False ComponentsMissing", also: says("missing: a-0000, a-0001, a-0002 and 2 more"),
 	}, {
 		name: "partly present", mappings: list(healthy(t, "a"), half(t, "b")),
-		complete: "False ComponentsPartial", also: says("only partly present: b"),
-	}, {
-		name: "partly present, though optional", mappings: list(healthy(t, "a"), notNeeded(half(t, "b"))),
-		complete: "False ComponentsPartial", also: says("optional, but neither absent nor whole: b"),
+		complete: "True AllRequiredPresent", healthy: "False ComponentsUnhealthy", also: says("every required component is present and every rule holds"),
 	}, {
 		name: "a rule is violated", spec: oneDNS, mappings: list(healthy(t, "a"), healthy(t, "b")),
 		complete: "False RulesViolated", also: says("rules that do not hold: one-dns (only one may be present, found a, b)"),
@@ -397,10 +394,10 @@ func completeCases(t testing.TB) []archCase {
 		name: "all at once: the worst gives the reason, the message names all", spec: oneDNS,
 		mappings: list(healthy(t, "a"), healthy(t, "b"), gone(t, "c"), half(t, "d"), forbidden(t, "e")),
 		complete: "False ComponentsMissing",
-		also:     says("missing: c; only partly present: d; rules that do not hold: one-dns (only one may be present, found a, b)"),
+		also:     says("missing: c; rules that do not hold: one-dns (only one may be present, found a, b)"),
 	}, {
-		name: "partly present before a violated rule", spec: oneDNS, mappings: list(healthy(t, "a"), healthy(t, "b"), half(t, "d")),
-		complete: "False ComponentsPartial",
+		name: "what is there in part counts in a rule", spec: oneDNS, mappings: list(healthy(t, "a"), half(t, "b")),
+		complete: "False RulesViolated", also: says("rules that do not hold: one-dns (only one may be present, found a, b (in part))"),
 	}, {
 		name:     "cannot tell of a rule",
 		spec:     `rules: [{name: one, type: ExactlyOne, components: [b, c]}, {name: few, type: AtMostOne, components: [a, b]}, {name: some, type: AtLeastOne, components: [a, b]}]`,
@@ -428,6 +425,8 @@ func ruleCases(t testing.TB) []archCase {
 	overlay := component(t, "cni", variants(variant("overlay", checks(dns)), variant("cilium", checks(agent))), with(deployment("coredns", 1, 1)))
 	both := component(t, "cni", variants(variant("overlay", checks(dns)), variant("cilium", checks(agent))),
 		with(deployment("coredns", 1, 1), daemonSet("agent", 1, 1)))
+	overlayAndPart := component(t, "cni", variants(variant("overlay", checks(dns)), variant("cilium", checks(agent, scaler))),
+		with(deployment("coredns", 1, 1), daemonSet("agent", 1, 1)))
 	everyType := func(components string) string {
 		return fmt.Sprintf(`rules:
 - {name: exactly-one, type: ExactlyOne, components: [%[1]s]}
@@ -445,8 +444,13 @@ func ruleCases(t testing.TB) []archCase {
 	for _, v := range []verdict{
 		{name: "one is present", components: "a, b", mappings: list(healthy(t, "a"), gone(t, "b"))},
 		{name: "an unhealthy one is present", components: "a, b", mappings: list(unhealthy(t, "a"), gone(t, "b"))},
-		{name: "none is present", components: "a, b", mappings: list(gone(t, "a"), half(t, "b")),
+		{name: "none is present", components: "a, b", mappings: list(gone(t, "a"), gone(t, "b")),
 			exactlyOne: none + "a, b", atLeastOne: none + "a, b"},
+		{name: "one is there in part", components: "a, b", mappings: list(gone(t, "a"), half(t, "b"))},
+		{name: "one beside another that is there in part", components: "a, b", mappings: list(healthy(t, "a"), half(t, "b")),
+			exactlyOne: tooMany + "a, b (in part)", atMostOne: tooMany + "a, b (in part)"},
+		{name: "a variant beside another that is there in part", components: "cni/overlay, cni/cilium", mappings: list(overlayAndPart),
+			exactlyOne: tooMany + "cni/overlay, cni/cilium (in part)", atMostOne: tooMany + "cni/overlay, cni/cilium (in part)"},
 		{name: "two are present", components: "a, b, c", mappings: list(healthy(t, "a"), gone(t, "b"), healthy(t, "c")),
 			exactlyOne: tooMany + "a, c", atMostOne: tooMany + "a, c"},
 		{name: "what is unknown breaks nothing", components: "a, b, c", mappings: list(gone(t, "a"), forbidden(t, "b"), unvisited(t, "c"))},

@@ -162,7 +162,10 @@ func (c *candidate) whyNot() string {
 		return f.Message
 	}
 	missing := c.required(v1alpha1.VerdictFalse)
-	if len(missing) == 0 {
+	switch left := c.leftBehind(); {
+	case len(missing) == 0 && len(left) == 0:
+		return "nothing of it is there"
+	case len(missing) == 0:
 		return "nothing of it is at work"
 	}
 	why := missing[0].Message

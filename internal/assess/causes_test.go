@@ -40,12 +40,12 @@ func causeCases(t testing.TB) []archCase {
 		name: "all is well", mappings: list(healthy(t, "a"), notNeeded(gone(t, "b")), forbidden(t, "c")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Causes).To(BeEmpty()) },
 	}, {
-		name:     "what is unhealthy first, then what is missing, then what is there in part",
+		name:     "what is unhealthy or there in part first, then what is missing",
 		mappings: list(half(t, "a"), gone(t, "b"), unhealthy(t, "c"), notNeeded(unhealthy(t, "d")), healthy(t, "e")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}, {"Partial", "a"}}))
-			g.Expect(s.Causes[0].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
-			g.Expect(s.Causes[2].Message).To(Equal("not found; no Deployment kube-system/b"))
+			g.Expect(inShort(s)).To(Equal([][]string{{"PartMissing", "a"}, {"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}}))
+			g.Expect(s.Causes[1].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
+			g.Expect(s.Causes[3].Message).To(Equal("not found; no Deployment kube-system/b"))
 		},
 	}, {
 		name:     "the same explanation is one cause, that began when the first of them broke",

@@ -242,7 +242,9 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	switch nodes.State {
 	case facts.NotPermitted:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
-	case facts.Failed, facts.NotHeld, facts.NotServed:
+	case facts.NotHeld:
+		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotInDump, nodes.Message
+	case facts.Failed, facts.NotServed:
 		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
 	}
 	if nodes.State != facts.Known {

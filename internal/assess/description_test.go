@@ -87,13 +87,14 @@ func variantCases() []mappingCase {
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "False MethodDiffers",
 		says: "agents/agent: DaemonSet kube-system/agent: 2/3 available",
 	}, {
-		name:    "a variant that is not complete does not vote",
+		name:    "a variant that is there in part votes, too",
 		spec:    variants(variant("a", checks(agent, scaler)), variant("b", checks(dns))),
 		cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 2, 3)),
-		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
+		says: "found: DaemonSet kube-system/agent; a/agent: DaemonSet kube-system/agent: 2/3 available",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(s.Variants).To(Equal([]string{"b"}))
-			g.Expect(s.Methods).To(Equal([]v1alpha1.ImplementationMethod{v1alpha1.MethodDeployment}))
+			g.Expect(s.Variants).To(Equal([]string{"b", "a"}))
+			g.Expect(s.Methods).To(ConsistOf(v1alpha1.MethodDeployment, v1alpha1.MethodDaemonSet))
 		},
 	}, {
 		name: "shared checks belong to every variant, and vote once",
@@ -236,12 +237,11 @@ func versionCases() []mappingCase {
 			g.Expect(s.Image).To(Equal("r/a, r/b, r/c and 1 more"))
 		},
 	}, {
-		name: "a part has no version", spec: checks(dns, agent), cluster: with(deployment("coredns", 1, 1, "a/coredns:v1")),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		name: "a part has the version of what runs", spec: checks(dns, agent), cluster: with(deployment("coredns", 1, 1, "a/coredns:v1")),
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(s.Version).To(BeEmpty())
-			g.Expect(s.Image).To(BeEmpty())
-			g.Expect(checkNamed("coredns", s).Version).To(Equal("v1"))
+			g.Expect(s.Version).To(Equal("v1"))
+			g.Expect(s.Image).To(Equal("a/coredns"))
 		},
 	}}
 }
@@ -259,12 +259,12 @@ func listCases() []mappingCase {
 		list = append(list, workload("Deployment", fmt.Sprintf("%s%02d", long[:61], i)))
 		everything.objects = append(everything.objects, deployment(fmt.Sprintf("%s%02d", long[:61], i), 0, 3, fmt.Sprintf("%s/%d:%s%d", strings.Repeat("r", 200), i, strings.Repeat("v", 120), i)))
 	}
-	family := `{name: drivers, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, healthy: "object.up", message: "object.why"}}`
+	family := `{name: drivers, type: Object, method: None, evidence: Direct, object: {apiVersion: example.com/v1, kind: Driver, healthy: "object.up", message: "object.why"}}`
 	var drivers cluster
 	for i := range 12 {
 		drivers.objects = append(drivers.objects, aDriver(fmt.Sprintf("d%02d", i), map[string]any{"up": i != 11, "why": strings.Repeat("é", 600)}))
 	}
-	crowd := `{name: drivers, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, version: "object.version"}}`
+	crowd := `{name: drivers, type: Object, method: None, evidence: Direct, object: {apiVersion: example.com/v1, kind: Driver, version: "object.version"}}`
 	var versions cluster
 	for i := range 70 {
 		versions.objects = append(versions.objects, aDriver(fmt.Sprintf("d%02d", i), map[string]any{"version": fmt.Sprintf("v1.%02d", i)}))
@@ -290,7 +290,7 @@ func listCases() []mappingCase {
 		},
 	}, {
 		name: "64 checks, nearly all missing", spec: checks(list...), cluster: with(deployment(long[:61]+"00", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Checks).To(HaveLen(64))
 			g.Expect(the("Present", s.Conditions).Message).To(HaveSuffix("…"))

@@ -117,7 +117,7 @@ func versionsOf(findings []*check.Finding, of func([]check.VersionCount) []check
 // nodes, whose pools are upgraded one after the other and run different operating systems. How far versions of nodes may
 // lie apart is what VersionsSupported says.
 func mayMix(f *check.Finding) bool {
-	return f.Reason == v1alpha1.ReasonProgressing || f.Check.Spec.Type == v1alpha1.CheckNodes
+	return f.RollingOut || f.Check.Spec.Type == v1alpha1.CheckNodes
 }
 
 // documentedPrograms returns the evidence whose versions compare with the documented one: another image is another

@@ -167,7 +167,7 @@ func failingCases() []mappingCase {
 }
 
 func noVoteCases() []mappingCase {
-	exists := "{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}"
+	exists := "{name: driver, type: Object, method: None, evidence: Direct, object: {apiVersion: example.com/v1, kind: Driver}}"
 	refusal := "{name: guard, type: AccessReview, method: PlatformService, accessReview: {verb: delete, resource: nodes, reasonContains: [Azure]}}"
 	return []mappingCase{{
 		name: "presence can be seen, health cannot", spec: checks(exists), cluster: with(aDriver("d", nil)),

@@ -229,7 +229,7 @@ func transitionCases() []mappingCase {
 		name: "part of it goes", spec: checks(dns, scaler), visits: []visit{see(0, up, deployment("coredns-autoscaler", 1, 1)), see(time.Hour, up), see(2 * time.Hour)},
 		present: "False NotFound",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(since(s, "Present")).To(at(time.Hour), "Partial and NotFound are both False")
+			g.Expect(since(s, "Present")).To(at(2*time.Hour), "Present is True while a part runs")
 			g.Expect(checkNamed("coredns", s).LastTransitionTime).To(at(2 * time.Hour))
 			g.Expect(checkNamed("coredns-autoscaler", s).LastTransitionTime).To(at(time.Hour))
 		},

@@ -144,7 +144,7 @@ func (a *assessment) observedPresence() metav1.Condition {
 }
 
 // blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
-// before one whose read failed.
+// before one whose read failed, and that before one that a dump does not hold.
 func (a *assessment) blocking() *check.Finding {
 	undecided := a.standing(standsOpen)
 	if len(undecided) == 0 {
@@ -156,7 +156,7 @@ func (a *assessment) blocking() *check.Finding {
 			if f.Reason == v1alpha1.ReasonNotPermitted {
 				return f
 			}
-			if first == nil {
+			if first == nil || first.Reason == v1alpha1.ReasonNotInDump {
 				first = f
 			}
 		}
@@ -312,7 +312,8 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 
 // unknownReason returns the reason of an undecided finding as a condition's reason.
 func unknownReason(f *check.Finding) string {
-	if f.Reason == v1alpha1.ReasonNotPermitted || f.Reason == v1alpha1.ReasonNotYetObserved {
+	switch f.Reason {
+	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump:
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed

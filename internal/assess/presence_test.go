@@ -6,6 +6,7 @@ package assess_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -26,7 +27,7 @@ var (
 	dns     = workload("Deployment", "coredns")
 	scaler  = workload("Deployment", "coredns-autoscaler")
 	agent   = workload("DaemonSet", "agent")
-	driver  = `{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, healthy: "object.up"}}`
+	driver  = `{name: driver, type: Object, method: None, evidence: Direct, object: {apiVersion: example.com/v1, kind: Driver, healthy: "object.up"}}`
 	onAKS   = "{name: aks, type: Nodes, " + precondition + ", nodes: {selector: {matchLabels: {aks: here}}}}"
 	aksNode = node("n1", "True", map[string]string{"aks": "here"})
 )
@@ -35,7 +36,7 @@ func TestPresence(t *testing.T) { runMappings(t, presenceCases()) }
 
 // presenceCases are about Present, and what follows from it for the other conditions.
 func presenceCases() []mappingCase {
-	return slices.Concat(presentCases(), notFoundCases(), partialCases(), noEvidenceCases(), unknownCases(), ruledOutCases(), onlyOptionalCases())
+	return slices.Concat(presentCases(), notFoundCases(), partialCases(), ownPartCases(), partGraceCases(), leftBehindCases(), noEvidenceCases(), unknownCases(), ruledOutCases(), onlyOptionalCases())
 }
 
 func presentCases() []mappingCase {
@@ -74,9 +75,12 @@ func presentCases() []mappingCase {
 			variant("gone", checks(workload("Deployment", "three"))),
 			variant("refused", checks(workload("Deployment", "one"), workload("Deployment", "three"), workload("Deployment", "coredns", absent)))),
 		cluster: with(deployment("coredns", 2, 2), deployment("one", 1, 1)),
-		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
-		says: "found as whole: Deployment kube-system/coredns; variant part: only a part is there, " +
-			"missing: no Deployment kube-system/two; found: Deployment kube-system/one",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
+		says: "variant part: only a part is there, missing: no Deployment kube-system/two; found: Deployment kube-system/one",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Variants).To(Equal([]string{"whole", "part"}), "the complete ones first")
+			g.Expect(the("Present", s.Conditions).Message).To(HaveSuffix("; found as whole, part: Deployment kube-system/coredns; Deployment kube-system/one"))
+		},
 	}}
 }
 
@@ -113,10 +117,10 @@ func notFoundCases() []mappingCase {
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "nothing of it is there",
 	}, {
-		name: "an absent piece decides, though another may not be looked at", spec: checks(agent, dns),
+		name: "a piece is missing, and whether another one runs may not be looked at", spec: checks(agent, dns),
 		cluster: cluster{}.hidden(facts.NotPermitted, "DaemonSet"),
-		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "no Deployment kube-system/coredns",
+		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
+		says: "agent: not permitted to look for DaemonSet kube-system/agent",
 	}}
 }
 
@@ -127,13 +131,13 @@ func partialCases() []mappingCase {
 	}
 	return []mappingCase{{
 		name: "every missing piece is named", spec: checks(pieces...), cluster: with(deployment("three", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "only a part is there, missing: no Deployment kube-system/one; no Deployment kube-system/two; " +
 			"no Deployment kube-system/four; no Deployment kube-system/five; no Deployment kube-system/six; " +
 			"found: Deployment kube-system/three",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(s.Variants).To(BeEmpty())
-			g.Expect(s.Methods).To(BeEmpty(), "nothing is claimed of a part")
+			g.Expect(s.Methods).To(Equal([]v1alpha1.ImplementationMethod{v1alpha1.MethodDeployment}), "as far as it is there")
+			g.Expect(the("Present", s.Conditions).Message).To(Equal(s.Message))
 		},
 	}, {
 		name: "the variant that lacks least is told of",
@@ -141,7 +145,7 @@ func partialCases() []mappingCase {
 			variant("far", checks(pieces[0], pieces[1], pieces[2])),
 			variant("near", checks(pieces[0], pieces[3]))),
 		cluster: with(deployment("one", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "variant near: only a part is there, missing: no Deployment kube-system/four; found: Deployment kube-system/one",
 	}, {
 		name: "of variants that lack as much the first is told of",
@@ -149,7 +153,7 @@ func partialCases() []mappingCase {
 			variant("first", checks(pieces[0], pieces[1])),
 			variant("second", checks(pieces[0], pieces[2]))),
 		cluster: with(deployment("one", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "variant first: ",
 	}, {
 		name: "of variants that lack as much the one of which more is there is told of",
@@ -157,7 +161,7 @@ func partialCases() []mappingCase {
 			variant("first", checks(pieces[0], pieces[1])),
 			variant("second", checks(pieces[0], pieces[2], pieces[3]))),
 		cluster: with(deployment("one", 1, 1), deployment("four", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "variant second: only a part is there, missing: no Deployment kube-system/three",
 	}, {
 		name: "a variant that the cluster is made for is told of before others",
@@ -165,23 +169,128 @@ func partialCases() []mappingCase {
 			variant("anywhere", checks(pieces[0], pieces[1])),
 			variant("hosted", checks(onAKS, pieces[0], pieces[2], pieces[3]))),
 		cluster: with(aksNode, deployment("one", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "variant hosted: only a part is there, missing: no Deployment kube-system/three; no Deployment kube-system/four",
 	}, {
 		name: "what every variant shares counts", spec: lines(checks(dns), variants(variant("a", checks(agent)))),
 		cluster: with(deployment("coredns", 2, 2)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "missing: no DaemonSet kube-system/agent; found: Deployment kube-system/coredns",
 	}, {
-		name: "an optional piece is no part", spec: checks(dns, workload("DaemonSet", "agent", optional)),
+		name: "an optional piece that runs is a part", spec: checks(dns, workload("DaemonSet", "agent", optional)),
 		cluster: with(daemonSet("agent", 1, 1)),
-		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 	}, {
-		name: "a failing part does not vote", spec: checks(dns, agent), cluster: with(deployment("coredns", 0, 2)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		name: "a failing part is told after what is missing", spec: checks(dns, agent), cluster: with(deployment("coredns", 0, 2)),
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
+		says: "missing: no DaemonSet kube-system/agent; found: Deployment kube-system/coredns; coredns: Deployment kube-system/coredns: 0/2 available",
+	}}
+}
+
+// ownPartCases are about parts that speak for one variant only.
+func ownPartCases() []mappingCase {
+	plugin := workload("DaemonSet", "plugin")
+	split := lines(checks(plugin), variants(
+		variant("hosted", checks(leased("provisioner"), leased("attacher"))),
+		variant("in-cluster", checks(workload("Deployment", "controller")))))
+	return []mappingCase{{
+		name: "what a complete variant shares makes no part of another one", spec: split,
+		cluster: with(daemonSet("plugin", 3, 3), lease("provisioner", 0), lease("attacher", 0)),
+		present: "True Observed", healthy: "True AllChecksPass",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(checkNamed("coredns", s).Healthy).To(Equal(v1alpha1.VerdictFalse), "the check itself still says so")
+			g.Expect(s.Variants).To(Equal([]string{"hosted"}))
 		},
+	}, {
+		name: "of what two variants share only one is a part", spec: split, cluster: with(daemonSet("plugin", 3, 3), lease("provisioner", 0)),
+		present: "True Partial", healthy: "False PartMissing",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Variants).To(Equal([]string{"hosted"}))
+		},
+	}, {
+		name: "what a variant shares that may be complete makes no part of another one", spec: split,
+		cluster: with(daemonSet("plugin", 3, 3)).hidden(facts.NotPermitted, "Lease"),
+		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", says: "hosted/provisioner: not permitted",
+	}, {
+		name:    "the same workload in the checks of two variants speaks for the complete one",
+		spec:    variants(variant("whole", checks(plugin)), variant("other", checks(plugin, dns))),
+		cluster: with(daemonSet("plugin", 3, 3)), present: "True Observed", healthy: "True AllChecksPass",
+	}, {
+		name:    "a part of its own counts beside a variant that may be complete",
+		spec:    variants(variant("hidden", checks(leased("provisioner"))), variant("part", checks(plugin, dns))),
+		cluster: with(daemonSet("plugin", 3, 3)).hidden(facts.NotPermitted, "Lease"),
+		present: "True Partial", healthy: "False PartMissing", says: "variant part: only a part is there",
+	}}
+}
+
+// partGraceCases are about parts that are missing for a moment.
+func partGraceCases() []mappingCase {
+	patient := "gracePeriodSeconds: 60"
+	spec, up, scalerUp := lines(patient, checks(dns, scaler)), deployment("coredns", 2, 2), deployment("coredns-autoscaler", 1, 1)
+	seen := func(after time.Duration, objects ...object) visit {
+		return visit{after: after, cluster: with(objects...)}
+	}
+	moves := lines(patient, variants(
+		variant("new", checks(dns, workload("DaemonSet", "agent"))),
+		variant("old", checks(dns, scaler))))
+	return []mappingCase{{
+		name: "is told at once, and has its time", spec: spec, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+20*time.Second, up)},
+		present: "True Partial", healthy: "True WithinGracePeriod", wait: 40 * time.Second,
+		says: "unhealthy from 2026-03-01T09:01:00Z on unless it recovers: only a part is there, missing: no Deployment kube-system/coredns-autoscaler",
+	}, {
+		name: "for longer", spec: spec, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+time.Minute, up)},
+		present: "True Partial", healthy: "False PartMissing",
+	}, {
+		name: "and is there again", spec: spec, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+20*time.Second, up, scalerUp)},
+		present: "True Observed", healthy: "True AllChecksPass",
+	}, {
+		name: "installed one after the other", spec: spec, visits: []visit{seen(0), seen(time.Hour, up), seen(time.Hour+59*time.Second, up)},
+		present: "True Partial", healthy: "True WithinGracePeriod", wait: time.Second,
+	}, {
+		name: "another variant has long lacked as much", spec: moves, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+20*time.Second, up)},
+		present: "True Partial", healthy: "True WithinGracePeriod", wait: 40 * time.Second, says: "variant new: only a part is there",
+	}, {
+		name: "what is there keeps failing and recovering", spec: spec,
+		visits:  []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(2*time.Hour, up), seen(3*time.Hour, deployment("coredns", 0, 2)), seen(3*time.Hour+time.Second, up)},
+		present: "True Partial", healthy: "False PartMissing",
+	}}
+}
+
+// leftBehindCases are about what outlives a component.
+func leftBehindCases() []mappingCase {
+	class := `{name: class, type: Object, method: None, expect: Optional, object: {apiVersion: example.com/v1, kind: Driver, present: "object.ours"}}`
+	kind := `{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, name: d}}`
+	all := `{name: nodes, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}`
+	ours := aDriver("d", map[string]any{"ours": true})
+	released := lease("leader", 0)
+	released.Spec.HolderIdentity, released.Spec.RenewTime.Time = new(""), start.Add(-time.Hour)
+	silent := lease("leader", -time.Hour)
+	optionally := "presence: Optional"
+	return []mappingCase{{
+		name: "an object", spec: checks(dns, kind), cluster: with(ours), present: "False NotFound", healthy: "Unknown NotPresent",
+		says: "not installed; left behind: Driver d; no Deployment kube-system/coredns",
+	}, {
+		name: "one's own may run elsewhere", spec: variants(variant("own", "operatedBy: Customer", checks(dns, class))), cluster: with(ours),
+		present: "False NotFound", says: "left behind: Driver d; own: no Deployment kube-system/coredns (if it runs elsewhere, say where in a mapping of your own)",
+	}, {
+		name: "objects of all", spec: checks(dns, all), cluster: with(ours), present: "False NotFound", says: "not found; no Deployment kube-system/coredns",
+	}, {
+		name: "a workload that wants no pods", spec: checks(dns, scaler), cluster: with(deployment("coredns", 0, 0)),
+		present: "False NotFound", says: "not installed; left behind: Deployment kube-system/coredns (wants no pods); no Deployment kube-system/coredns-autoscaler",
+	}, {
+		name: "a lease that nobody renews", spec: checks(dns, leased("leader")), cluster: with(silent),
+		present: "False NotFound", says: "left behind: Lease kube-system/leader (not renewed)",
+	}, {
+		name: "alone, such a lease is that of one that has stopped", spec: lines(optionally, checks(leased("leader"))), cluster: with(silent),
+		present: "True ObservedIndirectly", healthy: "False LeaseStale",
+	}, {
+		name: "a lease that nobody holds, of what cannot be removed", spec: checks(leased("leader")), cluster: with(released),
+		present: "True ObservedIndirectly", healthy: "False NoHolder",
+	}, {
+		name: "a lease that nobody holds, of what may be removed", spec: lines(optionally, checks(leased("leader"))), cluster: with(released),
+		present: "False NotFound", says: "not installed; left behind: Lease kube-system/leader (without holder); nothing of it is at work",
+	}, {
+		name: "a lease that nobody holds beside what runs", spec: lines(optionally, checks(dns, leased("leader"))), cluster: with(released, deployment("coredns", 2, 2)),
+		present: "True Observed", healthy: "False NoHolder",
 	}}
 }
 
@@ -191,12 +300,12 @@ func noEvidenceCases() []mappingCase {
 	needed := checks(dns, config)
 	return []mappingCase{{
 		name: "what proves nothing is needed", spec: needed, cluster: with(deployment("coredns", 2, 2)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "missing: no Deployment kube-system/config; found: Deployment kube-system/coredns",
 	}, {
 		name: "what proves nothing is left", spec: needed, cluster: with(deployment("config", 2, 2)),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "no Deployment kube-system/coredns",
+		says: "not found; no Deployment kube-system/coredns",
 	}, {
 		name: "what proves nothing has a vote on health", spec: needed, cluster: with(deployment("coredns", 2, 2), deployment("config", 0, 2)),
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
@@ -223,7 +332,7 @@ func noEvidenceCases() []mappingCase {
 }
 
 func unknownCases() []mappingCase {
-	broken := `{name: broken, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, present: "object.missing"}}`
+	broken := `{name: broken, type: Object, method: None, evidence: Direct, object: {apiVersion: example.com/v1, kind: Driver, present: "object.missing"}}`
 	return []mappingCase{{
 		name: "nothing can be seen at all", spec: "",
 		present: "Unknown NotObservable", healthy: "Unknown NotObservable", documented: "Unknown NotPresent",
@@ -290,25 +399,25 @@ func ruledOutCases() []mappingCase {
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 		says: "none of 1 Nodes with labels aks=here",
 	}, {
-		name: "a precondition that may not be looked at makes no part", spec: two,
+		name: "a precondition that may not be looked at leaves open whether it is a part", spec: two,
 		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "Node"),
-		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "no Deployment kube-system/coredns-autoscaler, and whether what is there belongs to it cannot be told: not permitted to look for Nodes",
+		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
+		says: "aks: not permitted to look for Nodes",
 	}, {
-		name: "what must be absent and may not be looked at makes no part", spec: noAgent,
+		name: "what must be absent and may not be looked at leaves open whether it is a part", spec: noAgent,
 		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
-		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "cannot be told: not permitted to look for DaemonSet kube-system/agent",
+		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
+		says: "agent: not permitted to look for DaemonSet kube-system/agent",
 	}, {
 		name: "with the precondition it is a part", spec: two, cluster: with(deployment("coredns", 2, 2), aksNode),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 	}, {
 		name: "what must be absent and is there is never a part", spec: noAgent,
 		cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 1, 1)),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 	}, {
 		name: "without it it is a part", spec: noAgent, cluster: with(deployment("coredns", 2, 2)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 	}, {
 		name:    "what must be absent and is there, though all else is complete",
 		spec:    checks(dns, workload("DaemonSet", "agent", absent)),
@@ -321,7 +430,7 @@ func ruledOutCases() []mappingCase {
 			variant("out", checks(dns, workload("DaemonSet", "agent", absent))),
 			variant("in", checks(dns, scaler))),
 		cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 1, 1)),
-		present: "False Partial", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
+		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
 		says: "variant in: ",
 	}, {
 		name: "precondition met, what must be absent is", spec: checks(onAKS, dns, workload("DaemonSet", "agent", absent)),

@@ -37,6 +37,19 @@ func (r *rollup) rules() (violations []v1alpha1.Violation, undecided []string) {
 	return violations, undecided
 }
 
+// unknownMembers returns the members of the rules of these names of which it cannot be told whether they are present.
+func (r *rollup) unknownMembers(rules []string) []*v1alpha1.ComponentMapping {
+	var out []*v1alpha1.ComponentMapping
+	for _, rule := range r.arch.Spec.Rules {
+		for _, member := range rule.Components {
+			if slices.Contains(rules, rule.Name) && r.memberPresent(string(member)) == metav1.ConditionUnknown {
+				out = append(out, r.mapping(string(member)))
+			}
+		}
+	}
+	return out
+}
+
 // decided reports whether a rule that holds for the known components holds whatever the unknown ones turn out to be.
 func decided(t v1alpha1.RuleType, present, unknown int) bool {
 	if t == v1alpha1.AtLeastOne {

@@ -5,246 +5,420 @@ package assess_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
+
+	. "github.com/onsi/gomega"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
 )
 
-// outcomes are all that a check may say.
-var outcomes = []check.Finding{
-	outcome(check.Result{Present: v1alpha1.VerdictFalse, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotFound}),
-	outcome(check.Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotPermitted}),
-	outcome(check.Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonObservationFailed}),
-	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy}),
-	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonProgressing}),
-	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictFalse, Reason: v1alpha1.ReasonWorkloadUnavailable}),
-	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictUnknown, Reason: v1alpha1.ReasonExpressionError}),
-	outcome(check.Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonIdle}),
+// outcome is what a check may come to.
+type outcome struct {
+	name string
+	check.Result
 }
 
-// pending is what a check says before anything was read.
-var pending = outcome(check.Result{Present: v1alpha1.VerdictUnknown, Healthy: v1alpha1.VerdictNotAssessed, Reason: v1alpha1.ReasonNotYetObserved})
+const (
+	yes     = v1alpha1.VerdictTrue
+	no      = v1alpha1.VerdictFalse
+	unknown = v1alpha1.VerdictUnknown
+	noVote  = v1alpha1.VerdictNotAssessed
+)
 
-func outcome(r check.Result) check.Finding { return check.Finding{Result: r} }
+var (
+	runs    = outcome{"runs", check.Result{Present: yes, Healthy: yes, Reason: v1alpha1.ReasonHealthy}}
+	stopped = outcome{"has stopped", check.Result{Present: yes, Healthy: no, Reason: v1alpha1.ReasonLeaseStale, Stopped: true}}
+	givenUp = outcome{"was given up", check.Result{Present: yes, Healthy: no, Reason: v1alpha1.ReasonNoHolder, Stopped: true}}
+	missing = outcome{"is absent", check.Result{Present: no, Healthy: noVote, Reason: v1alpha1.ReasonNotFound}}
+	unseen  = outcome{"may not be read", check.Result{Present: unknown, Healthy: noVote, Reason: v1alpha1.ReasonNotPermitted}}
+	failed  = outcome{"could not be read", check.Result{Present: unknown, Healthy: noVote, Reason: v1alpha1.ReasonObservationFailed}}
+	pending = outcome{"is not read yet", check.Result{Present: unknown, Healthy: noVote, Reason: v1alpha1.ReasonNotYetObserved}}
 
-// shapes are what the two checks of a variant may expect.
-var shapes = [][2]v1alpha1.Expectation{
-	{v1alpha1.ExpectPresent, v1alpha1.ExpectPresent},
-	{v1alpha1.ExpectPresent, v1alpha1.ExpectOptional},
-	{v1alpha1.ExpectPresent, v1alpha1.ExpectAbsent},
-	{v1alpha1.ExpectPrecondition, v1alpha1.ExpectPresent},
-	{v1alpha1.ExpectPrecondition, v1alpha1.ExpectOptional},
-	{v1alpha1.ExpectOptional, v1alpha1.ExpectOptional},
-	{v1alpha1.ExpectAbsent, v1alpha1.ExpectPrecondition},
+	idle     = outcome{"wants no pods", check.Result{Present: yes, Healthy: noVote, Reason: v1alpha1.ReasonIdle, Stopped: true}}
+	rollsOut = outcome{"rolls out", check.Result{Present: yes, Healthy: yes, Reason: v1alpha1.ReasonProgressing}}
+	fails    = outcome{"fails", check.Result{Present: yes, Healthy: no, Reason: v1alpha1.ReasonWorkloadUnavailable}}
+	doubtful = outcome{"has an unknown health", check.Result{Present: yes, Healthy: unknown, Reason: v1alpha1.ReasonExpressionError}}
+)
+
+// lies is what a check expects that needs an object which proves nothing, as a CSIDriver.
+const lies v1alpha1.Expectation = "Lies"
+
+// sight is a check of a variant, and what it came to.
+type sight struct {
+	expect v1alpha1.Expectation
+	outcome
 }
 
-// TestEveryCombination enumerates all that two variants of two checks each may see, and holds every status to
-// what follows from the meaning of the expectations, by trying out what the unknown might turn out to be.
-func TestEveryCombination(t *testing.T) {
-	for i, first := range shapes {
-		for _, second := range shapes[i:] {
-			t.Run(fmt.Sprintf("%v and %v", first, second), func(t *testing.T) { tryAll(t, first, second, outcomes) })
+// scene is a variant as it is seen.
+type scene struct {
+	checks []sight
+	// optional says that a cluster may do without the component.
+	optional bool
+}
+
+// any reports whether what is expected so comes to this, somewhere.
+func (s scene) any(comesTo func(sight) bool, expect ...v1alpha1.Expectation) bool {
+	return slices.ContainsFunc(s.checks, func(c sight) bool { return slices.Contains(expect, c.expect) && comesTo(c) })
+}
+
+func (c sight) there() bool   { return c.Present == yes }
+func (c sight) absent() bool  { return c.Present == no }
+func (c sight) hidden() bool  { return c.Present == unknown }
+func (c sight) running() bool { return c.there() && !c.Stopped }
+
+// proves reports whether the check proves the variant as long as nothing is missing.
+func (s scene) proves(c sight) bool {
+	return c.there() && (c.Reason != v1alpha1.ReasonNoHolder || !s.optional)
+}
+
+// What is expected of a variant.
+const (
+	needed    = v1alpha1.ExpectPresent
+	optionals = v1alpha1.ExpectOptional
+	mustHold  = v1alpha1.ExpectPrecondition
+	mustNot   = v1alpha1.ExpectAbsent
+)
+
+// variantRules say how much of a variant is there: the first that holds. The table stands in docs/mappings.md.
+var variantRules = []struct {
+	is, when string
+	holds    func(scene) bool
+}{{
+	"ruled out", "a `Precondition` is absent, or something is there that must be `Absent`",
+	func(s scene) bool { return s.any(sight.absent, mustHold) || s.any(sight.there, mustNot) },
+}, {
+	"complete", "nothing that it needs is missing, nothing that decides is unseen, and something proves it",
+	func(s scene) bool {
+		return !s.any(sight.absent, needed, lies) && !s.any(sight.hidden, needed, lies, mustHold, mustNot) && s.any(s.proves, needed, optionals)
+	},
+}, {
+	"perhaps complete", "nothing that it needs is missing, and something proves it, or might: it cannot be seen",
+	func(s scene) bool {
+		return !s.any(sight.absent, needed, lies) && (s.any(s.proves, needed, optionals) || s.any(sight.hidden, needed, optionals))
+	},
+}, {
+	"in part", "something that it needs is missing, something runs that proves it, and no `Precondition` or `Absent` is unseen",
+	func(s scene) bool {
+		return s.any(sight.absent, needed, lies) && s.any(sight.running, needed, optionals) && !s.any(sight.hidden, mustHold, mustNot)
+	},
+}, {
+	"perhaps in part", "something that it needs is missing, and something runs, or might, that proves it: that, or a `Precondition` or `Absent`, cannot be seen",
+	func(s scene) bool {
+		return s.any(sight.absent, needed, lies) && (s.any(sight.running, needed, optionals) || s.any(sight.hidden, needed, optionals))
+	},
+}, {
+	"left behind", "something of it is there: an object that proves nothing, or what has stopped",
+	func(s scene) bool { return s.any(sight.there, needed, optionals, lies) },
+}, {
+	"not there", "anything else",
+	func(scene) bool { return true },
+}}
+
+// stands returns how much of the variant is there.
+func (s scene) stands() string {
+	for _, r := range variantRules {
+		if r.holds(s) {
+			return r.is
 		}
 	}
-	t.Run("before all was read", func(t *testing.T) { tryAll(t, shapes[0], shapes[1], append(slices.Clone(outcomes), pending)) })
+	panic("the last rule always holds")
 }
 
-func tryAll(t *testing.T, first, second [2]v1alpha1.Expectation, outcomes []check.Finding) {
-	m := newMapping(t, variants(expecting("a", first), expecting("b", second)))
-	compiled, err := check.Compile(&m.Spec)
-	if err != nil {
-		t.Fatal(err)
+// componentRules say what follows for the component from its variants: the first that holds. The table stands in
+// docs/mappings.md. Where healthy is empty the votes decide.
+var componentRules = []struct {
+	when, present, healthy string
+	holds                  func(cast) bool
+}{{
+	"anything was not read yet", "as it was, at first Unknown `NotYetObserved`", "as it was",
+	func(c cast) bool {
+		return c.any(func(s sight) bool { return s.Reason == v1alpha1.ReasonNotYetObserved })
+	},
+}, {
+	"a variant is in part, by something that does not speak for another one: complete, perhaps complete, or lacking less", "True `Partial`", "False `PartMissing`",
+	func(c cast) bool { return c.ownPart(0) || c.ownPart(1) },
+}, {
+	"a variant is complete", "True `Observed`", "",
+	func(c cast) bool { return c.stands("complete") },
+}, {
+	"a variant is perhaps complete", "Unknown, the reason of what is unseen", "Unknown, the same reason",
+	func(c cast) bool { return c.stands("perhaps complete") },
+}, {
+	"a variant is perhaps in part", "Unknown, the reason of what is unseen", "Unknown, the same reason",
+	func(c cast) bool { return c.stands("perhaps in part") },
+}, {
+	"anything else", "False `NotFound`, naming what was left behind", "Unknown `NotPresent`",
+	func(cast) bool { return true },
+}}
+
+// cast is all variants of a mapping.
+type cast struct {
+	variants [2]scene
+	// shared says that the first checks of both look at the same.
+	shared bool
+}
+
+func (c cast) any(is func(sight) bool) bool {
+	return slices.ContainsFunc(c.variants[0].checks, is) || slices.ContainsFunc(c.variants[1].checks, is)
+}
+
+func (c cast) stands(as string) bool {
+	return c.variants[0].stands() == as || c.variants[1].stands() == as
+}
+
+// ownPart reports whether the variant is in part, by something that does not speak for the other one. Of two that are in
+// part one lacks less.
+func (c cast) ownPart(i int) bool {
+	self, other := c.variants[i], c.variants[1-i]
+	if self.stands() != "in part" {
+		return false
 	}
-	eachCombination(compiled, outcomes, func(findings []check.Finding) {
-		visited := *m
-		visited.Status, _ = assess.Mapping(m, findings, start)
-		problems := flaws(&visited)
-		for conditionType, want := range expectedConditions(findings) {
-			if got := statusAndReason(visited.Status.Conditions)[conditionType]; got != want {
-				problems = append(problems, fmt.Sprintf("%s is %s, want %s", conditionType, got, want))
+	claims := other.stands() == "complete" || other.stands() == "perhaps complete"
+	own := scene{checks: self.checks}
+	if c.shared && claims && slices.Contains([]v1alpha1.Expectation{needed, optionals, lies}, other.checks[0].expect) {
+		own.checks = own.checks[1:]
+	}
+	return own.any(sight.running, needed, optionals)
+}
+
+// rule returns what the table says.
+func (c cast) rule() (present, healthy string) {
+	for _, r := range componentRules {
+		if r.holds(c) {
+			return r.present, r.healthy
+		}
+	}
+	panic("the last rule always holds")
+}
+
+// voted returns what the evidence of complete variants says of health: the worst vote decides.
+func (c cast) voted() string {
+	votes := map[v1alpha1.Verdict]string{}
+	for _, v := range c.variants {
+		for _, s := range v.checks {
+			if v.stands() != "complete" || !s.there() || s.expect == mustHold || s.expect == mustNot {
+				continue
 			}
-		}
-		if len(problems) > 0 {
-			t.Fatalf("%s\nproblems: %q", describe(findings), problems)
-		}
-	})
-}
-
-// expecting returns the YAML of a variant whose checks expect this.
-func expecting(name string, shape [2]v1alpha1.Expectation) string {
-	return variant(name, checks(
-		workload("Deployment", "one", "expect: "+string(shape[0])),
-		workload("DaemonSet", "two", "expect: "+string(shape[1]))))
-}
-
-// eachCombination calls f with every combination of outcomes of four checks.
-func eachCombination(compiled []*check.Check, outcomes []check.Finding, f func([]check.Finding)) {
-	n := len(outcomes)
-	for i := range n * n * n * n {
-		findings := make([]check.Finding, 4)
-		for k := range findings {
-			findings[k] = outcomes[i%n]
-			findings[k].Check = compiled[k]
-			findings[k].Message = "as the test has it"
-			i /= n
-		}
-		f(findings)
-	}
-}
-
-func describe(findings []check.Finding) string {
-	var out string
-	for _, f := range findings {
-		out += fmt.Sprintf("%s expects %s: present %s, healthy %s (%s)\n", f.Check.Name(), f.Check.Expect(), f.Present, f.Healthy, f.Reason)
-	}
-	return out
-}
-
-// expectedConditions returns Present and Healthy as they must be.
-func expectedConditions(findings []check.Finding) map[string]string {
-	if slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Pending() }) {
-		return map[string]string{v1alpha1.ConditionPresent: "Unknown NotYetObserved", v1alpha1.ConditionHealthy: "Unknown NotYetObserved"}
-	}
-	present := expectedPresence(findings[:2], findings[2:])
-	healthy := present
-	switch present {
-	case "True Observed":
-		healthy = expectedHealth(findings[:2], findings[2:])
-	case "False NotFound", "False Partial":
-		healthy = "Unknown NotPresent"
-	}
-	return map[string]string{v1alpha1.ConditionPresent: present, v1alpha1.ConditionHealthy: healthy}
-}
-
-// expectedPresence: what holds whatever the unknown turns out to be is known.
-func expectedPresence(variants ...[]check.Finding) string {
-	answer, reason := "False", v1alpha1.ReasonNotFound
-	for _, v := range variants {
-		switch {
-		case allWorlds(v, complete):
-			return "True Observed"
-		case anyWorld(v, complete):
-			answer = "Unknown"
-		case part(v) && reason == v1alpha1.ReasonNotFound:
-			reason = v1alpha1.ReasonPartial
-		}
-	}
-	if answer == "False" {
-		return "False " + reason
-	}
-	for _, v := range variants {
-		for i, f := range v {
-			if f.Reason == v1alpha1.ReasonNotPermitted && matters(v, i) {
-				return "Unknown NotPermitted"
-			}
-		}
-	}
-	return "Unknown ObservationFailed"
-}
-
-// expectedHealth: the evidence of the complete variants votes, and the worst vote decides.
-func expectedHealth(variants ...[]check.Finding) string {
-	votes := map[v1alpha1.Verdict]bool{}
-	progressing := false
-	for _, v := range variants {
-		if !allWorlds(v, complete) {
-			continue
-		}
-		for _, f := range v {
-			if f.Present == v1alpha1.VerdictTrue && evidence(f.Check.Expect()) {
-				votes[f.Healthy] = true
-				progressing = progressing || f.Reason == v1alpha1.ReasonProgressing
+			if r := s.Reason; votes[s.Healthy] == "" || slices.Index(worst, r) < slices.Index(worst, votes[s.Healthy]) {
+				votes[s.Healthy] = r
 			}
 		}
 	}
 	switch {
-	case votes[v1alpha1.VerdictFalse]:
-		return "False WorkloadUnavailable"
-	case votes[v1alpha1.VerdictUnknown]:
-		return "Unknown ObservationFailed"
-	case progressing:
+	case votes[no] != "":
+		return "False " + votes[no]
+	case votes[unknown] != "":
+		return "Unknown " + v1alpha1.ReasonObservationFailed
+	case votes[yes] == v1alpha1.ReasonProgressing:
 		return "True Progressing"
-	case votes[v1alpha1.VerdictTrue]:
+	case votes[yes] != "":
 		return "True AllChecksPass"
 	}
 	return "Unknown HealthNotObservable"
 }
 
-// world is what is really there, check by check.
-type world []bool
+// worst are the reasons of votes, the worst first of each verdict.
+var worst = []string{
+	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonLeaseStale, v1alpha1.ReasonNoHolder, v1alpha1.ReasonExpressionError,
+	v1alpha1.ReasonProgressing, v1alpha1.ReasonHealthy,
+}
 
-// worlds returns those that the findings do not rule out.
-func worlds(findings []check.Finding) []world {
-	out := []world{{}}
-	for _, f := range findings {
-		var next []world
-		for _, w := range out {
-			if f.Present != v1alpha1.VerdictFalse {
-				next = append(next, append(slices.Clone(w), true))
-			}
-			if f.Present != v1alpha1.VerdictTrue {
-				next = append(next, append(slices.Clone(w), false))
-			}
+// pairs returns all unordered pairs of these, each with itself as well.
+func pairs[T any](of []T) [][2]T {
+	var out [][2]T
+	for i, first := range of {
+		for _, second := range of[i:] {
+			out = append(out, [2]T{first, second})
 		}
-		out = next
 	}
 	return out
 }
 
-func anyWorld(findings []check.Finding, holds func([]check.Finding, world) bool) bool {
-	return slices.ContainsFunc(worlds(findings), func(w world) bool { return holds(findings, w) })
-}
+// shape is what the checks of a variant expect.
+type shape []v1alpha1.Expectation
 
-func allWorlds(findings []check.Finding, holds func([]check.Finding, world) bool) bool {
-	return !anyWorld(findings, func(f []check.Finding, w world) bool { return !holds(f, w) })
-}
-
-// complete reports whether a variant is complete in a world.
-func complete(findings []check.Finding, w world) bool {
-	proven := false
-	for i, f := range findings {
-		expect := f.Check.Expect()
-		if expect == v1alpha1.ExpectAbsent && w[i] || (expect == v1alpha1.ExpectPresent || expect == v1alpha1.ExpectPrecondition) && !w[i] {
-			return false
-		}
-		proven = proven || w[i] && evidence(expect)
+// TestEveryCombination enumerates all that two variants of two checks each, or of three and one, may see, and holds every
+// status to the tables.
+func TestEveryCombination(t *testing.T) {
+	var ones, twos, threes []shape
+	for _, e := range []v1alpha1.Expectation{needed, optionals, mustHold, mustNot, lies} {
+		ones = append(ones, shape{e})
 	}
-	return proven
-}
-
-// matters reports whether it depends on the i-th check alone, in some world, whether the variant is complete.
-func matters(findings []check.Finding, i int) bool {
-	return anyWorld(findings, func(f []check.Finding, w world) bool {
-		other := slices.Clone(w)
-		other[i] = !w[i]
-		return complete(f, w) != complete(f, other)
-	})
-}
-
-// part reports whether a variant is there in part, and that it is surely not another one's.
-func part(findings []check.Finding) bool {
-	there, missing := false, false
-	for _, f := range findings {
-		switch f.Check.Expect() {
-		case v1alpha1.ExpectPresent:
-			there = there || f.Present == v1alpha1.VerdictTrue
-			missing = missing || f.Present == v1alpha1.VerdictFalse
-		case v1alpha1.ExpectPrecondition:
-			if f.Present != v1alpha1.VerdictTrue {
-				return false
-			}
-		case v1alpha1.ExpectAbsent:
-			if f.Present != v1alpha1.VerdictFalse {
-				return false
-			}
+	for _, p := range pairs(ones) {
+		twos = append(twos, slices.Concat(p[0], p[1]))
+	}
+	for i, one := range ones {
+		for _, two := range pairs(ones[i:]) {
+			threes = append(threes, slices.Concat(one, two[0], two[1]))
 		}
 	}
-	return there && missing
+	all := pairs(twos)
+	for _, three := range threes {
+		for _, one := range ones {
+			all = append(all, [2]shape{three, one})
+		}
+	}
+	for _, both := range all {
+		t.Run(fmt.Sprintf("presence of %v and %v", both[0], both[1]), func(t *testing.T) {
+			tryAll(t, both, runs, stopped, givenUp, missing, unseen)
+		})
+	}
+	for _, both := range pairs([]shape{{needed, needed}, {needed, optionals}, {optionals, optionals}, {needed, mustNot}}) {
+		t.Run(fmt.Sprintf("health of %v and %v", both[0], both[1]), func(t *testing.T) {
+			tryAll(t, both, runs, rollsOut, fails, doubtful, idle, missing, failed)
+		})
+	}
+	first := [2]shape{{needed, needed}, {needed, optionals}}
+	t.Run("before all was read", func(t *testing.T) { tryAll(t, first, runs, stopped, missing, unseen, failed, pending) })
 }
 
-func evidence(e v1alpha1.Expectation) bool {
-	return e == v1alpha1.ExpectPresent || e == v1alpha1.ExpectOptional
+// tryAll has each check come to each outcome: of components that may be missing or not, of variants that share a check or
+// not.
+func tryAll(t *testing.T, shapes [2]shape, outcomes ...outcome) {
+	for _, presence := range []v1alpha1.Presence{v1alpha1.PresenceOptional, v1alpha1.PresenceRequired} {
+		outcomes := slices.Clone(outcomes)
+		if presence == v1alpha1.PresenceRequired { // then what was given up counts as what has stopped
+			outcomes = slices.DeleteFunc(outcomes, func(o outcome) bool { return o.name == stopped.name })
+		}
+		for _, shared := range []bool{false, true} {
+			if shared && (shapes[0][0] == lies || shapes[1][0] == lies) {
+				continue
+			}
+			m := newMapping(t, "presence: "+string(presence)+"\n"+variants(expecting("a", shapes[0], shared), expecting("b", shapes[1], shared)))
+			compiled, err := check.Compile(&m.Spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			eachCombination(outcomes, len(compiled), func(seen []outcome) {
+				c := cast{shared: shared}
+				for i, shape := range shapes {
+					c.variants[i].optional = presence == v1alpha1.PresenceOptional
+					for k, expect := range shape {
+						c.variants[i].checks = append(c.variants[i].checks, sight{expect, seen[i*len(shapes[0])+k]})
+					}
+				}
+				if !shared || c.variants[0].checks[0].name == c.variants[1].checks[0].name {
+					holdToTables(t, *m, compiled, c)
+				}
+			})
+		}
+	}
+}
+
+func holdToTables(t *testing.T, m v1alpha1.ComponentMapping, compiled []*check.Check, c cast) {
+	var findings []check.Finding
+	for i, of := range compiled {
+		s := slices.Concat(c.variants[0].checks, c.variants[1].checks)[i]
+		f := check.Finding{Check: of, Result: s.Result}
+		f.Message = "as the test has it"
+		if s.there() {
+			f.Objects = []v1alpha1.ObservedObject{{Kind: "Thing", Name: strings.TrimPrefix(of.Subject(), "Deployment kube-system/")}}
+		}
+		findings = append(findings, f)
+	}
+	m.Status, _ = assess.Mapping(&m, findings, start)
+	got := statusAndReason(m.Status.Conditions)
+	present, healthy := c.rule()
+	if healthy == "" {
+		healthy = c.voted()
+	}
+	problems := flaws(&m)
+	for conditionType, want := range map[string]string{v1alpha1.ConditionPresent: present, v1alpha1.ConditionHealthy: healthy} {
+		if !agrees(got[conditionType], want) {
+			problems = append(problems, fmt.Sprintf("%s is %s, want %s", conditionType, got[conditionType], want))
+		}
+	}
+	left := c.stands("left behind")
+	if told := strings.Contains(m.Status.Message, "left behind: Thing"); got[v1alpha1.ConditionPresent] == "False NotFound" && told != left {
+		problems = append(problems, fmt.Sprintf("what was left behind is told: %t, want %t: %s", told, left, m.Status.Message))
+	}
+	if len(problems) > 0 {
+		t.Fatalf("%s\nproblems: %q", describe(c), problems)
+	}
+}
+
+// agrees reports whether a status and reason are what a cell of the table says.
+func agrees(got, want string) bool {
+	want, _, named := strings.Cut(strings.ReplaceAll(want, "`", ""), ",")
+	switch {
+	case strings.HasPrefix(want, "as it was"):
+		return got == "Unknown NotYetObserved"
+	case want == "Unknown" && named:
+		return got == "Unknown NotPermitted" || got == "Unknown ObservationFailed"
+	}
+	return got == want
+}
+
+// expecting returns the YAML of a variant whose checks expect this. The first one may look at what other variants share.
+func expecting(name string, of shape, shared bool) string {
+	var list []string
+	for i, expect := range of {
+		object := fmt.Sprintf("%s-%d", name, i)
+		if i == 0 && shared {
+			object = "shared"
+		}
+		text := workload("Deployment", object, "expect: "+string(expect))
+		if expect == lies {
+			text = fmt.Sprintf("{name: %[1]s, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Thing, name: %[1]s}}", object)
+		}
+		list = append(list, text)
+	}
+	return variant(name, checks(list...))
+}
+
+// eachCombination calls f with every combination of outcomes of so many checks.
+func eachCombination(outcomes []outcome, checks int, f func([]outcome)) {
+	seen := make([]outcome, checks)
+	var choose func(k int)
+	choose = func(k int) {
+		if k == checks {
+			f(seen)
+			return
+		}
+		for _, o := range outcomes {
+			seen[k] = o
+			choose(k + 1)
+		}
+	}
+	choose(0)
+}
+
+func describe(c cast) string {
+	var out strings.Builder
+	for i, v := range c.variants {
+		for _, s := range v.checks {
+			fmt.Fprintf(&out, "variant %d, which stands as %s: expects %s, and it %s\n", i+1, v.stands(), s.expect, s.name)
+		}
+	}
+	fmt.Fprintf(&out, "the first checks are shared: %t; the component is optional: %t", c.shared, c.variants[0].optional)
+	return out.String()
+}
+
+// TestTheTablesAreDocumented holds the tables of docs/mappings.md to the rules.
+func TestTheTablesAreDocumented(t *testing.T) {
+	var tables strings.Builder
+	tables.WriteString("| a variant is | when |\n|---|---|\n")
+	for _, r := range variantRules {
+		fmt.Fprintf(&tables, "| **%s** | %s |\n", r.is, r.when)
+	}
+	ofVariants := tables.String()
+	tables.Reset()
+	tables.WriteString("| when | `Present` | `Healthy` |\n|---|---|---|\n")
+	for _, r := range componentRules {
+		healthy := r.healthy
+		if healthy == "" {
+			healthy = "by the votes"
+		}
+		fmt.Fprintf(&tables, "| %s | %s | %s |\n", r.when, r.present, healthy)
+	}
+	g := NewWithT(t)
+	text, err := os.ReadFile("../../docs/mappings.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(text)).To(ContainSubstring(ofVariants))
+	g.Expect(string(text)).To(ContainSubstring(tables.String()))
 }

@@ -152,6 +152,37 @@ func TestBundleExplainsFaults(t *testing.T) {
 	}
 }
 
+// A bundle holds what tells which versions run in a roll-out: ReplicaSets, ControllerRevisions without what they set in the
+// environment, and how many pods are ready.
+func TestBundleTellsVersions(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(g, "overlay-cilium")
+	for ref, container := range map[world.Ref]string{
+		{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}:  "coredns",
+		{Kind: "DaemonSet", Namespace: "kube-system", Name: "azure-cns"}: "cns-container",
+	} {
+		g.Expect(w.RollOut(ref, container, "v9.9.9", &world.RollOut{Updated: 1, Pods: &world.Pods{State: world.ImagePull, Container: container}})).To(Succeed())
+	}
+	w.Advance(5 * time.Minute)
+	path, verdicts := collect(t, w)
+	expectSame(t, path, verdicts)
+	versions := map[string]string{}
+	for _, m := range verdicts.Mappings {
+		versions[m.Name] = m.Status.Version
+	}
+	g.Expect(versions["coredns"]).To(MatchRegexp(`^v1\.\S+ \(\d\), v9\.9\.9 \(0 of 1 ready\)$`))
+	g.Expect(versions["azure-cni"]).To(MatchRegexp(`^v1\.\S+ \(\d\), v9\.9\.9 \(0 of 1 ready\)$`))
+
+	read := map[string]bool{}
+	for name := range members(g, path) {
+		read[name] = true
+	}
+	g.Expect(read).To(HaveKey("archmap-bundle/objects/ReplicaSet.v1.apps/kube-system.yaml"))
+	g.Expect(read).To(HaveKey("archmap-bundle/objects/ControllerRevision.v1.apps/kube-system.yaml"))
+	d, _ := load(t, path)
+	g.Expect(d.ReadyPods).To(ContainElement(BeNumerically(">", 1)), "ready pods are counted, not held")
+}
+
 // A bundle may be unpacked, packed again in another way, or lie in a directory.
 func TestBundleUnpacked(t *testing.T) {
 	g := NewWithT(t)

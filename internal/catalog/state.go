@@ -13,7 +13,8 @@ import (
 type State string
 
 const (
-	// Healthy: it is present and healthy. So is what has failed for less than its grace period, as its condition says.
+	// Healthy: it is present and healthy. So is what has failed for less than its grace period, what is within its
+	// tolerance, and what lacks pods only because of nodes, as its condition says.
 	Healthy State = "healthy"
 	// Progressing: it is present and healthy, and rolls out.
 	Progressing State = "progressing"
@@ -48,6 +49,18 @@ var symbols = map[State]struct{ word, mark, ascii string }{
 
 // Word returns the state as users read it; empty for an undefined state.
 func (s State) Word() string { return symbols[s].word }
+
+// WordOfWhole returns the state of a whole cluster as users read it: one that lacks what is required, or breaks a rule, is
+// incomplete.
+func (s State) WordOfWhole() string {
+	switch s {
+	case Missing:
+		return "incomplete"
+	case Unknown:
+		return "cannot be told"
+	}
+	return s.Word()
+}
 
 // Mark returns a symbol for the state that is one column wide.
 func (s State) Mark() string { return symbols[s].mark }

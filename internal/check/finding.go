@@ -43,6 +43,9 @@ type Result struct {
 	// workload was found.
 	Available v1alpha1.Verdict
 
+	// RollingOut says that a roll-out replaces pods, so that it passes that several versions are in use.
+	RollingOut bool
+
 	// VersionsPending says that the versions and images that run are still being read: Versions and Images say nothing yet.
 	VersionsPending bool
 
@@ -221,7 +224,9 @@ func unseen(a facts.Answer, subject string) (r Result, ok bool) {
 		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
 	case facts.NotPermitted:
 		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
-	case facts.Failed, facts.NotHeld:
+	case facts.NotHeld:
+		return unknown(v1alpha1.ReasonNotInDump, "could not look for "+subject+": "+a.Message), true
+	case facts.Failed:
 		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
 	default:
 		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true

@@ -165,6 +165,7 @@ func imagesInUse(r *Evaluation, workloads []workload.Workload, container string,
 		if images.Untold != "" && !images.Pending {
 			r.Message += "; " + images.Untold
 		}
+		r.RollingOut = r.RollingOut || images.RollingOut
 		r.VersionsPending = r.VersionsPending || images.Pending
 		r.Further = append(r.Further, images.Further...)
 	}

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 func newCheckCommand(e *env) *cobra.Command {
-	from, output := &sourceFlags{env: e}, &format{}
+	from, output, fail := &sourceFlags{env: e}, &format{}, &failOn{}
 	command := &cobra.Command{
 		Use:   "check",
 		Short: "Evaluate the catalog against the cluster, with nothing installed",
@@ -23,10 +24,13 @@ func newCheckCommand(e *env) *cobra.Command {
 		Example: `  # Is everything that AKS ought to run here, and well?
   kubectl archmap check
 
-  # In a script: exit code 0 all is well, 1 something is not, 2 it cannot be told
-  kubectl archmap check >/dev/null || echo "look at it"`,
+  # In a script: exit code 0 nothing to do, 1 somebody must act, 2 something could not be read
+  kubectl archmap check >/dev/null || echo "look at it"
+
+  # In a pipeline that gates on nothing but health
+  kubectl archmap check --fail-on unhealthy`,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := output.validate(); err != nil {
+			if err := errors.Join(output.validate(), fail.validate()); err != nil {
 				return err
 			}
 			r, err := from.report(command.Context())
@@ -36,10 +40,11 @@ func newCheckCommand(e *env) *cobra.Command {
 			if err := e.printCheck(r, output); err != nil {
 				return err
 			}
-			return verdictOf(r.Verdict())
+			return fail.end(r.Concerns())
 		},
 	}
 	from.addFlags(command)
+	fail.addFlag(command, concernNames(report.DefaultConcerns())...)
 	output.addFlag(command, formatText, formatWide, formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
 	return command
 }

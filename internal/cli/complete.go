@@ -63,11 +63,22 @@ func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 }
 
 // completeContexts proposes contexts of the kubeconfig, also after a comma.
-func (e *env) completeContexts(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (e *env) completeContexts(command *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	known, err := e.knownContexts()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
+	return completeList(known)(command, args, typed)
+}
+
+// completeList proposes values of a list, also after a comma, but none twice. A value may have a description.
+func completeList(known []cobra.Completion) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return proposals(known, typed), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func proposals(known []cobra.Completion, typed string) []cobra.Completion {
 	before, given := "", []string{}
 	if comma := strings.LastIndexByte(typed, ','); comma >= 0 {
 		before = typed[:comma+1]
@@ -75,11 +86,11 @@ func (e *env) completeContexts(_ *cobra.Command, _ []string, typed string) ([]co
 	}
 	var out []cobra.Completion
 	for _, name := range known {
-		if !slices.Contains(given, name) {
+		if value, _, _ := strings.Cut(name, "\t"); !slices.Contains(given, value) {
 			out = append(out, before+name)
 		}
 	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return out
 }
 
 // completeKubeconfig has the flags that name parts of the kubeconfig completed from it.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
@@ -19,16 +20,21 @@ import (
 func newDiffCommand(e *env) *cobra.Command {
 	from, output := &sourceFlags{env: e}, &format{}
 	var to string
+	var strict bool
 	command := &cobra.Command{
 		Use:   "diff",
 		Short: "Tell where the cluster departs from its documentation, or two clusters from each other",
 		Long: "Without --to, list row by row where the cluster departs from its documentation: another method, another image, an\n" +
-			"older version, something required that is missing.\n\n" +
+			"older version, something required that is missing. Differences that the catalog itself explains are no news and are\n" +
+			"left out, unless --strict is given; explain tells of them.\n\n" +
 			"With --to, list what has changed from one cluster or dump to another. Each of --from and --to is a dump, or\n" +
 			"context:NAME for the cluster of a context; without --from it is the cluster of the current context.\n\n" +
 			"Exit codes: 0 no difference, 1 there are some, 2 it cannot be told, 3 usage.",
 		Example: `  # Is this cluster as documented?
   kubectl archmap diff
+
+  # And where does it depart as the catalog says that it does?
+  kubectl archmap diff --strict
 
   # What did the upgrade change?
   kubectl archmap collect -o before.tar.gz
@@ -40,26 +46,30 @@ func newDiffCommand(e *env) *cobra.Command {
 			if err := output.validate(); err != nil {
 				return err
 			}
-			if to != "" {
+			switch {
+			case to != "" && strict:
+				return usagef("--strict is about the documentation; it does not go with --to")
+			case to != "":
 				return e.compare(command.Context(), from, to, output)
 			}
-			return e.departures(command.Context(), from, output)
+			return e.departures(command.Context(), from, output, strict)
 		},
 	}
 	from.addAllFlags(command)
 	command.Flags().StringVar(&to, "to", "", "Compare with this dump, or with the cluster of a context (context:NAME)")
+	command.Flags().BoolVar(&strict, "strict", false, "Count differences that the catalog explains, too")
 	output.addFlag(command, formatText, formatJSON, formatYAML, formatMarkdown, formatCSV)
 	return command
 }
 
 // departures prints where one cluster departs from its documentation.
-func (e *env) departures(ctx context.Context, from *sourceFlags, output *format) error {
+func (e *env) departures(ctx context.Context, from *sourceFlags, output *format, strict bool) error {
 	r, err := from.report(ctx)
 	if err != nil {
 		return err
 	}
 	e.warn(r.Notes()...)
-	found := report.ExportDepartures(r)
+	found := report.ExportDepartures(r, strict)
 	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(r))
 }
 
@@ -87,9 +97,12 @@ func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output 
 	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(reports, hides))
 }
 
-// hides reports whether the presence of any component in the report is unknown.
+// hides reports whether the presence of any component in the report could not be told, though the cluster shows it.
 func hides(r *report.Report) bool {
-	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool { return catalog.StateOf(&m) == catalog.Unknown })
+	return slices.ContainsFunc(r.Mappings, func(m v1alpha1.ComponentMapping) bool {
+		present := catalog.Condition(&m, v1alpha1.ConditionPresent)
+		return present.Status == metav1.ConditionUnknown && present.Reason != v1alpha1.ReasonNotObservable && present.Reason != v1alpha1.ReasonNotInDump
+	})
 }
 
 // printDiff prints differences; in text, that there are none goes to the other stream. incomplete says that not
@@ -108,7 +121,7 @@ func (e *env) printDiff(output *format, g report.Grid, data any, differences int
 	}
 	switch {
 	case differences > 0:
-		return verdictError{exitUnhealthy}
+		return verdictError{exitAct}
 	case incomplete:
 		return verdictError{exitUnknown}
 	}

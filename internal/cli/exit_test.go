@@ -9,8 +9,9 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"github.com/spf13/cobra"
 
-	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/source"
 )
 
@@ -23,9 +24,9 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		want end
 	}{
-		"well":                 {verdictOf(catalog.Healthy), end{exitHealthy, false}},
-		"unhealthy":            {verdictOf(catalog.Unhealthy), end{exitUnhealthy, false}},
-		"cannot be told":       {verdictOf(catalog.Unknown), end{exitUnknown, false}},
+		"nothing to do":        {nil, end{exitNothing, false}},
+		"somebody must act":    {verdictError{exitAct}, end{exitAct, false}},
+		"cannot be told":       {verdictError{exitUnknown}, end{exitUnknown, false}},
 		"failed":               {errors.New("no answer"), end{exitUnknown, true}},
 		"not understood":       {usagef("unknown command"), end{exitUsage, true}},
 		"asks for what is not": {fmt.Errorf("status: %w", source.InputError{Err: errors.New("no such architecture")}), end{exitUsage, true}},
@@ -35,4 +36,68 @@ func TestExitCodes(t *testing.T) {
 			NewWithT(t).Expect(end{code, show}).To(Equal(tc.want))
 		})
 	}
+}
+
+// TestFailOn: what is of concern counts as far as it was chosen; that somebody must act weighs more than what is unknown.
+func TestFailOn(t *testing.T) {
+	all, about := report.AllConcerns()
+	byDefault := concernNames(report.DefaultConcerns())
+	NewWithT(t).Expect(byDefault).To(Equal([]string{"unhealthy", "missing", "violations", "unknown"}))
+	for _, c := range all {
+		g := NewWithT(t)
+		code := exitAct
+		if c == report.ConcernUnknown {
+			code = exitUnknown
+		}
+		alone, rest := &failOn{[]string{string(c)}}, &failOn{}
+		for _, other := range all {
+			if other != c {
+				rest.chosen = append(rest.chosen, string(other))
+			}
+		}
+		got, _ := exitCode(alone.end(all))
+		g.Expect(got).To(Equal(code), "chosen alone: %s", c)
+		got, _ = exitCode(rest.end([]report.Concern{c}))
+		g.Expect(got).To(Equal(exitNothing), "not chosen: %s", c)
+		got, _ = exitCode((&failOn{[]string{failOnAll}}).end([]report.Concern{c}))
+		g.Expect(got).To(Equal(code), "all: %s", c)
+		g.Expect((&failOn{[]string{failOnNone}}).end([]report.Concern{c})).To(Succeed(), "none: %s", c)
+		g.Expect(about[c]).NotTo(BeEmpty(), "every concern is explained: %s", c)
+	}
+	g := NewWithT(t)
+	code, _ := exitCode((&failOn{byDefault}).end([]report.Concern{report.ConcernUnknown, report.ConcernMissing}))
+	g.Expect(code).To(Equal(exitAct))
+	g.Expect((&failOn{byDefault}).end(nil)).To(Succeed())
+}
+
+func TestFailOnIsUnderstood(t *testing.T) {
+	for value, says := range map[string]string{
+		"unhealthy,minor": "", "all": "", "none": "",
+		"sick": `unknown value "sick" of --fail-on; choose some of: unhealthy, missing, violations, unknown, minor, differences, versions, all, none`,
+		"none,minor": "--fail-on none goes with no other value",
+	} {
+		g, f := NewWithT(t), &failOn{}
+		command := &cobra.Command{}
+		f.addFlag(command, concernNames(report.DefaultConcerns())...)
+		g.Expect(command.ParseFlags([]string{"--fail-on", value})).To(Succeed())
+		if err := f.validate(); says == "" {
+			g.Expect(err).NotTo(HaveOccurred(), value)
+		} else {
+			g.Expect(err).To(MatchError(says))
+			code, _ := exitCode(err)
+			g.Expect(code).To(Equal(exitUsage))
+		}
+	}
+	g := NewWithT(t)
+	all, _ := report.AllConcerns()
+	for _, c := range all {
+		g.Expect(flagHelp()).To(ContainSubstring(string(c)))
+	}
+}
+
+// flagHelp returns the help of the flag.
+func flagHelp() string {
+	command := &cobra.Command{}
+	(&failOn{}).addFlag(command)
+	return command.Flags().FlagUsages()
 }

@@ -105,7 +105,7 @@ func (e *env) lint(o *linting) error {
 		return err
 	}
 	if worst := lint.Worst(findings); worst == lint.Error || o.strict && worst == lint.Warning {
-		return verdictError{exitUnhealthy}
+		return verdictError{exitAct}
 	}
 	return nil
 }

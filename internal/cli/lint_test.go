@@ -48,13 +48,13 @@ func TestLintExitCodes(t *testing.T) {
 		code  int
 		words string
 	}{
-		"clean":                 {mappingWith("Deployment"), []string{"-f", "-"}, exitHealthy, "0 errors, 0 warnings, 0 notes in 1 mapping and 0 architectures"},
-		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitHealthy, "41 mappings and 1 architecture"},
-		"a warning":             {mappingWith("StatefulSet"), []string{"-f", "-"}, exitHealthy, "1 warning"},
-		"a warning, strictly":   {mappingWith("StatefulSet"), []string{"-f", "-", "--strict"}, exitUnhealthy, "1 warning"},
-		"a rule left out":       {mappingWith("StatefulSet"), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitHealthy, "0 warnings"},
-		"an error":              {mappingWith("Pod"), []string{"-f", "-"}, exitUnhealthy, "1 error,"},
-		"not YAML":              {"a: b: c", []string{"-f", "-"}, exitUnhealthy, "1 error,"},
+		"clean":                 {mappingWith("Deployment"), []string{"-f", "-"}, exitNothing, "0 errors, 0 warnings, 0 notes in 1 mapping and 0 architectures"},
+		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitNothing, "41 mappings and 1 architecture"},
+		"a warning":             {mappingWith("StatefulSet"), []string{"-f", "-"}, exitNothing, "1 warning"},
+		"a warning, strictly":   {mappingWith("StatefulSet"), []string{"-f", "-", "--strict"}, exitAct, "1 warning"},
+		"a rule left out":       {mappingWith("StatefulSet"), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitNothing, "0 warnings"},
+		"an error":              {mappingWith("Pod"), []string{"-f", "-"}, exitAct, "1 error,"},
+		"not YAML":              {"a: b: c", []string{"-f", "-"}, exitAct, "1 error,"},
 		"no such file":          {"", []string{"-f", "nowhere"}, exitUnknown, "nowhere"},
 		"no mapping":            {"apiVersion: v1\nkind: Service\n", []string{"-f", "-"}, exitUnknown, "no ComponentMapping"},
 		"no files":              {"", nil, exitUsage, "-f"},
@@ -80,7 +80,7 @@ func TestLintFormats(t *testing.T) {
 	g.Expect(out).To(HavePrefix(file + ":11:46: error: ComponentMapping redis: spec.checks[0].workload.kind: Unsupported value"))
 	for _, format := range []string{"json", "sarif"} {
 		code, out, errOut := runWith("", "lint", "-f", file, "-o", format)
-		g.Expect(code).To(Equal(exitUnhealthy))
+		g.Expect(code).To(Equal(exitAct))
 		g.Expect(json.Valid([]byte(out))).To(BeTrue(), format)
 		g.Expect(errOut).To(BeEmpty(), "standard output is for machines, and they read nothing else")
 	}

@@ -15,7 +15,7 @@ import (
 func TestRBAC(t *testing.T) {
 	g := NewWithT(t)
 	code, out, errOut := runWith(mappingWith("StatefulSet"), "rbac", "-f", "-")
-	g.Expect(code).To(Equal(exitHealthy), errOut)
+	g.Expect(code).To(Equal(exitNothing), errOut)
 	var role rbacv1.ClusterRole
 	g.Expect(yaml.UnmarshalStrict([]byte(out), &role)).To(Succeed())
 	g.Expect(role.Name).To(Equal("archmap-observer-extra"))
@@ -31,17 +31,17 @@ func TestLintIsContentWithTheRoleThatRBACPrints(t *testing.T) {
 	g := NewWithT(t)
 	mapping := mappingWith("StatefulSet")
 	code, _, _ := runWith(mapping, "lint", "-f", "-", "--strict")
-	g.Expect(code).To(Equal(exitUnhealthy))
+	g.Expect(code).To(Equal(exitAct))
 	_, role, _ := runWith(mapping, "rbac", "-f", "-")
 	code, out, _ := runWith(mapping+"---\n"+role, "lint", "-f", "-", "--strict")
-	g.Expect(code).To(Equal(exitHealthy), out)
+	g.Expect(code).To(Equal(exitNothing), out)
 }
 
 func TestRBACForAUser(t *testing.T) {
 	g := NewWithT(t)
 	code, out, errOut := runWith(mappingWith("StatefulSet"), "rbac", "-f", "-", "--for", "user", "--namespaced", "-o", "json", "--name", "look",
 		"--subject", "user:jane@example.com", "--subject", "group:sre", "--subject", "serviceaccount:ci:checker")
-	g.Expect(code).To(Equal(exitHealthy), errOut)
+	g.Expect(code).To(Equal(exitNothing), errOut)
 	var list struct {
 		Items []rbacv1.RoleBinding `json:"items"` // of which every role has the first fields, too
 	}

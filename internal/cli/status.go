@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 
@@ -12,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
-	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/source"
 )
@@ -22,6 +22,7 @@ type status struct {
 	env      *env
 	operator source.Operator
 	output   format
+	fail     failOn
 	contexts contexts
 	watch    bool
 }
@@ -63,12 +64,13 @@ func newStatusCommand(e *env) *cobra.Command {
 		"The operator's namespace. Default: "+source.DefaultNamespace+", else wherever its lease "+source.LeaseName+" is")
 	command.Flags().StringVar(&s.operator.Architecture, "architecture", "",
 		"Which ClusterArchitecture, where there are several. Default: "+source.DefaultArchitecture+", else the first by name")
+	s.fail.addFlag(command, concernNames(report.DefaultConcerns())...)
 	s.output.addFlag(command, formatText, formatWide, formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
 	return command
 }
 
 func (s *status) validate(command *cobra.Command) error {
-	if err := s.output.validate(); err != nil {
+	if err := errors.Join(s.output.validate(), s.fail.validate()); err != nil {
 		return err
 	}
 	refuse := func(with string, formats ...string) error {
@@ -123,7 +125,7 @@ func (s *status) once(ctx context.Context) error {
 		return err
 	}
 	s.env.warn(result.Warnings()...)
-	return verdictOf(result.Verdict())
+	return s.fail.end(result.Concerns())
 }
 
 // clusters shows components x clusters.
@@ -144,7 +146,7 @@ func (s *status) clusters(ctx context.Context) error {
 	if err := s.output.write(s.env.Out, grid, report.ExportClusters(clusters)); err != nil {
 		return err
 	}
-	verdict := report.Worst(clusters)
+	concerns := report.ConcernsOf(clusters)
 	for i, r := range results {
 		if r.err != nil {
 			continue
@@ -152,11 +154,9 @@ func (s *status) clusters(ctx context.Context) error {
 		for _, w := range r.Warnings() {
 			s.env.warn(names[i] + ": " + w)
 		}
-		if verdict == catalog.Healthy {
-			verdict = r.Verdict()
-		}
+		concerns = append(concerns, r.Concerns()...)
 	}
-	return verdictOf(verdict)
+	return s.fail.end(concerns)
 }
 
 // clusterResult is the result of one of several clusters.

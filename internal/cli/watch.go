@@ -39,7 +39,7 @@ func (s *status) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &follower{env: s.env, output: &s.output, stale: feed.Stale, terminal: terminal(s.env.Out) && os.Getenv("TERM") != "dumb"}
+	f := &follower{env: s.env, output: &s.output, fail: &s.fail, stale: feed.Stale, terminal: terminal(s.env.Out) && os.Getenv("TERM") != "dumb"}
 	return f.run(ctx, feed)
 }
 
@@ -47,6 +47,7 @@ func (s *status) follow(ctx context.Context) error {
 type follower struct {
 	env    *env
 	output *format
+	fail   *failOn
 	// stale says why the newest report may be out of date.
 	stale func() string
 	// terminal: each report is drawn in place of the one before. Elsewhere, rows that change are printed.
@@ -94,7 +95,7 @@ func (f *follower) end(err error) error {
 			return err
 		}
 	}
-	return verdictOf((&source.Result{Report: f.last, Stale: f.stale()}).Verdict())
+	return f.fail.end((&source.Result{Report: f.last, Stale: f.stale()}).Concerns())
 }
 
 // show shows a report or, without a new one, the last one with the ages that it has by now.

@@ -427,6 +427,30 @@ func TestLoadDuplicates(t *testing.T) {
 	g.Expect(info.Warnings).To(BeEmpty(), "the same twice is nothing to tell")
 }
 
+// Pods that are ready are not kept, but counted, each of them once: must-gather has them in several files.
+func TestLoadCountsReadyPods(t *testing.T) {
+	g := NewWithT(t)
+	pod := func(name, hash, more string) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata:\n  name: %s\n  namespace: kube-system\n  labels: {controller-revision-hash: %s}\n"+
+			"  ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: cns, uid: u, controller: true}]\n%s", name, hash, more)
+	}
+	const ready = "status: {phase: Running, conditions: [{type: Ready, status: 'True', lastTransitionTime: '2026-10-02T14:30:00Z'}]}\n"
+	dir := t.TempDir()
+	write(g, dir, map[string]string{
+		"a.yaml": strings.Join([]string{pod("a", "old", ready), pod("b", "new", ready), pod("c", "new", "status: {phase: Pending}\n"), pod("d", "new", "status: {phase: Failed}\n")}, "---\n"),
+		"b.yaml": strings.Join([]string{pod("b", "new", ready), pod("e", "new", ready)}, "---\n"),
+		"c.yaml": pod("lost", "new", ready) + "---\n{",
+	})
+	need := facts.Need{Kind: facts.PodKind, Namespace: "kube-system"}
+	d, _, err := dump.Load(dir, nil, dump.Options{Needs: []facts.Need{need}, At: time.Now()})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(namesOf(d)).To(ConsistOf(ContainSubstring("c")))
+	of := func(hash string) facts.PodRevision {
+		return facts.PodRevision{Namespace: "kube-system", Kind: "DaemonSet", Name: "cns", Hash: hash}
+	}
+	g.Expect(d.ReadyPods).To(Equal(map[facts.PodRevision]int{of("old"): 1, of("new"): 2}))
+}
+
 // Who needs nothing gets nothing, but what says which kinds there are.
 func TestLoadNeedsNothing(t *testing.T) {
 	g := NewWithT(t)

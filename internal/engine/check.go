@@ -59,7 +59,8 @@ func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(),
 // are none: the result stays pending.
 func keepVersions(before *cell[check.Result], result check.Result) check.Result {
 	if result.VersionsPending && before.known && !before.value.VersionsPending {
-		result.Versions, result.Images, result.VersionsPending = before.value.Versions, before.value.Images, false
+		result.Versions, result.Images, result.RollingOut = before.value.Versions, before.value.Images, before.value.RollingOut
+		result.VersionsPending = false
 	}
 	return result
 }

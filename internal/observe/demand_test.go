@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -177,6 +178,16 @@ func TestPodsHaveRoom(t *testing.T) {
 		e.want(1, false)
 		e.expectLists(1, "the limit is reached")
 	})
+}
+
+// What tells which versions run is read as pods are, not polled.
+func TestRevisionsAreReadOnDemand(t *testing.T) {
+	g := NewWithT(t)
+	for kind, onDemand := range map[schema.GroupVersionKind]bool{
+		facts.PodKind: true, facts.ReplicaSetKind: true, facts.ControllerRevisionKind: true, facts.Nodes.Kind: false,
+	} {
+		g.Expect(facts.Need{Kind: kind, Interval: facts.DefaultInterval}.OnDemand()).To(Equal(onDemand), kind.Kind)
+	}
 }
 
 // Only pods that explain something are held, and of those only what does.

@@ -346,7 +346,7 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	s := newServer(t, map[string]http.HandlerFunc{
 		configMapPath: answer(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"kube-system",` + bulk + `},"data":{"k":"v"}}`),
 		"/api/v1/namespaces/kube-system/pods": answer(`{"items":[
-			{"metadata":{"name":"well","namespace":"kube-system","labels":{"k8s-app":"kube-dns"}},"status":{"conditions":[{"type":"Ready","status":"True"}]}},
+			{"metadata":{"name":"well","namespace":"kube-system","labels":{"k8s-app":"kube-dns","controller-revision-hash":"a"},"ownerReferences":[{"kind":"DaemonSet","name":"dns","controller":true}]},"status":{"conditions":[{"type":"Ready","status":"True"}]}},
 			{"metadata":{"name":"broken","namespace":"kube-system","labels":{"k8s-app":"kube-dns"},` + bulk + `},"spec":{"nodeName":"n","containers":[{"name":"c","env":[{"name":"A","value":"secret"}]}]}}]}`),
 	})
 	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{configMapNeed, pods})
@@ -359,6 +359,8 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	given := dump.Facts([]facts.Need{configMapNeed, pods})
 	g.Expect(given.Answers[configMapNeed].Objects[0].(*unstructured.Unstructured).Object).To(HaveKeyWithValue("data", map[string]any{"k": "v"}))
 	g.Expect(given.Answers[pods].Objects).To(ConsistOf(And(HaveField("Name", "broken"), HaveField("Spec", corev1.PodSpec{NodeName: "n"}))))
+	g.Expect(given.Answers[pods].ReadyPods).To(Equal(map[facts.PodRevision]int{{Namespace: "kube-system", Kind: "DaemonSet", Name: "dns", Hash: "a"}: 1}),
+		"but that it runs, and of which revision it is")
 	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=500&timeout=15s"))
 }
 

@@ -21,30 +21,24 @@ type Departure struct {
 	// Name of the mapping, of the violated rule, or of what has an unsupported version.
 	Name      string `json:"name"`
 	Component string `json:"component"`
-	// Reason in one word: MethodDiffers, ImageDiffers, VersionBelowDocumented, VersionSkew, NotFound,
-	// RulesViolated, NewerThanAPIServer, TooFarBehind or TooFarFromKubelets.
+	// Reason in one word: Method, Image, MinVersion, VersionSkew, NotFound, RulesViolated, NewerThanAPIServer,
+	// TooFarBehind or TooFarFromKubelets.
 	Reason     string `json:"reason"`
 	Documented string `json:"documented"`
 	Observed   string `json:"observed"`
 	Message    string `json:"message"`
+	// Correction of the catalog that explains it; empty for what is not known.
+	Correction string `json:"correction,omitempty"`
 }
 
 // Departures lists the differences between a cluster and its documentation: components in the order of the table, then
-// violated rules, then unsupported versions. Absent optional components are no departures, nor is anything unknown.
-func Departures(r *Report) []Departure {
+// violated rules, then unsupported versions. Absent optional components are no departures, nor is anything unknown. What
+// the catalog itself explains is listed only when strict.
+func Departures(r *Report, strict bool) []Departure {
 	words := r.platform()
 	out := []Departure{}
 	for _, c := range r.components() {
-		decisive := c.is(v1alpha1.ConditionAsDocumented)
-		if c.state == catalog.Missing {
-			decisive = c.is(v1alpha1.ConditionPresent)
-		}
-		if decisive.Status != metav1.ConditionFalse {
-			continue
-		}
-		x := Departure{Name: c.Name, Component: c.Spec.Component, Reason: decisive.Reason, Message: decisive.Message}
-		x.Documented, x.Observed = compared(c, decisive.Reason, words)
-		out = append(out, x)
+		out = append(out, c.departures(words, strict)...)
 	}
 	for _, v := range r.Architecture.Status.Violations {
 		out = append(out, Departure{Name: v.Rule, Component: "rule " + v.Rule, Reason: v1alpha1.ReasonRulesViolated,
@@ -56,6 +50,48 @@ func Departures(r *Report) []Departure {
 		}
 	}
 	return out
+}
+
+// departures of a component: that it is missing, or each of its differences.
+func (c component) departures(words platform, strict bool) []Departure {
+	doc := c.Spec.Implementation
+	if c.state == catalog.Missing {
+		present := c.is(v1alpha1.ConditionPresent)
+		return []Departure{{Name: c.Name, Component: c.Spec.Component, Reason: present.Reason, Message: present.Message,
+			Documented: doc.Name + ", " + words.methodNames(doc.Methods), Observed: c.state.Word()}}
+	}
+	var out []Departure
+	for _, d := range c.Status.Differences {
+		if d.Correction != "" && !strict {
+			continue
+		}
+		x := Departure{Name: c.Name, Component: c.Spec.Component, Reason: string(d.Type), Documented: d.Documented, Observed: d.Observed,
+			Message: catalog.DescribeDifference(d), Correction: d.Correction}
+		switch d.Type {
+		case v1alpha1.DifferenceMethod:
+			x.Documented, x.Observed = words.methodNames(doc.Methods), words.methodNames(c.Status.Methods)
+		case v1alpha1.DifferenceMinVersion:
+			x.Documented += " or newer"
+		case v1alpha1.DifferenceVersionSkew:
+			x.Documented = "one minor version"
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// knownDifferences names the components that differ from their documentation as the catalog says; empty without any.
+func (r *Report) knownDifferences() string {
+	var names []string
+	for _, x := range Departures(r, true) {
+		if x.Correction != "" && !slices.Contains(names, x.Name) {
+			names = append(names, x.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "Known to differ from the documentation, as their corrections say: " + joined(names) + "."
 }
 
 // ruled returns what a rule demands: ExactlyOne of kubenet, azure-cni.
@@ -88,27 +124,15 @@ func (r *Report) skewed(s v1alpha1.VersionSkew) Departure {
 	return x
 }
 
-// compared returns the documented value, and the observed one.
-func compared(c component, reason string, words platform) (documented, observed string) {
-	doc := c.Spec.Implementation
-	switch reason {
-	case v1alpha1.ReasonImageDiffers:
-		return doc.Image, c.Status.Image
-	case v1alpha1.ReasonVersionBelowDocumented:
-		return doc.MinVersion + " or newer", c.Status.Version
-	case v1alpha1.ReasonVersionSkew:
-		return "one minor version", c.Status.Version
-	case v1alpha1.ReasonMethodDiffers:
-		return words.methodNames(doc.Methods), words.methodNames(c.Status.Methods)
-	}
-	return doc.Name + ", " + words.methodNames(doc.Methods), c.state.Word()
-}
-
 // DepartureTable returns departures as a table.
 func DepartureTable(departures []Departure) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Reason", "Documented", "Observed", headMessage}}
 	for _, x := range departures {
-		g.Rows = append(g.Rows, row(x.Name, x.Component, x.Reason, x.Documented, x.Observed, x.Message))
+		message := x.Message
+		if x.Correction != "" {
+			message = "known: " + x.Correction
+		}
+		g.Rows = append(g.Rows, row(x.Name, x.Component, x.Reason, x.Documented, x.Observed, message))
 	}
 	return g
 }
@@ -254,18 +278,30 @@ func (x *Comparison) component(a, b component) {
 		x.note(name, what, ImplementationChanged, implementationAndVariants(a), implementationAndVariants(b))
 	}
 	x.note(name, what, MethodChanged, catalog.ShortMethods(a.Status.Methods), catalog.ShortMethods(b.Status.Methods))
-	x.note(name, what, VersionChanged, a.Status.Version, b.Status.Version)
+	x.note(name, what, VersionChanged, versions(a), versions(b))
 	if a.state != b.state {
 		x.note(name, what, HealthChanged, stateAndReason(a), stateAndReason(b))
 	}
-	was, now := a.is(v1alpha1.ConditionAsDocumented), b.is(v1alpha1.ConditionAsDocumented)
-	x.note(name, what, DocumentationChanged, reasoned(was.Status, was.Reason), reasoned(now.Status, now.Reason))
+	x.note(name, what, DocumentationChanged, a.documentation(), b.documentation())
+}
+
+// versions returns all versions in use with their counts. How many pods are ready is not a matter of versions.
+func versions(c component) string {
+	if len(c.Status.Versions) < 2 {
+		return c.Status.Version
+	}
+	var parts []string
+	for _, v := range c.Status.Versions {
+		parts = append(parts, fmt.Sprintf("%s (%d)", v.Version, v.Count))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func stateAndReason(c component) string { return reasonedState(c.state, c.reason()) }
 
+// reasonedState returns a state with its reason, unless that says no more.
 func reasonedState(s catalog.State, reason string) string {
-	if s == catalog.Healthy || s == catalog.Absent || reason == "" {
+	if s == catalog.Absent || slices.Contains([]string{"", v1alpha1.ReasonAllChecksPass, v1alpha1.ReasonProgressing}, reason) {
 		return s.Word()
 	}
 	return s.Word() + " (" + reason + ")"

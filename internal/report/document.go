@@ -130,8 +130,17 @@ func (d *document) observed(c component) []string {
 	return []string{
 		markdown(c.implementation()), markdown(d.words.methodNames(c.Status.Methods)), "True",
 		markdown(string(c.is(v1alpha1.ConditionHealthy).Status)) + " (" + c.state.Word() + ")", markdown(c.Status.Version),
-		markdown(reasoned(c.is(v1alpha1.ConditionAsDocumented).Status, c.is(v1alpha1.ConditionAsDocumented).Reason)),
+		markdown(c.documentation()),
 	}
+}
+
+// documentation says whether the component is as documented.
+func (c component) documentation() string {
+	is := c.is(v1alpha1.ConditionAsDocumented)
+	if is.Reason == v1alpha1.ReasonKnownDifference {
+		return string(is.Status) + " (" + is.Reason + ")"
+	}
+	return reasoned(is.Status, is.Reason)
 }
 
 // reasoned returns a status, with its reason unless it is True.
@@ -321,13 +330,15 @@ func (d *document) flow() error {
 // departures are where the cluster is not what the document says.
 func (d *document) departures() {
 	d.heading(2, "Departures from the Documentation")
-	departures := Departures(d.Report)
+	departures := Departures(d.Report, false)
 	if len(departures) == 0 {
 		d.line("None: everything that was found is as documented.")
-		return
 	}
 	for _, x := range departures {
 		d.line("- **%s** (%s): %s", markdown(x.Component), markdown(x.Reason), markdown(x.Message))
+	}
+	if known := d.knownDifferences(); known != "" {
+		d.line("\n%s", markdown(known))
 	}
 }
 

@@ -102,7 +102,7 @@ func (e *explanation) headline() {
 	}
 	e.line("  " + e.paint(e.state, e.state.Mark()+" "+e.state.Word()) + since)
 	e.text(e.Status.Message)
-	if words := reasonWords[e.reason()]; words != "" && e.state.Bad() {
+	if words := reasonWords[e.reason()]; words != "" {
 		e.text(e.reason() + ": " + words)
 	}
 	if ready := e.is(v1alpha1.ConditionReady); ready.Status != metav1.ConditionTrue {

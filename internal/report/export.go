@@ -80,8 +80,8 @@ type DepartureList struct {
 }
 
 // ExportDepartures returns Departures for programs.
-func ExportDepartures(r *Report) DepartureList {
-	return DepartureList{TypeMeta: exported("DepartureList"), Source: r.Source, ObservedAt: metav1.NewTime(r.ObservedAt), Items: Departures(r)}
+func ExportDepartures(r *Report, strict bool) DepartureList {
+	return DepartureList{TypeMeta: exported("DepartureList"), Source: r.Source, ObservedAt: metav1.NewTime(r.ObservedAt), Items: Departures(r, strict)}
 }
 
 // ClusterList is several clusters, for programs.

@@ -89,9 +89,9 @@ func hashSource(text string) string {
 }
 
 func pageTitle(r *Report) string {
-	title := verdictWord(r.Verdict()) + ": " + r.platform().short
+	title := r.Verdict().WordOfWhole() + ": " + r.platform().short
 	if r.isElsewhere() {
-		title = verdictWord(r.Verdict()) + ": not " + r.platform().short + ":"
+		title = r.Verdict().WordOfWhole() + ": not " + r.platform().short + ":"
 	}
 	if r.Source != "" {
 		title += " " + Clean(r.Source)
@@ -126,6 +126,7 @@ type pageView struct {
 	Pools      []poolView
 	Upgrades   []v1alpha1.VersionSkew
 	Departures []Departure
+	Known      string
 	Advisories []advisoryView
 }
 
@@ -154,6 +155,8 @@ type componentView struct {
 	Name, Text, Message, Call        string
 	Category                         v1alpha1.Category
 	CategoryTitle, AsDocumented      string
+	// Known is that it differs from its documentation as the catalog says.
+	Known                            bool
 	State                            catalog.State
 	Differs, Found, Optional         bool
 	Implementation, Method           string
@@ -198,9 +201,9 @@ func newPageView(r *Report) pageView {
 	components, words := r.components(), r.platform()
 	status := r.Architecture.Status
 	v := pageView{
-		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: verdictWord(r.Verdict()), Summary: summary(components), Source: r.Source,
+		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: r.Verdict().WordOfWhole(), Summary: summary(components), Source: r.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
-		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations, Departures: Departures(r), Upgrades: r.upgrades(),
+		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations, Departures: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
 		Drawing: template.HTML(Draw(r, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
 	if ready, total := r.nodes(); total > 0 {
@@ -275,7 +278,7 @@ func componentID(name string) string {
 func (r *Report) componentView(c component, words platform) componentView {
 	doc := c.Spec.Implementation
 	v := componentView{
-		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Found: c.isPresent(),
+		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(), Known: len(c.Status.Differences) > 0 && !c.differs(), Found: c.isPresent(),
 		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: catalog.Optional(c.ComponentMapping),
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,

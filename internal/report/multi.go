@@ -30,7 +30,7 @@ func Clusters(clusters []Cluster, wide bool) Grid {
 			continue
 		}
 		v := c.Report.Verdict()
-		verdicts = append(verdicts, Cell{Text: v.Mark() + " " + verdictWord(v), State: v})
+		verdicts = append(verdicts, Cell{Text: v.Mark() + " " + v.WordOfWhole(), State: v})
 		versions = append(versions, Cell{Text: c.Report.Architecture.Status.KubernetesVersion})
 		pools = append(pools, readyCell(c.Report))
 	}
@@ -91,16 +91,16 @@ func union(clusters []Cluster) []component {
 	return all.components()
 }
 
-// Worst returns the worst verdict of the clusters. A cluster that could not be read is Unknown.
-func Worst(clusters []Cluster) catalog.State { return worstOf(verdictsOf(clusters)) }
-
-func verdictsOf(clusters []Cluster) []catalog.State {
-	out := make([]catalog.State, len(clusters))
-	for i, c := range clusters {
-		out[i] = catalog.Unknown
-		if c.Report != nil {
-			out[i] = c.Report.Verdict()
+// ConcernsOf returns what is of concern about any of the clusters, in no order. What is in a cluster that could not be
+// read is unknown.
+func ConcernsOf(clusters []Cluster) []Concern {
+	var all []Concern
+	for _, c := range clusters {
+		if c.Report == nil {
+			all = append(all, ConcernUnknown)
+		} else {
+			all = append(all, c.Report.Concerns()...)
 		}
 	}
-	return out
+	return all
 }

@@ -74,10 +74,8 @@ func (c component) isPresent() bool {
 	return c.is(v1alpha1.ConditionPresent).Status == metav1.ConditionTrue
 }
 
-// differs reports whether the component is not as documented.
-func (c component) differs() bool {
-	return c.is(v1alpha1.ConditionAsDocumented).Status == metav1.ConditionFalse
-}
+// differs reports whether the component is not as documented, and nothing explains why.
+func (c component) differs() bool { return len(catalog.Unexplained(c.Status.Differences)) > 0 }
 
 // implementation returns the observed implementation, else the documented one.
 func (c component) implementation() string {
@@ -136,7 +134,7 @@ func Summary(r *Report) string {
 	if ready, total := r.nodes(); total > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s ready", ready, msg.Count(int(total), "node")))
 	}
-	return verdictWord(r.Verdict()) + ": " + joined(append(parts, summary(r.components())))
+	return r.Verdict().WordOfWhole() + ": " + joined(append(parts, summary(r.components())))
 }
 
 // summary counts the components in words: 32 of 41 components present (31 healthy, 1 unhealthy), 9 absent.
@@ -199,13 +197,11 @@ func number(n *int32) int32 {
 var nodeFaults = []string{v1alpha1.ReasonNodeFault, v1alpha1.ReasonNodesUnhealthy}
 
 // poolState returns the state of a node pool. Nodes that are not ready are a fault when they hurt a component;
-// otherwise they join, or were stopped on purpose.
+// otherwise they join, were stopped on purpose, or are few enough to be tolerated.
 func poolState(pool v1alpha1.NodePool, components []component) catalog.State {
-	switch {
-	case number(pool.Ready) >= number(pool.Nodes):
-		return catalog.Healthy
-	case slices.ContainsFunc(components, func(c component) bool { return unhealthy(c) && slices.Contains(nodeFaults, c.reason()) }):
+	hurt := func(c component) bool { return unhealthy(c) && slices.Contains(nodeFaults, c.reason()) }
+	if number(pool.Ready) < number(pool.Nodes) && slices.ContainsFunc(components, hurt) {
 		return catalog.Unhealthy
 	}
-	return catalog.Progressing
+	return catalog.Healthy
 }

@@ -14,27 +14,15 @@ import (
 	"github.com/archmap/archmap/internal/catalog"
 )
 
-// Verdict sums up the report: Unhealthy when a component is unhealthy, a required one is missing, or a rule is
-// violated; Unknown when that is not known; else Healthy. Unsupported versions and differences from the documentation do
-// not count.
-func (r *Report) Verdict() catalog.State {
-	switch {
-	case !r.judged():
-		return verdictOf(r.components())
-	case !r.claimed():
-		if slices.ContainsFunc(r.components(), unhealthy) {
-			return catalog.Unhealthy // whatever the cluster is
-		}
-		return catalog.Unknown
-	}
-	return worstOf([]catalog.State{r.verdictOfWhole(), verdictOfRest(r.rest())})
-}
+// Verdict sums up the report: Unhealthy when a component is unhealthy, else Missing when a required one is missing or a
+// rule is violated, else Unknown when that is not known, else Healthy. Unsupported versions, what is tolerated, and
+// differences from the documentation do not count.
+func (r *Report) Verdict() catalog.State { return verdictOf(r.Concerns()) }
 
-// worstOf states that verdicts have; Healthy when there are none.
-func worstOf(verdicts []catalog.State) catalog.State {
-	for _, s := range []catalog.State{catalog.Unhealthy, catalog.Unknown} {
-		if slices.Contains(verdicts, s) {
-			return s
+func verdictOf(concerns []Concern) catalog.State {
+	for _, c := range concernTable {
+		if c.verdict != "" && slices.Contains(concerns, c.name) {
+			return c.verdict
 		}
 	}
 	return catalog.Healthy
@@ -58,31 +46,6 @@ func (r *Report) isElsewhere() bool {
 	return r.condition(v1alpha1.ConditionPlatformDetected).Status == metav1.ConditionFalse
 }
 
-// verdictWord returns a verdict as users read it.
-func verdictWord(s catalog.State) string {
-	if s == catalog.Unknown {
-		return "cannot be told"
-	}
-	return s.Word()
-}
-
-// verdictOfWhole returns that of the architecture. It is in doubt while it is about an older spec.
-func (r *Report) verdictOfWhole() catalog.State {
-	verdict := catalog.Healthy
-	for _, t := range []string{v1alpha1.ConditionComplete, v1alpha1.ConditionHealthy} {
-		switch r.condition(t).Status {
-		case metav1.ConditionFalse:
-			return catalog.Unhealthy
-		case metav1.ConditionUnknown:
-			verdict = catalog.Unknown
-		}
-	}
-	if r.condition(v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
-		verdict = catalog.Unknown
-	}
-	return verdict
-}
-
 // rest returns the components that the architecture does not select.
 func (r *Report) rest() []component {
 	selector, err := metav1.LabelSelectorAsSelector(&r.Architecture.Spec.ComponentSelector)
@@ -90,33 +53,6 @@ func (r *Report) rest() []component {
 		return nil // then the architecture is not ready
 	}
 	return slices.DeleteFunc(r.components(), func(c component) bool { return selector.Matches(labels.Set(c.Labels)) })
-}
-
-// verdictOf sums up components that no architecture selects: when none is present, nothing is known to be healthy.
-func verdictOf(components []component) catalog.State {
-	if len(components) == 0 {
-		return catalog.Unknown
-	}
-	return verdictOfRest(components)
-}
-
-func verdictOfRest(components []component) catalog.State {
-	verdicts := make([]catalog.State, len(components))
-	for i, c := range components {
-		switch {
-		case c.state.Bad():
-			verdicts[i] = catalog.Unhealthy
-		case c.doubtful():
-			verdicts[i] = catalog.Unknown
-		}
-	}
-	return worstOf(verdicts)
-}
-
-// doubtful reports whether a component could not be observed. That it never can be is no reason for doubt.
-func (c component) doubtful() bool {
-	never := c.reason() == v1alpha1.ReasonHealthNotObservable || c.reason() == v1alpha1.ReasonNotObservable
-	return !never && (c.state == catalog.Unknown || c.state == catalog.HealthUnknown)
 }
 
 func unhealthy(c component) bool { return c.state == catalog.Unhealthy }
@@ -157,7 +93,7 @@ func (r *Report) Notes() []string {
 	}
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
 		switch c := r.condition(t); {
-		case c.Status == metav1.ConditionUnknown:
+		case c.Status == metav1.ConditionUnknown && c.Reason != v1alpha1.ReasonNotInDump: // whoever read the dump says what it lacks
 			notes = append(notes, t+" cannot be told: "+messageOf(c))
 		case c.Status == metav1.ConditionFalse && t == v1alpha1.ConditionVersionsSupported:
 			notes = append(notes, "Versions that are not supported: "+messageOf(c))

@@ -88,6 +88,32 @@ func TestSnapshotFindsObjects(t *testing.T) {
 	}
 }
 
+// Of a cluster that runs, ReplicaSets without pods and ready pods tell nothing, but for how many of these there are.
+func TestSnapshotTellsWhatRuns(t *testing.T) {
+	g := NewWithT(t)
+	const (
+		owned   = `namespace: kube-system, labels: {k8s-app: npm, controller-revision-hash: x}, ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: npm, uid: u, controller: true}]`
+		ready   = `{apiVersion: v1, kind: Pod, metadata: {name: npm-1, ` + owned + `}, status: {conditions: [{type: Ready, status: "True"}]}}`
+		unready = `{apiVersion: v1, kind: Pod, metadata: {name: npm-2, ` + owned + `}}`
+		empty   = `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: a, namespace: kube-system}, status: {replicas: 0}}`
+		running = `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: b, namespace: kube-system}, status: {replicas: 2}}`
+	)
+	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "k8s-app=npm"}
+	sets := facts.Need{Kind: facts.ReplicaSetKind, Namespace: "kube-system"}
+	s := &Snapshot{Time: snapshotTime, Coverage: Complete, Objects: untyped(t, ready, unready, empty, running)}
+	counted := map[facts.PodRevision]int{{Namespace: "kube-system", Kind: "DaemonSet", Name: "npm", Hash: "x"}: 1}
+
+	recorded, err := s.Read(t.Context(), []facts.Need{pods, sets})
+	g.Expect(err).NotTo(HaveOccurred())
+	later := NewRecord()
+	later.Add(recorded)
+	for name, s := range map[string]*Snapshot{"of the cluster": s, "a part of it": recorded, "what was read later": later} {
+		g.Expect(s.Answer(pods).ReadyPods).To(Equal(counted), name)
+		g.Expect(s.Answer(pods).Objects).To(ConsistOf(HaveField("Name", "npm-2")), name)
+		g.Expect(s.Answer(sets).Objects).To(ConsistOf(HaveField("Name", "b")), name)
+	}
+}
+
 func TestSnapshotReadsWhatLiveReads(t *testing.T) {
 	g := NewWithT(t)
 	objects := untyped(t, dnsDeployment, schedulerLease, nncDefinition, brokenPod)

@@ -106,24 +106,35 @@ func evaluate(ctx context.Context, catalog *judge.Catalog, reader judge.Reader, 
 // unread says what could not be read, and what would help.
 func unread(read *snapshot.Snapshot) []string {
 	var notes []string
-	refused, missing := 0, sets.New[string]()
+	refused, lacking := 0, sets.New[string]()
 	for _, r := range read.Reads {
 		switch {
 		case r.State == facts.NotPermitted:
 			refused++
-		case r.State == facts.NotHeld && r.Need.Kind.Kind != "":
-			missing.Insert(r.Need.Kind.Kind)
+		case r.State == facts.NotHeld:
+			lacking.Insert(subjectOf(r.Need))
 		}
 	}
 	if refused > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d reads are not permitted; kubectl archmap rbac --for user prints the role that is enough",
 			refused, len(read.Reads)))
 	}
-	if missing.Len() > 0 {
-		notes = append(notes, "the dump lacks what tells about some components: "+strings.Join(sets.List(missing), ", ")+
-			"; kubectl archmap collect writes all that is needed")
+	if lacking.Len() > 0 {
+		notes = append(notes, "not in this dump: "+strings.Join(sets.List(lacking), ", ")+
+			"; check it live, or a bundle of kubectl archmap collect")
 	}
 	return notes
+}
+
+// subjectOf names what a need is about: EndpointSlice, GET /readyz, or an access review.
+func subjectOf(need facts.Need) string {
+	switch {
+	case need.Path != "":
+		return "GET " + need.Path
+	case need.Review != (facts.Review{}):
+		return "access reviews"
+	}
+	return need.Kind.Kind
 }
 
 // newMapper asks the cluster which kinds it serves, at once and for all of them. What an aggregated API server does

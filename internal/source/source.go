@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/snapshot"
 )
@@ -38,12 +37,13 @@ func (r *Result) Warnings() []string {
 	return slices.DeleteFunc(append(slices.Clone(r.Notes), r.Stale), func(s string) bool { return s == "" })
 }
 
-// Verdict returns the verdict of the report. Healthy but stale verdicts are Unknown.
-func (r *Result) Verdict() catalog.State {
-	if v := r.Report.Verdict(); r.Stale == "" || v != catalog.Healthy {
-		return v
+// Concerns returns those of the report. When the verdicts are stale, what holds now is unknown.
+func (r *Result) Concerns() []report.Concern {
+	concerns := r.Report.Concerns()
+	if r.Stale != "" {
+		concerns = append(concerns, report.ConcernUnknown)
 	}
-	return catalog.Unknown
+	return concerns
 }
 
 // Progress starts to show the progress of a long operation, until end is called. A nil Progress shows nothing.

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/archmap/archmap/internal/facts"
@@ -128,4 +130,34 @@ func BenchmarkNodesHeld(b *testing.B) {
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/count, "B/node")
 		runtime.KeepAlive(held)
 	}
+}
+
+// Of what tells which versions run, only that is held.
+func TestRevisionsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	owners := []metav1.OwnerReference{{Kind: "Deployment", Name: "web", Controller: new(true)}}
+	meta := metav1.ObjectMeta{Name: "web-1", OwnerReferences: owners, Annotations: map[string]string{"a": "b"}}
+	kept := metav1.ObjectMeta{Name: "web-1", OwnerReferences: owners}
+	container := corev1.Container{Name: "c", Image: "r/c:v1"}
+	full := container
+	full.Env, full.Args = []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}}, []string{"--token=secret"}
+	template := corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{full}, ServiceAccountName: "a"}}
+
+	rs, err := Func(facts.ReplicaSetKind)(&appsv1.ReplicaSet{ObjectMeta: meta,
+		Spec:   appsv1.ReplicaSetSpec{Replicas: new(int32(2)), Template: template},
+		Status: appsv1.ReplicaSetStatus{Replicas: 2, ReadyReplicas: 1, AvailableReplicas: 1, ObservedGeneration: 7}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(rs).To(Equal(&appsv1.ReplicaSet{ObjectMeta: kept,
+		Spec:   appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{container}}}},
+		Status: appsv1.ReplicaSetStatus{Replicas: 2, ReadyReplicas: 1}}))
+
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": template}})
+	g.Expect(err).NotTo(HaveOccurred())
+	cr, err := Func(facts.ControllerRevisionKind)(&appsv1.ControllerRevision{ObjectMeta: meta, Revision: 7, Data: k8sruntime.RawExtension{Raw: patch}})
+	g.Expect(err).NotTo(HaveOccurred())
+	data := `{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"r/c:v1"}]}}}}`
+	g.Expect(cr).To(Equal(&appsv1.ControllerRevision{ObjectMeta: kept, Revision: 7, Data: k8sruntime.RawExtension{Raw: []byte(data)}}))
+	odd, err := Func(facts.ControllerRevisionKind)(&appsv1.ControllerRevision{Data: k8sruntime.RawExtension{Raw: []byte(`["not a template"]`)}})
+	g.Expect(err).NotTo(HaveOccurred(), "one that is not understood spoils no list")
+	g.Expect(odd.(*appsv1.ControllerRevision).Data.Raw).To(MatchJSON(`{"spec":{"template":{"spec":{}}}}`))
 }

@@ -33,6 +33,8 @@ type ImageCount struct {
 // Images are the images that the pods of a workload run.
 type Images struct {
 	InUse []ImageCount
+	// RollingOut is true while a roll-out replaces pods, so that it passes that several images run.
+	RollingOut bool
 	// Untold says of how many pods the image is not known, and why; empty when it is known of all.
 	Untold string
 	// Pending is true while what tells the images is being read for the first time: InUse says nothing yet.
@@ -66,6 +68,7 @@ func (w Workload) Images(container string, answers map[facts.Need]facts.Answer) 
 	default:
 		images = r.ofControllerRevisions(answer.Objects, answers)
 	}
+	images.RollingOut = w.rolling
 	demand := facts.Demand{Need: need, Refresh: w.refreshRevisions(n, counts, images.Untold != "")}
 	images.Further = append([]facts.Demand{demand}, images.Further...)
 	return images

@@ -123,7 +123,8 @@ func (p *pod) object(namespace string) *corev1.Pod {
 	if o.Labels == nil {
 		o.Labels = map[string]string{}
 	}
-	o.Labels["pod-template-hash"] = p.revision
+	label, revision := p.label()
+	o.Labels[label] = revision
 	if p.owner.Kind == daemonSetKind {
 		bind(&o.Spec, p.node.Name)
 	}

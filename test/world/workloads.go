@@ -11,11 +11,16 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-const daemonSetKind = "DaemonSet"
+const (
+	daemonSetKind   = "DaemonSet"
+	deploymentKind  = "Deployment"
+	statefulSetKind = "StatefulSet"
+)
 
 // RollOut is how far a change of a workload's template has come.
 type RollOut struct {
@@ -27,6 +32,9 @@ type RollOut struct {
 	Unobserved bool `json:"unobserved"`
 	// Since when it runs.
 	Since time.Time `json:"-"`
+
+	// before is the workload as it was before.
+	before *unstructured.Unstructured
 }
 
 // progressDeadline is how long a Deployment may make no progress by default.
@@ -37,6 +45,10 @@ func (w *World) RollOut(workload Ref, container, tag string, rollOut *RollOut) e
 	o := w.state.objects[workload]
 	if o == nil {
 		return fmt.Errorf("there is no %s", workload)
+	}
+	before := o
+	if r, running := w.state.rollOuts[workload]; running {
+		before = r.before
 	}
 	if tag != "" {
 		patched, err := retag(o, container, tag)
@@ -50,7 +62,7 @@ func (w *World) RollOut(workload Ref, container, tag string, rollOut *RollOut) e
 		return nil
 	}
 	r := *rollOut
-	r.Since = w.now
+	r.Since, r.before = w.now, before
 	w.state.rollOuts[workload] = r
 	return nil
 }
@@ -70,16 +82,18 @@ type workload struct {
 	ref      Ref
 	object   client.Object
 	template *corev1.PodTemplateSpec
-	faults   []Pods
-	rollOut  *RollOut
+	// old is the template before the roll-out.
+	old     *corev1.PodTemplateSpec
+	faults  []Pods
+	rollOut *RollOut
 	pods     []*pod
 	ghosts   []*pod
 	now      time.Time
 }
 
-func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*corev1.Pod, error) {
-	converged := map[Ref]client.Object{}
-	var pods []*corev1.Pod
+// convergeWorkloads returns the workloads, and what their controllers have made: pods, ReplicaSets and ControllerRevisions.
+func (w *World) convergeWorkloads(nodes []*node) (converged map[Ref]client.Object, pods []*corev1.Pod, revisions []client.Object, err error) {
+	converged = map[Ref]client.Object{}
 	for _, ref := range w.order {
 		into := workloadKinds[ref.Kind]
 		if into == nil || !w.Has(ref) {
@@ -87,21 +101,24 @@ func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*core
 		}
 		o, err := w.typedCopy(w.state.objects[ref], into())
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", ref, err)
+			return nil, nil, nil, fmt.Errorf("%s: %w", ref, err)
 		}
 		l := &workload{ref: ref, object: o, faults: slices.Clone(w.state.pods[ref]), now: w.now}
 		if r, ok := w.state.rollOuts[ref]; ok {
 			l.rollOut = &r
+			old, err := w.typedCopy(r.before, into())
+			if err != nil {
+				return nil, nil, nil, fmt.Errorf("%s: %w", ref, err)
+			}
+			l.old = templateOf(old)
 		}
+		l.template = templateOf(o)
 		switch o := o.(type) {
 		case *appsv1.DaemonSet:
-			l.template = &o.Spec.Template
 			l.convergeDaemonSet(o, nodes)
 		case *appsv1.Deployment:
-			l.template = &o.Spec.Template
 			w.convergeDeployment(l, o, nodes)
 		case *appsv1.StatefulSet:
-			l.template = &o.Spec.Template
 			w.convergeStatefulSet(l, o, nodes)
 		}
 		converged[ref] = o
@@ -111,27 +128,47 @@ func (w *World) convergeWorkloads(nodes []*node) (map[Ref]client.Object, []*core
 				pods = append(pods, p.object(ref.Namespace))
 			}
 		}
+		made, err := l.revisions()
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("%s: %w", ref, err)
+		}
+		revisions = append(revisions, made...)
 	}
-	return converged, pods, nil
+	return converged, pods, revisions, nil
+}
+
+func templateOf(o client.Object) *corev1.PodTemplateSpec {
+	switch o := o.(type) {
+	case *appsv1.DaemonSet:
+		return &o.Spec.Template
+	case *appsv1.Deployment:
+		return &o.Spec.Template
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template
+	}
+	return nil
 }
 
 var workloadKinds = map[string]func() client.Object{
-	"Deployment":  func() client.Object { return &appsv1.Deployment{} },
-	daemonSetKind: func() client.Object { return &appsv1.DaemonSet{} },
-	"StatefulSet": func() client.Object { return &appsv1.StatefulSet{} },
+	deploymentKind:  func() client.Object { return &appsv1.Deployment{} },
+	daemonSetKind:   func() client.Object { return &appsv1.DaemonSet{} },
+	statefulSetKind: func() client.Object { return &appsv1.StatefulSet{} },
 }
 
 // newPod returns a pod of the workload; the parts of its name distinguish it from others.
 func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
-	revision := suffix(l.ref, updated || l.rollOut == nil)
+	revision := suffix(l.ref, l.isNew(updated))
 	p := &pod{
 		template: l.template, revision: revision, node: n, updated: updated, now: metaTime(l.now),
 		owner: metav1.OwnerReference{APIVersion: "apps/v1", Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
 		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)),
 	}
-	if l.ref.Kind == "Deployment" {
+	if l.ref.Kind == deploymentKind {
 		p.owner.Kind, p.owner.Name = "ReplicaSet", l.ref.Name+"-"+revision
 		p.name = fmt.Sprintf("%s-%.5s", p.owner.Name, suffix(append(parts, l.ref)...))
+	}
+	if !l.isNew(updated) {
+		l.outdate(p)
 	}
 	return p
 }
@@ -171,6 +208,11 @@ func (l *workload) count(keep func(*pod) bool) int32 {
 		}
 	}
 	return n
+}
+
+// updated counts the pods of the newest template that the controller has observed.
+func (l *workload) updated() int32 {
+	return l.count(func(p *pod) bool { return p.exists() && (p.updated || l.rollOut.Unobserved) })
 }
 
 // observed returns the generation that the controller has acted on.
@@ -222,7 +264,7 @@ func (l *workload) convergeDaemonSet(d *appsv1.DaemonSet, nodes []*node) {
 	available := l.count((*pod).available)
 	d.Status = appsv1.DaemonSetStatus{
 		ObservedGeneration: l.observed(), DesiredNumberScheduled: desired, NumberMisscheduled: strays,
-		CurrentNumberScheduled: l.count((*pod).exists), UpdatedNumberScheduled: l.count(func(p *pod) bool { return p.exists() && p.updated }),
+		CurrentNumberScheduled: l.count((*pod).exists), UpdatedNumberScheduled: l.updated(),
 		NumberReady: available, NumberAvailable: available, NumberUnavailable: desired - available,
 	}
 }
@@ -287,13 +329,15 @@ func (w *World) convergeDeployment(l *workload, d *appsv1.Deployment, nodes []*n
 	}
 	w.place(l, total, nodes)
 	for i, p := range l.pods {
-		p.updated = i >= total-updated && (l.rollOut == nil || !l.rollOut.Unobserved)
+		if i < total-updated || (l.rollOut != nil && l.rollOut.Unobserved) {
+			l.outdate(p)
+		}
 	}
 	l.afflict()
 	available := l.count((*pod).available)
 	d.Status = appsv1.DeploymentStatus{
 		ObservedGeneration: l.observed(), Replicas: l.count((*pod).exists),
-		UpdatedReplicas: l.count(func(p *pod) bool { return p.updated && p.exists() }),
+		UpdatedReplicas: l.updated(),
 		ReadyReplicas:   available, AvailableReplicas: available, UnavailableReplicas: max(0, int32(total)-available),
 	}
 	l.conditions(d, int32(desired-unavailable))
@@ -354,10 +398,18 @@ func (w *World) convergeStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []
 		desired = int(*s.Spec.Replicas)
 	}
 	w.place(l, desired, nodes)
+	newest := l.ref.Name + "-" + suffix(l.ref, l.isNew(l.rollOut == nil || !l.rollOut.Unobserved))
+	current := l.ref.Name + "-" + suffix(l.ref, l.isNew(false))
+	for i, p := range l.pods {
+		if l.rollOut != nil && i < desired-l.rollOut.Updated {
+			l.outdate(p)
+		}
+	}
 	l.afflict()
 	available := l.count((*pod).available)
 	s.Status = appsv1.StatefulSetStatus{
 		ObservedGeneration: l.observed(), Replicas: l.count((*pod).exists), ReadyReplicas: available, AvailableReplicas: available,
-		CurrentReplicas: int32(desired), UpdatedReplicas: int32(desired), CurrentRevision: "1", UpdateRevision: "1",
+		CurrentReplicas: l.count(func(p *pod) bool { return p.exists() && (!p.updated || l.rollOut == nil) }), UpdatedReplicas: l.updated(),
+		CurrentRevision: current, UpdateRevision: newest,
 	}
 }

@@ -281,7 +281,7 @@ func (w *World) converge() ([]client.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	workloads, pods, err := w.convergeWorkloads(nodes)
+	workloads, pods, revisions, err := w.convergeWorkloads(nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +322,7 @@ func (w *World) converge() ([]client.Object, error) {
 	for _, slice := range services.slices {
 		out = append(out, slice)
 	}
-	return out, nil
+	return append(out, revisions...), nil
 }
 
 func applyOverride(o client.Object, override []byte) (client.Object, error) {

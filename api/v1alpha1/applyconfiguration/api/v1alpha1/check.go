@@ -66,9 +66,9 @@ type CheckApplyConfiguration struct {
 	Nodes *NodesCheckApplyConfiguration `json:"nodes,omitempty"`
 	// lease names a Lease that its holder keeps renewing, by name or by selector.
 	//
-	// Present: one with a holder exists.
+	// Present: one exists.
 	//
-	// Healthy: its renewTime keeps moving, judged by what archmap sees move and
+	// Healthy: it has a holder and its renewTime keeps moving, judged by what archmap sees move and
 	// not by comparing clocks. Of several leases, any fresh one is enough. A
 	// change of holder is normal.
 	Lease *LeaseCheckApplyConfiguration `json:"lease,omitempty"`
