@@ -42,7 +42,7 @@ func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
 			major.add(m, causeOf(v1alpha1.SeverityMajor, c))
 		}
 	}
-	for _, m := range r.byPlacement(isTolerated) {
+	for _, m := range r.byPlacement(catalog.Tolerates) {
 		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
 		if lacksNodes(m) {
 			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMinor, c, ofNodes))
@@ -63,12 +63,6 @@ func (r *rollup) byPlacement(keep func(*v1alpha1.ComponentMapping) bool) []*v1al
 		return cmp.Compare(slices.Index(placements, a.Spec.Placement), slices.Index(placements, b.Spec.Placement))
 	})
 	return kept
-}
-
-// isTolerated reports whether a mapping is healthy in spite of a fault.
-func isTolerated(m *v1alpha1.ComponentMapping) bool {
-	reason := catalog.Condition(m, v1alpha1.ConditionHealthy).Reason
-	return isPresent(m) && (reason == v1alpha1.ReasonWithinTolerance || reason == v1alpha1.ReasonNodesDown)
 }
 
 // lacksNodes reports whether nodes that are down are all that a mapping tolerates.

@@ -102,6 +102,12 @@ func healthState(healthy metav1.Condition) State {
 	return Healthy
 }
 
+// Tolerates reports whether a component is healthy though some of its pods or nodes are not.
+func Tolerates(m *v1alpha1.ComponentMapping) bool {
+	healthy := Condition(m, v1alpha1.ConditionHealthy)
+	return StateOf(m) == Healthy && (healthy.Reason == v1alpha1.ReasonWithinTolerance || healthy.Reason == v1alpha1.ReasonNodesDown)
+}
+
 // CheckState returns the state of a single check.
 func CheckState(s v1alpha1.CheckStatus) State {
 	switch s.Present {

@@ -133,13 +133,8 @@ func (c component) doubtful() bool {
 var undoubted = []string{v1alpha1.ReasonHealthNotObservable, v1alpha1.ReasonNotObservable, v1alpha1.ReasonNotInDump}
 
 func (r *Report) hasMinor() bool {
-	return slices.ContainsFunc(r.components(), func(c component) bool {
-		return c.state == catalog.Healthy && slices.Contains(minorReasons, c.reason())
-	})
+	return slices.ContainsFunc(r.components(), component.tolerates)
 }
-
-// minorReasons are those of what is healthy though something of it is not.
-var minorReasons = []string{v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown}
 
 func (r *Report) hasDifferences() bool {
 	return (r.claimed() || !r.judged()) && slices.ContainsFunc(r.components(), component.differs)

@@ -191,7 +191,7 @@ func (e *explanation) causes() {
 			continue
 		}
 		if first {
-			e.section("Hurt by the same cause")
+			e.section("Affected by the same cause")
 			first = false
 		}
 		others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })

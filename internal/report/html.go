@@ -136,7 +136,9 @@ func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 
 type causeView struct {
 	Reason, Message, Since, Advice string
-	Components                     []componentLink
+	// Minor says that it is tolerated.
+	Minor      bool
+	Components []componentLink
 }
 
 type categoryView struct {
@@ -224,7 +226,7 @@ func newPageView(r *Report) pageView {
 		}
 	}
 	for _, c := range r.causes() {
-		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason]}
+		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason], Minor: c.Severity == v1alpha1.SeverityMinor}
 		for _, name := range c.Components {
 			cause.Components = append(cause.Components, r.linkTo(name))
 		}

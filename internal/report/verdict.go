@@ -59,26 +59,49 @@ func unhealthy(c component) bool { return c.state == catalog.Unhealthy }
 
 // causes returns those of the architecture, and what is wrong with each component that it does not speak of.
 func (r *Report) causes() []v1alpha1.Cause {
-	if !r.judged() {
-		return ownCauses(r.components(), component.bad)
+	major, minor := r.causesBySeverity()
+	return slices.Concat(major, minor)
+}
+
+func (r *Report) causesBySeverity() (major, minor []v1alpha1.Cause) {
+	var all []v1alpha1.Cause
+	switch {
+	case !r.judged():
+		all = ownCauses(r.components(), component.bad)
+	case !r.claimed():
+		all = ownCauses(r.components(), unhealthy)
+	default:
+		all = slices.Concat(r.Architecture.Status.Causes, ownCauses(r.rest(), component.bad))
 	}
-	if !r.claimed() {
-		return ownCauses(r.components(), unhealthy)
+	for _, c := range all {
+		if c.Severity == v1alpha1.SeverityMinor {
+			minor = append(minor, c)
+		} else {
+			major = append(major, c)
+		}
 	}
-	return slices.Concat(r.Architecture.Status.Causes, ownCauses(r.rest(), component.bad))
+	return major, minor
 }
 
 func (c component) bad() bool { return c.state.Bad() }
 
-func ownCauses(components []component, of func(component) bool) []v1alpha1.Cause {
+func (c component) tolerates() bool { return catalog.Tolerates(c.ComponentMapping) }
+
+// ownCauses returns a cause for each component that is bad, or healthy in spite of a fault.
+func ownCauses(components []component, bad func(component) bool) []v1alpha1.Cause {
 	var out []v1alpha1.Cause
 	for _, c := range components {
-		if !of(c) {
+		severity := v1alpha1.SeverityMajor
+		switch {
+		case bad(c):
+		case c.tolerates():
+			severity = v1alpha1.SeverityMinor
+		default:
 			continue
 		}
 		decisive := catalog.Decisive(c.ComponentMapping)
 		out = append(out, v1alpha1.Cause{
-			Severity: v1alpha1.SeverityMajor, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
+			Severity: severity, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
 		})
 	}
 	return out
