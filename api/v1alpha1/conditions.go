@@ -28,9 +28,9 @@ const (
 	// Possible reasons for True: AllChecksPass, Progressing, WithinGracePeriod, WithinTolerance, NodesDown.
 	// Possible reasons for False: PartMissing, else the reason of the worst check, such as CrashLooping,
 	// NodeFault or LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
-	// Possible reasons for Unknown: NotPresent, HealthNotObservable, NotPermitted, NotYetObserved,
-	// ObservationFailed, NotInDump, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on a
-	// ClusterArchitecture.
+	// Possible reasons for Unknown: NotPresent, HealthNotObservable, GenerationNotObserved, NotPermitted,
+	// NotYetObserved, ObservationFailed, NotInDump, NotObservable, InvalidSpec; ComponentsUnknown, PlatformNotDetected on
+	// a ClusterArchitecture.
 	ConditionHealthy = "Healthy"
 
 	// ConditionAsDocumented says whether what is present is as documented. It is a statement about the

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -150,7 +151,7 @@ func lostToNodes(votes []*check.Finding) bool {
 // grace says when the first grace period of the failing checks ends, and whether one is over already.
 func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over bool) {
 	for _, f := range failing {
-		left := a.gracePeriod(f) - a.now.Sub(a.since(f).Time)
+		left := max(a.gracePeriod(f)-a.now.Sub(a.since(f).Time), f.ExcusedFor)
 		if left <= 0 {
 			return 0, true
 		}
@@ -159,23 +160,18 @@ func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over b
 	return ends, false
 }
 
-// rolloutGrace is how long the last pods of a roll-out may take: as long as a Deployment waits by default before it
-// says that it is stuck.
-const rolloutGrace = 10 * time.Minute
+// attributionTime is how long it takes at most until the pods of a workload have been read again, as they are read at
+// most once in facts.DefaultInterval.
+const attributionTime = time.Minute
 
-// gracePeriod returns how long the check may fail before it counts.
+// gracePeriod returns how long the check may fail before it counts. Pods that were replaced just now need not be in what
+// was read last; when nothing was seen before, they surely are.
 func (a *assessment) gracePeriod(f *check.Finding) time.Duration {
 	period := catalog.GracePeriod(a.mapping)
-	if a.endsRollout(f) {
-		period = max(period, rolloutGrace)
+	if f.Unattributed && a.previous(f) != nil {
+		period = max(period, attributionTime)
 	}
 	return period
-}
-
-// endsRollout reports whether the check fails as the last pods of a roll-out, which was observed before, are starting.
-func (a *assessment) endsRollout(f *check.Finding) bool {
-	previous := a.previous(f)
-	return f.Finishing && f.Healthy == v1alpha1.VerdictFalse && previous != nil && previous.Reason == v1alpha1.ReasonProgressing
 }
 
 // votes returns the findings whose health counts.
@@ -257,12 +253,8 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	var out []v1alpha1.CheckStatus
 	for i := range a.findings {
 		f := &a.findings[i]
-		reason := f.Reason
-		if a.endsRollout(f) {
-			reason = v1alpha1.ReasonProgressing // CheckStatus.Reason remembers it for the next evaluation
-		}
 		out = append(out, v1alpha1.CheckStatus{
-			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: reason, Message: f.Message,
+			Name: f.Check.Name(), Present: f.Present, Healthy: f.Healthy, Reason: f.Reason, Message: f.Message,
 			Version:            msg.Truncate(check.FormatVersions(f.Versions), maxVersion),
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
@@ -281,6 +273,14 @@ func (a *assessment) since(f *check.Finding) metav1.Time {
 	return a.now
 }
 
+// excused reports whether the check is about to fail as it did before, when that did not count: whether it still does not
+// is being read.
+func excused(m *v1alpha1.ComponentMapping, f *check.Finding) bool {
+	previous := previousOf(m, f)
+	return f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && m.Status.ObservedGeneration == m.Generation &&
+		meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionHealthy)
+}
+
 // keepExplanations keeps the explanation of a check that failed before while it is being read anew: a restart
 // of the operator does not change why. CheckStatus.Reason and Message remember them.
 func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
@@ -292,7 +292,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message, f.Finishing = previous.Healthy, previous.Reason, previous.Message, false
+			f.Healthy, f.Reason, f.Message = previous.Healthy, previous.Reason, previous.Message
 		}
 	}
 	return out

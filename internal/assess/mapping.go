@@ -25,7 +25,7 @@ import (
 // While anything has not been read completely, the previous verdicts stay, so that a restart makes nothing unhealthy.
 func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
 	for i := range findings {
-		if findings[i].Pending() || findings[i].VersionsPending {
+		if findings[i].Pending() || findings[i].VersionsPending || excused(m, &findings[i]) {
 			return observing(m, findings[i], now), 0
 		}
 	}

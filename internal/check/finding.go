@@ -36,8 +36,12 @@ type Result struct {
 	Objects     []v1alpha1.ObservedObject
 	ObjectCount int
 
-	// Finishing is true when the last pods of a roll-out that are starting would give the same result.
-	Finishing bool
+	// ExcusedFor is how much longer a result that is unhealthy does not count: nothing is wrong but that pods start. It
+	// follows from the ages of the pods.
+	ExcusedFor time.Duration
+	// Unattributed says that nothing which was read accounts for the pods that are missing, no more than a roll-out
+	// replaces at a time: they may be ready by now.
+	Unattributed bool
 
 	// Available says whether the workloads that were found have any available pod: True or False; empty where no
 	// workload was found.
@@ -157,7 +161,7 @@ var healthRank = map[v1alpha1.Verdict]int{
 // severity orders the reasons of failing checks, the worst first. What the component itself must be fixed for
 // comes before what is the fault of something else.
 var severity = slices.Concat(workload.PodReasons, []string{
-	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale, v1alpha1.ReasonNoHolder,
+	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale, v1alpha1.ReasonNoHolder,
 	v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
 })
 
@@ -170,14 +174,18 @@ func Severity(reason string) int {
 }
 
 // explainedReasons are those that only the pods of a workload give.
-var explainedReasons = slices.Concat(workload.PodReasons, []string{v1alpha1.ReasonNodeFault})
+var explainedReasons = slices.Concat(workload.PodReasons, []string{v1alpha1.ReasonNodeFault, v1alpha1.ReasonRolloutStuck})
 
 // Explained says whether the reason of a failing check is what its pods say.
 func Explained(reason string) bool { return slices.Contains(explainedReasons, reason) }
 
-// reasonRank orders objects of the same verdict.
+// reasonRank orders objects of the same verdict: of those that are healthy, what somebody may want to look at comes first.
 func reasonRank(reason string) int {
 	switch reason {
+	case v1alpha1.ReasonWithinTolerance:
+		return -3
+	case v1alpha1.ReasonNodesDown:
+		return -2
 	case v1alpha1.ReasonProgressing, v1alpha1.ReasonNoHolder:
 		return -1
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -78,7 +79,7 @@ func workloadSubject(e *Evaluator) string {
 func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	var workloads []workload.Workload
 	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
-		if w, ok := workload.Of(o, e.Spec.Workload.MinAvailable); ok && e.matchesWorkload(w) {
+		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
 			workloads = append(workloads, w)
 		}
 	}
@@ -92,10 +93,10 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 		verdicts[i] = objectVerdict{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
 	}
 	r := Evaluation{Result: summarize(verdicts)}
-	r.Finishing, r.Available = true, v1alpha1.VerdictFalse
+	r.Available = v1alpha1.VerdictFalse
 	r.Stopped = !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
+	r.ExcusedFor, r.Unattributed = excuse(diagnoses)
 	for i, d := range diagnoses {
-		r.Finishing = r.Finishing && (d.Healthy != v1alpha1.VerdictFalse || d.Finishing)
 		if workloads[i].Available > 0 {
 			r.Available = v1alpha1.VerdictTrue
 		}
@@ -105,6 +106,26 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	}
 	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
+}
+
+// excuse returns for how much longer no workload counts that fails, and whether nothing accounts for what one lacks.
+func excuse(diagnoses []workload.Diagnosis) (excusedFor time.Duration, unattributed bool) {
+	unexcused := false
+	for _, d := range diagnoses {
+		switch {
+		case d.Healthy != v1alpha1.VerdictFalse:
+		case d.Unattributed:
+			unattributed = true
+		case d.ExcusedFor == 0:
+			unexcused = true
+		default:
+			excusedFor = Earliest(excusedFor, d.ExcusedFor)
+		}
+	}
+	if unexcused {
+		return 0, false
+	}
+	return excusedFor, unattributed
 }
 
 // diagnose looks at nodes and pods only when there is something to explain.

@@ -245,7 +245,7 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 	g.Expect(f.Explaining).To(BeTrue())
 	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes}), "that of cns-s is the node's that joins")
 	g.Expect(f.RecheckAfter).To(Equal(9*time.Minute + time.Second))
-	g.Expect(f.Finishing).To(BeFalse())
+	g.Expect(f.ExcusedFor).To(BeZero())
 	g.Expect(f.Available).To(Equal(v1alpha1.VerdictTrue))
 
 	given.Answers[pods("m")] = facts.Answer{State: facts.Known, ReadAt: noon}
@@ -258,7 +258,8 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 
 	given = seeing(c, workloads(2, 3)...)
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c")}}
-	g.Expect(c.Evaluate(given).Finishing).To(BeTrue(), "one may be replaced at a time")
+	given.Answers[pods("s")] = facts.Answer{State: facts.Known, ReadAt: noon}
+	g.Expect(c.Evaluate(given).Unattributed).To(BeTrue(), "one may be replaced at a time")
 	given = seeing(c, workloads(0, 0)[1:]...)
 	g.Expect(c.Evaluate(given).Available).To(Equal(v1alpha1.VerdictFalse))
 }

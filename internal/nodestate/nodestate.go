@@ -60,12 +60,17 @@ func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 // IsStopped reports whether the node's machine was stopped on purpose.
 func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
 
-// leavingTaints are what autoscalers put on a node that they are about to remove.
-var leavingTaints = []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
-
 // IsLeaving reports whether the node is being removed on purpose.
 func IsLeaving(node *corev1.Node) bool {
-	return node.DeletionTimestamp != nil || slices.ContainsFunc(leavingTaints, func(key string) bool { return HasTaint(node, key) })
+	if node.DeletionTimestamp != nil {
+		return true
+	}
+	for i := range node.Spec.Taints {
+		if taints[node.Spec.Taints[i].Key] == Leaving {
+			return true
+		}
+	}
+	return false
 }
 
 // IsDown reports whether the node is not ready and should be.
@@ -73,11 +78,11 @@ func IsDown(node *corev1.Node, now time.Time) bool {
 	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
 }
 
-// Suspect reports whether the node may explain that a pod does not run: it is not ready, cordoned, stopped, leaving, or
-// so new that its pods may still be starting. until is when time alone changes the answer; zero is never. The signature
+// Suspect reports whether the node may explain that a pod does not run: it is not ready, cordoned, stopped, leaving, not
+// initialized, or so new that its pods may still be starting. until is when time alone changes the answer; zero is never. The signature
 // is that of a tally's function, hence the empty mark.
 func Suspect(node *corev1.Node, now time.Time) (mark struct{}, suspect bool, until time.Time) {
-	if !IsReady(node) || node.Spec.Unschedulable || IsStopped(node) || IsLeaving(node) {
+	if Of(node) != Ready || IsStopped(node) {
 		return mark, true, until
 	}
 	if age := now.Sub(node.CreationTimestamp.Time); age <= JoiningTime {
@@ -99,7 +104,7 @@ func HasTaint(node *corev1.Node, key string) bool {
 // State is what keeps pods from running on a node, worded to follow "nodes that".
 type State string
 
-// The states of nodes. Ready is ready and not cordoned.
+// The states of nodes. Ready is ready, and open to pods.
 const (
 	Ready       State = ""
 	Gone        State = "no longer exist"
@@ -107,20 +112,31 @@ const (
 	Leaving     State = "are leaving"
 	Unreachable State = "are unreachable"
 	NotReady    State = "are not ready"
-	Cordoned    State = "are cordoned"
+
+	// Those of nodes that are ready and take no new pods.
+	Cordoned      State = "are cordoned"
+	Draining      State = "are being drained"
+	Repaired      State = "are being repaired"
+	Uninitialized State = "are not initialized"
+	NoNetwork     State = "have no network"
+	UnderPressure State = "are under pressure"
 )
 
 // Keeps reports whether pods that are already on the node can run.
-func (s State) Keeps() bool { return s == Ready || s == Cordoned }
+func (s State) Keeps() bool {
+	switch s {
+	case Gone, Stopped, Leaving, Unreachable, NotReady:
+		return false
+	}
+	return true
+}
 
 // Of returns the state of a node.
 func Of(node *corev1.Node) State {
 	ready := Condition(node, string(corev1.NodeReady))
 	switch {
-	case IsReady(node) && node.Spec.Unschedulable:
-		return Cordoned
-	case IsReady(node):
-		return Ready
+	case ready != nil && ready.Status == corev1.ConditionTrue:
+		return ofReady(node)
 	case IsStopped(node):
 		return Stopped
 	case IsLeaving(node):
@@ -129,6 +145,16 @@ func Of(node *corev1.Node) State {
 		return Unreachable
 	}
 	return NotReady
+}
+
+func ofReady(node *corev1.Node) State {
+	switch {
+	case IsLeaving(node):
+		return Draining
+	case node.Spec.Unschedulable:
+		return Cordoned
+	}
+	return tainted(node)
 }
 
 // Describe joins states: "are cordoned or are not ready".

@@ -27,7 +27,7 @@ func BenchmarkDiagnose5000(b *testing.B) {
 		nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
 		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
 	}
-	w, _ := Of(cns(5000, 4500, ""), 0)
+	w, _ := Of(cns(5000, 4500, ""), &v1alpha1.WorkloadCheck{})
 	answer := facts.Answer{State: facts.Known, Objects: nodes}
 	podsRead := Pods{Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}, Asked: true}
 	kept := NodesOf(answer, noon)

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/msg"
@@ -33,10 +34,13 @@ type Cause struct {
 	Count int
 	// Restarts of the container that crashes, of the pod that has most of them.
 	Restarts int32
-	// Transient is true when the pods may soon be ready, or show more; Young when they are new as well.
-	Transient, Young bool
+	// Transient is true when the pods may soon be ready, or show more; Starting when that is no fault yet.
+	Transient, Starting bool
 	// Places are the nodes concerned, or the pods while they are on none, sorted.
 	Places []string
+
+	// since is when the first of the pods began to lack, and until when it may; zero is not known.
+	since, until time.Time
 }
 
 // causesOf sorts faults by what they have in common. everywhere are the places of a fault that is not in one place.
@@ -44,15 +48,15 @@ func causesOf(faults []fault, everywhere []string) []Cause {
 	byKey, places := map[string]*Cause{}, map[string][]string{}
 	wide := map[string]bool{}
 	for _, f := range faults {
-		key := f.reason + cmp.Or(f.key, f.text)
+		key := fmt.Sprint(f.reason, f.starting, cmp.Or(f.key, f.text))
 		c := byKey[key]
 		if c == nil {
-			c = &Cause{Reason: f.reason, Text: f.text, Transient: f.transient, Young: true}
+			c = &Cause{Reason: f.reason, Text: f.text, Transient: f.transient, Starting: f.starting}
 			byKey[key] = c
 		}
 		c.Count++
 		c.Restarts = max(c.Restarts, f.restarts)
-		c.Young = c.Young && f.young
+		c.since, c.until = first(c.since, f.since), first(c.until, f.until)
 		wide[key] = wide[key] || f.everywhere
 		if f.place != "" {
 			places[key] = append(places[key], f.place)
@@ -69,6 +73,14 @@ func causesOf(faults []fault, everywhere []string) []Cause {
 		causes = append(causes, *c)
 	}
 	return causes
+}
+
+// first returns the earlier time of those that are set.
+func first(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // worstFirst sorts causes: the most frequent first, of as frequent ones the worse.

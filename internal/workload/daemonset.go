@@ -22,6 +22,8 @@ type moving struct {
 	draining         int
 	// exempt counts the stopped and leaving ones that have no pod that counts, whatever their pods are.
 	exempt int
+	// unreachable are those whose kubelets are silent, and their pods surely not ready.
+	unreachable []string
 	// joined are new; starting counts those that are not ready yet, or only just: their pods are not read.
 	joined   []string
 	starting int
@@ -36,11 +38,12 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 	if w.Kind != v1alpha1.WorkloadDaemonSet {
 		return m
 	}
-	p := newPlacement(w.Kind, w.PodSpec)
+	p := daemonPlacement(w.PodSpec)
 	for _, n := range nodes.suspects {
-		left, stopped, leaving := nodestate.JoiningFor(n, now), nodestate.Of(n) == nodestate.Stopped, nodestate.IsLeaving(n)
+		left, state, leaving := nodestate.JoiningFor(n, now), nodestate.Of(n), nodestate.IsLeaving(n)
+		stopped := state == nodestate.Stopped
 		switch {
-		case !stopped && !leaving && left <= 0, !p.allows(n):
+		case !stopped && !leaving && left <= 0 && state != nodestate.Unreachable, !p.allows(n):
 			continue
 		case stopped:
 			m.stopped = append(m.stopped, n.Name)
@@ -53,6 +56,9 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 		case leaving:
 			m.leaving = append(m.leaving, n.Name)
 			m.exempt++
+			continue
+		case left <= 0:
+			m.unreachable = append(m.unreachable, n.Name)
 			continue
 		}
 		m.joined = append(m.joined, n.Name)
@@ -68,6 +74,15 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 		}
 	}
 	return m
+}
+
+// causes are those of n pods that are missing on unreachable nodes.
+func (m moving) causes(n int) []Cause {
+	if n == 0 {
+		return nil
+	}
+	return []Cause{{Reason: v1alpha1.ReasonNodeFault, Text: "on nodes that " + string(nodestate.Unreachable), Count: n,
+		Places: slices.Clone(m.unreachable)}}
 }
 
 // describe names the nodes that are stopped or leaving.

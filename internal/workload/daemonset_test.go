@@ -124,7 +124,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"one has taken too long": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 10*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating))},
-			want: "False NodeFault: " + message + "2/4 available; 1 on nodes that are not ready (y)", recheck: 7*minute + time.Second,
+			want: "True NodesDown: " + message + "2/4 available, growing: 1 node joining (x); 1 on nodes that are not ready (y)", recheck: 7*minute + time.Second,
 		},
 		"a pod on an old node is missing": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 3*minute)},
@@ -176,7 +176,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"rolled out while it grows": {
 			desired: 4, available: 1, status: "updatedNumberScheduled: 2",
 			nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 3*minute)},
-			pods:  []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating)), pod("3", "a", containerStatuses(creating))},
+			pods:  []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", containerStatuses(creating)), newly(pod("3", "a", containerStatuses(creating)))},
 			want:  "True Progressing: " + message + "1/4 available, 2/4 updated" + joining, recheck: 7*minute + time.Second,
 		},
 
@@ -231,7 +231,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"the pod of a node that is leaving is gone, another node is down": {
 			desired: 4, available: 2, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), draining(), aged(nodeWith("z", notReady()), time.Hour)},
 			pods: []client.Object{pod("1", "z", containerStatuses(running))},
-			want: "False NodeFault: " + message + "2/4 available, 1 node leaving (x); 1 on nodes that are unreachable (z)",
+			want: "True NodesDown: " + message + "2/4 available, 1 node leaving (x); 1 on nodes that are unreachable (z)",
 		},
 		"the pod of a node that joins is there, another does not exist": {
 			desired: 4, available: 2, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), young("x", 3*minute)},
@@ -240,8 +240,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		},
 		"nodes are stopped, another is down": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], aged(nodeWith("z", notReady()), time.Hour)},
-			pods: []client.Object{pod("1", "stopped", containerStatuses(running)), pod("2", "z", containerStatuses(running))},
-			want: "False NodeFault: " + message + "2/4 available, 1 node stopped (stopped); 1 on nodes that are unreachable (z)",
+			want: "True NodesDown: " + message + "2/4 available, 1 node stopped (stopped); 1 on nodes that are unreachable (z)", unasked: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,15 +258,16 @@ func TestDaemonSetGrows(t *testing.T) {
 	}
 }
 
-// While nobody knows whose pod is missing, it is taken for that of the node that leaves.
+// While nobody knows whose pod is missing, nothing is said; when nobody may know, it is taken for that of the node that
+// leaves.
 func TestDaemonSetToleratesNodesThatLeave(t *testing.T) {
 	workload := cns(4, 3, "")
-	f := diagnosed(workload, map[facts.Need]facts.Answer{
-		facts.Nodes: {State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c"), draining()}},
-	})
+	s := scene{nodes: []client.Object{old("a"), old("b"), old("c"), draining()}, noPods: facts.NotPermitted}
+	f := diagnosed(workload, map[facts.Need]facts.Answer{facts.Nodes: s.answer(facts.Nodes)})
 	g := NewWithT(t)
-	g.Expect(summary(f)).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
+	g.Expect(summary(f)).To(Equal("Unknown NotYetObserved: DaemonSet kube-system/cns: 3/4 available"))
 	g.Expect(f.Further).To(ContainElement(HaveField("Kind", facts.PodKind)))
+	g.Expect(summary(explained(workload, s))).To(Equal("True Healthy: DaemonSet kube-system/cns: 3/4 available, 1 node leaving (x)"))
 }
 
 // What is wrong on other nodes is not forgotten while nodes join.
@@ -311,10 +311,10 @@ func boundTo(node string, o client.Object) client.Object {
 
 // A pod of a DaemonSet that is on no node yet is on its way to a certain one.
 func TestDaemonSetPodIsPlacedByItsAffinity(t *testing.T) {
-	workload := cns(3, 1, "")
+	workload := cns(4, 1, "")
 	const noRoom = "0/3 nodes are available: 1 Insufficient memory, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]"
 	expectWhy(t, explained(workload, scene{nodes: pools(), pods: []client.Object{boundTo("n1", pod("cns-n1", "", unscheduled(noRoom+". preemption: no.")))}}),
-		"Unschedulable: DaemonSet kube-system/cns: 1/3 available, 1 node stopped (stopped); 1 cannot be scheduled: "+noRoom+" (n1)")
+		"Unschedulable: DaemonSet kube-system/cns: 1/4 available, 1 node stopped (stopped); 1 cannot be scheduled: "+noRoom+" (n1)")
 }
 
 func TestDaemonSetOf5000Nodes(t *testing.T) {
@@ -331,9 +331,14 @@ func TestDaemonSetOf5000Nodes(t *testing.T) {
 	}
 	workload := cns(5000, 4997, "")
 	f := explained(workload, scene{nodes: nodes, pods: pods})
-	expectWhy(t, f, "NodeFault: DaemonSet kube-system/cns: 4997/5000 available; 3 on nodes that are unreachable "+
+	expectWhy(t, f, "NodesDown: DaemonSet kube-system/cns: 4997/5000 available; 3 on nodes that are unreachable "+
 		"(aks-user-25795745-vmss000007, aks-user-25795745-vmss002007, aks-user-25795745-vmss004007)")
-	g.Expect(podsWanted(f).Inconclusive).To(BeFalse())
+	g.Expect(f.Further).To(Equal([]facts.Demand{{Need: facts.Nodes}}), "the nodes account for all of it: no pods are listed")
+
+	crashing := append(slices.Clone(pods), pod("cns-0", "aks-user-25795745-vmss000000", containerStatuses(crashing)))
+	f = explained(cns(5000, 4996, ""), scene{nodes: nodes, pods: crashing})
+	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
+	g.Expect(f.Further).To(ContainElement(HaveField("Kind", facts.PodKind)), "one more is missing")
 
 	t.Run("all down", func(t *testing.T) {
 		nodes, pods = nil, nil

@@ -17,9 +17,11 @@ import (
 // Diagnosis is the verdict on a workload, and why it lacks pods.
 type Diagnosis struct {
 	Verdict
-	// Finishing is true when the last pods of a roll-out that are starting would give the same verdict. It is set only
-	// when Healthy is False.
-	Finishing bool
+	// ExcusedFor is how much longer a verdict of False does not count, as all pods that it lacks are only starting.
+	ExcusedFor time.Duration
+	// Unattributed is true when no more pods are missing than a roll-out replaces at a time, and nothing that was read
+	// accounts for them: they may be ready by now.
+	Unattributed bool
 	// Causes of missing pods, the most frequent first; empty when none is known.
 	Causes []Cause
 	// Further is what must be read to explain more; empty when the workload's numbers explain everything.
@@ -30,107 +32,166 @@ type Diagnosis struct {
 	RecheckAfter time.Duration
 }
 
-// Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a DaemonSet lacks
-// pods while nodes join, which is no fault, and a roll-out without a deadline may hang though enough pods are available.
-// nodes and pods are used only when the workload is Unexplained.
+// StartTime is how long a pod may take to start, and a roll-out be held up, before that is a fault: as long as a
+// Deployment waits by default before it says that it is stuck.
+const StartTime = 10 * time.Minute
+
+// Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a pod may be
+// missing because of its node, or because it starts, and the new pods of a roll-out may fail though enough old ones are
+// available. nodes and pods are used only when the workload is Unexplained.
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
-	d := Diagnosis{Verdict: w.byNumbers()}
 	if !w.Unexplained() {
-		return d
+		v, recheckAfter := w.byNumbers(now)
+		return Diagnosis{Verdict: v, RecheckAfter: recheckAfter}
 	}
-	d.Further = []facts.Demand{{Need: facts.Nodes}}
+	d := Diagnosis{Further: []facts.Demand{{Need: facts.Nodes}}}
 	if w.Kind == v1alpha1.WorkloadDaemonSet && nodes.state == facts.Pending {
-		// Only the nodes show whether it grows or is broken.
-		d.Pending = true
-		if d.Healthy == v1alpha1.VerdictFalse {
-			d.Healthy, d.Reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
-		}
+		return d.waiting(w) // only the nodes show whether it grows or is broken
+	}
+	e := evidence{workload: w, now: now, moving: movingFor(w, nodes, now)}
+	d.RecheckAfter = e.moving.recheckAfter
+	if lack, ok := e.byNodes(pods.Asked); ok {
+		e.lack = lack
+		d.Causes = lack.causes
+		d.Verdict = e.verdict()
 		return d
 	}
-	m := movingFor(w, nodes, now)
-	d.RecheckAfter = m.recheckAfter
-	withoutPods := evidence{workload: w, moving: m, lack: lack{exempt: m.exempt}}
-	if withoutPods.onlyStarting() && !pods.Asked {
-		d.Verdict = withoutPods.tolerate(d.Verdict)
-		return d
-	}
-	blocked := blockedFor(w, nodes)
-	e := evidence{workload: w, moving: m, blocked: blocked, pods: pods.Answer, lack: lackOf(w, nodes, m, blocked, pods.Answer)}
-	d.Causes = e.lack.causes
-	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
+	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
+	e.lack = lackOf(w, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
 	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
-	d.Verdict, d.Finishing = e.revise(d.Verdict)
+	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
+	if d.Pending && w.Available > 0 {
+		return d.waiting(w)
+	}
+	d.Causes = e.lack.causes
+	d.Verdict = e.verdict()
+	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
+	d.RecheckAfter = earliest(d.RecheckAfter, e.recheckAfter())
 	return d
+}
+
+// waiting says nothing yet: whose fault it is decides the verdict, and that is being read.
+func (d Diagnosis) waiting(w Workload) Diagnosis {
+	d.Pending = true
+	d.Verdict = Verdict{Healthy: v1alpha1.VerdictUnknown, Reason: v1alpha1.ReasonNotYetObserved, Detail: w.numbers()}
+	return d
+}
+
+// byNumbers is the verdict on a workload that lacks no pod; it may change after the duration, or never when that is 0.
+func (w Workload) byNumbers(now time.Time) (v Verdict, recheckAfter time.Duration) {
+	daemon := w.Kind == v1alpha1.WorkloadDaemonSet
+	switch {
+	case w.Desired == 0 && !daemon && w.mayBeZero, w.Desired == 0 && daemon && w.observed:
+		return Verdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle, w.name() + ": idle, it wants no pods"}, 0
+	case w.Desired == 0 && !daemon:
+		return Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonScaledToZero, w.name() + ": scaled to 0"}, 0
+	case w.never:
+		v = Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck, w.name() + ": its controller has never seen it"}
+		if left := StartTime - now.Sub(w.Object.GetCreationTimestamp().Time); left > 0 {
+			v.Healthy, v.Reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonGenerationNotObserved
+			recheckAfter = left
+		}
+		return v, recheckAfter
+	case w.rolling:
+		return Verdict{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing, w.numbers()}, 0
+	}
+	return Verdict{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy, w.numbers()}, 0
 }
 
 // evidence is everything known about a workload. Its methods do not change it.
 type evidence struct {
 	workload Workload
+	now      time.Time
 	moving   moving
 	blocked  blockedNodes
 	pods     facts.Answer
 	lack     lack
 }
 
-// revise revises the verdict that the numbers alone give.
-func (e evidence) revise(v Verdict) (revised Verdict, finishing bool) {
-	switch hangs := e.hangs(); {
-	case hangs != "":
-		v.Healthy, v.Reason = v1alpha1.VerdictFalse, hangs
-	case v.Healthy == v1alpha1.VerdictTrue || e.onlyMoves():
-		return e.tolerate(v), false
-	case v.Reason == v1alpha1.ReasonWorkloadUnavailable:
-		v.Reason, finishing = e.reason(), e.finishing()
+// byNodes returns what a DaemonSet lacks when nodes alone account for it: nobody lists its pods just because nodes are
+// down or join. Those of unreachable nodes are surely not ready; those of new nodes are most likely not, so their pods
+// do matter when they were asked for already.
+func (e evidence) byNodes(asked bool) (l lack, ok bool) {
+	w, m := e.workload, e.moving
+	if w.Kind != v1alpha1.WorkloadDaemonSet || w.rolling {
+		return l, false
 	}
-	v.Detail += e.moving.describe() + e.why()
-	return v, finishing
-}
-
-// onlyStarting reports whether a DaemonSet lacks no more pods than those of nodes that were not ready until just now.
-// Nobody asks for pods just because nodes join.
-func (e evidence) onlyStarting() bool {
-	w := e.workload
-	return w.Kind == v1alpha1.WorkloadDaemonSet && !w.noDeadline() && e.tooFew() <= e.moving.starting
-}
-
-// onlyMoves reports whether a DaemonSet lacks no more pods than those of nodes that join or are drained, and what it
-// replaces.
-func (e evidence) onlyMoves() bool {
-	w := e.workload
-	return w.Kind == v1alpha1.WorkloadDaemonSet && e.tooFew() <= len(e.moving.joined)+e.lack.draining && e.faulty() <= int(w.tolerated)
-}
-
-// hangs returns the reason why a roll-out without a deadline hangs: a pod that it lacks does not run, and will not by
-// itself. It is empty when the roll-out may go on. It is NodeFault only when there is no other reason.
-func (e evidence) hangs() string {
-	reason := ""
-	if !e.workload.noDeadline() || e.missing() <= 0 {
-		return reason
+	missing := max(0, int(w.Desired-w.Available)-m.exempt)
+	onNodes := min(missing, len(m.unreachable))
+	growing := missing - onNodes
+	if growing > 0 && (asked || growing > m.starting) {
+		return l, false
 	}
-	for _, c := range e.lack.causes {
+	return lack{exempt: m.exempt, draining: m.draining, growing: growing, causes: m.causes(onNodes)}, true
+}
+
+// ageAt is the time by which the ages of pods are measured. The pods of a roll-out come and go, so nothing is known of
+// one but at the time when it was read; any other is as it was read while the numbers are the same.
+func (e evidence) ageAt() time.Time {
+	if e.workload.rolling {
+		return e.pods.ReadAt
+	}
+	return e.now
+}
+
+// excusedFor says how much longer a workload without any available pod may be so, as all that it lacks only start.
+func (e evidence) excusedFor() time.Duration {
+	c := e.count()
+	if e.workload.Available > 0 || c.missing == 0 || c.starting < c.missing || c.own > 0 || c.onNodes > 0 {
+		return 0
+	}
+	left := StartTime
+	for _, cause := range e.lack.causes {
 		switch {
-		case c.Transient, c.Reason == v1alpha1.ReasonWorkloadUnavailable:
-		case c.Reason == v1alpha1.ReasonNodeFault:
-			reason = c.Reason
+		case !cause.Starting:
+		case cause.until.IsZero():
+			left = min(left, time.Duration(e.workload.minReadySeconds)*time.Second)
 		default:
-			return c.Reason
+			left = min(left, cause.until.Sub(e.now))
 		}
 	}
-	return reason
+	return max(0, left)
 }
 
-// tolerate returns the verdict when no pod is missing but those of nodes that are stopped, leave or join.
-func (e evidence) tolerate(v Verdict) Verdict {
-	v.Healthy, v.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
-	if e.workload.rolling {
-		v.Reason = v1alpha1.ReasonProgressing
+// unattributed reports whether what was read does not account for the last pods that a roll-out may have replaced.
+func (e evidence) unattributed(v Verdict) bool {
+	w := e.workload
+	return v.Healthy == v1alpha1.VerdictFalse && v.Reason == v1alpha1.ReasonWorkloadUnavailable && e.pods.State == facts.Known &&
+		w.Kind != v1alpha1.WorkloadDeployment && w.Available > 0 && e.count().missing <= max(1, int(w.atATime))
+}
+
+// recheckAfter says when the first pod has taken too long.
+func (e evidence) recheckAfter() time.Duration {
+	var after time.Duration
+	for _, c := range e.lack.causes {
+		if left := e.overdueAt(c).Sub(e.now); left > 0 {
+			after = earliest(after, left+time.Second)
+		}
 	}
-	v.Detail += e.moving.describe()
-	if e.tooFew() > 0 && len(e.moving.joined) > 0 {
-		v.Reason = v1alpha1.ReasonProgressing
-		v.Detail += e.moving.growth()
+	return after
+}
+
+// overdueAt is when a cause begins to count for more than it does; zero is never.
+func (e evidence) overdueAt(c Cause) time.Time {
+	switch {
+	case c.Starting:
+		return c.until
+	case e.ages(c):
+		return c.since.Add(StartTime)
 	}
-	return v
+	return time.Time{}
+}
+
+// ages reports whether the cause, while it lasts, comes to mean that a roll-out is stuck.
+func (e evidence) ages(c Cause) bool {
+	return e.workload.rolling && !e.workload.deadline && e.faulty(c) && c.Reason != v1alpha1.ReasonWorkloadUnavailable
+}
+
+func earliest(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // why says why pods are missing, as far as is known.
@@ -152,55 +213,6 @@ func (e evidence) why() string {
 	return text
 }
 
-// reason returns the class of the most frequent cause. It is NodeFault only when that accounts for all pods: else
-// fixing the nodes would not be enough.
-func (e evidence) reason() string {
-	onNodes := 0
-	for _, c := range e.lack.causes {
-		switch c.Reason {
-		case v1alpha1.ReasonNodeFault:
-			onNodes += c.Count
-		case v1alpha1.ReasonWorkloadUnavailable:
-		default:
-			return c.Reason
-		}
-	}
-	if onNodes > 0 && onNodes >= e.missing() {
-		return v1alpha1.ReasonNodeFault
-	}
-	return v1alpha1.ReasonWorkloadUnavailable
-}
-
-// finishing reports whether no more pods are missing than a roll-out replaces at a time, and nothing is known to be
-// wrong with them: they are new and about to be ready. The numbers of a DaemonSet or StatefulSet whose last pods are
-// starting do not show whether a roll-out is the cause.
-func (e evidence) finishing() bool {
-	w := e.workload
-	return e.missing() <= int(w.atATime) && w.failure == "" && e.pods.State <= facts.Known &&
-		!slices.ContainsFunc(e.lack.causes, func(c Cause) bool {
-			return !c.Young && c.Reason != v1alpha1.ReasonWorkloadUnavailable
-		})
-}
-
-// tooFew returns how many pods are missing of those that are required, exempt ones apart.
-func (e evidence) tooFew() int {
-	return max(0, int(e.workload.required-e.workload.Available)-e.lack.exempt)
-}
-
-// missing returns how many pods are missing of those that are desired, exempt ones and those of new nodes apart.
-func (e evidence) missing() int {
-	return int(e.workload.Desired) - int(e.workload.Available) - e.lack.exempt - e.lack.growing
-}
-
-// faulty counts the pods that have a cause.
-func (e evidence) faulty() int {
-	n := 0
-	for _, c := range e.lack.causes {
-		n += c.Count
-	}
-	return n
-}
-
 // refresh says when to read the pods again.
 func (e evidence) refresh() facts.Refresh {
 	return facts.Refresh{Revision: e.revision(), Inconclusive: e.inconclusive()}
@@ -208,20 +220,25 @@ func (e evidence) refresh() facts.Refresh {
 
 // inconclusive reports whether the pods may show more in a while.
 func (e evidence) inconclusive() bool {
-	return e.workload.noDeadline() || e.pods.State != facts.Known || e.lack.growing > 0 ||
+	return e.workload.rolling || e.pods.State != facts.Known || e.lack.growing > 0 ||
 		slices.ContainsFunc(e.lack.causes, func(c Cause) bool { return c.Transient })
 }
 
-// revision changes with what is to be explained: the state of the workload, and of the nodes that matter to it. The
-// numbers of a roll-out that goes on move all the time, and are no news.
+// revision changes with what is to be explained: the state of the workload, of the nodes that matter to it, and how many
+// causes have lasted too long. The numbers of a roll-out that goes on move all the time, and are no news.
 func (e evidence) revision() uint64 {
 	w, h := e.workload, fnv.New64a()
 	_, _ = fmt.Fprint(h, w.Object.GetUID(), w.Object.GetGeneration())
-	if !w.noDeadline() || w.Available < w.required || e.hangs() != "" {
+	if !w.rolling || w.Available < w.required || e.count().own > 0 {
 		_, _ = fmt.Fprint(h, "|", w.Desired, w.created, w.ready, w.Available, w.rollingDetail, w.stuck, w.failure)
 	}
 	for i, name := range e.blocked.names {
 		_, _ = fmt.Fprint(h, "|", name, e.blocked.states[i])
+	}
+	for _, c := range e.lack.causes {
+		if at := e.overdueAt(c); !at.IsZero() && !at.After(e.now) {
+			_, _ = fmt.Fprint(h, "|overdue")
+		}
 	}
 	return h.Sum64()
 }

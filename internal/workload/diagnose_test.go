@@ -43,7 +43,7 @@ func explained(workload client.Object, s scene) Diagnosis {
 
 // diagnosed returns the diagnosis by what was answered.
 func diagnosed(o client.Object, answers map[facts.Need]facts.Answer) Diagnosis {
-	w, ok := Of(o, 0)
+	w, ok := Of(o, &v1alpha1.WorkloadCheck{})
 	if !ok {
 		panic(fmt.Sprintf("%T is no workload", o))
 	}
@@ -242,7 +242,7 @@ func TestExplainSeveralCauses(t *testing.T) {
 			"NotReady: 2 not ready: container web, ContainerCreating (n2); 1" + crashed},
 		"the worse first among equals": {2, []client.Object{start("a"), crash("b")},
 			"CrashLooping: 1" + crashed + "; 1 not ready: container web, ContainerCreating (n2)"},
-		"all on nodes that are down": {2, []client.Object{dead("a"), dead("b")}, "NodeFault: 2" + onDead},
+		"all on nodes that are down": {2, []client.Object{dead("a"), dead("b")}, "NodesDown: 2" + onDead},
 		"not all on nodes that are down": {3, []client.Object{dead("a"), dead("b"), crash("c")},
 			"CrashLooping: 2" + onDead + "; 1" + crashed},
 		"one more is missing, for no known cause": {3, []client.Object{dead("a"), dead("b")}, "WorkloadUnavailable: 2" + onDead},
@@ -265,17 +265,18 @@ func TestExplainSeveralCauses(t *testing.T) {
 // The program that makes a node's network may be why the node is not ready: then it is not the node's fault.
 func TestExplainWhatMakesItsNodeUnready(t *testing.T) {
 	g := NewWithT(t)
-	workload := cns(6, 4, "")
-	s := scene{nodes: pools(), pods: []client.Object{pod("cns-0", "notready", containerStatuses(crashing))}}
-	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault))
+	workload := cns(6, 3, "")
+	silent := pod("cns-1", "unreachable", containerStatuses(running))
+	s := scene{nodes: pools(), pods: []client.Object{pod("cns-0", "notready", containerStatuses(crashing)), silent}}
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodesDown))
 
 	workload.Spec.Template.Spec.HostNetwork = true
 	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 
-	s.pods = []client.Object{pod("cns-0", "notready", containerStatuses(running))}
-	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "nothing is wrong with it but the node")
-	s.pods = []client.Object{pod("cns-0", "unreachable", containerStatuses(crashing))}
-	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodeFault), "what its kubelet said last is old")
+	s.pods = []client.Object{pod("cns-0", "notready", containerStatuses(running)), silent}
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodesDown), "nothing is wrong with it but the node")
+	s.pods = []client.Object{pod("cns-0", "notready", containerStatuses(running)), pod("cns-1", "unreachable", containerStatuses(crashing))}
+	g.Expect(explained(workload, s).Reason).To(Equal(v1alpha1.ReasonNodesDown), "what its kubelet said last is old")
 }
 
 func TestExplainPodsThatDoNotExist(t *testing.T) {
@@ -316,7 +317,7 @@ func TestExplainReadyButNotAvailable(t *testing.T) {
 	workload := web(2, 1)
 	workload.Spec.MinReadySeconds, workload.Status.ReadyReplicas = 30, 2
 	expectWhy(t, explained(workload, scene{nodes: pools()}),
-		"NotReady: Deployment kube-system/web: 1/2 available; 1 ready, but not for 30 seconds yet")
+		"Progressing: Deployment kube-system/web: 1/2 available; 1 ready, but not for 30 seconds yet")
 }
 
 func TestExplainPodsThatGoAway(t *testing.T) {

@@ -23,16 +23,45 @@ type fault struct {
 	text, key string
 	// restarts of the container that crashes.
 	restarts int32
-	// transient is true when the pod may soon be ready, or show more; young when it is new as well.
-	transient, young bool
+	// transient is true when the pod may soon be ready, or show more; starting when it is new as well, or going away: it
+	// may take until then. since is how long it has not been ready.
+	transient, starting bool
+	since, until        time.Time
 	// place is where the fault is: a node, or the pod while it is on none; empty when unknown. everywhere says
 	// that it is on all blocked nodes.
 	place      string
 	everywhere bool
 }
 
-// youngPod is how long a pod counts as new.
-const youngPod = 10 * time.Minute
+// unreadySince returns since when the pod has not been ready: since that turned, or since there is the pod.
+func unreadySince(pod *corev1.Pod) time.Time {
+	since := pod.CreationTimestamp.Time
+	if ready := podCondition(pod, corev1.PodReady); ready != nil && ready.LastTransitionTime.After(since) {
+		since = ready.LastTransitionTime.Time
+	}
+	return since
+}
+
+// aged returns the fault with its age at a time. Only a new pod starts: one that was ready for long and is not any more
+// has a fault, even if it passes.
+func (f fault) aged(pod *corev1.Pod, at time.Time) fault {
+	f.since = unreadySince(pod)
+	began := pod.CreationTimestamp.Time
+	if pod.DeletionTimestamp != nil {
+		began = pod.DeletionTimestamp.Time
+	}
+	if until := began.Add(StartTime); f.transient && at.Before(until) {
+		f.starting, f.until = true, until
+	}
+	if f.restarts >= manyRestarts {
+		f.since = pod.CreationTimestamp.Time
+	}
+	return f
+}
+
+// manyRestarts take longer than StartTime, as the kubelet waits longer and longer: 10 seconds, 20, 40, up to 5 minutes. A
+// container that is ready for a moment between two of them is as broken as another.
+const manyRestarts = 7
 
 // maxQuote is the most of a foreign message that is quoted, in bytes.
 const maxQuote = 200

@@ -70,6 +70,9 @@ func ready() string     { return "{type: Ready, status: 'True', reason: KubeletR
 func unhealthy() string { return "{type: Ready, status: 'False', reason: KubeletNotReady}" }
 func notReady() string  { return "{type: Ready, status: Unknown, reason: NodeStatusUnknown}" }
 
+// newly has an object made a minute ago.
+func newly(o client.Object) client.Object { return aged(o, time.Minute) }
+
 // labeled gives an object labels.
 func labeled[T client.Object](o T, labels map[string]string) T {
 	o.SetLabels(labels)

@@ -72,7 +72,7 @@ type blockedNodes struct {
 
 func blockedFor(w Workload, nodes Nodes) blockedNodes {
 	var b blockedNodes
-	p := newPlacement("", w.PodSpec)
+	p := meantPlacement(w.PodSpec)
 	for _, n := range nodes.suspects {
 		if state := nodestate.Of(n); state != nodestate.Ready && p.allows(n) {
 			b.names, b.states = append(b.names, n.Name), append(b.states, state)

@@ -11,7 +11,6 @@ import (
 	schedulinghelpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
-	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
@@ -19,26 +18,34 @@ import (
 type placement struct {
 	affinity    nodeaffinity.RequiredNodeAffinity
 	tolerations []corev1.Toleration
+	// counts says which taints keep pods off.
+	counts func(*corev1.Taint) bool
 }
 
-// newPlacement follows the rules of the DaemonSet controller for a DaemonSet. Any other pod may run on a node as soon
-// as the node is ready: taints that nodes get while they are not are ignored.
-func newPlacement(kind v1alpha1.WorkloadKind, spec *corev1.PodSpec) placement {
-	added := transientTaints
-	if kind == v1alpha1.WorkloadDaemonSet {
-		added = daemonTolerations
-		if spec.HostNetwork {
-			added = append(slices.Clone(added), tolerate(corev1.TaintNodeNetworkUnavailable, corev1.TaintEffectNoSchedule))
-		}
+// daemonPlacement is where the DaemonSet controller wants a pod.
+func daemonPlacement(spec *corev1.PodSpec) placement {
+	p := placement{affinity: nodeaffinity.NewRequiredNodeAffinity(spec.NodeSelector, spec.Affinity), counts: keepsPodsOff}
+	p.tolerations = slices.Concat(spec.Tolerations, daemonTolerations)
+	if spec.HostNetwork {
+		p.tolerations = append(p.tolerations, tolerate(corev1.TaintNodeNetworkUnavailable, corev1.TaintEffectNoSchedule))
 	}
+	return p
+}
+
+// meantPlacement is where pods may run as soon as the nodes are ready: taints that tell the state of a node are ignored.
+func meantPlacement(spec *corev1.PodSpec) placement {
 	return placement{
 		affinity:    nodeaffinity.NewRequiredNodeAffinity(spec.NodeSelector, spec.Affinity),
-		tolerations: slices.Concat(spec.Tolerations, added),
+		tolerations: spec.Tolerations,
+		counts: func(t *corev1.Taint) bool {
+			_, passes := nodestate.OfTaint(t.Key)
+			return !passes && keepsPodsOff(t)
+		},
 	}
 }
 
 func (p placement) allows(node *corev1.Node) bool {
-	if _, untolerated := schedulinghelpers.FindMatchingUntoleratedTaint(logr.Discard(), node.Spec.Taints, p.tolerations, keepsPodsOff, true); untolerated {
+	if _, untolerated := schedulinghelpers.FindMatchingUntoleratedTaint(logr.Discard(), node.Spec.Taints, p.tolerations, p.counts, true); untolerated {
 		return false
 	}
 	fits, err := p.affinity.Match(node)
@@ -60,10 +67,4 @@ var daemonTolerations = []corev1.Toleration{
 	tolerate(corev1.TaintNodeMemoryPressure, corev1.TaintEffectNoSchedule),
 	tolerate(corev1.TaintNodePIDPressure, corev1.TaintEffectNoSchedule),
 	tolerate(corev1.TaintNodeUnschedulable, corev1.TaintEffectNoSchedule),
-}
-
-// transientTaints tolerate what the cluster itself puts on nodes that are down, cordoned or switched off.
-var transientTaints = []corev1.Toleration{
-	tolerate(corev1.TaintNodeNotReady, ""), tolerate(corev1.TaintNodeUnreachable, ""), tolerate(corev1.TaintNodeUnschedulable, ""),
-	tolerate(corev1.TaintNodeNetworkUnavailable, ""), tolerate(corev1.TaintNodeOutOfService, ""), tolerate(nodestate.StoppedTaint, ""),
 }

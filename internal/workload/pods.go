@@ -38,17 +38,24 @@ type lack struct {
 }
 
 // lackOf sorts the pods that are not ready by cause, and adds those that were never created.
-func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.Answer) lack {
+//
+// ageAt is the time by which the ages of pods are measured.
+func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.Answer, ageAt time.Time) lack {
 	if pods.State != facts.Known || nodes.state == facts.Pending {
-		known := lack{exempt: m.exempt, draining: m.draining}
+		missing := max(0, int(w.Desired-w.Available)-m.exempt)
+		known := lack{exempt: m.exempt, draining: m.draining, causes: m.causes(min(missing, len(m.unreachable)))}
 		if w.failure != "" {
-			known.causes = notCreated(w, 0, 0).causes
+			known.causes = append(known.causes, notCreated(w, 0, 0).causes...)
 		}
 		return known
 	}
-	there := sortPods(surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt}, m, w.lacking(pods.Objects))
+	s := surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt, ageAt: ageAt}
+	there := sortPods(s, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
+	if w.ordered && len(absent.causes) > 0 {
+		absent.causes[0].follow(there.causes)
+	}
 	return lack{
 		causes:   worstFirst(slices.Concat(there.causes, notAvailable(w), absent.causes)),
 		growing:  there.growing + absent.coming,
@@ -101,7 +108,7 @@ func notAvailable(w Workload) []Cause {
 	if n <= 0 || w.minReadySeconds <= 0 {
 		return nil
 	}
-	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Transient: true, Young: true,
+	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Transient: true, Starting: true,
 		Text: fmt.Sprintf("ready, but not for %d seconds yet", w.minReadySeconds)}}
 }
 
@@ -118,8 +125,11 @@ var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling 
 // notCreated counts the pods that do not exist; those of nodes that join may be on their way, and those of nodes
 // that are being drained are gone.
 func notCreated(w Workload, joined, drained int) absentPods {
-	n := int(w.Desired - w.created)
-	if n <= 0 || !w.observed {
+	n := int(w.Desired - max(w.created, w.Available))
+	switch {
+	case n <= 0 && w.rolling && w.failure != "":
+		n = 1 // the first of the new ones
+	case n <= 0 || !w.observed && w.failure == "":
 		return absentPods{}
 	}
 	coming := min(n, max(0, joined))
@@ -128,7 +138,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	if n == coming+gone {
 		return absent
 	}
-	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why"}
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why", since: w.failedAt}
 	// Only the controller of Deployments reports it in the status.
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
@@ -140,13 +150,25 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	return absent
 }
 
+// follow has pods that do not exist wait for the one before them, as long as that only starts.
+func (c *Cause) follow(before []Cause) {
+	if len(before) == 0 {
+		return
+	}
+	c.Text = "not created: the pod before is not ready"
+	c.Starting = !slices.ContainsFunc(before, func(b Cause) bool { return !b.Starting })
+	for _, b := range before {
+		c.until = first(c.until, b.until)
+	}
+}
+
 // surroundings are what may cause the fault of a pod other than the pod itself.
 type surroundings struct {
 	workload Workload
 	nodes    Nodes
 	blocked  blockedNodes
-	// readAt is when the pods were read.
-	readAt time.Time
+	// readAt is when the pods were read; ageAt is when their ages count.
+	readAt, ageAt time.Time
 }
 
 // faultOf says why a pod is not ready: its node, the scheduler, or its containers.
@@ -166,8 +188,7 @@ func (s surroundings) faultOf(pod *corev1.Pod) fault {
 		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", transient: true}
 	}
 	f.place = pod.Spec.NodeName
-	f.young = f.transient && s.readAt.Sub(pod.CreationTimestamp.Time) < youngPod
-	return f
+	return f.aged(pod, s.ageAt)
 }
 
 // unscheduled says why a pod is on no node.
@@ -177,11 +198,12 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	c := podCondition(pod, corev1.PodScheduled)
 	if c == nil || c.Status != corev1.ConditionFalse {
 		f.text, f.transient = "waiting for the scheduler", true
-		return f
+		return f.aged(pod, s.ageAt)
 	}
 	text := parseSchedulerText(c.Message)
 	f.text = "cannot be scheduled: " + cmp.Or(text.message, c.Reason)
 	f.key = withoutNumbers(f.text)
+	f = f.aged(pod, s.ageAt)
 	if !text.mayBeNodes() {
 		return f
 	}

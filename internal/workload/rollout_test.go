@@ -6,6 +6,7 @@ package workload
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,12 +33,12 @@ func TestRollOutThatHangs(t *testing.T) {
 		noPods    facts.State
 		want      string
 	}{
-		"a new pod crashes":       {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(crashing))}, facts.Pending, "False CrashLooping: " + begins + crashed},
-		"its image does not come": {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(pulling))}, facts.Pending, "False ImagePullFailed: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
+		"a new pod crashes":                       {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(crashing)))}, facts.Pending, "True Progressing: " + begins + crashed},
+		"its image does not come for ten minutes": {2, nodes, []client.Object{aged(pod("cns-0", "a", containerStatuses(pulling)), 10*time.Minute)}, facts.Pending, "False RolloutStuck: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
 		"a dead node's pod uses up what may be missing": {2, dead, []client.Object{pod("cns-0", "unreachable", containerStatuses(running))}, facts.Pending,
-			"False NodeFault: " + begins + "; 1 on nodes that are unreachable (unreachable)"},
-		"its pod is starting":                  {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(creating))}, facts.Pending, "True Progressing: " + begins},
-		"its pod is not ready yet":             {2, nodes, []client.Object{pod("cns-0", "a", containerStatuses(running))}, facts.Pending, "True Progressing: " + begins},
+			"True NodesDown: " + begins + "; 1 on nodes that are unreachable (unreachable)"},
+		"its pod is starting":                  {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(creating)))}, facts.Pending, "True Progressing: " + begins},
+		"its pod is not ready yet":             {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(running)))}, facts.Pending, "True Progressing: " + begins},
 		"an old pod goes away":                 {2, nodes, []client.Object{going}, facts.Pending, "True Progressing: " + begins},
 		"no pod is there just now":             {2, nodes, nil, facts.Pending, "True Progressing: " + begins},
 		"its pods cannot be seen":              {2, nodes, nil, facts.NotPermitted, "True Progressing: " + begins},
@@ -53,8 +54,8 @@ func TestRollOutThatHangs(t *testing.T) {
 		web := statefulSet("web", "{replicas: 3, selector: {matchLabels: {app: web}}}",
 			"{observedGeneration: 2, replicas: 3, currentRevision: a, updateRevision: b, updatedReplicas: 1, availableReplicas: 2}")
 		s := scene{nodes: nodes, pods: []client.Object{pod("web-2", "a", containerStatuses(crashing))}}
-		expectWhy(t, explained(web, s), "CrashLooping: StatefulSet kube-system/web: 2/3 available, 1/3 updated"+crashed)
-		s.pods = []client.Object{pod("web-2", "a", containerStatuses(creating))}
+		expectWhy(t, explained(web, s), "RolloutStuck: StatefulSet kube-system/web: 2/3 available, 1/3 updated"+crashed)
+		s.pods = []client.Object{newly(pod("web-2", "a", containerStatuses(creating)))}
 		expectWhy(t, explained(web, s), "Progressing: StatefulSet kube-system/web: 2/3 available, 1/3 updated")
 	})
 }
@@ -71,7 +72,7 @@ func TestRollOutThatGoesOn(t *testing.T) {
 	for updated := range 100 {
 		for _, available := range []int{99, 100} {
 			workload := cns(100, available, fmt.Sprintf("updatedNumberScheduled: %d", updated))
-			s := scene{nodes: nodes, pods: []client.Object{pod("cns", fmt.Sprintf("n%02d", updated), containerStatuses(creating))}}
+			s := scene{nodes: nodes, pods: []client.Object{newly(pod("cns", fmt.Sprintf("n%02d", updated), containerStatuses(creating)))}}
 			f := explained(workload, s)
 			g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictTrue))
 			g.Expect(f.Reason).To(Equal(v1alpha1.ReasonProgressing))

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
 )
@@ -30,16 +28,17 @@ type schedulerText struct {
 // The reasons of the scheduler's plugins, in the words of all versions in use. What matches none of them, such as
 // "Insufficient cpu", is a reason of its own.
 var (
-	// blockers go away when nodes recover.
+	// blockers go away when nodes recover, as the taints do that nodestate knows.
 	blockers = []struct {
 		state nodestate.State
-		texts []string
+		text  string
 	}{
-		{nodestate.Cordoned, []string{"were unschedulable", "taint {" + corev1.TaintNodeUnschedulable}},
-		{nodestate.NotReady, []string{"taint {" + corev1.TaintNodeNotReady, "were not ready"}},
-		{nodestate.Unreachable, []string{"taint {" + corev1.TaintNodeUnreachable}},
-		{nodestate.Stopped, []string{"taint {" + nodestate.StoppedTaint}},
+		{nodestate.Cordoned, "were unschedulable"},
+		{nodestate.NotReady, "were not ready"},
+		{nodestate.UnderPressure, " pressure"},
 	}
+	// namedTaint is a taint that the pod does not tolerate, by its key.
+	namedTaint = regexp.MustCompile(`taint \{([^:}]+)`)
 	// unnamedTaints mention taints without naming them.
 	unnamedTaints = []string{"untolerated taint(s)", "taints that the pod didn't tolerate"}
 	// exclusions are of nodes that the pod is not meant for, or not meant to share with its like.
@@ -68,8 +67,14 @@ func parseSchedulerText(message string) schedulerText {
 }
 
 func (t *schedulerText) add(reason string) {
+	if taint := namedTaint.FindStringSubmatch(reason); taint != nil {
+		if state, ok := nodestate.OfTaint(taint[1]); ok {
+			t.states = append(t.states, state)
+			return
+		}
+	}
 	for _, h := range blockers {
-		if containsAny(reason, h.texts) {
+		if strings.Contains(reason, h.text) {
 			t.states = append(t.states, h.state)
 			return
 		}

@@ -34,7 +34,7 @@ func TestSchedulerText(t *testing.T) {
 		"0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.":                                                     {false, ""},
 		"0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 1 node(s) were unschedulable.":                       {true, "are cordoned"},
 		"0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable.":               {true, "are cordoned"},
-		"0/2 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }, 1 node(s) were unschedulable.": {true, "are cordoned"},
+		"0/2 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }, 1 node(s) were unschedulable.": {true, "are cordoned or are under pressure"},
 		"0/5 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/5 nodes are available.":              {false, ""},
 		"no nodes available to schedule pods": {false, ""},
 		"":                                    {false, ""},

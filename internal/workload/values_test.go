@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/nodestate"
 )
@@ -45,7 +46,7 @@ var situations = map[string]struct {
 			boundTo("y", pod("b", "", unscheduled("0/3 nodes are available: 3 node(s) were unschedulable."))),
 			pod("c", "", unscheduled("0/3 nodes are available: 3 node(s) were unschedulable.")),
 		},
-		want: "False NodeFault: Deployment kube-system/web: 1/4 available; 3 cannot be scheduled, as nodes are cordoned (x, y, z)",
+		want: "True NodesDown: Deployment kube-system/web: 1/4 available; 3 cannot be scheduled, as nodes are cordoned (x, y, z)",
 	},
 	"a DaemonSet whose nodes are stopped, drained and joining, and one of whose pods crashes": {
 		workload: cns(7, 2, "currentNumberScheduled: 6"),
@@ -67,7 +68,7 @@ var situations = map[string]struct {
 		workload: cns(3, 2, "updatedNumberScheduled: 1"),
 		nodes:    []client.Object{old("a"), old("b"), old("c")},
 		pods:     []client.Object{pod("1", "a", containerStatuses(crashing)), pod("2", "b", containerStatuses(creating))},
-		want: "False CrashLooping: DaemonSet kube-system/cns: 2/3 available, 1/3 updated; " +
+		want: "False RolloutStuck: DaemonSet kube-system/cns: 2/3 available, 1/3 updated; " +
 			"1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (a); 1 not ready: container web, ContainerCreating (b)",
 	},
 	"a StatefulSet with pods that do not exist": {
@@ -76,7 +77,7 @@ var situations = map[string]struct {
 		nodes: pools(),
 		pods:  []client.Object{pod("web-1", "n1", containerStatuses(running)), pod("web-2", "n2", containerStatuses(running))},
 		want: "False NotReady: StatefulSet kube-system/web: 0/4 available; 2 not ready: container web, its probe does not pass (n1, n2); " +
-			"1 ready, but not for 30 seconds yet; 1 not created: its events say why",
+			"1 ready, but not for 30 seconds yet; 1 not created: the pod before is not ready",
 	},
 }
 
@@ -91,7 +92,7 @@ func readPods(pods []client.Object) Pods {
 
 // diagnoseNow returns the diagnosis of a situation as it is read in order.
 func diagnoseNow(o client.Object, nodes, pods []client.Object) Diagnosis {
-	w, _ := Of(o, 0)
+	w, _ := Of(o, &v1alpha1.WorkloadCheck{})
 	return Diagnose(w, NodesOf(facts.Answer{State: facts.Known, Objects: nodes}, noon), readPods(pods), noon)
 }
 
@@ -111,7 +112,7 @@ func TestSameValuesSameDiagnosis(t *testing.T) {
 			g.Expect(summary(first)).To(Equal(s.want))
 
 			// The same values, even those that were used before.
-			w, _ := Of(s.workload, 0)
+			w, _ := Of(s.workload, &v1alpha1.WorkloadCheck{})
 			nodes, pods := NodesOf(facts.Answer{State: facts.Known, Objects: s.nodes}, noon), readPods(s.pods)
 			g.Expect(Diagnose(w, nodes, pods, noon)).To(Equal(first))
 			g.Expect(Diagnose(w, nodes, pods, noon)).To(Equal(first))
@@ -127,7 +128,7 @@ func TestDiagnoseChangesNothing(t *testing.T) {
 			workload, nodes, pods := copies(s.workload)[0], copies(s.nodes...), copies(s.pods...)
 			slices.Reverse(pods) // so that sorting them would show
 			podsBefore := copies(pods...)
-			w, _ := Of(workload, 0)
+			w, _ := Of(workload, &v1alpha1.WorkloadCheck{})
 			before := w
 			diagnosis := Diagnose(w, NodesOf(facts.Answer{State: facts.Known, Objects: nodes}, noon), readPods(pods), noon)
 
@@ -164,7 +165,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			want := diagnoseNow(s.workload, s.nodes, s.pods)
-			w, _ := Of(s.workload, 0)
+			w, _ := Of(s.workload, &v1alpha1.WorkloadCheck{})
 			for seed := range uint64(50) {
 				r := rand.New(rand.NewPCG(seed, 0))
 				pods, index := slices.Clone(s.pods), index{}
@@ -188,14 +189,14 @@ func TestOrderDoesNotMatter(t *testing.T) {
 func TestHealthyWorkloadIsNotExamined(t *testing.T) {
 	g := NewWithT(t)
 	for _, o := range []client.Object{web(3, 3), cns(3, 3, ""), deployment("idle", "{replicas: 0}", "{observedGeneration: 2}")} {
-		w, ok := Of(o, 0)
+		w, ok := Of(o, &v1alpha1.WorkloadCheck{})
 		g.Expect(ok).To(BeTrue())
 		g.Expect(w.Unexplained()).To(BeFalse())
 		blind := Nodes{state: facts.Known, exists: func(string) bool { panic("it looks at nodes") }}
 		d := Diagnose(w, blind, readPods([]client.Object{pod("a", "n1", containerStatuses(crashing))}), noon)
 		g.Expect(d).To(Equal(Diagnosis{Verdict: d.Verdict}))
 	}
-	_, ok := Of(old("a"), 0)
+	_, ok := Of(old("a"), &v1alpha1.WorkloadCheck{})
 	g.Expect(ok).To(BeFalse(), "a node is no workload")
 }
 

@@ -6,9 +6,11 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -36,29 +39,39 @@ type Workload struct {
 	selector *metav1.LabelSelector
 	// minReadySeconds is how long a pod must be ready to be available.
 	minReadySeconds int32
-	// created and ready count pods.
-	created, ready int32
-	// tolerated is how many pods may be unavailable by the workload's own words; minAvailable, if it is not 0, is how
-	// many are enough by the spec of the check; required is the result: how many must be available.
-	tolerated, minAvailable, required int32
+	// created and ready count pods. surplus is how many pods a roll-out has beyond those that it wants, and hidden
+	// says that the numbers do not show whether those run.
+	created, ready, surplus int32
+	hidden                  bool
+	// ownTolerance is how many pods may be unavailable by the workload's own words; minAvailable, if it is not 0, is
+	// how many are enough by the spec of the check; required is the result: how many must be available, faults of
+	// nodes apart.
+	ownTolerance, minAvailable, required int32
+	// mayBeZero says that somebody may scale it to 0.
+	mayBeZero bool
 	// atATime is how many pods a roll-out replaces, for a workload that tolerates none else.
 	atATime int32
-	// observed is true when its controller has observed the newest generation.
-	observed bool
-	// rolling says that a change of the pods is under way; rollingDetail says how far it is.
+	// observed is true when its controller has observed the newest generation; never when it has not observed any.
+	observed, never bool
+	// rolling says that a change of the pods is under way; rollingDetail says how far it is; deadline says that its
+	// controller gives it up by itself.
 	rolling       bool
 	rollingDetail string
+	deadline      bool
 	// stuck says why a roll-out will not finish by itself; allNew is true when all pods are new: it waits for
 	// nothing but their availability.
 	stuck  string
 	allNew bool
-	// failure is the workload's own word on why it cannot make pods.
-	failure string
+	// failure is the workload's own word on why it cannot make pods, failedAt since when.
+	failure  string
+	failedAt time.Time
+	// ordered says that it makes a pod only when the one before it is ready.
+	ordered bool
 }
 
-// Of returns the workload of an object; ok is false for an object of another kind. minAvailable is how many available
-// pods are enough, whatever the workload itself demands; 0 leaves it to the workload.
-func Of(o client.Object, minAvailable int32) (w Workload, ok bool) {
+// Of returns the workload of an object; ok is false for an object of another kind. spec says how many pods must be
+// available.
+func Of(o client.Object, spec *v1alpha1.WorkloadCheck) (w Workload, ok bool) {
 	switch o := o.(type) {
 	case *appsv1.Deployment:
 		w = ofDeployment(o)
@@ -69,39 +82,58 @@ func Of(o client.Object, minAvailable int32) (w Workload, ok bool) {
 	default:
 		return Workload{}, false
 	}
-	w.minAvailable = minAvailable
-	w.required = w.Desired - w.tolerated
-	if w.Kind == v1alpha1.WorkloadDeployment {
-		// With one replica, one pod less is none at all, even if maxUnavailable tolerates it.
-		w.required = max(w.required, 1)
+	w.minAvailable, w.mayBeZero = spec.MinAvailable, catalog.MayScaleToZero(spec)
+	w.required = w.Desired - w.ownTolerance
+	if w.minAvailable != 0 {
+		w.required = min(w.minAvailable, w.Desired)
 	}
-	if minAvailable != 0 {
-		w.required = min(minAvailable, w.Desired)
-	}
+	w.required = max(1, min(w.required, w.Desired-int32(catalog.Tolerated(spec.Tolerance, int(w.Desired)))))
 	return w, true
 }
+
+// tolerated is how many pods may have a fault of their own.
+func (w Workload) tolerated() int { return int(w.Desired - w.required) }
 
 func ofDeployment(d *appsv1.Deployment) Workload {
 	w := Workload{
 		Object: d, Kind: v1alpha1.WorkloadDeployment, PodSpec: &d.Spec.Template.Spec, selector: d.Spec.Selector,
 		minReadySeconds: d.Spec.MinReadySeconds, Desired: replicas(d.Spec.Replicas),
 		created: d.Status.Replicas, ready: d.Status.ReadyReplicas, Available: d.Status.AvailableReplicas,
-		observed: d.Status.ObservedGeneration >= d.Generation,
 	}
+	w.observe(d.Status.ObservedGeneration)
 	w.rollingDetail = w.progress(d.Status.UpdatedReplicas)
 	w.rolling = w.rollingDetail != "" && !d.Spec.Paused
 	w.allNew = w.rollingDetail == "" && d.Status.Replicas <= d.Status.UpdatedReplicas
-	w.tolerated = deploymentTolerance(d, w.Desired)
-	for _, cond := range d.Status.Conditions {
-		if cond.Type == appsv1.DeploymentProgressing && cond.Status == corev1.ConditionFalse && cond.Reason == "ProgressDeadlineExceeded" {
-			w.stuck = cond.Message
-		}
-		if cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue {
-			w.failure = cond.Message
-		}
+	w.ownTolerance = deploymentTolerance(d, w.Desired)
+	if w.rolling {
+		w.surplus = max(0, d.Status.Replicas-max(w.Desired, w.Available))
 	}
+	w.read(d.Status.Conditions)
 	return w
 }
+
+// read reads what a Deployment says of itself.
+func (w *Workload) read(conditions []appsv1.DeploymentCondition) {
+	for _, cond := range conditions {
+		switch {
+		case cond.Type == appsv1.DeploymentProgressing:
+			w.deadline = true
+			if cond.Status == corev1.ConditionFalse {
+				w.stuck = cmp.Or(cond.Message, cond.Reason)
+			}
+			if cond.Status == corev1.ConditionFalse && cond.Reason == replicaSetRefused {
+				w.failure, w.failedAt = cond.Message, cond.LastTransitionTime.Time
+			}
+		case cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue:
+			w.failure, w.failedAt = cond.Message, cond.LastTransitionTime.Time
+		}
+	}
+	w.never = w.never && w.stuck == "" && w.failure == ""
+}
+
+// replicaSetRefused is the controller's reason for a Deployment whose new ReplicaSet it cannot make. It does not say
+// that it has seen the generation then.
+const replicaSetRefused = "ReplicaSetCreateError"
 
 // deploymentTolerance returns the Deployment's own maxUnavailable, resolved as its controller does: percentages
 // are rounded down, and when maxSurge is 0 as well it is 1.
@@ -130,8 +162,9 @@ func ofDaemonSet(d *appsv1.DaemonSet) Workload {
 		Object: d, Kind: v1alpha1.WorkloadDaemonSet, PodSpec: &d.Spec.Template.Spec, selector: d.Spec.Selector,
 		minReadySeconds: d.Spec.MinReadySeconds, Desired: d.Status.DesiredNumberScheduled,
 		created: d.Status.CurrentNumberScheduled, ready: d.Status.NumberReady, Available: d.Status.NumberAvailable,
-		observed: d.Status.ObservedGeneration >= d.Generation, atATime: 1,
+		atATime: 1,
 	}
+	w.observe(d.Status.ObservedGeneration)
 	updated := d.Status.UpdatedNumberScheduled
 	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType || updated >= w.created {
 		// No roll-out is under way: pods change only when they are deleted, or all of them are new.
@@ -139,11 +172,15 @@ func ofDaemonSet(d *appsv1.DaemonSet) Workload {
 	}
 	w.rollingDetail = w.progress(updated)
 	w.rolling = w.rollingDetail != ""
-	if ru := d.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
-		w.atATime = scaled(*ru.MaxUnavailable, w.Desired, true)
+	if ru := d.Spec.UpdateStrategy.RollingUpdate; ru != nil {
+		if ru.MaxUnavailable != nil {
+			w.atATime = scaled(*ru.MaxUnavailable, w.Desired, true)
+		}
+		// A new pod beside an old one that is available counts nowhere in the status.
+		w.hidden = w.rolling && ru.MaxSurge != nil && scaled(*ru.MaxSurge, w.Desired, true) > 0
 	}
 	if w.rolling {
-		w.tolerated = w.atATime
+		w.ownTolerance = w.atATime
 	}
 	return w
 }
@@ -153,29 +190,46 @@ func ofStatefulSet(s *appsv1.StatefulSet) Workload {
 		Object: s, Kind: v1alpha1.WorkloadStatefulSet, PodSpec: &s.Spec.Template.Spec, selector: s.Spec.Selector,
 		minReadySeconds: s.Spec.MinReadySeconds, Desired: replicas(s.Spec.Replicas),
 		created: s.Status.Replicas, ready: s.Status.ReadyReplicas, Available: s.Status.AvailableReplicas,
-		observed: s.Status.ObservedGeneration >= s.Generation, atATime: 1,
+		atATime: 1, ordered: s.Spec.PodManagementPolicy != appsv1.ParallelPodManagement,
 	}
-	updated := w.Desired
-	if ru := s.Spec.UpdateStrategy; ru.Type != appsv1.OnDeleteStatefulSetStrategyType && s.Status.UpdateRevision != s.Status.CurrentRevision {
-		updated = s.Status.UpdatedReplicas
-		if ru.RollingUpdate != nil && ru.RollingUpdate.Partition != nil {
-			updated += min(*ru.RollingUpdate.Partition, w.Desired)
-		}
-	}
-	w.rollingDetail = w.progress(updated)
+	w.observe(s.Status.ObservedGeneration)
+	w.rollingDetail = w.statefulProgress(s)
 	w.rolling = w.rollingDetail != ""
 	if ru := s.Spec.UpdateStrategy.RollingUpdate; ru != nil && ru.MaxUnavailable != nil {
 		w.atATime = max(1, scaled(*ru.MaxUnavailable, w.Desired, false))
 	}
 	if w.rolling {
-		w.tolerated = w.atATime
+		w.ownTolerance = w.atATime
 	}
 	return w
 }
 
+// statefulProgress says how far the roll-out of a StatefulSet is. It lasts until the revisions are the same, and not
+// only until all pods are new, as the last of them may not be ready yet; pods below a partition are not meant.
+func (w *Workload) statefulProgress(s *appsv1.StatefulSet) string {
+	strategy := s.Spec.UpdateStrategy
+	if strategy.Type == appsv1.OnDeleteStatefulSetStrategyType || s.Status.UpdateRevision == s.Status.CurrentRevision {
+		return w.progress(w.Desired)
+	}
+	partition := int32(0)
+	if strategy.RollingUpdate != nil && strategy.RollingUpdate.Partition != nil {
+		partition = min(*strategy.RollingUpdate.Partition, w.Desired)
+	}
+	updated := s.Status.UpdatedReplicas
+	if w.observed && partition == 0 && w.Desired > 0 {
+		return fmt.Sprintf("%d/%d updated", updated, w.Desired)
+	}
+	return w.progress(updated + partition)
+}
+
+func (w *Workload) observe(generation int64) {
+	w.observed = generation >= w.Object.GetGeneration()
+	w.never = generation == 0 && !w.observed && w.Available == 0
+}
+
 // progress says how far a roll-out is; it is empty when none is under way: the controller has observed the newest
 // generation, and all pods are of it.
-func (w Workload) progress(updated int32) string {
+func (w *Workload) progress(updated int32) string {
 	switch {
 	case !w.observed:
 		return fmt.Sprintf("its controller has not seen generation %d yet", w.Object.GetGeneration())
@@ -195,55 +249,28 @@ type Verdict struct {
 	Detail string
 }
 
-// byNumbers returns the verdict by the workload's own numbers alone.
-func (w Workload) byNumbers() Verdict {
-	var v Verdict
-	v.Healthy, v.Reason = w.class()
-	name := msg.Object(string(w.Kind), w.Object.GetNamespace(), w.Object.GetName())
-	if v.Reason == v1alpha1.ReasonIdle {
-		v.Detail = name + ": idle, it wants no pods"
-		return v
-	}
-	v.Detail = fmt.Sprintf("%s: %d/%d available", name, w.Available, w.Desired)
-	if w.rolling {
-		v.Detail += ", " + w.rollingDetail
-	}
-	switch {
-	case v.Reason == v1alpha1.ReasonRolloutStuck:
-		v.Detail += ": " + w.stuck
-	case v.Reason == v1alpha1.ReasonHealthy && w.minAvailable != 0 && w.Available < w.Desired:
-		v.Detail += fmt.Sprintf(", %d is enough", w.required)
-	}
-	return v
+func (w Workload) name() string {
+	return msg.Object(string(w.Kind), w.Object.GetNamespace(), w.Object.GetName())
 }
 
-func (w Workload) class() (healthy v1alpha1.Verdict, reason string) {
-	switch {
-	case w.Desired == 0 && !w.rolling:
-		return v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle
-	case w.Desired == 0:
-		return v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing
-	case w.Available < w.required:
-		return v1alpha1.VerdictFalse, v1alpha1.ReasonWorkloadUnavailable
-	case w.stuck != "" && (w.minAvailable == 0 || !w.allNew):
-		return v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck
-	case w.rolling:
-		return v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing
+// numbers are the workload's own.
+func (w Workload) numbers() string {
+	text := fmt.Sprintf("%s: %d/%d available", w.name(), w.Available, w.Desired)
+	if w.rolling {
+		text += ", " + w.rollingDetail
 	}
-	return v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
+	return text
 }
 
 // Unexplained reports whether the workload's numbers leave something to explain: it lacks pods, or only its pods show
 // whether its roll-out hangs. Diagnose uses nodes and pods only then.
 func (w Workload) Unexplained() bool {
-	healthy, _ := w.class()
-	return healthy == v1alpha1.VerdictFalse || w.noDeadline()
+	return w.Desired > 0 && !w.never && (w.Available < w.Desired || w.rolling || w.givesUp())
 }
 
-// noDeadline reports whether the roll-out has no deadline, so that only its pods show whether it hangs.
-func (w Workload) noDeadline() bool {
-	return w.rolling && w.Kind != v1alpha1.WorkloadDeployment && w.Desired > 0 && w.minAvailable == 0
-}
+// givesUp reports whether the roll-out will not finish by itself, and it matters: where fewer pods are enough, one that
+// waits for nothing but new pods may wait for ever.
+func (w Workload) givesUp() bool { return w.stuck != "" && (w.minAvailable == 0 || !w.allNew) }
 
 // PodsNeed returns the need for the pods that may explain the workload.
 func (w Workload) PodsNeed() facts.Need {

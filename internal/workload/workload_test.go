@@ -4,21 +4,33 @@
 package workload
 
 import (
+	"cmp"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
-// expectByNumbers holds the verdict on a workload of which neither nodes nor pods tell anything to a line.
+// expectByNumbers holds the verdict on a workload of which neither nodes nor pods tell anything to a line. All its pods
+// exist, unless its status says otherwise.
 func expectByNumbers(t *testing.T, o client.Object, minAvailable int32, want string) {
 	t.Helper()
 	g := NewWithT(t)
-	w, ok := Of(o, minAvailable)
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		if o.Status.Replicas == 0 && len(o.Status.Conditions) == 0 {
+			o.Status.Replicas = replicas(o.Spec.Replicas)
+		}
+	case *appsv1.StatefulSet:
+		o.Status.Replicas = cmp.Or(o.Status.Replicas, replicas(o.Spec.Replicas))
+	}
+	w, ok := Of(o, &v1alpha1.WorkloadCheck{MinAvailable: minAvailable})
 	g.Expect(ok).To(BeTrue())
-	g.Expect(summary(Diagnose(w, NodesOf(facts.Answer{State: facts.Known}, noon), Pods{}, noon))).To(Equal(want))
+	g.Expect(summary(Diagnose(w, NodesOf(facts.Answer{State: facts.Known}, noon), readPods(nil), noon))).To(Equal(want))
 }
 
 func TestDeploymentHealth(t *testing.T) {
@@ -35,11 +47,11 @@ func TestDeploymentHealth(t *testing.T) {
 		},
 		"no replicas wanted": {
 			"{replicas: 0}", "{" + observed + "}",
-			"NotAssessed Idle: Deployment kube-system/coredns: idle, it wants no pods",
+			"False ScaledToZero: Deployment kube-system/coredns: scaled to 0",
 		},
 		"no replicas wanted, one still there": {
 			"{replicas: 0}", "{" + observed + "updatedReplicas: 1, availableReplicas: 1}",
-			"NotAssessed Idle: Deployment kube-system/coredns: idle, it wants no pods",
+			"False ScaledToZero: Deployment kube-system/coredns: scaled to 0",
 		},
 
 		// maxUnavailable. Its default of 25% is rounded down.
@@ -86,7 +98,7 @@ func TestDeploymentHealth(t *testing.T) {
 		// As a real cilium-operator was found: its own condition says that it is available.
 		"nothing available although Available=True": {
 			"{replicas: 1, strategy: {rollingUpdate: {maxUnavailable: 1, maxSurge: 25%}}}",
-			"{" + observed + "updatedReplicas: 1, unavailableReplicas: 1, conditions: [{type: Available, status: 'True', reason: MinimumReplicasAvailable}]}",
+			"{" + observed + "replicas: 1, updatedReplicas: 1, unavailableReplicas: 1, conditions: [{type: Available, status: 'True', reason: MinimumReplicasAvailable}]}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 0/1 available",
 		},
 
@@ -109,7 +121,7 @@ func TestDeploymentHealth(t *testing.T) {
 		},
 		"scaled to 0, not seen yet": {
 			"{replicas: 0}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
-			"True Progressing: Deployment kube-system/coredns: 2/0 available, its controller has not seen generation 2 yet",
+			"False ScaledToZero: Deployment kube-system/coredns: scaled to 0",
 		},
 		"paused half way": {
 			"{replicas: 4, paused: true}", "{" + observed + "updatedReplicas: 2, availableReplicas: 4}",
@@ -126,18 +138,18 @@ func TestDeploymentHealth(t *testing.T) {
 		},
 		"not progressing for another reason": {
 			"{replicas: 2}", "{" + observed + "updatedReplicas: 1, availableReplicas: 2, conditions: [{type: Progressing, status: 'False', reason: FailedCreate}]}",
-			"True Progressing: Deployment kube-system/coredns: 2/2 available, 1/2 updated",
+			"False RolloutStuck: Deployment kube-system/coredns: 2/2 available, 1/2 updated: FailedCreate",
 		},
 		"progress deadline exceeded and too few available": {
-			"{replicas: 2}", "{" + observed + "conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: timed out}]}",
-			"False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available, 0/2 updated",
+			"{replicas: 2}", "{" + observed + "replicas: 2, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: timed out}]}",
+			"False RolloutStuck: Deployment kube-system/coredns: 0/2 available, 0/2 updated: timed out",
 		},
 		"pods cannot be made": {
 			"{replicas: 2}", "{" + observed + "conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: exceeded quota}]}",
 			"False AdmissionDenied: Deployment kube-system/coredns: 0/2 available, 0/2 updated; 2 not created: exceeded quota",
 		},
 		"pods could not be made before": {
-			"{replicas: 2}", "{" + observed + "updatedReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False', message: exceeded quota}]}",
+			"{replicas: 2}", "{" + observed + "replicas: 2, updatedReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False', message: exceeded quota}]}",
 			"False WorkloadUnavailable: Deployment kube-system/coredns: 0/2 available",
 		},
 	} {
@@ -174,11 +186,11 @@ func TestDaemonSetHealth(t *testing.T) {
 		},
 		"pods that are not created are no roll-out": {
 			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}",
-			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available",
+			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available; 1 not created: its events say why",
 		},
 		"no pod is created at all": {
 			"", "{" + observed + "desiredNumberScheduled: 1}",
-			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available",
+			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available; 1 not created: its events say why",
 		},
 		"rolling out, two missing": {
 			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
@@ -199,10 +211,10 @@ func TestDaemonSetHealth(t *testing.T) {
 			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 2}",
 			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available, 1/3 updated",
 		},
-		"as many as its own maxUnavailable allows": {
+		"none is left, though its own maxUnavailable allows that": {
 			"{updateStrategy: {rollingUpdate: {maxUnavailable: 100%}}}",
 			"{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1}",
-			"True Progressing: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
+			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/3 available, 1/3 updated",
 		},
 		"new generation not seen yet": {
 			"", "{observedGeneration: 1, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
@@ -235,7 +247,7 @@ func TestStatefulSetHealth(t *testing.T) {
 		},
 		"no replicas wanted": {
 			"{replicas: 0}", "{" + observed + "}",
-			"NotAssessed Idle: StatefulSet kube-system/prometheus: idle, it wants no pods",
+			"False ScaledToZero: StatefulSet kube-system/prometheus: scaled to 0",
 		},
 		"one missing, no roll-out": {
 			"{replicas: 3}", "{" + observed + "currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 2}",
@@ -304,7 +316,7 @@ func TestWorkloadMinAvailable(t *testing.T) {
 		"more than its own": {4, "{replicas: 4}", "updatedReplicas: 4, availableReplicas: 3", "False WorkloadUnavailable: " + istiod + "3/4 available"},
 		"wants fewer":       {3, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 1", "False WorkloadUnavailable: " + istiod + "1/2 available"},
 		"wants fewer, all":  {3, "{replicas: 2}", "updatedReplicas: 2, availableReplicas: 2", "True Healthy: " + istiod + "2/2 available"},
-		"idle":              {1, "{replicas: 0}", "updatedReplicas: 0", "NotAssessed Idle: " + istiod + "idle, it wants no pods"},
+		"idle":              {1, "{replicas: 0}", "updatedReplicas: 0", "False ScaledToZero: " + istiod + "scaled to 0"},
 		"rolling":           {1, "{replicas: 2}", "updatedReplicas: 1, availableReplicas: 1", "True Progressing: " + istiod + "1/2 available, 1/2 updated"},
 		// The Deployment itself waits for its second pod in vain.
 		"its deadline is over, as one never comes": {
