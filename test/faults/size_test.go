@@ -43,11 +43,11 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// become breaks a world and returns the verdicts at the end. It is looked at early, too, so that grace periods begin.
+// become breaks a world and returns the verdicts at the end. It is looked at before, too, so that grace periods begin.
 func (f *SizedFault) become(g Gomega, w *world.World) *world.Verdicts {
 	g.Expect(f.Break.apply(w)).To(Succeed())
-	w.Advance(time.Minute)
+	w.Advance(f.After.Duration - longestGrace)
 	verdictsOf(g, w)
-	w.Advance(f.After.Duration - time.Minute)
+	w.Advance(longestGrace)
 	return verdictsOf(g, w)
 }
