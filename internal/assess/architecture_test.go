@@ -177,7 +177,7 @@ func invisible(t testing.TB, name string) v1alpha1.ComponentMapping {
 }
 
 func healthless(t testing.TB, name string) v1alpha1.ComponentMapping {
-	return component(t, name, checks(workload("Deployment", name)), with(deployment(name, 0, 0)))
+	return component(t, name, checks(scalable(name)), with(deployment(name, 0, 0)))
 }
 
 func different(t testing.TB, name string) v1alpha1.ComponentMapping {

@@ -57,6 +57,8 @@ func symptoms() []symptom {
 		v1alpha1.ReasonWorkloadUnavailable, workload("Deployment", "unavailable"), with(deployment("unavailable", 0, 2)),
 		"unavailable: Deployment kube-system/unavailable: 0/2 available",
 	}, {
+		v1alpha1.ReasonScaledToZero, workload("Deployment", "zero"), with(deployment("zero", 0, 0)), "zero: Deployment kube-system/zero: scaled to 0",
+	}, {
 		v1alpha1.ReasonNodesUnhealthy,
 		`{name: nodes, type: Nodes, method: SystemdService, nodes: {healthy: {podCIDR: Set}}}`,
 		with(node("n3", "True", nil)), "nodes: 1/1 nodes unhealthy: n3 (has no pod CIDR)",
@@ -96,6 +98,17 @@ func healthyCases() []mappingCase {
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).NotTo(ContainSubstring("autoscaler"))
 		},
+	}, {
+		name: "what is tolerated is told, then what nodes lack, then what goes on", spec: checks(scaler, dns, workload("Deployment", "stranded")),
+		cluster: with(rolling("coredns-autoscaler")).and(partly("coredns", "n1", waiting("CrashLoopBackOff"))...).
+			and(partly("stranded", "n2", waiting("CrashLoopBackOff"))...).and(node("n1", "True", nil), node("n2", "False", nil)),
+		present: "True Observed", healthy: "True WithinTolerance", documented: "True MatchesDocumentation",
+		says: "coredns: Deployment kube-system/coredns: 3/4 available; 1 crash-looping: container main (n1); " +
+			"stranded: Deployment kube-system/stranded: 3/4 available; 1 on nodes that are not ready (n2); coredns-autoscaler: ",
+	}, {
+		name: "nodes that leave it a pod are not its fault", spec: checks(workload("Deployment", "stranded")),
+		cluster: cluster{}.and(partly("stranded", "n2", waiting("CrashLoopBackOff"))...).and(node("n2", "False", nil)),
+		present: "True Observed", healthy: "True NodesDown", documented: "True MatchesDocumentation", says: "1 on nodes that are not ready (n2)",
 	}, {
 		name: "a precondition does not vote", cluster: with(deployment("coredns", 2, 2), node("n1", "False", nil)),
 		spec: checks(dns, `{name: nodes, type: Nodes, `+precondition+
@@ -184,7 +197,7 @@ func noVoteCases() []mappingCase {
 		name: "another refusal", spec: checks(refusal), cluster: cluster{refusal: "no rule allows it"},
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
 	}, {
-		name: "idle: nothing is wanted of it", spec: checks(dns), cluster: with(deployment("coredns", 0, 0)),
+		name: "idle: nothing is wanted of it", spec: checks(scalable("coredns")), cluster: with(deployment("coredns", 0, 0)),
 		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).To(
@@ -192,7 +205,7 @@ func noVoteCases() []mappingCase {
 			g.Expect(checkNamed("coredns", s).Healthy).To(Equal(v1alpha1.VerdictNotAssessed))
 		},
 	}, {
-		name: "idle beside what works", spec: checks(dns, scaler), cluster: with(deployment("coredns", 2, 2), deployment("coredns-autoscaler", 0, 0)),
+		name: "idle beside what works", spec: checks(dns, scalable("coredns-autoscaler")), cluster: with(deployment("coredns", 2, 2), deployment("coredns-autoscaler", 0, 0)),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass"))
@@ -241,19 +254,21 @@ func rolloutCases() []mappingCase {
 	n1 := node("n1", "True", nil)
 	spec := lines("implementation: {methods: [DaemonSet]}", checks(agent))
 	const documented = "True MatchesDocumentation"
+	cold := func(after time.Duration, pods ...object) visit {
+		return visit{after: after, cluster: with(daemonSet("agent", 0, 1), n1).and(pods...)}
+	}
+	rereading := cold(4 * time.Minute)
+	rereading.cluster = rereading.cluster.hidden(facts.Pending, "Pod")
+	starting := pod("ContainerCreating", 2*time.Minute)
 	return []mappingCase{{
-		name: "the last pod starts", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2)},
-		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 10 * time.Minute,
-		says: "unhealthy from 2026-03-01T08:12:00Z on unless it recovers: agent: DaemonSet kube-system/agent: 2/3 available",
-	}, {
-		name: "the last pod takes its time", spec: spec,
-		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(5*time.Minute, 3, 2)},
-		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 7 * time.Minute,
+		name: "the last pod starts, and is not read yet", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2)},
+		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: time.Minute,
+		says: "unhealthy from 2026-03-01T08:03:00Z on unless it recovers: agent: DaemonSet kube-system/agent: 2/3 available",
 	}, {
 		name: "the last pod is there", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(3*time.Minute, 3, 3)},
 		present: "True Observed", healthy: "True AllChecksPass", documented: documented,
 	}, {
-		name: "the last pod never comes", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(12*time.Minute, 3, 2)},
+		name: "nothing accounts for the last pod", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(3*time.Minute, 3, 2)},
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: documented, says: "2/3 available",
 	}, {
 		name: "the last pod crashes", spec: spec,
@@ -261,8 +276,8 @@ func rolloutCases() []mappingCase {
 		present: "True Observed", healthy: "False CrashLooping", documented: documented, says: "1 crash-looping",
 	}, {
 		name: "the last pod is seen to start", spec: spec,
-		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2, pod("ContainerCreating", 2*time.Minute), n1)},
-		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 10 * time.Minute, says: "container main, ContainerCreating",
+		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2, starting, n1)},
+		present: "True Observed", healthy: "True Progressing", documented: documented, says: "container main, ContainerCreating",
 	}, {
 		name: "a pod that is not new does not start", spec: spec,
 		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2, pod("ContainerCreating", -time.Hour), n1)},
@@ -271,8 +286,18 @@ func rolloutCases() []mappingCase {
 		name: "more are missing than it replaces at a time", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 1)},
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: documented, says: "1/3 available",
 	}, {
-		name: "no roll-out was seen", spec: spec, visits: []visit{see(0, 3, 3), see(2*time.Minute, 3, 2)},
+		name: "who looks for the first time gives no grace", spec: spec, visits: []visit{see(2*time.Minute, 3, 2)},
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: documented, says: "2/3 available",
+	}, {
+		name: "the only pod starts, whoever looks", spec: spec, visits: []visit{cold(4*time.Minute, starting)},
+		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 8 * time.Minute,
+		says: "unhealthy from 2026-03-01T08:12:00Z on unless it recovers: agent: DaemonSet kube-system/agent: 0/1 available; 1 not ready: container main",
+	}, {
+		name: "a restart while the only pod starts", spec: spec, visits: []visit{cold(3*time.Minute, starting), rereading},
+		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented,
+	}, {
+		name: "the only pod does not start for ten minutes", spec: spec, visits: []visit{cold(4*time.Minute, starting), cold(12*time.Minute, starting)},
+		present: "True Observed", healthy: "False NotReady", documented: documented, says: "container main, ContainerCreating",
 	}}
 }
 

@@ -165,6 +165,11 @@ func withPod(name, nodeName string, status corev1.PodStatus) cluster {
 	})
 }
 
+// partly returns a Deployment of four that tolerates to lack one, and the pod that it lacks.
+func partly(name, nodeName string, status corev1.PodStatus) []object {
+	return []object{deployment(name, 3, 4), withPod(name, nodeName, status).objects[1]}
+}
+
 // waiting returns the status of a pod whose container waits.
 func waiting(reason string) corev1.PodStatus {
 	return corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
@@ -393,6 +398,11 @@ func runMappings(t *testing.T, cases []mappingCase) {
 func workload(kind, name string, more ...string) string {
 	return fmt.Sprintf("{name: %s, type: Workload, workload: {kind: %s, namespace: kube-system, names: [%s], container: main}%s}",
 		strings.ToLower(name), kind, name, fields(more))
+}
+
+// scalable returns the YAML of a check of a Deployment that somebody may scale to 0.
+func scalable(name string) string {
+	return strings.Replace(workload("Deployment", name), "container: main", "container: main, scaleToZero: Allowed", 1)
 }
 
 // leased returns the YAML of a check of a hosted controller's lease.

@@ -172,7 +172,7 @@ func TestExpectations(t *testing.T) {
 		},
 	} {
 		t.Run(expect, func(t *testing.T) {
-			c := newCheck("{type: Workload, expect: " + expect + ", workload: {kind: Deployment, namespace: kube-system, names: [a]}}")
+			c := newCheck("{type: Workload, expect: " + expect + ", workload: {kind: Deployment, namespace: kube-system, names: [a], scaleToZero: Allowed}}")
 			g := NewWithT(t)
 			for what, seen := range map[string]struct {
 				given facts.Facts

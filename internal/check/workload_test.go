@@ -65,7 +65,7 @@ func TestWorkloadFamily(t *testing.T) {
 			for size, status := range test.statuses {
 				family = append(family, daemonSet("ama-logs-"+size, "", status))
 			}
-			f := c.Evaluate(seeing(c, family...))
+			f := evaluated(c, seeing(c, family...))
 			g := NewWithT(t)
 			g.Expect(told(f)).To(Equal(test.want))
 			g.Expect(objectNames(f)).To(Equal(test.objects))
@@ -80,7 +80,7 @@ func TestWorkloadFamilyBrokenInTwoWays(t *testing.T) {
 	expectTold(t, c, seeing(c,
 		deployment("keda-a-stuck", "{replicas: 2}", `{observedGeneration: 2, updatedReplicas: 1, availableReplicas: 2,
 			conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: timed out}]}`),
-		deployment("keda-b-down", "{replicas: 1}", "{observedGeneration: 2, updatedReplicas: 1}"),
+		deployment("keda-b-down", "{replicas: 1}", "{observedGeneration: 2, replicas: 1, updatedReplicas: 1}"),
 	), "True/False WorkloadUnavailable: Deployment kube-system/keda-b-down: 0/1 available; "+
 		"Deployment kube-system/keda-a-stuck: 2/2 available, 1/2 updated: timed out")
 }
@@ -241,7 +241,7 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: []client.Object{old("a"), old("b"), fresh("c", time.Minute)}}
 	f = c.Evaluate(given)
-	g.Expect(told(f)).To(Equal("True/False WorkloadUnavailable: DaemonSet kube-system/cns-m: 1/3 available"))
+	g.Expect(told(f)).To(Equal("True/Unknown NotYetObserved: DaemonSet kube-system/cns-m: 1/3 available"))
 	g.Expect(f.Explaining).To(BeTrue())
 	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes}), "that of cns-s is the node's that joins")
 	g.Expect(f.RecheckAfter).To(Equal(9*time.Minute + time.Second))

@@ -38,8 +38,9 @@ func TestEqualChecksAreEvaluatedOnce(t *testing.T) {
 			o.g.Expect(o.subscribe("c", same, deploymentCheck("coredns"))).To(BeTrue(), "somebody has asked already")
 		})).To(BeEmpty())
 
-		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("coredns", 3)) })).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
-		o.expectNotified("it lacks a pod, and may", "a", "b", "c")
+		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("coredns", 0)) })).To(
+			Equal(counts{v1alpha1.CheckWorkload: 2}), "and once more with the nodes and pods that it asks for")
+		o.expectNotified("it lacks all pods", "a", "b", "c")
 		o.forget("a")
 		o.put(deployments, deployment("coredns", 4))
 		o.expectNotified("one of them has gone", "b", "c")
@@ -189,6 +190,7 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		joining.CreationTimestamp, joining.Status.Conditions[0].Reason = metav1.NewTime(noon), "NodeStatusNeverUpdated"
 		o.show(facts.Nodes, joining)
 		o.show(daemonSets, newDaemonSet("cns"))
+		o.show(podsOf("cns"), podOn("n", "cns"))
 		o.start()
 		o.subscribe("a", daemonSetCheck("cns"))
 		o.debounce()
@@ -197,7 +199,7 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		o.pass(9 * time.Minute)
 		o.expectNotified("the node may take longer")
 		o.pass(2 * time.Minute)
-		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+		o.g.Expect(o.results("a")[0].Reason).To(Equal(v1alpha1.ReasonNodesDown))
 	})
 }
 
@@ -281,7 +283,9 @@ func TestCostlyExpressionDelaysNobodyElse(t *testing.T) {
 
 		free := o.hold(widgets)
 		o.put(widgets, thing("Widget", "x", false))
-		o.put(deployments, deployment("a", 3))
+		scaled := deployment("a", 5)
+		scaled.Spec.Replicas, scaled.Status.Replicas, scaled.Status.UpdatedReplicas = new(int32(5)), 5, 5
+		o.put(deployments, scaled)
 		o.expectNotified("only the slow one waits", "other")
 		o.g.Expect(o.results("slow")[0].Healthy).To(Equal(v1alpha1.VerdictTrue), "it is asked meanwhile")
 		o.g.Expect(o.subscribe("late", objectCheck("Widget", "object.well"))).To(BeTrue())
@@ -537,7 +541,7 @@ func TestBeforeTheStart(t *testing.T) {
 		o.show(deployments, deployment("a", 4))
 		o.g.Expect(o.evaluations(func() {
 			o.subscribe("m", deploymentCheck("a"))
-			o.put(deployments, deployment("a", 3))
+			o.put(deployments, deployment("a", 4))
 		})).To(BeEmpty())
 		o.g.Expect(o.evaluations(o.start)).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
 		o.expectNotified("it has started", "m")

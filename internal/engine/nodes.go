@@ -34,6 +34,8 @@ type nodesLane struct {
 	names    sets.Set[string]
 	suspects []*corev1.Node
 	state    facts.Answer
+	// lapsed says that nobody wanted the nodes for a while: what changed meanwhile was not told.
+	lapsed bool
 
 	// These belong to the goroutine of the lane.
 	objects facts.Objects // of the view that is being evaluated
@@ -166,6 +168,7 @@ func (e *Engine) beginReadingLocked(need facts.Need) {
 func (e *Engine) endReadingLocked(need facts.Need) {
 	e.sources.Drop(need)
 	if need == facts.Nodes {
+		e.nodes.lapsed = true
 		e.touchLocked(e.nodes.lane)
 	}
 }
@@ -240,6 +243,9 @@ func (n *nodesLane) takeCounts() (added, removed []*nodeCount) {
 	defer n.engine.mu.Unlock()
 	added, removed = n.added, n.removed
 	n.added, n.removed = nil, nil
+	if n.lapsed {
+		n.filled, n.lapsed = false, false
+	}
 	return added, removed
 }
 

@@ -38,7 +38,7 @@ func BenchmarkDiagnose5000(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := Diagnose(w, nodesNow(), podsRead, noon); d.Reason != v1alpha1.ReasonNodeFault {
+				if d := Diagnose(w, nodesNow(), podsRead, noon); d.Reason != v1alpha1.ReasonNodesDown {
 					b.Fatal(summary(d))
 				}
 			}
