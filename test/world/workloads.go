@@ -86,9 +86,9 @@ type workload struct {
 	old     *corev1.PodTemplateSpec
 	faults  []Pods
 	rollOut *RollOut
-	pods     []*pod
-	ghosts   []*pod
-	now      time.Time
+	pods    []*pod
+	ghosts  []*pod
+	now     time.Time
 }
 
 // convergeWorkloads returns the workloads, and what their controllers have made: pods, ReplicaSets and ControllerRevisions.
