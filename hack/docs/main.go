@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command docs writes the pages of docs/ that are made from the data of the tests: clusters.md from the shapes,
-// faults.md from the tables of faults, examples from what the plugin says of some. The tests hold archmap to the same
+// faults.md and size.md from the tables of faults, examples from what the plugin says of some. The tests hold archmap to the same
 // verdicts.
 package main
 
@@ -21,7 +21,8 @@ import (
 var templates embed.FS
 
 func main() {
-	if err := errors.Join(write("clusters.md", clusters), write("faults.md", faultTables), write("rollouts.md", rolloutTables), writeExamples()); err != nil {
+	pages := errors.Join(write("clusters.md", clusters), write("faults.md", faultTables), write("rollouts.md", rolloutTables), write("size.md", sizes))
+	if err := errors.Join(pages, writeExamples()); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}

@@ -93,8 +93,8 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 		verdicts[i] = objectVerdict{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
 	}
 	r := Evaluation{Result: summarize(verdicts)}
-	r.Stopped = !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
 	r.Available = v1alpha1.VerdictFalse
+	r.Stopped = !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
 	r.ExcusedFor, r.Unattributed = excuse(diagnoses)
 	for i, d := range diagnoses {
 		if workloads[i].Available > 0 {

@@ -21,8 +21,9 @@ func BenchmarkJudge(b *testing.B) {
 			g := NewWithT(b)
 			rows := shipped(g)
 			c := judge.Compile(&rows.Architectures[0], rows.Mappings)
-			scaled, err := world.Scale(snapshotOf(g, newWorld(g)), size)
-			g.Expect(err).NotTo(HaveOccurred())
+			w := newWorld(g)
+			g.Expect(w.Resize(world.NodePool{Name: "user", Like: "user", Count: size})).To(Succeed())
+			scaled := snapshotOf(g, w)
 			b.ReportAllocs()
 			for b.Loop() {
 				c.Judge(&snapshot.Snapshot{Time: scaled.Time, Coverage: scaled.Coverage, Objects: scaled.Objects,

@@ -85,14 +85,14 @@ func (k *kinds) awaitWaiting(ctx context.Context) bool {
 
 // follow looks which kinds are served until the context ends. What was served before the first look is not known, so that
 // the first one counts as a change: who waits looks once more.
-func (k *kinds) follow(ctx context.Context, clock clock.WithTicker, api *api) {
+func (k *kinds) follow(ctx context.Context, by clock.WithTicker, api *api) {
 	last := ""
 	for k.awaitWaiting(ctx) {
 		if served, err := api.servedKinds(ctx, last); err == nil && served != last {
 			last = served
 			k.tell()
 		}
-		if !sleep(ctx, clock, wait.Jitter(kindsInterval, jitter)) {
+		if !sleep(ctx, by, wait.Jitter(kindsInterval, jitter)) {
 			return
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -42,8 +41,8 @@ func withMetadata(t *testing.T, test func(o *observer, p *polled, m *metadata)) 
 	})
 }
 
-func config(name string, generation int64) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name, UID: types.UID("uid-" + name), Generation: generation}}
+func config(generation int64) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "x", UID: "one", Generation: generation}}
 }
 
 // show has the metadata tell of the objects that there are.
@@ -58,17 +57,17 @@ func TestPolledObjectsComeAndGo(t *testing.T) {
 		show(m)
 		o.pass(changeDebounce)
 		o.expectTold("there are none, as was read")
-		o.g.Expect(p.Create(ctx, config("x", 0))).To(Succeed())
-		show(m, config("x", 0))
+		o.g.Expect(p.Create(ctx, config(0))).To(Succeed())
+		show(m, config(0))
 		o.expectTold("changes are collected")
 		o.pass(changeDebounce)
 		o.expectTold("it has come", "ConfigMap")
 		o.g.Expect(o.sources.Answer(configsNeed).Objects).To(HaveLen(1))
-		show(m, config("x", 0))
+		show(m, config(0))
 		o.pass(changeDebounce)
 		o.expectTold("it is seen already")
 
-		o.g.Expect(p.Delete(ctx, config("x", 0))).To(Succeed())
+		o.g.Expect(p.Delete(ctx, config(0))).To(Succeed())
 		show(m)
 		o.pass(changeDebounce)
 		o.expectTold("it has gone", "ConfigMap")
@@ -84,12 +83,12 @@ func TestPolledObjectsChange(t *testing.T) {
 	withMetadata(t, func(o *observer, p *polled, m *metadata) {
 		for generation := int64(1); generation <= 2; generation++ {
 			o.g.Expect(p.DeleteAllOf(context.Background(), &corev1.ConfigMap{}, client.InNamespace("a"))).To(Succeed())
-			o.g.Expect(p.Create(context.Background(), config("x", generation))).To(Succeed())
-			show(m, config("x", generation))
+			o.g.Expect(p.Create(context.Background(), config(generation))).To(Succeed())
+			show(m, config(generation))
 			o.pass(changeDebounce)
 			o.expectTold(fmt.Sprint("generation ", generation), "ConfigMap")
 		}
-		another := config("x", 2)
+		another := config(2)
 		another.UID = "another"
 		show(m, another)
 		o.pass(changeDebounce)
@@ -103,7 +102,7 @@ func TestPolledObjectsThatChangeAllTheTime(t *testing.T) {
 		const intervals = 10
 		reads := p.reads
 		for i := range int64(intervals * 5 * 60 / 10) {
-			show(m, config("x", i+2)) // which is never what is read
+			show(m, config(i+2)) // which is never what is read
 			for range 10 {
 				o.pass(time.Second)
 			}

@@ -181,11 +181,11 @@ func (s *source) sleep(ctx context.Context, d time.Duration) bool {
 	return sleep(ctx, s.sources.options.Clock, d)
 }
 
-func sleep(ctx context.Context, clock clock.WithTicker, d time.Duration) bool {
+func sleep(ctx context.Context, by clock.WithTicker, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
-	timer := clock.NewTimer(d)
+	timer := by.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -125,7 +125,7 @@ func (n *Needs) add(need facts.Need, neededBy string) {
 		note(n.rights, object, neededBy)
 	}
 	if n.reader == Operator && need.WatchesMetadata() {
-		for _, object.verb = range []string{"list", "watch"} {
+		for _, object.verb = range watching {
 			note(n.useful, object, neededBy)
 		}
 	}
@@ -138,11 +138,14 @@ func note(rights map[right]sets.Set[string], r right, neededBy string) {
 	rights[r].Insert(neededBy)
 }
 
+// watching are the verbs of a watch.
+var watching = []string{"list", "watch"}
+
 // verbs by which the observer of the operator, or the reader of the plugin, meets a need.
 func (n *Needs) verbs(need facts.Need) []string {
 	switch {
 	case n.reader == Operator && need.Interval == 0:
-		return []string{"list", "watch"}
+		return watching
 	case need.Name != "":
 		return []string{"get"}
 	}

@@ -89,7 +89,9 @@ type pod struct {
 	updated bool
 	// going: it is being deleted.
 	going bool
-	now   metav1.Time
+	// created is when it was made.
+	created metav1.Time
+	now     metav1.Time
 }
 
 // exists reports whether there is such a pod at all.
@@ -115,7 +117,7 @@ func (p *pod) object(namespace string) *corev1.Pod {
 	o := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: p.name, Labels: maps.Clone(p.template.Labels), CreationTimestamp: metaTime(birth),
+			Namespace: namespace, Name: p.name, Labels: maps.Clone(p.template.Labels), CreationTimestamp: p.created,
 			OwnerReferences: []metav1.OwnerReference{p.owner},
 		},
 		Spec: *p.template.Spec.DeepCopy(),
@@ -196,7 +198,7 @@ func (p *pod) run(o *corev1.Pod) {
 		}
 		o.Status.ContainerStatuses = append(o.Status.ContainerStatuses, status)
 	}
-	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue}
+	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: p.created}
 	switch {
 	case p.fault != nil:
 		ready.Status, ready.Reason = corev1.ConditionFalse, "ContainersNotReady"

@@ -123,7 +123,8 @@ func (w *World) convergeWorkloads(nodes []*node) (converged map[Ref]client.Objec
 		}
 		converged[ref] = o
 		for _, p := range slices.Concat(l.pods, l.ghosts) {
-			if p.exists() {
+			explains := !w.resized || ref.Kind != daemonSetKind || !p.available()
+			if explains && p.exists() {
 				pods = append(pods, p.object(ref.Namespace))
 			}
 		}
@@ -158,7 +159,7 @@ var workloadKinds = map[string]func() client.Object{
 func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	revision := suffix(l.ref, l.isNew(updated))
 	p := &pod{
-		template: l.template, revision: revision, node: n, updated: updated, now: metaTime(l.now),
+		template: l.template, revision: revision, node: n, updated: updated, created: metaTime(birth), now: metaTime(l.now),
 		owner: metav1.OwnerReference{APIVersion: "apps/v1", Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
 		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)),
 	}
@@ -176,8 +177,8 @@ func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 // wrong with the roll-out.
 func (l *workload) afflict() {
 	for _, p := range l.pods {
-		if p.updated && l.rollOut != nil && l.rollOut.Pods != nil {
-			p.fault = l.rollOut.Pods
+		if p.updated && l.rollOut != nil {
+			p.created, p.fault = metaTime(l.rollOut.Since), l.rollOut.Pods
 		}
 	}
 	for i := range l.faults {

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,11 +68,14 @@ type World struct {
 	state State
 
 	// order in which objects came, so that nothing depends on chance.
-	order []Ref
+	order   []Ref
+	ordered sets.Set[Ref]
 	// typed keeps what was converted already.
 	typed map[*unstructured.Unstructured]client.Object
 	// placed is where the pods of a workload are: they stay there as long as they can.
 	placed map[Ref][]string
+	// resized: ready pods of DaemonSets are left out, as there are many and they explain nothing.
+	resized bool
 	// ghosts are nodes whose kubelet has yet to end pods that were replaced elsewhere.
 	ghosts map[Ref][]string
 
@@ -111,7 +113,7 @@ func New(shape *shapes.Shape) (*World, error) {
 			objects: map[Ref]*unstructured.Unstructured{}, pods: map[Ref][]Pods{}, rollOuts: map[Ref]RollOut{}, nodes: map[string]Node{},
 			frozen: map[Ref]time.Time{}, answers: map[string]facts.Response{}, overrides: map[Ref][]byte{},
 		},
-		typed:  map[*unstructured.Unstructured]client.Object{},
+		ordered: sets.New[Ref](), typed: map[*unstructured.Unstructured]client.Object{},
 		placed: map[Ref][]string{}, ghosts: map[Ref][]string{},
 	}
 	if shape.AzureRBAC {
@@ -147,8 +149,9 @@ func (w *World) add(o *unstructured.Unstructured, created time.Time) error {
 	o.SetCreationTimestamp(metaTime(created))
 	o.SetGeneration(1)
 	w.state.objects[ref] = o
-	if !slices.Contains(w.order, ref) {
+	if !w.ordered.Has(ref) {
 		w.order = append(w.order, ref)
+		w.ordered.Insert(ref)
 	}
 	return nil
 }
@@ -264,15 +267,7 @@ func (w *World) Join(like, name string) error {
 		if o == nil {
 			continue
 		}
-		text, err := o.MarshalJSON()
-		if err != nil {
-			return err
-		}
-		clone := &unstructured.Unstructured{}
-		if err := clone.UnmarshalJSON([]byte(strings.ReplaceAll(string(text), like, name))); err != nil {
-			return err
-		}
-		if err := w.add(clone, w.now); err != nil {
+		if err := w.add(renamed(o, like, name), w.now); err != nil {
 			return err
 		}
 	}

@@ -151,6 +151,39 @@ func TestNodeJoins(t *testing.T) {
 	g.Expect(find[*appsv1.DaemonSet](g, w, cilium).Status.NumberAvailable).To(BeEquivalentTo(7))
 }
 
+// A world of any size is as healthy as the shape: each node is in its pool and its zone, and has what belongs to it.
+func TestResize(t *testing.T) {
+	g := NewWithT(t)
+	w := overlayCilium(g)
+	g.Expect(w.Resize(world.NodePool{Name: "blue", Like: "user", Count: 40}, world.NodePool{Name: "spot", Like: "spot", Count: 2})).To(Succeed())
+	g.Expect(w.NodeNames()).To(HaveLen(42))
+	g.Expect(w.NodeName("blue/39")).To(Equal("aks-blue-25795745-vmss000039"))
+	g.Expect(w.NodesIn(2)).To(HaveLen(14), "every third one of each pool")
+	const name = "aks-blue-25795745-vmss000037"
+	n := find[*corev1.Node](g, w, world.Ref{Kind: "Node", Name: name})
+	g.Expect(n.Labels).To(SatisfyAll(HaveKeyWithValue("kubernetes.azure.com/agentpool", "blue"), HaveKeyWithValue("kubernetes.io/hostname", name),
+		HaveKeyWithValue("topology.kubernetes.io/zone", "centralindia-2"), HaveKeyWithValue("topology.disk.csi.azure.com/zone", "centralindia-2")))
+	g.Expect(w.Has(world.Ref{Kind: "CSINode", Name: name})).To(BeTrue())
+	g.Expect(w.Has(world.Ref{Kind: "NodeNetworkConfig", Namespace: "kube-system", Name: name})).To(BeTrue())
+	g.Expect(find[*appsv1.DaemonSet](g, w, cilium).Status.NumberAvailable).To(BeEquivalentTo(42))
+	g.Expect(podsOf(g, w, cilium)).To(BeEmpty(), "ready pods of a DaemonSet are many, and explain nothing")
+	g.Expect(podsOf(g, w, dns)).To(HaveLen(2))
+	w.Place(dns, w.NodeNames("spot")...)
+	g.Expect(podsOf(g, w, dns)).To(ConsistOf(HavePrefix(w.NodeNames("spot")[0]), HavePrefix(w.NodeNames("spot")[1])))
+	g.Expect(w.SetNode(name, world.NodeDown)).To(Succeed())
+	w.Advance(time.Minute)
+	g.Expect(podsOf(g, w, cilium)).To(ConsistOf(name + " Running False false"))
+
+	verdicts, err := overlayCilium(g).Judge()
+	g.Expect(err).NotTo(HaveOccurred())
+	resized := overlayCilium(g)
+	g.Expect(resized.Resize(world.NodePool{Name: "blue", Like: "user", Count: 40})).To(Succeed())
+	bigger, err := resized.Judge()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(bigger.Summary()).To(Equal(verdicts.Summary()))
+	g.Expect(resized.Resize(world.NodePool{Name: "red", Like: "green", Count: 1})).NotTo(Succeed(), "a world has no other models than its shape")
+}
+
 // A mistake in a fault must be an error, and not a fault that does nothing.
 func TestMistakesAreRefused(t *testing.T) {
 	g := NewWithT(t)
