@@ -465,7 +465,7 @@ type Cause struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Components []string `json:"components,omitempty"`
 
-	// since is when it began.
+	// since is when it began; left out for a Minor one, of which that is not known.
 	// +optional
 	Since metav1.Time `json:"since,omitzero"`
 }

@@ -86,8 +86,13 @@ func (r *rollup) findGaps() []v1alpha1.Cause {
 	return out
 }
 
+// causeOf returns the cause that a condition tells of. Since when is known only of what turned the condition.
 func causeOf(severity v1alpha1.Severity, c metav1.Condition) v1alpha1.Cause {
-	return v1alpha1.Cause{Severity: severity, Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime}
+	cause := v1alpha1.Cause{Severity: severity, Reason: c.Reason, Message: c.Message}
+	if severity == v1alpha1.SeverityMajor {
+		cause.Since = c.LastTransitionTime
+	}
+	return cause
 }
 
 // causeList joins what has the same explanation.
@@ -101,7 +106,7 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, cause v1alpha1.Cause) {
 	}
 	known := &(*l)[i]
 	known.Components = append(known.Components, m.Name)
-	if cause.Since.Before(&known.Since) {
+	if !cause.Since.IsZero() && cause.Since.Before(&known.Since) {
 		known.Since = cause.Since
 	}
 }
@@ -111,7 +116,7 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, cause v1alpha1.Cause) {
 func (r *rollup) nodeFault(severity v1alpha1.Severity, c metav1.Condition, known causeList) v1alpha1.Cause {
 	if len(known) > 0 {
 		cause := known[0]
-		cause.Components, cause.Since = nil, c.LastTransitionTime
+		cause.Components, cause.Since = nil, causeOf(severity, c).Since
 		return cause
 	}
 	cause := causeOf(severity, c)

@@ -129,11 +129,12 @@ func minorCauseCases(t testing.TB) []archCase {
 		},
 	}, {
 		name: "what lacks pods on a node that is down is part of the one cause of that node", view: &seen,
-		mappings: list(faulty(t, "kubelet", v1alpha1.ReasonNodeFault), tolerant(t, "cni", down, down), tolerant(t, "csi", down, down)),
+		mappings: list(since(time.Hour, faulty(t, "kubelet", v1alpha1.ReasonNodeFault)), tolerant(t, "cni", down, down), tolerant(t, "csi", down, down)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonNodeFault, "kubelet", "cni", "csi"}}))
 			g.Expect(severities(s)).To(Equal([]v1alpha1.Severity{v1alpha1.SeverityMajor}))
 			g.Expect(s.Abstract[0]).To(HaveSuffix("1 unhealthy by 1 cause"))
+			g.Expect(s.Causes[0].Since).To(at(time.Hour), "not since the others became healthy")
 		},
 	}, {
 		name: "a pod that keeps crashing is a cause of its own, after what somebody must act on", view: &seen,

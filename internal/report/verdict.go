@@ -100,9 +100,11 @@ func ownCauses(components []component, bad func(component) bool) []v1alpha1.Caus
 			continue
 		}
 		decisive := catalog.Decisive(c.ComponentMapping)
-		out = append(out, v1alpha1.Cause{
-			Severity: severity, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}, Since: decisive.LastTransitionTime,
-		})
+		cause := v1alpha1.Cause{Severity: severity, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}}
+		if severity == v1alpha1.SeverityMajor {
+			cause.Since = decisive.LastTransitionTime
+		}
+		out = append(out, cause)
 	}
 	return out
 }

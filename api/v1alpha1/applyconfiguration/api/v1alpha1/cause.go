@@ -25,7 +25,7 @@ type CauseApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// components are the names of the ComponentMappings that it affects.
 	Components []string `json:"components,omitempty"`
-	// since is when it began.
+	// since is when it began; left out for a Minor one, of which that is not known.
 	Since *v1.Time `json:"since,omitempty"`
 }
 
