@@ -71,4 +71,6 @@ func Method(c *v1alpha1.Check) v1alpha1.ImplementationMethod {
 func Tolerated(t v1alpha1.Tolerance, n int) int { return int(ptr.Deref(t.Percent, 0)) * n / 100 }
 
 // MayScaleToZero reports whether the workloads of the check may be scaled to 0. Default: they may not.
-func MayScaleToZero(w *v1alpha1.WorkloadCheck) bool { return w.ScaleToZero == v1alpha1.ScaleToZeroAllowed }
+func MayScaleToZero(w *v1alpha1.WorkloadCheck) bool {
+	return w.ScaleToZero == v1alpha1.ScaleToZeroAllowed
+}
