@@ -408,3 +408,29 @@ func TestUnknownFolder(t *testing.T) {
 	_, err := catalog.Load("no-such-platform")
 	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("no-such-platform")))
 }
+
+// TestEvidenceOfObjects: what outlives a component proves nothing of it, and what is wrong with an object is said in words.
+func TestEvidenceOfObjects(t *testing.T) {
+	outlive := []string{
+		"IngressClass", "GatewayClass", "CSIDriver", "CSINode", "CustomResourceDefinition", "APIService", "EndpointSlice",
+		"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+	}
+	g := NewWithT(t)
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		lists := [][]v1alpha1.Check{m.Spec.Checks}
+		for _, v := range m.Spec.Variants {
+			lists = append(lists, v.Checks)
+		}
+		for _, c := range slices.Concat(lists...) {
+			if c.Object == nil {
+				continue
+			}
+			if slices.Contains(outlive, c.Object.Kind) {
+				g.Expect(c.Evidence).To(BeEmpty(), "a %s outlives what it was made for: %s, check %s", c.Object.Kind, m.Name, c.Name)
+			}
+			if c.Object.Healthy != "" {
+				g.Expect(c.Object.Message).NotTo(BeEmpty(), "an unhealthy %s is explained in words: %s, check %s", c.Object.Kind, m.Name, c.Name)
+			}
+		}
+	}
+}

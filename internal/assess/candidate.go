@@ -68,7 +68,7 @@ func (c *candidate) stand() standing {
 
 // stands reports whether the finding proves the variant while nothing that it needs is missing: then it counts, too, when
 // it has stopped. Only leases that nobody holds are also what an orderly removal leaves.
-func (c *candidate) stands(f *check.Finding) bool { return f.Proves() && !(c.optional && f.GivenUp()) }
+func (c *candidate) stands(f *check.Finding) bool { return f.Proves() && (!c.optional || !f.GivenUp()) }
 
 // proven reports whether a finding proves the component; Unknown when one that is not known might.
 func (c *candidate) proven(proves func(*check.Finding) bool) v1alpha1.Verdict {

@@ -86,7 +86,8 @@ func (l *linter) unproven(m *mapping, v variant) bool {
 	provable := slices.ContainsFunc(v.checks, func(c *placedCheck) bool { return catalog.Proves(c.spec) })
 	if !provable {
 		l.report(ruleUnreachable, Error, m.Object, v.field,
-			subject(v)+"can never be found: none of its checks is evidence of the component, as expect: Absent, expect: Precondition, evidence: None and objects without an evidence never are",
+			subject(v)+"can never be found: none of its checks is evidence of the component, as expect: Absent, expect: Precondition, "+
+				"evidence: None and objects without an evidence never are",
 			"add a check for something of it that runs, or say the evidence of an object that something keeps")
 	}
 	return !provable
