@@ -228,7 +228,8 @@ func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.
 func isNamespaced(kind schema.GroupVersionKind) bool {
 	switch kind.Kind {
-	case deployment, daemonSet, statefulSet, facts.ReplicaSetKind.Kind, facts.ControllerRevisionKind.Kind, facts.PodKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
+	case deployment, daemonSet, statefulSet, facts.ReplicaSetKind.Kind, facts.ControllerRevisionKind.Kind, facts.PodKind.Kind,
+		configMapKind.Kind, "Lease", "EndpointSlice", "Service":
 		return scheme.Scheme.Recognizes(kind)
 	}
 	return false

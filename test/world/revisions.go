@@ -15,6 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// appsVersion is that of workloads and of what their controllers make.
+var appsVersion = appsv1.SchemeGroupVersion.String()
+
 // ancientTag is that of the images that every workload ran before anything was read: its controller keeps the revision.
 const ancientTag = "v0.0.1"
 
@@ -86,11 +89,11 @@ func (l *workload) revisions() ([]client.Object, error) {
 func (l *workload) made(number int64, template *corev1.PodTemplateSpec, hash string) []client.Object {
 	meta := metav1.ObjectMeta{
 		Namespace: l.ref.Namespace, Name: fmt.Sprintf("%s-%s", l.ref.Name, hash), Labels: template.Labels, CreationTimestamp: metaTime(birth),
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)}},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: appsVersion, Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)}},
 	}
 	if l.ref.Kind != deploymentKind {
 		return []client.Object{&appsv1.ControllerRevision{
-			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ControllerRevision"}, ObjectMeta: meta,
+			TypeMeta: metav1.TypeMeta{APIVersion: appsVersion, Kind: "ControllerRevision"}, ObjectMeta: meta,
 			Revision: number, Data: runtime.RawExtension{Object: &corev1.PodTemplate{Template: *template}},
 		}}
 	}
@@ -99,7 +102,7 @@ func (l *workload) made(number int64, template *corev1.PodTemplateSpec, hash str
 	}
 	replicas := of(func(*pod) bool { return true })
 	return []client.Object{&appsv1.ReplicaSet{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"}, ObjectMeta: meta,
+		TypeMeta: metav1.TypeMeta{APIVersion: appsVersion, Kind: "ReplicaSet"}, ObjectMeta: meta,
 		Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: *template},
 		Status: appsv1.ReplicaSetStatus{
 			Replicas: replicas, ReadyReplicas: of((*pod).available), AvailableReplicas: of((*pod).available),

@@ -160,7 +160,7 @@ func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	revision := suffix(l.ref, l.isNew(updated))
 	p := &pod{
 		template: l.template, revision: revision, node: n, updated: updated, created: metaTime(birth), now: metaTime(l.now),
-		owner: metav1.OwnerReference{APIVersion: "apps/v1", Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
+		owner: metav1.OwnerReference{APIVersion: appsVersion, Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
 		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)),
 	}
 	if l.ref.Kind == deploymentKind {
