@@ -126,7 +126,7 @@ func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	p := &pod{
 		template: l.template, revision: revision, node: n, updated: updated, now: metaTime(l.now),
 		owner: metav1.OwnerReference{APIVersion: "apps/v1", Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
-		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)),
+		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)), born: birth,
 	}
 	if l.ref.Kind == "Deployment" {
 		p.owner.Kind, p.owner.Name = "ReplicaSet", l.ref.Name+"-"+revision
@@ -139,8 +139,8 @@ func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 // wrong with the roll-out.
 func (l *workload) afflict() {
 	for _, p := range l.pods {
-		if p.updated && l.rollOut != nil && l.rollOut.Pods != nil {
-			p.fault = l.rollOut.Pods
+		if p.updated && l.rollOut != nil {
+			p.fault, p.born = l.rollOut.Pods, l.rollOut.Since
 		}
 	}
 	for i := range l.faults {
@@ -157,7 +157,7 @@ func (l *workload) afflict() {
 	}
 	for _, p := range l.pods {
 		if p.fault == nil && p.node != nil && p.node.starting {
-			p.fault = &Pods{State: Starting}
+			p.fault = &Pods{State: Starting, Since: l.now}
 		}
 	}
 }
