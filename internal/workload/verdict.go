@@ -70,10 +70,12 @@ func (e evidence) verdict() Verdict {
 		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
 	case c.onNodes > 0:
 		return e.fine(v1alpha1.ReasonNodesDown, e.why())
-	case w.rolling || e.grows():
+	case e.grows():
 		return e.fine(v1alpha1.ReasonProgressing, "")
-	case c.starting > w.tolerated():
+	case c.starting > w.tolerated() && c.missing > w.tolerated():
 		return e.fine(v1alpha1.ReasonProgressing, e.why())
+	case w.rolling:
+		return e.fine(v1alpha1.ReasonProgressing, "")
 	case w.minAvailable != 0 && w.Available < w.Desired:
 		return e.fine(v1alpha1.ReasonHealthy, fmt.Sprintf(", %d is enough", w.required))
 	}

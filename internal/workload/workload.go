@@ -102,8 +102,11 @@ func ofDeployment(d *appsv1.Deployment) Workload {
 	}
 	w.observe(d.Status.ObservedGeneration)
 	w.rollingDetail = w.progress(d.Status.UpdatedReplicas)
-	w.rolling = w.rollingDetail != "" && !d.Spec.Paused
-	w.allNew = w.rollingDetail == "" && d.Status.Replicas <= d.Status.UpdatedReplicas
+	if w.rollingDetail == "" && d.Status.Replicas > d.Status.UpdatedReplicas {
+		w.rollingDetail = fmt.Sprintf("%d/%d updated, %d old", d.Status.UpdatedReplicas, w.Desired, d.Status.Replicas-d.Status.UpdatedReplicas)
+	}
+	w.allNew = w.rollingDetail == ""
+	w.rolling = !w.allNew && !d.Spec.Paused
 	w.ownTolerance = deploymentTolerance(d, w.Desired)
 	if w.rolling {
 		w.surplus = max(0, d.Status.Replicas-max(w.Desired, w.Available))

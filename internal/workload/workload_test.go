@@ -328,7 +328,7 @@ func TestWorkloadMinAvailable(t *testing.T) {
 		},
 		"its deadline is over, old pods are left beside as many new ones": {
 			1, "{replicas: 2}", "replicas: 4, updatedReplicas: 2, availableReplicas: 2, " + deadline,
-			"False RolloutStuck: " + istiod + "2/2 available: timed out",
+			"False RolloutStuck: " + istiod + "2/2 available, 2/2 updated, 2 old: timed out",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

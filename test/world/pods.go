@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -55,6 +56,8 @@ type Pods struct {
 	Restarts int32  `json:"restarts"`
 	// Message of the scheduler, the kubelet or the API server.
 	Message string `json:"message"`
+	// Since when it is so.
+	Since time.Time `json:"-"`
 }
 
 // SetPods adds a fault to pods of a workload.
@@ -69,6 +72,7 @@ func (w *World) SetPods(workload Ref, pods Pods) error {
 		}
 		pods.Node = name
 	}
+	pods.Since = w.now
 	w.state.pods[workload] = append(slices.Clone(w.state.pods[workload]), pods)
 	return nil
 }
@@ -87,11 +91,11 @@ type pod struct {
 	refusal string
 	// updated: it is of the newest template.
 	updated bool
+	// born is when it was made.
+	born time.Time
 	// going: it is being deleted.
 	going bool
-	// created is when it was made.
-	created metav1.Time
-	now     metav1.Time
+	now   metav1.Time
 }
 
 // exists reports whether there is such a pod at all.
@@ -117,7 +121,7 @@ func (p *pod) object(namespace string) *corev1.Pod {
 	o := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: p.name, Labels: maps.Clone(p.template.Labels), CreationTimestamp: p.created,
+			Namespace: namespace, Name: p.name, Labels: maps.Clone(p.template.Labels), CreationTimestamp: metaTime(p.madeAt()),
 			OwnerReferences: []metav1.OwnerReference{p.owner},
 		},
 		Spec: *p.template.Spec.DeepCopy(),
@@ -140,6 +144,14 @@ func (p *pod) object(namespace string) *corev1.Pod {
 	o.Spec.NodeName = p.node.Name
 	p.run(o)
 	return o
+}
+
+// madeAt returns when the pod was made: one that starts was made when it began to.
+func (p *pod) madeAt() time.Time {
+	if p.fault != nil && p.fault.State == Starting && p.fault.Since.After(p.born) {
+		return p.fault.Since
+	}
+	return p.born
 }
 
 // bind makes a pod one of the node, as the controller of DaemonSets does.
@@ -198,9 +210,12 @@ func (p *pod) run(o *corev1.Pod) {
 		}
 		o.Status.ContainerStatuses = append(o.Status.ContainerStatuses, status)
 	}
-	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: p.created}
+	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metaTime(p.madeAt())}
 	switch {
 	case p.fault != nil:
+		if p.fault.Since.After(p.madeAt()) {
+			ready.LastTransitionTime = metaTime(p.fault.Since)
+		}
 		ready.Status, ready.Reason = corev1.ConditionFalse, "ContainersNotReady"
 		ready.Message = fmt.Sprintf("containers with unready status: [%s]", broken)
 	case !p.reachable():

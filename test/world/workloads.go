@@ -159,9 +159,9 @@ var workloadKinds = map[string]func() client.Object{
 func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 	revision := suffix(l.ref, l.isNew(updated))
 	p := &pod{
-		template: l.template, revision: revision, node: n, updated: updated, created: metaTime(birth), now: metaTime(l.now),
+		template: l.template, revision: revision, node: n, updated: updated, now: metaTime(l.now),
 		owner: metav1.OwnerReference{APIVersion: appsVersion, Kind: l.ref.Kind, Name: l.ref.Name, Controller: new(true)},
-		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)),
+		name:  fmt.Sprintf("%s-%.5s", l.ref.Name, suffix(append(parts, l.ref, revision)...)), born: birth,
 	}
 	if l.ref.Kind == deploymentKind {
 		p.owner.Kind, p.owner.Name = "ReplicaSet", l.ref.Name+"-"+revision
@@ -178,7 +178,7 @@ func (l *workload) newPod(n *node, updated bool, parts ...any) *pod {
 func (l *workload) afflict() {
 	for _, p := range l.pods {
 		if p.updated && l.rollOut != nil {
-			p.created, p.fault = metaTime(l.rollOut.Since), l.rollOut.Pods
+			p.fault, p.born = l.rollOut.Pods, l.rollOut.Since
 		}
 	}
 	for i := range l.faults {
@@ -195,7 +195,7 @@ func (l *workload) afflict() {
 	}
 	for _, p := range l.pods {
 		if p.fault == nil && p.node != nil && p.node.starting {
-			p.fault = &Pods{State: Starting}
+			p.fault = &Pods{State: Starting, Since: l.now}
 		}
 	}
 }
