@@ -176,10 +176,20 @@ func failingCases() []mappingCase {
 		name: "failing before progressing", spec: checks(dns, scaler), cluster: with(rolling("coredns"), deployment("coredns-autoscaler", 0, 1)),
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "True MatchesDocumentation",
 	}, mappingCase{
+		name: "no controller has observed it yet", spec: checks(dns), cluster: with(unobserved("coredns")),
+		present: "True Observed", healthy: "Unknown GenerationNotObserved", documented: "True MatchesDocumentation",
+	}, mappingCase{
 		name: "unhealthy is said before that it is not as documented", spec: checks(agent), cluster: with(daemonSet("agent", 0, 3)),
 		present: "True Observed", healthy: "False WorkloadUnavailable", documented: "False MethodDiffers",
 		says: "agent: DaemonSet kube-system/agent: 0/3 available",
 	})
+}
+
+// unobserved returns a Deployment that was made just now.
+func unobserved(name string) *appsv1.Deployment {
+	d := deployment(name, 0, 2)
+	d.Generation, d.CreationTimestamp, d.Status = 1, metav1.NewTime(start), appsv1.DeploymentStatus{}
+	return d
 }
 
 func noVoteCases() []mappingCase {
@@ -211,7 +221,7 @@ func noVoteCases() []mappingCase {
 		name: "idle beside what works", spec: checks(dns, scalable("coredns-autoscaler")), cluster: with(deployment("coredns", 2, 2), deployment("coredns-autoscaler", 0, 0)),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass"))
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass, idle: coredns-autoscaler"))
 		},
 	}}
 }

@@ -273,7 +273,7 @@ func leftBehindCases() []mappingCase {
 		name: "objects of all", spec: checks(dns, all), cluster: with(ours), present: "False NotFound", says: "not found; no Deployment kube-system/coredns",
 	}, {
 		name: "a workload that wants no pods", spec: checks(dns, scaler), cluster: with(deployment("coredns", 0, 0)),
-		present: "False NotFound", says: "not installed; left behind: Deployment kube-system/coredns (wants no pods); no Deployment kube-system/coredns-autoscaler",
+		present: "False NotFound", says: "not installed; left behind: Deployment kube-system/coredns (scaled to 0); no Deployment kube-system/coredns-autoscaler",
 	}, {
 		name: "a lease that nobody renews", spec: checks(dns, leased("leader")), cluster: with(silent),
 		present: "False NotFound", says: "left behind: Lease kube-system/leader (not renewed)",

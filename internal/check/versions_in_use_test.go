@@ -43,8 +43,11 @@ func TestVersionsOfSeveralWorkloads(t *testing.T) {
 
 	f := c.Evaluate(given)
 	g.Expect(f.VersionsPending).To(BeTrue())
-	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{sets}))
+	g.Expect(facts.NeedsOf(f.Further)).To(ContainElement(sets))
 	g.Expect(c.AllNeeds()).To(ContainElement(sets), "known before anything was seen")
+	for _, need := range facts.NeedsOf(f.Further) {
+		given.Answers[need] = facts.Answer{State: facts.Known}
+	}
 
 	given.Answers[sets] = facts.Answer{State: facts.Known, Objects: []client.Object{
 		replicaSet("istiod-1-28", "a", "r/istio/pilot:1.28.3", 2, 2),

@@ -71,7 +71,7 @@ func TestVersionsInRollOuts(t *testing.T) {
 		o.put(deployments, versioned("web", "v2", 1))
 		o.put(deployments, versioned("api", "v2", 1))
 		synctest.Wait()
-		o.g.Expect(o.wants()).To(Equal([]string{"DaemonSet", "Deployment", "ReplicaSet"}))
+		o.g.Expect(o.wants()).To(Equal([]string{"DaemonSet", "Deployment", "Node", "Pod", "Pod", "ReplicaSet"}), "the pods tell whether new ones start")
 		o.g.Expect(o.begun[replicaSets]).To(Equal(1))
 		o.g.Expect([]string{o.versions("web"), o.versions("api")}).To(Equal([]string{"v1", "v1"}), "they stay while ReplicaSets are read")
 		o.g.Expect(o.results("web")[0].Message).To(ContainSubstring("1/4 updated"), "its health does not wait")

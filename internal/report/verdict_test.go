@@ -142,7 +142,7 @@ func TestVerdictOfMappings(t *testing.T) {
 		"nothing is there":           {[]v1alpha1.ComponentMapping{absent}, catalog.Healthy, 0},
 		"sick":                       {[]v1alpha1.ComponentMapping{well, sick}, catalog.Unhealthy, 1},
 		"missing":                    {[]v1alpha1.ComponentMapping{gone}, catalog.Missing, 1},
-		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, catalog.Missing, 1},
+		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, catalog.Unhealthy, 1},
 		"not in the dump":            {[]v1alpha1.ComponentMapping{well, notHeld}, catalog.Healthy, 0},
 		"sick weighs more than dark": {[]v1alpha1.ComponentMapping{hidden, sick, dark}, catalog.Unhealthy, 1},
 	} {
