@@ -26,12 +26,9 @@ type CheckStatusApplyConfiguration struct {
 	Healthy *apiv1alpha1.Verdict `json:"healthy,omitempty"`
 	// reason of the verdict, in one CamelCase word.
 	//
-	// It is remembered in two cases. Progressing, of a workload that fails while the
-	// last pods of its roll-out start, stays Progressing though healthy is False:
-	// as long as it does, the check has ten minutes before it counts, or
-	// gracePeriodSeconds if these are more. And a reason that the pods gave, such as
-	// CrashLooping, stays with its message while the check fails and its pods are
-	// read anew, as after a restart of archmap, unless the spec has changed.
+	// It is remembered in one case: a reason that the pods gave, such as CrashLooping,
+	// stays with its message while the check fails and its pods are read anew, as
+	// after a restart of archmap, unless the spec has changed.
 	Reason *string `json:"reason,omitempty"`
 	// message explains the verdict. It is remembered with the reason.
 	Message *string `json:"message,omitempty"`
