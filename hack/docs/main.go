@@ -1,8 +1,8 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command docs writes the pages of docs/ that are made from the data of the tests: clusters.md from the shapes,
-// faults.md and size.md from the tables of faults, examples from what the plugin says of some. The tests hold archmap to the same
+// Command docs writes the pages of docs/ that are made from the data of the tests: clusters.md from the shapes, faults.md,
+// size.md and rollouts.md from their tables, examples from what the plugin says of some faults. The tests hold archmap to the same
 // verdicts.
 package main
 
