@@ -112,6 +112,9 @@ const (
 	Failed
 	// NotHeld: the dump that is read does not hold the answer; Message says what it lacks.
 	NotHeld
+	// Deferred: pods that were read a moment ago, for what has passed since, and are read again before long. Whoever can
+	// say something without them should not wait.
+	Deferred
 )
 
 // Answer is what was seen of a need.

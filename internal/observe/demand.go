@@ -109,6 +109,17 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 	}
 }
 
+// deferAnswer says that the first answer takes a while, so that nobody waits for it.
+func (s *source) deferAnswer() {
+	s.update(func() bool {
+		if s.answer.State != facts.Pending {
+			return false
+		}
+		s.answer.State = facts.Deferred
+		return true
+	})
+}
+
 // awaitTurn keeps two reads of the same an interval apart, even when nobody wanted them in between.
 func (s *source) awaitTurn(ctx context.Context) bool {
 	l, clock := s.sources, s.sources.options.Clock
@@ -119,6 +130,9 @@ func (s *source) awaitTurn(ctx context.Context) bool {
 		rest = s.need.Interval - clock.Since(last)
 	}
 	l.mu.Unlock()
+	if rest > 0 && s.need.Kind == facts.PodKind {
+		s.deferAnswer()
+	}
 	if !s.sleep(ctx, rest) {
 		return false
 	}

@@ -117,7 +117,7 @@ func (s *source) giveUpWaiting(began time.Time, err error) {
 		return
 	}
 	s.update(func() bool {
-		if s.answer.State != facts.Pending {
+		if s.answer.State != facts.Pending && s.answer.State != facts.Deferred {
 			return false
 		}
 		s.answer = facts.Answer{State: facts.Failed, Message: fmt.Sprintf(

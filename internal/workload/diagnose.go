@@ -59,10 +59,11 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
 	e.lack = lackOf(w, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
 	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
-	d.Pending = nodes.state == facts.Pending || pods.Answer.State == facts.Pending
-	if d.Pending && w.Available > 0 {
+	unread := nodes.state == facts.Pending || pods.Answer.State == facts.Pending
+	if unread && w.Available > 0 {
 		return d.waiting(w)
 	}
+	d.Pending = unread || pods.Answer.State == facts.Deferred
 	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
 	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)

@@ -409,6 +409,15 @@ func TestExplainNotYet(t *testing.T) {
 	g.Expect(diagnosed(workload, answers).Pending).To(BeFalse())
 }
 
+// A workload that flaps is told of at once, though its pods are not read again so soon.
+func TestExplainLater(t *testing.T) {
+	g := NewWithT(t)
+	f := explained(web(5, 1), scene{nodes: pools(), noPods: facts.Deferred})
+	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 1/5 available")
+	g.Expect(f.Healthy).To(Equal(v1alpha1.VerdictFalse))
+	g.Expect(f.Pending).To(BeTrue(), "why is yet to be read")
+}
+
 func TestHealthyWorkloadWantsNothing(t *testing.T) {
 	workload := web(5, 5)
 	f := diagnosed(workload, nil)

@@ -289,7 +289,7 @@ func (r revisions) ofControllerRevisions(objects []client.Object, answers map[fa
 	pods, asked := answers[need]
 	live := r.workload.countPods(pods)
 	why := "they are of several older revisions"
-	if asked && pods.State > facts.Known {
+	if asked && pods.State > facts.Known && pods.State != facts.Deferred {
 		why = unread(need, pods)
 	}
 	shares := r.shares(all, live)

@@ -194,6 +194,7 @@ checks:
 - name: widget
   type: Object
   method: None
+  evidence: Direct
   object: {apiVersion: things.example.com/v1, kind: Widget, namespace: default, name: w, healthy: "object.spec.good"}
 `))
 		Eventually(get("unserved")).WithTimeout(soon).Should(And(
@@ -469,7 +470,7 @@ checks:
 		startOperator(cfg, net, func(o *controller.Options) { o.Observe.SyncTimeout = time.Second })
 		create(mapping("unwatchable", `
 checks:
-- {name: status, type: Object, method: None, object: {apiVersion: v1, kind: ComponentStatus}}
+- {name: status, type: Object, method: None, evidence: Direct, object: {apiVersion: v1, kind: ComponentStatus}}
 `))
 		Eventually(get("unwatchable")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed",
 			"cannot watch ComponentStatus of v1; set observe: Poll"))
@@ -479,7 +480,7 @@ checks:
 		create(apiService("v1", "gone.example.com"))
 		create(mapping("backendless", `
 checks:
-- {name: thing, type: Object, method: None, object: {apiVersion: gone.example.com/v1, kind: Thing}}
+- {name: thing, type: Object, method: None, evidence: Direct, object: {apiVersion: gone.example.com/v1, kind: Thing}}
 `))
 		Eventually(get("backendless")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the first read is not complete after 1s"))
 	})

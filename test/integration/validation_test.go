@@ -99,7 +99,6 @@ var _ = Describe("Validation", func() {
 
 		Expect(mapping.Spec.Presence).To(Equal(v1alpha1.PresenceRequired))
 		Expect(mapping.Spec.Checks[0].Expect).To(Equal(v1alpha1.ExpectPresent))
-		Expect(mapping.Spec.Checks[0].Evidence).To(Equal(v1alpha1.EvidenceDirect))
 		Expect(mapping.Spec.Checks[1].Object.Observe).To(Equal(v1alpha1.ObserveWatch))
 	})
 })

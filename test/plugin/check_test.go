@@ -70,7 +70,7 @@ var _ = Describe("check", func() {
 		result := archmap("check", "--kubeconfig", bare.kubeconfig)
 		Expect(result.code).To(Equal(unhealthy))
 		Expect(result.out).To(MatchRegexp(`(?m)^coredns .* True +False`))
-		Expect(result.out).To(MatchRegexp(`(?m)^\S+ +coredns .*coredns.*0/2`))
+		Expect(result.out).To(MatchRegexp(`(?m)^\S+ +Major +coredns .*coredns.*0/2`))
 	})
 
 	Describe("for a user with fewer rights", func() {

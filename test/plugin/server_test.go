@@ -160,7 +160,7 @@ func (s *server) apply(wanted func(kind string) bool, extension string) {
 }
 
 // notServed is what a healthy cluster is judged without.
-var notServed = map[string]bool{"Pod": true, "ReplicaSet": true, "ControllerRevision": true, "EndpointSlice": true}
+var notServed = map[string]bool{"Pod": true, "ReplicaSet": true, "ControllerRevision": true}
 
 func put(ctx context.Context, c client.Client, o *unstructured.Unstructured) error {
 	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), owner, client.ForceOwnership); err != nil {

@@ -78,7 +78,7 @@ var _ = Describe("status", func() {
 		renew("archmap-system", 2*time.Second)
 		result := status(installed)
 		Expect(result.code).To(Equal(unhealthy))
-		Expect(result.out).To(MatchRegexp(`(?m)^CAUSE +COMPONENTS`))
+		Expect(result.out).To(MatchRegexp(`(?m)^CAUSE +SEVERITY +COMPONENTS`))
 		Expect(status(installed, "-o", "name").out).To(ContainSubstring("componentmapping.architecture.archmap.dev/coredns\n"))
 	})
 
