@@ -66,7 +66,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	d.Pending = unread || pods.Answer.State == facts.Deferred
 	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
-	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
+	d.ExcusedFor, d.Unattributed = e.excusedFor(), unread || e.unattributed(d.Verdict)
 	d.RecheckAfter = earliest(d.RecheckAfter, e.recheckAfter())
 	return d
 }
@@ -82,7 +82,7 @@ func (d Diagnosis) waiting(w Workload) Diagnosis {
 func (w Workload) byNumbers(now time.Time) (v Verdict, recheckAfter time.Duration) {
 	daemon := w.Kind == v1alpha1.WorkloadDaemonSet
 	switch {
-	case w.Desired == 0 && !daemon && w.mayBeZero, w.Desired == 0 && daemon && w.observed:
+	case w.Desired == 0 && !daemon && w.mayBeZero, w.Desired == 0 && daemon && !w.never:
 		return Verdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle, w.name() + ": idle, it wants no pods"}, 0
 	case w.Desired == 0 && !daemon:
 		return Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonScaledToZero, w.name() + ": scaled to 0"}, 0
@@ -114,13 +114,14 @@ type evidence struct {
 // do matter when they were asked for already.
 func (e evidence) byNodes(asked bool) (l lack, ok bool) {
 	w, m := e.workload, e.moving
-	if w.Kind != v1alpha1.WorkloadDaemonSet || w.rolling {
+	heldUp := w.observed && int(w.outdated) <= len(m.unreachable) // a roll-out that waits for nothing but their nodes
+	if w.Kind != v1alpha1.WorkloadDaemonSet || w.rolling && !heldUp {
 		return l, false
 	}
 	missing := max(0, int(w.Desired-w.Available)-m.exempt)
 	onNodes := min(missing, len(m.unreachable))
 	growing := missing - onNodes
-	if growing > 0 && (asked || growing > m.starting) {
+	if growing > 0 && (asked || w.rolling || growing > m.starting) {
 		return l, false
 	}
 	return lack{exempt: m.exempt, draining: m.draining, growing: growing, causes: m.causes(onNodes)}, true

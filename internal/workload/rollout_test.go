@@ -97,3 +97,42 @@ func TestRollOutThatGoesOn(t *testing.T) {
 	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonHealthy))
 	g.Expect(f.Further).To(BeEmpty())
 }
+
+// What nobody may look at is told, also when as many pods as that may be missing.
+func TestUnreadablePodsAreTold(t *testing.T) {
+	g := NewWithT(t)
+	dns := deployment("coredns", "{replicas: 2, selector: {matchLabels: {app: web}}, strategy: {rollingUpdate: {maxUnavailable: 1}}}",
+		"{observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 1, availableReplicas: 1}")
+	s := scene{nodes: pools(), noPods: facts.NotPermitted}
+	g.Expect(summary(explained(dns, s))).To(Equal("True WithinTolerance: Deployment kube-system/coredns: 1/2 available; " +
+		"why is not known, not permitted to look at its pods: grant the rule"))
+}
+
+// A workload without any pod is not judged for good before it is known whether they only start.
+func TestOutageIsUnattributedWhilePodsAreRead(t *testing.T) {
+	g := NewWithT(t)
+	d := diagnosed(web(1, 0), map[facts.Need]facts.Answer{facts.Nodes: {State: facts.Known, Objects: pools()}})
+	g.Expect(d.Unattributed).To(BeTrue())
+	d = explained(web(1, 0), scene{nodes: pools(), pods: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}})
+	g.Expect(d.Unattributed).To(BeFalse())
+}
+
+// A roll-out cannot replace the pods of nodes that are down: as long as it waits for nothing else, no pods are listed.
+func TestRollOutThatWaitsForNodesListsNoPods(t *testing.T) {
+	g := NewWithT(t)
+	nodes := []client.Object{old("a"), old("b"), aged(nodeWith("z", notReady()), time.Hour)}
+	asks := func(updated, available int) bool {
+		d := diagnosed(cns(3, available, fmt.Sprintf("updatedNumberScheduled: %d", updated)), map[facts.Need]facts.Answer{
+			facts.Nodes: {State: facts.Known, Objects: nodes}})
+		return podsWanted(d) != (facts.Refresh{})
+	}
+	g.Expect(asks(2, 2)).To(BeFalse(), "only the pod of the node that is down is not new")
+	g.Expect(asks(1, 2)).To(BeTrue(), "another one is to be replaced")
+	g.Expect(asks(2, 1)).To(BeTrue(), "another one is missing")
+}
+
+// A DaemonSet that no node matches is idle, also while its controller has yet to see a change.
+func TestIdleWhileUnobserved(t *testing.T) {
+	d := diagnosed(daemonSet("win", "", "{observedGeneration: 1}"), nil)
+	NewWithT(t).Expect(d.Reason).To(Equal(v1alpha1.ReasonIdle))
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // counts are the pods that a workload lacks, by whose fault it is.
@@ -52,6 +53,17 @@ func (c counts) short(w Workload) int {
 	return c.own + c.unknown
 }
 
+// holdUp reports whether faults of pods keep a roll-out from going on, or are more than a share of all pods: a roll-out
+// that replaces many at a time goes on beside a few.
+func (c counts) holdUp(w Workload) bool {
+	return c.own > 0 && (c.own+c.onNodes >= max(1, int(w.atATime)) || c.own > w.share)
+}
+
+// unreadable reports whether the pods were asked for and cannot be read.
+func (e evidence) unreadable() bool {
+	return e.pods.State == facts.NotPermitted || e.pods.State == facts.Failed || e.pods.State == facts.NotHeld
+}
+
 // verdict weighs what a workload lacks. It answers for its own faults only, and for those of its nodes when they leave
 // it no pod at all.
 func (e evidence) verdict() Verdict {
@@ -62,7 +74,7 @@ func (e evidence) verdict() Verdict {
 		return e.failing(e.reason(c))
 	case w.givesUp() && (c.own+c.starting+c.unknown > 0 || c.onNodes == 0):
 		return e.failing(w.refusal())
-	case c.own > 0 && slices.ContainsFunc(faults, e.overdue):
+	case c.holdUp(w) && slices.ContainsFunc(faults, e.overdue):
 		return e.failing(v1alpha1.ReasonRolloutStuck)
 	case w.rolling && c.own > 0 && len(faults) > 0:
 		return e.fine(v1alpha1.ReasonProgressing, e.why())
@@ -76,6 +88,8 @@ func (e evidence) verdict() Verdict {
 		return e.fine(v1alpha1.ReasonProgressing, e.why())
 	case w.rolling:
 		return e.fine(v1alpha1.ReasonProgressing, "")
+	case c.unknown > 0 && e.unreadable() && w.minAvailable == 0:
+		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
 	case w.minAvailable != 0 && w.Available < w.Desired:
 		return e.fine(v1alpha1.ReasonHealthy, fmt.Sprintf(", %d is enough", w.required))
 	}

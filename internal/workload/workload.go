@@ -51,6 +51,10 @@ type Workload struct {
 	mayBeZero bool
 	// atATime is how many pods a roll-out replaces, for a workload that tolerates none else.
 	atATime int32
+	// share is how many of its pods the check tolerates to have a fault; outdated is how many pods of a DaemonSet are not new
+	// yet.
+	share    int
+	outdated int32
 	// observed is true when its controller has observed the newest generation; never when it has not observed any.
 	observed, never bool
 	// rolling says that a change of the pods is under way; rollingDetail says how far it is; deadline says that its
@@ -87,7 +91,8 @@ func Of(o client.Object, spec *v1alpha1.WorkloadCheck) (w Workload, ok bool) {
 	if w.minAvailable != 0 {
 		w.required = min(w.minAvailable, w.Desired)
 	}
-	w.required = max(1, min(w.required, w.Desired-int32(catalog.Tolerated(spec.Tolerance, int(w.Desired)))))
+	w.share = catalog.Tolerated(spec.Tolerance, int(w.Desired))
+	w.required = max(1, min(w.required, w.Desired-int32(w.share)))
 	return w, true
 }
 
@@ -102,7 +107,10 @@ func ofDeployment(d *appsv1.Deployment) Workload {
 	}
 	w.observe(d.Status.ObservedGeneration)
 	w.rollingDetail = w.progress(d.Status.UpdatedReplicas)
-	if w.rollingDetail == "" && d.Status.Replicas > d.Status.UpdatedReplicas {
+	switch {
+	case w.observed && rolledOut(d):
+		w.rollingDetail = "" // what it lacks it lacks without a roll-out, as after it was scaled up
+	case w.rollingDetail == "" && d.Status.Replicas > d.Status.UpdatedReplicas:
 		w.rollingDetail = fmt.Sprintf("%d/%d updated, %d old", d.Status.UpdatedReplicas, w.Desired, d.Status.Replicas-d.Status.UpdatedReplicas)
 	}
 	w.allNew = w.rollingDetail == ""
@@ -113,6 +121,13 @@ func ofDeployment(d *appsv1.Deployment) Workload {
 	}
 	w.read(d.Status.Conditions)
 	return w
+}
+
+// rolledOut reports whether the controller says that the newest ReplicaSet was available in full, and no old pods are left.
+func rolledOut(d *appsv1.Deployment) bool {
+	return d.Status.Replicas == d.Status.UpdatedReplicas && slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionTrue && c.Reason == "NewReplicaSetAvailable"
+	})
 }
 
 // read reads what a Deployment says of itself.
@@ -176,6 +191,7 @@ func ofDaemonSet(d *appsv1.DaemonSet) Workload {
 	}
 	w.rollingDetail = w.progress(updated)
 	w.rolling = w.rollingDetail != ""
+	w.outdated = max(0, w.Desired-updated)
 	if ru := d.Spec.UpdateStrategy.RollingUpdate; ru != nil {
 		if ru.MaxUnavailable != nil {
 			w.atATime = scaled(*ru.MaxUnavailable, w.Desired, true)

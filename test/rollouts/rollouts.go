@@ -182,6 +182,9 @@ func (r Row) object() (client.Object, error) {
 
 func (n Numbers) conditions() []appsv1.DeploymentCondition {
 	progressing := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"}
+	if n.Updated != nil && (n.Created == nil || *n.Updated < *n.Created) {
+		progressing.Reason = "ReplicaSetUpdated"
+	}
 	if reason, message, not := strings.Cut(n.Progressing, ": "); not {
 		progressing.Status, progressing.Reason, progressing.Message = corev1.ConditionFalse, reason, message
 	}
