@@ -95,6 +95,9 @@ func numbers(n rollouts.Numbers) string {
 	if n.Rolling {
 		text += ", revisions differ"
 	}
+	if n.Progressed != "" {
+		text += ", progressed " + n.Progressed + " ago"
+	}
 	if n.Progressing == "-" {
 		text += ", no deadline"
 	} else if n.Progressing != "" {

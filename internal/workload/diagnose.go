@@ -155,11 +155,12 @@ func (e evidence) excusedFor() time.Duration {
 	return max(0, left)
 }
 
-// unattributed reports whether what was read does not account for the last pods that a roll-out may have replaced.
+// unattributed reports whether what was read does not account for the last pods that a roll-out may have replaced, or for
+// those that a Deployment has yet to make, as when it is scaled up.
 func (e evidence) unattributed(v Verdict) bool {
 	w := e.workload
 	return v.Healthy == v1alpha1.VerdictFalse && v.Reason == v1alpha1.ReasonWorkloadUnavailable && e.pods.State == facts.Known &&
-		w.Kind != v1alpha1.WorkloadDeployment && w.Available > 0 && e.count().missing <= max(1, int(w.atATime))
+		w.Available > 0 && (w.Kind == v1alpha1.WorkloadDeployment && w.failure == "" || e.count().missing <= max(1, int(w.atATime)))
 }
 
 // recheckAfter says when the first pod has taken too long.

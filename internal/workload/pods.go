@@ -53,8 +53,12 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 	there := sortPods(s, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
-	if w.ordered && len(absent.causes) > 0 {
+	switch until := w.progressedAt.Add(StartTime); {
+	case len(absent.causes) == 0:
+	case w.ordered:
 		absent.causes[0].follow(there.causes)
+	case w.failure == "" && ageAt.Before(until):
+		absent.causes[0].comeBy(until)
 	}
 	return lack{
 		causes:   worstFirst(slices.Concat(there.causes, notAvailable(w), absent.causes)),
@@ -160,6 +164,12 @@ func (c *Cause) follow(before []Cause) {
 	for _, b := range before {
 		c.until = first(c.until, b.until)
 	}
+}
+
+// comeBy has pods that do not exist be on their way: a Deployment makes no new one until all old ones are gone when it
+// recreates them, makes many in steps, and says so when it cannot.
+func (c *Cause) comeBy(until time.Time) {
+	c.Text, c.Transient, c.Starting, c.until = "not created yet", true, true, until
 }
 
 // surroundings are what may cause the fault of a pod other than the pod itself.

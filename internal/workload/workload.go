@@ -69,6 +69,8 @@ type Workload struct {
 	// failure is the workload's own word on why it cannot make pods, failedAt since when.
 	failure  string
 	failedAt time.Time
+	// progressedAt is when the roll-out of a Deployment last made progress; zero is not known, or not any more.
+	progressedAt time.Time
 	// ordered says that it makes a pod only when the one before it is ready.
 	ordered bool
 }
@@ -136,6 +138,9 @@ func (w *Workload) read(conditions []appsv1.DeploymentCondition) {
 		switch {
 		case cond.Type == appsv1.DeploymentProgressing:
 			w.deadline = true
+			if w.rolling && cond.Status == corev1.ConditionTrue {
+				w.progressedAt = cond.LastUpdateTime.Time
+			}
 			if cond.Status == corev1.ConditionFalse {
 				w.stuck = cmp.Or(cond.Message, cond.Reason)
 			}
@@ -239,7 +244,10 @@ func (w *Workload) statefulProgress(s *appsv1.StatefulSet) string {
 	if w.observed && partition == 0 && w.Desired > 0 {
 		return fmt.Sprintf("%d/%d updated", updated, w.Desired)
 	}
-	return w.progress(updated + partition)
+	if w.observed && updated < w.Desired-partition {
+		return fmt.Sprintf("%d/%d updated above partition %d", updated, w.Desired-partition, partition)
+	}
+	return w.progress(w.Desired)
 }
 
 func (w *Workload) observe(generation int64) {

@@ -279,7 +279,7 @@ func TestStatefulSetHealth(t *testing.T) {
 		},
 		"the pods above the partition are": {
 			"{replicas: 3, updateStrategy: {rollingUpdate: {partition: 1}}}", "{" + rolling + "updatedReplicas: 1, availableReplicas: 3}",
-			"True Progressing: StatefulSet kube-system/prometheus: 3/3 available, 2/3 updated",
+			"True Progressing: StatefulSet kube-system/prometheus: 3/3 available, 1/2 updated above partition 1",
 		},
 		"a partition above all pods holds the roll-out back": {
 			"{replicas: 3, updateStrategy: {rollingUpdate: {partition: 9}}}", "{" + rolling + "availableReplicas: 3}",

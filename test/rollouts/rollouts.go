@@ -89,10 +89,13 @@ type Numbers struct {
 	Observed *int64 `json:"observed,omitempty"`
 	// Rolling: the revisions of a StatefulSet differ.
 	Rolling bool `json:"rolling,omitempty"`
-	// Progressing and Failure are what a Deployment says: "reason: message" when it does not progress, "-" when it never
+	// Progressing and Failure are what a Deployment says: "reason: message" when it does not progress, "done" when it has
+	// rolled out before and only lacks pods since, "-" when it never
 	// says anything, and the API server's answer when it cannot make pods.
 	Progressing string `json:"progressing,omitempty"`
 	Failure     string `json:"failure,omitempty"`
+	// Progressed is how long ago a Deployment last made progress; a day unless it is given.
+	Progressed string `json:"progressed,omitempty"`
 }
 
 // Groups returns all of them.
@@ -143,6 +146,10 @@ func (r Row) object() (client.Object, error) {
 		return nil, err
 	}
 	n, s := r.Numbers, r.Strategy
+	progressed, err := duration(n.Progressed, day)
+	if err != nil {
+		return nil, err
+	}
 	meta := metav1.ObjectMeta{Namespace: "kube-system", Name: Name, Generation: 2, CreationTimestamp: metav1.NewTime(now.Add(-age))}
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": Name}}
 	observed := or(n.Observed, 2)
@@ -154,7 +161,7 @@ func (r Row) object() (client.Object, error) {
 				Strategy: appsv1.DeploymentStrategy{Type: appsv1.DeploymentStrategyType(s.Type),
 					RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: s.MaxUnavailable, MaxSurge: s.MaxSurge}}},
 			Status: appsv1.DeploymentStatus{ObservedGeneration: observed, Replicas: created, UpdatedReplicas: updated, ReadyReplicas: ready,
-				AvailableReplicas: n.Available, Conditions: n.conditions()}}, nil
+				AvailableReplicas: n.Available, Conditions: n.conditions(progressed)}}, nil
 	case v1alpha1.WorkloadDaemonSet:
 		d := &appsv1.DaemonSet{ObjectMeta: meta,
 			Spec: appsv1.DaemonSetSpec{Selector: selector, MinReadySeconds: s.MinReadySeconds,
@@ -180,9 +187,10 @@ func (r Row) object() (client.Object, error) {
 	return set, nil
 }
 
-func (n Numbers) conditions() []appsv1.DeploymentCondition {
-	progressing := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"}
-	if n.Updated != nil && (n.Created == nil || *n.Updated < *n.Created) {
+func (n Numbers) conditions(progressed time.Duration) []appsv1.DeploymentCondition {
+	progressing := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable",
+		LastUpdateTime: metav1.NewTime(now.Add(-progressed))}
+	if n.Updated != nil && n.Progressing == "" {
 		progressing.Reason = "ReplicaSetUpdated"
 	}
 	if reason, message, not := strings.Cut(n.Progressing, ": "); not {
