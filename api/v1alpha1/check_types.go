@@ -312,12 +312,16 @@ type NodesCheck struct {
 	// +optional
 	Healthy *NodeCriteria `json:"healthy,omitempty"`
 
-	// groupBy is the label that names the group of a node, such as its node pool.
-	// The tolerance holds for each group, so that a small pool that is down counts
-	// in a big cluster, too. Nodes without the label are one group. Default: all
-	// nodes are one group.
+	// groupBy are the labels that name the group of a node, such as its node pool:
+	// the first one that it carries with a value does. The tolerance holds for each
+	// group, so that a small pool that is down counts in a big cluster, too. Nodes
+	// that carry none of them are one group, and the same value of two labels is two
+	// groups. Default: all nodes are one group.
 	// +optional
-	GroupBy QualifiedName `json:"groupBy,omitempty"`
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	GroupBy []QualifiedName `json:"groupBy,omitempty"`
 
 	// tolerance is the share of the nodes of each group that may be unhealthy while
 	// the check still passes, with the reason WithinTolerance. Default: none.

@@ -423,8 +423,8 @@ type Advisory struct {
 	Variants []string `json:"variants,omitempty"`
 
 	// explains lists the differences from the documentation that a Correction accounts
-	// for, while one of its variants is present: they are known, and no news. Default:
-	// none.
+	// for, while every variant that is present is one of its variants: they are known,
+	// and no news. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=4

@@ -803,6 +803,11 @@ func (in *NodesCheck) DeepCopyInto(out *NodesCheck) {
 		*out = new(NodeCriteria)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.GroupBy != nil {
+		in, out := &in.GroupBy, &out.GroupBy
+		*out = make([]QualifiedName, len(*in))
+		copy(*out, *in)
+	}
 	in.Tolerance.DeepCopyInto(&out.Tolerance)
 	if in.IgnoreTaints != nil {
 		in, out := &in.IgnoreTaints, &out.IgnoreTaints

@@ -239,12 +239,14 @@ func TestJoiningNodes(t *testing.T) {
 	}
 }
 
-// TestTolerance: checks of nodes tolerate a share of each node pool, those of DaemonSets, all of which run on every node, a
-// share of their pods, and nothing else tolerates anything. docs/mappings.md says why so much.
+// TestTolerance: checks of nodes tolerate a share of each node pool, be it one of AKS or a NodePool of Karpenter, those of
+// DaemonSets, all of which run on every node, a share of their pods, and nothing else tolerates anything. docs/mappings.md
+// says why so much.
 func TestTolerance(t *testing.T) {
 	c := load(t, catalog.AKS, catalog.AKSExtras)
 	pool := c.Architectures[0].Spec.NodePoolLabel
 	NewWithT(t).Expect(pool).NotTo(BeEmpty())
+	groups := []v1alpha1.QualifiedName{pool, "karpenter.sh/nodepool"}
 	none, ofPools, ofPods := v1alpha1.Tolerance{}, v1alpha1.Tolerance{Percent: new(int32(5))}, v1alpha1.Tolerance{Percent: new(int32(1))}
 	for _, m := range c.Mappings {
 		t.Run(m.Name, func(t *testing.T) {
@@ -258,7 +260,7 @@ func TestTolerance(t *testing.T) {
 				what := m.Name + ": " + c.Name
 				switch {
 				case c.Nodes != nil && c.Nodes.Healthy != nil:
-					g.Expect(c.Nodes.GroupBy).To(Equal(pool), "every check of the health of nodes groups them as the architecture does: %s", what)
+					g.Expect(c.Nodes.GroupBy).To(Equal(groups), "every check of the health of nodes groups them by node pool, and those of node auto-provisioning by NodePool: %s", what)
 					g.Expect(c.Nodes.Tolerance).To(Equal(ofPools), "it tolerates 5 %% of each node pool: %s", what)
 				case c.Nodes != nil:
 					g.Expect(c.Nodes.GroupBy).To(BeEmpty(), "what has no vote on health groups nothing: %s", what)

@@ -170,6 +170,16 @@ func documentedCases() []mappingCase {
 		spec:    variantOf("methods: [StatefulSet], "+correction(`{type: Correction, message: a, variants: [elsewhere], explains: [Method]}`), dns),
 		cluster: with(deployment("coredns", 1, 1)), documented: "False MethodDiffers", differs: []string{"Method: StatefulSet, but Deployment"},
 	}, {
+		name:    "a Correction of one variant explains nothing that another one may cause",
+		spec:    variantOf("methods: [StatefulSet], "+correction(`{type: Correction, message: b, variants: [here], explains: [Method]}`), dns),
+		cluster: with(deployment("coredns", 1, 1), daemonSet("agent", 1, 1)), documented: "False MethodDiffers",
+		differs: []string{"Method: StatefulSet, but DaemonSet + Deployment"},
+	}, {
+		name:    "a Correction of all that are present",
+		spec:    variantOf("methods: [StatefulSet], "+correction(`{type: Correction, message: b, variants: [here, elsewhere], explains: [Method]}`), dns),
+		cluster: with(deployment("coredns", 1, 1), daemonSet("agent", 1, 1)), documented: "True KnownDifference",
+		differs: []string{"Method: StatefulSet, but DaemonSet + Deployment, known: b"},
+	}, {
 		name: "version before skew, whichever check comes first", spec: documented("methods: [Deployment, DaemonSet], minVersion: v1.11.1", family, agent),
 		cluster: with(deployment("coredns", 1, 1, "r/coredns:v1.11.1"), deployment("coredns-autoscaler", 1, 1, "r/coredns:v1.12.0"),
 			daemonSet("agent", 1, 1, "r/agent:v1.8.0")),

@@ -68,14 +68,21 @@ func concerns(a *v1alpha1.Advisory, variants []string) bool {
 }
 
 // Correction returns the message of the Correction that explains such a difference of a component with these variants;
-// empty when none does.
+// empty when none does. One of some variants only explains nothing while another is present, too: the difference may be due
+// to that.
 func Correction(m *v1alpha1.ComponentMapping, variants []string, t v1alpha1.DifferenceType) string {
 	for i := range m.Spec.Implementation.Advisories {
-		if a := &m.Spec.Implementation.Advisories[i]; slices.Contains(a.Explains, t) && concerns(a, variants) {
+		if a := &m.Spec.Implementation.Advisories[i]; slices.Contains(a.Explains, t) && concernsAll(a, variants) {
 			return a.Message
 		}
 	}
 	return ""
+}
+
+// concernsAll reports whether an advisory is about each of the variants, or about every variant.
+func concernsAll(a *v1alpha1.Advisory, variants []string) bool {
+	return concerns(a, variants) && (len(a.Variants) == 0 ||
+		!slices.ContainsFunc(variants, func(v string) bool { return !slices.Contains(a.Variants, v) }))
 }
 
 // Unexplained returns the differences that no Correction explains: the news.

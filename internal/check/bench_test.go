@@ -19,7 +19,7 @@ import (
 const poolChecks = `{type: Nodes, nodes: {
 	selector: {matchExpressions: [{key: kubernetes.azure.com/cluster, operator: Exists}]},
 	ignoreTaints: [node.cloudprovider.kubernetes.io/shutdown], version: Kubelet,
-	groupBy: kubernetes.azure.com/agentpool, tolerance: {percent: 5},
+	groupBy: [kubernetes.azure.com/agentpool], tolerance: {percent: 5},
 	healthy: {conditions: [{type: Ready, status: "True"}],
 		forbiddenConditions: [{type: KubeletProblem, status: "True", maxHeartbeatAgeSeconds: 900}]}}}`
 

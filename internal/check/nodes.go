@@ -98,9 +98,46 @@ type NodeTally struct {
 type nodeMark struct {
 	nodeClass
 
-	// group is the value of the label groupBy; empty on nodes without it.
-	group   string
+	group   nodeGroup
 	version string
+}
+
+// nodeGroup is a group of groupBy: a label and its value. It is empty for nodes that carry none of the labels.
+type nodeGroup struct {
+	label v1alpha1.QualifiedName
+	name  string
+}
+
+// groupOf is the group that the first of the labels names that the node carries with a value.
+func groupOf(node *corev1.Node, groupBy []v1alpha1.QualifiedName) nodeGroup {
+	for _, label := range groupBy {
+		if name := node.Labels[string(label)]; name != "" {
+			return nodeGroup{label, name}
+		}
+	}
+	return nodeGroup{}
+}
+
+// describe returns the group as a message names it.
+func (g nodeGroup) describe(groupBy []v1alpha1.QualifiedName) string {
+	if g.name != "" {
+		return shortLabel(g.label) + " " + g.name
+	}
+	var labels []string
+	for _, label := range groupBy {
+		labels = append(labels, shortLabel(label))
+	}
+	return "no " + strings.Join(labels, " or ")
+}
+
+// compare orders groups by their names; those of the same name by their labels.
+func (g nodeGroup) compare(other nodeGroup) int {
+	return cmp.Or(cmp.Compare(g.name, other.name), cmp.Compare(g.label, other.label))
+}
+
+// shortLabel is the name of a label without its prefix.
+func shortLabel(label v1alpha1.QualifiedName) string {
+	return string(label[strings.LastIndex(string(label), "/")+1:])
 }
 
 // nodeClass is what is made of a node by itself.
@@ -153,8 +190,8 @@ type nodePool struct {
 }
 
 // pools counts the nodes by their groups. It costs as much as there are marks, not nodes.
-func (t *NodeTally) pools() map[string]nodePool {
-	pools := map[string]nodePool{}
+func (t *NodeTally) pools() map[nodeGroup]nodePool {
+	pools := map[nodeGroup]nodePool{}
 	for mark, n := range t.Marks() {
 		p := pools[mark.group]
 		if !mark.joins() && !mark.leaves() {
@@ -165,9 +202,9 @@ func (t *NodeTally) pools() map[string]nodePool {
 		}
 		pools[mark.group] = p
 	}
-	for name, p := range pools {
+	for group, p := range pools {
 		p.beyond = p.unhealthy > catalog.Tolerated(t.evaluator.Spec.Nodes.Tolerance, p.nodes)
-		pools[name] = p
+		pools[group] = p
 	}
 	return pools
 }
@@ -181,7 +218,7 @@ func (e *Evaluator) countNode(node *corev1.Node, now time.Time) (mark nodeMark, 
 	h := heartbeats{now: now}
 	if counted = e.selectsNode(node, &h) && h.firstUnmet(e.Spec.Nodes.Present, node) == ""; counted {
 		mark.nodeClass, _ = h.classify(e.Spec.Nodes.Healthy, node)
-		mark.group, mark.version = node.Labels[string(e.Spec.Nodes.GroupBy)], nodeVersion(node, e.Spec.Nodes.Version)
+		mark.group, mark.version = groupOf(node, e.Spec.Nodes.GroupBy), nodeVersion(node, e.Spec.Nodes.Version)
 	}
 	if h.recheckAfter > 0 {
 		until = now.Add(h.recheckAfter)
@@ -222,7 +259,7 @@ func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node)
 }
 
 // summarize holds each group of nodes to the tolerance.
-func (t *NodeTally) summarize(told groups[toldNode], pools map[string]nodePool, now time.Time) Result {
+func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePool, now time.Time) Result {
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: told[0].as.healthy, Reason: told[0].as.reason, ObjectCount: told.count(),
 		Objects: told.objects("Node"), Versions: t.versions()}
 	if t.evaluator.Spec.Nodes.Healthy == nil {
@@ -266,22 +303,16 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[string]nodePool, 
 
 // countUnhealthy says of each group of which more nodes are unhealthy than is tolerated, or of each other one, how many are.
 // Where there is one group only it goes without saying.
-func (t *NodeTally) countUnhealthy(pools map[string]nodePool, beyond bool) string {
-	label := string(t.evaluator.Spec.Nodes.GroupBy)
-	label = label[strings.LastIndex(label, "/")+1:]
+func (t *NodeTally) countUnhealthy(pools map[nodeGroup]nodePool, beyond bool) string {
 	var counts []string
-	for _, name := range slices.Sorted(maps.Keys(pools)) {
-		p := pools[name]
+	for _, group := range slices.SortedFunc(maps.Keys(pools), nodeGroup.compare) {
+		p := pools[group]
 		if p.unhealthy == 0 || p.beyond != beyond {
 			continue
 		}
 		text := fmt.Sprintf("%d/%d nodes unhealthy", p.unhealthy, p.nodes)
-		switch {
-		case len(pools) == 1:
-		case name == "":
-			text = fmt.Sprintf("no %s: %s", label, text)
-		default:
-			text = fmt.Sprintf("%s %s: %s", label, name, text)
+		if len(pools) > 1 {
+			text = group.describe(t.evaluator.Spec.Nodes.GroupBy) + ": " + text
 		}
 		counts = append(counts, text)
 	}

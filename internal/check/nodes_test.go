@@ -227,7 +227,7 @@ func TestNodesGroups(t *testing.T) {
 			"True/False NodeFault: pool a: 1/19 nodes unhealthy: a0000 " + down + "; 1 node joining: a1; 1 node leaving: a2", "a0000"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCheck("{type: Nodes, nodes: {groupBy: example.com/pool, tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
+			c := newCheck("{type: Nodes, nodes: {groupBy: [example.com/pool], tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
 			f := c.Evaluate(seeing(c, test.nodes...))
 			g := NewWithT(t)
 			g.Expect(told(f)).To(Equal(test.want))
@@ -237,9 +237,41 @@ func TestNodesGroups(t *testing.T) {
 	}
 }
 
+// The first label that a node carries with a value names its group, and the same value of two labels is two groups.
+func TestNodesGroupLabels(t *testing.T) {
+	const down = "(Ready is Unknown: NodeStatusUnknown)"
+	c := newCheck("{type: Nodes, nodes: {groupBy: [example.com/pool, karpenter.sh/nodepool], tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
+	provisioned := func(prefix, nodePool string, nodes, notReadyNodes int, labels map[string]string) []client.Object {
+		out := pool(prefix, nodes, notReadyNodes)
+		for _, o := range out {
+			o.SetLabels(map[string]string{"example.com/pool": "", "karpenter.sh/nodepool": nodePool})
+			for key, value := range labels {
+				o.GetLabels()[key] = value
+			}
+		}
+		return out
+	}
+	big := provisioned("big", "default", 300, 0, nil)
+	for name, test := range map[string]struct {
+		nodes []client.Object
+		want  string
+	}{
+		"a dead NodePool of three among 300 nodes": {slices.Concat(big, provisioned("c", "gpu", 3, 3, nil)),
+			"True/False NodeFault: nodepool gpu: 3/3 nodes unhealthy: c0000 " + down + ", c0001 " + down + ", c0002 " + down},
+		"a pool and a NodePool of the same name": {slices.Concat(big, pool("default", 3, 1)),
+			"True/False NodeFault: pool default: 1/3 nodes unhealthy: default0000 " + down},
+		"the first label counts": {slices.Concat(provisioned("c", "gpu", 3, 3, map[string]string{"example.com/pool": "a"}), pool("a", 100, 0)),
+			"True/True NodesDown: 3/103 nodes unhealthy, within tolerance: c0000 " + down + ", c0001 " + down + ", c0002 " + down},
+		"nodes that carry neither": {slices.Concat(big, pool("", 3, 1)),
+			"True/False NodeFault: no pool or nodepool: 1/3 nodes unhealthy: 0000 " + down},
+	} {
+		t.Run(name, func(t *testing.T) { expectTold(t, c, seeing(c, test.nodes...), test.want) })
+	}
+}
+
 // The reason is that of the groups with too many unhealthy nodes, be something worse tolerated in another.
 func TestNodesGroupsReason(t *testing.T) {
-	c := newCheck(`{type: Nodes, nodes: {groupBy: example.com/pool, tolerance: {percent: 5}, healthy: {
+	c := newCheck(`{type: Nodes, nodes: {groupBy: [example.com/pool], tolerance: {percent: 5}, healthy: {
 		conditions: [{type: Ready, status: 'True'}], forbiddenConditions: [{type: KubeletProblem, status: 'True'}]}}}`)
 	big := pool("a", 20, 0)
 	big[7] = labeled(nodeWith("a0007", ready(), condition("KubeletProblem", "True", "KubeletIsDown", 0)), big[7].GetLabels())
@@ -250,7 +282,7 @@ func TestNodesGroupsReason(t *testing.T) {
 
 // A node that moves to another pool counts there from then on.
 func TestNodesGroupsFollowLabels(t *testing.T) {
-	c := newCheck("{type: Nodes, nodes: {groupBy: example.com/pool, tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
+	c := newCheck("{type: Nodes, nodes: {groupBy: [example.com/pool], tolerance: {percent: 5}, healthy: {conditions: [{type: Ready, status: 'True'}]}}}")
 	nodes := map[string]*corev1.Node{}
 	for _, o := range slices.Concat(pool("a", 20, 1), pool("b", 20, 0)) {
 		nodes[o.GetName()] = o.(*corev1.Node)

@@ -776,7 +776,10 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: groupBy
       type:
-        namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
+          elementRelationship: atomic
     - name: healthy
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria

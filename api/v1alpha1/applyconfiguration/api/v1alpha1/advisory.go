@@ -25,8 +25,8 @@ type AdvisoryApplyConfiguration struct {
 	// concerns all.
 	Variants []string `json:"variants,omitempty"`
 	// explains lists the differences from the documentation that a Correction accounts
-	// for, while one of its variants is present: they are known, and no news. Default:
-	// none.
+	// for, while every variant that is present is one of its variants: they are known,
+	// and no news. Default: none.
 	Explains []apiv1alpha1.DifferenceType `json:"explains,omitempty"`
 	// url with more about it.
 	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`

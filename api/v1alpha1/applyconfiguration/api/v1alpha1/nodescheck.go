@@ -22,11 +22,12 @@ type NodesCheckApplyConfiguration struct {
 	Present *NodeCriteriaApplyConfiguration `json:"present,omitempty"`
 	// healthy says what each such node must show.
 	Healthy *NodeCriteriaApplyConfiguration `json:"healthy,omitempty"`
-	// groupBy is the label that names the group of a node, such as its node pool.
-	// The tolerance holds for each group, so that a small pool that is down counts
-	// in a big cluster, too. Nodes without the label are one group. Default: all
-	// nodes are one group.
-	GroupBy *apiv1alpha1.QualifiedName `json:"groupBy,omitempty"`
+	// groupBy are the labels that name the group of a node, such as its node pool:
+	// the first one that it carries with a value does. The tolerance holds for each
+	// group, so that a small pool that is down counts in a big cluster, too. Nodes
+	// that carry none of them are one group, and the same value of two labels is two
+	// groups. Default: all nodes are one group.
+	GroupBy []apiv1alpha1.QualifiedName `json:"groupBy,omitempty"`
 	// tolerance is the share of the nodes of each group that may be unhealthy while
 	// the check still passes, with the reason WithinTolerance. Default: none.
 	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
@@ -73,11 +74,13 @@ func (b *NodesCheckApplyConfiguration) WithHealthy(value *NodeCriteriaApplyConfi
 	return b
 }
 
-// WithGroupBy sets the GroupBy field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the GroupBy field is set to the value of the last call.
-func (b *NodesCheckApplyConfiguration) WithGroupBy(value apiv1alpha1.QualifiedName) *NodesCheckApplyConfiguration {
-	b.GroupBy = &value
+// WithGroupBy adds the given value to the GroupBy field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the GroupBy field.
+func (b *NodesCheckApplyConfiguration) WithGroupBy(values ...apiv1alpha1.QualifiedName) *NodesCheckApplyConfiguration {
+	for i := range values {
+		b.GroupBy = append(b.GroupBy, values[i])
+	}
 	return b
 }
 
