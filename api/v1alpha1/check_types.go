@@ -167,8 +167,8 @@ type Check struct {
 	// Present: one exists for which the expression present holds. A kind that the
 	// API server does not know is absent.
 	//
-	// Healthy: the expression healthy holds for each of those. Without it the
-	// check has no vote on health.
+	// Healthy: the expression healthy holds for each of those, but for a share that
+	// tolerance allows. Without it the check has no vote on health.
 	//
 	// Expressions see object (the whole object) and now (a timestamp); the CEL
 	// libraries of Kubernetes and parseYAML(string) are there.
@@ -575,6 +575,12 @@ type ObjectCheck struct {
 	// it? Without it the check has no vote on health.
 	// +optional
 	Healthy Expression `json:"healthy,omitempty"`
+
+	// tolerance is the share of those objects that may be unhealthy while the check
+	// still passes, with the reason WithinTolerance: for kinds of which each node has
+	// an object of its own. Default: none.
+	// +optional
+	Tolerance Tolerance `json:"tolerance,omitzero"`
 
 	// version is a CEL expression that yields the version in use, a string.
 	// +optional

@@ -80,15 +80,16 @@ func fields(of any) string {
 }
 
 func numbers(n rollouts.Numbers) string {
-	text := fmt.Sprintf("%d/%d available", n.Available, n.Desired)
+	var counts strings.Builder
 	for _, count := range []struct {
 		of   *int32
 		word string
 	}{{n.Created, "created"}, {n.Updated, "updated"}, {n.Ready, "ready"}} {
 		if count.of != nil {
-			text += fmt.Sprintf(", %d %s", *count.of, count.word)
+			fmt.Fprintf(&counts, ", %d %s", *count.of, count.word)
 		}
 	}
+	text := fmt.Sprintf("%d/%d available", n.Available, n.Desired) + counts.String()
 	if n.Observed != nil {
 		text += fmt.Sprintf(", generation %d of 2 seen", *n.Observed)
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/tally"
@@ -167,6 +168,11 @@ func (t *ObjectTally) summarize(told groups[objectClass], now time.Time) Result 
 		return c.healthy == worst.healthy && (c.reason == worst.reason || c.healthy == v1alpha1.VerdictFalse)
 	})
 	r.Message = t.shorten(alike, msg.MaxNames, now)
+	unhealthy := told.where(func(c objectClass) bool { return c.healthy == v1alpha1.VerdictFalse }).count()
+	if unhealthy > 0 && unhealthy <= catalog.Tolerated(t.evaluator.Spec.Object.Tolerance, told.count()) {
+		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
+		r.Message = fmt.Sprintf("%d of %d unhealthy, within tolerance: %s", unhealthy, told.count(), r.Message)
+	}
 	return r
 }
 

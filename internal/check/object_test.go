@@ -85,6 +85,34 @@ func TestObject(t *testing.T) {
 	}
 }
 
+// Of kinds of which each node has an object, a share may be unhealthy.
+func TestObjectTolerance(t *testing.T) {
+	c := newCheck(`{type: Object, object: {apiVersion: storage.k8s.io/v1, kind: CSINode, tolerance: {percent: 1},
+		healthy: "has(object.spec.drivers)", message: "'not registered'"}}`)
+	nodes := func(all, unregistered int) []client.Object {
+		var out []client.Object
+		for i := range all {
+			spec := "{drivers: []}"
+			if i < unregistered {
+				spec = "{}"
+			}
+			out = append(out, object(fmt.Sprintf("{apiVersion: storage.k8s.io/v1, kind: CSINode, metadata: {name: n%04d}, spec: %s}", i, spec)))
+		}
+		return out
+	}
+	for name, test := range map[string]struct {
+		all, unregistered int
+		want              string
+	}{
+		"none":           {100, 0, "True/True Healthy: CSINode n0000 is healthy; CSINode n0001 is healthy; CSINode n0002 is healthy and 97 more"},
+		"as many as may": {100, 1, "True/True WithinTolerance: 1 of 100 unhealthy, within tolerance: CSINode n0000: not registered"},
+		"one more":       {100, 2, "True/False ExpressionFalse: CSINode n0000: not registered; CSINode n0001: not registered"},
+		"few nodes":      {99, 1, "True/False ExpressionFalse: CSINode n0000: not registered"},
+	} {
+		t.Run(name, func(t *testing.T) { expectTold(t, c, seeing(c, nodes(test.all, test.unregistered)...), test.want) })
+	}
+}
+
 func TestObjectVersion(t *testing.T) {
 	csiDriver := func(name, annotations string) client.Object {
 		return object("{apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: {name: " + name + ", annotations: {" + annotations + "}}}")

@@ -227,7 +227,8 @@ func newPageView(r *Report) pageView {
 		}
 	}
 	for _, c := range r.causes() {
-		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason], Minor: c.Severity == v1alpha1.SeverityMinor}
+		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason],
+			Minor: c.Severity == v1alpha1.SeverityMinor}
 		for _, name := range c.Components {
 			cause.Components = append(cause.Components, r.linkTo(name))
 		}

@@ -155,7 +155,7 @@ func TestFaultsOfNodes(t *testing.T) {
 				g.Expect([]any{d.Healthy, d.Reason}).To(Equal(want), d.Detail)
 				g.Expect(d.Causes).To(HaveLen(1))
 				g.Expect(d.Causes[0].Count).To(Equal(size.down))
-				g.Expect(len(d.Further) > 1).To(Equal(fault.listed), "whether its pods are listed")
+				g.Expect(podsWanted(d) != (facts.Refresh{})).To(Equal(fault.listed), "whether its pods are listed")
 			})
 		}
 	}

@@ -838,6 +838,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: tolerance
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expression

@@ -87,8 +87,8 @@ type CheckApplyConfiguration struct {
 	// Present: one exists for which the expression present holds. A kind that the
 	// API server does not know is absent.
 	//
-	// Healthy: the expression healthy holds for each of those. Without it the
-	// check has no vote on health.
+	// Healthy: the expression healthy holds for each of those, but for a share that
+	// tolerance allows. Without it the check has no vote on health.
 	//
 	// Expressions see object (the whole object) and now (a timestamp); the CEL
 	// libraries of Kubernetes and parseYAML(string) are there.

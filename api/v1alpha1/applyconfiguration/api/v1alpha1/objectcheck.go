@@ -37,6 +37,10 @@ type ObjectCheckApplyConfiguration struct {
 	// healthy is a CEL expression: is the component healthy, as this object shows
 	// it? Without it the check has no vote on health.
 	Healthy *apiv1alpha1.Expression `json:"healthy,omitempty"`
+	// tolerance is the share of those objects that may be unhealthy while the check
+	// still passes, with the reason WithinTolerance: for kinds of which each node has
+	// an object of its own. Default: none.
+	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
 	// version is a CEL expression that yields the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`
 	// message is a CEL expression that yields what to say of an unhealthy object,
@@ -111,6 +115,14 @@ func (b *ObjectCheckApplyConfiguration) WithPresent(value apiv1alpha1.Expression
 // If called multiple times, the Healthy field is set to the value of the last call.
 func (b *ObjectCheckApplyConfiguration) WithHealthy(value apiv1alpha1.Expression) *ObjectCheckApplyConfiguration {
 	b.Healthy = &value
+	return b
+}
+
+// WithTolerance sets the Tolerance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tolerance field is set to the value of the last call.
+func (b *ObjectCheckApplyConfiguration) WithTolerance(value *ToleranceApplyConfiguration) *ObjectCheckApplyConfiguration {
+	b.Tolerance = value
 	return b
 }
 
