@@ -440,6 +440,7 @@ func TestClusters(t *testing.T) {
 			ingressClass("traefik", "traefik.io/ingress-controller"), deployment("traefik", "traefik", "traefik", "traefik:v3.4.0"),
 			ingressClass("haproxy", "haproxy.org/ingress-controller/haproxy"),
 			deployment("haproxy-controller", "haproxy-kubernetes-ingress", "kubernetes-ingress-controller", "haproxytech/kubernetes-ingress:3.1.0"),
+			daemonSet("nginx-ingress", "nginx-ingress-controller", "nginx-ingress", "nginx-ingress:5.1.0"),
 			// It serves Ingresses that name it by an annotation.
 			deployment("ingress-controller", "haproxy-ingress", "haproxy-ingress", "haproxy-ingress:v0.15.0"),
 			ingressClass("azure-application-gateway", "azure/application-gateway"),
@@ -450,7 +451,7 @@ func TestClusters(t *testing.T) {
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
 			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
-				"ingress": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,traefik,haproxy,haproxy-ingress"})},
+				"ingress": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress"})},
 		"what ways in have left behind": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), ingressClass("azure-application-gateway", "azure/application-gateway"),
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")})),

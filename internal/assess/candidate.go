@@ -10,6 +10,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // candidate is a variant with its findings, the shared ones included; a mapping without variants has one,
@@ -155,22 +156,34 @@ func (c *candidate) preconditions() int {
 
 // whyNot says why the variant is not there.
 func (c *candidate) whyNot() string {
-	left := len(c.leftBehind()) > 0
 	i := slices.IndexFunc(c.findings, func(f *check.Finding) bool { return f.AsExpected() == v1alpha1.VerdictFalse })
 	switch {
-	case i < 0 && left:
-		return "nothing of it is at work"
-	case i < 0:
-		return "nothing of it is there"
+	case i >= 0 && c.findings[i].Check.Expect() == v1alpha1.ExpectAbsent:
+		return "it goes without " + c.findings[i].Check.Subject() + ", which is there"
+	case i >= 0:
+		return c.findings[i].Message
 	}
-	f := c.findings[i]
+	var lacking []string
+	for _, f := range c.findings {
+		if f.Present == v1alpha1.VerdictFalse && catalog.Proves(&f.Check.Spec) {
+			lacking = append(lacking, f.Message)
+		}
+	}
 	switch {
-	case f.Check.Expect() == v1alpha1.ExpectAbsent:
-		return "it goes without " + f.Check.Subject() + ", which is there"
-	case c.own && left && f.Check.Spec.Workload != nil:
-		return f.Message + " (if it runs elsewhere, say where in a mapping of your own)"
+	case len(lacking) > 0:
+		return msg.Shorten(lacking, ", ")
+	case len(c.leftBehind()) > 0:
+		return "nothing of it is at work"
 	}
-	return f.Message
+	return "nothing of it is there"
+}
+
+// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, and no
+// workload of it is where its charts and manifests put it.
+func (c *candidate) mayRunElsewhere() bool {
+	return c.own && slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+		return f.Check.Spec.Workload != nil && f.Present == v1alpha1.VerdictFalse && catalog.Belongs(&f.Check.Spec)
+	})
 }
 
 func (c *candidate) leftBehind() []*check.Finding {

@@ -192,11 +192,21 @@ func subjects(findings []*check.Finding) []string {
 	return out
 }
 
-// notFoundMessage says what was left behind, and of every variant why it is not there.
+// notFoundMessage says what was left behind, or is there all the same, and of every variant why it is not there.
 func (a *assessment) notFoundMessage() string {
-	parts := []string{"not found"}
-	if left := a.leftBehind(); len(left) > 0 {
-		parts = []string{"not installed; left behind: " + msg.Shorten(left, ", ")}
+	var parts []string
+	left, used := a.leftBehind()
+	if len(used) > 0 {
+		parts = append(parts, "not found where it is looked for; there is: "+msg.Shorten(used, ", ")+
+			" (its controller may run in another namespace: name the place in a mapping of your own)")
+	}
+	switch {
+	case len(left) > 0 && len(used) > 0:
+		parts = append(parts, "left behind: "+msg.Shorten(left, ", "))
+	case len(left) > 0:
+		parts = append(parts, "not installed; left behind: "+msg.Shorten(left, ", "))
+	case len(used) == 0:
+		parts = append(parts, "not found")
 	}
 	for _, c := range a.candidates {
 		why := c.whyNot()
@@ -208,19 +218,26 @@ func (a *assessment) notFoundMessage() string {
 	return strings.Join(parts, "; ")
 }
 
-// leftBehind names what was left of variants that are not there, each object once.
-func (a *assessment) leftBehind() []string {
-	var out []string
-	for _, c := range a.standing(standsNot) {
-		for _, f := range c.leftBehind() {
-			for _, o := range f.Objects {
-				if name := msg.Object(o.Kind, o.Namespace, o.Name) + leftWords[f.Reason]; !slices.Contains(out, name) {
-					out = append(out, name)
-				}
+// leftBehind names what was left of variants that are not there, each object once, and apart from it what may be in use, as
+// its variant may run elsewhere. What has stopped is not in use.
+func (a *assessment) leftBehind() (left, used []string) {
+	add := func(names *[]string, f *check.Finding) {
+		for _, o := range f.Objects {
+			if name := msg.Object(o.Kind, o.Namespace, o.Name) + leftWords[f.Reason]; !slices.Contains(*names, name) {
+				*names = append(*names, name)
 			}
 		}
 	}
-	return out
+	for _, c := range a.standing(standsNot) {
+		for _, f := range c.leftBehind() {
+			if !f.Stopped && c.mayRunElsewhere() {
+				add(&used, f)
+			} else {
+				add(&left, f)
+			}
+		}
+	}
+	return slices.DeleteFunc(left, func(name string) bool { return slices.Contains(used, name) }), used
 }
 
 // leftWords say why what was left behind is not at work.

@@ -263,12 +263,25 @@ func leftBehindCases() []mappingCase {
 	ours := aDriver("d", map[string]any{"ours": true})
 	free, silent := released("leader"), lease("leader", -time.Hour)
 	optionally := "presence: Optional"
+	elsewhere := "not found where it is looked for; there is: Driver d (its controller may run in another namespace: name the place in a mapping of your own)"
 	return []mappingCase{{
 		name: "an object", spec: checks(dns, kind), cluster: with(ours), present: "False NotFound", healthy: "Unknown NotPresent",
 		says: "not installed; left behind: Driver d; no Deployment kube-system/coredns",
 	}, {
 		name: "one's own may run elsewhere", spec: variants(variant("own", "operatedBy: Customer", checks(dns, class))), cluster: with(ours),
-		present: "False NotFound", says: "left behind: Driver d; own: no Deployment kube-system/coredns (if it runs elsewhere, say where in a mapping of your own)",
+		present: "False NotFound", healthy: "Unknown NotPresent", says: elsewhere + "; own: no Deployment kube-system/coredns",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(the("Present", s.Conditions).Message).NotTo(ContainSubstring("not installed"))
+		},
+	}, {
+		name: "what is of the provider and may be one's own", spec: variants(variant("managed", checks(dns, class)),
+			variant("own", "operatedBy: Customer", checks(workload("Deployment", "coredns", optional), workload("DaemonSet", "agent", optional), class))),
+		cluster: with(ours), present: "False NotFound",
+		says: elsewhere + "; managed: no Deployment kube-system/coredns; own: no Deployment kube-system/coredns, no DaemonSet kube-system/agent",
+	}, {
+		name: "one's own that has stopped does not run elsewhere", spec: variants(variant("own", "operatedBy: Customer", checks(dns, scaler))),
+		cluster: with(deployment("coredns", 0, 0)), present: "False NotFound",
+		says: "not installed; left behind: Deployment kube-system/coredns (scaled to 0); own: no Deployment kube-system/coredns-autoscaler",
 	}, {
 		name: "objects of all", spec: checks(dns, all), cluster: with(ours), present: "False NotFound", says: "not found; no Deployment kube-system/coredns",
 	}, {

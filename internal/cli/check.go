@@ -20,11 +20,12 @@ func newCheckCommand(e *env) *cobra.Command {
 		Short: "Evaluate the catalog against the cluster, with nothing installed",
 		Long: "Evaluate the built-in catalog of AKS against the cluster of the current context. Nothing is installed, nothing\n" +
 			"is written. Prints the table of components, and what is wrong with its causes.\n\n" +
-			"As one look cannot tell for how long something has been bad, no grace periods are granted.",
+			"As one look cannot tell for how long something has been bad, no grace periods are granted.\n\n" +
+			exitCodes(),
 		Example: `  # Is everything that AKS ought to run here, and well?
   kubectl archmap check
 
-  # In a script: exit code 0 nothing to do, 1 somebody must act, 2 something could not be read
+  # In a script
   kubectl archmap check >/dev/null || echo "look at it"
 
   # In a pipeline that gates on nothing but health

@@ -27,6 +27,13 @@ const (
 	exitUsage = 3
 )
 
+// exitCodes says what they mean where a cluster is looked at, for the help of commands.
+func exitCodes() string {
+	_, about := report.AllConcerns()
+	return fmt.Sprintf("Exit codes: %d nothing to do, %d somebody must act, %d %s,\n%d usage.",
+		exitNothing, exitAct, exitUnknown, about[report.ConcernUnknown], exitUsage)
+}
+
 // usageError is an error in how the command was called.
 type usageError struct{ error }
 

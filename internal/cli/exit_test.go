@@ -6,6 +6,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -100,4 +103,32 @@ func flagHelp() string {
 	command := &cobra.Command{}
 	(&failOn{}).addFlag(command)
 	return command.Flags().FlagUsages()
+}
+
+// What exit codes and concerns mean is the same in the help, in the documentation and in what decides.
+func TestExitCodesAreDocumented(t *testing.T) {
+	g := NewWithT(t)
+	page, err := os.ReadFile("../../docs/plugin.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	_, help, _ := runWith("", "check", "--help")
+	names, about := report.AllConcerns()
+	var acts []string
+	for _, name := range names {
+		code, byDefault := exitAct, "no"
+		if name == report.ConcernUnknown {
+			code = exitUnknown
+		}
+		if slices.Contains(report.DefaultConcerns(), name) {
+			byDefault = "yes"
+			if code == exitAct {
+				acts = append(acts, about[name])
+			}
+		}
+		g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("| `%s` | %d | %s | %s |\n", name, code, byDefault, about[name])))
+		g.Expect(help).To(ContainSubstring(about[name]))
+	}
+	last := len(acts) - 1
+	g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("| %d | somebody must act: %s, or %s;", exitAct, strings.Join(acts[:last], ", "), acts[last])))
+	g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("| %d | %s", exitUnknown, about[report.ConcernUnknown])))
+	g.Expect(help).To(ContainSubstring(exitCodes()))
 }

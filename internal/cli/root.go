@@ -72,7 +72,7 @@ func newRootCommand(e *env) *cobra.Command {
 		Short: "Tell which component of Kubernetes runs how on this cluster, and whether it is well",
 		Long: "archmap compares a cluster with a catalog of components: how each is implemented on the platform, whether\n" +
 			"it is present and healthy, and whether it still is as documented. It never writes to a cluster.\n\n" +
-			"Exit codes: 0 nothing to do, 1 somebody must act, 2 something could not be read, 3 usage.",
+			exitCodes(),
 		Version:                    e.version,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
