@@ -419,7 +419,9 @@ func TestExplanationOutlivesRestart(t *testing.T) {
 	g.Expect(before.Checks[0].Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 
 	later := start.Add(time.Minute)
-	restarted := evaluate(t, m, seen.hidden(facts.Pending, "Pod kube-system"), later)
+	m.Status, _ = assess.Mapping(m, evaluate(t, m, seen.hidden(facts.Pending, "Pod kube-system"), later), later)
+	g.Expect(&m.Status).To(Equal(before), "nothing is said before they are read")
+	restarted := evaluate(t, m, seen.hidden(facts.Deferred, "Pod kube-system"), later)
 	g.Expect(restarted[0].Reason).To(Equal(v1alpha1.ReasonWorkloadUnavailable))
 	m.Status, _ = assess.Mapping(m, restarted, later)
 	g.Expect(&m.Status).To(Equal(before))

@@ -5,6 +5,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -245,9 +246,7 @@ func TestNodesGroupLabels(t *testing.T) {
 		out := pool(prefix, nodes, notReadyNodes)
 		for _, o := range out {
 			o.SetLabels(map[string]string{"example.com/pool": "", "karpenter.sh/nodepool": nodePool})
-			for key, value := range labels {
-				o.GetLabels()[key] = value
-			}
+			maps.Copy(o.GetLabels(), labels)
 		}
 		return out
 	}

@@ -59,14 +59,13 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
 	e.lack = lackOf(w, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
 	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
-	unread := nodes.state == facts.Pending || pods.Answer.State == facts.Pending
-	if unread && w.Available > 0 {
+	if nodes.state == facts.Pending || pods.Answer.State == facts.Pending {
 		return d.waiting(w)
 	}
-	d.Pending = unread || pods.Answer.State == facts.Deferred
+	d.Pending = pods.Answer.State == facts.Deferred
 	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
-	d.ExcusedFor, d.Unattributed = e.excusedFor(), unread || e.unattributed(d.Verdict)
+	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
 	d.RecheckAfter = earliest(d.RecheckAfter, e.recheckAfter())
 	return d
 }
@@ -97,6 +96,14 @@ func (w Workload) byNumbers(now time.Time) (v Verdict, recheckAfter time.Duratio
 		return Verdict{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing, w.numbers()}, 0
 	}
 	return Verdict{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy, w.numbers()}, 0
+}
+
+// toMake is how many pods a Deployment has yet to make. It would say so if it could not.
+func (w Workload) toMake() int {
+	if w.Kind != v1alpha1.WorkloadDeployment || w.failure != "" {
+		return 0
+	}
+	return int(w.Desired - w.created)
 }
 
 // evidence is everything known about a workload. Its methods do not change it.
@@ -160,7 +167,7 @@ func (e evidence) excusedFor() time.Duration {
 func (e evidence) unattributed(v Verdict) bool {
 	w := e.workload
 	return v.Healthy == v1alpha1.VerdictFalse && v.Reason == v1alpha1.ReasonWorkloadUnavailable && e.pods.State == facts.Known &&
-		w.Available > 0 && (w.Kind == v1alpha1.WorkloadDeployment && w.failure == "" || e.count().missing <= max(1, int(w.atATime)))
+		w.Available > 0 && e.count().missing <= max(1, int(w.atATime), w.toMake())
 }
 
 // recheckAfter says when the first pod has taken too long.

@@ -397,13 +397,13 @@ func TestExplainNotYet(t *testing.T) {
 	workload := web(1, 0)
 	answers := map[facts.Need]facts.Answer{}
 	f := diagnosed(workload, answers)
-	expectWhy(t, f, "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	expectWhy(t, f, "NotYetObserved: Deployment kube-system/web: 0/1 available")
 	g.Expect(f.Pending).To(BeTrue())
 	pods := facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Selector: "app=web", Interval: 30 * time.Second}
 	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods}))
 
 	answers[pods] = facts.Answer{State: facts.Known, Objects: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}}
-	expectWhy(t, diagnosed(workload, answers), "WorkloadUnavailable: Deployment kube-system/web: 0/1 available")
+	expectWhy(t, diagnosed(workload, answers), "NotYetObserved: Deployment kube-system/web: 0/1 available")
 	answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: pools()}
 	g.Expect(diagnosed(workload, answers).Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 	g.Expect(diagnosed(workload, answers).Pending).To(BeFalse())

@@ -155,7 +155,8 @@ func TestFaultsOfNodes(t *testing.T) {
 				g.Expect([]any{d.Healthy, d.Reason}).To(Equal(want), d.Detail)
 				g.Expect(d.Causes).To(HaveLen(1))
 				g.Expect(d.Causes[0].Count).To(Equal(size.down))
-				g.Expect(podsWanted(d) != (facts.Refresh{})).To(Equal(fault.listed), "whether its pods are listed")
+				listed := podsWanted(d) != (facts.Refresh{})
+				g.Expect(listed).To(Equal(fault.listed), "whether its pods are listed")
 			})
 		}
 	}

@@ -108,13 +108,13 @@ func TestUnreadablePodsAreTold(t *testing.T) {
 		"why is not known, not permitted to look at its pods: grant the rule"))
 }
 
-// A workload without any pod is not judged for good before it is known whether they only start.
-func TestOutageIsUnattributedWhilePodsAreRead(t *testing.T) {
+// A workload without any pod is not judged before it is known whether they only start.
+func TestOutageWaitsForItsPods(t *testing.T) {
 	g := NewWithT(t)
 	d := diagnosed(web(1, 0), map[facts.Need]facts.Answer{facts.Nodes: {State: facts.Known, Objects: pools()}})
-	g.Expect(d.Unattributed).To(BeTrue())
+	g.Expect(summary(d)).To(Equal("Unknown NotYetObserved: Deployment kube-system/web: 0/1 available"))
 	d = explained(web(1, 0), scene{nodes: pools(), pods: []client.Object{pod("web-0", "n1", containerStatuses(crashing))}})
-	g.Expect(d.Unattributed).To(BeFalse())
+	g.Expect(d.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 }
 
 // A roll-out cannot replace the pods of nodes that are down: as long as it waits for nothing else, no pods are listed.
