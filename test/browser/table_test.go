@@ -66,9 +66,9 @@ func TestFilter(t *testing.T) {
 	expect(csi)
 	p.press(tab)
 	p.Expect(js[string](p, focused)).To(Equal("filter-category"))
-	p.choose("filter-state", "unhealthy")
+	p.choose("filter-state", "healthy")
 	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool {
-		return slices.Contains(csi, m.Name) && catalog.StateOf(m) == catalog.Unhealthy
+		return slices.Contains(csi, m.Name) && catalog.StateOf(m) == catalog.Healthy
 	}))
 	p.press(tab, enter)
 	expect(all)
