@@ -18,6 +18,7 @@ import (
 	ssautil "github.com/fluxcd/pkg/ssa/utils"
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -117,6 +118,11 @@ func runCoreDNS(t *testing.T, cfg *rest.Config) {
 	g.Expect(c.Create(t.Context(), d)).To(Succeed())
 	d.Status = status
 	g.Expect(c.Status().Update(t.Context(), d)).To(Succeed())
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: d.Namespace, Name: "kube-dns", Labels: map[string]string{discoveryv1.LabelServiceName: "kube-dns"}},
+		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.1"}}},
+	}
+	g.Expect(c.Create(t.Context(), slice)).To(Succeed())
 }
 
 // documented are the parts of docs/gitops.md that match a pattern.
