@@ -16,7 +16,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
-	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -69,7 +69,7 @@ func Architecture(
 	}
 	status.Message = mattersMost(conditions).Message
 	status.Abstract = r.abstract(&status)
-	return status, check.Earliest(r.observe(&status), view.recheck(now))
+	return status, facts.Earliest(r.observe(&status), view.recheck(now))
 }
 
 // InvalidArchitecture returns the status of a ClusterArchitecture whose spec cannot be used.

@@ -16,6 +16,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -34,10 +35,10 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 		}
 		return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, v1alpha1.ReasonPartMissing, message), ends
 	case voted.Status == metav1.ConditionFalse:
-		return voted, check.Earliest(ends, left)
+		return voted, facts.Earliest(ends, left)
 	}
 	message = fmt.Sprintf("unhealthy from %s on unless it recovers: %s", a.now.Add(left).UTC().Format(time.RFC3339), message)
-	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod, message), check.Earliest(ends, left)
+	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod, message), facts.Earliest(ends, left)
 }
 
 // partsGrace returns how long parts may still be missing: since the last one went missing, of any variant, as another one
@@ -155,7 +156,7 @@ func (a *assessment) grace(failing []*check.Finding) (ends time.Duration, over b
 		if left <= 0 {
 			return 0, true
 		}
-		ends = check.Earliest(ends, left)
+		ends = facts.Earliest(ends, left)
 	}
 	return ends, false
 }

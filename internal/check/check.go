@@ -179,14 +179,6 @@ func AllNeeds(checks []*Check) []facts.Need {
 	return needs
 }
 
-// Earliest of two waits, of which 0 is never.
-func Earliest(a, b time.Duration) time.Duration {
-	if a == 0 || (b != 0 && b < a) {
-		return b
-	}
-	return a
-}
-
 // Expect is spec.expect with its default.
 func (c *Check) Expect() v1alpha1.Expectation { return catalog.Expect(&c.Spec) }
 

@@ -6,7 +6,6 @@ package check
 import (
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	. "github.com/onsi/gomega"
@@ -130,20 +129,6 @@ func TestDefaults(t *testing.T) {
 	g.Expect(lease.Method()).To(BeEquivalentTo("PlatformService"))
 	g.Expect(none.Method()).To(BeEmpty())
 	g.Expect(other.Method()).To(BeEquivalentTo("HostBinary"))
-}
-
-func TestEarliest(t *testing.T) {
-	for name, test := range map[string]struct{ a, b, want time.Duration }{
-		"never and never": {0, 0, 0},
-		"never and soon":  {0, time.Second, time.Second},
-		"soon and never":  {time.Second, 0, time.Second},
-		"soon and later":  {time.Second, time.Minute, time.Second},
-		"later and soon":  {time.Minute, time.Second, time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(Earliest(test.a, test.b)).To(Equal(test.want))
-		})
-	}
 }
 
 // What a finding means depends on what its author expects.

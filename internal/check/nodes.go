@@ -248,7 +248,7 @@ func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node)
 	case nodestate.IsLeaving(node):
 		return nodeClass{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, node.Name
 	case left > 0 && !nodestate.IsReady(node):
-		h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
+		h.recheckAfter = facts.Earliest(h.recheckAfter, left+time.Second)
 		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
 	}
 	detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
@@ -426,10 +426,10 @@ func (h *heartbeats) tooOld(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCond
 	}
 	left := time.Duration(m.MaxHeartbeatAgeSeconds)*time.Second - h.now.Sub(cond.LastHeartbeatTime.Time)
 	if left < 0 {
-		h.recheckAfter = Earliest(h.recheckAfter, timedRecheck) // a heartbeat that goes on causes no event
+		h.recheckAfter = facts.Earliest(h.recheckAfter, timedRecheck) // a heartbeat that goes on causes no event
 		return true
 	}
-	h.recheckAfter = Earliest(h.recheckAfter, left+time.Second)
+	h.recheckAfter = facts.Earliest(h.recheckAfter, left+time.Second)
 	return false
 }
 

@@ -102,7 +102,7 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 		}
 		r.Explaining = r.Explaining || d.Pending
 		r.Further = append(r.Further, d.Further...)
-		r.RecheckAfter = Earliest(r.RecheckAfter, d.RecheckAfter)
+		r.RecheckAfter = facts.Earliest(r.RecheckAfter, d.RecheckAfter)
 	}
 	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
@@ -119,7 +119,7 @@ func excuse(diagnoses []workload.Diagnosis) (excusedFor time.Duration, unattribu
 		case d.ExcusedFor == 0:
 			unexcused = true
 		default:
-			excusedFor = Earliest(excusedFor, d.ExcusedFor)
+			excusedFor = facts.Earliest(excusedFor, d.ExcusedFor)
 		}
 	}
 	if unexcused {

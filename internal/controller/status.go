@@ -21,8 +21,8 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	applyv1alpha1 "github.com/archmap/archmap/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/engine"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // ownConditions are the types that archmap writes; conditions of other types belong to other controllers.
@@ -100,7 +100,7 @@ func (w *statusWriter) write(
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if left := w.counterDelay(key); c.counters && left > 0 {
-		return ctrl.Result{RequeueAfter: check.Earliest(wait, left)}, nil
+		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
 	if err := w.client.Status().Apply(ctx, apply, FieldOwner, client.ForceOwnership); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))

@@ -193,3 +193,11 @@ type Facts struct {
 	// Answers by need; one that is missing is Pending.
 	Answers map[Need]Answer
 }
+
+// Earliest of two waits, of which 0 is never.
+func Earliest(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}

@@ -11,8 +11,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/engine"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // Follower judges a catalog incrementally, as the operator does: what has changed, and what is due.
@@ -89,7 +89,7 @@ func (f *Follower) judged(key engine.Key, now time.Time, wait time.Duration) {
 func (f *Follower) next(now time.Time) time.Duration {
 	var next time.Duration
 	for _, due := range f.due {
-		next = check.Earliest(next, due.Sub(now))
+		next = facts.Earliest(next, due.Sub(now))
 	}
 	return next
 }

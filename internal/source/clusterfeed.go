@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/engine"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/observe"
 	"github.com/archmap/archmap/internal/report"
@@ -93,7 +93,7 @@ func (f *clusterFeed) follow(ctx context.Context, follower *judge.Follower, chan
 		if publisher.last == nil {
 			most = pace
 		}
-		if !wait(ctx, changes.arrived, check.Earliest(most, next)) || !pause(ctx, pace-debounce) {
+		if !wait(ctx, changes.arrived, facts.Earliest(most, next)) || !pause(ctx, pace-debounce) {
 			return
 		}
 	}

@@ -66,7 +66,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
 	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
-	d.RecheckAfter = earliest(d.RecheckAfter, e.recheckAfter())
+	d.RecheckAfter = facts.Earliest(d.RecheckAfter, e.recheckAfter())
 	return d
 }
 
@@ -175,7 +175,7 @@ func (e evidence) recheckAfter() time.Duration {
 	var after time.Duration
 	for _, c := range e.lack.causes {
 		if left := e.overdueAt(c).Sub(e.now); left > 0 {
-			after = earliest(after, left+time.Second)
+			after = facts.Earliest(after, left+time.Second)
 		}
 	}
 	return after
@@ -195,13 +195,6 @@ func (e evidence) overdueAt(c Cause) time.Time {
 // ages reports whether the cause, while it lasts, comes to mean that a roll-out is stuck.
 func (e evidence) ages(c Cause) bool {
 	return e.workload.rolling && !e.workload.deadline && e.faulty(c) && c.Reason != v1alpha1.ReasonWorkloadUnavailable
-}
-
-func earliest(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }
 
 // why says why pods are missing, as far as is known.
