@@ -211,6 +211,14 @@ func versionCases() []mappingCase {
 			g.Expect(s.Image).To(Equal("a/coredns"))
 		},
 	}, {
+		name: "nor does one that was scaled to 0", spec: checks(dns, scaler),
+		cluster: with(deployment("coredns", 2, 2, "a/coredns:v1"), deployment("coredns-autoscaler", 0, 0, "a/scaler:v9")),
+		present: "True Observed", healthy: "False ScaledToZero", documented: "True MatchesDocumentation",
+		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
+			g.Expect(s.Version).To(Equal("v1"))
+			g.Expect(s.Image).To(Equal("a/coredns"))
+		},
+	}, {
 		name: "unless nothing else is there", spec: checks(agent), cluster: with(daemonSet("agent", 0, 0, "a/agent:v1")),
 		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "False MethodDiffers",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {

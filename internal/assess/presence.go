@@ -306,13 +306,13 @@ func (a *assessment) evidence() v1alpha1.Evidence {
 	return evidence
 }
 
-// inUse adds up versions and images of all evidence. Workloads that want no pods, as those for Windows on a
-// cluster without, count only when there are no others.
+// inUse adds up versions and images of all evidence. Workloads that want no pods, as those for Windows on a cluster without,
+// or one that was scaled to 0, count only when there are no others.
 func (a *assessment) inUse() ([]check.VersionCount, []string) {
 	var versions []check.VersionCount
 	var images []string
 	evident := a.evident()
-	busy := slices.DeleteFunc(slices.Clone(evident), func(f *check.Finding) bool { return f.Reason == v1alpha1.ReasonIdle })
+	busy := slices.DeleteFunc(slices.Clone(evident), func(f *check.Finding) bool { return f.Stopped })
 	if len(busy) == 0 {
 		busy = evident
 	}
