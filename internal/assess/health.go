@@ -37,8 +37,14 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 	case voted.Status == metav1.ConditionFalse:
 		return voted, facts.Earliest(ends, left)
 	}
-	message = fmt.Sprintf("unhealthy from %s on unless it recovers: %s", a.now.Add(left).UTC().Format(time.RFC3339), message)
-	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod, message), facts.Earliest(ends, left)
+	return a.withinGrace(left, message), facts.Earliest(ends, left)
+}
+
+// withinGrace is the condition while a fault does not count yet; left is for how much longer.
+func (a *assessment) withinGrace(left time.Duration, message string) metav1.Condition {
+	until := a.now.Add(left).UTC().Format(time.RFC3339)
+	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,
+		fmt.Sprintf("unhealthy from %s on unless it recovers: %s", until, message))
 }
 
 // partsGrace returns how long parts may still be missing: since the last one went missing, of any variant, as another one
@@ -95,9 +101,7 @@ func (a *assessment) vote(present metav1.Condition) (metav1.Condition, time.Dura
 	case len(undecided) > 0:
 		return healthy(metav1.ConditionUnknown, unknownReason(undecided[0]), messages(append(undecided, failing...))), graceEnds
 	case len(failing) > 0:
-		until := a.now.Add(graceEnds).UTC().Format(time.RFC3339)
-		return healthy(metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,
-			fmt.Sprintf("unhealthy from %s on unless it recovers: %s", until, messages(failing))), graceEnds
+		return a.withinGrace(graceEnds, messages(failing)), graceEnds
 	case len(votes) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonHealthNotObservable, a.noVoteMessage()), 0
 	}
