@@ -247,6 +247,7 @@ func TestTolerance(t *testing.T) {
 	pool := c.Architectures[0].Spec.NodePoolLabel
 	NewWithT(t).Expect(pool).NotTo(BeEmpty())
 	groups := []v1alpha1.QualifiedName{pool, "karpenter.sh/nodepool"}
+	perNode := []string{"CSINode", "NodeNetworkConfig"}
 	none, ofPools, ofPods := v1alpha1.Tolerance{}, v1alpha1.Tolerance{Percent: new(int32(5))}, v1alpha1.Tolerance{Percent: new(int32(1))}
 	for _, m := range c.Mappings {
 		t.Run(m.Name, func(t *testing.T) {
@@ -269,6 +270,10 @@ func TestTolerance(t *testing.T) {
 					g.Expect(c.Workload.Tolerance).To(Equal(ofPods), "every DaemonSet tolerates 1 %% of its pods: %s", what)
 				case c.Workload != nil:
 					g.Expect(c.Workload.Tolerance).To(Equal(none), "no other workload tolerates anything: %s", what)
+				case c.Object != nil && slices.Contains(perNode, c.Object.Kind) && c.Object.Healthy != "":
+					g.Expect(c.Object.Tolerance).To(Equal(ofPods), "objects of which each node has one tolerate 1 %% of them: %s", what)
+				case c.Object != nil:
+					g.Expect(c.Object.Tolerance).To(Equal(none), "no other objects tolerate anything: %s", what)
 				}
 			}
 		})

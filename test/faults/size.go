@@ -72,10 +72,12 @@ type NodesBreak struct {
 	Count   int     `json:"count"`
 	Percent float64 `json:"percent"`
 
-	// State of the nodes, a condition that their problem detectors report, or a taint that they have; one is set.
+	// State of the nodes, a condition that their problem detectors report, a taint that they have, or a patch of an object
+	// that each node has, with {node} for the node's name; one is set.
 	State     world.NodeState `json:"state"`
 	Condition *ConditionStep  `json:"condition"`
 	Taint     string          `json:"taint"`
+	Patch     *Patch          `json:"patch"`
 }
 
 // PodsBreak is what is wrong with pods of a workload: Count of them, or that share of as many as there are nodes, but one at
@@ -188,6 +190,8 @@ func (b *NodesBreak) apply(w *world.World, name string) error {
 	case b.Taint != "":
 		return w.Patch(world.Ref{Kind: "Node", Name: name}, map[string]any{"spec": map[string]any{
 			"taints": []any{map[string]any{"key": b.Taint, "value": "true", "effect": "NoSchedule"}}}})
+	case b.Patch != nil:
+		return onObject(strings.ReplaceAll(b.Patch.Of, "{node}", name), func(ref world.Ref) error { return w.Patch(ref, b.Patch.Merge) })
 	}
 	return errors.New("says nothing of the nodes")
 }
