@@ -15,7 +15,8 @@ import (
 )
 
 // BenchmarkDiagnose5000 diagnoses a DaemonSet of a big cluster, a tenth of whose nodes are down: with all nodes to look
-// through, and with those kept that are suspect.
+// through, and with those kept that are suspect; where nodes account for all, and where a pod crashes besides, so that all
+// pods are looked through.
 func BenchmarkDiagnose5000(b *testing.B) {
 	var nodes, pods []client.Object
 	for i := range 5000 {
@@ -27,18 +28,25 @@ func BenchmarkDiagnose5000(b *testing.B) {
 		nodes = append(nodes, aged(nodeWith(name, notReady()), time.Hour))
 		pods = append(pods, pod("cns-"+name, name, containerStatuses(running)))
 	}
-	w, _ := Of(cns(5000, 4500, ""), &v1alpha1.WorkloadCheck{})
+	pods = append(pods, pod("cns-crashing", "aks-user-25795745-vmss000001", containerStatuses(crashing)))
 	answer := facts.Answer{State: facts.Known, Objects: nodes}
 	podsRead := Pods{Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}, Asked: true}
 	kept := NodesOf(answer, noon)
-	for name, nodesNow := range map[string]func() Nodes{
-		"scan": func() Nodes { return NodesOf(answer, noon) },
-		"kept": func() Nodes { return kept },
+	for _, c := range []struct {
+		name      string
+		available int
+		nodes     func() Nodes
+		reason    string
+	}{
+		{"scan/nodes", 4500, func() Nodes { return NodesOf(answer, noon) }, v1alpha1.ReasonNodesDown},
+		{"kept/nodes", 4500, func() Nodes { return kept }, v1alpha1.ReasonNodesDown},
+		{"kept/pods", 4499, func() Nodes { return kept }, v1alpha1.ReasonCrashLooping},
 	} {
-		b.Run(name, func(b *testing.B) {
+		w, _ := Of(cns(5000, c.available, ""), &v1alpha1.WorkloadCheck{})
+		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := Diagnose(w, nodesNow(), podsRead, noon); d.Reason != v1alpha1.ReasonNodesDown {
+				if d := Diagnose(w, c.nodes(), podsRead, noon); d.Reason != c.reason {
 					b.Fatal(summary(d))
 				}
 			}
