@@ -81,8 +81,10 @@ func Correction(m *v1alpha1.ComponentMapping, variants []string, t v1alpha1.Diff
 
 // concernsAll reports whether an advisory is about each of the variants, or about every variant.
 func concernsAll(a *v1alpha1.Advisory, variants []string) bool {
-	return concerns(a, variants) && (len(a.Variants) == 0 ||
-		!slices.ContainsFunc(variants, func(v string) bool { return !slices.Contains(a.Variants, v) }))
+	if len(a.Variants) == 0 {
+		return true
+	}
+	return len(variants) > 0 && !slices.ContainsFunc(variants, func(v string) bool { return !slices.Contains(a.Variants, v) })
 }
 
 // Unexplained returns the differences that no Correction explains: the news.
