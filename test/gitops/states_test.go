@@ -8,6 +8,7 @@ package gitops
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -120,6 +121,8 @@ func visit(m *v1alpha1.ComponentMapping, read answers) *v1alpha1.ComponentMappin
 	given := read(check.Needs(checks))
 	var findings []check.Finding
 	for _, c := range checks {
+		further := facts.NeedsOf(c.Evaluate(given).Further)
+		maps.Copy(given.Answers, read(further).Answers)
 		findings = append(findings, check.Finding{Check: c, Result: c.Evaluate(given).Result})
 	}
 	m.Status, _ = assess.Mapping(m, findings, now)
