@@ -60,6 +60,9 @@ type ClusterView struct {
 	Kubelets map[string]NodeList
 	// Mixed are the node pools with several versions.
 	Mixed []v1alpha1.VersionSkew
+
+	// Unmapped are the provider's workloads that no mapping covers; nil where nobody looks for them.
+	Unmapped *UnmappedView
 }
 
 // NodeList counts nodes and names the first of them.
@@ -97,6 +100,8 @@ func (v *ClusterView) recheck(now time.Time) time.Duration {
 // Selectors are the selectors of a ClusterArchitecture, parsed.
 type Selectors struct {
 	Nodes, Components labels.Selector
+	// Marks are those of spec.unmapped.
+	Marks []labels.Selector
 }
 
 // ParseSelectors parses the selectors of a spec; the error says which of them is invalid.
@@ -110,6 +115,13 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	}
 	if s.Components, err = metav1.LabelSelectorAsSelector(&spec.ComponentSelector); err != nil {
 		return s, fmt.Errorf("spec.componentSelector: %w", err)
+	}
+	for i := range spec.Unmapped.Selectors {
+		mark, err := metav1.LabelSelectorAsSelector(&spec.Unmapped.Selectors[i])
+		if err != nil {
+			return s, fmt.Errorf("spec.unmapped.selectors[%d]: %w", i, err)
+		}
+		s.Marks = append(s.Marks, mark)
 	}
 	return s, nil
 }
