@@ -655,6 +655,13 @@ type UnmappedSummary struct {
 	// +kubebuilder:validation:Minimum=0
 	Unhealthy *int32 `json:"unhealthy,omitempty"`
 
+	// reason why something could not be looked at: NotPermitted, ObservationFailed or
+	// NotInDump; left out when all of it was.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
 	// message says what could not be looked at, and why; there may be more of them
 	// there.
 	// +optional

@@ -251,13 +251,8 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,
 		KubernetesVersion: gitVersion(version.Response.Body),
 	}
-	switch nodes.State {
-	case facts.NotPermitted:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
-	case facts.NotHeld:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotInDump, nodes.Message
-	case facts.Failed, facts.NotServed:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
+	if view.Problem = problemOf(nodes.State); view.Problem != "" {
+		view.ProblemMessage = nodes.Message
 	}
 	if nodes.State != facts.Known {
 		return view
@@ -294,6 +289,19 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	}
 	view.NodePools, view.Mixed = pools.nodePools()
 	return view
+}
+
+// problemOf returns the reason why what is always there could not be seen; empty when it was, or is being read.
+func problemOf(state facts.State) string {
+	switch state {
+	case facts.NotPermitted:
+		return v1alpha1.ReasonNotPermitted
+	case facts.NotHeld:
+		return v1alpha1.ReasonNotInDump
+	case facts.Failed, facts.NotServed:
+		return v1alpha1.ReasonObservationFailed
+	}
+	return ""
 }
 
 // nodeList lists the nodes with the marks.

@@ -164,8 +164,8 @@ type UnmappedView struct {
 	// Workloads are the first of them, and there are Total.
 	Workloads        []v1alpha1.UnmappedWorkload
 	Total, Unhealthy int
-	// Unread says what could not be looked at; empty when all of it was.
-	Unread string
+	// Problem and Unread are why something could not be looked at, and what; empty when all of it was.
+	Problem, Unread string
 }
 
 // View lists workloads that no mapping covers, the unhealthy ones first; one that is found twice is listed once. It also returns
@@ -177,7 +177,7 @@ func (s *UnmappedScope) View(found []workload.Workload, given facts.Facts) (view
 	}
 	found = slices.SortedFunc(slices.Values(found), compare)
 	found = slices.CompactFunc(found, func(a, b workload.Workload) bool { return compare(a, b) == 0 })
-	view.Pending, view.Unread = s.unread(given)
+	view.Pending, view.Problem, view.Unread = s.unread(given)
 	for i, d := range check.Diagnose(found, given) {
 		w := s.describe(found[i], d)
 		view.Total++
@@ -249,23 +249,28 @@ func stateOf(w workload.Workload, d workload.Diagnosis) v1alpha1.WorkloadState {
 	return v1alpha1.WorkloadHealthy
 }
 
-// unread says what could not be looked at, and why not the first of it.
-func (s *UnmappedScope) unread(given facts.Facts) (pending bool, message string) {
+// unread says what could not be looked at, and why not the first of it. That a dump does not hold something is the least of
+// the reasons.
+func (s *UnmappedScope) unread(given facts.Facts) (pending bool, problem, message string) {
 	var what []string
 	why := ""
 	for _, need := range s.needs {
-		switch answer := given.Answers[need]; answer.State {
-		case facts.Known:
-		case facts.Pending:
+		answer := given.Answers[need]
+		reason := problemOf(answer.State)
+		switch {
+		case answer.State == facts.Pending:
 			pending = true
-		default:
-			what, why = append(what, placeOf(need)), cmp.Or(why, answer.Message)
+		case reason == "":
+		case problem == "", problem == v1alpha1.ReasonNotInDump && reason != problem:
+			what, problem, why = []string{placeOf(need)}, reason, answer.Message
+		case reason == problem:
+			what = append(what, placeOf(need))
 		}
 	}
-	if len(what) == 0 {
-		return pending, ""
+	if problem == "" {
+		return pending, "", ""
 	}
-	return pending, msg.Truncate("could not look at "+msg.Shorten(what, ", ")+": "+why, msg.MaxMessage)
+	return pending, problem, msg.Truncate("could not look at "+msg.Shorten(what, ", ")+": "+why, msg.MaxMessage)
 }
 
 // placeOf returns where a need looks: DaemonSets in kube-system.
@@ -287,7 +292,7 @@ func (r *rollup) listUnmapped(s *v1alpha1.ClusterArchitectureStatus) {
 	default:
 		s.Unmapped = view.Workloads
 		s.UnmappedSummary = v1alpha1.UnmappedSummary{
-			Total: new(int32(view.Total)), Unhealthy: new(int32(view.Unhealthy)), Message: view.Unread,
+			Total: new(int32(view.Total)), Unhealthy: new(int32(view.Unhealthy)), Reason: view.Problem, Message: view.Unread,
 		}
 	}
 }

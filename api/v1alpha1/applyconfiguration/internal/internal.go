@@ -952,6 +952,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: reason
+      type:
+        scalar: string
     - name: total
       type:
         scalar: numeric

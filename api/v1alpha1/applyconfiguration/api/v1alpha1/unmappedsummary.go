@@ -14,6 +14,9 @@ type UnmappedSummaryApplyConfiguration struct {
 	Total *int32 `json:"total,omitempty"`
 	// unhealthy counts those that are Unhealthy.
 	Unhealthy *int32 `json:"unhealthy,omitempty"`
+	// reason why something could not be looked at: NotPermitted, ObservationFailed or
+	// NotInDump; left out when all of it was.
+	Reason *string `json:"reason,omitempty"`
 	// message says what could not be looked at, and why; there may be more of them
 	// there.
 	Message *string `json:"message,omitempty"`
@@ -38,6 +41,14 @@ func (b *UnmappedSummaryApplyConfiguration) WithTotal(value int32) *UnmappedSumm
 // If called multiple times, the Unhealthy field is set to the value of the last call.
 func (b *UnmappedSummaryApplyConfiguration) WithUnhealthy(value int32) *UnmappedSummaryApplyConfiguration {
 	b.Unhealthy = &value
+	return b
+}
+
+// WithReason sets the Reason field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reason field is set to the value of the last call.
+func (b *UnmappedSummaryApplyConfiguration) WithReason(value string) *UnmappedSummaryApplyConfiguration {
+	b.Reason = &value
 	return b
 }
 
