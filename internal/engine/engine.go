@@ -115,7 +115,8 @@ func New(sources Sources, notify func(Key), options Options) *Engine {
 	options.setDefaults()
 	e := &Engine{
 		options: options, sources: sources, notify: notify, subscribers: map[Key]*subscriber{},
-		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{}, unmapped: map[string]*cell[assess.UnmappedView]{}, scopes: map[Key]compiledScope{},
+		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{},
+		unmapped: map[string]*cell[assess.UnmappedView]{}, scopes: map[Key]compiledScope{},
 		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, waiting: sets.New[Key](), rescheduled: make(chan struct{}, 1),
 	}
 	e.nodes = newNodesLane(e)

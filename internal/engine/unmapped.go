@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
@@ -53,9 +54,7 @@ func (w *unmappedWorker) work(_ context.Context, now time.Time, changed changes)
 	var recheckAfter time.Duration
 	publishDemandsLocked := w.engine.explore(w.view.lane, needs, func(shown sets.Set[facts.Need]) (further []facts.Demand) {
 		given := facts.Facts{Now: now, Answers: w.engine.answers(shown.Difference(always))}
-		for need, answer := range answers {
-			given.Answers[need] = answer
-		}
+		maps.Copy(given.Answers, answers)
 		view, further, recheckAfter = w.scope.View(slices.Clone(found), given)
 		return further
 	})
