@@ -87,7 +87,7 @@ func TestExitCodes(t *testing.T) {
 		"unknown command":                    {[]string{"chekc"}, 3, `unknown command "chekc"`},
 		"no such time":                       {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
 		"no such component":                  {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; there are: kube-apiserver`},
-		"part of a name":                     {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azure-disk-csi?"},
+		"part of a name":                     {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
 		"no name":                            {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
 		"rights of the built-in catalog":     {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
 		"a thin dump":                        {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},

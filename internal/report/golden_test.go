@@ -31,7 +31,7 @@ func TestGolden(t *testing.T) {
 			"diagram.mmd":      diagram.Mermaid,
 			"diagram.svg":      diagram.SVG,
 			"explain-disk.txt": func(w io.Writer) error {
-				return report.Explain(w, r, report.Lookup(r, "azure-disk-csi"), false)
+				return report.Explain(w, r, report.Lookup(r, "azuredisk-csi-driver"), false)
 			},
 			"explain-dns.txt": func(w io.Writer) error { return report.Explain(w, r, report.Lookup(r, "DNS"), false) },
 		} {

@@ -170,7 +170,7 @@ func TestElsewhere(t *testing.T) {
 	d := report.Draw(r, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
 	g.Expect(boxes(d)).NotTo(HaveKey("Azure"), "it has no such API")
-	g.Expect(box(boxes(d)["Not found"], "azure-disk-csi").State).To(Equal(catalog.Absent))
+	g.Expect(box(boxes(d)["Not found"], "azuredisk-csi-driver").State).To(Equal(catalog.Absent))
 
 	r.Architecture.Status.Conditions = nil
 	g.Expect(report.Causes(r).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")

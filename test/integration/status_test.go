@@ -82,7 +82,7 @@ var _ = Describe("The status of a ComponentMapping", func() {
 		Expect(columns(table, narrow)).To(Equal([]string{
 			"Name", "Component", "Implementation", "Method", "Present", "Healthy", "Version", "Since"}))
 		Expect(cells(table, narrow)).To(HaveExactElements(
-			"azure-disk-csi", "CSI Driver (Azure Disk)", "Azure Disk CSI", "ds,hosted", "True", "False",
+			"azuredisk-csi-driver", "CSI Driver (Azure Disk)", "Azure Disk CSI", "ds,hosted", "True", "False",
 			"v1.32.3 (412), v1.33.1 (88)", MatchRegexp(`^\d+y$`)))
 	})
 

@@ -82,9 +82,9 @@ var _ = Describe("the program", func() {
 		own.Name, own.Spec.Component = "core-of-ours", "Our core"
 		create(own)
 		nowhere := writeKubeconfig(map[string]*rest.Config{"nowhere": {Host: "https://" + silentAddress()}})
-		Expect(complete("explain", "--kubeconfig", installed.kubeconfig, "core")).To(Equal([]string{"core-of-ours\tOur core", "coredns\tDNS", ":4"}))
+		Expect(complete("explain", "--kubeconfig", installed.kubeconfig, "core")).To(Equal([]string{"core-of-ours\tOur core", "coredns\tDNS", "coredns-autoscaler\tcoredns-autoscaler", ":4"}))
 		began := time.Now()
-		Expect(complete("explain", "--kubeconfig", nowhere, "core")).To(Equal([]string{"coredns\tDNS", ":4"}))
+		Expect(complete("explain", "--kubeconfig", nowhere, "core")).To(Equal([]string{"coredns\tDNS", "coredns-autoscaler\tcoredns-autoscaler", ":4"}))
 		Expect(time.Since(began)).To(BeNumerically("<", 3*time.Second))
 		Expect(complete("check", "--kubeconfig", nowhere, "--context", "")).To(Equal([]string{"nowhere", ":4"}))
 		Expect(complete("status", "--kubeconfig", nowhere, "--contexts", "a,")).To(Equal([]string{"a,nowhere", ":4"}))
