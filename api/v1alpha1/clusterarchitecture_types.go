@@ -274,7 +274,7 @@ type ClusterArchitectureStatus struct {
 }
 
 // ComponentCounts counts components. The total is present, absent and unknown
-// together; present is healthy, degraded and healthUnknown together.
+// together; present is healthy, degraded and healthUnknown together, but for those that are degraded and seen only in part.
 type ComponentCounts struct {
 	// text is the count in words, such as 15/22 present.
 	// +optional
@@ -297,7 +297,8 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
 
-	// degraded counts those that are in the cluster and not well.
+	// degraded counts those that are not well, also where only a part of one can be seen, so that it is not counted as
+	// present.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Degraded *int32 `json:"degraded,omitempty"`

@@ -240,7 +240,9 @@ func isPresent(m *v1alpha1.ComponentMapping) bool {
 
 // is reports whether a present mapping's condition has a status.
 func is(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.ComponentMapping) bool {
-	return func(m *v1alpha1.ComponentMapping) bool { return isPresent(m) && verdict(m, conditionType) == status }
+	return func(m *v1alpha1.ComponentMapping) bool {
+		return verdict(m, conditionType) == status && (isPresent(m) || status == metav1.ConditionFalse)
+	}
 }
 
 func (r *rollup) count(keep func(*v1alpha1.ComponentMapping) bool) *int32 {

@@ -143,15 +143,34 @@ func (a *assessment) observedPresence() metav1.Condition {
 	return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, message)
 }
 
+// undecided returns the variants that may be there: those that may be complete, else those that may be there in part.
+func (a *assessment) undecided() []*candidate {
+	if open := a.standing(standsOpen); len(open) > 0 {
+		return open
+	}
+	return a.standing(standsPerhapsInPart)
+}
+
+// failingAnyway returns the findings of what runs and fails whichever of the variants is there that may be.
+func (a *assessment) failingAnyway() []*check.Finding {
+	var out []*check.Finding
+	undecided := a.undecided()
+	for i := range a.findings {
+		f := &a.findings[i]
+		if f.Runs() && f.Votes() && f.Healthy == v1alpha1.VerdictFalse && !slices.ContainsFunc(undecided, func(c *candidate) bool {
+			return !speaksFor(f, []*candidate{c})
+		}) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
 // before one whose read failed, and that before one that a dump does not hold.
 func (a *assessment) blocking() *check.Finding {
-	undecided := a.standing(standsOpen)
-	if len(undecided) == 0 {
-		undecided = a.standing(standsPerhapsInPart)
-	}
 	var first *check.Finding
-	for _, c := range undecided {
+	for _, c := range a.undecided() {
 		for _, f := range c.undecided() {
 			if f.Reason == v1alpha1.ReasonNotPermitted {
 				return f
