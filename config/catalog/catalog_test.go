@@ -24,7 +24,7 @@ import (
 
 // How wide some columns may be, for kubectl's listing to fit 120 columns.
 const (
-	maxName           = 17
+	maxName           = 18
 	maxComponent      = 25
 	maxImplementation = 14
 	maxMethod         = 9
