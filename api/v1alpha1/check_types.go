@@ -6,7 +6,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // CheckType says what a check looks at.
-// +kubebuilder:validation:Enum=Workload;Nodes;Lease;Endpoint;Object;AccessReview
+// +kubebuilder:validation:Enum=Workload;Nodes;Lease;Endpoint;Object;AccessReview;Webhook
 type CheckType string
 
 const (
@@ -23,6 +23,8 @@ const (
 	// CheckAccessReview asks what the cluster's authorizers say to a request that
 	// must be refused.
 	CheckAccessReview CheckType = "AccessReview"
+	// CheckWebhook looks at admission webhooks: whether the API server can call them.
+	CheckWebhook CheckType = "Webhook"
 )
 
 // Expectation says what the presence of a check's object means.
@@ -65,6 +67,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Endpoint') == has(self.endpoint)",message="endpoint must be set when type is Endpoint, and only then",fieldPath=".endpoint"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Object') == has(self.object)",message="object must be set when type is Object, and only then",fieldPath=".object"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'AccessReview') == has(self.accessReview)",message="accessReview must be set when type is AccessReview, and only then",fieldPath=".accessReview"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Webhook') == has(self.webhook)",message="webhook must be set when type is Webhook, and only then",fieldPath=".webhook"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Workload' || has(self.method) || (has(self.expect) && self.expect in ['Absent', 'Precondition'])",message="method must be set: it follows from the workload's kind only when type is Workload; use None for an object that is not itself an implementation, such as an API registration",fieldPath=".method"
 // +kubebuilder:validation:XValidation:rule="!has(self.intervalSeconds) || self.type in ['Lease', 'Endpoint', 'AccessReview'] || (self.type == 'Object' && has(self.object) && has(self.object.observe) && self.object.observe == 'Poll')",message="intervalSeconds may only be set for what is polled: Lease, Endpoint, AccessReview, and Object with observe: Poll; everything else is watched",fieldPath=".intervalSeconds"
 type Check struct {
@@ -100,9 +103,9 @@ type Check struct {
 	// trace of it is, such as the lease of a hidden controller. None: the object
 	// belongs to the component, but alone it proves nothing, like an IngressClass, a
 	// CSIDriver or a definition of a kind, which outlive what they were made for.
-	// Default: None for type Object, as objects that merely lie there prove nothing;
-	// Direct for all other types. An Object that something keeps writing may say
-	// otherwise.
+	// Default: None for types Object and Webhook, as objects that merely lie there prove
+	// nothing; Direct for all other types. An Object that something keeps writing may
+	// say otherwise.
 	// +optional
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
@@ -184,6 +187,21 @@ type Check struct {
 	// Healthy: never assessed, as an authorizer's health does not show in it.
 	// +optional
 	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
+
+	// webhook picks admission webhooks by their configurations: by names, namePrefix or
+	// selector, all of them without any.
+	//
+	// Present: at least one configuration with a webhook matches.
+	//
+	// Healthy: the API server can call each webhook: its Service exists and has a ready
+	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
+	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
+	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
+	// it. So is one that fails while its pods are there, if the check picks webhooks of
+	// any maker, by none of the fields above, and it intercepts nothing that the cluster itself needs: pods, nodes,
+	// leases and the like. A webhook with a URL is counted, and not assessed.
+	// +optional
+	Webhook *WebhookCheck `json:"webhook,omitempty"`
 }
 
 // WorkloadKind is a kind of the apps/v1 API that rolls out pods.
@@ -625,6 +643,96 @@ type AccessReviewCheck struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	ReasonContains []string `json:"reasonContains,omitempty"`
 }
+
+// WebhookKind is a kind of admission webhooks.
+// +kubebuilder:validation:Enum=Validating;Mutating
+type WebhookKind string
+
+const (
+	// WebhookValidating is admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration.
+	WebhookValidating WebhookKind = "Validating"
+	// WebhookMutating is admissionregistration.k8s.io/v1 MutatingWebhookConfiguration.
+	WebhookMutating WebhookKind = "Mutating"
+)
+
+// WebhookCheck is the member of a Check for admission webhooks. A configuration must meet every field that is given.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
+type WebhookCheck struct {
+	// kinds of the configurations: Validating, Mutating. Default: both.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	Kinds []WebhookKind `json:"kinds,omitempty"`
+
+	// names lists configurations; finding any one of them is enough to be present.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Names []ObjectName `json:"names,omitempty"`
+
+	// namePrefix matches every configuration whose name begins with it, such as
+	// istio-sidecar-injector-asm- for the revisions of a service mesh.
+	// +optional
+	NamePrefix NamePrefix `json:"namePrefix,omitempty"`
+
+	// selector matches by the labels of the configuration, alone or on top of names or
+	// namePrefix.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// serviceNamespace narrows the match to configurations with a webhook whose Service
+	// is in this namespace: the provider and the owner of a cluster may install the
+	// same webhook under one name.
+	// +optional
+	ServiceNamespace NamespaceName `json:"serviceNamespace,omitempty"`
+
+	// anyOf narrows the match to configurations with at least one of these marks, such
+	// as those that the provider leaves. They say whose the webhooks are, not which: a
+	// check with nothing but marks is one of webhooks of any maker.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	AnyOf []WebhookMark `json:"anyOf,omitempty"`
+
+	// noneOf narrows the match to configurations with none of these marks.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	NoneOf []WebhookMark `json:"noneOf,omitempty"`
+}
+
+// WebhookMark is what the maker of a webhook configuration has left on it. A mark with a name prefix and a label needs
+// both.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.namePrefix) || has(self.label)",message="one of namePrefix and label must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.value) || has(self.label)",message="value may only be set with label: it is the value of that",fieldPath=".value"
+type WebhookMark struct {
+	// namePrefix begins the name of the configuration.
+	// +optional
+	NamePrefix NamePrefix `json:"namePrefix,omitempty"`
+
+	// label is the key of a label that the configuration has.
+	// +optional
+	Label QualifiedName `json:"label,omitempty"`
+
+	// value of the label. Default: any.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Value string `json:"value,omitempty"`
+}
+
+// NamePrefix is the beginning of the names of objects.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9][-a-z0-9.]*$')",message="must be the beginning of an object's name: lower case letters, digits, '-' and '.', such as istiod-asm-"
+type NamePrefix string
 
 // Expression is a CEL expression, compiled once per generation and run under a
 // cost limit.

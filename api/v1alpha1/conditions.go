@@ -172,6 +172,9 @@ const (
 	ReasonNotReady = "NotReady"
 	// ReasonAdmissionDenied: the API server does not let the workload's controller create pods.
 	ReasonAdmissionDenied = "AdmissionDenied"
+	// ReasonWebhookCallFailed: the API server does not let it create pods, as it cannot call an admission webhook that must
+	// be asked. The fault is that of the webhook.
+	ReasonWebhookCallFailed = "WebhookCallFailed"
 	// ReasonRolloutStuck: a roll-out has exceeded its progress deadline.
 	ReasonRolloutStuck = "RolloutStuck"
 
@@ -190,6 +193,10 @@ const (
 	ReasonExpressionFalse = "ExpressionFalse"
 	// ReasonExpressionError: a CEL expression failed when it ran.
 	ReasonExpressionError = "ExpressionError"
+
+	// ReasonWebhookUnavailable: the API server cannot call an admission webhook whose failurePolicy is Fail, so that it
+	// refuses what the webhook intercepts.
+	ReasonWebhookUnavailable = "WebhookUnavailable"
 
 	// ReasonReasonMatches: the access review's reason contains one of the texts.
 	ReasonReasonMatches = "ReasonMatches"

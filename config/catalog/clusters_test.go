@@ -333,7 +333,7 @@ func documented() cluster {
 		labeled(deployment("kube-system", "vpa-admission-controller", "a", "vpa:1"), managedAKS, "aks"),
 		labeled(deployment("kube-system", "vpa-recommender", "r", "vpa:1"), managedAKS, "aks"),
 		labeled(deployment("kube-system", "vpa-updater", "u", "vpa:1"), managedAKS, "aks"),
-		injector("istio-sidecar-injector-asm-1-30-aks-istio-system"),
+		injector("istio-sidecar-injector-asm-1-30-aks-istio-system"), behind("istio-system", "istiod"),
 	).with(vpaRegistration()...)
 	return signedIn(c)
 }
@@ -342,13 +342,27 @@ func documented() cluster {
 func vpaRegistration() []client.Object {
 	return []client.Object{
 		object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "verticalpodautoscalers.autoscaling.k8s.io", nil),
-		object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "vpa-webhook-config", nil),
+		mutating("vpa-webhook-config", "kube-system", "vpa-webhook"), behind("kube-system", "vpa-webhook"),
 	}
+}
+
+// mutating is a webhook configuration whose one webhook has a Service.
+func mutating(name, namespace, service string) *unstructured.Unstructured {
+	return object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, map[string]any{"webhooks": []any{map[string]any{
+		"name": name + ".example.com", "clientConfig": map[string]any{
+			"service": map[string]any{"namespace": namespace, "name": service}, "caBundle": "Y2VydGlmaWNhdGU="},
+		"rules": []any{map[string]any{"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"pods"}}}}}})
+}
+
+// behind is the ready endpoint of a Service.
+func behind(namespace, service string) client.Object {
+	return labeled(object("discovery.k8s.io/v1", "EndpointSlice", namespace, service+"-1", map[string]any{
+		"endpoints": []any{map[string]any{"conditions": map[string]any{"ready": true}}}}), "kubernetes.io/service-name", service)
 }
 
 // injector is the webhook by which Istio gives pods a proxy.
 func injector(name string) client.Object {
-	return labeled(object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, nil), "app", "sidecar-injector")
+	return labeled(mutating(name, "istio-system", "istiod"), "app", "sidecar-injector")
 }
 
 // signedIn has the issuer and the authorizer of Azure.
@@ -462,7 +476,7 @@ func TestClusters(t *testing.T) {
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium",
 				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "cluster-autoscaler": "hosted", "azure-monitor-agent": "managed-prometheus"})},
 		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(vpaRegistration()...).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
-			injector("istio-sidecar-injector"),
+			injector("istio-sidecar-injector"), behind("istio-system", "istiod"),
 			deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
 			deployment("kube-system", "vpa-recommender", "recommender", "vpa:1.6.0"), deployment("kube-system", "vpa-updater", "updater", "vpa:1.6.0")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "istio": "self-installed", "vertical-pod-autoscaler": "self-installed"})},

@@ -56,6 +56,10 @@ type Result struct {
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
 
+	// Webhooks are the admission webhooks, at most MaxObjects of them by name, that a Webhook check finds unavailable, or
+	// that keep the pods of a workload from being created as calls of them fail.
+	Webhooks []string
+
 	// Stopped says that what was found is not at work: workloads that want no pods, a lease that nobody renews.
 	Stopped bool
 }
@@ -162,7 +166,7 @@ var healthRank = map[v1alpha1.Verdict]int{
 // comes before what is the fault of something else.
 var severity = slices.Concat(workload.PodReasons, []string{
 	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
-	v1alpha1.ReasonNoHolder, v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
+	v1alpha1.ReasonNoHolder, v1alpha1.ReasonWebhookUnavailable, v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
 })
 
 // Severity of the reason of a failing check: the lower the worse.

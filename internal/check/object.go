@@ -148,8 +148,10 @@ func notShown(e *Evaluator, objects int) string {
 
 // namesObjects says whether the check is of objects that it tells from others of their kind.
 func namesObjects(spec *v1alpha1.Check) bool {
-	o := spec.Object
-	return o != nil && (o.Name != "" || o.Selector != nil || o.Present != "")
+	if o := spec.Object; o != nil {
+		return o.Name != "" || o.Selector != nil || o.Present != ""
+	}
+	return spec.Webhook != nil && namesWebhooks(spec.Webhook)
 }
 
 func rankOfObject(c objectClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }

@@ -143,8 +143,25 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 		u.SetAnnotations(annotations)
 	}
-	if kind.GroupKind() == CustomResourceDefinition {
+	switch {
+	case kind.GroupKind() == CustomResourceDefinition:
 		unstructured.RemoveNestedField(u.Object, "spec", "versions") // the schemas, most of its size
+	case kind.Group == "admissionregistration.k8s.io":
+		trimWebhooks(u)
+	}
+}
+
+// CABundle stands for the certificates of a webhook, most of its size, of which checks read whether there are any. Like
+// those it is base64.
+const CABundle = "dHJpbW1lZA=="
+
+func trimWebhooks(u *unstructured.Unstructured) {
+	webhooks, _ := u.Object["webhooks"].([]any)
+	for _, w := range webhooks {
+		webhook, _ := w.(map[string]any)
+		if config, ok := webhook["clientConfig"].(map[string]any); ok && config["caBundle"] != nil && config["caBundle"] != "" {
+			config["caBundle"] = CABundle
+		}
 	}
 }
 

@@ -91,6 +91,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.VersionSkewPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Violation"):
 		return &apiv1alpha1.ViolationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookCheck"):
+		return &apiv1alpha1.WebhookCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookMark"):
+		return &apiv1alpha1.WebhookMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadCheck"):
 		return &apiv1alpha1.WorkloadCheckApplyConfiguration{}
 

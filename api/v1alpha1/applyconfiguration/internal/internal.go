@@ -164,6 +164,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.CheckType
+    - name: webhook
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.WebhookCheck
     - name: workload
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.WorkloadCheck
@@ -688,6 +691,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observed
       type:
         scalar: numeric
+- name: com.github.archmap.archmap.api.v1alpha1.NamePrefix
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NamespaceName
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NodeConditionMatch
@@ -987,6 +992,56 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebAddress
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookCheck
+  map:
+    fields:
+    - name: anyOf
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookMark
+          elementRelationship: atomic
+    - name: kinds
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookKind
+          elementRelationship: associative
+    - name: namePrefix
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamePrefix
+    - name: names
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.ObjectName
+          elementRelationship: associative
+    - name: noneOf
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookMark
+          elementRelationship: atomic
+    - name: selector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: serviceNamespace
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookKind
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookMark
+  map:
+    fields:
+    - name: label
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
+    - name: namePrefix
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamePrefix
+    - name: value
+      type:
+        scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WorkloadCheck
   map:
     fields:
