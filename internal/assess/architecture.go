@@ -189,6 +189,7 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition 
 	s.Skews = cut(r, slices.Concat(r.skews.exceeded, r.skews.mixed), maxSkews, "skews")
 	s.Advisories = cut(r, r.advisories(), maxAdvisories, "advisories")
 	s.NodePools = cut(r, r.view.NodePools, maxNodePools, "node pools")
+	r.listUnmapped(s)
 	return []metav1.Condition{r.complete(), r.versionsSupported(), r.healthy(), r.asDocumented()}
 }
 

@@ -60,6 +60,9 @@ type ClusterView struct {
 	Kubelets map[string]NodeList
 	// Mixed are the node pools with several versions.
 	Mixed []v1alpha1.VersionSkew
+
+	// Unmapped are the provider's workloads that no mapping covers; nil where nobody looks for them.
+	Unmapped *UnmappedView
 }
 
 // NodeList counts nodes and names the first of them.
@@ -97,6 +100,8 @@ func (v *ClusterView) recheck(now time.Time) time.Duration {
 // Selectors are the selectors of a ClusterArchitecture, parsed.
 type Selectors struct {
 	Nodes, Components labels.Selector
+	// Marks are those of spec.unmapped.
+	Marks []labels.Selector
 }
 
 // ParseSelectors parses the selectors of a spec; the error says which of them is invalid.
@@ -110,6 +115,13 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	}
 	if s.Components, err = metav1.LabelSelectorAsSelector(&spec.ComponentSelector); err != nil {
 		return s, fmt.Errorf("spec.componentSelector: %w", err)
+	}
+	for i := range spec.Unmapped.Selectors {
+		mark, err := metav1.LabelSelectorAsSelector(&spec.Unmapped.Selectors[i])
+		if err != nil {
+			return s, fmt.Errorf("spec.unmapped.selectors[%d]: %w", i, err)
+		}
+		s.Marks = append(s.Marks, mark)
 	}
 	return s, nil
 }
@@ -242,13 +254,8 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,
 		KubernetesVersion: gitVersion(version.Response.Body),
 	}
-	switch nodes.State {
-	case facts.NotPermitted:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
-	case facts.NotHeld:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotInDump, nodes.Message
-	case facts.Failed, facts.NotServed:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
+	if view.Problem = problemOf(nodes.State); view.Problem != "" {
+		view.ProblemMessage = nodes.Message
 	}
 	if nodes.State != facts.Known {
 		return view
@@ -283,6 +290,19 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	}
 	view.NodePools, view.Mixed = pools.nodePools()
 	return view
+}
+
+// problemOf returns the reason why what is always there could not be seen; empty when it was, or is being read.
+func problemOf(state facts.State) string {
+	switch state {
+	case facts.NotPermitted:
+		return v1alpha1.ReasonNotPermitted
+	case facts.NotHeld:
+		return v1alpha1.ReasonNotInDump
+	case facts.Failed, facts.NotServed:
+		return v1alpha1.ReasonObservationFailed
+	}
+	return ""
 }
 
 // nodeList lists the nodes with the marks.

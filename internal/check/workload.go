@@ -86,7 +86,7 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	if len(workloads) == 0 {
 		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(e))}
 	}
-	diagnoses := diagnose(workloads, given)
+	diagnoses := Diagnose(workloads, given)
 	verdicts := make([]objectVerdict, len(workloads))
 	for i, d := range diagnoses {
 		w := workloads[i]
@@ -128,8 +128,8 @@ func excuse(diagnoses []workload.Diagnosis) (excusedFor time.Duration, unattribu
 	return excusedFor, unattributed
 }
 
-// diagnose looks at nodes and pods only when there is something to explain.
-func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagnosis {
+// Diagnose judges workloads. It looks at nodes and pods only when there is something to explain.
+func Diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagnosis {
 	var nodes workload.Nodes
 	if slices.ContainsFunc(workloads, workload.Workload.Unexplained) {
 		nodes = workload.NodesOf(given.Answers[facts.Nodes], given.Now)
@@ -149,6 +149,12 @@ func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 func workloadConcerns(e *Evaluator, name string) bool {
 	w := e.Spec.Workload
 	return (len(w.Names) == 0 || slices.Contains(w.Names, v1alpha1.ObjectName(name))) && strings.HasPrefix(name, w.NamePrefix)
+}
+
+// Covers reports whether the check is of type Workload and finds the workload.
+func (e *Evaluator) Covers(candidate workload.Workload) bool {
+	w := e.Spec.Workload
+	return w != nil && w.Kind == candidate.Kind && string(w.Namespace) == candidate.Object.GetNamespace() && e.matchesWorkload(candidate)
 }
 
 func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {

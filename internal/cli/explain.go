@@ -18,7 +18,8 @@ func newExplainCommand(e *env) *cobra.Command {
 		Use:   "explain COMPONENT",
 		Short: "Tell everything about one component",
 		Long: "Tell everything about one component: what is documented and what was observed, each check with its objects and since\n" +
-			"when, advisories, references, and whom to call. A component is named by its mapping or as the table names it.",
+			"when, advisories, references, and whom to call. A component is named by its mapping or as the table names it; a workload\n" +
+			"of the provider that no mapping covers, by its name or as namespace/name.",
 		Example: `  # Why is CoreDNS red?
   kubectl archmap explain coredns
 
@@ -36,7 +37,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			}
 			m := report.Lookup(r, args[0])
 			if m == nil {
-				return noComponent(args[0], report.ComponentNames(r))
+				return e.explainUnmapped(r, args[0], output)
 			}
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
@@ -47,6 +48,18 @@ func newExplainCommand(e *env) *cobra.Command {
 	from.addAllFlags(command)
 	output.addFlag(command, formatText, formatJSON, formatYAML)
 	return command
+}
+
+// explainUnmapped tells everything about a workload that no mapping covers.
+func (e *env) explainUnmapped(r *report.Report, name string, output *format) error {
+	w := report.LookupUnmapped(r, name)
+	switch {
+	case w == nil:
+		return noComponent(name, report.ComponentNames(r))
+	case output.chosen != formatText:
+		return output.write(e.Out, report.Grid{}, w)
+	}
+	return report.ExplainUnmapped(e.Out, r, w, colors(e.Out))
 }
 
 // noComponent says which components are meant perhaps, or which there are.

@@ -108,7 +108,9 @@ func (e *env) needs(files []string, reader rbac.Reader) (*rbac.Needs, error) {
 		}
 	}
 	for i := range loaded.Architectures {
-		needs.AddArchitecture(&loaded.Architectures[i])
+		if err := needs.AddArchitecture(&loaded.Architectures[i]); err != nil {
+			return nil, err
+		}
 	}
 	return needs, nil
 }
@@ -167,7 +169,9 @@ func needsOf(set *manifest.Set, reader rbac.Reader) (*rbac.Needs, error) {
 		}
 	}
 	for _, a := range set.Architectures {
-		needs.AddArchitecture(a.Value)
+		if err := needs.AddArchitecture(a.Value); err != nil {
+			return nil, usageError{fmt.Errorf("%s: %w", a.At(""), err)}
+		}
 	}
 	return needs, nil
 }

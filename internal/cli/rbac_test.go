@@ -29,7 +29,7 @@ func TestRBAC(t *testing.T) {
 // What is printed is what lint misses.
 func TestLintIsContentWithTheRoleThatRBACPrints(t *testing.T) {
 	g := NewWithT(t)
-	mapping := mappingWith("StatefulSet")
+	mapping := mappingBeyondRights()
 	code, _, _ := runWith(mapping, "lint", "-f", "-", "--strict")
 	g.Expect(code).To(Equal(exitAct))
 	_, role, _ := runWith(mapping, "rbac", "-f", "-")
