@@ -32,7 +32,7 @@ type linting struct {
 func newLintCommand(e *env) *cobra.Command {
 	o := &linting{}
 	command := &cobra.Command{
-		Use:   "lint -f FILENAME",
+		Use:   "lint FILE...",
 		Short: "Check mappings before they are committed",
 		Long: "Check ComponentMappings and ClusterArchitectures in files: what the API server would refuse, expressions that do not\n" +
 			"compile, names that clash, variants that can never be found, and what the operator lacks the right to read. No\n" +
@@ -42,17 +42,20 @@ func newLintCommand(e *env) *cobra.Command {
 			"is kept elsewhere, is a warning.\n\nThe rules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
 			"Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file cannot be read, 3 usage.",
 		Example: `  # All mappings of a repository
-  kubectl archmap lint -f mappings/
+  kubectl archmap lint mappings/
 
   # In a pipeline: warnings fail, and the findings show up beside the code
-  kubectl archmap lint -f mappings/ --strict -o sarif > archmap.sarif
+  kubectl archmap lint mappings/ --strict -o sarif > archmap.sarif
 
   # Those that kustomize builds
-  kubectl kustomize overlays/prod | kubectl archmap lint -f -
+  kubectl kustomize overlays/prod | kubectl archmap lint -
 
   # For mappings that only the plugin uses: what the operator may read makes no difference
-  kubectl archmap lint -f mappings/ --disable rbac`,
-		RunE: func(*cobra.Command, []string) error { return e.lint(o) },
+  kubectl archmap lint mappings/ --disable rbac`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.files = append(args, o.files...)
+			return e.lint(o)
+		},
 	}
 	flags := command.Flags()
 	addFilenames(command, &o.files)
@@ -63,8 +66,9 @@ func newLintCommand(e *env) *cobra.Command {
 	return command
 }
 
-// addFilenames adds the flag for the files of a command that reads nothing else.
+// addFilenames lets a command that reads nothing else than files take them as arguments, or with -f.
 func addFilenames(command *cobra.Command, files *[]string) {
+	command.Args = cobra.ArbitraryArgs
 	command.Flags().StringSliceVarP(files, "filename", "f", nil, "Files or directories with mappings, or - for standard input")
 	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
 }
@@ -72,7 +76,7 @@ func addFilenames(command *cobra.Command, files *[]string) {
 // readMappings reads files of which at least one must hold a mapping or an architecture, or something that is wrong.
 func (e *env) readMappings(files []string) (*manifest.Set, error) {
 	if len(files) == 0 {
-		return nil, usagef("which mappings? Name files or directories with -f, or - for standard input")
+		return nil, usagef("which mappings? Name files or directories, or - for standard input")
 	}
 	set, err := manifest.Read(files, e.In)
 	if err != nil {
