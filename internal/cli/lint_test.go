@@ -25,7 +25,7 @@ spec:
   operatedBy: Customer
   implementation: {name: Redis, methods: [StatefulSet], source: {name: redis/redis}}
   checks:
-  - {name: redis, type: Workload, workload: {kind: %s, namespace: redis, names: [redis]}}
+  - {name: redis, type: Workload, workload: {kind: %s, namespace: redis, names: [redis], container: redis}}
 `
 	someCatalog = "../../config/catalog"
 )

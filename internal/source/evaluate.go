@@ -62,7 +62,7 @@ type Dump struct {
 // Evaluate reads from the dump what the definitions need, and evaluates them.
 func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	catalog := d.Definitions.compile()
-	loaded, info, err := d.load(ctx, catalog.AllNeeds())
+	loaded, info, err := d.Read(ctx, catalog.AllNeeds(), false)
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +74,12 @@ func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-func (d *Dump) load(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, *dump.Info, error) {
+// Read reads from the dump what is needed. With schemas, Info has the definitions of kinds.
+func (d *Dump) Read(ctx context.Context, needs []facts.Need, schemas bool) (*snapshot.Snapshot, *dump.Info, error) {
 	update, end := d.Progress.begin("Reading the dump, MiB")
 	defer end()
 	options := dump.Options{
-		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings,
+		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings, Schemas: schemas,
 		Progress: func(read, all int64) { update(int(read>>20), int(all>>20)) },
 	}
 	type result struct {
