@@ -52,9 +52,14 @@ type sourceFlags struct {
 // addFlags adds the flags of commands that evaluate the cluster or a dump themselves.
 func (s *sourceFlags) addFlags(command *cobra.Command) {
 	s.kind = sourceCluster
+	s.addDumpFlags(command)
+	s.addFilesFlag(command)
+}
+
+// addDumpFlags lets the reader choose a dump instead of the cluster.
+func (s *sourceFlags) addDumpFlags(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&s.from, "from", "", "Read a dump instead of the cluster: a file, a directory, a tar archive, or - for standard input")
-	s.addFilesFlag(command)
 	flags.StringVar(&s.at, "at", "", "Time at which the dump was taken, for one that does not tell (RFC 3339)")
 }
 
@@ -213,6 +218,8 @@ func (s *sourceFlags) cluster(config *rest.Config) *source.Cluster {
 func (s *sourceFlags) operator(config *rest.Config) *source.Operator {
 	return &source.Operator{Config: config, Name: s.env.contextName()}
 }
+
+func (s *sourceFlags) isDump() bool { return s.from != "" && !s.isContext() }
 
 func (s *sourceFlags) isContext() bool { return strings.HasPrefix(s.from, contextPrefix) }
 

@@ -38,14 +38,34 @@ type Cluster struct {
 // Evaluate reads from the cluster what the definitions need and the user is permitted to read, and evaluates them. It
 // fails when the cluster cannot be reached.
 func (c *Cluster) Evaluate(ctx context.Context) (*Result, error) {
-	update, end := c.Progress.begin("Reading the cluster")
-	defer end()
-	reader, err := Interruptible(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
+	reader, end, err := c.reader(ctx)
 	if err != nil {
-		return nil, unreachable(ctx, c.Config.Host, err)
+		return nil, err
+	}
+	defer end()
+	return evaluate(ctx, c.Definitions.compile(), reader, c.Name)
+}
+
+// Read reads from the cluster what is needed and the user is permitted to read. It fails when the cluster cannot be reached.
+func (c *Cluster) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
+	reader, end, err := c.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return reader.Read(ctx, needs)
+}
+
+// reader reaches the cluster; end ends the progress.
+func (c *Cluster) reader(ctx context.Context) (reader *observe.Reader, end func(), err error) {
+	update, end := c.Progress.begin("Reading the cluster")
+	reader, err = Interruptible(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
+	if err != nil {
+		end()
+		return nil, nil, unreachable(ctx, c.Config.Host, err)
 	}
 	reader.Progress = update
-	return evaluate(ctx, c.Definitions.compile(), reader, c.Name)
+	return reader, end, nil
 }
 
 // Dump evaluates definitions on a dump.
