@@ -479,7 +479,7 @@ func TestNodesJoin(t *testing.T) {
 			[]client.Object{old("a"), leaving("x"), leavingFor("y", time.Hour)}, 0,
 			"True/False NodeFault: 1/2 nodes unhealthy: y (Ready is Unknown: NodeStatusUnknown); 1 node leaving: x", 55*minute + time.Second,
 		},
-		"a new cluster":          {[]client.Object{fresh("x", 0)}, 0, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
+		"a new cluster": {[]client.Object{fresh("x", 0)}, 0, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {tolerance: {percent: %d}, %s}}", test.percent, healthy))

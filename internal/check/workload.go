@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
@@ -77,12 +78,7 @@ func workloadSubject(e *Evaluator) string {
 }
 
 func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
-	var workloads []workload.Workload
-	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
-		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
-			workloads = append(workloads, w)
-		}
-	}
+	workloads := matchingWorkloads(e, given)
 	if len(workloads) == 0 {
 		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(e))}
 	}
@@ -106,6 +102,25 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	}
 	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
+}
+
+func matchingWorkloads(e *Evaluator, given facts.Facts) []workload.Workload {
+	var workloads []workload.Workload
+	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
+		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
+			workloads = append(workloads, w)
+		}
+	}
+	return workloads
+}
+
+// MatchingWorkloads are the workloads that a check of workloads is about.
+func (e *Evaluator) MatchingWorkloads(given facts.Facts) []client.Object {
+	var objects []client.Object
+	for _, w := range matchingWorkloads(e, given) {
+		objects = append(objects, w.Object)
+	}
+	return objects
 }
 
 // excuse returns for how much longer no workload counts that fails, and whether nothing accounts for what one lacks.

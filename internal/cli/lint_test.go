@@ -25,7 +25,7 @@ spec:
   operatedBy: Customer
   implementation: {name: Redis, methods: [StatefulSet], source: {name: redis/redis}}
   checks:
-  - {name: redis, type: Workload, workload: {kind: %s, namespace: redis, names: [redis]}}
+  - {name: redis, type: Workload, workload: {kind: %s, namespace: redis, names: [redis], container: redis}}
 `
 	someCatalog = "../../config/catalog"
 )
@@ -62,10 +62,12 @@ func TestLintExitCodes(t *testing.T) {
 		"not YAML":              {"a: b: c", []string{"-f", "-"}, exitAct, "1 error,"},
 		"no such file":          {"", []string{"-f", "nowhere"}, exitUnknown, "nowhere"},
 		"no mapping":            {"apiVersion: v1\nkind: Service\n", []string{"-f", "-"}, exitUnknown, "no ComponentMapping"},
-		"no files":              {"", nil, exitUsage, "-f"},
+		"no files":              {"", nil, exitUsage, "which mappings?"},
 		"an unknown rule":       {"", []string{"-f", "-", "--disable", "color"}, exitUsage, `no rule "color"`},
 		"an unknown format":     {"", []string{"-f", "-", "-o", "xml"}, exitUsage, `"xml"`},
-		"an argument too many":  {"", []string{"mappings/"}, exitUsage, "mappings/"},
+		"an argument":           {"", []string{someCatalog, "--strict"}, exitNothing, "41 mappings and 1 architecture"},
+		"an argument and a -f":  {mappingWith("Deployment"), []string{someCatalog, "-f", "-"}, exitNothing, "in 42 mappings and 1 architecture"},
+		"no such argument":      {"", []string{"mappings/"}, exitUnknown, "mappings/"},
 		"a directory of others": {"", []string{"-f", "../../config/manager"}, exitUnknown, "no ComponentMapping"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -76,45 +76,46 @@ func TestExitCodes(t *testing.T) {
 		code int
 		says string // on either stream
 	}{
-		"all is well":                        {[]string{"check", "--from", healthy}, 0, "none unhealthy"},
-		"something is unhealthy":             {[]string{"check", "--from", broken}, 1, "CrashLooping"},
-		"something is missing":               {[]string{"check", "--from", missing}, 1, "NotFound"},
-		"not the platform":                   {[]string{"check", "--from", elsewhere}, 2, "is not Azure Kubernetes Service"},
-		"no such dump":                       {[]string{"check", "--from", "nowhere.yaml"}, 2, "nowhere.yaml: no such file"},
-		"unknown flag":                       {[]string{"check", "--frmo", healthy}, 3, "unknown flag: --frmo"},
-		"unknown format":                     {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; choose one of: wide, json`},
-		"argument too many":                  {[]string{"check", healthy}, 3, "too many arguments"},
-		"unknown command":                    {[]string{"chekc"}, 3, `unknown command "chekc"`},
-		"no such time":                       {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
-		"no such component":                  {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; there are: kube-apiserver`},
-		"part of a name":                     {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
-		"no name":                            {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
-		"rights of the built-in catalog":     {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
-		"a thin dump":                        {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},
-		"explained, though broken":           {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
-		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, "as documented"},
-		"not as documented, strictly":        {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},
-		"strict about two":                   {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict is about the documentation"},
-		"fail on nothing":                    {[]string{"check", "--from", broken, "--fail-on", "none"}, 0, "CrashLooping"},
-		"fail on something else":             {[]string{"check", "--from", broken, "--fail-on", "missing,violations"}, 0, "CrashLooping"},
-		"not the platform, and that is fine": {[]string{"check", "--from", elsewhere, "--fail-on", "unhealthy"}, 0, "is not Azure Kubernetes Service"},
-		"fail on what is not known":          {[]string{"check", "--from", healthy, "--fail-on", "sick"}, 3, "choose some of: unhealthy, missing"},
-		"a report that fails":                {[]string{"report", "--from", broken, "-o", "-", "--fail-on", "unhealthy"}, 1, "<html"},
-		"nothing has changed":                {[]string{"diff", "--from", healthy, "--to", healthy}, 0, "no difference"},
-		"something has changed":              {[]string{"diff", "--from", healthy, "--to", broken}, 1, "CrashLooping"},
-		"one side is missing":                {[]string{"diff", "--from", healthy, "--to", "nowhere"}, 2, "nowhere: no such file"},
-		"operator on a dump":                 {[]string{"table", "--from", healthy, "--source", "operator"}, 3, "--source operator"},
-		"unknown source":                     {[]string{"table", "--source", "guess"}, 3, `"guess"`},
-		"report without a file":              {[]string{"report", "--from", healthy}, 3, "-o FILE"},
-		"mappings that do not exist":         {[]string{"check", "--from", healthy, "-f", "nowhere"}, 2, "nowhere"},
-		"no mappings":                        {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
-		"time of no dump":                    {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name one with --from"},
-		"standard input twice":               {[]string{"diff", "--from", "-", "--to", "-"}, 3, "only once"},
-		"dump and mappings in one":           {[]string{"check", "--from", "-", "-f", "-"}, 3, "only once"},
-		"no such context":                    {[]string{"check", "--from", "context:none"}, 3, "no context"},
-		"nothing to compare":                 {[]string{"diff", "--from", nodes, "--to", nodes}, 0, "not in this dump: "},
-		"help":                               {[]string{"check", "--help"}, 0, "kubectl archmap check"},
-		"version":                            {[]string{"--version"}, 0, "v1.2.3"},
+		"all is well":                                   {[]string{"check", "--from", healthy}, 0, "none unhealthy"},
+		"something is unhealthy":                        {[]string{"check", "--from", broken}, 1, "CrashLooping"},
+		"something is missing":                          {[]string{"check", "--from", missing}, 1, "NotFound"},
+		"not the platform":                              {[]string{"check", "--from", elsewhere}, 2, "is not Azure Kubernetes Service"},
+		"no such dump":                                  {[]string{"check", "--from", "nowhere.yaml"}, 2, "nowhere.yaml: no such file"},
+		"unknown flag":                                  {[]string{"check", "--frmo", healthy}, 3, "unknown flag: --frmo"},
+		"unknown format":                                {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; choose one of: wide, json`},
+		"argument too many":                             {[]string{"check", healthy}, 3, "too many arguments"},
+		"unknown command":                               {[]string{"chekc"}, 3, `unknown command "chekc"`},
+		"no such time":                                  {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
+		"no such component":                             {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; there are: kube-apiserver`},
+		"part of a name":                                {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
+		"no name":                                       {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
+		"rights of the built-in catalog":                {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
+		"a thin dump":                                   {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},
+		"explained, though broken":                      {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
+		"as documented, or known not":                   {[]string{"diff", "--from", healthy}, 0, "as documented"},
+		"not as documented, strictly":                   {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},
+		"strict about two":                              {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict is about the documentation"},
+		"fail on nothing":                               {[]string{"check", "--from", broken, "--fail-on", "none"}, 0, "CrashLooping"},
+		"fail on something else":                        {[]string{"check", "--from", broken, "--fail-on", "missing,violations"}, 0, "CrashLooping"},
+		"not the platform, and that is fine":            {[]string{"check", "--from", elsewhere, "--fail-on", "unhealthy"}, 0, "is not Azure Kubernetes Service"},
+		"fail on what is not known":                     {[]string{"check", "--from", healthy, "--fail-on", "sick"}, 3, "choose some of: unhealthy, missing"},
+		"a report that fails":                           {[]string{"report", "--from", broken, "-o", "-", "--fail-on", "unhealthy"}, 1, "<html"},
+		"nothing has changed":                           {[]string{"diff", "--from", healthy, "--to", healthy}, 0, "no difference"},
+		"something has changed":                         {[]string{"diff", "--from", healthy, "--to", broken}, 1, "CrashLooping"},
+		"one side is missing":                           {[]string{"diff", "--from", healthy, "--to", "nowhere"}, 2, "nowhere: no such file"},
+		"operator on a dump":                            {[]string{"table", "--from", healthy, "--source", "operator"}, 3, "--source operator"},
+		"unknown source":                                {[]string{"table", "--source", "guess"}, 3, `"guess"`},
+		"report without a file":                         {[]string{"report", "--from", healthy}, 3, "-o FILE"},
+		"mappings that do not exist":                    {[]string{"check", "--from", healthy, "-f", "nowhere"}, 2, "nowhere"},
+		"no mappings":                                   {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
+		"nothing but one's own, of which there is none": {[]string{"check", "--from", healthy, "--only-mine"}, 3, "name files with mappings of your own with -f"},
+		"time of no dump":                               {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name one with --from"},
+		"standard input twice":                          {[]string{"diff", "--from", "-", "--to", "-"}, 3, "only once"},
+		"dump and mappings in one":                      {[]string{"check", "--from", "-", "-f", "-"}, 3, "only once"},
+		"no such context":                               {[]string{"check", "--from", "context:none"}, 3, "no context"},
+		"nothing to compare":                            {[]string{"diff", "--from", nodes, "--to", nodes}, 0, "not in this dump: "},
+		"help":                                          {[]string{"check", "--help"}, 0, "kubectl archmap check"},
+		"version":                                       {[]string{"--version"}, 0, "v1.2.3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -168,8 +169,62 @@ func TestExportedObjectsAreMappings(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "own.yaml")
 	g.Expect(os.WriteFile(own, []byte(first.out), 0o600)).To(Succeed())
 	again := run("", "check", "--from", from, "-f", own, "-o", "yaml")
+	g.Expect(again.errors).To(And(
+		MatchRegexp(`(?m)^Warning: your ComponentMappings kube-apiserver, etcd, kube-scheduler and \d+ more replace the built-in ones$`),
+		ContainSubstring("Warning: your ClusterArchitecture aks replaces the built-in aks\n")))
+	g.Expect(verdicts(g, again.out)).To(Equal(verdicts(g, first.out)))
+	again = run("", "check", "--from", from, "-f", own, "--only-mine", "-o", "yaml")
 	g.Expect(again.errors).To(BeEmpty())
 	g.Expect(verdicts(g, again.out)).To(Equal(verdicts(g, first.out)))
+}
+
+// Mappings of one's own come to those of the catalog. What takes the name of one of these takes its place, and is told.
+func TestMappingsOfOnesOwn(t *testing.T) {
+	g := NewWithT(t)
+	from := bundle(t, "overlay-cilium")
+	mapping := func(name, deployment string) string {
+		return `---
+apiVersion: architecture.archmap.dev/v1alpha1
+kind: ComponentMapping
+metadata: {name: ` + name + `, labels: {architecture.archmap.dev/platform: aks}}
+spec:
+  component: Mine
+  category: Addon
+  placement: Cluster
+  operatedBy: Customer
+  presence: Required
+  implementation: {name: Mine, methods: [Deployment], source: {name: mine}}
+  checks:
+  - {name: d, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [` + deployment + `], container: d}}
+`
+	}
+	rows := func(r result) map[string]shapes.Expected {
+		out, err := shapes.ListVerdicts([]byte(r.out))
+		g.Expect(err).NotTo(HaveOccurred())
+		return out
+	}
+	builtIn := rows(run("", "check", "--from", from, "-o", "yaml"))
+	check := func(text string, args ...string) result {
+		return run("", append([]string{"check", "--from", from, "-f", writeText(t, "own.yaml", text), "-o", "yaml"}, args...)...)
+	}
+
+	added := check(mapping("mine", "coredns"))
+	g.Expect(added.code).To(BeZero(), added.errors)
+	g.Expect(added.errors).To(BeEmpty())
+	g.Expect(rows(added)).To(And(HaveLen(len(builtIn)+1), HaveKey("mine"), HaveKey("coredns")))
+	g.Expect(added.out).To(ContainSubstring("33 of 42 components present"), "the built-in architecture takes it in by its label")
+
+	replaced := check(mapping("coredns", "nowhere"))
+	g.Expect(replaced.code).To(Equal(1), "what is required of one's own counts: %s", replaced.errors)
+	g.Expect(replaced.errors).To(ContainSubstring("Warning: your ComponentMapping coredns replaces the built-in one\n"))
+	g.Expect(rows(replaced)).To(HaveLen(len(builtIn)))
+
+	apart := check(strings.ReplaceAll(mapping("mine", "nowhere"), "platform: aks", "platform: other"))
+	g.Expect(apart.code).To(Equal(1), "one that the architecture does not take in counts by itself: %s", apart.errors)
+	g.Expect(rows(apart)).To(HaveKey("mine"))
+
+	alone := check(mapping("mine", "coredns"), "--only-mine")
+	g.Expect(rows(alone)).To(And(HaveLen(1), HaveKey("mine")), alone.errors)
 }
 
 func verdicts(g Gomega, text string) map[string]shapes.Expected {
