@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// maxImplementation is the length of status.implementation, in bytes.
-	maxImplementation = 1024
 	// maxVersion is the length of a version, and of the text for several of them, in bytes.
 	maxVersion = 256
 	// maxVersions is how many versions a status lists.
@@ -271,9 +269,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	if len(s.Variants) > 0 {
 		s.Variant = s.Variants[0]
 	}
-	if names := a.implementations(); len(names) > 0 {
-		s.Implementation = msg.Truncate(strings.Join(names, ", "), maxImplementation)
-	}
+	s.Implementation = msg.Brief(a.implementations(), ", ")
 	if o := a.observed[0].variant.OperatedBy; o != "" {
 		s.OperatedBy = o
 	}
@@ -281,7 +277,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	s.Methods = a.methods()
 	s.MethodSummary = catalog.ShortMethods(s.Methods)
 	versions, images := a.inUse()
-	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
+	s.Version = msg.Truncate(check.BriefVersions(versions), maxVersion)
 	for _, v := range versions[:min(len(versions), maxVersions)] {
 		used := v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)}
 		if len(versions) > 1 {
@@ -302,12 +298,16 @@ func (a *assessment) variantNames() []string {
 	return names
 }
 
+// implementations are what the observed variants call themselves, else what is documented.
 func (a *assessment) implementations() []string {
 	var names []string
 	for _, c := range a.observed {
 		if n := c.variant.Implementation; n != "" && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
+	}
+	if len(names) == 0 {
+		return []string{a.mapping.Spec.Implementation.Name}
 	}
 	return names
 }
