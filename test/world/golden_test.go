@@ -47,6 +47,10 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 			if shape.ExpectedArchitecture != nil {
 				g.Expect(shapes.ArchitectureVerdict(verdicts.Architecture)).To(Equal(*shape.ExpectedArchitecture))
 			}
+			looked := verdicts.Architecture.Status.UnmappedSummary
+			g.Expect(looked.Total != nil).To(Equal(meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionPlatformDetected)),
+				"what no mapping covers is looked for where the platform is detected")
+			g.Expect(looked.Message).To(BeEmpty(), "all of it can be looked at")
 			if meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionHealthy) {
 				g.Expect(verdicts.PodLists).To(BeZero(), "nobody asks for the pods of what is healthy")
 			}
@@ -103,6 +107,9 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 		a.PlatformDetected, a.Complete, a.Healthy, a.AsDocumented)
 	if len(a.Violations) > 0 {
 		fmt.Fprintf(&out, ",\n   violations: [%s]", strings.Join(a.Violations, ", "))
+	}
+	if len(a.Unmapped) > 0 {
+		fmt.Fprintf(&out, ",\n   unmapped: [%s]", strings.Join(a.Unmapped, ", "))
 	}
 	out.WriteString("}\n")
 	summary := verdicts.Summary()
