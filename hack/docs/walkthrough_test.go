@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
+
 	"github.com/archmap/archmap/internal/lint"
 	"github.com/archmap/archmap/internal/manifest"
-	. "github.com/onsi/gomega"
 )
 
 // The walkthrough shows what its commands print, and all of them work.
