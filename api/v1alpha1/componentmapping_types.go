@@ -698,10 +698,44 @@ type CheckStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ObjectCount *int32 `json:"objectCount,omitempty"`
 
+	// webhooks are the admission webhooks that cannot be called, of those that a Webhook
+	// check looks at, or as the API server says when it refuses the pods of a workload.
+	// They say which components are unhealthy by the same fault.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Webhooks []WebhookFault `json:"webhooks,omitempty"`
+
 	// lastTransitionTime is when present or healthy last changed. The grace period
 	// of a failing check is counted from it.
 	// +required
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
+}
+
+// WebhookFault is what keeps the API server from calling webhooks of one configuration.
+type WebhookFault struct {
+	// names of the webhooks, as the API server has them in its errors.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Names []string `json:"names,omitempty"`
+
+	// configuration of the webhooks; left out where only a refused call tells of them.
+	// +optional
+	Configuration ObservedObject `json:"configuration,omitzero"`
+
+	// service of the webhooks; left out where only a refused call tells of them.
+	// +optional
+	Service ObservedObject `json:"service,omitzero"`
+
+	// message says why they cannot be called.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // ObservedObject names a live object.

@@ -261,6 +261,7 @@ func (a *assessment) leftBehind() (left, used []string) {
 var leftWords = map[string]string{
 	v1alpha1.ReasonIdle: " (wants no pods)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
 	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (without holder)",
+	v1alpha1.ReasonWebhookUnavailable: " (cannot be called)",
 }
 
 // describe fills in what the observed variants say of themselves.
@@ -270,7 +271,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Variant = s.Variants[0]
 	}
 	s.Implementation = msg.Brief(a.implementations(), ", ")
-	if o := a.observed[0].variant.OperatedBy; o != "" {
+	if o := a.telling().variant.OperatedBy; o != "" {
 		s.OperatedBy = o
 	}
 	s.Evidence = a.evidence()
@@ -286,6 +287,17 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Versions = append(s.Versions, used)
 	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
+}
+
+// telling returns the observed variant whose operator can act: the first one of which a check of its own fails, else the
+// first.
+func (a *assessment) telling() *candidate {
+	fails := func(c *candidate) bool {
+		return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+			return f.Check.Variant != "" && f.Votes() && f.Healthy == v1alpha1.VerdictFalse
+		})
+	}
+	return a.observed[max(0, slices.IndexFunc(a.observed, fails))]
 }
 
 func (a *assessment) variantNames() []string {
