@@ -50,7 +50,7 @@ func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
 			switch {
 			case c.Reason == v1alpha1.ReasonNodeFault: // which takes it down
 			case f.lostToNodes():
-				ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, c, ofNodes))
+				ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, catalog.Condition(f.owner, v1alpha1.ConditionHealthy), ofNodes))
 			default:
 				ofWebhooks.add(m, f.cause(c))
 			}
