@@ -209,6 +209,25 @@ func TestMappings(t *testing.T) {
 	}
 }
 
+// TestAliases: every alias leads to one mapping, and hides none.
+func TestAliases(t *testing.T) {
+	g, means := NewWithT(t), map[string]string{}
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for _, m := range mappings {
+		means[m.Name] = m.Name
+	}
+	for _, m := range mappings {
+		for _, alias := range m.Spec.Aliases {
+			g.Expect(means).NotTo(HaveKey(string(alias)), "every alias is one mapping's, and no name: %s of %s", alias, m.Name)
+			means[string(alias)] = m.Name
+		}
+	}
+	for alias, name := range map[string]string{"karpenter": "node-auto-provisioning", "ccm": "cloud-controller-manager", "agic": "ingress-controller",
+		"agc": "alb-controller", "cilium": "azure-cni", "csi-disk": "azuredisk-csi-driver", "vpa": "vertical-pod-autoscaler"} {
+		g.Expect(means).To(HaveKeyWithValue(alias, name), "a component is found by what people call it")
+	}
+}
+
 // TestJoiningNodes: a node that joins is not complete at once, so a mapping that counts nodes, or what runs on
 // each of them, has patience.
 func TestJoiningNodes(t *testing.T) {

@@ -136,10 +136,10 @@ func TestTheShippedFilesAreClean(t *testing.T) {
 func TestSurvivesMistakes(t *testing.T) {
 	for _, file := range mistakes.Files() {
 		for _, mistake := range file.Cases {
-			spoilt, err := mistake.Spoil(file.Base)
+			spoiled, err := mistake.Spoil(file.Base)
 			g := NewWithT(t)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(Worst(lintText(t, string(spoilt), Options{}))).To(Equal(Error), "every mistake of test/mistakes is an error: %s", mistake.Name)
+			g.Expect(Worst(lintText(t, string(spoiled), Options{}))).To(Equal(Error), "every mistake of test/mistakes is an error: %s", mistake.Name)
 		}
 	}
 }

@@ -73,6 +73,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.AdvisoryType
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Alias
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Artifact
   map:
     fields:
@@ -444,6 +446,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentMappingSpec
   map:
     fields:
+    - name: aliases
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Alias
+          elementRelationship: associative
     - name: category
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Category
