@@ -701,14 +701,14 @@ type WebhookCheck struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=16
 	AnyOf []WebhookMark `json:"anyOf,omitempty"`
 
 	// noneOf narrows the match to configurations with none of these marks.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=16
 	NoneOf []WebhookMark `json:"noneOf,omitempty"`
 }
 

@@ -506,6 +506,16 @@ type Cause struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
+	// subject is the object at fault, where that is another one than the components: the
+	// configuration of an admission webhook that cannot be called. Where only its name
+	// is known, kind is Webhook.
+	// +optional
+	Subject ObservedObject `json:"subject,omitzero"`
+
+	// operatedBy says who can act; left out where that is who operates the components.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
 	// components are the names of the ComponentMappings that it affects.
 	// +required
 	// +listType=set

@@ -25,7 +25,6 @@ import (
 // How wide some columns may be, for kubectl's listing to fit 120 columns.
 const (
 	maxName           = 24
-	maxComponent      = 25
 	maxImplementation = 14
 	maxMethod         = 9
 )
@@ -185,7 +184,6 @@ func TestMappings(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(len(m.Name)).To(BeNumerically("<=", maxName), "the name of every mapping fits kubectl's column: %s", m.Name)
-			g.Expect(len(m.Spec.Component)).To(BeNumerically("<=", maxComponent), "spec.component of every mapping fits kubectl's column: %s", m.Name)
 			g.Expect(m.Labels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"), "every mapping has the label of its platform: %s", m.Name)
 			g.Expect(m.Spec.Presence).NotTo(BeEmpty(), "every mapping says its presence, which is a statement of its own and no default: %s", m.Name)
 			g.Expect(m.Spec.Variants).NotTo(BeEmpty(), "every mapping has a variant: %s", m.Name)

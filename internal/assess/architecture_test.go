@@ -245,7 +245,7 @@ func TestTable(t *testing.T) { runArchitectures(t, tableCases(t)) }
 // archCases returns all stories of architectures.
 func archCases(t testing.TB) []archCase {
 	return slices.Concat(tableCases(t), platformCases(t), completeCases(t), ruleCases(t), healthRollupCases(t), documentedRollupCases(t),
-		advisoryCases(t), causeCases(t), nodeFaultCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
+		advisoryCases(t), causeCases(t), nodeFaultCases(t), webhookCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
 }
 
 // tableCases are about the rows and the numbers.

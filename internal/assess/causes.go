@@ -31,15 +31,29 @@ func (r *rollup) causes() []v1alpha1.Cause {
 }
 
 // findFaults returns the causes of what is unhealthy, and of what is tolerated, causes before consequences: nodes that
-// are down are one cause, whatever they affect; then the control plane, the nodes' own components, and what runs on them.
+// are down are one cause, whatever they affect, and so is an admission webhook; then the control plane, the nodes' own
+// components, and what runs on them.
 func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
-	var ofNodes, major, minor causeList
-	for _, m := range r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+	var ofNodes, ofWebhooks, major, minor causeList
+	unhealthy := r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
+	webhooks := findWebhookFaults(unhealthy)
+	for _, m := range unhealthy {
 		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
-		if c.Reason == v1alpha1.ReasonNodeFault {
+		due := webhooks.of(m)
+		switch {
+		case c.Reason == v1alpha1.ReasonNodeFault:
 			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, c, ofNodes))
-		} else {
+		case len(due) == 0:
 			major.add(m, causeOf(v1alpha1.SeverityMajor, c))
+		}
+		for _, f := range due {
+			switch {
+			case c.Reason == v1alpha1.ReasonNodeFault: // which takes it down
+			case f.lostToNodes():
+				ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, catalog.Condition(f.owner, v1alpha1.ConditionHealthy), ofNodes))
+			default:
+				ofWebhooks.add(m, f.cause(c))
+			}
 		}
 	}
 	for _, m := range r.byPlacement(catalog.Tolerates) {
@@ -51,9 +65,9 @@ func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
 		}
 	}
 	if len(ofNodes) > 0 && ofNodes[0].Severity == v1alpha1.SeverityMinor {
-		return major, slices.Concat(ofNodes, minor)
+		return slices.Concat(ofWebhooks, major), slices.Concat(ofNodes, minor)
 	}
-	return slices.Concat(ofNodes, major), minor
+	return slices.Concat(ofNodes, ofWebhooks, major), minor
 }
 
 // byPlacement returns the mappings to keep in the order in which one hurts the next.
@@ -115,7 +129,9 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, cause v1alpha1.Cause) {
 		i = len(*l) - 1
 	}
 	known := &(*l)[i]
-	known.Components = append(known.Components, m.Name)
+	if !slices.Contains(known.Components, m.Name) { // two webhooks may have gone with the same nodes
+		known.Components = append(known.Components, m.Name)
+	}
 	if !cause.Since.IsZero() && cause.Since.Before(&known.Since) {
 		known.Since = cause.Since
 	}

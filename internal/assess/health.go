@@ -154,10 +154,10 @@ func summed(f *check.Finding) string {
 }
 
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
-// EndpointSlice has no endpoints, an API is not available.
+// EndpointSlice has no endpoints, an API is not available, a webhook cannot be called.
 func worstFirst(failing []*check.Finding, lostToNodes bool) {
 	severity := func(f *check.Finding) int {
-		if lostToNodes && f.Reason == v1alpha1.ReasonExpressionFalse {
+		if lostToNodes && (f.Reason == v1alpha1.ReasonExpressionFalse || f.Reason == v1alpha1.ReasonWebhookUnavailable) {
 			return check.Severity(v1alpha1.ReasonNodeFault) + 1
 		}
 		return check.Severity(f.Reason)
@@ -284,6 +284,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
 			ObjectCount:        new(int32(f.ObjectCount)),
+			Webhooks:           f.Webhooks,
 			LastTransitionTime: a.since(f),
 		})
 	}
@@ -317,7 +318,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message = previous.Healthy, previous.Reason, previous.Message
+			f.Healthy, f.Reason, f.Message, f.Webhooks = previous.Healthy, previous.Reason, previous.Message, previous.Webhooks
 		}
 	}
 	return out

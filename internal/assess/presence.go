@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// maxImplementation is the length of status.implementation, in bytes.
-	maxImplementation = 1024
 	// maxVersion is the length of a version, and of the text for several of them, in bytes.
 	maxVersion = 256
 	// maxVersions is how many versions a status lists.
@@ -263,6 +261,7 @@ func (a *assessment) leftBehind() (left, used []string) {
 var leftWords = map[string]string{
 	v1alpha1.ReasonIdle: " (wants no pods)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
 	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (without holder)",
+	v1alpha1.ReasonWebhookUnavailable: " (cannot be called)",
 }
 
 // describe fills in what the observed variants say of themselves.
@@ -271,17 +270,15 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	if len(s.Variants) > 0 {
 		s.Variant = s.Variants[0]
 	}
-	if names := a.implementations(); len(names) > 0 {
-		s.Implementation = msg.Truncate(strings.Join(names, ", "), maxImplementation)
-	}
-	if o := a.observed[0].variant.OperatedBy; o != "" {
+	s.Implementation = msg.Brief(a.implementations(), ", ")
+	if o := a.telling().variant.OperatedBy; o != "" {
 		s.OperatedBy = o
 	}
 	s.Evidence = a.evidence()
 	s.Methods = a.methods()
 	s.MethodSummary = catalog.ShortMethods(s.Methods)
 	versions, images := a.inUse()
-	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
+	s.Version = msg.Truncate(check.BriefVersions(versions), maxVersion)
 	for _, v := range versions[:min(len(versions), maxVersions)] {
 		used := v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)}
 		if len(versions) > 1 {
@@ -290,6 +287,17 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Versions = append(s.Versions, used)
 	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
+}
+
+// telling returns the observed variant whose operator can act: the first one of which a check of its own fails, else the
+// first.
+func (a *assessment) telling() *candidate {
+	fails := func(c *candidate) bool {
+		return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+			return f.Check.Variant != "" && f.Votes() && f.Healthy == v1alpha1.VerdictFalse
+		})
+	}
+	return a.observed[max(0, slices.IndexFunc(a.observed, fails))]
 }
 
 func (a *assessment) variantNames() []string {
@@ -302,12 +310,16 @@ func (a *assessment) variantNames() []string {
 	return names
 }
 
+// implementations are what the observed variants call themselves, else what is documented.
 func (a *assessment) implementations() []string {
 	var names []string
 	for _, c := range a.observed {
 		if n := c.variant.Implementation; n != "" && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
+	}
+	if len(names) == 0 {
+		return []string{a.mapping.Spec.Implementation.Name}
 	}
 	return names
 }

@@ -91,7 +91,8 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 	}
 	hold(s.Message != "" && len(s.Message) <= msg.MaxMessage, "message: %q", s.Message)
 	hold(s.ObservedGeneration == m.Generation, "observedGeneration %d", s.ObservedGeneration)
-	hold(s.Implementation != "", "no implementation")
+	hold(!present || s.Implementation != "", "present without implementation")
+	hold(status(v1alpha1.ConditionPresent) != metav1.ConditionFalse || s.Implementation == "", "absent as %s", s.Implementation)
 
 	// kstatus: a status is current when Ready is True, in progress when it is Unknown, failed when it is False
 	// and Stalled is True.

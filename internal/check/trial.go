@@ -51,7 +51,7 @@ func (e *Evaluator) Try(objects []client.Object, now time.Time) []Trial {
 	trials := []*Trial{{Field: fieldPresent}, {Field: fieldHealthy}, {Field: fieldVersion}, {Field: fieldMessage}}
 	for _, o := range objects {
 		if e.selectsObject(o) {
-			e.try(trials, o, map[string]any{"object": o.(*unstructured.Unstructured).Object, "now": now})
+			e.try(trials, o, map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: now})
 		}
 	}
 	var out []Trial

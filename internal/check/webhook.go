@@ -209,8 +209,8 @@ type webhookView struct {
 
 	// called and byURL count the webhooks that can be called, and those that are not assessed.
 	called, byURL int
-	// unavailable are the names of fail-closed webhooks that cannot be called and count.
-	unavailable []string
+	// unavailable are the fail-closed webhooks that cannot be called and count.
+	unavailable []v1alpha1.WebhookFault
 }
 
 // counts says how many webhooks can be called.
@@ -317,6 +317,7 @@ func countEndpoints(found []client.Object) (all, ready int) {
 type troubled struct {
 	trouble
 
+	service        types.NamespacedName
 	closed, counts bool
 	names          []string
 	refused        string
@@ -357,7 +358,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 			details = append(details, f.describe(kind, o.GetName()))
 		}
 		if healthy == v1alpha1.VerdictFalse {
-			v.unavailable = append(v.unavailable, f.names...)
+			v.unavailable = append(v.unavailable, f.fault(kind, o.GetName()))
 		}
 	}
 	verdict.detail = msg.Shorten(details, "; ")
@@ -366,7 +367,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 
 // addTroubled adds a webhook to those of the same configuration for which the same is to be said.
 func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []troubled {
-	f := troubled{trouble: t, closed: w.failsClosed(), names: []string{w.Name}}
+	f := troubled{trouble: t, service: w.service(), closed: w.failsClosed(), names: []string{w.Name}}
 	if f.closed && t.unknown == "" {
 		var needed bool
 		needed, f.refused = v.refused(w)
@@ -391,6 +392,16 @@ func (f *troubled) verdict() (healthy v1alpha1.Verdict, reason string) {
 		return v1alpha1.VerdictFalse, v1alpha1.ReasonWebhookUnavailable
 	}
 	return v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
+}
+
+// fault is what a status tells of them.
+func (f *troubled) fault(kind, configuration string) v1alpha1.WebhookFault {
+	return v1alpha1.WebhookFault{
+		Names:         f.names[:min(len(f.names), MaxObjects)],
+		Configuration: v1alpha1.ObservedObject{Kind: kind, Name: configuration},
+		Service:       v1alpha1.ObservedObject{Kind: serviceKind.Kind, Namespace: f.service.Namespace, Name: f.service.Name},
+		Message:       msg.Truncate(f.describe(kind, configuration), msg.MaxCheckMessage),
+	}
 }
 
 func (f *troubled) describe(kind, configuration string) string {

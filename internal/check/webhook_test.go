@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -210,7 +211,10 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 			f := a.evaluate(newCheck(allWebhooks))
 			if test.needed {
 				g.Expect(f.Message).To(ContainSubstring("the API server refuses all requests to " + test.want + "; have"))
-				g.Expect(f.Webhooks).To(Equal([]string{"h"}), "a webhook that counts is named for those who are refused")
+				g.Expect(f.Webhooks).To(HaveLen(1), "a webhook that counts is named for those who are refused")
+				g.Expect(f.Webhooks[0].Names).To(Equal([]string{"h"}))
+				g.Expect(f.Webhooks[0].Configuration).To(Equal(v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}))
+				g.Expect(f.Webhooks[0].Service).To(Equal(v1alpha1.ObservedObject{Kind: "Service", Namespace: "a", Name: "s"}))
 			} else {
 				g.Expect(f.Message).To(ContainSubstring("the API server refuses all requests to " + test.want + ", which the cluster itself does not need"))
 				g.Expect(f.Webhooks).To(BeEmpty())

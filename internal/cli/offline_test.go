@@ -321,5 +321,5 @@ func TestStandardInput(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	got := run(string(text), "check", "--from", "-")
 	g.Expect(got.code).To(BeZero(), got.errors)
-	g.Expect(got.out).To(ContainSubstring("32 of 41 components present"))
+	g.Expect(got.out).To(ContainSubstring("33 of 42 components present"))
 }

@@ -145,7 +145,8 @@ func webhookCheck(w webhook) noted {
 		c.Name = "mutating-" + c.Name
 	}
 	c.Object.Healthy = "object.?webhooks.orValue([]).all(w, w.?clientConfig.?caBundle.orValue('') != '')"
-	c.Object.Message = "'the API server cannot trust it, it has no caBundle: ' + object.webhooks.filter(w, w.?clientConfig.?caBundle.orValue('') == '').map(w, w.name).join(', ')"
+	c.Object.Message = "'the API server cannot trust it, it has no caBundle: ' + " +
+		"object.webhooks.filter(w, w.?clientConfig.?caBundle.orValue('') == '').map(w, w.name).join(', ')"
 	return noted{c, "It outlives what it was made for, so it proves nothing. Without a caBundle each call fails."}
 }
 
@@ -170,7 +171,8 @@ func (f *findings) definitionChecks() []noted {
 		c.Object.Message = "'its kind is not served'"
 		note := ""
 		if i == 0 {
-			note = "The kinds that it brings. They stay when it is removed, so they prove nothing.\nLook at their objects, too: what do their conditions say when the work fails?"
+			note = "The kinds that it brings. They stay when it is removed, so they prove nothing.\n" +
+				"Look at their objects, too: what do their conditions say when the work fails?"
 		}
 		if d.byGroup {
 			note = strings.TrimSpace(note + "\nNothing but the group " + d.group + " says that it belongs here.")

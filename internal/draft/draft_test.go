@@ -137,6 +137,7 @@ items:
 - {apiVersion: v1, kind: Service, metadata: {name: everything, namespace: tools}, spec: {}}
 - {apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: agent-lock, namespace: tools}, spec: {holderIdentity: agent-x7k2p, leaseDurationSeconds: 60, renewTime: "2026-11-20T10:00:00.000000Z"}}
 - {apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: other-lock, namespace: tools}, spec: {holderIdentity: agent-x7k2p2, leaseDurationSeconds: 60}}
+- {apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: words, namespace: tools}, spec: {holderIdentity: agent-extra, leaseDurationSeconds: 60}}
 - apiVersion: apiextensions.k8s.io/v1
   kind: CustomResourceDefinition
   metadata: {name: things.agent.example.com}

@@ -109,7 +109,7 @@ func TestRules(t *testing.T) {
 // withoutVersion are the shipped mappings of which nothing tells a version: which containers their workloads have is known
 // from no cluster and no documentation.
 var withoutVersion = []string{
-	"ComponentMapping image-cleaner", "ComponentMapping node-autoprov", "ComponentMapping retina", "ComponentMapping snapshot-ctrl",
+	"ComponentMapping image-cleaner", "ComponentMapping node-auto-provisioning", "ComponentMapping retina", "ComponentMapping snapshot-controller",
 	"ComponentMapping entra-id", "ComponentMapping kubenet",
 }
 

@@ -88,7 +88,7 @@ func merge(a, b *shape) *shape {
 // apiService is the kind of that name, of which the Go types are in a module of its own.
 type apiService struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
 	Spec              struct {
 		Service *struct {
 			Namespace string `json:"namespace,omitempty"`
@@ -101,16 +101,16 @@ type apiService struct {
 		CABundle              []byte `json:"caBundle,omitempty"`
 		GroupPriorityMinimum  int32  `json:"groupPriorityMinimum"`
 		VersionPriority       int32  `json:"versionPriority"`
-	} `json:"spec,omitempty"`
+	} `json:"spec,omitzero"`
 	Status struct {
 		Conditions []struct {
 			Type               string      `json:"type"`
 			Status             string      `json:"status"`
-			LastTransitionTime metav1.Time `json:"lastTransitionTime,omitempty"`
+			LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
 			Reason             string      `json:"reason,omitempty"`
 			Message            string      `json:"message,omitempty"`
 		} `json:"conditions,omitempty"`
-	} `json:"status,omitempty"`
+	} `json:"status,omitzero"`
 }
 
 // shapeOf returns the shape of the objects of a kind: of one of Kubernetes itself by its Go type, of another by the first of
@@ -168,8 +168,7 @@ func shapeOfType(t reflect.Type) *shape {
 
 func fieldsOf(t reflect.Type) map[string]*shape {
 	out := map[string]*shape{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported():

@@ -13,6 +13,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // ComponentNames returns the names of the mappings, in the order of the table.
@@ -47,7 +48,7 @@ func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, color bool) e
 	e.causes()
 	e.advice()
 	e.section("Whom to call")
-	e.text(string(e.operatedBy()) + ": " + e.words.call(e.operatedBy()))
+	e.call()
 	_, err := io.WriteString(w, e.out.String())
 	return err
 }
@@ -195,8 +196,23 @@ func (e *explanation) causes() {
 			first = false
 		}
 		others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })
-		e.hang("  - ", c.Reason+": "+joined(others))
+		reason := c.Reason
+		if c.Subject.Name != "" {
+			reason += ", " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
+		}
+		e.hang("  - ", reason+": "+joined(others))
 	}
+}
+
+// call says who can act: of a fault that lies elsewhere, whoever operates that.
+func (e *explanation) call() {
+	for _, c := range e.Report.causes() {
+		if c.OperatedBy != "" && slices.Contains(c.Components, e.Name) {
+			e.text(string(c.OperatedBy) + ", for " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name) + ": " + e.words.call(c.OperatedBy))
+			return
+		}
+	}
+	e.text(string(e.operatedBy()) + ": " + e.words.call(e.operatedBy()))
 }
 
 func (e *explanation) advice() {

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
 
@@ -160,4 +162,22 @@ func TestRevisionsAreTrimmed(t *testing.T) {
 	odd, err := Func(facts.ControllerRevisionKind)(&appsv1.ControllerRevision{Data: k8sruntime.RawExtension{Raw: []byte(`["not a template"]`)}})
 	g.Expect(err).NotTo(HaveOccurred(), "one that is not understood spoils no list")
 	g.Expect(odd.(*appsv1.ControllerRevision).Data.Raw).To(MatchJSON(`{"spec":{"template":{"spec":{}}}}`))
+}
+
+// Of the certificates of a webhook it is kept whether there are any.
+func TestWebhooksKeepWhetherTheyHaveCertificates(t *testing.T) {
+	g := NewWithT(t)
+	kind := admissionv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration")
+	u := &unstructured.Unstructured{Object: map[string]any{"webhooks": []any{
+		map[string]any{"name": "a", "clientConfig": map[string]any{"caBundle": strings.Repeat("x", 5000), "url": "kept"}},
+		map[string]any{"name": "b", "clientConfig": map[string]any{"caBundle": ""}},
+		map[string]any{"name": "c", "clientConfig": map[string]any{}}, "odd",
+	}}}
+	_, err := Func(kind)(u)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(u.Object["webhooks"]).To(Equal([]any{
+		map[string]any{"name": "a", "clientConfig": map[string]any{"caBundle": CABundle, "url": "kept"}},
+		map[string]any{"name": "b", "clientConfig": map[string]any{"caBundle": ""}},
+		map[string]any{"name": "c", "clientConfig": map[string]any{}}, "odd",
+	}))
 }

@@ -54,7 +54,8 @@ var _ = Describe("check", func() {
 			pass.ServeHTTP(w, r)
 		})
 		kubeconfig := writeKubeconfig(map[string]*rest.Config{"through": through})
-		for _, args := range [][]string{{"check"}, {"explain", "coredns"}, {"diff"}, {"table"}, {"diagram"}, {"status"}} {
+		for _, args := range [][]string{{"check"}, {"explain", "coredns"}, {"diff"}, {"table"}, {"diagram"}, {"status"},
+			{"new", "dns", "--from-workload", "kube-system/coredns"}} {
 			Expect(archmap(append(args, "--kubeconfig", kubeconfig)...).code).NotTo(Equal(usage), "%v", args)
 		}
 		slices.Sort(writes)

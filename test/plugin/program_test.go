@@ -35,15 +35,15 @@ var _ = Describe("status --watch", func() {
 	It("shows what changes, outlives a cut watch, and ends with Ctrl-C", func() {
 		through, cut := installed.cuttable()
 		watching := start("status", "--watch", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"through": through}), "--request-timeout", "5s")
-		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`NAME +COMPONENT`))
+		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`NAME +IMPLEMENTATION`))
 		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`image-cleaner .*\n`), "the last row of the table")
 
 		turn("coredns", metav1.ConditionFalse)
-		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`coredns +DNS .* True +False`))
+		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`coredns +CoreDNS .* True +False`))
 
 		cut()
 		turn("coredns", metav1.ConditionTrue)
-		Eventually(watching.Out).WithTimeout(2 * soon).Should(gbytes.Say(`coredns +DNS .* True +True`))
+		Eventually(watching.Out).WithTimeout(2 * soon).Should(gbytes.Say(`coredns +CoreDNS .* True +True`))
 
 		turn("kubelet", metav1.ConditionFalse)
 		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`kubelet .* True +False`))

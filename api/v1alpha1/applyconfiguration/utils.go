@@ -99,6 +99,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ViolationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookCheck"):
 		return &apiv1alpha1.WebhookCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookFault"):
+		return &apiv1alpha1.WebhookFaultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookMark"):
 		return &apiv1alpha1.WebhookMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadCheck"):

@@ -118,6 +118,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: operatedBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Operator
     - name: reason
       type:
         scalar: string
@@ -127,6 +130,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: subject
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
 - name: com.github.archmap.archmap.api.v1alpha1.Check
   map:
     fields:
@@ -208,6 +214,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+    - name: webhooks
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookFault
+          elementRelationship: atomic
 - name: com.github.archmap.archmap.api.v1alpha1.CheckType
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ClusterArchitecture
@@ -1101,6 +1113,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serviceNamespace
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookFault
+  map:
+    fields:
+    - name: configuration
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
+    - name: message
+      type:
+        scalar: string
+    - name: names
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: service
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
 - name: com.github.archmap.archmap.api.v1alpha1.WebhookKind
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebhookMark
