@@ -220,14 +220,19 @@ const (
 // WorkloadCheck is the member of a Check for workloads.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.names) || has(self.namePrefix) || has(self.selector)",message="one of names, namePrefix or selector must be set: it says which workloads of the namespace are meant"
+// +kubebuilder:validation:XValidation:rule="has(self.namespace) || has(self.selector)",message="must be set without a selector: only labels find workloads in any namespace",fieldPath=".namespace"
 // +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
 type WorkloadCheck struct {
 	// kind is Deployment, DaemonSet or StatefulSet.
 	// +required
 	Kind WorkloadKind `json:"kind,omitempty"`
 
-	// namespace holds the workloads.
-	// +required
+	// namespace holds the workloads. With a selector it may be left out: then workloads in any
+	// namespace match, as of a program that its owner may install anywhere. The API server
+	// applies the selector, so that only workloads with these labels are held in memory; names,
+	// namePrefix and imagePath narrow the match further. It takes the right to list and watch
+	// the kind in all namespaces.
+	// +optional
 	Namespace NamespaceName `json:"namespace,omitempty"`
 
 	// names lists the workloads; finding any one of them is enough to be present.

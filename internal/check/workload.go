@@ -20,9 +20,15 @@ import (
 	"github.com/archmap/archmap/internal/workload"
 )
 
+// workloadNeeds asks for all workloads of a namespace, so that checks share what is watched; in all namespaces only for those
+// with the labels.
 func workloadNeeds(e *Evaluator) []facts.Need {
 	w := e.Spec.Workload
-	return []facts.Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
+	need := facts.Need{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}
+	if need.Namespace == "" {
+		need.Selector = e.selector.String()
+	}
+	return []facts.Need{need}
 }
 
 // workloadExplaining asks for what Diagnose looks at, nodes and pods of the workloads that were found, and for what tells
@@ -42,7 +48,7 @@ func workloadSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.
 func workloadWithin(a, b *v1alpha1.Check) bool {
 	x, y := a.Workload, b.Workload
 	switch {
-	case x.Kind != y.Kind || x.Namespace != y.Namespace || !selectorWithin(x.Selector, y.Selector):
+	case x.Kind != y.Kind || !wider(x.Namespace, y.Namespace) || !selectorWithin(x.Selector, y.Selector):
 		return false
 	case y.ImagePath != "" && (x.ImagePath != y.ImagePath || y.Container != "" && x.Container != y.Container):
 		return false
@@ -65,7 +71,10 @@ func workloadSubject(e *Evaluator) string {
 		name = w.NamePrefix + "*"
 	}
 	subject := msg.Object(string(w.Kind), string(w.Namespace), name)
-	if name == "" {
+	switch {
+	case name == "" && w.Namespace == "":
+		subject = string(w.Kind)
+	case name == "":
 		subject = fmt.Sprintf("%s in %s", w.Kind, w.Namespace)
 	}
 	if w.Selector != nil {
@@ -182,7 +191,8 @@ func workloadConcerns(e *Evaluator, name string) bool {
 // Covers reports whether the check is of type Workload and finds the workload.
 func (e *Evaluator) Covers(candidate workload.Workload) bool {
 	w := e.Spec.Workload
-	return w != nil && w.Kind == candidate.Kind && string(w.Namespace) == candidate.Object.GetNamespace() && e.matchesWorkload(candidate)
+	return w != nil && w.Kind == candidate.Kind && (w.Namespace == "" || string(w.Namespace) == candidate.Object.GetNamespace()) &&
+		e.matchesWorkload(candidate)
 }
 
 func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {

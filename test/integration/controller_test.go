@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/controller"
@@ -145,6 +146,33 @@ var _ = Describe("The observer", func() {
 		Expect(watchesOf("csinodes")()).To(Equal(1))
 		Expect(k8sClient.Delete(ctx, other)).To(Succeed())
 		Eventually(watchesOf("csinodes")).WithTimeout(soon).Should(Equal(0))
+	})
+
+	It("finds a program in a namespace of its own by its labels, and holds no other", func() {
+		objects := observedObjects("Deployment")
+		net := &network{}
+		startOperator(cfg, net)
+		deployment("bystander", 1)
+		create(mapping("anywhere", `
+checks:
+- name: controller
+  type: Workload
+  workload: {kind: Deployment, selector: {matchLabels: {program: edge}}, container: main}
+`))
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound", "no Deployment with labels program=edge"))
+		create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "its-own"}})
+		d := deploymentIn("its-own", "edge", 1, map[string]string{"program": "edge"})
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
+		Expect(get("anywhere")()).To(HaveField("Status.Checks", ContainElement(HaveField("Objects", ContainElement(And(
+			HaveField("Namespace", "its-own"), HaveField("Name", "edge")))))))
+		Expect(observedObjects("Deployment")).To(Equal(objects+1), "of the Deployments in the cluster")
+		setAvailable(d, 0)
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "WorkloadUnavailable", "Deployment its-own/edge: 0/1 available"))
+		Expect(net.requests("GET /apis/apps/v1/deployments")).To(Equal(net.requests("GET /apis/apps/v1/deployments?labelSelector=program%3Dedge")))
+
+		d.Labels = nil
+		Expect(k8sClient.Update(ctx, d)).To(Succeed())
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
 	})
 
 	It("starts and stops watches when a mapping is edited", func() {
@@ -632,6 +660,26 @@ func beat(node *corev1.Node, status corev1.ConditionStatus, heartbeat time.Time)
 		Type: corev1.NodeReady, Status: status, Reason: "Test",
 		LastHeartbeatTime: metav1.NewTime(heartbeat), LastTransitionTime: metav1.NewTime(heartbeat)}}
 	Expect(k8sClient.Status().Update(ctx, node)).To(Succeed())
+}
+
+// observedObjects is how many objects of a kind the operator holds in memory, by its own account.
+func observedObjects(kind string) float64 {
+	GinkgoHelper()
+	families, err := ctrlmetrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, family := range families {
+		if family.GetName() != "archmap_observer_objects" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "kind" && label.GetValue() == kind {
+					return m.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	return 0
 }
 
 var watchGauge = regexp.MustCompile(`(?m)^apiserver_longrunning_requests\{.*resource="([a-z]+)".*verb="WATCH".*\} (\d+)`)
