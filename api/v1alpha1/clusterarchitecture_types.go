@@ -97,6 +97,38 @@ type ClusterArchitectureSpec struct {
 	// three minor versions older than the API server, and never newer.
 	// +optional
 	VersionSkew VersionSkewPolicy `json:"versionSkew,omitzero"`
+
+	// unmapped says which workloads are the provider's, so that those that no
+	// ComponentMapping names are listed in status.unmapped. Default: none are looked
+	// for.
+	// +optional
+	Unmapped UnmappedPolicy `json:"unmapped,omitzero"`
+}
+
+// UnmappedPolicy says which Deployments, DaemonSets and StatefulSets are the
+// provider's. A workload is covered when a Workload check of any ComponentMapping of
+// the platform matches it, whatever the check expects and whether or not its variant
+// is found; the others are listed in status.unmapped.
+// +kubebuilder:validation:MinProperties=1
+type UnmappedPolicy struct {
+	// namespaces in which the provider runs its workloads. All workloads there are
+	// looked at, also those that somebody else has put there. Each takes three
+	// watches.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Namespaces []NamespaceName `json:"namespaces,omitempty"`
+
+	// selectors match the labels by which the provider marks its workloads. Whatever
+	// one of them matches, in any namespace, is looked at, and is listed as operated
+	// by the provider. Each takes three watches.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
+	Selectors []metav1.LabelSelector `json:"selectors,omitempty"`
 }
 
 // VersionSkewPolicy says how far versions may lie apart. Kubelets, and the
@@ -265,6 +297,23 @@ type ClusterArchitectureStatus struct {
 	// +optional
 	Summary ComponentCounts `json:"summary,omitzero"`
 
+	// unmapped are the provider's workloads that no ComponentMapping names, as
+	// spec.unmapped says which those are: the unhealthy ones first. They count in no
+	// condition: the catalog does not know what they mean to the cluster.
+	// +optional
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=namespace
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Unmapped []UnmappedWorkload `json:"unmapped,omitempty"`
+
+	// unmappedSummary counts the workloads that no ComponentMapping names, also those
+	// for which unmapped has no room, and says what could not be looked at. Left out
+	// while nobody has looked.
+	// +optional
+	UnmappedSummary UnmappedSummary `json:"unmappedSummary,omitzero"`
+
 	// violations are the rules that do not hold.
 	// +optional
 	// +listType=map
@@ -274,7 +323,7 @@ type ClusterArchitectureStatus struct {
 }
 
 // ComponentCounts counts components. The total is present, absent and unknown
-// together; present is healthy, degraded and healthUnknown together.
+// together; present is healthy, degraded and healthUnknown together, but for those that are degraded and seen only in part.
 type ComponentCounts struct {
 	// text is the count in words, such as 15/22 present.
 	// +optional
@@ -297,7 +346,8 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
 
-	// degraded counts those that are in the cluster and not well.
+	// degraded counts those that are not well, also where only a part of one can be seen, so that it is not counted as
+	// present.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Degraded *int32 `json:"degraded,omitempty"`
@@ -539,6 +589,93 @@ type Violation struct {
 
 	// message says what was found instead.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// WorkloadState sums up how a workload is.
+// +kubebuilder:validation:Enum=Unhealthy;Progressing;ScaledToZero;Healthy;Idle
+type WorkloadState string
+
+const (
+	// WorkloadUnhealthy: it lacks pods by a fault of its own, or has none left.
+	WorkloadUnhealthy WorkloadState = "Unhealthy"
+	// WorkloadProgressing: it rolls out, or its pods only start.
+	WorkloadProgressing WorkloadState = "Progressing"
+	// WorkloadScaledToZero: somebody has scaled the Deployment or StatefulSet to 0.
+	WorkloadScaledToZero WorkloadState = "ScaledToZero"
+	// WorkloadHealthy: it has enough pods, those apart that its nodes account for.
+	WorkloadHealthy WorkloadState = "Healthy"
+	// WorkloadIdle: no node is meant to run the DaemonSet.
+	WorkloadIdle WorkloadState = "Idle"
+)
+
+// UnmappedWorkload is a workload of the provider that no ComponentMapping names.
+type UnmappedWorkload struct {
+	// kind is Deployment, DaemonSet or StatefulSet.
+	// +required
+	Kind WorkloadKind `json:"kind,omitempty"`
+
+	// namespace of the workload.
+	// +required
+	Namespace NamespaceName `json:"namespace,omitempty"`
+
+	// name of the workload.
+	// +required
+	Name ObjectName `json:"name,omitempty"`
+
+	// image of its first container, as its spec names it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+
+	// operatedBy is Provider when the workload has a mark of the provider; left out
+	// for one that merely runs in a namespace of the provider, and may be anybody's.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// state is how it is.
+	// +required
+	State WorkloadState `json:"state,omitempty"`
+
+	// reason of the state in one CamelCase word; left out where there is nothing to
+	// explain.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message explains the state Unhealthy.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}
+
+// UnmappedSummary counts the workloads that no ComponentMapping names.
+type UnmappedSummary struct {
+	// total number of them.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Total *int32 `json:"total,omitempty"`
+
+	// unhealthy counts those that are Unhealthy.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Unhealthy *int32 `json:"unhealthy,omitempty"`
+
+	// reason why something could not be looked at: NotPermitted, ObservationFailed or
+	// NotInDump; left out when all of it was.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message says what could not be looked at, and why; there may be more of them
+	// there.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`

@@ -148,6 +148,9 @@ const (
 	ReasonScaledToZero = "ScaledToZero"
 	// ReasonWithinTolerance: pods or nodes have a fault, but no more of them than is tolerated.
 	ReasonWithinTolerance = "WithinTolerance"
+	// ReasonRolloutFailing: new pods of a roll-out have a fault, and the old ones serve. It is that of a check; its
+	// component is Progressing.
+	ReasonRolloutFailing = "RolloutFailing"
 	// ReasonNodesDown: pods are missing only because of nodes, and others are available. The fault is that of the
 	// nodes.
 	ReasonNodesDown = "NodesDown"

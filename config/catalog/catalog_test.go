@@ -24,8 +24,7 @@ import (
 
 // How wide some columns may be, for kubectl's listing to fit 120 columns.
 const (
-	maxName           = 18
-	maxComponent      = 25
+	maxName           = 24
 	maxImplementation = 14
 	maxMethod         = 9
 )
@@ -185,7 +184,6 @@ func TestMappings(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(len(m.Name)).To(BeNumerically("<=", maxName), "the name of every mapping fits kubectl's column: %s", m.Name)
-			g.Expect(len(m.Spec.Component)).To(BeNumerically("<=", maxComponent), "spec.component of every mapping fits kubectl's column: %s", m.Name)
 			g.Expect(m.Labels).To(HaveKeyWithValue(v1alpha1.PlatformLabel, "aks"), "every mapping has the label of its platform: %s", m.Name)
 			g.Expect(m.Spec.Presence).NotTo(BeEmpty(), "every mapping says its presence, which is a statement of its own and no default: %s", m.Name)
 			g.Expect(m.Spec.Variants).NotTo(BeEmpty(), "every mapping has a variant: %s", m.Name)
@@ -208,6 +206,25 @@ func TestMappings(t *testing.T) {
 			_, err := check.Compile(&m.Spec)
 			g.Expect(err).NotTo(HaveOccurred(), "the checks of every mapping compile: %s", m.Name)
 		})
+	}
+}
+
+// TestAliases: every alias leads to one mapping, and hides none.
+func TestAliases(t *testing.T) {
+	g, means := NewWithT(t), map[string]string{}
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for _, m := range mappings {
+		means[m.Name] = m.Name
+	}
+	for _, m := range mappings {
+		for _, alias := range m.Spec.Aliases {
+			g.Expect(means).NotTo(HaveKey(string(alias)), "every alias is one mapping's, and no name: %s of %s", alias, m.Name)
+			means[string(alias)] = m.Name
+		}
+	}
+	for alias, name := range map[string]string{"karpenter": "node-auto-provisioning", "ccm": "cloud-controller-manager", "agic": "ingress-controller",
+		"agc": "alb-controller", "cilium": "azure-cni", "csi-disk": "azuredisk-csi-driver", "vpa": "vertical-pod-autoscaler"} {
+		g.Expect(means).To(HaveKeyWithValue(alias, name), "a component is found by what people call it")
 	}
 }
 

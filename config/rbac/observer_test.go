@@ -71,6 +71,11 @@ func catalogNeeds(t *testing.T, folder string) []facts.Need {
 		g.Expect(err).NotTo(HaveOccurred(), "the checks of every mapping compile: %s", m.Name)
 		needs = append(needs, check.AllNeeds(checks)...)
 	}
+	for _, a := range c.Architectures {
+		ofArchitecture, err := assess.ArchitectureNeeds(&a.Spec)
+		g.Expect(err).NotTo(HaveOccurred(), "the selectors of every architecture can be parsed: %s", a.Name)
+		needs = append(needs, ofArchitecture...)
+	}
 	g.Expect(needs).NotTo(BeEmpty(), "config/catalog/%s needs to see something", folder)
 	return needs
 }

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command docs writes the pages of docs/ that are made from the data of the tests: clusters.md from the shapes, faults.md,
-// size.md and rollouts.md from their tables, examples from what the plugin says of some faults. The tests hold archmap to the same
+// size.md and rollouts.md from their tables, examples from what the plugin says of some faults, and what write-a-mapping.md shows
+// of its commands. The tests hold archmap to the same
 // verdicts.
 package main
 
@@ -22,7 +23,7 @@ var templates embed.FS
 
 func main() {
 	pages := errors.Join(write("clusters.md", clusters), write("faults.md", faultTables), write("rollouts.md", rolloutTables), write("size.md", sizes))
-	if err := errors.Join(pages, writeExamples()); err != nil {
+	if err := errors.Join(pages, writeExamples(), writeWalkthrough()); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}

@@ -85,6 +85,11 @@ func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	for _, c := range r.tolerated {
 		say("~ "+msg.Shorten(c.Components, ", "), c.Reason, c.Message)
 	}
+	for _, w := range s.Unmapped {
+		if w.State == v1alpha1.WorkloadUnhealthy {
+			say("~ not in the catalog", w.Reason, w.Message) // which names the workload
+		}
+	}
 	for _, skew := range r.skews.mixed {
 		say("~ node pool "+skew.Name, string(skew.Type), skew.Message)
 	}

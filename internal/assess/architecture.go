@@ -189,6 +189,7 @@ func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition 
 	s.Skews = cut(r, slices.Concat(r.skews.exceeded, r.skews.mixed), maxSkews, "skews")
 	s.Advisories = cut(r, r.advisories(), maxAdvisories, "advisories")
 	s.NodePools = cut(r, r.view.NodePools, maxNodePools, "node pools")
+	r.listUnmapped(s)
 	return []metav1.Condition{r.complete(), r.versionsSupported(), r.healthy(), r.asDocumented()}
 }
 
@@ -240,7 +241,9 @@ func isPresent(m *v1alpha1.ComponentMapping) bool {
 
 // is reports whether a present mapping's condition has a status.
 func is(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.ComponentMapping) bool {
-	return func(m *v1alpha1.ComponentMapping) bool { return isPresent(m) && verdict(m, conditionType) == status }
+	return func(m *v1alpha1.ComponentMapping) bool {
+		return verdict(m, conditionType) == status && (isPresent(m) || status == metav1.ConditionFalse)
+	}
 }
 
 func (r *rollup) count(keep func(*v1alpha1.ComponentMapping) bool) *int32 {

@@ -61,7 +61,7 @@ func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
 		if lacksNodes(m) {
 			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMinor, c, ofNodes))
 		} else {
-			minor.add(m, causeOf(v1alpha1.SeverityMinor, c))
+			minor.add(m, minorCause(m, c))
 		}
 	}
 	if len(ofNodes) > 0 && ofNodes[0].Severity == v1alpha1.SeverityMinor {
@@ -83,7 +83,7 @@ func (r *rollup) byPlacement(keep func(*v1alpha1.ComponentMapping) bool) []*v1al
 func lacksNodes(m *v1alpha1.ComponentMapping) bool {
 	down := false
 	for _, c := range m.Status.Checks {
-		if c.Reason == v1alpha1.ReasonWithinTolerance {
+		if c.Reason == v1alpha1.ReasonWithinTolerance || c.Reason == v1alpha1.ReasonRolloutFailing {
 			return false
 		}
 		down = down || c.Reason == v1alpha1.ReasonNodesDown
@@ -105,6 +105,16 @@ func causeOf(severity v1alpha1.Severity, c metav1.Condition) v1alpha1.Cause {
 	cause := v1alpha1.Cause{Severity: severity, Reason: c.Reason, Message: c.Message}
 	if severity == v1alpha1.SeverityMajor {
 		cause.Since = c.LastTransitionTime
+	}
+	return cause
+}
+
+// minorCause returns the cause that a component tells of which is healthy. One that is Progressing does so only because
+// its roll-out fails.
+func minorCause(m *v1alpha1.ComponentMapping, c metav1.Condition) v1alpha1.Cause {
+	cause := causeOf(v1alpha1.SeverityMinor, c)
+	if catalog.StateOf(m) == catalog.Progressing {
+		cause.Reason = v1alpha1.ReasonRolloutFailing
 	}
 	return cause
 }

@@ -54,12 +54,15 @@ type ClusterView struct {
 	Down NodeList
 	// Cordoned are the nodes on which nothing may be scheduled.
 	Cordoned NodeList
-	// JoinEnds is when the first of the nodes that join now ought to be ready; zero when none joins.
-	JoinEnds time.Time
+	// DownAt is when the first of the nodes that join or leave counts as down, unless it is done by then; zero when none does.
+	DownAt time.Time
 	// Kubelets are the platform's nodes by the version of their kubelet.
 	Kubelets map[string]NodeList
 	// Mixed are the node pools with several versions.
 	Mixed []v1alpha1.VersionSkew
+
+	// Unmapped are the provider's workloads that no mapping covers; nil where nobody looks for them.
+	Unmapped *UnmappedView
 }
 
 // NodeList counts nodes and names the first of them.
@@ -88,15 +91,17 @@ func (v *ClusterView) nodeFault() string {
 
 // recheck returns when another node may count as down although nothing changes; 0 is never.
 func (v *ClusterView) recheck(now time.Time) time.Duration {
-	if v.JoinEnds.IsZero() {
+	if v.DownAt.IsZero() {
 		return 0
 	}
-	return max(v.JoinEnds.Sub(now), time.Second)
+	return max(v.DownAt.Sub(now), time.Second)
 }
 
 // Selectors are the selectors of a ClusterArchitecture, parsed.
 type Selectors struct {
 	Nodes, Components labels.Selector
+	// Marks are those of spec.unmapped.
+	Marks []labels.Selector
 }
 
 // ParseSelectors parses the selectors of a spec; the error says which of them is invalid.
@@ -110,6 +115,13 @@ func ParseSelectors(spec *v1alpha1.ClusterArchitectureSpec) (Selectors, error) {
 	}
 	if s.Components, err = metav1.LabelSelectorAsSelector(&spec.ComponentSelector); err != nil {
 		return s, fmt.Errorf("spec.componentSelector: %w", err)
+	}
+	for i := range spec.Unmapped.Selectors {
+		mark, err := metav1.LabelSelectorAsSelector(&spec.Unmapped.Selectors[i])
+		if err != nil {
+			return s, fmt.Errorf("spec.unmapped.selectors[%d]: %w", i, err)
+		}
+		s.Marks = append(s.Marks, mark)
 	}
 	return s, nil
 }
@@ -168,8 +180,8 @@ type clusterMark struct {
 	state nodeState
 	// reason of the condition Ready of a node that is down.
 	reason string
-	// joinEnds is when a node that joins ought to be ready, in nanoseconds since 1970.
-	joinEnds int64
+	// downAt is when a node that joins or leaves counts as down, in nanoseconds since 1970.
+	downAt int64
 
 	pool, mode, os string
 	// kubelet, runtime and image run on the node; they are empty when it is stopped.
@@ -191,8 +203,8 @@ const (
 func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time) *ClusterTally {
 	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
 		mark = stateMark(node, now)
-		if mark.joinEnds != 0 {
-			until = time.Unix(0, mark.joinEnds).UTC()
+		if mark.downAt != 0 {
+			until = time.Unix(0, mark.downAt).UTC()
 		}
 		if scope.selector.Matches(labels.Set(node.Labels)) {
 			mark.addVersions(scope, node)
@@ -209,9 +221,12 @@ func stateMark(node *corev1.Node, now time.Time) clusterMark {
 		mark.state, mark.reason = nodeDown, readyReason(node)
 	case nodestate.IsStopped(node):
 		mark.state = nodeStopped
-	case nodestate.IsLeaving(node):
+	case nodestate.IsLeaving(node, now):
+		if !mark.ready {
+			mark.downAt = nodestate.TurnedAt(node).Add(nodestate.LeavingTime).UnixNano()
+		}
 	case !mark.ready:
-		mark.state, mark.joinEnds = nodeJoining, node.CreationTimestamp.Add(nodestate.JoiningTime).UnixNano()
+		mark.state, mark.downAt = nodeJoining, node.CreationTimestamp.Add(nodestate.JoiningTime).UnixNano()
 	case node.Spec.Unschedulable:
 		mark.state = nodeCordoned
 	}
@@ -239,13 +254,8 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 		Pending:           nodes.State == facts.Pending || version.State == facts.Pending,
 		KubernetesVersion: gitVersion(version.Response.Body),
 	}
-	switch nodes.State {
-	case facts.NotPermitted:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotPermitted, nodes.Message
-	case facts.NotHeld:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonNotInDump, nodes.Message
-	case facts.Failed, facts.NotServed:
-		view.Problem, view.ProblemMessage = v1alpha1.ReasonObservationFailed, nodes.Message
+	if view.Problem = problemOf(nodes.State); view.Problem != "" {
+		view.ProblemMessage = nodes.Message
 	}
 	if nodes.State != facts.Known {
 		return view
@@ -254,13 +264,11 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	kubelets, cordons := map[string][]clusterMark{}, []clusterMark(nil)
 	pools := poolCounter{pools: map[string]*pool{}}
 	for mark, n := range t.Marks() {
-		switch mark.state {
-		case nodeCordoned:
+		if mark.state == nodeCordoned {
 			cordons = append(cordons, mark)
-		case nodeJoining:
-			if ends := time.Unix(0, mark.joinEnds).UTC(); view.JoinEnds.IsZero() || ends.Before(view.JoinEnds) {
-				view.JoinEnds = ends
-			}
+		}
+		if at := time.Unix(0, mark.downAt).UTC(); mark.downAt != 0 && (view.DownAt.IsZero() || at.Before(view.DownAt)) {
+			view.DownAt = at
 		}
 		if !mark.ours {
 			continue
@@ -282,6 +290,19 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	}
 	view.NodePools, view.Mixed = pools.nodePools()
 	return view
+}
+
+// problemOf returns the reason why what is always there could not be seen; empty when it was, or is being read.
+func problemOf(state facts.State) string {
+	switch state {
+	case facts.NotPermitted:
+		return v1alpha1.ReasonNotPermitted
+	case facts.NotHeld:
+		return v1alpha1.ReasonNotInDump
+	case facts.Failed, facts.NotServed:
+		return v1alpha1.ReasonObservationFailed
+	}
+	return ""
 }
 
 // nodeList lists the nodes with the marks.

@@ -168,7 +168,7 @@ func TestNodeStates(t *testing.T) {
 		aged(member("ready already", "a", "user"), 9*time.Minute)))
 	g.Expect(seen.Down).To(Equal(nodesNamed("down (Ready is False)", "silent (no condition Ready)")), "of whatever platform")
 	g.Expect(seen.Cordoned).To(Equal(nodesNamed("cordoned")))
-	g.Expect(seen.JoinEnds).To(Equal(start.Add(6 * time.Minute)))
+	g.Expect(seen.DownAt).To(Equal(start.Add(6 * time.Minute)))
 	g.Expect(seen.Kubelets["v1.33.1"].Count).To(Equal(5), "its kubelet does not run")
 
 	a := newArchitecture(t, poolLabels)

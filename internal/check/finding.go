@@ -187,8 +187,10 @@ func Explained(reason string) bool { return slices.Contains(explainedReasons, re
 func reasonRank(reason string) int {
 	switch reason {
 	case v1alpha1.ReasonWithinTolerance:
-		return -3
+		return -4
 	case v1alpha1.ReasonNodesDown:
+		return -3
+	case v1alpha1.ReasonRolloutFailing:
 		return -2
 	case v1alpha1.ReasonProgressing, v1alpha1.ReasonNoHolder:
 		return -1

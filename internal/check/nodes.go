@@ -241,14 +241,15 @@ func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node)
 	}
 	lacking := h.requirementUnmet(healthy, node)
 	unmet := cmp.Or(lacking, h.otherUnmet(healthy, node))
-	left := nodestate.JoiningFor(node, h.now)
+	joining, leaving := nodestate.JoiningFor(node, h.now), nodestate.LeavingFor(node, h.now)
 	switch {
 	case unmet == "":
 		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy}, ""
-	case nodestate.IsLeaving(node):
+	case leaving > 0:
+		h.recheckAfter = facts.Earliest(h.recheckAfter, leaving+time.Second)
 		return nodeClass{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, node.Name
-	case left > 0 && !nodestate.IsReady(node):
-		h.recheckAfter = facts.Earliest(h.recheckAfter, left+time.Second)
+	case joining > 0 && !nodestate.IsReady(node):
+		h.recheckAfter = facts.Earliest(h.recheckAfter, joining+time.Second)
 		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
 	}
 	detail = fmt.Sprintf("%s (%s)", node.Name, unmet)

@@ -415,7 +415,14 @@ func old(name string) client.Object { return aged(nodeWith(name, ready()), 24*ti
 
 // leaving is a node that the cluster autoscaler removes.
 func leaving(name string) client.Object {
-	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
+	return leavingFor(name, 5*time.Minute)
+}
+
+// leavingFor returns a node that the cluster autoscaler removes, and that has not been ready for so long.
+func leavingFor(name string, since time.Duration) client.Object {
+	n := node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
+	n.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(-since))
+	return aged(n, 24*time.Hour)
 }
 
 // A node that joins gets ten minutes to become ready. It counts neither way until then.
@@ -466,9 +473,13 @@ func TestNodesJoin(t *testing.T) {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 50,
 			"True/True NodesDown: 1/2 nodes unhealthy, within tolerance: b (Ready is Unknown: NodeStatusUnknown); 1 node joining: x", 9*minute + time.Second,
 		},
-		"another one is leaving": {[]client.Object{old("a"), leaving("x"), leaving("y")}, 0, "True/True Healthy: 1/1 nodes healthy; 2 nodes leaving: x, y", 0},
-		"all are leaving":        {[]client.Object{leaving("x")}, 0, "True/True Healthy: 1 node leaving: x", 0},
-		"a new cluster":          {[]client.Object{fresh("x", 0)}, 0, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
+		"another one is leaving": {[]client.Object{old("a"), leaving("x"), leaving("y")}, 0, "True/True Healthy: 1/1 nodes healthy; 2 nodes leaving: x, y", 55*minute + time.Second},
+		"all are leaving":        {[]client.Object{leaving("x")}, 0, "True/True Healthy: 1 node leaving: x", 55*minute + time.Second},
+		"one should have left": {
+			[]client.Object{old("a"), leaving("x"), leavingFor("y", time.Hour)}, 0,
+			"True/False NodeFault: 1/2 nodes unhealthy: y (Ready is Unknown: NodeStatusUnknown); 1 node leaving: x", 55*minute + time.Second,
+		},
+		"a new cluster": {[]client.Object{fresh("x", 0)}, 0, "True/True Progressing: 1 node joining: x", 10*minute + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCheck(fmt.Sprintf("{type: Nodes, nodes: {tolerance: {percent: %d}, %s}}", test.percent, healthy))

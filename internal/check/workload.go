@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
@@ -77,16 +78,11 @@ func workloadSubject(e *Evaluator) string {
 }
 
 func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
-	var workloads []workload.Workload
-	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
-		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
-			workloads = append(workloads, w)
-		}
-	}
+	workloads := matchingWorkloads(e, given)
 	if len(workloads) == 0 {
 		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(e))}
 	}
-	diagnoses := diagnose(workloads, given)
+	diagnoses := Diagnose(workloads, given)
 	verdicts := make([]objectVerdict, len(workloads))
 	for i, d := range diagnoses {
 		w := workloads[i]
@@ -107,6 +103,25 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 	}
 	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
+}
+
+func matchingWorkloads(e *Evaluator, given facts.Facts) []workload.Workload {
+	var workloads []workload.Workload
+	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
+		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
+			workloads = append(workloads, w)
+		}
+	}
+	return workloads
+}
+
+// MatchingWorkloads are the workloads that a check of workloads is about.
+func (e *Evaluator) MatchingWorkloads(given facts.Facts) []client.Object {
+	var objects []client.Object
+	for _, w := range matchingWorkloads(e, given) {
+		objects = append(objects, w.Object)
+	}
+	return objects
 }
 
 // addRefusals adds the webhooks that keep pods from being created, each once.
@@ -141,8 +156,8 @@ func excuse(diagnoses []workload.Diagnosis) (excusedFor time.Duration, unattribu
 	return excusedFor, unattributed
 }
 
-// diagnose looks at nodes and pods only when there is something to explain.
-func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagnosis {
+// Diagnose judges workloads. It looks at nodes and pods only when there is something to explain.
+func Diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagnosis {
 	var nodes workload.Nodes
 	if slices.ContainsFunc(workloads, workload.Workload.Unexplained) {
 		nodes = workload.NodesOf(given.Answers[facts.Nodes], given.Now)
@@ -162,6 +177,12 @@ func diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 func workloadConcerns(e *Evaluator, name string) bool {
 	w := e.Spec.Workload
 	return (len(w.Names) == 0 || slices.Contains(w.Names, v1alpha1.ObjectName(name))) && strings.HasPrefix(name, w.NamePrefix)
+}
+
+// Covers reports whether the check is of type Workload and finds the workload.
+func (e *Evaluator) Covers(candidate workload.Workload) bool {
+	w := e.Spec.Workload
+	return w != nil && w.Kind == candidate.Kind && string(w.Namespace) == candidate.Object.GetNamespace() && e.matchesWorkload(candidate)
 }
 
 func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {

@@ -50,7 +50,8 @@ func newCheckCommand(e *env) *cobra.Command {
 	return command
 }
 
-// printCheck prints the table and, as text, what is wrong; wide adds node pools, and advisories on present components.
+// printCheck prints the table and, as text, what is wrong, also with the provider's workloads that no mapping covers; wide adds
+// the healthy ones of these, node pools, and advisories on present components.
 func (e *env) printCheck(r *report.Report, output *format) error {
 	if output.chosen == formatName {
 		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(r), "\n"))
@@ -63,17 +64,18 @@ func (e *env) printCheck(r *report.Report, output *format) error {
 	if !wide && output.chosen != formatText {
 		return nil
 	}
-	below := []report.Grid{report.Causes(r)}
+	below := []report.Grid{report.Causes(r), report.Unmapped(r, wide)}
 	if wide {
 		below = append(below, report.NodePools(r), report.Advisories(r))
 	}
 	for _, g := range below {
-		if len(g.Rows) == 0 {
-			continue
-		}
-		fmt.Fprintln(e.Out)
-		if err := output.writeGrid(e.Out, g); err != nil {
-			return err
+		if len(g.Rows) > 0 {
+			fmt.Fprintln(e.Out)
+			if err := output.writeGrid(e.Out, g); err != nil {
+				return err
+			}
+		} else if len(g.Notes) > 0 {
+			fmt.Fprintf(e.Out, "\n%s\n", strings.Join(g.Notes, "\n"))
 		}
 	}
 	if abstract := r.Architecture.Status.Abstract; len(abstract) > 0 {

@@ -25,7 +25,7 @@ spec:
   operatedBy: Customer
   implementation: {name: Redis, methods: [StatefulSet], source: {name: redis/redis}}
   checks:
-  - {name: redis, type: Workload, workload: {kind: %s, namespace: redis, names: [redis]}}
+  - {name: redis, type: Workload, workload: {kind: %s, namespace: redis, names: [redis], container: redis}}
 `
 	someCatalog = "../../config/catalog"
 )
@@ -41,6 +41,11 @@ func runWith(input string, args ...string) (code int, out, errOut string) {
 // mappingWith returns a mapping of a workload of that kind.
 func mappingWith(kind string) string { return fmt.Sprintf(validMapping, kind) }
 
+// mappingBeyondRights returns one that names what the operator may not look at as it is shipped.
+func mappingBeyondRights() string {
+	return mappingWith("StatefulSet") + "  - {name: scaling, type: Object, method: None, object: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, namespace: redis}}\n"
+}
+
 func TestLintExitCodes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		input string
@@ -50,17 +55,19 @@ func TestLintExitCodes(t *testing.T) {
 	}{
 		"clean":                 {mappingWith("Deployment"), []string{"-f", "-"}, exitNothing, "0 errors, 0 warnings, 0 notes in 1 mapping and 0 architectures"},
 		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitNothing, "42 mappings and 1 architecture"},
-		"a warning":             {mappingWith("StatefulSet"), []string{"-f", "-"}, exitNothing, "1 warning"},
-		"a warning, strictly":   {mappingWith("StatefulSet"), []string{"-f", "-", "--strict"}, exitAct, "1 warning"},
-		"a rule left out":       {mappingWith("StatefulSet"), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitNothing, "0 warnings"},
+		"a warning":             {mappingBeyondRights(), []string{"-f", "-"}, exitNothing, "1 warning"},
+		"a warning, strictly":   {mappingBeyondRights(), []string{"-f", "-", "--strict"}, exitAct, "1 warning"},
+		"a rule left out":       {mappingBeyondRights(), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitNothing, "0 warnings"},
 		"an error":              {mappingWith("Pod"), []string{"-f", "-"}, exitAct, "1 error,"},
 		"not YAML":              {"a: b: c", []string{"-f", "-"}, exitAct, "1 error,"},
 		"no such file":          {"", []string{"-f", "nowhere"}, exitUnknown, "nowhere"},
 		"no mapping":            {"apiVersion: v1\nkind: Service\n", []string{"-f", "-"}, exitUnknown, "no ComponentMapping"},
-		"no files":              {"", nil, exitUsage, "-f"},
+		"no files":              {"", nil, exitUsage, "which mappings?"},
 		"an unknown rule":       {"", []string{"-f", "-", "--disable", "color"}, exitUsage, `no rule "color"`},
 		"an unknown format":     {"", []string{"-f", "-", "-o", "xml"}, exitUsage, `"xml"`},
-		"an argument too many":  {"", []string{"mappings/"}, exitUsage, "mappings/"},
+		"an argument":           {"", []string{someCatalog, "--strict"}, exitNothing, "41 mappings and 1 architecture"},
+		"an argument and a -f":  {mappingWith("Deployment"), []string{someCatalog, "-f", "-"}, exitNothing, "in 42 mappings and 1 architecture"},
+		"no such argument":      {"", []string{"mappings/"}, exitUnknown, "mappings/"},
 		"a directory of others": {"", []string{"-f", "../../config/manager"}, exitUnknown, "no ComponentMapping"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func newReportCommand(e *env) *cobra.Command {
 		Use:   "report -o FILE",
 		Short: "Write one HTML page that tells all, for the browser, the printer or an attachment",
 		Long: "Write one HTML page that needs nothing else: a summary, the drawing, the table with filter and sort, the evidence of\n" +
-			"each component, node pools, causes and advisories. It loads nothing from anywhere.\n\n" +
+			"each component, workloads that no mapping covers, node pools, causes and advisories. It loads nothing from anywhere.\n\n" +
 			"It ends with exit code 0 whatever it says, unless --fail-on is given.",
 		Example: `  kubectl archmap report -o report.html
 

@@ -168,6 +168,9 @@ func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1a
 	for i := range s.Skews {
 		s.Skews[i].Message = ""
 	}
+	for i := range s.Unmapped {
+		s.Unmapped[i].Message = ""
+	}
 	for i, pool := range s.NodePools {
 		s.NodePools[i] = v1alpha1.NodePool{Name: pool.Name, Mode: pool.Mode, OS: pool.OS}
 	}

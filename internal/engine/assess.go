@@ -59,8 +59,10 @@ type Architecture struct {
 	// Components selects the mappings that belong to it.
 	Components labels.Selector
 
-	scope   *assess.Scope
-	invalid error
+	scope    *assess.Scope
+	unmapped *v1alpha1.UnmappedPolicy
+	marks    []labels.Selector
+	invalid  error
 }
 
 // CompileArchitecture makes a spec ready.
@@ -69,11 +71,26 @@ func CompileArchitecture(spec *v1alpha1.ClusterArchitectureSpec) *Architecture {
 	if err != nil {
 		return &Architecture{Components: labels.Nothing(), invalid: err}
 	}
-	return &Architecture{Components: selectors.Components, scope: assess.NewScope(spec, selectors.Nodes)}
+	return &Architecture{
+		Components: selectors.Components, scope: assess.NewScope(spec, selectors.Nodes), unmapped: &spec.Unmapped, marks: selectors.Marks,
+	}
 }
 
 // Needs are what must be seen in any case.
-func (*Architecture) Needs() []facts.Need { return assess.ClusterNeeds() }
+func (a *Architecture) Needs() []facts.Need {
+	if a.invalid != nil {
+		return nil
+	}
+	return append(assess.ClusterNeeds(), assess.UnmappedNeeds(a.unmapped, a.marks)...)
+}
+
+// AllNeeds are what must be seen in any case, and what may have to be seen to explain that.
+func (a *Architecture) AllNeeds() []facts.Need {
+	if a.invalid != nil {
+		return nil
+	}
+	return append(a.Needs(), assess.UnmappedExplaining(a.unmapped)...)
+}
 
 // AssessArchitecture derives the status of an architecture from the cluster and from those of the mappings that belong to
 // it, as Assess does for a mapping.
@@ -84,13 +101,13 @@ func (e *Engine) AssessArchitecture(
 		e.Forget(key)
 		return assess.InvalidArchitecture(a, compiled.invalid, now), 0, true
 	}
-	view, ok := e.View(key, compiled.scope)
-	if !ok {
-		return status, 0, false
-	}
 	members := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
 		return !compiled.Components.Matches(labels.Set(m.Labels))
 	})
+	view, ok := e.View(key, compiled.scope, e.unmappedScope(key, compiled, a, members))
+	if !ok {
+		return status, 0, false
+	}
 	status, wait = assess.Architecture(a, members, view, now)
 	return status, wait, true
 }

@@ -24,35 +24,53 @@ type checkWorker struct {
 	result    *cell[check.Result]
 }
 
+func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(), time.Time) {
+	var evaluation check.Evaluation
+	publishDemandsLocked := w.engine.explore(w.result.lane, w.evaluator.Needs(), func(shown sets.Set[facts.Need]) []facts.Demand {
+		evaluation = w.engine.evaluate(w.evaluator, shown, now)
+		return evaluation.Further
+	})
+	return func() {
+		publishDemandsLocked()
+		setLocked(w.engine, w.result, keepVersions(w.result, evaluation.Result))
+	}, dueAfter(now, evaluation.RecheckAfter)
+}
+
 // maxPasses is how often an evaluation is shown more: first the nodes, then the pods on them, then what else it wants.
 const maxPasses = 4
 
-func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(), time.Time) {
-	always := sets.New(w.evaluator.Needs()...)
-	shown := w.engine.needsOf(w.result.lane)
-	var evaluation check.Evaluation
+// explore evaluates for a lane, and shows what an evaluation asks for to the next one. What it returns has the lane go on
+// reading what the last one has asked for.
+func (e *Engine) explore(
+	l *lane, needs []facts.Need, evaluate func(shown sets.Set[facts.Need]) (further []facts.Demand),
+) (publishLocked func()) {
+	always, shown := sets.New(needs...), e.needsOf(l)
+	var further []facts.Demand
+	var wanted sets.Set[facts.Need]
 	for range maxPasses {
-		evaluation = w.engine.evaluate(w.evaluator, shown, now)
-		wanted := always.Union(sets.New(facts.NeedsOf(evaluation.Further)...))
+		further = evaluate(shown)
+		wanted = always.Union(sets.New(facts.NeedsOf(further)...))
 		if shown.IsSuperset(wanted) {
 			break
 		}
 		// What was wanted before stays until the end, as it may be wanted again.
-		w.engine.wantMore(w.result.lane, wanted)
+		e.wantMore(l, wanted)
 		shown = wanted
 	}
-	var due time.Time
-	if evaluation.RecheckAfter > 0 {
-		due = now.Add(evaluation.RecheckAfter)
-	}
 	return func() {
-		lane := w.result.lane
-		w.engine.wantLocked(lane, always.Union(sets.New(facts.NeedsOf(evaluation.Further)...)))
-		before := lane.demands
-		lane.demands = evaluation.Further
-		w.engine.demandLocked(slices.Concat(before, evaluation.Further))
-		setLocked(w.engine, w.result, keepVersions(w.result, evaluation.Result))
-	}, due
+		e.wantLocked(l, wanted)
+		before := l.demands
+		l.demands = further
+		e.demandLocked(slices.Concat(before, further))
+	}
+}
+
+// dueAfter is the time after a wait of which 0 is never.
+func dueAfter(now time.Time, wait time.Duration) time.Time {
+	if wait <= 0 {
+		return time.Time{}
+	}
+	return now.Add(wait)
 }
 
 // keepVersions has the versions stay as they were while those that run are being read. Before the first evaluation there
@@ -88,12 +106,17 @@ func (e *Engine) demandLocked(demands []facts.Demand) {
 }
 
 func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time) check.Evaluation {
-	given := facts.Facts{Now: now, Answers: make(map[facts.Need]facts.Answer, needs.Len())}
-	for need := range needs {
-		given.Answers[need] = e.answer(need)
-	}
 	countEvaluation(evaluator)
-	return evaluator.Evaluate(given)
+	return evaluator.Evaluate(facts.Facts{Now: now, Answers: e.answers(needs)})
+}
+
+// answers are what is known of needs.
+func (e *Engine) answers(needs sets.Set[facts.Need]) map[facts.Need]facts.Answer {
+	answers := make(map[facts.Need]facts.Answer, needs.Len())
+	for need := range needs {
+		answers[need] = e.answer(need)
+	}
+	return answers
 }
 
 // answer is what is known of a need. Nodes are those that have been counted, so that all see them change together.

@@ -75,6 +75,8 @@ type Engine struct {
 	subscribers map[Key]*subscriber
 	results     map[string]*cell[check.Result]
 	views       map[string]*cell[assess.ClusterView]
+	unmapped    map[string]*cell[assess.UnmappedView]
+	scopes      map[Key]compiledScope
 	nodes       *nodesLane
 	lanes       sets.Set[*lane]
 	readers     map[facts.Need]sets.Set[*lane]
@@ -88,8 +90,10 @@ type Engine struct {
 // subscriber is somebody who wants findings.
 type subscriber struct {
 	checks []*check.Check
-	view   string
-	lanes  sets.Set[*lane]
+	// view and unmapped are the keys of cells; empty when it wants none.
+	view, unmapped string
+
+	lanes sets.Set[*lane]
 	// changed says that a finding has changed since it was notified, and changedAt since when; busy counts its lanes that
 	// are at work.
 	changed   bool
@@ -111,7 +115,7 @@ func New(sources Sources, notify func(Key), options Options) *Engine {
 	options.setDefaults()
 	e := &Engine{
 		options: options, sources: sources, notify: notify, subscribers: map[Key]*subscriber{},
-		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{},
+		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{}, unmapped: map[string]*cell[assess.UnmappedView]{}, scopes: map[Key]compiledScope{},
 		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, waiting: sets.New[Key](), rescheduled: make(chan struct{}, 1),
 	}
 	e.nodes = newNodesLane(e)
@@ -167,15 +171,21 @@ func (e *Engine) Findings(key Key, checks []*check.Check) (findings []check.Find
 	return findings, true
 }
 
-// View subscribes to what a ClusterArchitecture shows of the cluster, as Findings does to the results of checks.
-func (e *Engine) View(key Key, scope *assess.Scope) (view assess.ClusterView, ok bool) {
+// View subscribes to what a ClusterArchitecture shows of the cluster, as Findings does to the results of checks. unmapped is
+// nil for one that lists no workloads.
+func (e *Engine) View(key Key, scope *assess.Scope, unmapped *assess.UnmappedScope) (view assess.ClusterView, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.subscribers[key]; s == nil || s.view != scope.Key() {
-		e.subscribeViewLocked(key, scope)
+	if s := e.subscribers[key]; s == nil || s.view != scope.Key() || s.unmapped != unmapped.Key() {
+		e.subscribeViewLocked(key, scope, unmapped)
 	}
 	cell := e.views[scope.Key()]
-	return cell.value, cell.known
+	view, ok = cell.value, cell.known
+	if unmapped != nil {
+		listed := e.unmapped[unmapped.Key()]
+		view.Unmapped, ok = new(listed.value), ok && listed.known
+	}
+	return view, ok
 }
 
 // Forget ends a subscription; what nobody else wants is no longer looked at.
@@ -185,6 +195,7 @@ func (e *Engine) Forget(key Key) {
 	none := &subscriber{}
 	e.releaseLocked(key, e.replaceLocked(key, none), none)
 	delete(e.subscribers, key)
+	delete(e.scopes, key)
 }
 
 // Demands are the needs that explain results as they are now.
@@ -234,14 +245,21 @@ func (e *Engine) subscribeLocked(key Key, checks []*check.Check) {
 	e.releaseLocked(key, before, s)
 }
 
-func (e *Engine) subscribeViewLocked(key Key, scope *assess.Scope) {
-	s := &subscriber{view: scope.Key(), lanes: sets.New[*lane]()}
+func (e *Engine) subscribeViewLocked(key Key, scope *assess.Scope, unmapped *assess.UnmappedScope) {
+	s := &subscriber{view: scope.Key(), unmapped: unmapped.Key(), lanes: sets.New[*lane]()}
 	before := e.replaceLocked(key, s)
 	v := e.views[scope.Key()]
 	if v == nil {
 		v = e.nodes.addViewLocked(scope)
 	}
 	attachLocked(key, s, v)
+	if unmapped != nil {
+		u := e.unmapped[s.unmapped]
+		if u == nil {
+			u = e.newUnmappedLocked(unmapped)
+		}
+		attachLocked(key, s, u)
+	}
 	e.releaseLocked(key, before, s)
 }
 
@@ -290,6 +308,13 @@ func (e *Engine) releaseLocked(key Key, before, now *subscriber) {
 			e.nodes.removeViewLocked(before.view)
 		}
 	}
+	if u := e.unmapped[before.unmapped]; u != nil && before.unmapped != now.unmapped {
+		u.subscribers.Delete(key)
+		if u.subscribers.Len() == 0 {
+			delete(e.unmapped, before.unmapped)
+			e.dropLaneLocked(u.lane)
+		}
+	}
 }
 
 // newResultLocked makes the cell of an evaluator: in the lane of nodes, or in a lane of its own.
@@ -307,10 +332,34 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 	r.lane = newLane(w)
 	r.lane.concerns = evaluator.Concerns
 	e.results[evaluator.Key()] = r
-	e.lanes.Insert(r.lane)
-	e.wantLocked(r.lane, sets.New(evaluator.Needs()...))
-	e.touchLocked(r.lane)
+	e.addLaneLocked(r.lane, evaluator.Needs())
 	return r
+}
+
+// newUnmappedLocked makes the cell of a scope, in a lane of its own.
+func (e *Engine) newUnmappedLocked(scope *assess.UnmappedScope) *cell[assess.UnmappedView] {
+	u := &cell[assess.UnmappedView]{subscribers: sets.New[Key]()}
+	u.lane = newLane(newUnmappedWorker(e, scope, u))
+	e.unmapped[scope.Key()] = u
+	e.addLaneLocked(u.lane, scope.Needs())
+	return u
+}
+
+// addLaneLocked has a new lane read what it needs in any case, and evaluate.
+func (e *Engine) addLaneLocked(l *lane, needs []facts.Need) {
+	e.lanes.Insert(l)
+	e.wantLocked(l, sets.New(needs...))
+	e.touchLocked(l)
+}
+
+// dropLaneLocked ends a lane.
+func (e *Engine) dropLaneLocked(l *lane) {
+	l.gone = true
+	if l.cancel != nil {
+		l.cancel()
+	}
+	e.lanes.Delete(l)
+	e.wantLocked(l, nil)
 }
 
 func (e *Engine) dropResultLocked(r *cell[check.Result], evaluator *check.Evaluator) {
@@ -318,12 +367,7 @@ func (e *Engine) dropResultLocked(r *cell[check.Result], evaluator *check.Evalua
 		e.nodes.removeCheckLocked(evaluator)
 		return
 	}
-	r.lane.gone = true
-	if r.lane.cancel != nil {
-		r.lane.cancel()
-	}
-	e.lanes.Delete(r.lane)
-	e.wantLocked(r.lane, nil)
+	e.dropLaneLocked(r.lane)
 }
 
 // wantLocked has a lane read the needs, in place of those that it read before.

@@ -198,6 +198,9 @@ func (e *Engine) knownLocked(s *subscriber) bool {
 	if v := e.views[s.view]; v != nil && !v.known {
 		return false
 	}
+	if u := e.unmapped[s.unmapped]; u != nil && !u.known {
+		return false
+	}
 	return !slices.ContainsFunc(s.checks, func(c *check.Check) bool { return !e.results[c.Key()].known })
 }
 

@@ -227,7 +227,7 @@ func TestViews(t *testing.T) {
 		scopes := map[string]*assess.Scope{}
 		viewed := map[string]assess.ClusterView{}
 		view := func(name string) (assess.ClusterView, bool) {
-			return o.engine.View(Key{Kind: "ClusterArchitecture", Name: name}, scopes[name])
+			return o.engine.View(Key{Kind: "ClusterArchitecture", Name: name}, scopes[name], nil)
 		}
 		var notified []string
 		o.engine.notify = func(key Key) {

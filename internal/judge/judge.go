@@ -62,15 +62,19 @@ func Compile(a *v1alpha1.ClusterArchitecture, mappings []v1alpha1.ComponentMappi
 }
 
 // Needs returns what must be read to judge the catalog.
-func (c *Catalog) Needs() []facts.Need { return c.needs((*engine.Mapping).Needs) }
+func (c *Catalog) Needs() []facts.Need {
+	return c.needs((*engine.Architecture).Needs, (*engine.Mapping).Needs)
+}
 
 // AllNeeds returns what must be read to judge the catalog, and what may have to be read to explain the verdicts.
-func (c *Catalog) AllNeeds() []facts.Need { return c.needs((*engine.Mapping).AllNeeds) }
+func (c *Catalog) AllNeeds() []facts.Need {
+	return c.needs((*engine.Architecture).AllNeeds, (*engine.Mapping).AllNeeds)
+}
 
-func (c *Catalog) needs(of func(*engine.Mapping) []facts.Need) []facts.Need {
+func (c *Catalog) needs(ofArchitecture func(*engine.Architecture) []facts.Need, of func(*engine.Mapping) []facts.Need) []facts.Need {
 	var needs []facts.Need
 	if c.architecture != nil {
-		needs = c.architecture.compiled.Needs()
+		needs = ofArchitecture(c.architecture.compiled)
 	}
 	for i := range c.mappings {
 		needs = append(needs, of(c.mappings[i].compiled)...)
@@ -128,10 +132,19 @@ func (c *Catalog) evaluate(ctx context.Context, s *snapshot.Snapshot) *engine.En
 		_, _, _ = e.Assess(c.mappings[i].key, c.mappings[i].compiled, &c.mappings[i].ComponentMapping, s.Time)
 	}
 	if a := c.architecture; a != nil {
-		_, _, _ = e.AssessArchitecture(architectureKey, a.compiled, &a.ClusterArchitecture, nil, s.Time)
+		_, _, _ = e.AssessArchitecture(architectureKey, a.compiled, &a.ClusterArchitecture, c.specs(), s.Time)
 	}
 	e.EvaluateAll(ctx)
 	return e
+}
+
+// specs are the mappings, not judged yet.
+func (c *Catalog) specs() []v1alpha1.ComponentMapping {
+	specs := make([]v1alpha1.ComponentMapping, len(c.mappings))
+	for i := range c.mappings {
+		specs[i] = c.mappings[i].ComponentMapping
+	}
+	return specs
 }
 
 func (c *Catalog) judge(

@@ -139,7 +139,7 @@ func TestShippedRolesAreWhatTheCatalogsNeed(t *testing.T) {
 		g.Expect(needs.AddMapping(&c.Mappings[i])).To(Succeed())
 	}
 	for i := range c.Architectures {
-		needs.AddArchitecture(&c.Architectures[i])
+		g.Expect(needs.AddArchitecture(&c.Architectures[i])).To(Succeed())
 	}
 	granted, err := GrantedToOperator()
 	g.Expect(err).NotTo(HaveOccurred())

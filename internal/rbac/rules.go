@@ -100,11 +100,16 @@ func (n *Needs) AddCheck(c *check.Check, neededBy string) {
 	}
 }
 
-// AddArchitecture adds what an architecture needs of the cluster itself.
-func (n *Needs) AddArchitecture(a *v1alpha1.ClusterArchitecture) {
-	for _, need := range assess.ClusterNeeds() {
+// AddArchitecture adds what an architecture needs of the cluster itself, and to find workloads that no mapping covers.
+func (n *Needs) AddArchitecture(a *v1alpha1.ClusterArchitecture) error {
+	needs, err := assess.ArchitectureNeeds(&a.Spec)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.Name, err)
+	}
+	for _, need := range needs {
 		n.add(need, a.Name)
 	}
+	return nil
 }
 
 func (n *Needs) add(need facts.Need, neededBy string) {

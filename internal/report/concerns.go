@@ -22,6 +22,7 @@ const (
 	ConcernViolations  Concern = "violations"
 	ConcernUnknown     Concern = "unknown"
 	ConcernMinor       Concern = "minor"
+	ConcernUnmapped    Concern = "unmapped"
 	ConcernDifferences Concern = "differences"
 	ConcernVersions    Concern = "versions"
 )
@@ -40,6 +41,7 @@ var concernTable = []struct {
 	{ConcernViolations, "a rule does not hold", catalog.Missing, (*Report).hasViolations},
 	{ConcernUnknown, "something could not be read, is not current, or is no cluster of the platform", catalog.Unknown, (*Report).hasUnknown},
 	{ConcernMinor, "a fault is within what is tolerated", "", (*Report).hasMinor},
+	{ConcernUnmapped, "a workload of the provider that no mapping covers is unhealthy", "", (*Report).hasUnmapped},
 	{ConcernDifferences, "a component differs from its documentation, and no Correction says why", "", (*Report).hasDifferences},
 	{ConcernVersions, "versions are further apart than is supported", "", (*Report).hasVersions},
 }

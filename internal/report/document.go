@@ -37,6 +37,7 @@ func Document(w io.Writer, r *Report, o DocumentOptions) error {
 	d.insights()
 	if o.Live {
 		d.departures()
+		d.unmappedWorkloads()
 	}
 	d.references()
 	_, err := io.WriteString(w, d.out.String())
@@ -343,6 +344,25 @@ func (d *document) departures() {
 	}
 	if known != "" {
 		d.line("\n%s", markdown(known))
+	}
+}
+
+// unmappedWorkloads lists the provider's workloads that the table does not have, if there are any.
+func (d *document) unmappedWorkloads() {
+	found, notes := d.unmapped(), d.unmappedNotes()
+	if len(found)+len(notes) == 0 {
+		return
+	}
+	d.heading(2, "Not in the Catalog")
+	for _, w := range found {
+		text := w.Words()
+		if w.Message != "" {
+			text += ": " + w.Message
+		}
+		d.line("- **%s** (%s), operated by: %s. %s", markdown(w.Title()), code(w.Image), markdown(w.Owner()), markdown(text))
+	}
+	for _, note := range notes {
+		d.line("\n%s", markdown(note))
 	}
 }
 

@@ -123,11 +123,14 @@ type pageView struct {
 	States     []catalog.State
 	Counts     map[catalog.State]int
 	Components []componentView
-	Pools      []poolView
-	Upgrades   []v1alpha1.VersionSkew
-	Departures []Departure
-	Known      string
-	Advisories []advisoryView
+	Unmapped   []unmappedWorkload
+	// UnmappedNotes say what is not among them.
+	UnmappedNotes []string
+	Pools         []poolView
+	Upgrades      []v1alpha1.VersionSkew
+	Departures    []Departure
+	Known         string
+	Advisories    []advisoryView
 }
 
 // Age and Stamp are for the template. What was first observed when the report was made has no age.
@@ -206,6 +209,7 @@ func newPageView(r *Report) pageView {
 		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: r.Verdict().WordOfWhole(), Summary: summary(components), Source: r.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
 		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations,
+		Unmapped: r.unmapped(), UnmappedNotes: r.unmappedNotes(),
 		Departures: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
 		Drawing: template.HTML(Draw(r, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}

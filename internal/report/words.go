@@ -147,6 +147,6 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonEndpointFailing:     "the API server itself says so",
 	v1alpha1.ReasonPartMissing:         "an installation, an upgrade or a removal has stopped half-way, or something deleted a part",
 	v1alpha1.ReasonScaledToZero:        "it was scaled to 0; scale it up, or let the mapping allow it (scaleToZero)",
-	v1alpha1.ReasonWithinTolerance:     "no more of it is at fault than is tolerated; nobody must act now",
+	v1alpha1.ReasonWithinTolerance:     "it serves, and no more of it is at fault than is tolerated; repair it before more fails",
 	v1alpha1.ReasonNodesDown:           "pods are missing only because of nodes; they come back with the nodes",
 }

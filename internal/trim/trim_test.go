@@ -61,7 +61,7 @@ func TestNodesKeepTheirTaints(t *testing.T) {
 func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
 	g := NewWithT(t)
 	deleted := Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
-	g.Expect(nodestate.IsLeaving(deleted)).To(BeTrue())
+	g.Expect(nodestate.IsLeaving(deleted, time.Now())).To(BeTrue())
 	g.Expect(Same(Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
 }
 

@@ -78,7 +78,7 @@ func (e evidence) verdict() Verdict {
 	case c.holdUp(w) && slices.ContainsFunc(faults, e.overdue):
 		return e.failing(v1alpha1.ReasonRolloutStuck)
 	case w.rolling && c.own > 0 && len(faults) > 0:
-		return e.fine(v1alpha1.ReasonProgressing, e.why())
+		return e.fine(v1alpha1.ReasonRolloutFailing, e.why())
 	case c.own > 0 && len(faults) > 0:
 		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
 	case c.onNodes > 0:

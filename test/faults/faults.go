@@ -47,6 +47,9 @@ type Case struct {
 	Platform string `json:"platform"`
 	// Versions is its VersionsSupported, when it turns.
 	Versions string `json:"versions"`
+	// Unmapped are the workloads that no mapping covers, as Kind namespace/name state, with the reason of a fault, when they
+	// become others.
+	Unmapped []string `json:"unmapped"`
 	// Says are words of the architecture: of its conditions, its causes, and the rules that are broken.
 	Says []string `json:"says"`
 	// Ends is what ends the fault by itself; then nothing may be False that was not.

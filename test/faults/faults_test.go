@@ -218,6 +218,7 @@ func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
 	}
 	differences = append(differences, differ("VersionsSupported", supported(after), cmp.Or(c.Versions, supported(before)))...)
 	differences = append(differences, differ("Complete", is.Complete, cmp.Or(c.Complete, was.Complete))...)
+	differences = append(differences, c.unmappedDifferences(was, is)...)
 	if strings.HasPrefix(is.PlatformDetected, "True/") && strings.HasPrefix(is.Healthy, "False/") != (unhealthy > 0) {
 		differences = append(differences, fmt.Sprintf("the architecture's Healthy is %s while %d mappings are unhealthy", is.Healthy, unhealthy))
 	}
@@ -227,6 +228,18 @@ func (c *Case) architectureDifferences(before, after *world.Verdicts) []string {
 	}
 	differences = append(differences, unsaid("the architecture", words(after.Architecture), c.Says)...)
 	return differences
+}
+
+// unmappedDifferences holds the workloads that no mapping covers to what they were, or to what the case expects.
+func (c *Case) unmappedDifferences(was, is shapes.ExpectedArchitecture) []string {
+	want := was.Unmapped
+	if c.Unmapped != nil {
+		want = c.Unmapped
+	}
+	if !strings.HasPrefix(is.PlatformDetected, "True/") {
+		want = nil
+	}
+	return differ("list of what no mapping covers", fmt.Sprint(is.Unmapped), fmt.Sprint(want))
 }
 
 // words returns the messages of an architecture's conditions, causes and violated rules.
@@ -337,6 +350,8 @@ func TestHarmless(t *testing.T) {
 			}
 			g.Expect(watch(w, after, visit)).To(Succeed())
 			end := verdictsOf(g, w)
+			g.Expect(c.unmappedDifferences(shapes.ArchitectureVerdict(before.Architecture), shapes.ArchitectureVerdict(end.Architecture))).To(BeEmpty(),
+				"no mapping covers what the case says")
 			for _, e := range c.Expect {
 				for _, row := range e.Rows {
 					g.Expect(e.differences(row, before.Summary()[row], end.Summary()[row], end.Mappings[row])).To(BeEmpty(),

@@ -62,7 +62,7 @@ func expectPluginAgrees(g Gomega, w *world.World, operator *world.Verdicts, when
 	}
 }
 
-// conditionsOf returns the conditions of each object as type, status and reason.
+// conditionsOf returns the conditions of each object as type, status and reason, and what no mapping covers.
 func conditionsOf(mappings map[string]*v1alpha1.ComponentMapping, a *v1alpha1.ClusterArchitecture) map[string][]string {
 	words := func(conditions []metav1.Condition) []string {
 		var out []string
@@ -71,7 +71,10 @@ func conditionsOf(mappings map[string]*v1alpha1.ComponentMapping, a *v1alpha1.Cl
 		}
 		return out
 	}
-	out := map[string][]string{"ClusterArchitecture " + a.Name: words(a.Status.Conditions)}
+	out := map[string][]string{
+		"ClusterArchitecture " + a.Name: words(a.Status.Conditions),
+		"what no mapping covers":        shapes.ArchitectureVerdict(a).Unmapped,
+	}
 	for name, m := range mappings {
 		out["ComponentMapping "+name] = words(m.Status.Conditions)
 	}

@@ -11,6 +11,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,14 +20,15 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 )
 
-// ExpectedArchitecture is the verdict on the ClusterArchitecture: its conditions as status/reason, and the names
-// of the rules that the cluster breaks. In expected.yaml it stands beside the mappings, as "architecture".
+// ExpectedArchitecture is the verdict on the ClusterArchitecture: its conditions as status/reason, the names of the rules that
+// the cluster breaks, and the workloads that no mapping covers, as Kind namespace/name state, with the reason of a fault. In expected.yaml it stands beside the mappings, as "architecture".
 type ExpectedArchitecture struct {
 	PlatformDetected string   `json:"platformDetected"`
 	Complete         string   `json:"complete"`
 	Healthy          string   `json:"healthy"`
 	AsDocumented     string   `json:"asDocumented"`
 	Violations       []string `json:"violations,omitempty"`
+	Unmapped         []string `json:"unmapped,omitempty"`
 }
 
 // readExpected reads the verdicts of expected.yaml.
@@ -102,6 +104,9 @@ func ArchitectureVerdict(a *v1alpha1.ClusterArchitecture) ExpectedArchitecture {
 	}
 	for _, violation := range a.Status.Violations {
 		verdict.Violations = append(verdict.Violations, violation.Rule)
+	}
+	for _, w := range a.Status.Unmapped {
+		verdict.Unmapped = append(verdict.Unmapped, strings.TrimSuffix(fmt.Sprintf("%s %s/%s %s/%s", w.Kind, w.Namespace, w.Name, w.State, w.Reason), "/"))
 	}
 	return verdict
 }

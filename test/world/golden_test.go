@@ -26,7 +26,8 @@ import (
 
 var update = flag.Bool("update", false, "write the verdicts that archmap comes to into the shapes' expected.yaml")
 
-// Every shape, judged offline, comes to its verdicts; in health nothing is asked about pods.
+// Every shape, judged offline, comes to its verdicts; in health nothing is asked about pods. The
+// listing fits a screen.
 func TestShapesComeToTheirVerdicts(t *testing.T) {
 	count := 0
 	for _, name := range shapes.Names() {
@@ -46,9 +47,14 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 			if shape.ExpectedArchitecture != nil {
 				g.Expect(shapes.ArchitectureVerdict(verdicts.Architecture)).To(Equal(*shape.ExpectedArchitecture))
 			}
+			looked := verdicts.Architecture.Status.UnmappedSummary
+			g.Expect(looked.Total != nil).To(Equal(meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionPlatformDetected)),
+				"what no mapping covers is looked for where the platform is detected")
+			g.Expect(looked.Message).To(BeEmpty(), "all of it can be looked at")
 			if meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionHealthy) {
 				g.Expect(verdicts.PodLists).To(BeZero(), "nobody asks for the pods of what is healthy")
 			}
+			fitScreen(t, w, verdicts)
 			g.Expect(verdicts.RevisionLists).To(BeZero(), "the templates tell the versions while no roll-out is under way")
 			count++
 		})
@@ -101,6 +107,9 @@ func rewrite(file string, shape *shapes.Shape, verdicts *world.Verdicts) error {
 		a.PlatformDetected, a.Complete, a.Healthy, a.AsDocumented)
 	if len(a.Violations) > 0 {
 		fmt.Fprintf(&out, ",\n   violations: [%s]", strings.Join(a.Violations, ", "))
+	}
+	if len(a.Unmapped) > 0 {
+		fmt.Fprintf(&out, ",\n   unmapped: [%s]", strings.Join(a.Unmapped, ", "))
 	}
 	out.WriteString("}\n")
 	summary := verdicts.Summary()

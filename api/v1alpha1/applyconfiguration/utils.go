@@ -81,6 +81,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tolerance"):
 		return &apiv1alpha1.ToleranceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UnmappedPolicy"):
+		return &apiv1alpha1.UnmappedPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UnmappedSummary"):
+		return &apiv1alpha1.UnmappedSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UnmappedWorkload"):
+		return &apiv1alpha1.UnmappedWorkloadApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Variant"):
 		return &apiv1alpha1.VariantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VersionCount"):

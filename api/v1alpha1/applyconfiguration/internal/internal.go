@@ -73,6 +73,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.AdvisoryType
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Alias
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Artifact
   map:
     fields:
@@ -271,6 +273,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: unmapped
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.UnmappedPolicy
     - name: versionSkew
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.VersionSkewPolicy
@@ -352,6 +357,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: summary
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ComponentCounts
+    - name: unmapped
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.UnmappedWorkload
+          elementRelationship: associative
+          keys:
+          - kind
+          - namespace
+          - name
+    - name: unmappedSummary
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.UnmappedSummary
     - name: violations
       type:
         list:
@@ -428,6 +446,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentMappingSpec
   map:
     fields:
+    - name: aliases
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Alias
+          elementRelationship: associative
     - name: category
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Category
@@ -932,6 +956,63 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: percent
       type:
         scalar: numeric
+- name: com.github.archmap.archmap.api.v1alpha1.UnmappedPolicy
+  map:
+    fields:
+    - name: namespaces
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
+          elementRelationship: associative
+    - name: selectors
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+          elementRelationship: atomic
+- name: com.github.archmap.archmap.api.v1alpha1.UnmappedSummary
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: total
+      type:
+        scalar: numeric
+    - name: unhealthy
+      type:
+        scalar: numeric
+- name: com.github.archmap.archmap.api.v1alpha1.UnmappedWorkload
+  map:
+    fields:
+    - name: image
+      type:
+        scalar: string
+    - name: kind
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.WorkloadKind
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObjectName
+    - name: namespace
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
+    - name: operatedBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Operator
+    - name: reason
+      type:
+        scalar: string
+    - name: state
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.WorkloadState
 - name: com.github.archmap.archmap.api.v1alpha1.Variant
   map:
     fields:
@@ -1109,6 +1190,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance
 - name: com.github.archmap.archmap.api.v1alpha1.WorkloadKind
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.WorkloadState
   scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:

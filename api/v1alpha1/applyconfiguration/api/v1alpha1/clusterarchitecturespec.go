@@ -38,6 +38,10 @@ type ClusterArchitectureSpecApplyConfiguration struct {
 	// versionSkew says how far versions may lie apart. Default: kubelets may be
 	// three minor versions older than the API server, and never newer.
 	VersionSkew *VersionSkewPolicyApplyConfiguration `json:"versionSkew,omitempty"`
+	// unmapped says which workloads are the provider's, so that those that no
+	// ComponentMapping names are listed in status.unmapped. Default: none are looked
+	// for.
+	Unmapped *UnmappedPolicyApplyConfiguration `json:"unmapped,omitempty"`
 }
 
 // ClusterArchitectureSpecApplyConfiguration constructs a declarative configuration of the ClusterArchitectureSpec type for use with
@@ -112,5 +116,13 @@ func (b *ClusterArchitectureSpecApplyConfiguration) WithRules(values ...*RuleApp
 // If called multiple times, the VersionSkew field is set to the value of the last call.
 func (b *ClusterArchitectureSpecApplyConfiguration) WithVersionSkew(value *VersionSkewPolicyApplyConfiguration) *ClusterArchitectureSpecApplyConfiguration {
 	b.VersionSkew = value
+	return b
+}
+
+// WithUnmapped sets the Unmapped field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Unmapped field is set to the value of the last call.
+func (b *ClusterArchitectureSpecApplyConfiguration) WithUnmapped(value *UnmappedPolicyApplyConfiguration) *ClusterArchitectureSpecApplyConfiguration {
+	b.Unmapped = value
 	return b
 }

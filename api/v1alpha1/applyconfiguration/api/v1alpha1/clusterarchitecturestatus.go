@@ -58,6 +58,14 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	Skews []VersionSkewApplyConfiguration `json:"skews,omitempty"`
 	// summary counts the components.
 	Summary *ComponentCountsApplyConfiguration `json:"summary,omitempty"`
+	// unmapped are the provider's workloads that no ComponentMapping names, as
+	// spec.unmapped says which those are: the unhealthy ones first. They count in no
+	// condition: the catalog does not know what they mean to the cluster.
+	Unmapped []UnmappedWorkloadApplyConfiguration `json:"unmapped,omitempty"`
+	// unmappedSummary counts the workloads that no ComponentMapping names, also those
+	// for which unmapped has no room, and says what could not be looked at. Left out
+	// while nobody has looked.
+	UnmappedSummary *UnmappedSummaryApplyConfiguration `json:"unmappedSummary,omitempty"`
 	// violations are the rules that do not hold.
 	Violations []ViolationApplyConfiguration `json:"violations,omitempty"`
 }
@@ -219,6 +227,27 @@ func (b *ClusterArchitectureStatusApplyConfiguration) WithSkews(values ...*Versi
 // If called multiple times, the Summary field is set to the value of the last call.
 func (b *ClusterArchitectureStatusApplyConfiguration) WithSummary(value *ComponentCountsApplyConfiguration) *ClusterArchitectureStatusApplyConfiguration {
 	b.Summary = value
+	return b
+}
+
+// WithUnmapped adds the given value to the Unmapped field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Unmapped field.
+func (b *ClusterArchitectureStatusApplyConfiguration) WithUnmapped(values ...*UnmappedWorkloadApplyConfiguration) *ClusterArchitectureStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithUnmapped")
+		}
+		b.Unmapped = append(b.Unmapped, *values[i])
+	}
+	return b
+}
+
+// WithUnmappedSummary sets the UnmappedSummary field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnmappedSummary field is set to the value of the last call.
+func (b *ClusterArchitectureStatusApplyConfiguration) WithUnmappedSummary(value *UnmappedSummaryApplyConfiguration) *ClusterArchitectureStatusApplyConfiguration {
+	b.UnmappedSummary = value
 	return b
 }
 
