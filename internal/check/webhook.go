@@ -487,7 +487,7 @@ func intercepts(rule *admissionv1.Rule, group, resource string) bool {
 		case !forSub:
 			return !isSub
 		}
-		return patternSub == "*" || isSub && patternSub == sub
+		return patternSub == "*" || patternSub == sub
 	})
 }
 
