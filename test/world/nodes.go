@@ -85,8 +85,9 @@ func (w *World) SetNodeCondition(name string, condition corev1.NodeCondition, ag
 	if !w.Has(Ref{Kind: nodeKind, Name: name}) {
 		return fmt.Errorf("there is no node %s", name)
 	}
+	condition.LastTransitionTime = metav1.NewTime(w.now.Add(-age))
 	if age > 0 {
-		condition.LastHeartbeatTime = metav1.NewTime(w.now.Add(-age))
+		condition.LastHeartbeatTime = condition.LastTransitionTime
 	}
 	n := w.state.nodes[name]
 	n.Conditions = append(slices.Clone(n.Conditions), condition)
@@ -180,6 +181,7 @@ func (w *World) convergeNode(o *corev1.Node) *node {
 			at = c.LastHeartbeatTime.Time
 		}
 		n.set(c.Type, c.Status, c.Reason, c.Message, at)
+		n.turned(c.Type, c.LastTransitionTime)
 	}
 	return n
 }
@@ -221,6 +223,14 @@ func (n *node) set(kind corev1.NodeConditionType, status corev1.ConditionStatus,
 		return
 	}
 	n.Status.Conditions[i] = c
+}
+
+func (n *node) turned(kind corev1.NodeConditionType, at metav1.Time) {
+	for i := range n.Status.Conditions {
+		if n.Status.Conditions[i].Type == kind {
+			n.Status.Conditions[i].LastTransitionTime = at
+		}
+	}
 }
 
 func (n *node) taint(key string, effects ...corev1.TaintEffect) {
