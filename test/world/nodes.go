@@ -141,6 +141,7 @@ func (w *World) convergeNode(o *corev1.Node) *node {
 		n.ready, n.evicted = false, age >= monitorGrace+evictionGrace
 		for _, kind := range kubeletConditions {
 			n.set(kind, corev1.ConditionUnknown, "NodeStatusUnknown", "Kubelet stopped posting node status.", fault.Since)
+			n.turned(kind, metav1.NewTime(fault.Since.Add(monitorGrace)))
 		}
 		n.taint(corev1.TaintNodeUnreachable, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute)
 		if fault.State == NodeStopped {
@@ -225,6 +226,7 @@ func (n *node) set(kind corev1.NodeConditionType, status corev1.ConditionStatus,
 	n.Status.Conditions[i] = c
 }
 
+// turned says since when a condition has its status.
 func (n *node) turned(kind corev1.NodeConditionType, at metav1.Time) {
 	for i := range n.Status.Conditions {
 		if n.Status.Conditions[i].Type == kind {
