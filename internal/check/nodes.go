@@ -261,7 +261,7 @@ func (h *heartbeats) classify(spec *v1alpha1.NodesCheck, node *corev1.Node) (c n
 		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
 	}
 	detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
-	if lacking != "" && nodestate.IsDown(node, h.now) {
+	if lacking != "" && nodestate.IsDown(node, h.now) && !nodestate.IsVirtual(node) { // no machine is at fault
 		return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodeFault}, detail
 	}
 	return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy}, detail

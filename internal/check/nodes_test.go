@@ -148,7 +148,7 @@ func TestNodesHealth(t *testing.T) {
 
 		// A virtual kubelet is no machine.
 		"a virtual node":     {mustReady, labeled(nodeWith("b", notReady()), virtual), "True/True Healthy: 1/1 nodes healthy"},
-		"only virtual nodes": {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), labeled(nodeWith("b", notReady()), virtual), "True/False NodeFault: 1/1 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
+		"only virtual nodes": {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), labeled(nodeWith("b", notReady()), virtual), "True/False NodesUnhealthy: 1/1 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
 		"no virtual node":    {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), nodeWith("b", ready()), "False/NotAssessed NotFound: none of 2 Nodes with virtual kubelets"},
 
 		"forbidden taint": {

@@ -192,6 +192,9 @@ var kubeletConditions = []corev1.NodeConditionType{corev1.NodeReady, corev1.Node
 
 // beat gives every condition the time at which its writer wrote it last.
 func (w *World) beat(n *node, fault Node) {
+	if n.virtual() { // its connector does
+		return
+	}
 	for i := range n.Status.Conditions {
 		c := &n.Status.Conditions[i]
 		at, writer := w.now.Add(-detectorPeriod/2), corev1.NodeConditionType("detector")
@@ -225,6 +228,9 @@ func (n *node) set(kind corev1.NodeConditionType, status corev1.ConditionStatus,
 	}
 	n.Status.Conditions[i] = c
 }
+
+// virtual says that the node is no machine.
+func (n *node) virtual() bool { return n.Labels["type"] == "virtual-kubelet" }
 
 // turned says since when a condition has its status.
 func (n *node) turned(kind corev1.NodeConditionType, at metav1.Time) {
