@@ -16,6 +16,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // On some clusters a DaemonSet is split into one for each size of node: together they are the component.

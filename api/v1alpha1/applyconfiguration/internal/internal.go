@@ -740,6 +740,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: messageContains
       type:
         scalar: string
+    - name: minAgeSeconds
+      type:
+        scalar: numeric
     - name: reason
       type:
         scalar: string
@@ -783,6 +786,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: runtimePrefix
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.NodeNotices
+  map:
+    fields:
+    - name: except
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: maxHeartbeatAgeSeconds
+      type:
+        scalar: numeric
 - name: com.github.archmap.archmap.api.v1alpha1.NodePool
   map:
     fields:
@@ -836,6 +851,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
           elementRelationship: associative
+    - name: notices
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NodeNotices
     - name: present
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria
@@ -848,6 +866,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeVersion
+    - name: virtualNodes
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.VirtualNodes
+      default: Exclude
 - name: com.github.archmap.archmap.api.v1alpha1.ObjectCheck
   map:
     fields:
@@ -1083,6 +1105,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rule
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.VirtualNodes
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebAddress
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebhookCheck
