@@ -65,8 +65,8 @@ func TestLintExitCodes(t *testing.T) {
 		"no files":              {"", nil, exitUsage, "which mappings?"},
 		"an unknown rule":       {"", []string{"-f", "-", "--disable", "color"}, exitUsage, `no rule "color"`},
 		"an unknown format":     {"", []string{"-f", "-", "-o", "xml"}, exitUsage, `"xml"`},
-		"an argument":           {"", []string{someCatalog, "--strict"}, exitNothing, "41 mappings and 1 architecture"},
-		"an argument and a -f":  {mappingWith("Deployment"), []string{someCatalog, "-f", "-"}, exitNothing, "in 42 mappings and 1 architecture"},
+		"an argument":           {"", []string{someCatalog, "--strict"}, exitNothing, "42 mappings and 1 architecture"},
+		"an argument and a -f":  {mappingWith("Deployment"), []string{someCatalog, "-f", "-"}, exitNothing, "in 43 mappings and 1 architecture"},
 		"no such argument":      {"", []string{"mappings/"}, exitUnknown, "mappings/"},
 		"a directory of others": {"", []string{"-f", "../../config/manager"}, exitUnknown, "no ComponentMapping"},
 	} {

@@ -214,7 +214,7 @@ spec:
 	g.Expect(added.code).To(BeZero(), added.errors)
 	g.Expect(added.errors).To(BeEmpty())
 	g.Expect(rows(added)).To(And(HaveLen(len(builtIn)+1), HaveKey("mine"), HaveKey("coredns")))
-	g.Expect(added.out).To(ContainSubstring("33 of 42 components present"), "the built-in architecture takes it in by its label")
+	g.Expect(added.out).To(ContainSubstring("34 of 43 components present"), "the built-in architecture takes it in by its label")
 
 	replaced := check(mapping("coredns", "nowhere"))
 	g.Expect(replaced.code).To(Equal(1), "what is required of one's own counts: %s", replaced.errors)
@@ -264,7 +264,7 @@ func TestReportFile(t *testing.T) {
 	file := filepath.Join(dir, "report.html")
 	got := run("", "report", "--from", from, "-o", file)
 	g.Expect(got.code).To(BeZero(), got.errors)
-	g.Expect(got.errors).To(HavePrefix(file + " written: healthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41"))
+	g.Expect(got.errors).To(HavePrefix(file + " written: healthy: AKS v1.35.8, 6 of 6 nodes ready, 33 of 42"))
 	page, err := os.ReadFile(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(page)).To(HaveSuffix("</html>\n"))
