@@ -14,7 +14,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/archmap/archmap/internal/facts"
@@ -160,4 +162,16 @@ func TestRevisionsAreTrimmed(t *testing.T) {
 	odd, err := Func(facts.ControllerRevisionKind)(&appsv1.ControllerRevision{Data: k8sruntime.RawExtension{Raw: []byte(`["not a template"]`)}})
 	g.Expect(err).NotTo(HaveOccurred(), "one that is not understood spoils no list")
 	g.Expect(odd.(*appsv1.ControllerRevision).Data.Raw).To(MatchJSON(`{"spec":{"template":{"spec":{}}}}`))
+}
+
+// Of the machines that Karpenter makes only what became of them is held: what was asked for lists hundreds of types.
+func TestNodeClaimsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	claim := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "default-1"}, "spec": map[string]any{"requirements": []any{"many"}},
+		"status": map[string]any{"capacity": map[string]any{"cpu": "4"}, "allocatable": map[string]any{"cpu": "4"}, "conditions": []any{"Launched"}}}}
+	trimmed, err := Func(schema.GroupVersionKind{Group: "karpenter.sh", Version: "v1", Kind: "NodeClaim"})(claim)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(trimmed.(*unstructured.Unstructured).Object).To(Equal(map[string]any{
+		"metadata": map[string]any{"name": "default-1"}, "status": map[string]any{"conditions": []any{"Launched"}}}))
 }
