@@ -24,6 +24,9 @@ import (
 	"github.com/archmap/archmap/internal/tally"
 )
 
+// msgNoNodes is what a check of nodes says without any.
+const msgNoNodes = "the cluster has no nodes, which would show it"
+
 func nodesNeeds(*Evaluator) []facts.Need { return []facts.Need{facts.Nodes} }
 
 func nodesSubject(e *Evaluator) string {
@@ -155,8 +158,12 @@ func (e *Evaluator) CountNodes(table *tally.Table[*corev1.Node], now time.Time) 
 	return &NodeTally{evaluator: e, table: table, Tally: tally.Add(table, e.countNode, now)}
 }
 
-// Result is the result for the nodes as they are counted.
+// Result is the result for the nodes as they are counted. Where there are none at all, as in a cluster that starts or was
+// stopped, nothing that only nodes show is known: neither that it is there nor that it is not.
 func (t *NodeTally) Result(now time.Time) Result {
+	if t.table.Len() == 0 {
+		return unknown(v1alpha1.ReasonNotObservable, msgNoNodes)
+	}
 	pools := t.pools()
 	told := newGroups(t.Tally, func(m nodeMark) toldNode {
 		return toldNode{m.nodeClass, m.healthy == v1alpha1.VerdictFalse && pools[m.group].beyond}
