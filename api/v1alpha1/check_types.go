@@ -6,7 +6,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // CheckType says what a check looks at.
-// +kubebuilder:validation:Enum=Workload;Nodes;Lease;Endpoint;Object;AccessReview
+// +kubebuilder:validation:Enum=Workload;Nodes;Lease;Endpoint;Object;AccessReview;Webhook
 type CheckType string
 
 const (
@@ -23,6 +23,8 @@ const (
 	// CheckAccessReview asks what the cluster's authorizers say to a request that
 	// must be refused.
 	CheckAccessReview CheckType = "AccessReview"
+	// CheckWebhook looks at admission webhooks: whether the API server can call them.
+	CheckWebhook CheckType = "Webhook"
 )
 
 // Expectation says what the presence of a check's object means.
@@ -65,6 +67,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Endpoint') == has(self.endpoint)",message="endpoint must be set when type is Endpoint, and only then",fieldPath=".endpoint"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Object') == has(self.object)",message="object must be set when type is Object, and only then",fieldPath=".object"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'AccessReview') == has(self.accessReview)",message="accessReview must be set when type is AccessReview, and only then",fieldPath=".accessReview"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Webhook') == has(self.webhook)",message="webhook must be set when type is Webhook, and only then",fieldPath=".webhook"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Workload' || has(self.method) || (has(self.expect) && self.expect in ['Absent', 'Precondition'])",message="method must be set: it follows from the workload's kind only when type is Workload; use None for an object that is not itself an implementation, such as an API registration",fieldPath=".method"
 // +kubebuilder:validation:XValidation:rule="!has(self.intervalSeconds) || self.type in ['Lease', 'Endpoint', 'AccessReview'] || (self.type == 'Object' && has(self.object) && has(self.object.observe) && self.object.observe == 'Poll')",message="intervalSeconds may only be set for what is polled: Lease, Endpoint, AccessReview, and Object with observe: Poll; everything else is watched",fieldPath=".intervalSeconds"
 type Check struct {
@@ -100,9 +103,9 @@ type Check struct {
 	// trace of it is, such as the lease of a hidden controller. None: the object
 	// belongs to the component, but alone it proves nothing, like an IngressClass, a
 	// CSIDriver or a definition of a kind, which outlive what they were made for.
-	// Default: None for type Object, as objects that merely lie there prove nothing;
-	// Direct for all other types. An Object that something keeps writing may say
-	// otherwise.
+	// Default: None for types Object and Webhook, as objects that merely lie there prove
+	// nothing; Direct for all other types. An Object that something keeps writing may
+	// say otherwise.
 	// +optional
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
@@ -184,6 +187,21 @@ type Check struct {
 	// Healthy: never assessed, as an authorizer's health does not show in it.
 	// +optional
 	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
+
+	// webhook picks admission webhooks by their configurations: by names, namePrefix or
+	// selector, all of them without any.
+	//
+	// Present: at least one configuration with a webhook matches.
+	//
+	// Healthy: the API server can call each webhook: its Service exists and has a ready
+	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
+	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
+	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
+	// it. So is one that fails while its pods are there, if the check picks webhooks of
+	// any maker, by none of the fields above, and it intercepts nothing that the cluster itself needs: pods, nodes,
+	// leases and the like. A webhook with a URL is counted, and not assessed.
+	// +optional
+	Webhook *WebhookCheck `json:"webhook,omitempty"`
 }
 
 // WorkloadKind is a kind of the apps/v1 API that rolls out pods.
@@ -202,14 +220,19 @@ const (
 // WorkloadCheck is the member of a Check for workloads.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.names) || has(self.namePrefix) || has(self.selector)",message="one of names, namePrefix or selector must be set: it says which workloads of the namespace are meant"
+// +kubebuilder:validation:XValidation:rule="has(self.namespace) || has(self.selector)",message="must be set without a selector: only labels find workloads in any namespace",fieldPath=".namespace"
 // +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
 type WorkloadCheck struct {
 	// kind is Deployment, DaemonSet or StatefulSet.
 	// +required
 	Kind WorkloadKind `json:"kind,omitempty"`
 
-	// namespace holds the workloads.
-	// +required
+	// namespace holds the workloads. With a selector it may be left out: then workloads in any
+	// namespace match, as of a program that its owner may install anywhere. The API server
+	// applies the selector, so that only workloads with these labels are held in memory; names,
+	// namePrefix and imagePath narrow the match further. It takes the right to list and watch
+	// the kind in all namespaces.
+	// +optional
 	Namespace NamespaceName `json:"namespace,omitempty"`
 
 	// names lists the workloads; finding any one of them is enough to be present.
@@ -344,10 +367,54 @@ type NodesCheck struct {
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreConditions []NodeConditionMatch `json:"ignoreConditions,omitempty"`
 
+	// notices has the check tell of every other condition by which a node reports a
+	// problem. Such a node stays healthy, and the check passes with the reason
+	// WithinTolerance. Default: what no criterion names is not told.
+	// +optional
+	Notices *NodeNotices `json:"notices,omitempty"`
+
+	// virtualNodes is Exclude (the default), or Only for nodes that are no machines:
+	// those with the label type=virtual-kubelet. They have no kubelet, no container
+	// runtime and no provider ID.
+	// +optional
+	// +default="Exclude"
+	VirtualNodes VirtualNodes `json:"virtualNodes,omitempty"`
+
 	// version names the field of status.nodeInfo that is the component's version:
 	// Kubelet or ContainerRuntime. Default: the check reports no version.
 	// +optional
 	Version NodeVersion `json:"version,omitempty"`
+}
+
+// VirtualNodes says whether a check is of machines or of virtual nodes.
+// +kubebuilder:validation:Enum=Exclude;Only
+type VirtualNodes string
+
+const (
+	// VirtualNodesExclude: machines only.
+	VirtualNodesExclude VirtualNodes = "Exclude"
+	// VirtualNodesOnly: virtual nodes only.
+	VirtualNodesOnly VirtualNodes = "Only"
+)
+
+// NodeNotices says which conditions of healthy nodes are told. One reports a problem
+// when it is True, or when it is False and its type ends in Ready.
+type NodeNotices struct {
+	// except are types of conditions that are not told, as other checks look at them.
+	// Ready is never told.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Except []string `json:"except,omitempty"`
+
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
+	// in seconds, before the condition is no longer believed.
+	// +required
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	MaxHeartbeatAgeSeconds int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 
 // NodeVersion is a version that every node reports of itself.
@@ -445,6 +512,15 @@ type NodeConditionMatch struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	MessageContains string `json:"messageContains,omitempty"`
+
+	// minAgeSeconds is how long the condition must have had its status, by its
+	// lastTransitionTime, in seconds: for one that comes and goes, and needs somebody
+	// only when it stays. A forbidden condition is told before, and the check passes
+	// with the reason WithinTolerance. Default: it counts at once.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=86400
+	MinAgeSeconds int32 `json:"minAgeSeconds,omitempty"`
 
 	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
 	// in seconds, before the condition is no longer believed. Default: it is
@@ -625,6 +701,96 @@ type AccessReviewCheck struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	ReasonContains []string `json:"reasonContains,omitempty"`
 }
+
+// WebhookKind is a kind of admission webhooks.
+// +kubebuilder:validation:Enum=Validating;Mutating
+type WebhookKind string
+
+const (
+	// WebhookValidating is admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration.
+	WebhookValidating WebhookKind = "Validating"
+	// WebhookMutating is admissionregistration.k8s.io/v1 MutatingWebhookConfiguration.
+	WebhookMutating WebhookKind = "Mutating"
+)
+
+// WebhookCheck is the member of a Check for admission webhooks. A configuration must meet every field that is given.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
+type WebhookCheck struct {
+	// kinds of the configurations: Validating, Mutating. Default: both.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	Kinds []WebhookKind `json:"kinds,omitempty"`
+
+	// names lists configurations; finding any one of them is enough to be present.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Names []ObjectName `json:"names,omitempty"`
+
+	// namePrefix matches every configuration whose name begins with it, such as
+	// istio-sidecar-injector-asm- for the revisions of a service mesh.
+	// +optional
+	NamePrefix NamePrefix `json:"namePrefix,omitempty"`
+
+	// selector matches by the labels of the configuration, alone or on top of names or
+	// namePrefix.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// serviceNamespace narrows the match to configurations with a webhook whose Service
+	// is in this namespace: the provider and the owner of a cluster may install the
+	// same webhook under one name.
+	// +optional
+	ServiceNamespace NamespaceName `json:"serviceNamespace,omitempty"`
+
+	// anyOf narrows the match to configurations with at least one of these marks, such
+	// as those that the provider leaves. They say whose the webhooks are, not which: a
+	// check with nothing but marks is one of webhooks of any maker.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	AnyOf []WebhookMark `json:"anyOf,omitempty"`
+
+	// noneOf narrows the match to configurations with none of these marks.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	NoneOf []WebhookMark `json:"noneOf,omitempty"`
+}
+
+// WebhookMark is what the maker of a webhook configuration has left on it. A mark with a name prefix and a label needs
+// both.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.namePrefix) || has(self.label)",message="one of namePrefix and label must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.value) || has(self.label)",message="value may only be set with label: it is the value of that",fieldPath=".value"
+type WebhookMark struct {
+	// namePrefix begins the name of the configuration.
+	// +optional
+	NamePrefix NamePrefix `json:"namePrefix,omitempty"`
+
+	// label is the key of a label that the configuration has.
+	// +optional
+	Label QualifiedName `json:"label,omitempty"`
+
+	// value of the label. Default: any.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Value string `json:"value,omitempty"`
+}
+
+// NamePrefix is the beginning of the names of objects.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9][-a-z0-9.]*$')",message="must be the beginning of an object's name: lower case letters, digits, '-' and '.', such as istiod-asm-"
+type NamePrefix string
 
 // Expression is a CEL expression, compiled once per generation and run under a
 // cost limit.

@@ -323,7 +323,7 @@ type ClusterArchitectureStatus struct {
 }
 
 // ComponentCounts counts components. The total is present, absent and unknown
-// together; present is healthy, degraded and healthUnknown together.
+// together; present is healthy, degraded and healthUnknown together, but for those that are degraded and seen only in part.
 type ComponentCounts struct {
 	// text is the count in words, such as 15/22 present.
 	// +optional
@@ -346,7 +346,8 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
 
-	// degraded counts those that are in the cluster and not well.
+	// degraded counts those that are not well, also where only a part of one can be seen, so that it is not counted as
+	// present.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Degraded *int32 `json:"degraded,omitempty"`
@@ -504,6 +505,16 @@ type Cause struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
+
+	// subject is the object at fault, where that is another one than the components: the
+	// configuration of an admission webhook that cannot be called. Where only its name
+	// is known, kind is Webhook.
+	// +optional
+	Subject ObservedObject `json:"subject,omitzero"`
+
+	// operatedBy says who can act; left out where that is who operates the components.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
 
 	// components are the names of the ComponentMappings that it affects.
 	// +required

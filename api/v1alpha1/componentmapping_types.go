@@ -109,7 +109,7 @@ const CheckMethodNone CheckMethod = "None"
 // +kubebuilder:resource:scope=Cluster,shortName=cmap,categories=archmap
 // +kubebuilder:selectablefield:JSONPath=`.spec.category`
 // +kubebuilder:selectablefield:JSONPath=`.spec.operatedBy`
-// +kubebuilder:printcolumn:name="Component",type=string,JSONPath=`.spec.component`
+// +kubebuilder:printcolumn:name="Component",type=string,JSONPath=`.spec.component`,description="As the table names it",priority=1
 // +kubebuilder:printcolumn:name="Implementation",type=string,JSONPath=`.status.implementation`
 // +kubebuilder:printcolumn:name="Method",type=string,JSONPath=`.status.methodSummary`
 // +kubebuilder:printcolumn:name="Present",type=string,JSONPath=`.status.conditions[?(@.type=="Present")].status`
@@ -151,6 +151,13 @@ type ComponentMappingList struct {
 	Items []ComponentMapping `json:"items"`
 }
 
+// Alias is a further name of a component.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and '-', such as karpenter"
+type Alias string
+
 // ComponentMappingSpec says what a component is, how it is documented to be
 // implemented, and how to see that it is.
 //
@@ -163,6 +170,14 @@ type ComponentMappingSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Component string `json:"component,omitempty"`
+
+	// aliases are further names that people type for the component, such as karpenter
+	// for node-auto-provisioning: "kubectl archmap explain" finds it by them, too. A
+	// mapping of exactly that name always wins.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	Aliases []Alias `json:"aliases,omitempty"`
 
 	// category is the section of the table.
 	// +required
@@ -468,8 +483,10 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// implementation is what is really found: the name that the complete variants
-	// give it, or the documented name.
+	// implementation is what is really found, for people: the name that the
+	// complete variants give it, or the documented name; the first of several, and
+	// how many more, when there are more than two. Empty when nothing is found;
+	// variants has all of them.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -515,7 +532,7 @@ type ComponentMappingStatus struct {
 	Evidence Evidence `json:"evidence,omitempty"`
 
 	// version in use, for people; with counts when several are, such as "v1.32.3
-	// (412), v1.33.1 (88)". It names three at most; versions has them all.
+	// (412), v1.33.1 (88)", or "v1.32.3 (412) and 2 more"; versions has them all.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
@@ -696,10 +713,44 @@ type CheckStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ObjectCount *int32 `json:"objectCount,omitempty"`
 
+	// webhooks are the admission webhooks that cannot be called, of those that a Webhook
+	// check looks at, or as the API server says when it refuses the pods of a workload.
+	// They say which components are unhealthy by the same fault.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Webhooks []WebhookFault `json:"webhooks,omitempty"`
+
 	// lastTransitionTime is when present or healthy last changed. The grace period
 	// of a failing check is counted from it.
 	// +required
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
+}
+
+// WebhookFault is what keeps the API server from calling webhooks of one configuration.
+type WebhookFault struct {
+	// names of the webhooks, as the API server has them in its errors.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Names []string `json:"names,omitempty"`
+
+	// configuration of the webhooks; left out where only a refused call tells of them.
+	// +optional
+	Configuration ObservedObject `json:"configuration,omitzero"`
+
+	// service of the webhooks; left out where only a refused call tells of them.
+	// +optional
+	Service ObservedObject `json:"service,omitzero"`
+
+	// message says why they cannot be called.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // ObservedObject names a live object.

@@ -61,7 +61,8 @@ const (
 	//
 	// Possible reasons for True: NodesMatch, NoSelector.
 	// Possible reasons for False: NoNodeMatches.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotInDump, InvalidSpec.
+	// Possible reasons for Unknown: NotObservable, NotPermitted, NotYetObserved, ObservationFailed, NotInDump,
+	// InvalidSpec.
 	ConditionPlatformDetected = "PlatformDetected"
 
 	// ConditionComplete says whether every required component is present and every rule holds.
@@ -148,6 +149,9 @@ const (
 	ReasonScaledToZero = "ScaledToZero"
 	// ReasonWithinTolerance: pods or nodes have a fault, but no more of them than is tolerated.
 	ReasonWithinTolerance = "WithinTolerance"
+	// ReasonRolloutFailing: new pods of a roll-out have a fault, and the old ones serve. It is that of a check; its
+	// component is Progressing.
+	ReasonRolloutFailing = "RolloutFailing"
 	// ReasonNodesDown: pods are missing only because of nodes, and others are available. The fault is that of the
 	// nodes.
 	ReasonNodesDown = "NodesDown"
@@ -169,6 +173,9 @@ const (
 	ReasonNotReady = "NotReady"
 	// ReasonAdmissionDenied: the API server does not let the workload's controller create pods.
 	ReasonAdmissionDenied = "AdmissionDenied"
+	// ReasonWebhookCallFailed: the API server does not let it create pods, as it cannot call an admission webhook that must
+	// be asked. The fault is that of the webhook.
+	ReasonWebhookCallFailed = "WebhookCallFailed"
 	// ReasonRolloutStuck: a roll-out has exceeded its progress deadline.
 	ReasonRolloutStuck = "RolloutStuck"
 
@@ -187,6 +194,10 @@ const (
 	ReasonExpressionFalse = "ExpressionFalse"
 	// ReasonExpressionError: a CEL expression failed when it ran.
 	ReasonExpressionError = "ExpressionError"
+
+	// ReasonWebhookUnavailable: the API server cannot call an admission webhook whose failurePolicy is Fail, so that it
+	// refuses what the webhook intercepts.
+	ReasonWebhookUnavailable = "WebhookUnavailable"
 
 	// ReasonReasonMatches: the access review's reason contains one of the texts.
 	ReasonReasonMatches = "ReasonMatches"

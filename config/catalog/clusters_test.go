@@ -333,7 +333,7 @@ func documented() cluster {
 		labeled(deployment("kube-system", "vpa-admission-controller", "a", "vpa:1"), managedAKS, "aks"),
 		labeled(deployment("kube-system", "vpa-recommender", "r", "vpa:1"), managedAKS, "aks"),
 		labeled(deployment("kube-system", "vpa-updater", "u", "vpa:1"), managedAKS, "aks"),
-		injector("istio-sidecar-injector-asm-1-30-aks-istio-system"),
+		injector("istio-sidecar-injector-asm-1-30-aks-istio-system"), behind("istio-system", "istiod"),
 	).with(vpaRegistration()...)
 	return signedIn(c)
 }
@@ -342,13 +342,27 @@ func documented() cluster {
 func vpaRegistration() []client.Object {
 	return []client.Object{
 		object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "verticalpodautoscalers.autoscaling.k8s.io", nil),
-		object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "vpa-webhook-config", nil),
+		mutating("vpa-webhook-config", "kube-system", "vpa-webhook"), behind("kube-system", "vpa-webhook"),
 	}
+}
+
+// mutating is a webhook configuration whose one webhook has a Service.
+func mutating(name, namespace, service string) *unstructured.Unstructured {
+	return object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, map[string]any{"webhooks": []any{map[string]any{
+		"name": name + ".example.com", "clientConfig": map[string]any{
+			"service": map[string]any{"namespace": namespace, "name": service}, "caBundle": "Y2VydGlmaWNhdGU="},
+		"rules": []any{map[string]any{"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"pods"}}}}}})
+}
+
+// behind is the ready endpoint of a Service.
+func behind(namespace, service string) client.Object {
+	return labeled(object("discovery.k8s.io/v1", "EndpointSlice", namespace, service+"-1", map[string]any{
+		"endpoints": []any{map[string]any{"conditions": map[string]any{"ready": true}}}}), "kubernetes.io/service-name", service)
 }
 
 // injector is the webhook by which Istio gives pods a proxy.
 func injector(name string) client.Object {
-	return labeled(object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name, nil), "app", "sidecar-injector")
+	return labeled(mutating(name, "istio-system", "istiod"), "app", "sidecar-injector")
 }
 
 // signedIn has the issuer and the authorizer of Azure.
@@ -370,8 +384,8 @@ func overlayCilium() cluster {
 var (
 	everywhere = map[string]string{"container-runtime": "systemd", "kubelet": "systemd"}
 	hosted     = map[string]string{
-		"kube-apiserver": "hosted", "etcd": "hosted", "kube-scheduler": "hosted", "kube-controller": "hosted",
-		"cloud-controller": "hosted", "azure-disk-csi": "hosted-controller", "azure-file-csi": "hosted-controller",
+		"kube-apiserver": "hosted", "etcd": "hosted", "kube-scheduler": "hosted", "kube-controller-manager": "hosted",
+		"cloud-controller-manager": "hosted", "azuredisk-csi-driver": "hosted-controller", "azurefile-csi-driver": "hosted-controller",
 		"coredns": "deployment", "metrics-server": "deployment",
 	}
 )
@@ -393,19 +407,19 @@ func TestClusters(t *testing.T) {
 		variants map[string]string
 	}{
 		"documented": {documented(), merged(everywhere, hosted, map[string]string{
-			"cloud-controller": "in-cluster", "azure-disk-csi": "in-cluster-controller", "azure-file-csi": "in-cluster-controller",
-			"kube-proxy": "daemonset", "kubenet": "node-routes", "network-policy": "azure-npm", "azure-monitor": "container-insights",
-			"entra-id": "oidc-issuer", "azure-rbac": "webhook", "istio": "addon", "ingress": "agic",
-			"autoscaler": "in-cluster", "vpa": "addon"})},
+			"cloud-controller-manager": "in-cluster", "azuredisk-csi-driver": "in-cluster-controller", "azurefile-csi-driver": "in-cluster-controller",
+			"kube-proxy": "daemonset", "kubenet": "node-routes", "network-policy": "azure-npm", "azure-monitor-agent": "container-insights",
+			"entra-id": "oidc-issuer", "azure-rbac": "webhook", "istio": "addon", "ingress-controller": "agic",
+			"cluster-autoscaler": "in-cluster", "vertical-pod-autoscaler": "addon"})},
 		"overlay-cilium": {overlayCilium(), merged(everywhere, hosted, map[string]string{
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
-			"azure-rbac": "webhook", "autoscaler": "hosted"})},
+			"azure-rbac": "webhook", "cluster-autoscaler": "hosted"})},
 		"overlay-cilium with an idle kube-proxy": {overlayCilium().with(idle("kube-proxy")), merged(everywhere, hosted, map[string]string{
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
-			"azure-rbac": "webhook", "autoscaler": "hosted"})},
+			"azure-rbac": "webhook", "cluster-autoscaler": "hosted"})},
 		"on the way from kube-proxy to Cilium": {overlayCilium().with(kubeProxy()), merged(everywhere, hosted, map[string]string{
 			"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium", "entra-id": "oidc-issuer",
-			"azure-rbac": "webhook", "autoscaler": "hosted"})},
+			"azure-rbac": "webhook", "cluster-autoscaler": "hosted"})},
 		"kubenet with Calico": {aks(nil).without("aks-np1-1").with(kubenetNode(), kubeProxy(),
 			labeled(deployment("tigera-operator", "tigera-operator", "tigera-operator", "tigera/operator:v1.36.7"), managedAKS, "aks"),
 			daemonSet("calico-system", "calico-node", "calico-node", "calico/node:v3.29.3"),
@@ -421,7 +435,7 @@ func TestClusters(t *testing.T) {
 		"node subnet": {aks(nil).with(kubeProxy(), masquerade(), daemonSet("kube-system", "azure-cns", "pause", "kubernetes/pause:3.6")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet"})},
 		"node subnet before 1.32": {aks(nil).with(kubeProxy(), masquerade(), autoscalerStatus(autoscalerText)),
-			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet-legacy", "autoscaler": "hosted"})},
+			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet-legacy", "cluster-autoscaler": "hosted"})},
 		"a CNI of one's own": {aks(nil).with(kubeProxy()).with(ciliumParts("false")...),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "cilium-self"})},
 		"Cilium of one's own, which gives nodes their CIDR": {aks(nil).without("aks-np1-1").with(routedBy("CiliumIsUp"), kubeProxy()).with(ciliumParts("false")...),
@@ -451,7 +465,7 @@ func TestClusters(t *testing.T) {
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
 			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
-				"ingress": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress"})},
+				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress"})},
 		"what ways in have left behind": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), ingressClass("azure-application-gateway", "azure/application-gateway"),
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")})),
@@ -460,25 +474,25 @@ func TestClusters(t *testing.T) {
 			deployment("kube-system", "ama-metrics", "prometheus-collector", "images:6.17.0-main"), deployment("kube-system", "ama-metrics-ksm", "ksm", "ksm:v2"),
 			daemonSet("kube-system", "ama-metrics-node-m", "prometheus-collector", "images:6.17.0-main"), idle("ama-metrics-node-xs"), idle("ama-metrics-node-xl")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium", "azure-cni": "overlay-cilium", "network-policy": "cilium",
-				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "autoscaler": "hosted", "azure-monitor": "managed-prometheus"})},
+				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "cluster-autoscaler": "hosted", "azure-monitor-agent": "managed-prometheus"})},
 		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(vpaRegistration()...).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
-			injector("istio-sidecar-injector"),
+			injector("istio-sidecar-injector"), behind("istio-system", "istiod"),
 			deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
 			deployment("kube-system", "vpa-recommender", "recommender", "vpa:1.6.0"), deployment("kube-system", "vpa-updater", "updater", "vpa:1.6.0")),
-			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "istio": "self-installed", "vpa": "self-installed"})},
+			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "istio": "self-installed", "vertical-pod-autoscaler": "self-installed"})},
 		"drivers switched off, their leases left": {aks(nil).without("csi-azuredisk-node", "csi-azurefile-node", "disk.csi.azure.com",
 			"file.csi.azure.com", "aks-np1-1", "disk-csi-azure-com", "external-attacher-leader-disk-csi-azure-com", "file-csi-azure-com",
 			"external-resizer-file-csi-azure-com").with(kubenetNode(), kubeProxy(), masquerade(), staleLease("disk-csi-azure-com"),
 			staleLease("external-attacher-leader-disk-csi-azure-com"), staleLease("file-csi-azure-com"), staleLease("external-resizer-file-csi-azure-com")),
-			without(merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "kubenet": "node-routes"}), "azure-disk-csi", "azure-file-csi")},
+			without(merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "kubenet": "node-routes"}), "azuredisk-csi-driver", "azurefile-csi-driver")},
 		"self-managed on Azure": {kubernetes().with(node("cp-1", nil), csiNode("cp-1", "disk.csi.azure.com"), kubeProxy(),
 			deployment("kube-system", "coredns", "coredns", "coredns:v1.12.1"),
 			deployment("kube-system", "cloud-controller-manager", "cloud-controller-manager", "kubernetes/azure-cloud-controller-manager:v1.33.0"),
 			daemonSet("kube-system", "csi-azuredisk-node", "azuredisk", "azuredisk-csi:v1.33.5"),
 			object("storage.k8s.io/v1", "CSIDriver", "", "disk.csi.azure.com", nil), lease("disk-csi-azure-com"),
 			deployment("kube-system", "csi-azuredisk-controller", "azuredisk", "azuredisk-csi:v1.33.5")),
-			merged(everywhere, map[string]string{"kube-proxy": "self-managed", "coredns": "self-managed", "cloud-controller": "in-cluster",
-				"azure-disk-csi": "in-cluster-controller"})},
+			merged(everywhere, map[string]string{"kube-proxy": "self-managed", "coredns": "self-managed", "cloud-controller-manager": "in-cluster",
+				"azuredisk-csi-driver": "in-cluster-controller"})},
 		"another provider": {kubernetes().with(routed(node("gke-1", nil), "RouteCreated"), csiNode("gke-1", "pd.csi.storage.gke.io"),
 			deployment("kube-system", "kube-dns", "kubedns", "kube-dns:1.22"), autoscalerStatus(autoscalerYAML)),
 			everywhere},
@@ -518,11 +532,11 @@ func TestAsDocumented(t *testing.T) {
 	}{
 		"documented": {documented(), map[string][]v1alpha1.DifferenceType{
 			// Container Insights has a Deployment besides its DaemonSet, which the table does not know.
-			"azure-monitor": {v1alpha1.DifferenceMethod},
+			"azure-monitor-agent": {v1alpha1.DifferenceMethod},
 		}},
 		"overlay-cilium": {overlayCilium(), map[string][]v1alpha1.DifferenceType{
-			"cloud-controller": {v1alpha1.DifferenceMethod, v1alpha1.DifferenceImage}, "azure-disk-csi": {v1alpha1.DifferenceMethod},
-			"azure-file-csi": {v1alpha1.DifferenceMethod}, "autoscaler": {v1alpha1.DifferenceMethod},
+			"cloud-controller-manager": {v1alpha1.DifferenceMethod, v1alpha1.DifferenceImage}, "azuredisk-csi-driver": {v1alpha1.DifferenceMethod},
+			"azurefile-csi-driver": {v1alpha1.DifferenceMethod}, "cluster-autoscaler": {v1alpha1.DifferenceMethod},
 			"kube-proxy": {v1alpha1.DifferenceImage},
 		}},
 	} {
@@ -592,9 +606,9 @@ func TestTroubles(t *testing.T) {
 		"containerd down":          {base.with(badNode("ContainerRuntimeProblem", "True")), "container-runtime", "False", v1alpha1.ReasonNodesUnhealthy, "aks-np1-2"},
 		"CoreDNS crashes":          {base.without("coredns").with(broken(deployment("kube-system", "coredns", "coredns", "coredns:v1.12.1"))), "coredns", "False", v1alpha1.ReasonWorkloadUnavailable, "0/2 available"},
 		"DNS leads to nothing":     {base.without("kube-dns-1").with(noEndpoint), "coredns", "False", v1alpha1.ReasonExpressionFalse, "no ready endpoint"},
-		"driver missing on a node": {base.with(csiNode("aks-np1-2", "file.csi.azure.com")), "azure-disk-csi", "False", v1alpha1.ReasonExpressionFalse, "aks-np1-2"},
+		"driver missing on a node": {base.with(csiNode("aks-np1-2", "file.csi.azure.com")), "azuredisk-csi-driver", "False", v1alpha1.ReasonExpressionFalse, "aks-np1-2"},
 		"attacher lost": {base.without("external-attacher-leader-disk-csi-azure-com").with(staleLease("external-attacher-leader-disk-csi-azure-com")),
-			"azure-disk-csi", "False", v1alpha1.ReasonLeaseStale, "attacher"},
+			"azuredisk-csi-driver", "False", v1alpha1.ReasonLeaseStale, "attacher"},
 		"no addresses": {base.without("aks-np1-1").with(labeled(labeled(labeled(node("aks-np1-1", nil), aksLabel, "c"), netLabel, "overlay"), bpfLabel, "cilium"),
 			csiNode("aks-np1-1", "disk.csi.azure.com", "file.csi.azure.com"), nodeNetworkConfig(0)), "azure-cni", "False", v1alpha1.ReasonExpressionFalse, "no addresses"},
 		"Cilium's operator away, says it is available": {base.without("cilium-operator").with(broken(deployment("kube-system", "cilium-operator", "o", "o:1"))),
@@ -605,20 +619,20 @@ func TestTroubles(t *testing.T) {
 			"spec": map[string]any{"service": map[string]any{"name": "metrics-server"}}, "status": condition("Available", "False")})),
 			"metrics-server", "False", v1alpha1.ReasonExpressionFalse, "because"},
 		"agents on medium nodes down": {base.with(deployment("kube-system", "ama-logs-rs", "ama-logs", "ciprod:3.6.0"), idle("ama-logs-xs"),
-			broken(daemonSet("kube-system", "ama-logs-m", "ama-logs", "ciprod:3.6.0"))), "azure-monitor", "False", v1alpha1.ReasonWorkloadUnavailable, "ama-logs-m"},
+			broken(daemonSet("kube-system", "ama-logs-m", "ama-logs", "ciprod:3.6.0"))), "azure-monitor-agent", "False", v1alpha1.ReasonWorkloadUnavailable, "ama-logs-m"},
 		"autoscaler: cluster unhealthy": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.Replace(autoscalerYAML, "Healthy", "Unhealthy", 1))),
-			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
+			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
 		"autoscaler: cluster unhealthy, text": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.Replace(autoscalerText, "Healthy", "Unhealthy", 1))),
-			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
+			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
 		"autoscaler starts": {base.without("cluster-autoscaler-status").with(autoscalerStatus("time: 2026-10-02 14:29:59 +0000 UTC\nautoscalerStatus: Initializing\n")),
-			"autoscaler", "True", v1alpha1.ReasonAllChecksPass, ""},
+			"cluster-autoscaler", "True", v1alpha1.ReasonAllChecksPass, ""},
 		"autoscaler hangs while it starts": {base.without("cluster-autoscaler-status").with(autoscalerStatus("time: 2026-10-02 14:22:00.1 +0000 UTC\nautoscalerStatus: Initializing\n")),
-			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "has been initializing since 2026-10-02 14:22:00 UTC: set the node pools to manual scaling and back"},
+			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "has been initializing since 2026-10-02 14:22:00 UTC: set the node pools to manual scaling and back"},
 		"autoscaler silent": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.ReplaceAll(autoscalerYAML, "14:29", "11:29"))),
-			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "the autoscaler has written no status since 2026-10-02 11:29:22 UTC"},
+			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "the autoscaler has written no status since 2026-10-02 11:29:22 UTC"},
 		"autoscaler silent, text": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.ReplaceAll(autoscalerText, "14:29", "11:29"))),
-			"autoscaler", "False", v1alpha1.ReasonExpressionFalse, "the autoscaler has written no status since 2026-10-02 11:29:22 UTC"},
-		"autoscaler off": {base.without("cluster-autoscaler-status"), "autoscaler", "Unknown", v1alpha1.ReasonNotPresent, ""},
+			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "the autoscaler has written no status since 2026-10-02 11:29:22 UTC"},
+		"autoscaler off": {base.without("cluster-autoscaler-status"), "cluster-autoscaler", "Unknown", v1alpha1.ReasonNotPresent, ""},
 		"the Service of DNS is gone, and its endpoints with it": {base.without("kube-dns-1"), "coredns", "False", v1alpha1.ReasonPartMissing,
 			"no EndpointSlice in kube-system with labels kubernetes.io/service-name=kube-dns"},
 	} {

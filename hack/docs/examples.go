@@ -49,7 +49,7 @@ var everything = map[string]string{
 	"check.txt":           "check",
 	"check.md":            "check -o markdown",
 	"explain-coredns.txt": "explain coredns",
-	"explain-disk.txt":    "explain azure-disk-csi",
+	"explain-disk.txt":    "explain azuredisk-csi-driver",
 	"diff.txt":            "diff",
 	"diagram.txt":         "diagram -o ascii",
 	"diagram.mmd":         "diagram -o mermaid",

@@ -245,7 +245,7 @@ func TestTable(t *testing.T) { runArchitectures(t, tableCases(t)) }
 // archCases returns all stories of architectures.
 func archCases(t testing.TB) []archCase {
 	return slices.Concat(tableCases(t), platformCases(t), completeCases(t), ruleCases(t), healthRollupCases(t), documentedRollupCases(t),
-		advisoryCases(t), causeCases(t), nodeFaultCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
+		advisoryCases(t), causeCases(t), nodeFaultCases(t), webhookCases(t), skewCases(t), messageCases(t), capCases(t), archReadyCases(t))
 }
 
 // tableCases are about the rows and the numbers.
@@ -359,6 +359,10 @@ func platformCases(t testing.TB) []archCase {
 		name: "no node matches", mappings: everything, view: &assess.ClusterView{Nodes: 4, KubernetesVersion: "v1.33.1"},
 		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("none of 4 nodes has aks=here"),
+	}, {
+		name: "there are no nodes", mappings: everything, view: &assess.ClusterView{KubernetesVersion: "v1.33.1"},
+		platform: "Unknown NotObservable", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
+		also: nothingClaimed("the cluster has no nodes, which would show aks=here"),
 	}, {
 		name: "not permitted to look at the nodes", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "may not list nodes"},

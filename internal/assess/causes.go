@@ -31,15 +31,29 @@ func (r *rollup) causes() []v1alpha1.Cause {
 }
 
 // findFaults returns the causes of what is unhealthy, and of what is tolerated, causes before consequences: nodes that
-// are down are one cause, whatever they affect; then the control plane, the nodes' own components, and what runs on them.
+// are down are one cause, whatever they affect, and so is an admission webhook; then the control plane, the nodes' own
+// components, and what runs on them.
 func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
-	var ofNodes, major, minor causeList
-	for _, m := range r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+	var ofNodes, ofWebhooks, major, minor causeList
+	unhealthy := r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
+	webhooks := findWebhookFaults(unhealthy)
+	for _, m := range unhealthy {
 		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
-		if c.Reason == v1alpha1.ReasonNodeFault {
+		due := webhooks.of(m)
+		switch {
+		case c.Reason == v1alpha1.ReasonNodeFault:
 			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, c, ofNodes))
-		} else {
+		case len(due) == 0:
 			major.add(m, causeOf(v1alpha1.SeverityMajor, c))
+		}
+		for _, f := range due {
+			switch {
+			case c.Reason == v1alpha1.ReasonNodeFault: // which takes it down
+			case f.lostToNodes():
+				ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, catalog.Condition(f.owner, v1alpha1.ConditionHealthy), ofNodes))
+			default:
+				ofWebhooks.add(m, f.cause(c))
+			}
 		}
 	}
 	for _, m := range r.byPlacement(catalog.Tolerates) {
@@ -47,13 +61,13 @@ func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
 		if lacksNodes(m) {
 			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMinor, c, ofNodes))
 		} else {
-			minor.add(m, causeOf(v1alpha1.SeverityMinor, c))
+			minor.add(m, minorCause(m, c))
 		}
 	}
 	if len(ofNodes) > 0 && ofNodes[0].Severity == v1alpha1.SeverityMinor {
-		return major, slices.Concat(ofNodes, minor)
+		return slices.Concat(ofWebhooks, major), slices.Concat(ofNodes, minor)
 	}
-	return slices.Concat(ofNodes, major), minor
+	return slices.Concat(ofNodes, ofWebhooks, major), minor
 }
 
 // byPlacement returns the mappings to keep in the order in which one hurts the next.
@@ -69,7 +83,7 @@ func (r *rollup) byPlacement(keep func(*v1alpha1.ComponentMapping) bool) []*v1al
 func lacksNodes(m *v1alpha1.ComponentMapping) bool {
 	down := false
 	for _, c := range m.Status.Checks {
-		if c.Reason == v1alpha1.ReasonWithinTolerance {
+		if c.Reason == v1alpha1.ReasonWithinTolerance || c.Reason == v1alpha1.ReasonRolloutFailing {
 			return false
 		}
 		down = down || c.Reason == v1alpha1.ReasonNodesDown
@@ -95,6 +109,16 @@ func causeOf(severity v1alpha1.Severity, c metav1.Condition) v1alpha1.Cause {
 	return cause
 }
 
+// minorCause returns the cause that a component tells of which is healthy. One that is Progressing does so only because
+// its roll-out fails.
+func minorCause(m *v1alpha1.ComponentMapping, c metav1.Condition) v1alpha1.Cause {
+	cause := causeOf(v1alpha1.SeverityMinor, c)
+	if catalog.StateOf(m) == catalog.Progressing {
+		cause.Reason = v1alpha1.ReasonRolloutFailing
+	}
+	return cause
+}
+
 // causeList joins what has the same explanation.
 type causeList []v1alpha1.Cause
 
@@ -105,7 +129,9 @@ func (l *causeList) add(m *v1alpha1.ComponentMapping, cause v1alpha1.Cause) {
 		i = len(*l) - 1
 	}
 	known := &(*l)[i]
-	known.Components = append(known.Components, m.Name)
+	if !slices.Contains(known.Components, m.Name) { // two webhooks may have gone with the same nodes
+		known.Components = append(known.Components, m.Name)
+	}
 	if !cause.Since.IsZero() && cause.Since.Before(&known.Since) {
 		known.Since = cause.Since
 	}

@@ -54,8 +54,8 @@ type ClusterView struct {
 	Down NodeList
 	// Cordoned are the nodes on which nothing may be scheduled.
 	Cordoned NodeList
-	// JoinEnds is when the first of the nodes that join now ought to be ready; zero when none joins.
-	JoinEnds time.Time
+	// DownAt is when the first of the nodes that join or leave counts as down, unless it is done by then; zero when none does.
+	DownAt time.Time
 	// Kubelets are the platform's nodes by the version of their kubelet.
 	Kubelets map[string]NodeList
 	// Mixed are the node pools with several versions.
@@ -91,10 +91,10 @@ func (v *ClusterView) nodeFault() string {
 
 // recheck returns when another node may count as down although nothing changes; 0 is never.
 func (v *ClusterView) recheck(now time.Time) time.Duration {
-	if v.JoinEnds.IsZero() {
+	if v.DownAt.IsZero() {
 		return 0
 	}
-	return max(v.JoinEnds.Sub(now), time.Second)
+	return max(v.DownAt.Sub(now), time.Second)
 }
 
 // Selectors are the selectors of a ClusterArchitecture, parsed.
@@ -168,7 +168,6 @@ func ViewCluster(scope *Scope, given facts.Facts) ClusterView {
 type ClusterTally struct {
 	*tally.Tally[*corev1.Node, clusterMark]
 
-	table *tally.Table[*corev1.Node]
 	pools bool
 }
 
@@ -180,8 +179,8 @@ type clusterMark struct {
 	state nodeState
 	// reason of the condition Ready of a node that is down.
 	reason string
-	// joinEnds is when a node that joins ought to be ready, in nanoseconds since 1970.
-	joinEnds int64
+	// downAt is when a node that joins or leaves counts as down, in nanoseconds since 1970.
+	downAt int64
 
 	pool, mode, os string
 	// kubelet, runtime and image run on the node; they are empty when it is stopped.
@@ -199,19 +198,22 @@ const (
 	nodeCordoned
 )
 
-// CountCluster counts the nodes of a table for the scope.
+// CountCluster counts the nodes of a table for the scope, but for virtual ones, which are no machines.
 func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time) *ClusterTally {
 	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
+		if nodestate.IsVirtual(node) {
+			return mark, false, until
+		}
 		mark = stateMark(node, now)
-		if mark.joinEnds != 0 {
-			until = time.Unix(0, mark.joinEnds).UTC()
+		if mark.downAt != 0 {
+			until = time.Unix(0, mark.downAt).UTC()
 		}
 		if scope.selector.Matches(labels.Set(node.Labels)) {
 			mark.addVersions(scope, node)
 		}
 		return mark, true, until
 	}
-	return &ClusterTally{Tally: tally.Add(table, judge, now), table: table, pools: scope.pool != ""}
+	return &ClusterTally{Tally: tally.Add(table, judge, now), pools: scope.pool != ""}
 }
 
 func stateMark(node *corev1.Node, now time.Time) clusterMark {
@@ -221,9 +223,12 @@ func stateMark(node *corev1.Node, now time.Time) clusterMark {
 		mark.state, mark.reason = nodeDown, readyReason(node)
 	case nodestate.IsStopped(node):
 		mark.state = nodeStopped
-	case nodestate.IsLeaving(node):
+	case nodestate.IsLeaving(node, now):
+		if !mark.ready {
+			mark.downAt = nodestate.TurnedAt(node).Add(nodestate.LeavingTime).UnixNano()
+		}
 	case !mark.ready:
-		mark.state, mark.joinEnds = nodeJoining, node.CreationTimestamp.Add(nodestate.JoiningTime).UnixNano()
+		mark.state, mark.downAt = nodeJoining, node.CreationTimestamp.Add(nodestate.JoiningTime).UnixNano()
 	case node.Spec.Unschedulable:
 		mark.state = nodeCordoned
 	}
@@ -257,17 +262,15 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	if nodes.State != facts.Known {
 		return view
 	}
-	view.Nodes = t.table.Len()
 	kubelets, cordons := map[string][]clusterMark{}, []clusterMark(nil)
 	pools := poolCounter{pools: map[string]*pool{}}
 	for mark, n := range t.Marks() {
-		switch mark.state {
-		case nodeCordoned:
+		view.Nodes += n
+		if mark.state == nodeCordoned {
 			cordons = append(cordons, mark)
-		case nodeJoining:
-			if ends := time.Unix(0, mark.joinEnds).UTC(); view.JoinEnds.IsZero() || ends.Before(view.JoinEnds) {
-				view.JoinEnds = ends
-			}
+		}
+		if at := time.Unix(0, mark.downAt).UTC(); mark.downAt != 0 && (view.DownAt.IsZero() || at.Before(view.DownAt)) {
+			view.DownAt = at
 		}
 		if !mark.ours {
 			continue

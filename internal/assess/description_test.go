@@ -45,7 +45,7 @@ func variantCases() []mappingCase {
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Variant).To(BeEmpty())
 			g.Expect(s.Variants).To(BeEmpty())
-			g.Expect(s.Implementation).To(Equal("Managed DNS"))
+			g.Expect(s.Implementation).To(BeEmpty())
 			g.Expect(s.OperatedBy).To(Equal(v1alpha1.OperatedByProvider))
 		},
 	}, {
@@ -311,7 +311,7 @@ func listCases() []mappingCase {
 		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Variants).To(HaveLen(16))
-			g.Expect(s.Implementation).To(HaveSuffix("…"))
+			g.Expect(s.Implementation).To(HaveSuffix(" and 15 more"))
 		},
 	}, {
 		name: "a long message of an author is cut between characters", spec: checks(family), cluster: drivers,

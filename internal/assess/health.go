@@ -84,12 +84,11 @@ func (a *assessment) vote(present metav1.Condition) (metav1.Condition, time.Dura
 	healthy := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return condition(v1alpha1.ConditionHealthy, status, reason, message)
 	}
-	if present.Status != metav1.ConditionTrue {
-		reason := v1alpha1.ReasonNotPresent
-		if present.Status == metav1.ConditionUnknown {
-			reason = present.Reason
-		}
-		return healthy(metav1.ConditionUnknown, reason, "not assessed: "+present.Message), 0
+	switch present.Status {
+	case metav1.ConditionFalse:
+		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "not assessed: "+present.Message), 0
+	case metav1.ConditionUnknown:
+		return a.voteUndecided(present)
 	}
 	votes := a.votes()
 	failing, undecided := withHealth(votes, v1alpha1.VerdictFalse), withHealth(votes, v1alpha1.VerdictUnknown)
@@ -112,11 +111,23 @@ func (a *assessment) vote(present metav1.Condition) (metav1.Condition, time.Dura
 		fmt.Sprintf("%d of %d checks pass%s", len(votes), len(votes), a.silentParts())), 0
 }
 
+// voteUndecided is the condition while it cannot be seen which variant is there, or whether all of it is. What runs and fails
+// in any case counts: that something else cannot be seen does not mend it.
+func (a *assessment) voteUndecided(present metav1.Condition) (metav1.Condition, time.Duration) {
+	failing := a.failingAnyway()
+	ends, over := a.grace(failing)
+	if over {
+		worstFirst(failing, lostToNodes(failing))
+		return condition(v1alpha1.ConditionHealthy, metav1.ConditionFalse, failing[0].Reason, messages(failing)), 0
+	}
+	return condition(v1alpha1.ConditionHealthy, metav1.ConditionUnknown, present.Reason, "not assessed: "+present.Message), ends
+}
+
 // notableReasons are those of checks that pass and have something to tell, what matters most first.
-var notableReasons = []string{v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown, v1alpha1.ReasonProgressing}
+var notableReasons = []string{v1alpha1.ReasonWithinTolerance, v1alpha1.ReasonNodesDown, v1alpha1.ReasonRolloutFailing, v1alpha1.ReasonProgressing}
 
 // notable returns the reason of a component whose checks all pass, and those that have something to tell; the reason is
-// empty when none has. Where nodes are what is looked at, some that are down are within tolerance.
+// empty when none has.
 func notable(votes []*check.Finding) (reason string, noted []*check.Finding) {
 	for _, r := range notableReasons {
 		for _, f := range votes {
@@ -124,20 +135,29 @@ func notable(votes []*check.Finding) (reason string, noted []*check.Finding) {
 				continue
 			}
 			noted = append(noted, f)
-			if reason == "" && r == v1alpha1.ReasonNodesDown && f.Check.Spec.Type == v1alpha1.CheckNodes {
-				reason = v1alpha1.ReasonWithinTolerance
-			}
-			reason = cmp.Or(reason, r)
+			reason = cmp.Or(reason, summed(f))
 		}
 	}
 	return reason, noted
 }
 
+// summed is the reason of a component for that of a check that passes. Where nodes are what is looked at, some that are
+// down are within tolerance; a roll-out goes on, however its new pods fare.
+func summed(f *check.Finding) string {
+	switch {
+	case f.Reason == v1alpha1.ReasonNodesDown && f.Check.Spec.Type == v1alpha1.CheckNodes:
+		return v1alpha1.ReasonWithinTolerance
+	case f.Reason == v1alpha1.ReasonRolloutFailing:
+		return v1alpha1.ReasonProgressing
+	}
+	return f.Reason
+}
+
 // worstFirst sorts failing checks. Where a component has lost every pod to its nodes, its objects can but fail: an
-// EndpointSlice has no endpoints, an API is not available.
+// EndpointSlice has no endpoints, an API is not available, a webhook cannot be called.
 func worstFirst(failing []*check.Finding, lostToNodes bool) {
 	severity := func(f *check.Finding) int {
-		if lostToNodes && f.Reason == v1alpha1.ReasonExpressionFalse {
+		if lostToNodes && (f.Reason == v1alpha1.ReasonExpressionFalse || f.Reason == v1alpha1.ReasonWebhookUnavailable) {
 			return check.Severity(v1alpha1.ReasonNodeFault) + 1
 		}
 		return check.Severity(f.Reason)
@@ -264,6 +284,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
 			ObjectCount:        new(int32(f.ObjectCount)),
+			Webhooks:           f.Webhooks,
 			LastTransitionTime: a.since(f),
 		})
 	}
@@ -297,7 +318,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message = previous.Healthy, previous.Reason, previous.Message
+			f.Healthy, f.Reason, f.Message, f.Webhooks = previous.Healthy, previous.Reason, previous.Message, previous.Webhooks
 		}
 	}
 	return out

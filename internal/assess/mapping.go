@@ -6,7 +6,6 @@
 package assess
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -33,7 +32,6 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 	status := v1alpha1.ComponentMappingStatus{
 		ObservedGeneration: m.Generation,
 		Conditions:         withoutStalled(m.Status.Conditions),
-		Implementation:     m.Spec.Implementation.Name,
 		OperatedBy:         m.Spec.OperatedBy,
 		Evidence:           v1alpha1.EvidenceNone,
 		Checks:             a.checkStatuses(),
@@ -59,7 +57,6 @@ func InvalidMapping(m *v1alpha1.ComponentMapping, reason error, now time.Time) v
 	status := v1alpha1.ComponentMappingStatus{
 		ObservedGeneration: m.Generation,
 		Conditions:         m.Status.DeepCopy().Conditions,
-		Implementation:     m.Spec.Implementation.Name,
 		OperatedBy:         m.Spec.OperatedBy,
 		Evidence:           v1alpha1.EvidenceNone,
 		Message:            msg.Truncate(reason.Error(), msg.MaxMessage),
@@ -84,7 +81,6 @@ func observing(m *v1alpha1.ComponentMapping, pending check.Finding, now time.Tim
 	status := *m.Status.DeepCopy()
 	status.ObservedGeneration = m.Generation
 	status.Conditions = withoutStalled(m.Status.Conditions)
-	status.Implementation = cmp.Or(status.Implementation, m.Spec.Implementation.Name)
 	a.set(&status.Conditions, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonObserving,
 		fmt.Sprintf("check %s: %s", pending.Check.Name(), pending.Message)))
 	for _, t := range verdicts {

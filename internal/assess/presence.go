@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// maxImplementation is the length of status.implementation, in bytes.
-	maxImplementation = 1024
 	// maxVersion is the length of a version, and of the text for several of them, in bytes.
 	maxVersion = 256
 	// maxVersions is how many versions a status lists.
@@ -143,15 +141,34 @@ func (a *assessment) observedPresence() metav1.Condition {
 	return condition(v1alpha1.ConditionPresent, metav1.ConditionTrue, reason, message)
 }
 
+// undecided returns the variants that may be there: those that may be complete, else those that may be there in part.
+func (a *assessment) undecided() []*candidate {
+	if open := a.standing(standsOpen); len(open) > 0 {
+		return open
+	}
+	return a.standing(standsPerhapsInPart)
+}
+
+// failingAnyway returns the findings of what runs and fails whichever of the variants is there that may be.
+func (a *assessment) failingAnyway() []*check.Finding {
+	var out []*check.Finding
+	undecided := a.undecided()
+	for i := range a.findings {
+		f := &a.findings[i]
+		if f.Runs() && f.Votes() && f.Healthy == v1alpha1.VerdictFalse && !slices.ContainsFunc(undecided, func(c *candidate) bool {
+			return !speaksFor(f, []*candidate{c})
+		}) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // blocking returns the finding that keeps a variant from being decided either way: one that is not permitted
 // before one whose read failed, and that before one that a dump does not hold.
 func (a *assessment) blocking() *check.Finding {
-	undecided := a.standing(standsOpen)
-	if len(undecided) == 0 {
-		undecided = a.standing(standsPerhapsInPart)
-	}
 	var first *check.Finding
-	for _, c := range undecided {
+	for _, c := range a.undecided() {
 		for _, f := range c.undecided() {
 			if f.Reason == v1alpha1.ReasonNotPermitted {
 				return f
@@ -244,6 +261,7 @@ func (a *assessment) leftBehind() (left, used []string) {
 var leftWords = map[string]string{
 	v1alpha1.ReasonIdle: " (wants no pods)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
 	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (without holder)",
+	v1alpha1.ReasonWebhookUnavailable: " (cannot be called)",
 }
 
 // describe fills in what the observed variants say of themselves.
@@ -252,17 +270,15 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 	if len(s.Variants) > 0 {
 		s.Variant = s.Variants[0]
 	}
-	if names := a.implementations(); len(names) > 0 {
-		s.Implementation = msg.Truncate(strings.Join(names, ", "), maxImplementation)
-	}
-	if o := a.observed[0].variant.OperatedBy; o != "" {
+	s.Implementation = msg.Brief(a.implementations(), ", ")
+	if o := a.telling().variant.OperatedBy; o != "" {
 		s.OperatedBy = o
 	}
 	s.Evidence = a.evidence()
 	s.Methods = a.methods()
 	s.MethodSummary = catalog.ShortMethods(s.Methods)
 	versions, images := a.inUse()
-	s.Version = msg.Truncate(check.FormatVersions(versions), maxVersion)
+	s.Version = msg.Truncate(check.BriefVersions(versions), maxVersion)
 	for _, v := range versions[:min(len(versions), maxVersions)] {
 		used := v1alpha1.VersionCount{Version: v.Version, Count: int32(v.Count)}
 		if len(versions) > 1 {
@@ -271,6 +287,17 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Versions = append(s.Versions, used)
 	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
+}
+
+// telling returns the observed variant whose operator can act: the first one of which a check of its own fails, else the
+// first.
+func (a *assessment) telling() *candidate {
+	fails := func(c *candidate) bool {
+		return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+			return f.Check.Variant != "" && f.Votes() && f.Healthy == v1alpha1.VerdictFalse
+		})
+	}
+	return a.observed[max(0, slices.IndexFunc(a.observed, fails))]
 }
 
 func (a *assessment) variantNames() []string {
@@ -283,12 +310,16 @@ func (a *assessment) variantNames() []string {
 	return names
 }
 
+// implementations are what the observed variants call themselves, else what is documented.
 func (a *assessment) implementations() []string {
 	var names []string
 	for _, c := range a.observed {
 		if n := c.variant.Implementation; n != "" && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
+	}
+	if len(names) == 0 {
+		return []string{a.mapping.Spec.Implementation.Name}
 	}
 	return names
 }
@@ -330,7 +361,8 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 // unknownReason returns the reason of an undecided finding as a condition's reason.
 func unknownReason(f *check.Finding) string {
 	switch f.Reason {
-	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump, v1alpha1.ReasonGenerationNotObserved:
+	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump, v1alpha1.ReasonGenerationNotObserved,
+		v1alpha1.ReasonNotObservable:
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed

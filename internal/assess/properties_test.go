@@ -91,7 +91,8 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 	}
 	hold(s.Message != "" && len(s.Message) <= msg.MaxMessage, "message: %q", s.Message)
 	hold(s.ObservedGeneration == m.Generation, "observedGeneration %d", s.ObservedGeneration)
-	hold(s.Implementation != "", "no implementation")
+	hold(!present || s.Implementation != "", "present without implementation")
+	hold(status(v1alpha1.ConditionPresent) != metav1.ConditionFalse || s.Implementation == "", "absent as %s", s.Implementation)
 
 	// kstatus: a status is current when Ready is True, in progress when it is Unknown, failed when it is False
 	// and Stalled is True.
@@ -100,9 +101,10 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 	hold((ready.Status == metav1.ConditionFalse) == (stalled != nil), "Ready=%s, Stalled is %v", ready.Status, stalled)
 	hold(ready.ObservedGeneration == m.Generation, "Ready is about generation %d", ready.ObservedGeneration)
 
-	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented} {
-		hold(present || status(t) == metav1.ConditionUnknown, "not present, but %s=%s", t, status(t))
-	}
+	hold(present || status(v1alpha1.ConditionAsDocumented) == metav1.ConditionUnknown, "not present, but AsDocumented=%s", status(v1alpha1.ConditionAsDocumented))
+	healthy := status(v1alpha1.ConditionHealthy)
+	hold(present || healthy != metav1.ConditionTrue, "not present, but Healthy=%s", healthy)
+	hold(status(v1alpha1.ConditionPresent) != metav1.ConditionFalse || healthy == metav1.ConditionUnknown, "absent, but Healthy=%s", healthy)
 	hold(present || len(s.Methods) == 0 && s.MethodSummary == "", "not present, but methods %v (%s)", s.Methods, s.MethodSummary)
 	hold((len(s.Methods) > 0) == (s.MethodSummary != ""), "methods %v in short %q", s.Methods, s.MethodSummary)
 	hold(present || s.Variant == "" && len(s.Variants) == 0, "not present, but variants %v", s.Variants)

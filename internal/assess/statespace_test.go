@@ -146,8 +146,14 @@ var componentRules = []struct {
 	"a variant is complete", "True `Observed`", "",
 	func(c cast) bool { return c.stands("complete") },
 }, {
+	"a variant is perhaps complete, and something that runs fails, of each such variant", "Unknown, the reason of what is unseen", "False, the worst check's reason",
+	func(c cast) bool { return c.stands("perhaps complete") && c.failsAnyway("perhaps complete") },
+}, {
 	"a variant is perhaps complete", "Unknown, the reason of what is unseen", "Unknown, the same reason",
 	func(c cast) bool { return c.stands("perhaps complete") },
+}, {
+	"a variant is perhaps in part, and something that runs fails, of each such variant", "Unknown, the reason of what is unseen", "False, the worst check's reason",
+	func(c cast) bool { return c.stands("perhaps in part") && c.failsAnyway("perhaps in part") },
 }, {
 	"a variant is perhaps in part", "Unknown, the reason of what is unseen", "Unknown, the same reason",
 	func(c cast) bool { return c.stands("perhaps in part") },
@@ -169,6 +175,21 @@ func (c cast) any(is func(sight) bool) bool {
 
 func (c cast) stands(as string) bool {
 	return c.variants[0].stands() == as || c.variants[1].stands() == as
+}
+
+// failsAnyway reports whether something runs and fails that is of each variant that stands so.
+func (c cast) failsAnyway(as string) bool {
+	failing := func(s sight) bool {
+		return s.running() && s.Healthy == no && slices.Contains([]v1alpha1.Expectation{needed, optionals}, s.expect)
+	}
+	first, second := c.variants[0], c.variants[1]
+	switch {
+	case first.stands() != as:
+		return slices.ContainsFunc(second.checks, failing)
+	case second.stands() != as:
+		return slices.ContainsFunc(first.checks, failing)
+	}
+	return c.shared && failing(first.checks[0]) && failing(second.checks[0])
 }
 
 // ownPart reports whether the variant is in part, by something that does not speak for the other one. Of two that are in
@@ -348,6 +369,8 @@ func agrees(got, want string) bool {
 	switch {
 	case strings.HasPrefix(want, "as it was"):
 		return got == "Unknown NotYetObserved"
+	case want == "False" && named:
+		return got == "False "+fails.Reason
 	case want == "Unknown" && named:
 		return got == "Unknown NotPermitted" || got == "Unknown ObservationFailed"
 	}

@@ -85,7 +85,7 @@ type UnmappedScope struct {
 	covering map[workloadPlace][]*check.Evaluator
 }
 
-// workloadPlace is where a check of type Workload looks.
+// workloadPlace is where a check of type Workload looks; the namespace is empty for all of them.
 type workloadPlace struct {
 	kind      v1alpha1.WorkloadKind
 	namespace string
@@ -149,8 +149,9 @@ func (s *UnmappedScope) Unmapped(o client.Object) (w workload.Workload, unmapped
 	if w, unmapped = workload.Of(o, unmappedCheck); !unmapped {
 		return w, false
 	}
-	for _, evaluator := range s.covering[workloadPlace{w.Kind, o.GetNamespace()}] {
-		if evaluator.Covers(w) {
+	covers := func(e *check.Evaluator) bool { return e.Covers(w) }
+	for _, namespace := range []string{o.GetNamespace(), ""} {
+		if slices.ContainsFunc(s.covering[workloadPlace{w.Kind, namespace}], covers) {
 			return w, false
 		}
 	}

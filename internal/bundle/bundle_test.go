@@ -33,6 +33,7 @@ import (
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/judge"
 	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/trim"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -309,7 +310,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 			Equal(strings.TrimPrefix(written.Labels["note"], "of-"))), "the same stays the same")
 	for _, kept := range []string{
 		"last-updated: kept", "status: kept", "url: https://(removed)@kept/path?a=kept&sig=(removed)&b=kept", "resourceGroups/kept", "AccountName=kept",
-		"kept.io/a@sha256:0123", "system:kept", "k8s-app: kept", "ready: true", "exitCode: 1", "message: kept", `"body": "kept"`,
+		"kept.io/a@sha256:0123", "system:kept", "k8s-app: kept", "ready: true", "exitCode: 1", "message: kept", `"body": "kept"`, "caBundle: " + trim.CABundle,
 		"2 October 2026 at 14:30:00 UTC", "env: kept-1", "args: kept-2", "token: kept-3", "jwt: removed", "env: kept-4", "kept-5", "env: kept-6", "secret: kept-7", "archmap-bundle/objects/Node.v1.yaml", "Deployment in namespace kept",
 	} {
 		g.Expect(all.String()).To(ContainSubstring(kept))

@@ -17,6 +17,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 // removed stands where something was left out.
@@ -94,7 +95,7 @@ var metadataKept = []string{
 var podStatusKept = []string{"phase", "reason", "conditions", "containerStatuses", "initContainerStatuses", "startTime"}
 
 // dropped are the fields that are dropped wherever they are, as no check needs them.
-var dropped = []string{"managedFields", "caBundle", "env", "envFrom", "args", "command", corev1.LastAppliedConfigAnnotation}
+var dropped = []string{"managedFields", "env", "envFrom", "args", "command", corev1.LastAppliedConfigAnnotation}
 
 // confidential are fields whose text is left out, by the end of their names.
 var confidential = regexp.MustCompile(`(?i)(password|passwd|token|secret|secretkey|accesskey|apikey|privatekey|connectionstring|credentials?)$`)
@@ -189,6 +190,8 @@ func (r *redactor) fields(value any) any {
 				v[name] = r.labels(inner)
 			case slices.Contains(dropped, name):
 				delete(v, name)
+			case name == "caBundle" && text != "":
+				v[name] = trim.CABundle // that there is one counts
 			case isText && text != "" && identifies.MatchString(name):
 				v[name] = r.ids.stand(text)
 			case isText && text != "" && confidential.MatchString(name):

@@ -46,7 +46,7 @@ func Belongs(c *v1alpha1.Check) bool {
 // Evidence returns how directly the check observes the component. Default: None for objects that merely lie there, Direct
 // for everything else.
 func Evidence(c *v1alpha1.Check) v1alpha1.Evidence {
-	if c.Type == v1alpha1.CheckObject {
+	if c.Type == v1alpha1.CheckObject || c.Type == v1alpha1.CheckWebhook {
 		return cmp.Or(c.Evidence, v1alpha1.EvidenceNone)
 	}
 	return cmp.Or(c.Evidence, v1alpha1.EvidenceDirect)

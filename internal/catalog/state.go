@@ -4,6 +4,8 @@
 package catalog
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -82,6 +84,8 @@ func StateOf(m *v1alpha1.ComponentMapping) State {
 	switch {
 	case present.Status == metav1.ConditionTrue:
 		return healthState(healthy)
+	case healthy.Status == metav1.ConditionFalse: // something fails, whatever else there is to see
+		return Unhealthy
 	case present.Status != metav1.ConditionFalse:
 		return Unknown
 	case Optional(m):
@@ -104,8 +108,14 @@ func healthState(healthy metav1.Condition) State {
 
 // Tolerates reports whether a component is healthy though some of its pods or nodes are not.
 func Tolerates(m *v1alpha1.ComponentMapping) bool {
-	healthy := Condition(m, v1alpha1.ConditionHealthy)
-	return StateOf(m) == Healthy && (healthy.Reason == v1alpha1.ReasonWithinTolerance || healthy.Reason == v1alpha1.ReasonNodesDown)
+	switch StateOf(m) {
+	case Healthy:
+		healthy := Condition(m, v1alpha1.ConditionHealthy)
+		return healthy.Reason == v1alpha1.ReasonWithinTolerance || healthy.Reason == v1alpha1.ReasonNodesDown
+	case Progressing:
+		return slices.ContainsFunc(m.Status.Checks, func(c v1alpha1.CheckStatus) bool { return c.Reason == v1alpha1.ReasonRolloutFailing })
+	}
+	return false
 }
 
 // CheckState returns the state of a single check.

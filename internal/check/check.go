@@ -5,8 +5,8 @@
 // to see (Needs) and what it makes of that (Evaluate); it has no client, no clock and no goroutine of its
 // own.
 //
-// Each check type is a file (workload.go, nodes.go, lease.go, endpoint.go, object.go, accessreview.go) and a row in
-// the table of types.go, which has all that is known of it: who must know something asks an Evaluator, Within or
+// Each check type is a file (workload.go, nodes.go, lease.go, endpoint.go, object.go, accessreview.go, webhook.go) and a
+// row in the table of types.go, which has all that is known of it: who must know something asks an Evaluator, Within or
 // ReadingOf. The other files are what types share: results (finding.go), selectors (selector.go), expressions (cel.go,
 // reading.go), counting one by one (groups.go), comparing two checks (within.go) and versions (version.go).
 package check

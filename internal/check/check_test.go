@@ -23,6 +23,7 @@ var everyType = map[string]string{
 	"GET /readyz":                               "{type: Endpoint, endpoint: {path: /readyz, healthy: body == 'ok'}}",
 	"CSIDriver disk.csi.azure.com":              "{type: Object, object: {apiVersion: storage.k8s.io/v1, kind: CSIDriver, name: disk.csi.azure.com, healthy: object.spec.attachRequired}}",
 	"refusal to delete nodes":                   "{type: AccessReview, accessReview: {verb: delete, resource: nodes, reasonContains: [Azure]}}",
+	"ValidatingWebhookConfiguration a|b":        "{type: Webhook, webhook: {kinds: [Validating], names: [a, b]}}",
 	"Deployment in kube-system with labels a=b": "{type: Workload, workload: {kind: Deployment, namespace: kube-system, selector: {matchLabels: {a: b}}}}",
 }
 

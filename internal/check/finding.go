@@ -56,6 +56,10 @@ type Result struct {
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
 
+	// Webhooks are the admission webhooks that cannot be called, and count: those that a Webhook check looks at, or that keep
+	// the pods of a workload from being created. At most MaxObjects.
+	Webhooks []v1alpha1.WebhookFault
+
 	// Stopped says that what was found is not at work: workloads that want no pods, a lease that nobody renews.
 	Stopped bool
 }
@@ -162,7 +166,7 @@ var healthRank = map[v1alpha1.Verdict]int{
 // comes before what is the fault of something else.
 var severity = slices.Concat(workload.PodReasons, []string{
 	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
-	v1alpha1.ReasonNoHolder, v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
+	v1alpha1.ReasonNoHolder, v1alpha1.ReasonWebhookUnavailable, v1alpha1.ReasonEndpointFailing, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
 })
 
 // Severity of the reason of a failing check: the lower the worse.
@@ -183,8 +187,10 @@ func Explained(reason string) bool { return slices.Contains(explainedReasons, re
 func reasonRank(reason string) int {
 	switch reason {
 	case v1alpha1.ReasonWithinTolerance:
-		return -3
+		return -4
 	case v1alpha1.ReasonNodesDown:
+		return -3
+	case v1alpha1.ReasonRolloutFailing:
 		return -2
 	case v1alpha1.ReasonProgressing, v1alpha1.ReasonNoHolder:
 		return -1

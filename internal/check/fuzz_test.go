@@ -44,6 +44,8 @@ func checksOfAnything() []*Check {
 		"{type: Object, object: {apiVersion: v1, kind: A, healthy: object.a, version: object.a, message: object.a}}",
 		"{type: Object, object: {apiVersion: v1, kind: A, healthy: parseYAML(object.a).b < now, message: string(parseYAML(object.a))}}",
 		"{type: AccessReview, accessReview: {verb: get, resource: a, reasonContains: [a]}}",
+		"{type: Webhook, webhook: {kinds: [Validating]}}",
+		"{type: Webhook, webhook: {kinds: [Mutating], serviceNamespace: a, noneOf: [{label: a}]}}",
 	} {
 		checks = append(checks, newCheck(spec))
 	}
@@ -89,6 +91,8 @@ func FuzzEvaluate(f *testing.F) {
 		`{"spec": {"nodeName": "n"}, "status": {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": ": "}}}, {"state": {"waiting": {"reason": "Odd", "message": "\n"}}}]}}`,
 		`{"spec": {"holderIdentity": "", "leaseDurationSeconds": 2147483647, "renewTime": "0001-01-01T00:00:00.000000Z"}}`,
 		`{"spec": {"holderIdentity": "a", "leaseDurationSeconds": -1, "renewTime": "9999-12-31T23:59:59.000000Z"}}`,
+		`{"metadata": {"name": "w"}, "webhooks": [{"name": "h", "clientConfig": {"service": {"namespace": "a", "name": "s"}}, "rules": [{"operations": ["*"], "apiGroups": ["*"], "resources": ["*/*"]}], "namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "x"}]}}, {}]}`,
+		`{"webhooks": [{"name": "h", "clientConfig": {"service": {"namespace": "a", "name": "/"}}, "rules": [{"resources": ["/"]}]}, null, 3]}`,
 	} {
 		f.Add([]byte(text), 200)
 		f.Add([]byte(text), -1)
@@ -110,6 +114,9 @@ func FuzzEvaluate(f *testing.F) {
 			if c.Spec.Workload != nil {
 				expectProper(g, c, surrounded(c, o, text))
 			}
+			if c.Spec.Webhook != nil {
+				expectProper(g, c, behindWebhooks(c, o))
+			}
 		}
 	})
 }
@@ -126,6 +133,17 @@ func surrounded(c *Check, workload client.Object, text []byte) facts.Facts {
 	for _, need := range facts.NeedsOf(c.Evaluate(given).Further) {
 		if need.Kind == facts.PodKind {
 			given.Answers[need] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{p, other}}
+		}
+	}
+	return given
+}
+
+// behindWebhooks are the facts in which whatever is behind webhooks is made of the text, too.
+func behindWebhooks(c *Check, o client.Object) facts.Facts {
+	given := answered(c, facts.Answer{State: facts.Known, Objects: []client.Object{o}})
+	for range 2 {
+		for _, need := range facts.NeedsOf(c.Evaluate(given).Further) {
+			given.Answers[need] = facts.Answer{State: facts.Known, Objects: []client.Object{o}}
 		}
 	}
 	return given

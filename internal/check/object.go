@@ -65,7 +65,13 @@ func objectWithin(a, b *v1alpha1.Check) bool {
 		selectorWithin(x.Selector, y.Selector) && wider(x.Present, y.Present)
 }
 
-var objectEnv = newEnv(cel.Variable("object", cel.DynType), cel.Variable("now", cel.TimestampType))
+// What the expressions see.
+const (
+	variableObject = "object"
+	variableNow    = "now"
+)
+
+var objectEnv = newEnv(cel.Variable(variableObject, cel.DynType), cel.Variable(variableNow, cel.TimestampType))
 
 // fieldMessage is what to say of an unhealthy object.
 const fieldMessage = "message"
@@ -148,8 +154,10 @@ func notShown(e *Evaluator, objects int) string {
 
 // namesObjects says whether the check is of objects that it tells from others of their kind.
 func namesObjects(spec *v1alpha1.Check) bool {
-	o := spec.Object
-	return o != nil && (o.Name != "" || o.Selector != nil || o.Present != "")
+	if o := spec.Object; o != nil {
+		return o.Name != "" || o.Selector != nil || o.Present != ""
+	}
+	return spec.Webhook != nil && namesWebhooks(spec.Webhook)
 }
 
 func rankOfObject(c objectClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }
@@ -221,7 +229,7 @@ func (e *Evaluator) selectsObject(o client.Object) bool {
 // classifyObject says what an object counts as, what a message tells of it, and whether any expression has asked for the
 // time.
 func (e *Evaluator) classifyObject(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
-	vars := map[string]any{"object": o.(*unstructured.Unstructured).Object, "now": func() any {
+	vars := map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
 		timed = true
 		return now
 	}}

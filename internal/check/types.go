@@ -73,4 +73,9 @@ var checkTypes = map[v1alpha1.CheckType]checkType{
 		needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject,
 		within: accessReviewWithin,
 	},
+	v1alpha1.CheckWebhook: {
+		member: "webhook", isSet: func(c *v1alpha1.Check) bool { return c.Webhook != nil },
+		needs: webhookNeeds, evaluate: evaluateWebhooks, subject: webhookSubject, within: webhookWithin,
+		explaining: webhookExplaining, selector: webhookSelector,
+	},
 }

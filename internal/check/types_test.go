@@ -184,16 +184,20 @@ func TestWithin(t *testing.T) {
 		one  = "{type: Lease, lease: {namespace: a, name: b}}"
 		some = "{type: Lease, lease: {namespace: a}}"
 		node = "{type: Nodes, nodes: {}}"
+		here = "{type: Workload, workload: {kind: Deployment, namespace: a, selector: {matchLabels: {a: b}}}}"
+		any  = "{type: Workload, workload: {kind: Deployment, selector: {matchLabels: {a: b}}}}"
 	)
 	for name, test := range map[string]struct {
 		check, other string
 		want         bool
 	}{
-		"the same":        {one, one, true},
-		"one of many":     {one, some, true},
-		"many of one":     {some, one, false},
-		"of another type": {one, node, false},
-		"of no type":      {"{type: Prophecy}", "{type: Prophecy}", false},
+		"the same":                  {one, one, true},
+		"one of many":               {one, some, true},
+		"many of one":               {some, one, false},
+		"of another type":           {one, node, false},
+		"in a namespace of any":     {here, any, true},
+		"in any namespace, not one": {any, here, false},
+		"of no type":                {"{type: Prophecy}", "{type: Prophecy}", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, other := decode[v1alpha1.Check](test.check), decode[v1alpha1.Check](test.other)

@@ -55,7 +55,12 @@ func AddVersions(counts []VersionCount) []VersionCount {
 }
 
 // FormatVersions writes one version as it is, several with their counts: "v1.32.3 (412), v1.33.1 (0 of 2 ready)".
-func FormatVersions(versions []VersionCount) string {
+func FormatVersions(versions []VersionCount) string { return formatVersions(versions, msg.Shorten) }
+
+// BriefVersions is FormatVersions for a column: of more than two it names the first, and says how many more there are.
+func BriefVersions(versions []VersionCount) string { return formatVersions(versions, msg.Brief) }
+
+func formatVersions(versions []VersionCount, join func([]string, string) string) string {
 	if len(versions) == 1 {
 		return versions[0].Version
 	}
@@ -63,7 +68,7 @@ func FormatVersions(versions []VersionCount) string {
 	for _, v := range versions {
 		parts = append(parts, v.String())
 	}
-	return msg.Shorten(parts, ", ")
+	return join(parts, ", ")
 }
 
 // String is the version with its count, and how many are ready unless all are.

@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
@@ -19,9 +20,15 @@ import (
 	"github.com/archmap/archmap/internal/workload"
 )
 
+// workloadNeeds asks for all workloads of a namespace, so that checks share what is watched; in all namespaces only for those
+// with the labels.
 func workloadNeeds(e *Evaluator) []facts.Need {
 	w := e.Spec.Workload
-	return []facts.Need{{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}}
+	need := facts.Need{Kind: appsv1.SchemeGroupVersion.WithKind(string(w.Kind)), Namespace: string(w.Namespace)}
+	if need.Namespace == "" {
+		need.Selector = e.selector.String()
+	}
+	return []facts.Need{need}
 }
 
 // workloadExplaining asks for what Diagnose looks at, nodes and pods of the workloads that were found, and for what tells
@@ -41,7 +48,7 @@ func workloadSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.
 func workloadWithin(a, b *v1alpha1.Check) bool {
 	x, y := a.Workload, b.Workload
 	switch {
-	case x.Kind != y.Kind || x.Namespace != y.Namespace || !selectorWithin(x.Selector, y.Selector):
+	case x.Kind != y.Kind || !wider(x.Namespace, y.Namespace) || !selectorWithin(x.Selector, y.Selector):
 		return false
 	case y.ImagePath != "" && (x.ImagePath != y.ImagePath || y.Container != "" && x.Container != y.Container):
 		return false
@@ -64,7 +71,10 @@ func workloadSubject(e *Evaluator) string {
 		name = w.NamePrefix + "*"
 	}
 	subject := msg.Object(string(w.Kind), string(w.Namespace), name)
-	if name == "" {
+	switch {
+	case name == "" && w.Namespace == "":
+		subject = string(w.Kind)
+	case name == "":
 		subject = fmt.Sprintf("%s in %s", w.Kind, w.Namespace)
 	}
 	if w.Selector != nil {
@@ -77,12 +87,7 @@ func workloadSubject(e *Evaluator) string {
 }
 
 func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
-	var workloads []workload.Workload
-	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
-		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
-			workloads = append(workloads, w)
-		}
-	}
+	workloads := matchingWorkloads(e, given)
 	if len(workloads) == 0 {
 		return Evaluation{Result: absent(v1alpha1.ReasonNotFound, "no "+workloadSubject(e))}
 	}
@@ -101,11 +106,43 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 			r.Available = v1alpha1.VerdictTrue
 		}
 		r.Explaining = r.Explaining || d.Pending
+		r.Webhooks = addRefusals(r.Webhooks, d)
 		r.Further = append(r.Further, d.Further...)
 		r.RecheckAfter = facts.Earliest(r.RecheckAfter, d.RecheckAfter)
 	}
 	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
+}
+
+func matchingWorkloads(e *Evaluator, given facts.Facts) []workload.Workload {
+	var workloads []workload.Workload
+	for _, o := range given.Answers[workloadNeeds(e)[0]].Objects {
+		if w, ok := workload.Of(o, e.Spec.Workload); ok && e.matchesWorkload(w) {
+			workloads = append(workloads, w)
+		}
+	}
+	return workloads
+}
+
+// MatchingWorkloads are the workloads that a check of workloads is about.
+func (e *Evaluator) MatchingWorkloads(given facts.Facts) []client.Object {
+	var objects []client.Object
+	for _, w := range matchingWorkloads(e, given) {
+		objects = append(objects, w.Object)
+	}
+	return objects
+}
+
+// addRefusals adds the webhooks that keep pods from being created, each once.
+func addRefusals(known []v1alpha1.WebhookFault, d workload.Diagnosis) []v1alpha1.WebhookFault {
+	for _, c := range d.Causes {
+		named := func(w v1alpha1.WebhookFault) bool { return w.Names[0] == c.Webhook }
+		if c.Webhook == "" || d.Healthy != v1alpha1.VerdictFalse || len(known) == MaxObjects || slices.ContainsFunc(known, named) {
+			continue
+		}
+		known = append(known, v1alpha1.WebhookFault{Names: []string{c.Webhook}, Message: msg.Truncate(c.Text, msg.MaxCheckMessage)})
+	}
+	return known
 }
 
 // excuse returns for how much longer no workload counts that fails, and whether nothing accounts for what one lacks.
@@ -154,7 +191,8 @@ func workloadConcerns(e *Evaluator, name string) bool {
 // Covers reports whether the check is of type Workload and finds the workload.
 func (e *Evaluator) Covers(candidate workload.Workload) bool {
 	w := e.Spec.Workload
-	return w != nil && w.Kind == candidate.Kind && string(w.Namespace) == candidate.Object.GetNamespace() && e.matchesWorkload(candidate)
+	return w != nil && w.Kind == candidate.Kind && (w.Namespace == "" || string(w.Namespace) == candidate.Object.GetNamespace()) &&
+		e.matchesWorkload(candidate)
 }
 
 func (e *Evaluator) matchesWorkload(candidate workload.Workload) bool {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // On some clusters a DaemonSet is split into one for each size of node: together they are the component.
@@ -132,6 +133,28 @@ func TestWorkloadFilters(t *testing.T) {
 	}
 }
 
+func TestWorkloadInAnyNamespace(t *testing.T) {
+	found := func(namespace, name string) client.Object {
+		d := labeled(deployment(name, "{replicas: 1, selector: {matchLabels: {app: edge}}}", "{observedGeneration: 2}"), map[string]string{"app": "edge"})
+		d.SetNamespace(namespace)
+		return d
+	}
+	c := newCheck("{type: Workload, workload: {kind: Deployment, selector: {matchLabels: {app: edge}}, namePrefix: edge}}")
+	f := c.Evaluate(seeing(c, found("blue", "edge"), found("green", "edge-proxy"), found("green", "other")))
+	g := NewWithT(t)
+	g.Expect(told(f)).To(Equal("True/False WorkloadUnavailable: Deployment blue/edge: 0/1 available; Deployment green/edge-proxy: 0/1 available"))
+	pods := func(namespace string) facts.Need {
+		return facts.Need{Kind: facts.PodKind, Namespace: namespace, Selector: "app=edge", Interval: facts.DefaultInterval}
+	}
+	g.Expect(facts.NeedsOf(f.Further)).To(ContainElements(pods("blue"), pods("green")), "only pods of what was found")
+	g.Expect(told(c.Evaluate(seeing(c)))).To(Equal("False/NotAssessed NotFound: no Deployment edge* with labels app=edge"))
+	for name, covered := range map[string]bool{"edge": true, "other": false} {
+		w, ok := workload.Of(found("blue", name), c.Spec.Workload)
+		g.Expect(ok).To(BeTrue())
+		g.Expect(c.Covers(w)).To(Equal(covered), name)
+	}
+}
+
 func TestWorkloadVersions(t *testing.T) {
 	on := func(nodes int) string {
 		return fmt.Sprintf("{observedGeneration: 2, desiredNumberScheduled: %d, updatedNumberScheduled: %d, numberAvailable: %d}", nodes, nodes, nodes)
@@ -201,6 +224,10 @@ func TestWorkloadNeeds(t *testing.T) {
 	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Need{
 		Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, Namespace: "monitoring",
 	}), "one watch of the kind serves all checks of the namespace")
+	c = newCheck("{type: Workload, workload: {kind: StatefulSet, selector: {matchLabels: {a: b}}}}")
+	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Need{
+		Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, Selector: "a=b",
+	}), "of all namespaces, only what matches is read")
 }
 
 func TestWorkloadMinAvailable(t *testing.T) {

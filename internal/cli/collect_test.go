@@ -99,7 +99,7 @@ func collectOwn(t *testing.T, name, text, mapping string) (file, all string, r r
 	from, mappings, file := filepath.Join(dir, name), filepath.Join(dir, "m.yaml"), filepath.Join(dir, "b.tar.gz")
 	g.Expect(os.WriteFile(from, []byte(text), 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(mappings, []byte(mapping), 0o600)).To(Succeed())
-	r = run("", "collect", "--from", from, "-f", mappings, "-o", file)
+	r = run("", "collect", "--from", from, "-f", mappings, "--only-mine", "-o", file)
 	g.Expect(r.code).To(BeZero(), r.errors)
 	packed, err := os.Open(file)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -129,7 +129,7 @@ func TestCollectOnlyWhatIsAsked(t *testing.T) {
 
 	file, all, _ := collectOwn(t, "d.yaml", privateDump, ownMapping+ownCheck)
 	g.Expect(all).To(And(ContainSubstring("name: web-1"), Not(ContainSubstring("hidden"))))
-	checked := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "-o", "yaml")
+	checked := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "--only-mine", "-o", "yaml")
 	g.Expect(checked.code).To(Equal(1), checked.errors)
 	g.Expect(checked.out).To(ContainSubstring("Unschedulable"), "what the bundle says is what the dump says")
 }
@@ -158,7 +158,7 @@ items:
 		"object.data.other == 'x'":       "other of ConfigMap kept/c",
 		"object.metadata.annotations['example.com/mode'] == 'x' || 'other' in object.data": "example.com/mode of ConfigMap kept/c, other of ConfigMap kept/c",
 	} {
-		r := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", reads(expression)))
+		r := run("", "check", "--from", file, "-f", writeText(t, "m.yaml", reads(expression)), "--only-mine")
 		if left == "" {
 			g.Expect(r.errors).NotTo(ContainSubstring("Warning"), expression)
 		} else {
@@ -170,7 +170,7 @@ items:
 // A cluster that nobody has named is still one.
 func TestCollectOfNoName(t *testing.T) {
 	g := NewWithT(t)
-	r := run(privateDump, "collect", "--from", "-", "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "-o", "-")
+	r := run(privateDump, "collect", "--from", "-", "-f", writeText(t, "m.yaml", ownMapping+ownCheck), "--only-mine", "-o", "-")
 	g.Expect(r.code).To(BeZero(), r.errors)
 	g.Expect(r.errors).To(MatchRegexp(`The bundle holds \d+ objects of the cluster, collected at`))
 }

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/archmap/archmap/internal/lint"
 	"github.com/archmap/archmap/internal/manifest"
+	"github.com/archmap/archmap/internal/source"
 )
 
 // The formats of lint other than JSON.
@@ -26,45 +28,56 @@ type linting struct {
 	files   []string
 	strict  bool
 	disable []string
+	against string
 	output  format
 }
 
 func newLintCommand(e *env) *cobra.Command {
 	o := &linting{}
 	command := &cobra.Command{
-		Use:   "lint -f FILENAME",
+		Use:   "lint FILE...",
 		Short: "Check mappings before they are committed",
 		Long: "Check ComponentMappings and ClusterArchitectures in files: what the API server would refuse, expressions that do not\n" +
-			"compile, names that clash, variants that can never be found, and what the operator lacks the right to read. No\n" +
-			"cluster is asked. A directory is searched for *.yaml, *.yml and *.json; kustomization files are left out, so that\n" +
+			"compile or read fields that there are not, names that clash, variants that can never be found, and what the operator\n" +
+			"lacks the right to read. No cluster is asked. A directory is searched for *.yaml, *.yml and *.json; kustomization files are left out, so that\n" +
 			"patches are best built first.\n\n" +
+			"With --against, the checks are also held to a dump of a cluster that runs the component: a container that no workload\n" +
+			"has, an expression that fails, a check that finds nothing.\n\n" +
 			"What is wrong in itself is an error. What may be right together with what is not among the files, such as a role that\n" +
 			"is kept elsewhere, is a warning.\n\nThe rules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
 			"Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file cannot be read, 3 usage.",
 		Example: `  # All mappings of a repository
-  kubectl archmap lint -f mappings/
+  kubectl archmap lint mappings/
 
   # In a pipeline: warnings fail, and the findings show up beside the code
-  kubectl archmap lint -f mappings/ --strict -o sarif > archmap.sarif
+  kubectl archmap lint mappings/ --strict -o sarif > archmap.sarif
 
   # Those that kustomize builds
-  kubectl kustomize overlays/prod | kubectl archmap lint -f -
+  kubectl kustomize overlays/prod | kubectl archmap lint -
+
+  # Do the checks find what runs? What kubectl prints is a dump, too
+  kubectl archmap lint cert-manager.yaml --against bundle.tar.gz
 
   # For mappings that only the plugin uses: what the operator may read makes no difference
-  kubectl archmap lint -f mappings/ --disable rbac`,
-		RunE: func(*cobra.Command, []string) error { return e.lint(o) },
+  kubectl archmap lint mappings/ --disable rbac`,
+		RunE: func(command *cobra.Command, args []string) error {
+			o.files = append(args, o.files...)
+			return e.lint(command.Context(), o)
+		},
 	}
 	flags := command.Flags()
 	addFilenames(command, &o.files)
 	flags.BoolVar(&o.strict, "strict", false, "Fail on warnings, too")
 	flags.StringSliceVar(&o.disable, "disable", nil, "Rules to leave out: "+strings.Join(lint.RuleNames(), ", "))
 	_ = command.RegisterFlagCompletionFunc("disable", cobra.FixedCompletions(lint.RuleNames(), cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVar(&o.against, "against", "", "Hold the mappings to this dump of a cluster, too: a file, a directory, or a tar archive")
 	o.output.addFlag(command, formatLines, formatJSON, formatSARIF)
 	return command
 }
 
-// addFilenames adds the flag for the files of a command that reads nothing else.
+// addFilenames lets a command that reads nothing else than files take them as arguments, or with -f.
 func addFilenames(command *cobra.Command, files *[]string) {
+	command.Args = cobra.ArbitraryArgs
 	command.Flags().StringSliceVarP(files, "filename", "f", nil, "Files or directories with mappings, or - for standard input")
 	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
 }
@@ -72,7 +85,7 @@ func addFilenames(command *cobra.Command, files *[]string) {
 // readMappings reads files of which at least one must hold a mapping or an architecture, or something that is wrong.
 func (e *env) readMappings(files []string) (*manifest.Set, error) {
 	if len(files) == 0 {
-		return nil, usagef("which mappings? Name files or directories with -f, or - for standard input")
+		return nil, usagef("which mappings? Name files or directories, or - for standard input")
 	}
 	set, err := manifest.Read(files, e.In)
 	if err != nil {
@@ -84,7 +97,7 @@ func (e *env) readMappings(files []string) (*manifest.Set, error) {
 	return set, nil
 }
 
-func (e *env) lint(o *linting) error {
+func (e *env) lint(ctx context.Context, o *linting) error {
 	if err := o.output.validate(); err != nil {
 		return err
 	}
@@ -97,7 +110,13 @@ func (e *env) lint(o *linting) error {
 	if err != nil {
 		return err
 	}
-	findings, err := lint.Run(set, lint.Options{Without: o.disable})
+	options := lint.Options{Without: o.disable}
+	if o.against != "" {
+		if options.Against, err = e.lintDump(ctx, o, set); err != nil {
+			return err
+		}
+	}
+	findings, err := lint.Run(set, options)
 	if err != nil {
 		return err
 	}
@@ -108,6 +127,24 @@ func (e *env) lint(o *linting) error {
 		return verdictError{exitAct}
 	}
 	return nil
+}
+
+// lintDump reads from the dump what the mappings look for.
+func (e *env) lintDump(ctx context.Context, o *linting, set *manifest.Set) (*lint.Dump, error) {
+	if o.against == stdin && slices.Contains(o.files, stdin) {
+		return nil, usagef("standard input can be read only once")
+	}
+	definitions := &source.Definitions{}
+	for _, m := range set.Mappings {
+		definitions.Mappings = append(definitions.Mappings, *m.Value)
+	}
+	from := &source.Dump{Path: o.against, In: e.In, Definitions: definitions, Progress: e.progress}
+	read, info, err := from.Read(ctx, lint.Needs(set), true)
+	if err != nil {
+		return nil, err
+	}
+	e.warn(info.Warnings...)
+	return &lint.Dump{Snapshot: read, Definitions: info.Definitions}, nil
 }
 
 func (e *env) printFindings(set *manifest.Set, findings []lint.Finding, as string) error {

@@ -20,6 +20,7 @@ import (
 // granting is the flags of rbac.
 type granting struct {
 	files      []string
+	onlyFiles  bool
 	reader     string
 	name       string
 	namespaced bool
@@ -30,30 +31,35 @@ type granting struct {
 func newRBACCommand(e *env) *cobra.Command {
 	o := &granting{}
 	command := &cobra.Command{
-		Use:   "rbac [-f FILENAME]",
+		Use:   "rbac [FILE...]",
 		Short: "Print the least ClusterRole that mappings need",
-		Long: "Print the least ClusterRole with which everything that the given mappings, or else those of the built-in catalog,\n" +
-			"name can be read, and which of them needs each rule. No cluster is asked, and nothing is applied.\n\n" +
+		Long: "Print the least ClusterRole with which everything that mappings name can be read, and which of them needs each rule.\n" +
+			"Without files they are those of the built-in catalog. No cluster is asked, and nothing is applied.\n\n" +
 			"For the operator it carries the label that adds it to what the operator may look at: once it is applied, nothing else\n" +
-			"has to be done. For a user it is what check, collect and the other commands need that look once; bind it with --subject.\n" +
+			"has to be done. For a user it is what check, collect and the other commands need that look once, and so it is about the\n" +
+			"built-in catalog as well, unless --only-mine is given; bind it with --subject.\n" +
 			"serve watches, as the operator does; where there is an operator, reading its own two kinds is enough.\n\n" +
 			"How the API server names a kind in rules follows from the kind's name. Where it does not, put the\n" +
 			"CustomResourceDefinition among the files.",
 		Example: `  # Let the operator see what these mappings name
-  kubectl archmap rbac -f mappings/ | kubectl apply -f -
+  kubectl archmap rbac mappings/ | kubectl apply -f -
 
   # Let a group look with the plugin at what the built-in catalog names
   kubectl archmap rbac --for user --subject group:sre | kubectl apply -f -
 
-  # The same with these mappings
-  kubectl archmap rbac -f mappings/ --for user --subject group:sre
+  # The same with these mappings, too
+  kubectl archmap rbac mappings/ --for user --subject group:sre
 
   # Rights in no more namespaces than needed, where a ClusterRole is too much
-  kubectl archmap rbac -f mappings/ --namespaced`,
-		RunE: func(*cobra.Command, []string) error { return e.rbac(o) },
+  kubectl archmap rbac mappings/ --namespaced`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.files = append(args, o.files...)
+			return e.rbac(o)
+		},
 	}
 	flags := command.Flags()
 	addFilenames(command, &o.files)
+	addOnlyMine(flags, &o.onlyFiles)
 	flags.StringVar(&o.reader, "for", string(rbac.Operator), "Who is to read: operator, which watches, or user, who looks once")
 	_ = command.RegisterFlagCompletionFunc("for",
 		cobra.FixedCompletions([]string{string(rbac.Operator), string(rbac.User)}, cobra.ShellCompDirectiveNoFileComp))
@@ -66,14 +72,17 @@ func newRBACCommand(e *env) *cobra.Command {
 }
 
 func (e *env) rbac(o *granting) error {
-	if err := o.output.validate(); err != nil {
+	switch err := o.output.validate(); {
+	case err != nil:
 		return err
+	case o.onlyFiles && len(o.files) == 0:
+		return errNoFiles
 	}
 	options, err := o.options()
 	if err != nil {
 		return err
 	}
-	needs, err := e.needs(o.files, options.Reader)
+	needs, err := e.needs(o.files, o.onlyFiles, options.Reader)
 	if err != nil {
 		return err
 	}
@@ -88,31 +97,39 @@ func (e *env) rbac(o *granting) error {
 	return roles.YAML(e.Out)
 }
 
-// needs returns those of the mappings of the files, or of the built-in catalog.
-func (e *env) needs(files []string, reader rbac.Reader) (*rbac.Needs, error) {
+// needs returns those of the mappings of the files, or of the built-in catalog. A user evaluates both, unless onlyFiles is
+// set; the operator has the rights for the catalog already.
+func (e *env) needs(files []string, onlyFiles bool, reader rbac.Reader) (*rbac.Needs, error) {
+	set := &manifest.Set{}
 	if len(files) > 0 {
-		set, err := e.readMappings(files)
-		if err != nil {
+		var err error
+		if set, err = e.readMappings(files); err != nil {
 			return nil, err
 		}
-		return needsOf(set, reader)
 	}
+	needs, err := needsOf(set, reader)
+	if err != nil || len(files) > 0 && (onlyFiles || reader == rbac.Operator) {
+		return needs, err
+	}
+	return needs, addCatalog(needs)
+}
+
+func addCatalog(needs *rbac.Needs) error {
 	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	needs := rbac.NewNeeds(reader, rbac.NewPlurals())
 	for i := range loaded.Mappings {
 		if err := needs.AddMapping(&loaded.Mappings[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for i := range loaded.Architectures {
 		if err := needs.AddArchitecture(&loaded.Architectures[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return needs, nil
+	return nil
 }
 
 func (o *granting) options() (rbac.Options, error) {

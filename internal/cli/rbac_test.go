@@ -5,9 +5,12 @@ package cli
 
 import (
 	"encoding/json"
+	"regexp"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -39,7 +42,7 @@ func TestLintIsContentWithTheRoleThatRBACPrints(t *testing.T) {
 
 func TestRBACForAUser(t *testing.T) {
 	g := NewWithT(t)
-	code, out, errOut := runWith(mappingWith("StatefulSet"), "rbac", "-f", "-", "--for", "user", "--namespaced", "-o", "json", "--name", "look",
+	code, out, errOut := runWith(mappingWith("StatefulSet"), "rbac", "-", "--only-mine", "--for", "user", "--namespaced", "-o", "json", "--name", "look",
 		"--subject", "user:jane@example.com", "--subject", "group:sre", "--subject", "serviceaccount:ci:checker")
 	g.Expect(code).To(Equal(exitNothing), errOut)
 	var list struct {
@@ -58,6 +61,30 @@ func TestRBACForAUser(t *testing.T) {
 	}))
 }
 
+// check evaluates the built-in catalog as well, so that whoever uses it needs the rights for both; the operator has those
+// for the catalog.
+func TestRBACWithTheCatalog(t *testing.T) {
+	mine := ConsistOf("redis")
+	for _, c := range []struct {
+		args  []string
+		wants gomegatypes.GomegaMatcher
+	}{
+		{nil, mine},
+		{[]string{"--for", "user"}, ContainElements("redis", "coredns")},
+		{[]string{"--for", "user", "--only-mine"}, mine},
+	} {
+		g := NewWithT(t)
+		code, out, errOut := runWith(mappingWith("StatefulSet"), append([]string{"rbac", "-"}, c.args...)...)
+		g.Expect(code).To(Equal(exitNothing), errOut)
+		var named []string
+		for _, line := range regexp.MustCompile(`(?m)^ *# (.*)$`).FindAllStringSubmatch(out, -1) {
+			named = append(named, regexp.MustCompile(`\b(redis|coredns)\b`).FindAllString(line[1], -1)...)
+		}
+		slices.Sort(named)
+		g.Expect(slices.Compact(named)).To(c.wants, "%v: %s", c.args, out)
+	}
+}
+
 func TestRBACUsage(t *testing.T) {
 	for name, tc := range map[string]struct {
 		input string
@@ -69,6 +96,7 @@ func TestRBACUsage(t *testing.T) {
 		"an unknown subject": {"", []string{"-f", "-", "--subject", "jane"}, exitUsage, `not "jane"`},
 		"no namespace":       {"", []string{"-f", "-", "--subject", "serviceaccount:a"}, exitUsage, `not "serviceaccount:a"`},
 		"no mapping":         {"apiVersion: v1\nkind: Service\n", []string{"-f", "-"}, exitUnknown, "no ComponentMapping"},
+		"no files":           {"", []string{"--only-mine"}, exitUsage, "name files with mappings of your own"},
 		"a bad mapping":      {mappingWith("Pod"), []string{"-f", "-"}, exitUsage, "spec.checks[0].workload.kind"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -100,6 +100,7 @@ func newRootCommand(e *env) *cobra.Command {
 		newServeCommand(e),
 		newLintCommand(e),
 		newRBACCommand(e),
+		newNewCommand(e),
 	)
 	e.completeKubeconfig(root)
 	root.PersistentPreRun = func(command *cobra.Command, _ []string) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 
 	"github.com/archmap/archmap/internal/report"
@@ -40,7 +41,9 @@ type sourceFlags struct {
 	kind  string
 	from  string
 	files []string
-	at    string
+	// onlyFiles leaves the built-in catalog out.
+	onlyFiles bool
+	at        string
 
 	// definitions once they were read: standard input can be read only once.
 	definitions *source.Definitions
@@ -49,9 +52,14 @@ type sourceFlags struct {
 // addFlags adds the flags of commands that evaluate the cluster or a dump themselves.
 func (s *sourceFlags) addFlags(command *cobra.Command) {
 	s.kind = sourceCluster
+	s.addDumpFlags(command)
+	s.addFilesFlag(command)
+}
+
+// addDumpFlags lets the reader choose a dump instead of the cluster.
+func (s *sourceFlags) addDumpFlags(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&s.from, "from", "", "Read a dump instead of the cluster: a file, a directory, a tar archive, or - for standard input")
-	s.addFilesFlag(command)
 	flags.StringVar(&s.at, "at", "", "Time at which the dump was taken, for one that does not tell (RFC 3339)")
 }
 
@@ -68,8 +76,19 @@ func (s *sourceFlags) addFeedFlags(command *cobra.Command) {
 }
 
 func (s *sourceFlags) addFilesFlag(command *cobra.Command) {
-	command.Flags().StringSliceVarP(&s.files, "filename", "f", nil, "Judge these mappings instead of the built-in catalog: files, directories, or -")
+	flags := command.Flags()
+	flags.StringSliceVarP(&s.files, "filename", "f", nil,
+		"Evaluate these mappings, too: files, directories, or -. One with the name of a built-in one replaces it")
+	addOnlyMine(flags, &s.onlyFiles)
+	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
 }
+
+// addOnlyMine adds the flag that leaves the built-in catalog out.
+func addOnlyMine(flags *pflag.FlagSet, value *bool) {
+	flags.BoolVar(value, "only-mine", false, "Leave the built-in catalog out: only the mappings of your files count")
+}
+
+var errNoFiles = usagef("--only-mine leaves the built-in catalog out; name files with mappings of your own with -f")
 
 func (s *sourceFlags) addKindFlag(command *cobra.Command) {
 	command.Flags().StringVar(&s.kind, "source", sourceAuto,
@@ -86,6 +105,8 @@ func (s *sourceFlags) prepare(ctx context.Context) (err error) {
 		return usagef("unknown source %q; choose one of: %s", s.kind, strings.Join(sourceKinds, ", "))
 	case s.kind == sourceOperator && (s.from != "" && !s.isContext() || len(s.files) > 0):
 		return usagef("--source operator shows what the operator keeps; it does not go with a dump or with --filename")
+	case s.onlyFiles && len(s.files) == 0:
+		return errNoFiles
 	case s.at != "" && (s.from == "" || s.isContext()):
 		return usagef("--at is the time of a dump: name one with --from")
 	case len(inputs) > 1:
@@ -93,8 +114,11 @@ func (s *sourceFlags) prepare(ctx context.Context) (err error) {
 	case s.definitions != nil:
 		return nil
 	}
-	s.definitions, err = source.ReadDefinitions(ctx, s.files, s.env.In)
-	return err
+	if s.definitions, err = source.ReadDefinitions(ctx, s.files, s.onlyFiles, s.env.In); err != nil {
+		return err
+	}
+	s.env.warn(s.definitions.Replaced...)
+	return nil
 }
 
 // evaluate returns the verdicts of the command's source, and prints its warnings.
@@ -194,6 +218,8 @@ func (s *sourceFlags) cluster(config *rest.Config) *source.Cluster {
 func (s *sourceFlags) operator(config *rest.Config) *source.Operator {
 	return &source.Operator{Config: config, Name: s.env.contextName()}
 }
+
+func (s *sourceFlags) isDump() bool { return s.from != "" && !s.isContext() }
 
 func (s *sourceFlags) isContext() bool { return strings.HasPrefix(s.from, contextPrefix) }
 

@@ -51,7 +51,7 @@ type identity struct {
 
 func newCollection(o Options) *collection {
 	w := newFilter(o.Needs)
-	w.everything = o.everything
+	w.everything, w.schemas = o.everything, o.Schemas
 	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}, ready: readyPods{}}
 }
 
@@ -83,6 +83,7 @@ func (c *collection) add(f *file, found *scan.Summary) {
 	for _, o := range f.kept {
 		c.addObject(o)
 	}
+	c.info.Definitions = append(c.info.Definitions, f.definitions...)
 	c.reads = append(c.reads, f.reads()...)
 	maps.Copy(c.ready, f.ready)
 	c.documents = append(c.documents, f.documents...)

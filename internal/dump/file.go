@@ -4,12 +4,14 @@
 package dump
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -38,6 +40,8 @@ type file struct {
 	newest    time.Time
 	unread    map[string]int
 	bundle    *bundle.Manifest
+	// definitions of kinds with their schemas, when they are asked for.
+	definitions []*apiextensionsv1.CustomResourceDefinition
 	// ready are the pods that are ready; they are not kept.
 	ready readyPods
 	// namespaces of the elements of the lists that are being read, by kind.
@@ -182,6 +186,11 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 			return err
 		}
 	}
+	if kind == snapshot.DefinitionKind && f.filter.schemas {
+		if err := f.addDefinition(it); err != nil {
+			return err
+		}
+	}
 	o, err := objectOf(it, kind)
 	if err != nil {
 		return err
@@ -190,6 +199,20 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 	if lease, ok := o.(*coordinationv1.Lease); ok && lease.Spec.RenewTime != nil {
 		d.renewed[lease.Namespace] = latest(d.renewed[lease.Namespace], lease.Spec.RenewTime.Time)
 	}
+	return nil
+}
+
+// addDefinition keeps a definition of a kind with its schemas.
+func (f *file) addDefinition(it *scan.Item) error {
+	text, err := it.JSON()
+	if err != nil {
+		return err
+	}
+	definition := &apiextensionsv1.CustomResourceDefinition{}
+	if err := json.Unmarshal(text, definition); err != nil {
+		return it.Unreadable(err)
+	}
+	f.definitions = append(f.definitions, definition)
 	return nil
 }
 

@@ -18,6 +18,8 @@ import (
 type filter struct {
 	// everything is all kinds but Secrets.
 	everything bool
+	// schemas has definitions of kinds kept whole, too.
+	schemas bool
 	// kinds are all needs of a kind.
 	kinds map[schema.GroupVersionKind][]facts.Need
 	// groups are the versions of a kind that are needed.

@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
@@ -27,6 +29,9 @@ type Options struct {
 	// Progress, when set, is called with the bytes read and their total, which is 0 when it is not known.
 	Progress func(read, all int64)
 
+	// Schemas has the definitions of kinds returned whole, with their schemas.
+	Schemas bool
+
 	everything bool // for tests
 }
 
@@ -40,6 +45,8 @@ type Info struct {
 	Files, Objects, Kept int
 	// Skipped are the files that hold nothing of use, with the reason.
 	Skipped []string
+	// Definitions of kinds, for Options.Schemas.
+	Definitions []*apiextensionsv1.CustomResourceDefinition
 	// Warnings that qualify the verdicts.
 	Warnings []string
 }

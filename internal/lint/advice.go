@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -20,13 +21,19 @@ var numerous = []string{
 	"ReplicaSet", "ServiceAccount", "VulnerabilityReport",
 }
 
-// advise reports what works, and may not be what is wanted: of Object checks, as no others name kinds, and of Corrections.
+// advise reports what works, and may not be what is wanted: of checks that hold much in memory, of the kinds that Object checks
+// name, as no others do, and of Corrections.
 func (l *linter) advise(m *mapping) {
 	l.explains(m)
 	for _, c := range m.checks {
 		if o := c.spec.Object; o != nil {
 			l.kind(m, c.field+".object.kind", o)
 			l.costly(m, c.field+".object", o)
+		}
+		if w := c.spec.Workload; w != nil && w.Namespace == "" && w.Selector != nil && !picks(w.Selector) {
+			l.report(ruleCostly, Note, m.Object, c.field+".workload.selector",
+				fmt.Sprintf("every %s of the cluster without the labels is watched, and held in memory", w.Kind),
+				"name a namespace, or a label that the workloads have")
 		}
 	}
 }
@@ -70,6 +77,13 @@ func (l *linter) kind(m *mapping, field string, o *v1alpha1.ObjectCheck) {
 // misnamed says whether a version of Kubernetes' own API has no such kind.
 func misnamed(need facts.Need) bool {
 	return scheme.Scheme.IsVersionRegistered(need.Kind.GroupVersion()) && !scheme.Scheme.Recognizes(need.Kind)
+}
+
+// picks says whether a selector asks for a label that is there.
+func picks(s *metav1.LabelSelector) bool {
+	return len(s.MatchLabels) > 0 || slices.ContainsFunc(s.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
+		return r.Operator == metav1.LabelSelectorOpIn || r.Operator == metav1.LabelSelectorOpExists
+	})
 }
 
 func (l *linter) costly(m *mapping, field string, o *v1alpha1.ObjectCheck) {

@@ -42,12 +42,15 @@ type Finding struct {
 type Options struct {
 	// Without are the rules that are left out.
 	Without []string
+	// Against, when set, is a cluster to which the mappings are held.
+	Against *Dump
 }
 
 // linter is a run of all rules over some files.
 type linter struct {
 	*manifest.Set
 
+	against  *Dump
 	mappings []*mapping
 	findings []Finding
 }
@@ -70,7 +73,7 @@ type placedCheck struct {
 
 // Run holds a set to all rules. The findings are in the order of the files.
 func Run(set *manifest.Set, o Options) ([]Finding, error) {
-	l := &linter{Set: set}
+	l := &linter{Set: set, against: o.Against}
 	l.problems()
 	for _, m := range set.Mappings {
 		if m.Valid {
@@ -81,6 +84,9 @@ func Run(set *manifest.Set, o Options) ([]Finding, error) {
 		l.compile(m)
 		l.unreachable(m)
 		l.advise(m)
+		l.fields(m)
+		l.versions(m)
+		l.hold(m)
 	}
 	l.architectures()
 	l.clashes()

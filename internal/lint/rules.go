@@ -17,6 +17,11 @@ const (
 	ruleRBAC        = "rbac"
 	ruleCostly      = "costly"
 	ruleExplains    = "explains"
+	ruleField       = "field"
+	ruleVersion     = "version"
+	ruleMatch       = "match"
+	ruleContainer   = "container"
+	ruleEvaluation  = "evaluation"
 )
 
 // Rule is what files are held to.
@@ -43,7 +48,7 @@ var Rules = []Rule{
 			"whole object: Ready=False, InvalidSpec.", Error},
 	{ruleClash, "Names are not given twice",
 		"Of two objects of one kind and name the one that is applied last wins. A check of a variant does not replace the shared " +
-			"check of the same name: both must be as expected.", Error},
+			"check of the same name: both must be as expected. An alias leads to its mapping only if no other has it.", Error},
 	{ruleReference, "Rules name components that exist",
 		"A component that does not exist counts as not present, so that a rule about it can neither hold nor fail as it is meant. " +
 			"A mapping that is not among the files may be in the cluster.", Warning},
@@ -65,6 +70,19 @@ var Rules = []Rule{
 	{ruleExplains, "Corrections explain what is documented",
 		"A component differs from its documentation in the image only when one is documented, and in the lowest version likewise. " +
 			"A Correction that explains another difference explains nothing.", Warning},
+	{ruleField, "Expressions read fields that the kind has",
+		"A field that no object of the kind has is a typing mistake: has() is always false, and reading it fails. Known are the kinds " +
+			"of Kubernetes itself, and those of which a CustomResourceDefinition is among the files or in the dump.", Warning},
+	{ruleVersion, "Some check reports a version",
+		"Without the container of a workload, or an expression version, the column VERSION stays empty and nothing can be said of " +
+			"versions. With --against: an expression that yields none, an image without a tag.", Note},
+	{ruleMatch, "Checks find something in the dump",
+		"Only with --against. A check that finds nothing looks for the wrong name or label, or the cluster has no such component.", Note},
+	{ruleContainer, "Workloads have the container",
+		"Only with --against. A workload that is found without the container that the check names has neither image nor version.", Warning},
+	{ruleEvaluation, "Expressions can be evaluated",
+		"Only with --against. An expression that fails on an object, as on one without a field that it reads, leaves the check " +
+			"Unknown: ExpressionError.", Warning},
 }
 
 // RuleNames lists the names of all rules.

@@ -32,6 +32,14 @@ func ShortenOf(first []string, all int, sep string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(first, sep), all-len(first))
 }
 
+// Brief joins two items at most, for a column of a listing: of more it names the first, and says how many more there are.
+func Brief(items []string, sep string) string {
+	if len(items) > 2 {
+		return ShortenOf(items[:1], len(items), sep)
+	}
+	return strings.Join(items, sep)
+}
+
 // Truncate cuts a message to limit bytes at the boundary of a character, and marks the cut. It replaces invalid UTF-8, as
 // the API server does.
 func Truncate(s string, limit int) string {

@@ -11,6 +11,15 @@ import (
 	. "github.com/onsi/gomega"
 )
 
+// TestBrief: a column has room for two.
+func TestBrief(t *testing.T) {
+	for want, items := range map[string][]string{
+		"": nil, "a": {"a"}, "a, b": {"a", "b"}, "a and 2 more": {"a", "b", "c"}, "a and 9 more": strings.Split("abcdefghij", ""),
+	} {
+		NewWithT(t).Expect(Brief(items, ", ")).To(Equal(want))
+	}
+}
+
 func TestShorten(t *testing.T) {
 	for name, test := range map[string]struct {
 		items []string

@@ -15,6 +15,8 @@ import (
 const (
 	// JoiningTime is how long a new node may take until it is ready and its pods are.
 	JoiningTime = 10 * time.Minute
+	// LeavingTime is how long a node that is not ready any more may take to leave. Whoever removes it may have died.
+	LeavingTime = time.Hour
 	// startingTime is how long a new node takes until its kubelet reports a status.
 	startingTime = time.Minute
 	// PodStartTime is how long the pods of a new node get to start, once it is ready, before their absence needs a
@@ -33,8 +35,8 @@ func IsReady(node *corev1.Node) bool {
 	return ready != nil && ready.Status == corev1.ConditionTrue
 }
 
-// ReadySince returns when a ready node became ready.
-func ReadySince(node *corev1.Node) time.Time {
+// TurnedAt returns when the node became ready, or stopped being so.
+func TurnedAt(node *corev1.Node) time.Time {
 	since := node.CreationTimestamp.Time
 	if ready := Condition(node, string(corev1.NodeReady)); ready != nil && ready.LastTransitionTime.After(since) {
 		since = ready.LastTransitionTime.Time
@@ -57,11 +59,28 @@ func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
 }
 
+// IsVirtual reports whether the node is that of a virtual kubelet: no machine, and nothing that runs on machines is on it.
+func IsVirtual(node *corev1.Node) bool { return node.Labels["type"] == "virtual-kubelet" }
+
 // IsStopped reports whether the node's machine was stopped on purpose.
 func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
 
-// IsLeaving reports whether the node is being removed on purpose.
-func IsLeaving(node *corev1.Node) bool {
+// IsLeaving reports whether the node is being removed on purpose, and may still be there.
+func IsLeaving(node *corev1.Node, now time.Time) bool { return LeavingFor(node, now) > 0 }
+
+// LeavingFor returns how much longer a node that is being removed on purpose may be there; 0 when it is not, or should
+// have gone. One that is ready may run its pods to their end, however long that takes.
+func LeavingFor(node *corev1.Node, now time.Time) time.Duration {
+	switch {
+	case !isRemoved(node):
+		return 0
+	case IsReady(node), TurnedAt(node).IsZero():
+		return LeavingTime
+	}
+	return max(0, LeavingTime-now.Sub(TurnedAt(node)))
+}
+
+func isRemoved(node *corev1.Node) bool {
 	if node.DeletionTimestamp != nil {
 		return true
 	}
@@ -75,14 +94,14 @@ func IsLeaving(node *corev1.Node) bool {
 
 // IsDown reports whether the node is not ready and should be.
 func IsDown(node *corev1.Node, now time.Time) bool {
-	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node) && !IsJoining(node, now)
+	return !IsReady(node) && !IsStopped(node) && !IsLeaving(node, now) && !IsJoining(node, now)
 }
 
 // Suspect reports whether the node may explain that a pod does not run: it is not ready, cordoned, stopped, leaving, not
 // initialized, or so new that its pods may still be starting. until is when time alone changes the answer; zero is never. The signature
 // is that of a tally's function, hence the empty mark.
 func Suspect(node *corev1.Node, now time.Time) (mark struct{}, suspect bool, until time.Time) {
-	if Of(node) != Ready || IsStopped(node) {
+	if Of(node, now) != Ready || IsStopped(node) {
 		return mark, true, until
 	}
 	if age := now.Sub(node.CreationTimestamp.Time); age <= JoiningTime {
@@ -132,14 +151,14 @@ func (s State) Keeps() bool {
 }
 
 // Of returns the state of a node.
-func Of(node *corev1.Node) State {
+func Of(node *corev1.Node, now time.Time) State {
 	ready := Condition(node, string(corev1.NodeReady))
 	switch {
 	case ready != nil && ready.Status == corev1.ConditionTrue:
-		return ofReady(node)
+		return ofReady(node, now)
 	case IsStopped(node):
 		return Stopped
-	case IsLeaving(node):
+	case IsLeaving(node, now):
 		return Leaving
 	case ready != nil && ready.Status == corev1.ConditionUnknown:
 		return Unreachable
@@ -147,9 +166,9 @@ func Of(node *corev1.Node) State {
 	return NotReady
 }
 
-func ofReady(node *corev1.Node) State {
+func ofReady(node *corev1.Node, now time.Time) State {
 	switch {
-	case IsLeaving(node):
+	case IsLeaving(node, now):
 		return Draining
 	case node.Spec.Unschedulable:
 		return Cordoned

@@ -16,11 +16,12 @@ import (
 
 func TestNodeState(t *testing.T) {
 	now := time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC)
-	const old, fresh = 10 * time.Minute, 10*time.Minute - time.Second
+	const day, old, fresh = 24 * time.Hour, 10 * time.Minute, 10*time.Minute - time.Second
 	shutdown := []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/shutdown"}}
 	for _, c := range []struct {
 		name    string
 		age     time.Duration
+		turned  time.Duration // ago; 0 is when it was created
 		ready   corev1.ConditionStatus
 		reason  string
 		taints  []corev1.Taint
@@ -41,6 +42,11 @@ func TestNodeState(t *testing.T) {
 		{name: "Karpenter removes it", age: old, ready: corev1.ConditionFalse, taints: []corev1.Taint{{Key: "karpenter.sh/disrupted"}}, leaving: true},
 		{name: "an older Karpenter removes it", age: old, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: "karpenter.sh/disruption"}}, leaving: true},
 		{name: "it is being deleted", age: old, ready: corev1.ConditionFalse, deleted: true, leaving: true},
+		{name: "it has been leaving for an hour", age: day, turned: time.Hour, ready: corev1.ConditionUnknown, taints: []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}}, down: true},
+		{name: "it has been leaving for just less", age: day, turned: time.Hour - time.Second, ready: corev1.ConditionUnknown, taints: []corev1.Taint{{Key: "karpenter.sh/disrupted"}}, leaving: true},
+		{name: "a finalizer keeps it", age: day, turned: time.Hour, ready: corev1.ConditionFalse, deleted: true, down: true},
+		{name: "it drains for long", age: day, turned: 20 * time.Hour, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: "karpenter.sh/disrupted"}}, leaving: true},
+		{name: "stopped for long", age: day, turned: 20 * time.Hour, ready: corev1.ConditionUnknown, taints: shutdown, stopped: true},
 		{name: "cordoned", age: old, ready: corev1.ConditionTrue, taints: []corev1.Taint{{Key: corev1.TaintNodeUnschedulable}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,10 +61,13 @@ func TestNodeState(t *testing.T) {
 			if c.ready != "" {
 				node.Status.Conditions = []corev1.NodeCondition{
 					{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: c.ready, Reason: c.reason}}
+				if c.turned > 0 {
+					node.Status.Conditions[1].LastTransitionTime = metav1.NewTime(now.Add(-c.turned))
+				}
 			}
 			g.Expect(nodestate.IsJoining(node, now)).To(Equal(c.joining), "joining")
 			g.Expect(nodestate.IsStopped(node)).To(Equal(c.stopped), "stopped")
-			g.Expect(nodestate.IsLeaving(node)).To(Equal(c.leaving), "leaving")
+			g.Expect(nodestate.IsLeaving(node, now)).To(Equal(c.leaving), "leaving")
 			g.Expect(nodestate.IsDown(node, now)).To(Equal(c.down), "down")
 			g.Expect(nodestate.IsReady(node)).To(Equal(c.ready == corev1.ConditionTrue), "ready")
 		})

@@ -51,14 +51,14 @@ func TestPlaces(t *testing.T) {
 	documented := boxes(report.Draw(reportOf(t, reporttest.Documented), report.DiagramOptions{}))
 	today := boxes(report.Draw(reportOf(t, reporttest.Modern), report.DiagramOptions{}))
 
-	g.Expect(box(documented[controlPlane], "azure-disk-csi")).To(BeNil())
-	g.Expect(box(documented[nodes], "azure-disk-csi").Lines).To(ContainElement("ds,deploy v1.33.5"))
-	g.Expect(box(today[controlPlane], "azure-disk-csi").Lines).To(Equal([]string{"Azure Disk CSI", "hosted"}), "its controller is hidden")
-	g.Expect(box(today[nodes], "azure-disk-csi").Lines).To(Equal([]string{"Azure Disk CSI", "ds v1.34.4"}), "its other half is not")
+	g.Expect(box(documented[controlPlane], "azuredisk-csi-driver")).To(BeNil())
+	g.Expect(box(documented[nodes], "azuredisk-csi-driver").Lines).To(ContainElement("ds,deploy v1.33.5"))
+	g.Expect(box(today[controlPlane], "azuredisk-csi-driver").Lines).To(Equal([]string{"Azure Disk CSI", "hosted"}), "its controller is hidden")
+	g.Expect(box(today[nodes], "azuredisk-csi-driver").Lines).To(Equal([]string{"Azure Disk CSI", "ds v1.34.4"}), "its other half is not")
 
-	g.Expect(box(documented[addOns], "autoscaler")).NotTo(BeNil())
-	g.Expect(box(today[addOns], "autoscaler")).To(BeNil())
-	g.Expect(box(today[controlPlane], "autoscaler")).NotTo(BeNil())
+	g.Expect(box(documented[addOns], "cluster-autoscaler")).NotTo(BeNil())
+	g.Expect(box(today[addOns], "cluster-autoscaler")).To(BeNil())
+	g.Expect(box(today[controlPlane], "cluster-autoscaler")).NotTo(BeNil())
 
 	g.Expect(box(documented[nodes], "kubenet")).NotTo(BeNil())
 	g.Expect(box(today[absent], "kubenet").State).To(Equal(catalog.Absent))
@@ -113,7 +113,7 @@ func TestDocumentedDiagram(t *testing.T) {
 		}
 	}
 	g.Expect(boxes(d)).NotTo(HaveKey("Node pools"))
-	g.Expect(box(boxes(d)["Add-ons & Extensions"], "autoscaler").Lines).To(Equal([]string{"AKS Cluster Autoscaler", "deploy"}))
+	g.Expect(box(boxes(d)["Add-ons & Extensions"], "cluster-autoscaler").Lines).To(Equal([]string{"AKS Cluster Autoscaler", "deploy"}))
 }
 
 // TestPools: nodes that are not ready are a fault only when they hurt a component.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
@@ -33,8 +34,8 @@ func TestDepartures(t *testing.T) {
 	for _, d := range departures {
 		names = append(names, d.Name+" "+d.Reason)
 	}
-	g.Expect(names).To(Equal([]string{"cloud-controller Method", "cloud-controller Image", "kube-proxy Image", "azure-disk-csi Method",
-		"azure-file-csi Method", "metrics-server NotFound", "azure-monitor Method", "istio Method", "autoscaler Method",
+	g.Expect(names).To(Equal([]string{"cloud-controller-manager Method", "cloud-controller-manager Image", "kube-proxy Image", "azuredisk-csi-driver Method",
+		"azurefile-csi-driver Method", "metrics-server NotFound", "azure-monitor-agent Method", "istio Method", "cluster-autoscaler Method",
 		"one-cni RulesViolated", "kubelet NewerThanAPIServer", "kube-proxy/daemonset TooFarFromKubelets"}))
 	g.Expect(departures[2]).To(Equal(report.Departure{Name: "kube-proxy", Component: "kube-proxy", Reason: "Image",
 		Documented: "registry.k8s.io/kube-proxy", Observed: "mcr.microsoft.com/containernetworking/cilium/cilium",
@@ -109,7 +110,7 @@ func TestClusters(t *testing.T) {
 	g.Expect(lines["(verdict)"]).To(Equal("(verdict) ✓ healthy ✗ unhealthy ? not read"))
 	g.Expect(lines["(Kubernetes)"]).To(Equal("(Kubernetes) v1.32.7 v1.35.8"))
 	g.Expect(lines["coredns"]).To(Equal("coredns DNS ✓ healthy v1.11.3-6 ✗ unhealthy v1.13.1-20"))
-	g.Expect(lines["vpa"]).To(Equal("vpa Vertical Pod Autoscaler (no mapping) ✓ healthy"))
+	g.Expect(lines["vertical-pod-autoscaler"]).To(Equal("vertical-pod-autoscaler Vertical Pod Autoscaler (no mapping) ✓ healthy"))
 	g.Expect(lines["gone:"]).To(Equal("gone: connection refused"))
 
 	g.Expect(report.ConcernsOf(clusters)).To(ConsistOf(report.ConcernUnhealthy, report.ConcernUnknown))
@@ -117,13 +118,30 @@ func TestClusters(t *testing.T) {
 	g.Expect(report.ConcernsOf(clusters[:1])).To(BeEmpty())
 }
 
-func TestLookup(t *testing.T) {
-	g := NewWithT(t)
-	r := reportOf(t, reporttest.Modern)
-	g.Expect(report.Lookup(r, "coredns").Name).To(Equal("coredns"))
-	g.Expect(report.Lookup(r, "dns").Name).To(Equal("coredns"))
-	g.Expect(report.Lookup(r, "CSI Driver (Azure Disk)").Name).To(Equal("azure-disk-csi"))
-	g.Expect(report.Lookup(r, "nothing")).To(BeNil())
+// TestFind: a component is found by what people call it, and what was mistyped is guessed.
+func TestFind(t *testing.T) {
+	g, r := NewWithT(t), reportOf(t, reporttest.Modern)
+	r.Mappings = append(r.Mappings,
+		v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "own-dns"}, Spec: v1alpha1.ComponentMappingSpec{Aliases: []v1alpha1.Alias{"dns", "etcd"}}})
+	names := func(find func(*report.Report, string) []*v1alpha1.ComponentMapping, typed string) (out []string) {
+		for _, m := range find(r, typed) {
+			out = append(out, m.Name)
+		}
+		return out
+	}
+	for typed, want := range map[string][]string{
+		"coredns": {"coredns"}, "CoreDNS": {"coredns"}, "CSI Driver (Azure Disk)": {"azuredisk-csi-driver"},
+		"karpenter": {"node-auto-provisioning"}, "NAP": {"node-auto-provisioning"}, "vpa": {"vertical-pod-autoscaler"},
+		"dns": {"own-dns", "coredns"}, "etcd": {"etcd"}, "nothing": nil,
+	} {
+		g.Expect(names(report.Find, typed)).To(ConsistOf(want), "%s means what it says", typed)
+	}
+	for typed, want := range map[string][]string{
+		"corends": {"coredns"}, "Carpenter": {"node-auto-provisioning"}, "disk": {"azuredisk-csi-driver"}, "metrics server": {"metrics-server"},
+		"xyzzy": nil,
+	} {
+		g.Expect(names(report.Suggest, typed)).To(Equal(want), "%s is guessed", typed)
+	}
 	g.Expect(report.ComponentNames(r)).To(HaveLen(len(r.Mappings)))
 }
 
@@ -137,7 +155,7 @@ func TestExplain(t *testing.T) {
 	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– absent for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
 	r = reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
 	g.Expect(explain("kube-proxy")).To(SatisfyAll(ContainSubstring("✓ healthy for 2d"), ContainSubstring("NodesDown: pods are missing only because of nodes"),
-		ContainSubstring("NodeFault: kubelet, cloud-controller, cloud-node"), ContainSubstring("Provider: Azure runs it")))
+		ContainSubstring("NodeFault: kubelet, cloud-controller-manager, cloud-node-manager"), ContainSubstring("Provider: Azure runs it")))
 	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))
 	g.Expect(explain("coredns")).NotTo(ContainSubstring("NodeFault"))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // DocumentOptions configure Document.
@@ -305,7 +306,7 @@ func workloads(c component) []string {
 			names = []v1alpha1.ObjectName{v1alpha1.ObjectName(w.NamePrefix) + "*"}
 		}
 		for _, name := range names {
-			if text := fmt.Sprintf("%s %s/%s", w.Kind, w.Namespace, name); !slices.Contains(out, text) {
+			if text := msg.Object(string(w.Kind), string(w.Namespace), string(name)); !slices.Contains(out, text) {
 				out = append(out, text)
 			}
 		}

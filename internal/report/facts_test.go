@@ -257,19 +257,19 @@ func TestFactsAreMissed(t *testing.T) {
 		want    string
 	}{
 		"source": {"azure-cni", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Source.URL = "" }, "row CNI Plugin (Advanced): source"},
-		"version": {"cloud-controller", func(m *v1alpha1.ComponentMapping) {
+		"version": {"cloud-controller-manager", func(m *v1alpha1.ComponentMapping) {
 			m.Spec.Implementation.Details = nil
 			m.Spec.Implementation.MinVersion = ""
 		}, "version v1.32.3"},
-		"method":  {"vpa", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Methods = nil }, "row Vertical Pod Autoscaler: method Deployment"},
-		"section": {"vpa", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryNode }, "row Vertical Pod Autoscaler: section Add-ons & Extensions"},
-		"key detail": {"azure-disk-csi", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Details = m.Spec.Implementation.Details[:7] },
-			"key details azure-disk-csi: Integration with cloud-provider-azure: driver.cloud = azure.GetCloudProvider(...)"},
+		"method":  {"vertical-pod-autoscaler", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Methods = nil }, "row Vertical Pod Autoscaler: method Deployment"},
+		"section": {"vertical-pod-autoscaler", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryNode }, "row Vertical Pod Autoscaler: section Add-ons & Extensions"},
+		"key detail": {"azuredisk-csi-driver", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.Details = m.Spec.Implementation.Details[:7] },
+			"key details azuredisk-csi-driver: Integration with cloud-provider-azure: driver.cloud = azure.GetCloudProvider(...)"},
 		"artifact": {"kubenet", func(m *v1alpha1.ComponentMapping) {
 			m.Spec.Implementation.Artifacts = m.Spec.Implementation.Artifacts[:1]
 		}, "/opt/cni/bin/host-local"},
-		"reference": {"cloud-controller", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.References = nil }, "reference Cloud Provider Azure Repository"},
-		"insight":   {"azure-file-csi", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryAddon }, "insight CSI Pattern: component azure-file-csi"},
+		"reference": {"cloud-controller-manager", func(m *v1alpha1.ComponentMapping) { m.Spec.Implementation.References = nil }, "reference Cloud Provider Azure Repository"},
+		"insight":   {"azurefile-csi-driver", func(m *v1alpha1.ComponentMapping) { m.Spec.Category = v1alpha1.CategoryAddon }, "insight CSI Pattern: component azurefile-csi-driver"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			row := reportOf(t, reporttest.Documented)

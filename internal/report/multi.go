@@ -17,10 +17,12 @@ type Cluster struct {
 	Err    error
 }
 
-// Clusters lists components x clusters: the state of each, and the version where it has one when wide.
+// Clusters lists components x clusters: the state of each; when wide, what the document calls it, and
+// the version where it has one.
 func Clusters(clusters []Cluster, wide bool) Grid {
-	g := Grid{Header: []string{headName, headComponent}}
-	verdicts, versions, pools := row("", "(verdict)"), row("", "(Kubernetes)"), row("", "(nodes ready)")
+	g := Grid{Header: named(wide, headName, headComponent)}
+	first := func(name, component string) []Cell { return row(named(wide, name, component)...) }
+	verdicts, versions, pools := first("(verdict)", ""), first("(Kubernetes)", ""), first("(nodes ready)", "")
 	for _, c := range clusters {
 		g.Header = append(g.Header, c.Name)
 		if c.Report == nil {
@@ -36,7 +38,7 @@ func Clusters(clusters []Cluster, wide bool) Grid {
 	}
 	g.Rows = [][]Cell{verdicts, versions, pools}
 	for _, m := range union(clusters) {
-		cells := row(m.Name, m.Spec.Component)
+		cells := first(m.Name, m.Spec.Component)
 		for _, c := range clusters {
 			cells = append(cells, clusterCell(c, m.Name, wide))
 		}

@@ -13,15 +13,16 @@ import (
 	"github.com/archmap/archmap/internal/msg"
 )
 
-// Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide. Its notes
-// are those of the report.
+// Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide, where kubectl
+// has them. Its notes are those of the report.
 func Table(r *Report, wide bool) Grid {
-	g := Grid{Header: []string{headName, headComponent, "Implementation", "Method", "Present", "Healthy", headVersion, "Since"}, Notes: r.Notes()}
+	g := Grid{Header: named(wide, headName, headComponent), Notes: r.Notes()}
+	g.Header = append(g.Header, "Implementation", "Method", "Present", "Healthy", headVersion, "Since")
 	if wide {
 		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", headMessage)
 	}
 	for _, c := range r.components() {
-		cells := row(c.Name, c.Spec.Component, c.implementation(), c.Status.MethodSummary)
+		cells := append(row(named(wide, c.Name, c.Spec.Component)...), row(c.Status.Implementation, c.Status.MethodSummary)...)
 		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
@@ -35,6 +36,14 @@ func Table(r *Report, wide bool) Grid {
 		g.Rows = append(g.Rows, cells)
 	}
 	return g
+}
+
+// named returns what a row begins with: the name and, when wide, the words of the document.
+func named(wide bool, name, component string) []string {
+	if wide {
+		return []string{name, component}
+	}
+	return []string{name}
 }
 
 // sinceCell returns how long ago something was, and when; empty when that is not known.

@@ -170,7 +170,7 @@ func TestElsewhere(t *testing.T) {
 	d := report.Draw(r, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
 	g.Expect(boxes(d)).NotTo(HaveKey("Azure"), "it has no such API")
-	g.Expect(box(boxes(d)["Not found"], "azure-disk-csi").State).To(Equal(catalog.Absent))
+	g.Expect(box(boxes(d)["Not found"], "azuredisk-csi-driver").State).To(Equal(catalog.Absent))
 
 	r.Architecture.Status.Conditions = nil
 	g.Expect(report.Causes(r).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")
@@ -180,7 +180,7 @@ func TestElsewhere(t *testing.T) {
 func TestSummary(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(report.Summary(broken(t))).To(MatchRegexp(
-		`^unhealthy: AKS v1\.35\.8, 6 of 6 nodes ready, 32 of \d+ components present \(30 healthy, 1 unhealthy, 1 health not seen\), \d+ absent$`))
+		`^unhealthy: AKS v1\.35\.8, 6 of 6 nodes ready, 33 of \d+ components present \(31 healthy, 1 unhealthy, 1 health not seen\), \d+ absent$`))
 	g.Expect(report.Summary(&report.Report{})).To(Equal("cannot be told: Kubernetes, 0 of 0 components present"))
 }
 
@@ -188,7 +188,7 @@ func TestSummary(t *testing.T) {
 func TestFirstObservation(t *testing.T) {
 	g, r := NewWithT(t), broken(t)
 	r.ObservedAt = reporttest.Mapping(r, "coredns").Status.Conditions[0].LastTransitionTime.Time
-	g.Expect(report.Table(r, false).Rows[0][7]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
+	g.Expect(report.Table(r, false).Rows[0][6]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
 	explained := written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, "coredns"), false) })
 	g.Expect(explained).To(ContainSubstring("✗ unhealthy\n"))
 	_, text := page(t, r, report.HTMLOptions{})

@@ -137,7 +137,9 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonImagePullFailed:     "an image does not arrive; look at its name, the registry and the way to it",
 	v1alpha1.ReasonCrashLooping:        "a container ends again and again; look at the log of its last run (kubectl logs --previous)",
 	v1alpha1.ReasonNotReady:            "the containers run but are not ready; look at their probes and logs",
-	v1alpha1.ReasonAdmissionDenied:     "the API server refuses the pods; look at quotas, policies and webhooks",
+	v1alpha1.ReasonAdmissionDenied:     "the API server refuses the pods; look at quotas and policies",
+	v1alpha1.ReasonWebhookCallFailed:   "the API server refuses the pods as it cannot ask an admission webhook; that webhook must be fixed",
+	v1alpha1.ReasonWebhookUnavailable:  "the API server cannot ask an admission webhook, and refuses what it intercepts; its configuration can always be deleted",
 	v1alpha1.ReasonRolloutStuck:        "a roll-out does not come to its end; look at its newest pods",
 	v1alpha1.ReasonWorkloadUnavailable: "pods are missing, and nothing tells why; look at the events of the workload",
 	v1alpha1.ReasonLeaseStale:          "its leader has fallen silent; it is down, or cut off from the API server",
@@ -145,6 +147,6 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonEndpointFailing:     "the API server itself says so",
 	v1alpha1.ReasonPartMissing:         "an installation, an upgrade or a removal has stopped half-way, or something deleted a part",
 	v1alpha1.ReasonScaledToZero:        "it was scaled to 0; scale it up, or let the mapping allow it (scaleToZero)",
-	v1alpha1.ReasonWithinTolerance:     "no more of it is at fault than is tolerated; nobody must act now",
+	v1alpha1.ReasonWithinTolerance:     "it serves, and no more of it is at fault than is tolerated; repair it before more fails",
 	v1alpha1.ReasonNodesDown:           "pods are missing only because of nodes; they come back with the nodes",
 }

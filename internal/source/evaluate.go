@@ -38,14 +38,34 @@ type Cluster struct {
 // Evaluate reads from the cluster what the definitions need and the user is permitted to read, and evaluates them. It
 // fails when the cluster cannot be reached.
 func (c *Cluster) Evaluate(ctx context.Context) (*Result, error) {
-	update, end := c.Progress.begin("Reading the cluster")
-	defer end()
-	reader, err := Interruptible(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
+	reader, end, err := c.reader(ctx)
 	if err != nil {
-		return nil, unreachable(ctx, c.Config.Host, err)
+		return nil, err
+	}
+	defer end()
+	return evaluate(ctx, c.Definitions.compile(), reader, c.Name)
+}
+
+// Read reads from the cluster what is needed and the user is permitted to read. It fails when the cluster cannot be reached.
+func (c *Cluster) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
+	reader, end, err := c.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return reader.Read(ctx, needs)
+}
+
+// reader reaches the cluster; end ends the progress.
+func (c *Cluster) reader(ctx context.Context) (reader *observe.Reader, end func(), err error) {
+	update, end := c.Progress.begin("Reading the cluster")
+	reader, err = Interruptible(ctx, func(context.Context) (*observe.Reader, error) { return observe.NewReader(c.Config, newMapper) })
+	if err != nil {
+		end()
+		return nil, nil, unreachable(ctx, c.Config.Host, err)
 	}
 	reader.Progress = update
-	return evaluate(ctx, c.Definitions.compile(), reader, c.Name)
+	return reader, end, nil
 }
 
 // Dump evaluates definitions on a dump.
@@ -62,7 +82,7 @@ type Dump struct {
 // Evaluate reads from the dump what the definitions need, and evaluates them.
 func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	catalog := d.Definitions.compile()
-	loaded, info, err := d.load(ctx, catalog.AllNeeds())
+	loaded, info, err := d.Read(ctx, catalog.AllNeeds(), false)
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +94,12 @@ func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-func (d *Dump) load(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, *dump.Info, error) {
+// Read reads from the dump what is needed. With schemas, Info has the definitions of kinds.
+func (d *Dump) Read(ctx context.Context, needs []facts.Need, schemas bool) (*snapshot.Snapshot, *dump.Info, error) {
 	update, end := d.Progress.begin("Reading the dump, MiB")
 	defer end()
 	options := dump.Options{
-		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings,
+		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings, Schemas: schemas,
 		Progress: func(read, all int64) { update(int(read>>20), int(all>>20)) },
 	}
 	type result struct {

@@ -11,10 +11,13 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/archmap/archmap/internal/facts"
@@ -59,7 +62,7 @@ func TestNodesKeepTheirTaints(t *testing.T) {
 func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
 	g := NewWithT(t)
 	deleted := Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
-	g.Expect(nodestate.IsLeaving(deleted)).To(BeTrue())
+	g.Expect(nodestate.IsLeaving(deleted, time.Now())).To(BeTrue())
 	g.Expect(Same(Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
 }
 
@@ -160,4 +163,34 @@ func TestRevisionsAreTrimmed(t *testing.T) {
 	odd, err := Func(facts.ControllerRevisionKind)(&appsv1.ControllerRevision{Data: k8sruntime.RawExtension{Raw: []byte(`["not a template"]`)}})
 	g.Expect(err).NotTo(HaveOccurred(), "one that is not understood spoils no list")
 	g.Expect(odd.(*appsv1.ControllerRevision).Data.Raw).To(MatchJSON(`{"spec":{"template":{"spec":{}}}}`))
+}
+
+// Of the certificates of a webhook it is kept whether there are any.
+func TestWebhooksKeepWhetherTheyHaveCertificates(t *testing.T) {
+	g := NewWithT(t)
+	kind := admissionv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration")
+	u := &unstructured.Unstructured{Object: map[string]any{"webhooks": []any{
+		map[string]any{"name": "a", "clientConfig": map[string]any{"caBundle": strings.Repeat("x", 5000), "url": "kept"}},
+		map[string]any{"name": "b", "clientConfig": map[string]any{"caBundle": ""}},
+		map[string]any{"name": "c", "clientConfig": map[string]any{}}, "odd",
+	}}}
+	_, err := Func(kind)(u)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(u.Object["webhooks"]).To(Equal([]any{
+		map[string]any{"name": "a", "clientConfig": map[string]any{"caBundle": CABundle, "url": "kept"}},
+		map[string]any{"name": "b", "clientConfig": map[string]any{"caBundle": ""}},
+		map[string]any{"name": "c", "clientConfig": map[string]any{}}, "odd",
+	}))
+}
+
+// Of the machines that Karpenter makes only what became of them is held: what was asked for lists hundreds of types.
+func TestNodeClaimsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	claim := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "default-1"}, "spec": map[string]any{"requirements": []any{"many"}},
+		"status": map[string]any{"capacity": map[string]any{"cpu": "4"}, "allocatable": map[string]any{"cpu": "4"}, "conditions": []any{"Launched"}}}}
+	trimmed, err := Func(schema.GroupVersionKind{Group: "karpenter.sh", Version: "v1", Kind: "NodeClaim"})(claim)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(trimmed.(*unstructured.Unstructured).Object).To(Equal(map[string]any{
+		"metadata": map[string]any{"name": "default-1"}, "status": map[string]any{"conditions": []any{"Launched"}}}))
 }

@@ -16,8 +16,8 @@ import (
 // PodReasons are the reasons for which the pods of a workload are not ready and the workload itself must be fixed, the
 // worst first.
 var PodReasons = []string{
-	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonUnschedulable,
-	v1alpha1.ReasonNotReady,
+	v1alpha1.ReasonCrashLooping, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonWebhookCallFailed,
+	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonNotReady,
 }
 
 // severity orders the reasons of causes: after those of PodReasons come what is not known, and what is the fault of
@@ -36,6 +36,8 @@ type Cause struct {
 	Restarts int32
 	// Transient is true when the pods may soon be ready, or show more; Starting when that is no fault yet.
 	Transient, Starting bool
+	// Webhook is the name of the admission webhook that cannot be called; empty for other causes.
+	Webhook string
 	// Places are the nodes concerned, or the pods while they are on none, sorted.
 	Places []string
 

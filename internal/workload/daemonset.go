@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/nodestate"
 )
@@ -40,22 +41,23 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 	}
 	p := daemonPlacement(w.PodSpec)
 	for _, n := range nodes.suspects {
-		left, state, leaving := nodestate.JoiningFor(n, now), nodestate.Of(n), nodestate.IsLeaving(n)
+		left, state, leaving := nodestate.JoiningFor(n, now), nodestate.Of(n, now), nodestate.LeavingFor(n, now)
 		stopped := state == nodestate.Stopped
 		switch {
-		case !stopped && !leaving && left <= 0 && state != nodestate.Unreachable, !p.allows(n):
+		case !stopped && leaving <= 0 && left <= 0 && state != nodestate.Unreachable, !p.allows(n):
 			continue
 		case stopped:
 			m.stopped = append(m.stopped, n.Name)
 			m.exempt++
 			continue
-		case leaving && nodestate.IsReady(n):
+		case leaving > 0 && nodestate.IsReady(n):
 			m.leaving = append(m.leaving, n.Name)
 			m.draining++
 			continue
-		case leaving:
+		case leaving > 0:
 			m.leaving = append(m.leaving, n.Name)
 			m.exempt++
+			m.recheckAfter = facts.Earliest(m.recheckAfter, leaving+time.Second)
 			continue
 		case left <= 0:
 			m.unreachable = append(m.unreachable, n.Name)
@@ -65,13 +67,11 @@ func movingFor(w Workload, nodes Nodes, now time.Time) moving {
 		if !nodestate.IsReady(n) {
 			m.unready++
 			m.starting++
-		} else if starting := nodestate.PodStartTime - now.Sub(nodestate.ReadySince(n)); starting > 0 {
+		} else if starting := nodestate.PodStartTime - now.Sub(nodestate.TurnedAt(n)); starting > 0 {
 			m.starting++
 			left = min(left, starting)
 		}
-		if wait := left + time.Second; m.recheckAfter == 0 || wait < m.recheckAfter {
-			m.recheckAfter = wait
-		}
+		m.recheckAfter = facts.Earliest(m.recheckAfter, left+time.Second)
 	}
 	return m
 }

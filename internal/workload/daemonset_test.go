@@ -69,7 +69,14 @@ func readyFor(name string, age, since time.Duration) client.Object {
 
 // leaving returns a node that the cluster autoscaler removes.
 func leaving(name string) client.Object {
-	return aged(node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}"), 24*time.Hour)
+	return leavingFor(name, 5*time.Minute)
+}
+
+// leavingFor returns a node that the cluster autoscaler removes, and that has not been ready for so long.
+func leavingFor(name string, since time.Duration) client.Object {
+	n := node(name, "{taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}", "{conditions: ["+notReady()+"]}")
+	n.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(-since))
+	return aged(n, 24*time.Hour)
 }
 
 // draining returns a node, called x, that is being removed and still runs its pods.
@@ -107,6 +114,14 @@ func TestDaemonSetGrows(t *testing.T) {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 9*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "y", "{phase: Pending}")},
 			want: "True Progressing: " + message + "2/4 available" + joined, recheck: minute + time.Second,
+		},
+		"a node leaves": {
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), leaving("x")},
+			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)", recheck: 55*minute + time.Second, unasked: true,
+		},
+		"a node should have left": {
+			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), leavingFor("x", time.Hour)},
+			want: "True NodesDown: " + message + "3/4 available; 1 on nodes that are unreachable (x)", unasked: true,
 		},
 		"nodes take long to become ready": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), fresh("x", 3*minute), fresh("y", 9*minute)},
@@ -202,12 +217,12 @@ func TestDaemonSetGrows(t *testing.T) {
 		// Machines that are being removed.
 		"a node is leaving": {
 			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), leaving("x")},
-			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)", unasked: true,
+			want: "True Healthy: " + message + "3/4 available, 1 node leaving (x)", recheck: 55*minute + time.Second, unasked: true,
 		},
 		"more are missing than nodes leave": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), old("c"), leaving("x")},
 			pods: []client.Object{pod("1", "a", containerStatuses(crashing)), pod("2", "x", containerStatuses(running))},
-			want: "False CrashLooping: " + message + "2/4 available, 1 node leaving (x)" + crashed + "(a)",
+			want: "False CrashLooping: " + message + "2/4 available, 1 node leaving (x)" + crashed + "(a)", recheck: 55*minute + time.Second,
 		},
 		"a node is leaving, and still runs its pod": {
 			desired: 4, available: 3, nodes: []client.Object{old("a"), old("b"), old("c"), draining()},

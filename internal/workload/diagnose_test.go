@@ -296,7 +296,7 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 		"forbidden":       {failing(`pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`},
 		"quota":           {failing(`pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`},
 		"webhook":         {failing(`admission webhook "a.example" denied the request: no`), `AdmissionDenied: 2 not created: admission webhook "a.example" denied the request: no`},
-		"webhook is down": {failing(`Internal error occurred: failed calling webhook "a.example": no endpoints`), `AdmissionDenied: 2 not created: Internal error occurred: failed calling webhook "a.example": no endpoints`},
+		"webhook is down": {failing(`Internal error occurred: failed calling webhook "a.example": no endpoints`), `WebhookCallFailed: 2 not created: the API server cannot call the webhook a.example: no endpoints`},
 		"another error":   {failing("etcdserver: request timed out"), "WorkloadUnavailable: 2 not created: etcdserver: request timed out"},
 	} {
 		t.Run(name, func(t *testing.T) {

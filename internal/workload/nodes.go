@@ -22,12 +22,13 @@ type Nodes struct {
 	// suspects are the nodes that nodestate.Suspect reports, sorted by name.
 	suspects []*corev1.Node
 	exists   func(name string) bool
+	now      time.Time
 }
 
 // NodesOf returns the nodes of an answer: from its index if it has one, else from its objects, which are sorted by name.
 func NodesOf(answer facts.Answer, now time.Time) Nodes {
 	if answer.Nodes != nil {
-		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists}
+		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists, now: now}
 	}
 	var suspects []*corev1.Node
 	for _, o := range answer.Objects {
@@ -37,7 +38,7 @@ func NodesOf(answer facts.Answer, now time.Time) Nodes {
 			}
 		}
 	}
-	return Nodes{state: answer.State, suspects: suspects, exists: func(name string) bool { return exists(answer, name) }}
+	return Nodes{state: answer.State, suspects: suspects, exists: func(name string) bool { return exists(answer, name) }, now: now}
 }
 
 func exists(nodes facts.Answer, name string) bool {
@@ -57,7 +58,7 @@ func (n Nodes) stateOf(name string) nodestate.State {
 	})
 	switch {
 	case found:
-		return nodestate.Of(n.suspects[i])
+		return nodestate.Of(n.suspects[i], n.now)
 	case n.exists(name):
 		return nodestate.Ready
 	}
@@ -74,7 +75,7 @@ func blockedFor(w Workload, nodes Nodes) blockedNodes {
 	var b blockedNodes
 	p := meantPlacement(w.PodSpec)
 	for _, n := range nodes.suspects {
-		if state := nodestate.Of(n); state != nodestate.Ready && p.allows(n) {
+		if state := nodestate.Of(n, nodes.now); state != nodestate.Ready && p.allows(n) {
 			b.names, b.states = append(b.names, n.Name), append(b.states, state)
 		}
 	}

@@ -6,6 +6,7 @@ package workload
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -124,7 +125,25 @@ type absentPods struct {
 }
 
 // denials are what the API server answers when admission refuses a pod.
-var denials = []string{"forbidden", "exceeded quota", "denied", "failed calling webhook"}
+var denials = []string{"forbidden", "exceeded quota", "denied"}
+
+// failedCall is what it answers when it cannot ask an admission webhook that must be asked. No policy has refused the pod.
+var failedCall = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
+
+// refusal is why the API server does not create the pods of a workload: a reason, which is empty when it is not known, and
+// the webhook that it could not call, if that is why.
+func (w Workload) refusal() (reason, webhook string) {
+	if call := failedCall.FindStringSubmatch(w.failure); call != nil {
+		return v1alpha1.ReasonWebhookCallFailed, msg.Truncate(call[1], maxName)
+	}
+	if w.failure != "" && containsAny(w.failure, denials) {
+		return v1alpha1.ReasonAdmissionDenied, ""
+	}
+	return "", ""
+}
+
+// maxName is the longest name of an object, in bytes.
+const maxName = 253
 
 // notCreated counts the pods that do not exist; those of nodes that join may be on their way, and those of nodes
 // that are being drained are gone.
@@ -146,8 +165,13 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	// Only the controller of Deployments reports it in the status.
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
-		if containsAny(w.failure, denials) {
-			c.Reason = v1alpha1.ReasonAdmissionDenied
+		reason, webhook := w.refusal()
+		c.Reason, c.Webhook = cmp.Or(reason, c.Reason), webhook
+		if webhook != "" {
+			c.Text = "not created: the API server cannot call the webhook " + webhook
+			if why := innermostError(w.failure); why != "" {
+				c.Text += ": " + why
+			}
 		}
 	}
 	absent.causes = []Cause{c}

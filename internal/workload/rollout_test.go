@@ -33,7 +33,7 @@ func TestRollOutThatHangs(t *testing.T) {
 		noPods    facts.State
 		want      string
 	}{
-		"a new pod crashes":                       {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(crashing)))}, facts.Pending, "True Progressing: " + begins + crashed},
+		"a new pod crashes":                       {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(crashing)))}, facts.Pending, "True RolloutFailing: " + begins + crashed},
 		"its image does not come for ten minutes": {2, nodes, []client.Object{aged(pod("cns-0", "a", containerStatuses(pulling)), 10*time.Minute)}, facts.Pending, "False RolloutStuck: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
 		"a dead node's pod uses up what may be missing": {2, dead, []client.Object{pod("cns-0", "unreachable", containerStatuses(running))}, facts.Pending,
 			"True NodesDown: " + begins + "; 1 on nodes that are unreachable (unreachable)"},

@@ -4,6 +4,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -73,11 +74,11 @@ func (e evidence) verdict() Verdict {
 	case c.missing > c.moving && w.Available == 0, c.short(w) > w.tolerated():
 		return e.failing(e.reason(c))
 	case w.givesUp() && (c.own+c.starting+c.unknown > 0 || c.onNodes == 0):
-		return e.failing(w.refusal())
+		return e.failing(w.gaveUp())
 	case c.holdUp(w) && slices.ContainsFunc(faults, e.overdue):
 		return e.failing(v1alpha1.ReasonRolloutStuck)
 	case w.rolling && c.own > 0 && len(faults) > 0:
-		return e.fine(v1alpha1.ReasonProgressing, e.why())
+		return e.fine(v1alpha1.ReasonRolloutFailing, e.why())
 	case c.own > 0 && len(faults) > 0:
 		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
 	case c.onNodes > 0:
@@ -155,15 +156,13 @@ func (e evidence) reason(c counts) string {
 	case c.own == 0 && c.unknown == 0 && starting != "":
 		return starting
 	case e.workload.givesUp():
-		return e.workload.refusal()
+		return e.workload.gaveUp()
 	}
 	return v1alpha1.ReasonWorkloadUnavailable
 }
 
-// refusal is the class of the word by which a Deployment gives up.
-func (w Workload) refusal() string {
-	if w.failure != "" && containsAny(w.failure, denials) {
-		return v1alpha1.ReasonAdmissionDenied
-	}
-	return v1alpha1.ReasonRolloutStuck
+// gaveUp is the class of the word by which a Deployment gives up.
+func (w Workload) gaveUp() string {
+	reason, _ := w.refusal()
+	return cmp.Or(reason, v1alpha1.ReasonRolloutStuck)
 }

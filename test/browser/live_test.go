@@ -156,7 +156,7 @@ func web(available int32) *appsv1.Deployment {
 func testServeCluster(t *testing.T, api *apiServer) {
 	mappings := filepath.Join(t.TempDir(), "web.yaml")
 	NewWithT(t).Expect(os.WriteFile(mappings, []byte(webMapping), 0o600)).To(Succeed())
-	server := serve(t, "--kubeconfig", api.kubeconfig, "--port", "0", "-f", mappings)
+	server := serve(t, "--kubeconfig", api.kubeconfig, "--port", "0", "-f", mappings, "--only-mine")
 	p := open(t, server.url)
 	p.Expect(js[string](p, stateOf("web"))).To(Equal("missing"))
 	js[any](p, mark)

@@ -70,7 +70,7 @@ func everyState(t *testing.T) *report.Report {
 	there, unknown := is(metav1.ConditionTrue, v1alpha1.ReasonObserved), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent)
 	set(r, "coredns", there, is(metav1.ConditionFalse, v1alpha1.ReasonCrashLooping))
 	set(r, "metrics-server", is(metav1.ConditionFalse, v1alpha1.ReasonNotFound), unknown)
-	set(r, "azure-file-csi", is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted))
+	set(r, "azurefile-csi-driver", is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted), is(metav1.ConditionUnknown, v1alpha1.ReasonNotPermitted))
 	set(r, "kubelet", there, is(metav1.ConditionTrue, v1alpha1.ReasonProgressing))
 	seen := map[catalog.State]bool{}
 	for i := range r.Mappings {

@@ -15,6 +15,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -25,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/controller"
@@ -144,6 +146,33 @@ var _ = Describe("The observer", func() {
 		Expect(watchesOf("csinodes")()).To(Equal(1))
 		Expect(k8sClient.Delete(ctx, other)).To(Succeed())
 		Eventually(watchesOf("csinodes")).WithTimeout(soon).Should(Equal(0))
+	})
+
+	It("finds a program in a namespace of its own by its labels, and holds no other", func() {
+		objects := observedObjects("Deployment")
+		net := &network{}
+		startOperator(cfg, net)
+		deployment("bystander", 1)
+		create(mapping("anywhere", `
+checks:
+- name: controller
+  type: Workload
+  workload: {kind: Deployment, selector: {matchLabels: {program: edge}}, container: main}
+`))
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound", "no Deployment with labels program=edge"))
+		create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "its-own"}})
+		d := deploymentIn("its-own", "edge", 1, map[string]string{"program": "edge"})
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
+		Expect(get("anywhere")()).To(HaveField("Status.Checks", ContainElement(HaveField("Objects", ContainElement(And(
+			HaveField("Namespace", "its-own"), HaveField("Name", "edge")))))))
+		Expect(observedObjects("Deployment")).To(Equal(objects+1), "of the Deployments in the cluster")
+		setAvailable(d, 0)
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "WorkloadUnavailable", "Deployment its-own/edge: 0/1 available"))
+		Expect(net.requests("GET /apis/apps/v1/deployments")).To(Equal(net.requests("GET /apis/apps/v1/deployments?labelSelector=program%3Dedge")))
+
+		d.Labels = nil
+		Expect(k8sClient.Update(ctx, d)).To(Succeed())
+		Eventually(get("anywhere")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
 	})
 
 	It("starts and stops watches when a mapping is edited", func() {
@@ -277,6 +306,56 @@ checks:
 		}
 		expect("kind", "False", "KindNotServed")
 		expect("watched", "False", "KindNotServed")
+	})
+
+	It("sees an admission webhook come, fail and go within seconds", func() {
+		startOperator(cfg, nil, func(o *controller.Options) { o.Observe.RetryInterval = time.Hour })
+		create(mapping("webhooks", `
+checks:
+- {name: own, type: Webhook, method: None, expect: Optional, webhook: {names: [comes-and-goes]}}
+`))
+		expect := func(present, reason, message string) {
+			GinkgoHelper()
+			Eventually(checkOf("webhooks", "own")).WithTimeout(soon).Should(And(
+				HaveField("Present", BeEquivalentTo(present)), HaveField("Reason", reason), HaveField("Message", ContainSubstring(message))))
+		}
+		expect("False", "NotFound", "comes-and-goes")
+
+		By("registering it without a Service")
+		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: "comes-and-goes"},
+			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+				Name: "things.example.com", SideEffects: new(admissionregistrationv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "default", Name: "behind"}},
+				Rules: []admissionregistrationv1.RuleWithOperations{{Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+					Rule: admissionregistrationv1.Rule{APIGroups: []string{"things.example.com"}, APIVersions: []string{"v1"}, Resources: []string{"widgets"}}}},
+			}},
+		}
+		create(configuration)
+		expect("True", "WebhookUnavailable", "Service default/behind does not exist; the API server refuses all requests to create widgets.things.example.com")
+
+		By("creating the Service, then endpoints that become ready")
+		create(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "behind"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 443}}}})
+		expect("True", "WebhookUnavailable", "Service default/behind has no endpoint")
+		slice := &discoveryv1.EndpointSlice{
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: "behind-1", Labels: map[string]string{discoveryv1.LabelServiceName: "behind"}},
+			AddressType: discoveryv1.AddressTypeIPv4,
+			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.1.2.3"}, Conditions: discoveryv1.EndpointConditions{Ready: new(false)}}},
+		}
+		create(slice)
+		expect("True", "WebhookUnavailable", "has no ready endpoint, 1 not ready")
+		slice.Endpoints[0].Conditions.Ready = new(true)
+		Expect(k8sClient.Update(ctx, slice)).To(Succeed())
+		expect("True", "WebhookUnavailable", "its caBundle is empty")
+
+		By("injecting its certificate")
+		configuration.Webhooks[0].ClientConfig.CABundle = cfg.CAData
+		Expect(k8sClient.Update(ctx, configuration)).To(Succeed())
+		expect("True", "Healthy", "1 webhook can be called")
+
+		By("removing it")
+		Expect(k8sClient.Delete(ctx, configuration)).To(Succeed())
+		expect("False", "NotFound", "comes-and-goes")
 	})
 
 	It("says which right is missing, and heals when it is granted", func() {
@@ -581,6 +660,26 @@ func beat(node *corev1.Node, status corev1.ConditionStatus, heartbeat time.Time)
 		Type: corev1.NodeReady, Status: status, Reason: "Test",
 		LastHeartbeatTime: metav1.NewTime(heartbeat), LastTransitionTime: metav1.NewTime(heartbeat)}}
 	Expect(k8sClient.Status().Update(ctx, node)).To(Succeed())
+}
+
+// observedObjects is how many objects of a kind the operator holds in memory, by its own account.
+func observedObjects(kind string) float64 {
+	GinkgoHelper()
+	families, err := ctrlmetrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, family := range families {
+		if family.GetName() != "archmap_observer_objects" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "kind" && label.GetValue() == kind {
+					return m.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	return 0
 }
 
 var watchGauge = regexp.MustCompile(`(?m)^apiserver_longrunning_requests\{.*resource="([a-z]+)".*verb="WATCH".*\} (\d+)`)

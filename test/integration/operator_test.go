@@ -142,9 +142,15 @@ func haveCondition(conditionType string, status metav1.ConditionStatus, reason s
 // deployment is a Deployment in the default namespace with rolled-out replicas.
 func deployment(name string, replicas int32) *appsv1.Deployment {
 	GinkgoHelper()
+	return deploymentIn(metav1.NamespaceDefault, name, replicas, nil)
+}
+
+// deploymentIn creates a Deployment with labels of its own; its pods have the label app.
+func deploymentIn(namespace, name string, replicas int32, own map[string]string) *appsv1.Deployment {
+	GinkgoHelper()
 	labels := map[string]string{"app": name}
 	d := create(&appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: own},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: new(replicas),
 			Selector: &metav1.LabelSelector{MatchLabels: labels},

@@ -80,18 +80,18 @@ var _ = Describe("The status of a ComponentMapping", func() {
 	It("fills the columns of kubectl get", func() {
 		table := tableOf("componentmappings", mapping.Name)
 		Expect(columns(table, narrow)).To(Equal([]string{
-			"Name", "Component", "Implementation", "Method", "Present", "Healthy", "Version", "Since"}))
+			"Name", "Implementation", "Method", "Present", "Healthy", "Version", "Since"}))
 		Expect(cells(table, narrow)).To(HaveExactElements(
-			"azure-disk-csi", "CSI Driver (Azure Disk)", "Azure Disk CSI", "ds,hosted", "True", "False",
+			"azuredisk-csi-driver", "Azure Disk CSI", "ds,hosted", "True", "False",
 			"v1.32.3 (412), v1.33.1 (88)", MatchRegexp(`^\d+y$`)))
 	})
 
 	It("fills the further columns of kubectl get -o wide", func() {
 		table := tableOf("componentmappings", mapping.Name)
 		Expect(columns(table, wide)).To(Equal([]string{
-			"Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message"}))
+			"Component", "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", "Message"}))
 		Expect(cells(table, wide)).To(HaveExactElements(
-			"Storage", "hosted-controller", "Indirect", "Unknown", "Shared", "True",
+			"CSI Driver (Azure Disk)", "Storage", "hosted-controller", "Indirect", "Unknown", "Shared", "True",
 			"DaemonSet kube-system/csi-azuredisk-node lacks 1 of 500 pods"))
 	})
 })

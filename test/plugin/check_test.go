@@ -54,7 +54,8 @@ var _ = Describe("check", func() {
 			pass.ServeHTTP(w, r)
 		})
 		kubeconfig := writeKubeconfig(map[string]*rest.Config{"through": through})
-		for _, args := range [][]string{{"check"}, {"explain", "coredns"}, {"diff"}, {"table"}, {"diagram"}, {"status"}} {
+		for _, args := range [][]string{{"check"}, {"explain", "coredns"}, {"diff"}, {"table"}, {"diagram"}, {"status"},
+			{"new", "dns", "--from-workload", "kube-system/coredns"}} {
 			Expect(archmap(append(args, "--kubeconfig", kubeconfig)...).code).NotTo(Equal(usage), "%v", args)
 		}
 		slices.Sort(writes)
@@ -85,7 +86,7 @@ var _ = Describe("check", func() {
 			Expect(result.code).To(Equal(unknown), result.errOut)
 			Expect(result.out).To(MatchRegexp(`(?m)^kubelet .* Unknown +Unknown .*not permitted.*grant the user of this context a ClusterRole ` +
 				`with the rule apiGroups: \[""\], resources: \["nodes"\], verbs: \[list\]`))
-			Expect(result.out).To(MatchRegexp(`(?m)^cloud-controller .* True +True`), "what it may see is judged")
+			Expect(result.out).To(MatchRegexp(`(?m)^cloud-controller-manager .* True +True`), "what it may see is judged")
 		})
 
 		It("tells as much to one without any", func() {

@@ -35,15 +35,15 @@ var _ = Describe("status --watch", func() {
 	It("shows what changes, outlives a cut watch, and ends with Ctrl-C", func() {
 		through, cut := installed.cuttable()
 		watching := start("status", "--watch", "--kubeconfig", writeKubeconfig(map[string]*rest.Config{"through": through}), "--request-timeout", "5s")
-		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`NAME +COMPONENT`))
+		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`NAME +IMPLEMENTATION`))
 		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`image-cleaner .*\n`), "the last row of the table")
 
 		turn("coredns", metav1.ConditionFalse)
-		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`coredns +DNS .* True +False`))
+		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`coredns +CoreDNS .* True +False`))
 
 		cut()
 		turn("coredns", metav1.ConditionTrue)
-		Eventually(watching.Out).WithTimeout(2 * soon).Should(gbytes.Say(`coredns +DNS .* True +True`))
+		Eventually(watching.Out).WithTimeout(2 * soon).Should(gbytes.Say(`coredns +CoreDNS .* True +True`))
 
 		turn("kubelet", metav1.ConditionFalse)
 		Eventually(watching.Out).WithTimeout(soon).Should(gbytes.Say(`kubelet .* True +False`))
@@ -82,10 +82,11 @@ var _ = Describe("the program", func() {
 		own.Name, own.Spec.Component = "core-of-ours", "Our core"
 		create(own)
 		nowhere := writeKubeconfig(map[string]*rest.Config{"nowhere": {Host: "https://" + silentAddress()}})
-		Expect(complete("explain", "--kubeconfig", installed.kubeconfig, "core")).To(Equal([]string{"core-of-ours\tOur core", "coredns\tDNS", ":4"}))
+		Expect(complete("explain", "--kubeconfig", installed.kubeconfig, "core")).To(Equal([]string{"core-of-ours\tOur core", "coredns\tDNS", "coredns-autoscaler\tcoredns-autoscaler", ":4"}))
 		began := time.Now()
-		Expect(complete("explain", "--kubeconfig", nowhere, "core")).To(Equal([]string{"coredns\tDNS", ":4"}))
+		Expect(complete("explain", "--kubeconfig", nowhere, "core")).To(Equal([]string{"coredns\tDNS", "coredns-autoscaler\tcoredns-autoscaler", ":4"}))
 		Expect(time.Since(began)).To(BeNumerically("<", 3*time.Second))
+		Expect(complete("explain", "--kubeconfig", nowhere, "karp")).To(Equal([]string{"karpenter\tnode-auto-provisioning", ":4"}))
 		Expect(complete("check", "--kubeconfig", nowhere, "--context", "")).To(Equal([]string{"nowhere", ":4"}))
 		Expect(complete("status", "--kubeconfig", nowhere, "--contexts", "a,")).To(Equal([]string{"a,nowhere", ":4"}))
 		Expect(complete("check", "-o", "")).To(Equal([]string{"wide", "json", "yaml", "name", "markdown", "csv", ":4"}))

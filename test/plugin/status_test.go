@@ -66,7 +66,7 @@ var _ = Describe("status", func() {
 		Expect(architecture).To(Equal(*installed.shape.ExpectedArchitecture))
 
 		result = status(installed)
-		Expect(result.out).To(MatchRegexp(`(?m)^NAME +COMPONENT .* SINCE$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^NAME +IMPLEMENTATION .* SINCE$`))
 		Expect(result.out).To(MatchRegexp(`(?m)^aks v.* components present, none unhealthy$`))
 	})
 
@@ -187,8 +187,8 @@ var _ = Describe("status of several clusters", func() {
 		result := archmap("status", "--kubeconfig", kubeconfig, "--all-contexts", "--request-timeout", timeout)
 		Expect(result.took).To(BeNumerically("<", 5*time.Second))
 		Expect(result.code).To(Equal(unknown))
-		Expect(result.out).To(MatchRegexp(`(?m)^NAME +COMPONENT +BARE +DEAD +HOLE +HUNG +PROD +TWIN$`))
-		Expect(result.out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy +✓ healthy$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^NAME +BARE +DEAD +HOLE +HUNG +PROD +TWIN$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^coredns +✓ healthy +✓ healthy$`))
 		for name, why := range map[string]string{
 			"bare": "archmap is not installed in this cluster",
 			"dead": "connection refused", "hole": "no answer ", "hung": "no answer within 2s",
@@ -203,7 +203,7 @@ var _ = Describe("status of several clusters", func() {
 		Expect(result.code).To(Equal(exitHealthy), result.errOut)
 		records, err := csv.NewReader(strings.NewReader(result.out)).ReadAll()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(records[0]).To(Equal([]string{"name", "component", "twin", "prod"}))
+		Expect(records[0]).To(Equal([]string{"name", "twin", "prod"}))
 		Expect(archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod", "-o", "wide").out).To(MatchRegexp(`(?m)^coredns +DNS +✓ healthy v1`))
 		Expect(archmap("status", "--kubeconfig", kubeconfig, "--contexts", "prod", "-o", "markdown").out).To(HavePrefix("| "))
 	})

@@ -64,6 +64,7 @@ func (r Row) parse(i int, text string) (*corev1.Pod, *corev1.Node, error) {
 		node.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/shutdown", Effect: corev1.TaintEffectNoSchedule}}
 	case "leaving":
 		node = nodeOf(where, corev1.ConditionFalse, day)
+		node.Status.Conditions[0].LastTransitionTime = metav1.NewTime(now.Add(-unready))
 		node.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler", Effect: corev1.TaintEffectNoSchedule}}
 	case "joining":
 		node = nodeOf(where, corev1.ConditionFalse, unready)

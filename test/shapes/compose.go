@@ -39,6 +39,7 @@ func (s *Shape) compose(files fs.FS) error {
 		if err := o.UnmarshalJSON(text); err != nil {
 			return err
 		}
+		certify(o)
 		if o.GroupVersionKind() != customResourcesKind {
 			s.Objects = append(s.Objects, o)
 			continue

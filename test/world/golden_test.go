@@ -26,7 +26,8 @@ import (
 
 var update = flag.Bool("update", false, "write the verdicts that archmap comes to into the shapes' expected.yaml")
 
-// Every shape, judged offline, comes to its verdicts; in health nothing is asked about pods.
+// Every shape, judged offline, comes to its verdicts; in health nothing is asked about pods. The
+// listing fits a screen.
 func TestShapesComeToTheirVerdicts(t *testing.T) {
 	count := 0
 	for _, name := range shapes.Names() {
@@ -53,6 +54,7 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 			if meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionHealthy) {
 				g.Expect(verdicts.PodLists).To(BeZero(), "nobody asks for the pods of what is healthy")
 			}
+			fitScreen(t, w, verdicts)
 			g.Expect(verdicts.RevisionLists).To(BeZero(), "the templates tell the versions while no roll-out is under way")
 			count++
 		})

@@ -65,6 +65,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NodeConditionMatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodeCriteria"):
 		return &apiv1alpha1.NodeCriteriaApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodeNotices"):
+		return &apiv1alpha1.NodeNoticesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodePool"):
 		return &apiv1alpha1.NodePoolApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodesCheck"):
@@ -97,6 +99,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.VersionSkewPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Violation"):
 		return &apiv1alpha1.ViolationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookCheck"):
+		return &apiv1alpha1.WebhookCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookFault"):
+		return &apiv1alpha1.WebhookFaultApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookMark"):
+		return &apiv1alpha1.WebhookMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadCheck"):
 		return &apiv1alpha1.WorkloadCheckApplyConfiguration{}
 

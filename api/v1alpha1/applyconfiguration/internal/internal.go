@@ -73,6 +73,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.AdvisoryType
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Alias
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Artifact
   map:
     fields:
@@ -118,6 +120,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: operatedBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Operator
     - name: reason
       type:
         scalar: string
@@ -127,6 +132,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: subject
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
 - name: com.github.archmap.archmap.api.v1alpha1.Check
   map:
     fields:
@@ -164,6 +172,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.CheckType
+    - name: webhook
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.WebhookCheck
     - name: workload
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.WorkloadCheck
@@ -205,6 +216,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+    - name: webhooks
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookFault
+          elementRelationship: atomic
 - name: com.github.archmap.archmap.api.v1alpha1.CheckType
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ClusterArchitecture
@@ -429,6 +446,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentMappingSpec
   map:
     fields:
+    - name: aliases
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Alias
+          elementRelationship: associative
     - name: category
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Category
@@ -704,6 +727,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observed
       type:
         scalar: numeric
+- name: com.github.archmap.archmap.api.v1alpha1.NamePrefix
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NamespaceName
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NodeConditionMatch
@@ -715,6 +740,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: messageContains
       type:
         scalar: string
+    - name: minAgeSeconds
+      type:
+        scalar: numeric
     - name: reason
       type:
         scalar: string
@@ -758,6 +786,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: runtimePrefix
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.NodeNotices
+  map:
+    fields:
+    - name: except
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: maxHeartbeatAgeSeconds
+      type:
+        scalar: numeric
 - name: com.github.archmap.archmap.api.v1alpha1.NodePool
   map:
     fields:
@@ -811,6 +851,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
           elementRelationship: associative
+    - name: notices
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NodeNotices
     - name: present
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria
@@ -823,6 +866,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeVersion
+    - name: virtualNodes
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.VirtualNodes
+      default: Exclude
 - name: com.github.archmap.archmap.api.v1alpha1.ObjectCheck
   map:
     fields:
@@ -1058,8 +1105,78 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rule
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.VirtualNodes
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebAddress
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookCheck
+  map:
+    fields:
+    - name: anyOf
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookMark
+          elementRelationship: atomic
+    - name: kinds
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookKind
+          elementRelationship: associative
+    - name: namePrefix
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamePrefix
+    - name: names
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.ObjectName
+          elementRelationship: associative
+    - name: noneOf
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookMark
+          elementRelationship: atomic
+    - name: selector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: serviceNamespace
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookFault
+  map:
+    fields:
+    - name: configuration
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
+    - name: message
+      type:
+        scalar: string
+    - name: names
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: service
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookKind
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.WebhookMark
+  map:
+    fields:
+    - name: label
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
+    - name: namePrefix
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NamePrefix
+    - name: value
+      type:
+        scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WorkloadCheck
   map:
     fields:

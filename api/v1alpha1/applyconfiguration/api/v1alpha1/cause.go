@@ -23,6 +23,12 @@ type CauseApplyConfiguration struct {
 	Reason *string `json:"reason,omitempty"`
 	// message explains it.
 	Message *string `json:"message,omitempty"`
+	// subject is the object at fault, where that is another one than the components: the
+	// configuration of an admission webhook that cannot be called. Where only its name
+	// is known, kind is Webhook.
+	Subject *ObservedObjectApplyConfiguration `json:"subject,omitempty"`
+	// operatedBy says who can act; left out where that is who operates the components.
+	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
 	// components are the names of the ComponentMappings that it affects.
 	Components []string `json:"components,omitempty"`
 	// since is when it began; left out for a Minor one, of which that is not known.
@@ -56,6 +62,22 @@ func (b *CauseApplyConfiguration) WithReason(value string) *CauseApplyConfigurat
 // If called multiple times, the Message field is set to the value of the last call.
 func (b *CauseApplyConfiguration) WithMessage(value string) *CauseApplyConfiguration {
 	b.Message = &value
+	return b
+}
+
+// WithSubject sets the Subject field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Subject field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithSubject(value *ObservedObjectApplyConfiguration) *CauseApplyConfiguration {
+	b.Subject = value
+	return b
+}
+
+// WithOperatedBy sets the OperatedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OperatedBy field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithOperatedBy(value apiv1alpha1.Operator) *CauseApplyConfiguration {
+	b.OperatedBy = &value
 	return b
 }
 

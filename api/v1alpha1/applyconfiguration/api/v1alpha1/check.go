@@ -35,9 +35,9 @@ type CheckApplyConfiguration struct {
 	// trace of it is, such as the lease of a hidden controller. None: the object
 	// belongs to the component, but alone it proves nothing, like an IngressClass, a
 	// CSIDriver or a definition of a kind, which outlive what they were made for.
-	// Default: None for type Object, as objects that merely lie there prove nothing;
-	// Direct for all other types. An Object that something keeps writing may say
-	// otherwise.
+	// Default: None for types Object and Webhook, as objects that merely lie there prove
+	// nothing; Direct for all other types. An Object that something keeps writing may
+	// say otherwise.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
 	// intervalSeconds is the time between two looks at what cannot be watched
 	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
@@ -101,6 +101,19 @@ type CheckApplyConfiguration struct {
 	//
 	// Healthy: never assessed, as an authorizer's health does not show in it.
 	AccessReview *AccessReviewCheckApplyConfiguration `json:"accessReview,omitempty"`
+	// webhook picks admission webhooks by their configurations: by names, namePrefix or
+	// selector, all of them without any.
+	//
+	// Present: at least one configuration with a webhook matches.
+	//
+	// Healthy: the API server can call each webhook: its Service exists and has a ready
+	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
+	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
+	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
+	// it. So is one that fails while its pods are there, if the check picks webhooks of
+	// any maker, by none of the fields above, and it intercepts nothing that the cluster itself needs: pods, nodes,
+	// leases and the like. A webhook with a URL is counted, and not assessed.
+	Webhook *WebhookCheckApplyConfiguration `json:"webhook,omitempty"`
 }
 
 // CheckApplyConfiguration constructs a declarative configuration of the Check type for use with
@@ -202,5 +215,13 @@ func (b *CheckApplyConfiguration) WithObject(value *ObjectCheckApplyConfiguratio
 // If called multiple times, the AccessReview field is set to the value of the last call.
 func (b *CheckApplyConfiguration) WithAccessReview(value *AccessReviewCheckApplyConfiguration) *CheckApplyConfiguration {
 	b.AccessReview = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *CheckApplyConfiguration) WithWebhook(value *WebhookCheckApplyConfiguration) *CheckApplyConfiguration {
+	b.Webhook = value
 	return b
 }

@@ -40,6 +40,10 @@ type CheckStatusApplyConfiguration struct {
 	Objects []ObservedObjectApplyConfiguration `json:"objects,omitempty"`
 	// objectCount is how many objects are behind the verdict in all.
 	ObjectCount *int32 `json:"objectCount,omitempty"`
+	// webhooks are the admission webhooks that cannot be called, of those that a Webhook
+	// check looks at, or as the API server says when it refuses the pods of a workload.
+	// They say which components are unhealthy by the same fault.
+	Webhooks []WebhookFaultApplyConfiguration `json:"webhooks,omitempty"`
 	// lastTransitionTime is when present or healthy last changed. The grace period
 	// of a failing check is counted from it.
 	LastTransitionTime *v1.Time `json:"lastTransitionTime,omitempty"`
@@ -125,6 +129,19 @@ func (b *CheckStatusApplyConfiguration) WithObjects(values ...*ObservedObjectApp
 // If called multiple times, the ObjectCount field is set to the value of the last call.
 func (b *CheckStatusApplyConfiguration) WithObjectCount(value int32) *CheckStatusApplyConfiguration {
 	b.ObjectCount = &value
+	return b
+}
+
+// WithWebhooks adds the given value to the Webhooks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Webhooks field.
+func (b *CheckStatusApplyConfiguration) WithWebhooks(values ...*WebhookFaultApplyConfiguration) *CheckStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithWebhooks")
+		}
+		b.Webhooks = append(b.Webhooks, *values[i])
+	}
 	return b
 }
 

@@ -9,7 +9,7 @@ package v1alpha1
 // with apply.
 //
 // ComponentCounts counts components. The total is present, absent and unknown
-// together; present is healthy, degraded and healthUnknown together.
+// together; present is healthy, degraded and healthUnknown together, but for those that are degraded and seen only in part.
 type ComponentCountsApplyConfiguration struct {
 	// text is the count in words, such as 15/22 present.
 	Text *string `json:"text,omitempty"`
@@ -19,7 +19,8 @@ type ComponentCountsApplyConfiguration struct {
 	Present *int32 `json:"present,omitempty"`
 	// healthy counts those that are in the cluster and well.
 	Healthy *int32 `json:"healthy,omitempty"`
-	// degraded counts those that are in the cluster and not well.
+	// degraded counts those that are not well, also where only a part of one can be seen, so that it is not counted as
+	// present.
 	Degraded *int32 `json:"degraded,omitempty"`
 	// healthUnknown counts those that are in the cluster and whose health cannot be
 	// told: it leaves no trace, or looking was not possible.

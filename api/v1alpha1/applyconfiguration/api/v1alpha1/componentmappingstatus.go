@@ -24,8 +24,10 @@ type ComponentMappingStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status is about; -1
 	// until archmap has looked for the first time.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// implementation is what is really found: the name that the complete variants
-	// give it, or the documented name.
+	// implementation is what is really found, for people: the name that the
+	// complete variants give it, or the documented name; the first of several, and
+	// how many more, when there are more than two. Empty when nothing is found;
+	// variants has all of them.
 	Implementation *string `json:"implementation,omitempty"`
 	// methodSummary is methods in short, for kubectl: hosted (PlatformService),
 	// systemd (SystemdService), ds (DaemonSet), deploy (Deployment), sts
@@ -44,7 +46,7 @@ type ComponentMappingStatusApplyConfiguration struct {
 	// traces were seen) or None.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
 	// version in use, for people; with counts when several are, such as "v1.32.3
-	// (412), v1.33.1 (88)". It names three at most; versions has them all.
+	// (412), v1.33.1 (88)", or "v1.32.3 (412) and 2 more"; versions has them all.
 	Version *string `json:"version,omitempty"`
 	// versions in use, for programs: all those that version shows as far as it has
 	// room, the most frequent first, then by their text; at most 64. There are

@@ -17,7 +17,11 @@ import (
 type WorkloadCheckApplyConfiguration struct {
 	// kind is Deployment, DaemonSet or StatefulSet.
 	Kind *apiv1alpha1.WorkloadKind `json:"kind,omitempty"`
-	// namespace holds the workloads.
+	// namespace holds the workloads. With a selector it may be left out: then workloads in any
+	// namespace match, as of a program that its owner may install anywhere. The API server
+	// applies the selector, so that only workloads with these labels are held in memory; names,
+	// namePrefix and imagePath narrow the match further. It takes the right to list and watch
+	// the kind in all namespaces.
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`
 	// names lists the workloads; finding any one of them is enough to be present.
 	Names []apiv1alpha1.ObjectName `json:"names,omitempty"`

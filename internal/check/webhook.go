@@ -1,0 +1,592 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
+)
+
+// webhookKinds are the kinds of configurations, in the order in which the API server calls their webhooks.
+var webhookKinds = []struct {
+	kind v1alpha1.WebhookKind
+	gvk  schema.GroupVersionKind
+}{
+	{v1alpha1.WebhookMutating, admissionv1.SchemeGroupVersion.WithKind("MutatingWebhookConfiguration")},
+	{v1alpha1.WebhookValidating, admissionv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration")},
+}
+
+var (
+	serviceKind = corev1.SchemeGroupVersion.WithKind("Service")
+	sliceKind   = discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")
+	// systemNamespace is read for its labels, by which webhooks leave out what the cluster itself runs.
+	systemNamespace = facts.Need{Kind: corev1.SchemeGroupVersion.WithKind("Namespace"), Name: metav1.NamespaceSystem}
+)
+
+func webhookNeeds(e *Evaluator) []facts.Need {
+	var needs []facts.Need
+	for _, k := range webhookKinds {
+		if kinds := e.Spec.Webhook.Kinds; len(kinds) == 0 || slices.Contains(kinds, k.kind) {
+			needs = append(needs, facts.Need{Kind: k.gvk})
+		}
+	}
+	return needs
+}
+
+// webhookExplaining asks for what is behind Services that only the webhooks name.
+func webhookExplaining(e *Evaluator) []facts.Need {
+	namespace := string(e.Spec.Webhook.ServiceNamespace)
+	return []facts.Need{{Kind: sliceKind, Namespace: namespace}, {Kind: serviceKind, Namespace: namespace}, systemNamespace}
+}
+
+// slicesNeed asks for the endpoints of one Service; those of all Services would be as many as pods.
+func slicesNeed(service types.NamespacedName) facts.Need {
+	selector := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})
+	return facts.Need{Kind: sliceKind, Namespace: service.Namespace, Selector: selector.String()}
+}
+
+func serviceNeed(service types.NamespacedName) facts.Need {
+	return facts.Need{Kind: serviceKind, Namespace: service.Namespace, Name: service.Name}
+}
+
+func webhookSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Webhook.Selector }
+
+func webhookWithin(a, b *v1alpha1.Check) bool {
+	x, y := a.Webhook, b.Webhook
+	switch {
+	case len(y.Kinds) > 0 && (len(x.Kinds) == 0 || !subset(x.Kinds, y.Kinds)),
+		len(y.Names) > 0 && (len(x.Names) == 0 || !subset(x.Names, y.Names)):
+		return false
+	case len(x.Names) > 0 && slices.ContainsFunc(x.Names, func(n v1alpha1.ObjectName) bool { return !strings.HasPrefix(string(n), string(y.NamePrefix)) }):
+		return false
+	case len(x.Names) == 0 && !strings.HasPrefix(string(x.NamePrefix), string(y.NamePrefix)):
+		return false
+	}
+	return selectorWithin(x.Selector, y.Selector) && wider(x.ServiceNamespace, y.ServiceNamespace) && wider(x.AnyOf, y.AnyOf) && wider(x.NoneOf, y.NoneOf)
+}
+
+func webhookSubject(e *Evaluator) string {
+	w := e.Spec.Webhook
+	what := "webhook configuration"
+	if len(w.Kinds) == 1 {
+		what = string(w.Kinds[0]) + "WebhookConfiguration"
+	}
+	var names []string
+	for _, n := range w.Names {
+		names = append(names, string(n))
+	}
+	switch {
+	case w.NamePrefix != "":
+		what += " " + string(w.NamePrefix) + "*"
+	case len(names) > 0:
+		what += " " + strings.Join(names, "|")
+	}
+	if w.Selector != nil {
+		what += " with labels " + e.selector.String()
+	}
+	if w.ServiceNamespace != "" {
+		what += " with a Service in " + string(w.ServiceNamespace)
+	}
+	return what
+}
+
+// namesWebhooks reports whether a check is of webhooks that it tells from others: those of one component.
+func namesWebhooks(w *v1alpha1.WebhookCheck) bool {
+	return len(w.Names) > 0 || w.NamePrefix != "" || w.Selector != nil || w.ServiceNamespace != ""
+}
+
+// webhook is what is read of a webhook of either kind. Of the caBundle it is only kept whether there is one.
+type webhook struct {
+	Name          string `json:"name"`
+	FailurePolicy string `json:"failurePolicy"`
+	ClientConfig  struct {
+		URL     string `json:"url"`
+		Service *struct {
+			Namespace string `json:"namespace"`
+			Name      string `json:"name"`
+		} `json:"service"`
+		CABundle string `json:"caBundle"`
+	} `json:"clientConfig"`
+	Rules             []admissionv1.RuleWithOperations `json:"rules"`
+	NamespaceSelector *metav1.LabelSelector            `json:"namespaceSelector"`
+	ObjectSelector    *metav1.LabelSelector            `json:"objectSelector"`
+	MatchConditions   []admissionv1.MatchCondition     `json:"matchConditions"`
+}
+
+// failsClosed reports whether requests are refused when the webhook cannot be called. Default: they are.
+func (w *webhook) failsClosed() bool { return w.FailurePolicy != string(admissionv1.Ignore) }
+
+func (w *webhook) service() types.NamespacedName {
+	return types.NamespacedName{Namespace: w.ClientConfig.Service.Namespace, Name: w.ClientConfig.Service.Name}
+}
+
+// webhooksOf returns the webhooks of a configuration that the check is about; none when it does not match.
+func (e *Evaluator) webhooksOf(o client.Object) ([]webhook, error) {
+	spec := e.Spec.Webhook
+	u, readable := o.(*unstructured.Unstructured)
+	name := o.GetName()
+	marked := func(m v1alpha1.WebhookMark) bool { return hasMark(o, m) }
+	switch {
+	case !readable, len(spec.Names) > 0 && !slices.Contains(spec.Names, v1alpha1.ObjectName(name)),
+		!strings.HasPrefix(name, string(spec.NamePrefix)), !e.matchesLabels(o),
+		len(spec.AnyOf) > 0 && !slices.ContainsFunc(spec.AnyOf, marked), slices.ContainsFunc(spec.NoneOf, marked):
+		return nil, nil
+	}
+	var configuration struct {
+		Webhooks []webhook `json:"webhooks"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &configuration); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(configuration.Webhooks, func(w webhook) bool {
+		s := w.ClientConfig.Service
+		return spec.ServiceNamespace != "" && (s == nil || s.Namespace != string(spec.ServiceNamespace))
+	}), nil
+}
+
+func hasMark(o client.Object, m v1alpha1.WebhookMark) bool {
+	value, labeled := o.GetLabels()[string(m.Label)]
+	return strings.HasPrefix(o.GetName(), string(m.NamePrefix)) && (m.Label == "" || labeled && (m.Value == "" || m.Value == value))
+}
+
+func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
+	seen := webhookView{evaluator: e, given: given, further: map[facts.Need]bool{}}
+	var verdicts []objectVerdict
+	for _, need := range webhookNeeds(e) {
+		for _, o := range given.Answers[need].Objects {
+			webhooks, err := e.webhooksOf(o)
+			switch {
+			case err != nil:
+				verdicts = append(verdicts, objectVerdict{object: o, kind: need.Kind.Kind, healthy: v1alpha1.VerdictUnknown,
+					reason: v1alpha1.ReasonObservationFailed, detail: msg.Object(need.Kind.Kind, "", o.GetName()) + " cannot be read: " + err.Error()})
+			case len(webhooks) > 0:
+				verdicts = append(verdicts, seen.configuration(need.Kind.Kind, o, webhooks))
+			}
+		}
+	}
+	out := Evaluation{Further: seen.demands}
+	switch {
+	case len(verdicts) == 0:
+		out.Result = absent(v1alpha1.ReasonNotFound, "no "+webhookSubject(e))
+	case seen.pending:
+		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "the endpoints of "+webhookSubject(e)+" are being read")
+	default:
+		out.Result = summarize(verdicts)
+		out.Webhooks = seen.unavailable[:min(len(seen.unavailable), MaxObjects)]
+		if out.Reason == v1alpha1.ReasonHealthy || out.Message == "" {
+			out.Message = seen.counts(len(verdicts))
+		}
+	}
+	return out
+}
+
+// webhookView is what was read behind webhooks, and what more must be.
+type webhookView struct {
+	evaluator *Evaluator
+	given     facts.Facts
+
+	demands []facts.Demand
+	further map[facts.Need]bool
+	// pending: some of it is being read for the first time.
+	pending bool
+
+	// called and byURL count the webhooks that can be called, and those that are not assessed.
+	called, byURL int
+	// unavailable are the fail-closed webhooks that cannot be called and count.
+	unavailable []v1alpha1.WebhookFault
+}
+
+// counts says how many webhooks can be called.
+func (v *webhookView) counts(configurations int) string {
+	var parts []string
+	if v.called > 0 {
+		parts = append(parts, msg.Count(v.called, "webhook")+" can be called")
+	}
+	if v.byURL > 0 {
+		parts = append(parts, fmt.Sprintf("%d outside of the cluster, not assessed", v.byURL))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "nothing is intercepted")
+	}
+	return fmt.Sprintf("%s: %s", msg.Count(configurations, "webhook configuration"), strings.Join(parts, ", "))
+}
+
+// ask returns the answer to a need, which is asked for from now on.
+func (v *webhookView) ask(need facts.Need) facts.Answer {
+	if !v.further[need] {
+		v.further[need] = true
+		v.demands = append(v.demands, facts.Demand{Need: need})
+	}
+	answer := v.given.Answers[need]
+	v.pending = v.pending || answer.State == facts.Pending
+	return answer
+}
+
+// trouble is why a webhook cannot be called, and what to do about it. lasting says that it does not pass by itself, as
+// nothing runs behind it; unknown that it cannot be told, and by which reason.
+type trouble struct {
+	text    string
+	remedy  string
+	lasting bool
+	unknown string
+}
+
+// trouble of a webhook with a Service; assessed is false for one that leads out of the cluster.
+func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
+	service := w.service()
+	name := msg.Object(serviceKind.Kind, service.Namespace, service.Name)
+	answer := v.ask(slicesNeed(service))
+	if answer.State == facts.NotServed {
+		answer.State = facts.Failed
+	}
+	if r, ok := unseen(answer, "the endpoints of "+name); ok {
+		return trouble{text: r.Message, unknown: r.Reason}, true
+	}
+	all, ready := countEndpoints(answer.Objects)
+	if ready == 0 {
+		return v.withoutEndpoint(service, name, all)
+	}
+	if w.ClientConfig.CABundle == "" {
+		t.text, t.remedy = "its caBundle is empty, so no certificate of "+name+" is trusted", "have its certificate injected"
+	}
+	return t, true
+}
+
+// withoutEndpoint tells apart why a Service has no ready endpoint. Only then the Service itself is read: endpoints go with
+// it.
+func (v *webhookView) withoutEndpoint(service types.NamespacedName, name string, endpoints int) (t trouble, assessed bool) {
+	answer := v.ask(serviceNeed(service))
+	switch {
+	case answer.State == facts.Known && len(answer.Objects) == 0:
+		return trouble{text: name + " does not exist", remedy: "install it again", lasting: true}, true
+	case answer.State == facts.Known && isExternal(answer.Objects[0]):
+		return trouble{}, false
+	case endpoints > 0:
+		return trouble{text: fmt.Sprintf("%s has no ready endpoint, %d not ready", name, endpoints), remedy: "have its pods ready"}, true
+	}
+	return trouble{text: name + " has no endpoint", remedy: "start its pods", lasting: true}, true
+}
+
+func isExternal(service client.Object) bool {
+	u, ok := service.(*unstructured.Unstructured)
+	if !ok {
+		return false
+	}
+	t, _, _ := unstructured.NestedString(u.Object, "spec", "type")
+	return t == string(corev1.ServiceTypeExternalName)
+}
+
+// countEndpoints counts all endpoints and those that are ready; one that does not say is.
+func countEndpoints(found []client.Object) (all, ready int) {
+	for _, o := range found {
+		u, ok := o.(*unstructured.Unstructured)
+		if !ok {
+			continue
+		}
+		endpoints, _, _ := unstructured.NestedSlice(u.Object, "endpoints")
+		for _, e := range endpoints {
+			endpoint, _ := e.(map[string]any)
+			isReady, told, _ := unstructured.NestedBool(endpoint, "conditions", "ready")
+			all++
+			if isReady || !told {
+				ready++
+			}
+		}
+	}
+	return all, ready
+}
+
+// troubled are webhooks of a configuration that cannot be called for the same reason.
+type troubled struct {
+	trouble
+
+	service        types.NamespacedName
+	closed, counts bool
+	names          []string
+	refused        string
+}
+
+// configuration is the verdict on the webhooks of one configuration.
+func (v *webhookView) configuration(kind string, o client.Object, webhooks []webhook) objectVerdict {
+	verdict := objectVerdict{object: o, kind: kind, healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
+	var found []troubled
+	for i := range webhooks {
+		w := &webhooks[i]
+		switch {
+		case len(w.Rules) == 0: // it intercepts nothing
+			continue
+		case w.ClientConfig.Service == nil:
+			v.byURL++
+			continue
+		}
+		t, assessed := v.trouble(w)
+		switch {
+		case !assessed:
+			v.byURL++
+		case t.text == "":
+			v.called++
+			verdict.healthy, verdict.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
+		default:
+			found = v.addTroubled(found, w, t)
+		}
+	}
+	var details []string
+	for _, f := range found {
+		healthy, reason := f.verdict()
+		worse := healthRank[healthy] - healthRank[verdict.healthy]
+		if worse < 0 || worse == 0 && reasonRank(reason) < reasonRank(verdict.reason) {
+			verdict.healthy, verdict.reason, details = healthy, reason, nil
+		}
+		if healthy == verdict.healthy && reason == verdict.reason {
+			details = append(details, f.describe(kind, o.GetName()))
+		}
+		if healthy == v1alpha1.VerdictFalse {
+			v.unavailable = append(v.unavailable, f.fault(kind, o.GetName()))
+		}
+	}
+	verdict.detail = msg.Shorten(details, "; ")
+	return verdict
+}
+
+// addTroubled adds a webhook to those of the same configuration for which the same is to be said.
+func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []troubled {
+	f := troubled{trouble: t, service: w.service(), closed: w.failsClosed(), names: []string{w.Name}}
+	if f.closed && t.unknown == "" {
+		var needed bool
+		needed, f.refused = v.refused(w)
+		f.counts = needed || t.lasting || namesWebhooks(v.evaluator.Spec.Webhook)
+	}
+	for i := range found {
+		if other := &found[i]; other.trouble == t && other.closed == f.closed && other.counts == f.counts && other.refused == f.refused {
+			other.names = append(other.names, w.Name)
+			return found
+		}
+	}
+	return append(found, f)
+}
+
+func (f *troubled) verdict() (healthy v1alpha1.Verdict, reason string) {
+	switch {
+	case f.unknown != "" && f.closed:
+		return v1alpha1.VerdictUnknown, f.unknown
+	case f.unknown != "": // whether or not it is called, requests pass
+		return v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved
+	case f.counts:
+		return v1alpha1.VerdictFalse, v1alpha1.ReasonWebhookUnavailable
+	}
+	return v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
+}
+
+// fault is what a status tells of them.
+func (f *troubled) fault(kind, configuration string) v1alpha1.WebhookFault {
+	return v1alpha1.WebhookFault{
+		Names:         f.names[:min(len(f.names), MaxObjects)],
+		Configuration: v1alpha1.ObservedObject{Kind: kind, Name: configuration},
+		Service:       v1alpha1.ObservedObject{Kind: serviceKind.Kind, Namespace: f.service.Namespace, Name: f.service.Name},
+		Message:       msg.Truncate(f.describe(kind, configuration), msg.MaxCheckMessage),
+	}
+}
+
+func (f *troubled) describe(kind, configuration string) string {
+	what := "webhook"
+	if len(f.names) > 1 {
+		what = "webhooks"
+	}
+	text := fmt.Sprintf("%s, %s %s: %s", msg.Object(kind, "", configuration), what, msg.Shorten(f.names, ", "), f.text)
+	switch {
+	case f.unknown != "":
+		return text
+	case !f.closed:
+		return text + "; failurePolicy is Ignore, so requests pass without it"
+	case f.counts:
+		return text + "; the API server refuses " + f.refused + "; " + f.remedy + ", or delete the configuration"
+	}
+	return text + "; the API server refuses " + f.refused + ", which the cluster itself does not need"
+}
+
+// essential are the resources without which a cluster stops: no pod starts, no node joins or stays.
+var essential = []struct{ group, resource, called string }{
+	{"", "pods", "pods"},
+	{"", "nodes", "nodes"},
+	{"coordination.k8s.io", "leases", "leases"},
+	{"apps", "replicasets", "replicasets"},
+	{"discovery.k8s.io", "endpointslices", "endpointslices"},
+	{"certificates.k8s.io", "certificatesigningrequests", "certificatesigningrequests"},
+	{"", "pods/binding", "pods/binding"},
+	{"", "pods/status", "pods/status"},
+	{"", "nodes/status", "nodes/status"},
+	{"", "serviceaccounts/token", "serviceaccounts/token"},
+}
+
+// refused says which requests are refused while a fail-closed webhook cannot be called, and whether they are some that the
+// cluster itself needs.
+func (v *webhookView) refused(w *webhook) (needed bool, text string) {
+	var operations, resources, others []string
+	everything := false
+	for i := range w.Rules {
+		rule := &w.Rules[i]
+		changes := slices.ContainsFunc(rule.Operations, func(o admissionv1.OperationType) bool { return o != admissionv1.Connect })
+		var hit []string
+		for _, r := range essential {
+			if changes && intercepts(&rule.Rule, r.group, r.resource) {
+				hit = append(hit, r.called)
+			}
+		}
+		if len(hit) == 0 {
+			others = append(others, resourcesOf(&rule.Rule)...)
+			continue
+		}
+		everything = everything || slices.Contains(rule.APIGroups, "*") && slices.ContainsFunc(rule.Resources, isWildcard)
+		resources = append(resources, hit...)
+		operations = append(operations, slices.DeleteFunc(verbsOf(rule), func(verb string) bool { return verb == verbConnect })...)
+	}
+	needed = len(resources) > 0
+	switch {
+	case everything:
+		resources = []string{"any object"}
+	case !needed:
+		resources = distinct(others)
+		for i := range w.Rules {
+			operations = append(operations, verbsOf(&w.Rules[i])...)
+		}
+	}
+	return needed, fmt.Sprintf("all requests to %s %s%s", eitherOf(distinct(operations)),
+		msg.Shorten(distinct(resources), ", "), v.where(w))
+}
+
+func isWildcard(resource string) bool { return resource == "*" || resource == "*/*" }
+
+// intercepts reports whether the rule matches the resource, which may be a subresource.
+func intercepts(rule *admissionv1.Rule, group, resource string) bool {
+	if !slices.Contains(rule.APIGroups, "*") && !slices.Contains(rule.APIGroups, group) {
+		return false
+	}
+	of, sub, isSub := strings.Cut(resource, "/")
+	return slices.ContainsFunc(rule.Resources, func(pattern string) bool {
+		patternOf, patternSub, forSub := strings.Cut(pattern, "/")
+		switch {
+		case patternOf != "*" && patternOf != of:
+			return false
+		case !forSub:
+			return !isSub
+		}
+		return patternSub == "*" || patternSub == sub
+	})
+}
+
+// resourcesOf are the resources of a rule as people name them: scaledobjects.keda.sh.
+func resourcesOf(rule *admissionv1.Rule) []string {
+	var out []string
+	for _, group := range rule.APIGroups {
+		for _, resource := range rule.Resources {
+			name := resource
+			if group != "" {
+				name += "." + group
+			}
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+var verbs = []struct {
+	operation admissionv1.OperationType
+	verb      string
+}{
+	{admissionv1.Create, "create"}, {admissionv1.Update, "update"}, {admissionv1.Delete, "delete"}, {admissionv1.Connect, verbConnect},
+}
+
+const verbConnect = "connect to"
+
+func verbsOf(rule *admissionv1.RuleWithOperations) []string {
+	var out []string
+	for _, v := range verbs {
+		if slices.Contains(rule.Operations, v.operation) || slices.Contains(rule.Operations, admissionv1.OperationAll) {
+			out = append(out, v.verb)
+		}
+	}
+	return out
+}
+
+// eitherOf formats alternatives: "create, update or delete".
+func eitherOf(items []string) string {
+	last := len(items) - 1
+	if last <= 0 {
+		return strings.Join(items, "")
+	}
+	return strings.Join(items[:last], ", ") + " or " + items[last]
+}
+
+func distinct(items []string) []string {
+	var out []string
+	for _, item := range items {
+		if !slices.Contains(out, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// where says to which objects a webhook is confined.
+func (v *webhookView) where(w *webhook) string {
+	text := ""
+	if s := w.NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
+		if v.sparesSystem(s) {
+			text = " outside of " + metav1.NamespaceSystem
+		}
+		if chosen := chooses(s); chosen != "" {
+			text = " in namespaces with " + chosen
+		}
+	}
+	if s := w.ObjectSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
+		text += " with labels " + metav1.FormatLabelSelector(s)
+	}
+	if len(w.MatchConditions) > 0 {
+		text += " that meet its matchConditions"
+	}
+	return text
+}
+
+// sparesSystem reports whether a selector of namespaces leaves out what the cluster itself runs.
+func (v *webhookView) sparesSystem(s *metav1.LabelSelector) bool {
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		return false
+	}
+	set := labels.Set{corev1.LabelMetadataName: metav1.NamespaceSystem} // which every namespace has
+	if answer := v.ask(systemNamespace); answer.State == facts.Known && len(answer.Objects) > 0 {
+		set = labels.Merge(answer.Objects[0].GetLabels(), set)
+	}
+	return !selector.Matches(set)
+}
+
+// chooses are the labels that a namespace must have; empty where it must only lack some.
+func chooses(s *metav1.LabelSelector) string {
+	wants := &metav1.LabelSelector{MatchLabels: s.MatchLabels}
+	for _, e := range s.MatchExpressions {
+		if e.Operator == metav1.LabelSelectorOpIn || e.Operator == metav1.LabelSelectorOpExists {
+			wants.MatchExpressions = append(wants.MatchExpressions, e)
+		}
+	}
+	if len(wants.MatchLabels)+len(wants.MatchExpressions) == 0 {
+		return ""
+	}
+	return metav1.FormatLabelSelector(wants)
+}

@@ -1,0 +1,294 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
+)
+
+const (
+	mutatingKind   = "MutatingWebhookConfiguration"
+	validatingKind = "ValidatingWebhookConfiguration"
+)
+
+// admission is a cluster of webhooks, Services and their endpoints.
+type admission struct {
+	objects []client.Object
+	// unread are the kinds of which the answer is not known, and its state.
+	unread map[string]facts.State
+}
+
+// hooks makes a configuration of webhooks, each a YAML text.
+func hooks(kind, name string, webhooks ...string) client.Object {
+	return object(fmt.Sprintf("{apiVersion: admissionregistration.k8s.io/v1, kind: %s, metadata: {name: %s}, webhooks: [%s]}",
+		kind, name, strings.Join(webhooks, ", ")))
+}
+
+// hook is a webhook on pods, fail-closed, with Service a/s and a certificate; more is added to it, or instead.
+func hook(name string, more ...string) string {
+	fields := map[string]string{
+		"clientConfig": "{service: {namespace: a, name: s}, caBundle: eA==}", "failurePolicy": "Fail",
+		"rules": `[{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [pods]}]`,
+	}
+	for _, m := range more {
+		field, value, _ := strings.Cut(m, ": ")
+		fields[field] = value
+	}
+	text := "{name: " + name
+	for field, value := range fields {
+		text += ", " + field + ": " + value
+	}
+	return text + "}"
+}
+
+func serviceNamed(namespace, name, spec string) client.Object {
+	return object(fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {namespace: %s, name: %s}, spec: %s}", namespace, name, spec))
+}
+
+// endpointsOf are endpoints of a Service, each its conditions.
+func endpointsOf(namespace, service string, conditions ...string) client.Object {
+	var list []string
+	for _, c := range conditions {
+		list = append(list, "{conditions: "+c+"}")
+	}
+	return object(fmt.Sprintf(`{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, endpoints: [%s],
+		metadata: {namespace: %s, name: %s-x, labels: {kubernetes.io/service-name: %[3]s}}}`, strings.Join(list, ", "), namespace, service))
+}
+
+// answer of the cluster to a need.
+func (a admission) answer(need facts.Need) facts.Answer {
+	if state := a.unread[need.Kind.Kind]; state != facts.Pending {
+		return facts.Answer{State: state, Message: "grant it"}
+	}
+	if _, pending := a.unread[need.Kind.Kind]; pending {
+		return facts.Answer{}
+	}
+	answer := facts.Answer{State: facts.Known, ReadAt: noon}
+	selector, err := labels.Parse(need.Selector)
+	if err != nil {
+		panic(err)
+	}
+	for _, o := range a.objects {
+		if o.GetObjectKind().GroupVersionKind() == need.Kind && (need.Namespace == "" || need.Namespace == o.GetNamespace()) &&
+			(need.Name == "" || need.Name == o.GetName()) && selector.Matches(labels.Set(o.GetLabels())) {
+			answer.Objects = append(answer.Objects, o)
+		}
+	}
+	return answer
+}
+
+// evaluate shows a check whatever it asks for.
+func (a admission) evaluate(c *Check) Evaluation {
+	given := facts.Facts{Now: noon, Answers: map[facts.Need]facts.Answer{}}
+	for _, need := range c.Needs() {
+		given.Answers[need] = a.answer(need)
+	}
+	for {
+		f := c.Evaluate(given)
+		known := len(given.Answers)
+		for _, need := range facts.NeedsOf(f.Further) {
+			given.Answers[need] = a.answer(need)
+		}
+		if len(given.Answers) == known {
+			return f
+		}
+	}
+}
+
+const (
+	allWebhooks = "{type: Webhook, webhook: {}}"
+	oneWebhook  = "{type: Webhook, webhook: {names: [w]}}"
+	isReady     = "{ready: true}"
+	isNotReady  = "{ready: false}"
+	ownKind     = "rules: [{apiGroups: [keda.sh], apiVersions: ['*'], operations: [CREATE, UPDATE], resources: [scaledobjects]}]"
+)
+
+// Whether the API server can call a webhook, and what its failure stops.
+func TestWebhooks(t *testing.T) {
+	const head = "ValidatingWebhookConfiguration w, webhook h: "
+	served := serviceNamed("a", "s", "{type: ClusterIP}")
+	refuses := func(what string) string { return "; the API server refuses all requests to create or update " + what }
+	for name, test := range map[string]struct {
+		check   string
+		objects []client.Object
+		want    string
+	}{
+		"none":                             {allWebhooks, nil, "False/NotAssessed NotFound: no webhook configuration"},
+		"a configuration without webhooks": {allWebhooks, []client.Object{hooks(validatingKind, "w")}, "False/NotAssessed NotFound: no webhook configuration"},
+		"one that can be called": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s", isReady, isNotReady)},
+			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
+		"an endpoint that does not say whether it is ready": {allWebhooks, []client.Object{hooks(mutatingKind, "w", hook("h")), endpointsOf("a", "s", "{}")},
+			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
+		"no endpoint is ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s", isNotReady, isNotReady)},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoint, 2 not ready" + refuses("pods") +
+				"; have its pods ready, or delete the configuration"},
+		"no endpoint at all": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s")},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoint" + refuses("pods") + "; start its pods, or delete the configuration"},
+		"endpoints of another Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "t", isReady), endpointsOf("b", "s", isReady)},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoint" + refuses("pods") + "; start its pods, or delete the configuration"},
+		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; install it again, or delete the configuration"},
+		"no caBundle": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s}}")), served, endpointsOf("a", "s", isReady)},
+			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so no certificate of Service a/s is trusted" + refuses("pods") +
+				"; have its certificate injected, or delete the configuration"},
+		"the policy is not written down": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: null"))},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; install it again, or delete the configuration"},
+		"fail-open": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore")), served, endpointsOf("a", "s", isNotReady)},
+			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoint, 1 not ready; failurePolicy is Ignore, so requests pass without it"},
+		"fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
+			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
+		"by URL": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {url: 'https://example.com'}"))},
+			"True/NotAssessed Observed: 1 webhook configuration: 1 outside of the cluster, not assessed"},
+		"by URL, beside others": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("g", "clientConfig: {url: 'https://example.com'}"), hook("h")), endpointsOf("a", "s", isReady)},
+			"True/True Healthy: 1 webhook configuration: 1 webhook can be called, 1 outside of the cluster, not assessed"},
+		"behind a name outside of the cluster": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), serviceNamed("a", "s", "{type: ExternalName}")},
+			"True/NotAssessed Observed: 1 webhook configuration: 1 outside of the cluster, not assessed"},
+		"one that intercepts nothing": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "rules: []"))},
+			"True/NotAssessed Observed: 1 webhook configuration: nothing is intercepted"},
+		"its maker's kinds, its pods not ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
+			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoint, 1 not ready" + refuses("scaledobjects.keda.sh") + ", which the cluster itself does not need"},
+		"the same, looked at for its maker": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoint, 1 not ready" + refuses("scaledobjects.keda.sh") + "; have its pods ready, or delete the configuration"},
+		"its maker's kinds, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind))},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("scaledobjects.keda.sh") + "; install it again, or delete the configuration"},
+		"the worst counts, others of the kind are told": {allWebhooks, []client.Object{
+			hooks(validatingKind, "w", hook("g", "failurePolicy: Ignore"), hook("h"), hook("i")), hooks(mutatingKind, "ok", hook("j", "clientConfig: {service: {namespace: a, name: t}, caBundle: eA==}")),
+			served, endpointsOf("a", "s", isNotReady), endpointsOf("a", "t", isReady)},
+			"True/False WebhookUnavailable: ValidatingWebhookConfiguration w, webhooks h, i: Service a/s has no ready endpoint, 1 not ready" + refuses("pods") +
+				"; have its pods ready, or delete the configuration"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(told(admission{objects: test.objects}.evaluate(newCheck(test.check)))).To(Equal(test.want))
+		})
+	}
+}
+
+// What a webhook intercepts, by rules and selectors, and whether the cluster needs it.
+func TestWhatWebhooksRefuse(t *testing.T) {
+	rule := func(groups, operations, resources string) string {
+		return fmt.Sprintf("rules: [{apiGroups: [%s], apiVersions: ['*'], operations: [%s], resources: [%s]}]", groups, operations, resources)
+	}
+	system := object("{apiVersion: v1, kind: Namespace, metadata: {name: kube-system, labels: {control-plane: 'true'}}}")
+	for name, test := range map[string]struct {
+		hook   []string
+		needed bool
+		want   string
+	}{
+		"everything":                       {[]string{rule("'*'", "'*'", "'*/*'")}, true, "create, update or delete any object"},
+		"nodes":                            {[]string{rule("''", "CREATE", "nodes")}, true, "create nodes"},
+		"leases":                           {[]string{rule("coordination.k8s.io", "UPDATE", "leases")}, true, "update leases"},
+		"all subresources of pods":         {[]string{rule("''", "CREATE", "pods/*")}, true, "create pods, pods/binding, pods/status"},
+		"bindings":                         {[]string{rule("''", "CREATE", "pods/binding")}, true, "create pods/binding"},
+		"the status of all":                {[]string{rule("'*'", "UPDATE", "'*/status'")}, true, "update pods/status, nodes/status"},
+		"removal of pods":                  {[]string{rule("''", "DELETE", "pods")}, true, "delete pods"},
+		"shells, which nothing needs":      {[]string{rule("''", "CONNECT", "pods/exec, pods")}, false, "connect to pods/exec, pods"},
+		"pods of another group":            {[]string{rule("metrics.k8s.io", "CREATE", "pods")}, false, "create pods.metrics.k8s.io"},
+		"every kind of one group":          {[]string{rule("security.istio.io", "CREATE", "'*'")}, false, "create *.security.istio.io"},
+		"namespaces and Ingresses":         {[]string{rule("'', networking.k8s.io", "CREATE", "namespaces, ingresses")}, false, "create namespaces, ingresses, namespaces.networking.k8s.io and 1 more"},
+		"not in kube-system, by its name":  {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]}"}, true, "create or update pods outside of kube-system"},
+		"not in kube-system, by its label": {[]string{"namespaceSelector: {matchExpressions: [{key: control-plane, operator: DoesNotExist}]}"}, true, "create or update pods outside of kube-system"},
+		"not in another namespace":         {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [b]}]}"}, true, "create or update pods"},
+		"in chosen namespaces":             {[]string{"namespaceSelector: {matchLabels: {mesh: 'on'}, matchExpressions: [{key: control-plane, operator: DoesNotExist}]}"}, true, "create or update pods in namespaces with mesh=on"},
+		"chosen pods":                      {[]string{"objectSelector: {matchLabels: {use: 'true'}}"}, true, "create or update pods with labels use=true"},
+		"by conditions":                    {[]string{"matchConditions: [{name: c, expression: 'true'}]"}, true, "create or update pods that meet its matchConditions"},
+		"empty selectors":                  {[]string{"namespaceSelector: {}", "objectSelector: {}"}, true, "create or update pods"},
+		"a selector that cannot be used":   {[]string{"namespaceSelector: {matchExpressions: [{key: a, operator: Bogus}]}"}, true, "create or update pods"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			a := admission{objects: []client.Object{system, hooks(validatingKind, "w", hook("h", test.hook...)), endpointsOf("a", "s", isNotReady)}}
+			a.objects = append(a.objects, serviceNamed("a", "s", "{}"))
+			f := a.evaluate(newCheck(allWebhooks))
+			if test.needed {
+				g.Expect(f.Message).To(ContainSubstring("the API server refuses all requests to " + test.want + "; have"))
+				g.Expect(f.Webhooks).To(HaveLen(1), "a webhook that counts is named for those who are refused")
+				g.Expect(f.Webhooks[0].Names).To(Equal([]string{"h"}))
+				g.Expect(f.Webhooks[0].Configuration).To(Equal(v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}))
+				g.Expect(f.Webhooks[0].Service).To(Equal(v1alpha1.ObservedObject{Kind: "Service", Namespace: "a", Name: "s"}))
+			} else {
+				g.Expect(f.Message).To(ContainSubstring("the API server refuses all requests to " + test.want + ", which the cluster itself does not need"))
+				g.Expect(f.Webhooks).To(BeEmpty())
+			}
+		})
+	}
+}
+
+// What cannot be read is not known; of a fail-open webhook it does not matter.
+func TestWebhooksThatCannotBeAssessed(t *testing.T) {
+	closed, open := hooks(validatingKind, "w", hook("h")), hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))
+	down := endpointsOf("a", "s")
+	const refused = "ValidatingWebhookConfiguration w, webhook h: "
+	for name, test := range map[string]struct {
+		objects []client.Object
+		unread  map[string]facts.State
+		want    string
+	}{
+		"endpoints, being read":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.Pending}, "Unknown/NotAssessed NotYetObserved: the endpoints of webhook configuration are being read"},
+		"the Service, being read":  {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.Pending}, "Unknown/NotAssessed NotYetObserved: the endpoints of webhook configuration are being read"},
+		"endpoints, not permitted": {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/Unknown NotPermitted: " + refused + "not permitted to look for the endpoints of Service a/s: grant it"},
+		"endpoints, not in a dump": {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotHeld}, "True/Unknown NotInDump: " + refused + "could not look for the endpoints of Service a/s: grant it"},
+		"endpoints, not served":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotServed}, "True/Unknown ObservationFailed: " + refused + "could not look for the endpoints of Service a/s: grant it"},
+		"of a fail-open one":       {[]client.Object{open}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/NotAssessed Observed: " + refused + "not permitted to look for the endpoints of Service a/s: grant it"},
+		"the Service, not permitted": {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.NotPermitted},
+			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoint; the API server refuses all requests to create or update pods; start its pods, or delete the configuration"},
+		"a configuration that cannot be": {[]client.Object{hooks(validatingKind, "w", "{name: h, rules: 3}")}, nil, "True/Unknown ObservationFailed: ValidatingWebhookConfiguration w cannot be read: cannot restore slice from int64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(told(admission{objects: test.objects, unread: test.unread}.evaluate(newCheck(allWebhooks)))).To(Equal(test.want))
+		})
+	}
+}
+
+// A check is of the configurations that meet all of its fields.
+func TestWhichWebhooks(t *testing.T) {
+	a := admission{objects: []client.Object{
+		labeled(hooks(mutatingKind, "aks-a", hook("a")), map[string]string{"by": "aks"}),
+		labeled(hooks(validatingKind, "aks-b", hook("b", "clientConfig: {service: {namespace: c, name: s}}")), map[string]string{"by": "owner"}),
+		hooks(validatingKind, "other", hook("o")),
+	}}
+	for spec, want := range map[string][]string{
+		"{}":                                   {"aks-a", "aks-b", "other"},
+		"{kinds: [Mutating]}":                  {"aks-a"},
+		"{kinds: [Validating]}":                {"aks-b", "other"},
+		"{names: [other, aks-a]}":              {"aks-a", "other"},
+		"{namePrefix: aks-}":                   {"aks-a", "aks-b"},
+		"{selector: {matchLabels: {by: aks}}}": {"aks-a"},
+		"{serviceNamespace: c}":                {"aks-b"},
+		"{anyOf: [{label: by, value: aks}, {namePrefix: o}]}":   {"aks-a", "other"},
+		"{anyOf: [{label: by}]}":                                {"aks-a", "aks-b"},
+		"{anyOf: [{label: by, value: owner, namePrefix: x}]}":   nil,
+		"{noneOf: [{label: by, value: aks}, {namePrefix: o}]}":  {"aks-b"},
+		"{namePrefix: aks-, noneOf: [{label: by, value: aks}]}": {"aks-b"},
+	} {
+		t.Run(spec, func(t *testing.T) {
+			NewWithT(t).Expect(objectNames(a.evaluate(newCheck("{type: Webhook, webhook: " + spec + "}")))).To(ConsistOf(want))
+		})
+	}
+}
+
+// While all is well, nothing but the endpoints of the Services is asked for; the Service itself is when there are none.
+func TestWhatWebhooksAskFor(t *testing.T) {
+	g := NewWithT(t)
+	asked := func(objects ...client.Object) []string {
+		var out []string
+		for _, n := range facts.NeedsOf(admission{objects: objects}.evaluate(newCheck(allWebhooks)).Further) {
+			out = append(out, fmt.Sprint(n.Kind.Kind, " ", n.Namespace, "/", n.Name, " ", n.Selector))
+		}
+		return out
+	}
+	selective := hooks(validatingKind, "w", hook("h", "namespaceSelector: {matchExpressions: [{key: a, operator: DoesNotExist}]}"))
+	const slices, service = "EndpointSlice a/ kubernetes.io/service-name=s", "Service a/s "
+	g.Expect(asked(selective, hooks(mutatingKind, "w", hook("h")), endpointsOf("a", "s", isReady))).To(Equal([]string{slices}))
+	g.Expect(asked(hooks(mutatingKind, "w", hook("h")))).To(Equal([]string{slices, service}))
+	g.Expect(asked(selective)).To(Equal([]string{slices, service, "Namespace /kube-system "}))
+}
