@@ -223,7 +223,7 @@ func TestAliases(t *testing.T) {
 		}
 	}
 	for alias, name := range map[string]string{"karpenter": "node-auto-provisioning", "ccm": "cloud-controller-manager", "agic": "ingress-controller",
-		"agc": "alb-controller", "cilium": "azure-cni", "csi-disk": "azuredisk-csi-driver", "vpa": "vertical-pod-autoscaler"} {
+		"agc": "alb-controller", "cilium": "azure-cni", "csi-disk": "azuredisk-csi-driver", "vertical-pod-autoscaler": "vertical-pod-autoscaler"} {
 		g.Expect(means).To(HaveKeyWithValue(alias, name), "a component is found by what people call it")
 	}
 }
