@@ -110,7 +110,9 @@ func TestRules(t *testing.T) {
 // from no cluster and no documentation.
 var withoutVersion = []string{
 	"ComponentMapping image-cleaner", "ComponentMapping node-auto-provisioning", "ComponentMapping retina", "ComponentMapping snapshot-controller",
-	"ComponentMapping entra-id", "ComponentMapping kubenet",
+	"ComponentMapping entra-id", "ComponentMapping kubenet", "ComponentMapping azure-backup", "ComponentMapping azure-container-storage",
+	"ComponentMapping cost-analysis", "ComponentMapping defender-sensor", "ComponentMapping extension-manager", "ComponentMapping kaito",
+	"ComponentMapping static-egress-gateway", "ComponentMapping virtual-node",
 }
 
 func TestTheShippedFilesAreClean(t *testing.T) {
