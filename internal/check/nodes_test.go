@@ -172,6 +172,19 @@ func TestNodesHealth(t *testing.T) {
 	}
 }
 
+// Without any machine nothing is known that machines show; the node of a virtual kubelet stays when a cluster is stopped.
+func TestNodesWithoutMachines(t *testing.T) {
+	const without = "Unknown/NotAssessed NotObservable: the cluster has no nodes, which would show it"
+	virtual := labeled(nodeWith("v", notReady()), map[string]string{"type": "virtual-kubelet"})
+	machines := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
+	expectTold(t, machines, seeing(machines), without)
+	expectTold(t, machines, seeing(machines, virtual), without)
+	expectTold(t, machines, seeing(machines, virtual, nodeWith("a", ready())), "False/NotAssessed NotFound: none of 2 Nodes with labels a=b")
+	others := newCheck("{type: Nodes, nodes: {virtualNodes: Only}}")
+	expectTold(t, others, seeing(others), without)
+	expectTold(t, others, seeing(others, virtual), "True/NotAssessed Observed: 1 nodes")
+}
+
 func TestNodesPodCIDRMustBeUnset(t *testing.T) {
 	c := newCheck("{type: Nodes, nodes: {healthy: {podCIDR: Unset}}}")
 	expectTold(t, c, seeing(c, node("a", "{podCIDR: 10.244.0.0/24}", "")),
