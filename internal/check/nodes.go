@@ -325,7 +325,7 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: told[0].as.healthy, Reason: told[0].as.reason, ObjectCount: told.count(),
 		Objects: told.objects("Node"), Versions: t.versions()}
 	if t.evaluator.Spec.Nodes.Healthy == nil {
-		r.Message = fmt.Sprintf("%d nodes", r.ObjectCount)
+		r.Message = msg.Count(r.ObjectCount, "node")
 		return r
 	}
 	beyond := told.where(func(n toldNode) bool { return n.beyond })
