@@ -85,3 +85,18 @@ func Count(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
+
+// Kubectl is a command line; namespace is empty for what has none. What a shell would take apart is quoted.
+func Kubectl(namespace string, args ...string) string {
+	words := []string{"kubectl"}
+	if namespace != "" {
+		words = append(words, "-n", namespace)
+	}
+	for _, arg := range args {
+		if strings.ContainsAny(arg, " ?*&|<>()$`;'\"\\") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}

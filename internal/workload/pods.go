@@ -161,7 +161,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	if n == coming+gone {
 		return absent
 	}
-	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why", since: w.failedAt}
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why", since: w.failedAt, began: w.failedAt}
 	// Only the controller of Deployments reports it in the status.
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
@@ -237,6 +237,9 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	text := parseSchedulerText(c.Message)
 	f.text = "cannot be scheduled: " + cmp.Or(text.message, c.Reason)
 	f.key = withoutNumbers(f.text)
+	if text.lacking != "" {
+		f.lacking = []v1alpha1.ObservedObject{{Kind: kindResource, Name: msg.Truncate(text.lacking, maxName)}}
+	}
 	f = f.aged(pod, s.ageAt)
 	if !text.mayBeNodes() {
 		return f

@@ -20,11 +20,13 @@ type endpoints struct {
 	slices []*discoveryv1.EndpointSlice
 	// ready endpoints, by Service.
 	ready map[Ref]int
+	// turned is when a pod behind a Service became ready last, or stopped being so.
+	turned map[Ref]time.Time
 }
 
 // endpoints finds the pods behind every Service that selects some.
 func (w *World) endpoints(pods []*corev1.Pod) endpoints {
-	found := endpoints{ready: map[Ref]int{}}
+	found := endpoints{ready: map[Ref]int{}, turned: map[Ref]time.Time{}}
 	for _, ref := range w.order {
 		service := w.state.objects[ref]
 		if ref.Kind != "Service" || service == nil {
@@ -45,6 +47,9 @@ func (w *World) endpoints(pods []*corev1.Pod) endpoints {
 				continue
 			}
 			ready := pod.DeletionTimestamp == nil && isReady(pod)
+			if at := readyTurned(pod); at.After(found.turned[ref]) {
+				found.turned[ref] = at
+			}
 			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
 				Addresses: []string{pod.Status.PodIP}, Conditions: discoveryv1.EndpointConditions{Ready: &ready}})
 			if ready {
@@ -65,6 +70,15 @@ func isReady(pod *corev1.Pod) bool {
 	return false
 }
 
+func readyTurned(pod *corev1.Pod) time.Time {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return time.Time{}
+}
+
 // convergeAPIService sets whether the API server reaches the server behind an aggregated API.
 func (e endpoints) convergeAPIService(o *unstructured.Unstructured) error {
 	namespace, _, _ := unstructured.NestedString(o.Object, "spec", "service", "namespace")
@@ -76,7 +90,12 @@ func (e endpoints) convergeAPIService(o *unstructured.Unstructured) error {
 		"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed",
 		"lastTransitionTime": birth.UTC().Format(time.RFC3339),
 	}
-	if e.ready[Ref{Kind: "Service", Namespace: namespace, Name: name}] == 0 {
+	service := Ref{Kind: "Service", Namespace: namespace, Name: name}
+	if e.ready[service] == 0 {
+		delete(available, "lastTransitionTime")
+		if at := e.turned[service]; at.After(birth) {
+			available["lastTransitionTime"] = at.UTC().Format(time.RFC3339)
+		}
 		available["status"], available["reason"] = "False", "MissingEndpoints"
 		available["message"] = fmt.Sprintf("endpoints for service/%s in %q have no addresses with port name \"https\"", name, namespace)
 	}

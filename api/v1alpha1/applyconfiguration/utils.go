@@ -55,6 +55,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DifferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointCheck"):
 		return &apiv1alpha1.EndpointCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Fault"):
+		return &apiv1alpha1.FaultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Implementation"):
 		return &apiv1alpha1.ImplementationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LeaseCheck"):
@@ -101,8 +103,6 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ViolationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookCheck"):
 		return &apiv1alpha1.WebhookCheckApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("WebhookFault"):
-		return &apiv1alpha1.WebhookFaultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookMark"):
 		return &apiv1alpha1.WebhookMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadCheck"):

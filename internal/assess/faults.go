@@ -1,0 +1,87 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+)
+
+// faults are those that count for the component, by the findings that tell them: what is at fault of it, and what it lacks.
+func (a *assessment) faults() map[*check.Finding][]v1alpha1.Fault {
+	out := map[*check.Finding][]v1alpha1.Fault{}
+	counting := a.votes()
+	if len(a.observed) == 0 {
+		counting = a.failingAnyway()
+	}
+	for _, f := range counting {
+		if len(f.Faults) > 0 {
+			out[f] = a.dated(f)
+		}
+	}
+	for _, c := range a.lacking() {
+		for _, f := range c.required(v1alpha1.VerdictFalse) {
+			out[f] = []v1alpha1.Fault{f.Lost()}
+		}
+	}
+	return out
+}
+
+// lacking are the variants of which something is missed: those that are there in part, else those that may be wanted, the
+// likeliest first. A component that nobody misses is gone for what it lacks only if it was there.
+func (a *assessment) lacking() []*candidate {
+	if len(a.observed) > 0 {
+		return a.parts
+	}
+	lacking := slices.DeleteFunc(slices.Clone(a.candidates), func(c *candidate) bool {
+		return c.standing == standsRuledOut || c.optional && !a.was(c)
+	})
+	slices.SortStableFunc(lacking, (*candidate).compare)
+	return lacking
+}
+
+// was reports whether the variant was found by what it lacks now, when it was assessed before.
+func (a *assessment) was(c *candidate) bool {
+	return slices.ContainsFunc(c.required(v1alpha1.VerdictFalse), func(f *check.Finding) bool {
+		previous := a.previous(f)
+		return previous != nil && a.mapping.Status.ObservedGeneration == a.mapping.Generation &&
+			(previous.Present == v1alpha1.VerdictTrue || len(previous.Faults) > 0)
+	})
+}
+
+// dated returns the faults of a finding. While one lasts, what shows when it began may go, as a pod that is replaced.
+func (a *assessment) dated(f *check.Finding) []v1alpha1.Fault {
+	faults := slices.Clone(f.Faults) // others see them, too
+	previous := a.previous(f)
+	for i := range faults { // the API keeps whole seconds
+		if at := faults[i].Since; !at.IsZero() {
+			faults[i].Since = metav1.NewTime(at.Add(time.Second - time.Nanosecond).Truncate(time.Second))
+		}
+	}
+	if previous == nil || previous.Healthy != f.Healthy {
+		return faults
+	}
+	for i := range faults {
+		known := slices.IndexFunc(previous.Faults, func(p v1alpha1.Fault) bool {
+			return p.Kind == faults[i].Kind && p.Subject == faults[i].Subject && p.Reason == faults[i].Reason
+		})
+		if known >= 0 {
+			faults[i].Since = earlier(faults[i].Since, previous.Faults[known].Since)
+		}
+	}
+	return faults
+}
+
+// earlier returns the earlier of the times that are set.
+func earlier(a, b metav1.Time) metav1.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(&a) {
+		return b
+	}
+	return a
+}
