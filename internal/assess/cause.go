@@ -19,7 +19,8 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 	first := slices.MinFunc(of.first, func(a, b tale) int { return cmp.Compare(rootRank(&a.fault), rootRank(&b.fault)) })
 	f, all := &first.fault, slices.Concat(of.first, of.others)
 	cause := v1alpha1.Cause{
-		Severity: v1alpha1.SeverityMinor, Kind: f.Kind, Subject: f.Subject, Reason: f.Reason, Message: f.Message, Next: f.Next,
+		Severity: v1alpha1.SeverityMinor, Kind: f.Kind, Subject: f.Subject, Reason: f.Reason, Message: f.Message,
+		Next:       cmp.Or(f.Next, msg.Kubectl("", "archmap", "explain", first.mapping.Name)),
 		OperatedBy: r.whoActs(first, of.first),
 	}
 	slices.SortStableFunc(all, func(a, b tale) int { return cmp.Compare(a.fault.Severity, b.fault.Severity) }) // Major before Minor
@@ -30,6 +31,9 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 		}
 	}
 	cause.Since = sinceOf(of, cause.Severity)
+	if f.Reason == v1alpha1.ReasonNotFound && slices.ContainsFunc(of.first, tale.ofUnhealthy) {
+		cause.Reason = v1alpha1.ReasonPartMissing // of what runs
+	}
 	switch f.Kind {
 	case v1alpha1.FaultNode, v1alpha1.FaultNodePool:
 		r.describeNodes(&cause, of.first)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -168,18 +169,51 @@ func isAbsent(c *v1alpha1.CheckStatus) bool { return c.Present == v1alpha1.Verdi
 
 // joinLost adds the components that nobody misses to the cause of the lost object without which they are gone, too.
 func (r *rollup) joinLost() {
-	for _, m := range r.filter(func(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Absent }) {
-		for _, t := range talesOf(m, isAbsent) {
-			for _, causes := range [][]v1alpha1.Cause{r.faults, r.gaps} {
-				for i := range causes {
-					c := &causes[i]
-					if c.Reason == v1alpha1.ReasonNotFound && c.Subject == t.fault.Subject && !slices.Contains(c.Components, m.Name) {
-						c.Components = append(c.Components, m.Name)
-					}
-				}
+	lost := map[v1alpha1.ObservedObject]*v1alpha1.Cause{}
+	for _, causes := range [][]v1alpha1.Cause{r.faults, r.gaps} {
+		for i := range causes {
+			if c := &causes[i]; c.Kind == v1alpha1.FaultObject && (c.Reason == v1alpha1.ReasonNotFound || c.Reason == v1alpha1.ReasonPartMissing) {
+				lost[c.Subject] = c
 			}
 		}
 	}
+	if len(lost) == 0 {
+		return
+	}
+	for _, m := range r.filter(func(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Absent }) {
+		for i := range m.Spec.Variants {
+			if c := lost[onlyLack(m, &m.Spec.Variants[i])]; c != nil && !slices.Contains(c.Components, m.Name) {
+				c.Components = append(c.Components, m.Name)
+			}
+		}
+	}
+}
+
+// onlyLack is the only object that a variant lacks on a cluster that is made for it; empty when it lacks more, or the
+// cluster is made for another one.
+func onlyLack(m *v1alpha1.ComponentMapping, v *v1alpha1.Variant) v1alpha1.ObservedObject {
+	var lacks []v1alpha1.ObservedObject
+	made := false
+	for i, c := range slices.Concat(m.Spec.Checks, v.Checks) {
+		name := c.Name
+		if i >= len(m.Spec.Checks) {
+			name = v.Name + "/" + name
+		}
+		at := slices.IndexFunc(m.Status.Checks, func(s v1alpha1.CheckStatus) bool { return s.Name == name })
+		present := at >= 0 && m.Status.Checks[at].Present == v1alpha1.VerdictTrue
+		switch expect := catalog.Expect(&c); {
+		case expect == v1alpha1.ExpectPrecondition && present:
+			made = true
+		case expect == v1alpha1.ExpectPrecondition, expect == v1alpha1.ExpectAbsent && present:
+			return v1alpha1.ObservedObject{}
+		case expect == v1alpha1.ExpectPresent && !present:
+			lacks = append(lacks, check.Sought(&c))
+		}
+	}
+	if !made || len(lacks) != 1 {
+		return v1alpha1.ObservedObject{}
+	}
+	return lacks[0]
 }
 
 // talesOf returns the faults that some checks of a component tell.

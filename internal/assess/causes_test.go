@@ -44,7 +44,7 @@ func causeCases(t testing.TB) []archCase {
 		mappings: list(half(t, "a"), gone(t, "b"), unhealthy(t, "c"), notNeeded(unhealthy(t, "d")), healthy(t, "e")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{"PartMissing", "a"}, {"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}}))
-			g.Expect(s.Causes[1].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
+			g.Expect(s.Causes[1].Message).To(Equal("Deployment kube-system/c: 0/2 available"))
 			g.Expect(s.Causes[3].Message).To(Equal("not found; no Deployment kube-system/b"))
 		},
 	}, {
@@ -85,11 +85,23 @@ func faulty(t testing.TB, name string, reasons ...string) v1alpha1.ComponentMapp
 	for i, reason := range reasons {
 		c := *check.DeepCopy()
 		c.Name, c.Reason, c.Message = string(rune('a'+i)), reason, "so says the test of "+name
+		c.Faults = []v1alpha1.Fault{faultOf(name, reason, c.Name+": "+c.Message)}
 		m.Status.Checks = append(m.Status.Checks, c)
 	}
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	c.Reason, c.Message = reasons[0], "a: so says the test of "+name
 	return m
+}
+
+// faultOf returns the fault that a component tells: of the one node that is down, or of its own Deployment.
+func faultOf(name, reason, message string) v1alpha1.Fault {
+	f := v1alpha1.Fault{Kind: v1alpha1.FaultWorkload, Subject: v1alpha1.ObservedObject{Kind: "Deployment", Namespace: "kube-system", Name: name},
+		Severity: v1alpha1.SeverityMajor, Reason: reason, Message: message, Next: "kubectl describe it"}
+	if reason == v1alpha1.ReasonNodeFault || reason == v1alpha1.ReasonNodesDown {
+		f.Kind, f.Subject, f.Reason = v1alpha1.FaultNode, v1alpha1.ObservedObject{Kind: "Node", Name: "a"}, v1alpha1.ReasonNodeFault
+		f.OperatedBy = v1alpha1.OperatedByCustomer
+	}
+	return f
 }
 
 // tolerant returns a component that is healthy, for the reason, in spite of what its checks show.
@@ -99,6 +111,7 @@ func tolerant(t testing.TB, name, reason string, checks ...string) v1alpha1.Comp
 	c.Status, c.Reason = metav1.ConditionTrue, reason
 	for i := range m.Status.Checks {
 		m.Status.Checks[i].Healthy = v1alpha1.VerdictTrue
+		m.Status.Checks[i].Faults[0].Severity = v1alpha1.SeverityMinor
 	}
 	return m
 }
@@ -140,9 +153,9 @@ func minorCauseCases(t testing.TB) []archCase {
 		name: "a pod that keeps crashing is a cause of its own, after what somebody must act on", view: &seen,
 		mappings: list(tolerant(t, "dns", tolerated, tolerated), unhealthy(t, "api"), gone(t, "scheduler"), tolerant(t, "csi", tolerated, tolerated, down)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonWorkloadUnavailable, "api"}, {v1alpha1.ReasonNotFound, "scheduler"}, {tolerated, "csi"}, {tolerated, "dns"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonWorkloadUnavailable, "api"}, {v1alpha1.ReasonNotFound, "scheduler"}, {down, "csi"}, {tolerated, "csi"}, {tolerated, "dns"}}))
 			g.Expect(the("Healthy", s.Conditions).Message).To(HavePrefix("1 unhealthy by 1 cause: api"))
-			g.Expect(s.Causes[3].Message).To(Equal("a: so says the test of dns"))
+			g.Expect(s.Causes[4].Message).To(Equal("a: so says the test of dns"))
 		},
 	}}
 }
@@ -176,7 +189,7 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "kubelet", "proxy", "dns"}, {"WorkloadUnavailable", "api"}}))
 			g.Expect(s.Causes[0].Message).To(Equal(twoDown))
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("4 unhealthy by 2 causes: kubelet, proxy, dns: NodeFault: " + twoDown +
-				"; api: WorkloadUnavailable: api: Deployment kube-system/api: 0/2 available"))
+				"; api: WorkloadUnavailable: Deployment kube-system/api: 0/2 available"))
 		},
 	}, {
 		name: "began when the first of them was hurt", view: &seen,
@@ -185,11 +198,11 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(s.Causes[0].Since).To(at(time.Minute))
 		},
 	}, {
-		name: "what has another fault beside it counts under its own", view: &seen,
+		name: "what has another fault beside it counts under both", view: &seen,
 		mappings: list(faulty(t, "a", v1alpha1.ReasonNodeFault), faulty(t, "b", v1alpha1.ReasonCrashLooping, v1alpha1.ReasonNodeFault),
 			faulty(t, "c", v1alpha1.ReasonLeaseStale, v1alpha1.ReasonNodeFault)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "a"}, {"CrashLooping", "b"}, {"LeaseStale", "c"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "a", "b", "c"}, {"CrashLooping", "b"}, {"LeaseStale", "c"}}))
 		},
 	}, {
 		name: "more nodes than a check names", mappings: list(component(t, "kubelet", checks(allReady), with(dozen...))), view: &crowd,

@@ -34,25 +34,16 @@ func (a *assessment) faults() map[*check.Finding][]v1alpha1.Fault {
 }
 
 // lacking are the variants of which something is missed: those that are there in part, else those that may be wanted, the
-// likeliest first. A component that nobody misses is gone for what it lacks only if it was there.
+// likeliest first.
 func (a *assessment) lacking() []*candidate {
 	if len(a.observed) > 0 {
 		return a.parts
 	}
 	lacking := slices.DeleteFunc(slices.Clone(a.candidates), func(c *candidate) bool {
-		return c.standing == standsRuledOut || c.optional && !a.was(c)
+		return c.standing == standsRuledOut || c.optional
 	})
 	slices.SortStableFunc(lacking, (*candidate).compare)
 	return lacking
-}
-
-// was reports whether the variant was found by what it lacks now, when it was assessed before.
-func (a *assessment) was(c *candidate) bool {
-	return slices.ContainsFunc(c.required(v1alpha1.VerdictFalse), func(f *check.Finding) bool {
-		previous := a.previous(f)
-		return previous != nil && a.mapping.Status.ObservedGeneration == a.mapping.Generation &&
-			(previous.Present == v1alpha1.VerdictTrue || len(previous.Faults) > 0)
-	})
 }
 
 // dated returns the faults of a finding. While one lasts, what shows when it began may go, as a pod that is replaced.

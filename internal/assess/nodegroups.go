@@ -106,8 +106,8 @@ func (t *ClusterTally) groups() []NodeGroup {
 	return out
 }
 
-// joinPools joins the pools whose nodes are bad by one cause: as all nodes are, or as they went down at the same time, and
-// share what no good node has, or are in many pools.
+// joinPools joins the pools whose nodes are bad by one cause: all nodes are, or they were cordoned, or they went down at the
+// same time, and share what no good node has, or are in many pools.
 func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
 	if len(good) == 0 && len(pools) > 1 {
 		for _, p := range pools[1:] {
@@ -124,6 +124,9 @@ func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
 			}
 		}
 		i := slices.IndexFunc(out, func(known *badPool) bool {
+			if known.last == 0 && p.last == 0 {
+				return true
+			}
 			return known.alike(p) && (together >= manyPools || common(append(slices.Clone(known.marks), p.marks...), good) != "")
 		})
 		if i < 0 {

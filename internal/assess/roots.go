@@ -120,7 +120,7 @@ func follows(f *v1alpha1.Fault) bool {
 	case v1alpha1.FaultWebhook:
 		return f.Reason == v1alpha1.ReasonWebhookUnavailable
 	case v1alpha1.FaultObject, v1alpha1.FaultAPI:
-		return f.Reason == v1alpha1.ReasonExpressionFalse
+		return f.Reason != v1alpha1.ReasonNotFound
 	}
 	return false
 }

@@ -101,14 +101,14 @@ const kindPath = "Path"
 
 // endpointFault is the fault of a path. What fails behind it has a path of its own, which others may look at.
 func endpointFault(e *Evaluator, response facts.Response, r Result) v1alpha1.Fault {
-	path, _, _ := strings.Cut(e.Spec.Endpoint.Path, "?")
+	path := soughtPath(&e.Spec)
 	f := v1alpha1.Fault{
-		Kind: v1alpha1.FaultAPI, Subject: v1alpha1.ObservedObject{Kind: kindPath, Name: path}, Severity: v1alpha1.SeverityMajor,
+		Kind: v1alpha1.FaultAPI, Subject: path, Severity: v1alpha1.SeverityMajor,
 		Reason: r.Reason, Message: msg.Truncate(r.Message, msg.MaxCheckMessage), Next: msg.Kubectl("", "get", "--raw", e.Spec.Endpoint.Path),
 	}
 	for _, name := range failedNames(response.Body) {
 		if len(f.Related) < MaxObjects {
-			f.Related = append(f.Related, v1alpha1.ObservedObject{Kind: kindPath, Name: msg.Truncate(path+"/"+name, maxObjectName)})
+			f.Related = append(f.Related, v1alpha1.ObservedObject{Kind: kindPath, Name: msg.Truncate(path.Name+"/"+name, maxObjectName)})
 		}
 	}
 	return f

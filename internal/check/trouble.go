@@ -113,6 +113,9 @@ func (t *NodeTally) fault(g group[troubledNodes], now time.Time) v1alpha1.Fault 
 		}
 	}
 	f := nodestate.Fault(first, names[0], g.count)
+	if first != nil && nodestate.IsVirtual(first) { // no machine is at fault, but what writes its status
+		f.Kind, f.OperatedBy = v1alpha1.FaultObject, ""
+	}
 	f.Severity, f.Reason, f.Since = g.as.severity, msg.Truncate(g.as.reason, maxReason), metav1.NewTime(since)
 	f.Message = msg.Truncate(msg.Count(g.count, "node")+" unhealthy: "+msg.ShortenOf(details, g.count, ", "), msg.MaxCheckMessage)
 	return f

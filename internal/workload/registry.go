@@ -37,6 +37,9 @@ var (
 // pullRoot says whether the registry, or a mirror before it, is why an image does not arrive, or the image itself: an error
 // that says neither is taken for the image's, which is surely concerned.
 func pullRoot(image, reason, message string) root {
+	if image == "" {
+		return root{} // nothing says what it is
+	}
 	// The reference is quoted in many errors, and may look like one.
 	text := strings.ToLower(reason + " " + strings.ReplaceAll(message, image, ""))
 	if !containsAny(text, networkErrors) && (containsAny(text, imageErrors) || !containsAny(text, registryErrors)) {
