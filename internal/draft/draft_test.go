@@ -83,7 +83,7 @@ func TestCertManager(t *testing.T) {
 		"endpoints-cert-manager", "mutating-webhook-cert-manager-webhook", "webhook-cert-manager-webhook",
 		"kind-certificaterequests", "kind-certificates", "kind-challenges", "kind-clusterissuers", "kind-issuers", "kind-orders",
 	}), "what belongs to another release is left out: its kinds, and a webhook for a Service of another namespace; "+
-			"the endpoints behind a webhook are looked at once")
+		"the endpoints behind a webhook are looked at once")
 	g.Expect(out).To(ContainSubstring("# A pod of Deployment cert-manager/cert-manager-cainjector held it."),
 		"a lease is held by the pod that its holder's name begins with, not by one whose name begins alike")
 	g.Expect(set.ClusterRoles).To(HaveLen(1), "the rights that the operator lacks are part of it")
