@@ -165,7 +165,7 @@ func TestWithoutLabels(t *testing.T) {
 		ContainSubstring("its others are proxy."),
 		ContainSubstring("# Nothing but the group agent.example.com says that it belongs here."),
 		ContainSubstring("# The workload has no label app.kubernetes.io/instance"),
-		ContainSubstring("# Not seen: the dump holds no APIService"),
+		ContainSubstring("# Not seen: the dump has no APIService"),
 	))
 }
 
@@ -177,7 +177,7 @@ func TestChoosing(t *testing.T) {
 		"two kinds":    {draft.Subject{Namespace: "tools", Name: "both"}, Equal("there are DaemonSet tools/both and StatefulSet tools/both: say which kind")},
 		"no such name": {draft.Subject{Namespace: "tools", Name: "agnet"}, Equal("namespace tools has no Deployment, DaemonSet or StatefulSet agnet; it has daemonset/agent, daemonset/both, statefulset/both")},
 		"another kind": {draft.Subject{Kind: v1alpha1.WorkloadStatefulSet, Namespace: "tools", Name: "agent"}, HavePrefix("namespace tools has no StatefulSet agent; it has ")},
-		"no namespace": {draft.Subject{Namespace: "nowhere", Name: "agent"}, HavePrefix("no workloads of namespace nowhere can be seen: the dump holds no Deployment")},
+		"no namespace": {draft.Subject{Namespace: "nowhere", Name: "agent"}, HavePrefix("no workloads of namespace nowhere can be seen: the dump has no Deployment")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
