@@ -367,10 +367,54 @@ type NodesCheck struct {
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreConditions []NodeConditionMatch `json:"ignoreConditions,omitempty"`
 
+	// notices has the check tell of every other condition by which a node reports a
+	// problem. Such a node stays healthy, and the check passes with the reason
+	// WithinTolerance. Default: what no criterion names is not told.
+	// +optional
+	Notices *NodeNotices `json:"notices,omitempty"`
+
+	// virtualNodes is Exclude (the default), or Only for nodes that are no machines:
+	// those with the label type=virtual-kubelet. They have no kubelet, no container
+	// runtime and no provider ID.
+	// +optional
+	// +default="Exclude"
+	VirtualNodes VirtualNodes `json:"virtualNodes,omitempty"`
+
 	// version names the field of status.nodeInfo that is the component's version:
 	// Kubelet or ContainerRuntime. Default: the check reports no version.
 	// +optional
 	Version NodeVersion `json:"version,omitempty"`
+}
+
+// VirtualNodes says whether a check is of machines or of virtual nodes.
+// +kubebuilder:validation:Enum=Exclude;Only
+type VirtualNodes string
+
+const (
+	// VirtualNodesExclude: machines only.
+	VirtualNodesExclude VirtualNodes = "Exclude"
+	// VirtualNodesOnly: virtual nodes only.
+	VirtualNodesOnly VirtualNodes = "Only"
+)
+
+// NodeNotices says which conditions of healthy nodes are told. One reports a problem
+// when it is True, or when it is False and its type ends in Ready.
+type NodeNotices struct {
+	// except are types of conditions that are not told, as other checks look at them.
+	// Ready is never told.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Except []string `json:"except,omitempty"`
+
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
+	// in seconds, before the condition is no longer believed.
+	// +required
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	MaxHeartbeatAgeSeconds int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 
 // NodeVersion is a version that every node reports of itself.
@@ -468,6 +512,15 @@ type NodeConditionMatch struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	MessageContains string `json:"messageContains,omitempty"`
+
+	// minAgeSeconds is how long the condition must have had its status, by its
+	// lastTransitionTime, in seconds: for one that comes and goes, and needs somebody
+	// only when it stays. A forbidden condition is told before, and the check passes
+	// with the reason WithinTolerance. Default: it counts at once.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=86400
+	MinAgeSeconds int32 `json:"minAgeSeconds,omitempty"`
 
 	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
 	// in seconds, before the condition is no longer believed. Default: it is

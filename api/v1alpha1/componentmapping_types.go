@@ -151,6 +151,13 @@ type ComponentMappingList struct {
 	Items []ComponentMapping `json:"items"`
 }
 
+// Alias is a further name of a component.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and '-', such as karpenter"
+type Alias string
+
 // ComponentMappingSpec says what a component is, how it is documented to be
 // implemented, and how to see that it is.
 //
@@ -163,6 +170,14 @@ type ComponentMappingSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Component string `json:"component,omitempty"`
+
+	// aliases are further names that people type for the component, such as karpenter
+	// for node-auto-provisioning: "kubectl archmap explain" finds it by them, too. A
+	// mapping of exactly that name always wins.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	Aliases []Alias `json:"aliases,omitempty"`
 
 	// category is the section of the table.
 	// +required

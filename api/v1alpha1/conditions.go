@@ -61,7 +61,8 @@ const (
 	//
 	// Possible reasons for True: NodesMatch, NoSelector.
 	// Possible reasons for False: NoNodeMatches.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotInDump, InvalidSpec.
+	// Possible reasons for Unknown: NotObservable, NotPermitted, NotYetObserved, ObservationFailed, NotInDump,
+	// InvalidSpec.
 	ConditionPlatformDetected = "PlatformDetected"
 
 	// ConditionComplete says whether every required component is present and every rule holds.

@@ -209,6 +209,25 @@ func TestMappings(t *testing.T) {
 	}
 }
 
+// TestAliases: every alias leads to one mapping, and hides none.
+func TestAliases(t *testing.T) {
+	g, means := NewWithT(t), map[string]string{}
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for _, m := range mappings {
+		means[m.Name] = m.Name
+	}
+	for _, m := range mappings {
+		for _, alias := range m.Spec.Aliases {
+			g.Expect(means).NotTo(HaveKey(string(alias)), "every alias is one mapping's, and no name: %s of %s", alias, m.Name)
+			means[string(alias)] = m.Name
+		}
+	}
+	for alias, name := range map[string]string{"karpenter": "node-auto-provisioning", "ccm": "cloud-controller-manager", "agic": "ingress-controller",
+		"agc": "alb-controller", "cilium": "azure-cni", "csi-disk": "azuredisk-csi-driver", "vertical-pod-autoscaler": "vertical-pod-autoscaler"} {
+		g.Expect(means).To(HaveKeyWithValue(alias, name), "a component is found by what people call it")
+	}
+}
+
 // TestJoiningNodes: a node that joins is not complete at once, so a mapping that counts nodes, or what runs on
 // each of them, has patience.
 func TestJoiningNodes(t *testing.T) {
@@ -247,6 +266,7 @@ func TestTolerance(t *testing.T) {
 	groups := []v1alpha1.QualifiedName{pool, "karpenter.sh/nodepool"}
 	perNode := []string{"CSINode", "NodeNetworkConfig"}
 	none, ofPools, ofPods := v1alpha1.Tolerance{}, v1alpha1.Tolerance{Percent: new(int32(5))}, v1alpha1.Tolerance{Percent: new(int32(1))}
+	ofAttempts := v1alpha1.Tolerance{Percent: new(int32(50))}
 	for _, m := range c.Mappings {
 		t.Run(m.Name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -270,6 +290,8 @@ func TestTolerance(t *testing.T) {
 					g.Expect(c.Workload.Tolerance).To(Equal(none), "no other workload tolerates anything: %s", what)
 				case c.Object != nil && slices.Contains(perNode, c.Object.Kind) && c.Object.Healthy != "":
 					g.Expect(c.Object.Tolerance).To(Equal(ofPods), "objects of which each node has one tolerate 1 %% of them: %s", what)
+				case c.Object != nil && c.Object.Kind == "NodeClaim":
+					g.Expect(c.Object.Tolerance).To(Equal(ofAttempts), "half of the machines that are made may fail: %s", what)
 				case c.Object != nil:
 					g.Expect(c.Object.Tolerance).To(Equal(none), "no other objects tolerate anything: %s", what)
 				}
@@ -420,6 +442,8 @@ func TestEvidenceOfObjects(t *testing.T) {
 		"IngressClass", "GatewayClass", "CSIDriver", "CSINode", "CustomResourceDefinition", "APIService", "EndpointSlice",
 		"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
 	}
+	// Its definitions are all that it is, so there is nothing that they could outlive.
+	const definitions = "managed-gateway-api"
 	g := NewWithT(t)
 	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
 		lists := [][]v1alpha1.Check{m.Spec.Checks}
@@ -430,7 +454,7 @@ func TestEvidenceOfObjects(t *testing.T) {
 			if c.Object == nil {
 				continue
 			}
-			if slices.Contains(outlive, c.Object.Kind) {
+			if slices.Contains(outlive, c.Object.Kind) && m.Name != definitions {
 				g.Expect(c.Evidence).To(BeEmpty(), "a %s outlives what it was made for: %s, check %s", c.Object.Kind, m.Name, c.Name)
 			}
 			if c.Object.Healthy != "" {

@@ -1,10 +1,9 @@
 // Copyright The archmap Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command docs writes the pages of docs/ that are made from the data of the tests: clusters.md from the shapes, faults.md,
-// size.md and rollouts.md from their tables, examples from what the plugin says of some faults, and what write-a-mapping.md shows
-// of its commands. The tests hold archmap to the same
-// verdicts.
+// Command docs writes the pages of docs/ that are made from the data of the tests: clusters.md from the shapes, extras.md
+// from the catalog, faults.md, size.md and rollouts.md from their tables, examples from what the plugin says of some
+// faults, and what write-a-mapping.md shows of its commands. The tests hold archmap to the same verdicts.
 package main
 
 import (
@@ -22,7 +21,8 @@ import (
 var templates embed.FS
 
 func main() {
-	pages := errors.Join(write("clusters.md", clusters), write("faults.md", faultTables), write("rollouts.md", rolloutTables), write("size.md", sizes))
+	pages := errors.Join(write("clusters.md", clusters), write("extras.md", extras), write("faults.md", faultTables),
+		write("rollouts.md", rolloutTables), write("size.md", sizes))
 	if err := errors.Join(pages, writeExamples(), writeWalkthrough()); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)

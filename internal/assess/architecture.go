@@ -165,6 +165,9 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 		return detected(metav1.ConditionUnknown, view.Problem, "could not look at the nodes: "+view.ProblemMessage)
 	case spec.NodeSelector == nil:
 		return detected(metav1.ConditionTrue, v1alpha1.ReasonNoSelector, "no proof of the platform is asked for")
+	case view.Nodes == 0:
+		return detected(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable,
+			"the cluster has no nodes, which would show "+metav1.FormatLabelSelector(spec.NodeSelector))
 	case view.MatchingNodes == 0:
 		return detected(metav1.ConditionFalse, v1alpha1.ReasonNoNodeMatches,
 			fmt.Sprintf("none of %d nodes has %s", view.Nodes, metav1.FormatLabelSelector(spec.NodeSelector)))

@@ -360,6 +360,10 @@ func platformCases(t testing.TB) []archCase {
 		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
 		also: nothingClaimed("none of 4 nodes has aks=here"),
 	}, {
+		name: "there are no nodes", mappings: everything, view: &assess.ClusterView{KubernetesVersion: "v1.33.1"},
+		platform: "Unknown NotObservable", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
+		also: nothingClaimed("the cluster has no nodes, which would show aks=here"),
+	}, {
 		name: "not permitted to look at the nodes", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "may not list nodes"},
 		platform: "Unknown NotPermitted", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,

@@ -168,7 +168,6 @@ func ViewCluster(scope *Scope, given facts.Facts) ClusterView {
 type ClusterTally struct {
 	*tally.Tally[*corev1.Node, clusterMark]
 
-	table *tally.Table[*corev1.Node]
 	pools bool
 }
 
@@ -199,9 +198,12 @@ const (
 	nodeCordoned
 )
 
-// CountCluster counts the nodes of a table for the scope.
+// CountCluster counts the nodes of a table for the scope, but for virtual ones, which are no machines.
 func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time) *ClusterTally {
 	judge := func(node *corev1.Node, now time.Time) (mark clusterMark, counted bool, until time.Time) {
+		if nodestate.IsVirtual(node) {
+			return mark, false, until
+		}
 		mark = stateMark(node, now)
 		if mark.downAt != 0 {
 			until = time.Unix(0, mark.downAt).UTC()
@@ -211,7 +213,7 @@ func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time)
 		}
 		return mark, true, until
 	}
-	return &ClusterTally{Tally: tally.Add(table, judge, now), table: table, pools: scope.pool != ""}
+	return &ClusterTally{Tally: tally.Add(table, judge, now), pools: scope.pool != ""}
 }
 
 func stateMark(node *corev1.Node, now time.Time) clusterMark {
@@ -260,10 +262,10 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	if nodes.State != facts.Known {
 		return view
 	}
-	view.Nodes = t.table.Len()
 	kubelets, cordons := map[string][]clusterMark{}, []clusterMark(nil)
 	pools := poolCounter{pools: map[string]*pool{}}
 	for mark, n := range t.Marks() {
+		view.Nodes += n
 		if mark.state == nodeCordoned {
 			cordons = append(cordons, mark)
 		}

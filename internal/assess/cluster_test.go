@@ -6,6 +6,7 @@ package assess_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,14 @@ func TestNodePools(t *testing.T) {
 	}
 }
 
+// virtual is the node as that of a virtual kubelet, which is silent.
+func virtual(o object) object {
+	n := o.(*corev1.Node)
+	n.Labels["type"] = "virtual-kubelet"
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	return n
+}
+
 func TestClusterView(t *testing.T) {
 	nodes := []object{member("n1", "a", "user"), member("n2", "a", "user"), unlabeled(member("n3", "a", "user"), "aks")}
 	two := map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2")}
@@ -128,6 +137,8 @@ func TestClusterView(t *testing.T) {
 	}{
 		{"nodes and version", "", version(`{"major": "1", "gitVersion": "v1.33.1"}`),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1", Kubelets: two}},
+		{"a virtual node is no machine", "", answering("/version", "", append(slices.Clone(nodes), virtual(member("vk", "a", "user")))...),
+			assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
 		{"no proof of the platform is asked for", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2", "n3")}}},
 		{"a selector with expressions", "nodeSelector: {matchLabels: null, matchExpressions: [{key: aks, operator: DoesNotExist}]}", version(""),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 1, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n3")}}},

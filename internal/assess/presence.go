@@ -361,7 +361,8 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 // unknownReason returns the reason of an undecided finding as a condition's reason.
 func unknownReason(f *check.Finding) string {
 	switch f.Reason {
-	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump, v1alpha1.ReasonGenerationNotObserved:
+	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump, v1alpha1.ReasonGenerationNotObserved,
+		v1alpha1.ReasonNotObservable:
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed

@@ -73,6 +73,8 @@ func TestCovers(t *testing.T) {
 		"that it must be absent":     {`checks: [{expect: Absent, ` + fmt.Sprintf(check, `names: [node-agent]`)[1:] + `]`, true},
 		"another kind":               {`checks: [{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [node-agent]}}]`, false},
 		"another namespace":          {`checks: [{name: c, type: Workload, workload: {kind: DaemonSet, namespace: default, names: [node-agent]}}]`, false},
+		"its labels, in any namespace": {
+			`checks: [{name: c, type: Workload, workload: {kind: DaemonSet, selector: {matchLabels: {managed-by: provider}}}}]`, true},
 		"a check that is no workload's": {
 			`checks: [{name: c, type: Lease, lease: {namespace: kube-system, name: node-agent}}]`, false},
 		"a check that cannot be used": {

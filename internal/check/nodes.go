@@ -24,12 +24,18 @@ import (
 	"github.com/archmap/archmap/internal/tally"
 )
 
+// msgNoNodes is what a check of nodes says without any.
+const msgNoNodes = "the cluster has no nodes, which would show it"
+
 func nodesNeeds(*Evaluator) []facts.Need { return []facts.Need{facts.Nodes} }
 
 func nodesSubject(e *Evaluator) string {
 	n, parts := e.Spec.Nodes, []string{}
 	if !e.selector.Empty() {
 		parts = append(parts, "labels "+e.selector.String())
+	}
+	if n.VirtualNodes == v1alpha1.VirtualNodesOnly {
+		parts = append(parts, "virtual kubelets")
 	}
 	if n.Present != nil {
 		parts = append(parts, describeCriteria(n.Present)...)
@@ -45,6 +51,7 @@ func nodesSelector(spec *v1alpha1.Check) *metav1.LabelSelector { return spec.Nod
 func nodesWithin(a, b *v1alpha1.Check) bool {
 	x, y := a.Nodes, b.Nodes
 	return selectorWithin(x.Selector, y.Selector) && wider(x.Present, y.Present) &&
+		(x.VirtualNodes == v1alpha1.VirtualNodesOnly) == (y.VirtualNodes == v1alpha1.VirtualNodesOnly) &&
 		equality.Semantic.DeepEqual(x.IgnoreTaints, y.IgnoreTaints) && equality.Semantic.DeepEqual(x.IgnoreConditions, y.IgnoreConditions)
 }
 
@@ -151,8 +158,12 @@ func (e *Evaluator) CountNodes(table *tally.Table[*corev1.Node], now time.Time) 
 	return &NodeTally{evaluator: e, table: table, Tally: tally.Add(table, e.countNode, now)}
 }
 
-// Result is the result for the nodes as they are counted.
+// Result is the result for the nodes as they are counted. Where there are none at all, as in a cluster that starts or was
+// stopped, nothing that only nodes show is known: neither that it is there nor that it is not.
 func (t *NodeTally) Result(now time.Time) Result {
+	if t.table.Len() == 0 {
+		return unknown(v1alpha1.ReasonNotObservable, msgNoNodes)
+	}
 	pools := t.pools()
 	told := newGroups(t.Tally, func(m nodeMark) toldNode {
 		return toldNode{m.nodeClass, m.healthy == v1alpha1.VerdictFalse && pools[m.group].beyond}
@@ -217,7 +228,7 @@ func (c nodeClass) leaves() bool { return c.healthy == v1alpha1.VerdictNotAssess
 func (e *Evaluator) countNode(node *corev1.Node, now time.Time) (mark nodeMark, counted bool, until time.Time) {
 	h := heartbeats{now: now}
 	if counted = e.selectsNode(node, &h) && h.firstUnmet(e.Spec.Nodes.Present, node) == ""; counted {
-		mark.nodeClass, _ = h.classify(e.Spec.Nodes.Healthy, node)
+		mark.nodeClass, _ = h.classify(e.Spec.Nodes, node)
 		mark.group, mark.version = groupOf(node, e.Spec.Nodes.GroupBy), nodeVersion(node, e.Spec.Nodes.Version)
 	}
 	if h.recheckAfter > 0 {
@@ -228,14 +239,15 @@ func (e *Evaluator) countNode(node *corev1.Node, now time.Time) (mark nodeMark, 
 
 func (e *Evaluator) selectsNode(node *corev1.Node, h *heartbeats) bool {
 	spec := e.Spec.Nodes
-	return e.matchesLabels(node) &&
+	return e.matchesLabels(node) && nodestate.IsVirtual(node) == (spec.VirtualNodes == v1alpha1.VirtualNodesOnly) &&
 		!slices.ContainsFunc(spec.IgnoreTaints, func(key v1alpha1.QualifiedName) bool { return nodestate.HasTaint(node, string(key)) }) &&
 		!slices.ContainsFunc(spec.IgnoreConditions, func(m v1alpha1.NodeConditionMatch) bool { return h.shows(m, node) != nil })
 }
 
 // classify holds a node to the criteria, and says of one that is not plainly healthy what a message tells. One that joins
 // the cluster gets time to become ready, and one that leaves it need not meet them any more.
-func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node) (c nodeClass, detail string) {
+func (h *heartbeats) classify(spec *v1alpha1.NodesCheck, node *corev1.Node) (c nodeClass, detail string) {
+	healthy := spec.Healthy
 	if healthy == nil {
 		return nodeClass{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonObserved}, ""
 	}
@@ -244,6 +256,9 @@ func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node)
 	joining, leaving := nodestate.JoiningFor(node, h.now), nodestate.LeavingFor(node, h.now)
 	switch {
 	case unmet == "":
+		if notice := h.notice(spec, node); notice != "" && leaving == 0 {
+			return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance}, fmt.Sprintf("%s (%s)", node.Name, notice)
+		}
 		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy}, ""
 	case leaving > 0:
 		h.recheckAfter = facts.Earliest(h.recheckAfter, leaving+time.Second)
@@ -253,10 +268,55 @@ func (h *heartbeats) classify(healthy *v1alpha1.NodeCriteria, node *corev1.Node)
 		return nodeClass{v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing}, node.Name
 	}
 	detail = fmt.Sprintf("%s (%s)", node.Name, unmet)
-	if lacking != "" && nodestate.IsDown(node, h.now) {
+	if lacking != "" && nodestate.IsDown(node, h.now) && !nodestate.IsVirtual(node) { // no machine is at fault
 		return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodeFault}, detail
 	}
 	return nodeClass{v1alpha1.VerdictFalse, v1alpha1.ReasonNodesUnhealthy}, detail
+}
+
+// notice says which problem a node that meets the criteria reports all the same; it is empty when it reports none.
+func (h *heartbeats) notice(spec *v1alpha1.NodesCheck, node *corev1.Node) string {
+	for _, m := range spec.Healthy.ForbiddenConditions {
+		if cond := nodestate.Condition(node, m.Type); m.MinAgeSeconds > 0 && cond != nil && matchesCondition(m, cond) &&
+			!h.tooOld(m.MaxHeartbeatAgeSeconds, cond) { // it does not count yet, or the criteria were not met
+			return describeProblem(cond)
+		}
+	}
+	if spec.Notices == nil {
+		return ""
+	}
+	for i := range node.Status.Conditions {
+		cond := &node.Status.Conditions[i]
+		if reportsProblem(cond) && !slices.Contains(spec.Notices.Except, string(cond.Type)) &&
+			!h.tooOld(spec.Notices.MaxHeartbeatAgeSeconds, cond) {
+			return describeProblem(cond)
+		}
+	}
+	return ""
+}
+
+// reportsProblem says whether a condition of a type that is not known tells of a problem. Problem detectors name
+// conditions after what is wrong, a few after what is right: their names end in Ready.
+func reportsProblem(cond *corev1.NodeCondition) bool {
+	if strings.HasSuffix(string(cond.Type), string(corev1.NodeReady)) {
+		return cond.Type != corev1.NodeReady && cond.Status == corev1.ConditionFalse
+	}
+	return cond.Status == corev1.ConditionTrue
+}
+
+// maxProblem is the most of a problem detector's words that is told of one node, in bytes.
+const maxProblem = 160
+
+// describeProblem says what a condition reports, and since when.
+func describeProblem(cond *corev1.NodeCondition) string {
+	text := fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
+	if !cond.LastTransitionTime.IsZero() {
+		text += " since " + cond.LastTransitionTime.UTC().Format(time.RFC3339)
+	}
+	if cond.Message != "" {
+		text += ", " + msg.Truncate(cond.Message, maxProblem)
+	}
+	return text
 }
 
 // summarize holds each group of nodes to the tolerance.
@@ -269,6 +329,7 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 	}
 	beyond := told.where(func(n toldNode) bool { return n.beyond })
 	tolerated := told.where(func(n toldNode) bool { return n.healthy == v1alpha1.VerdictFalse && !n.beyond })
+	noticed := told.where(func(n toldNode) bool { return n.reason == v1alpha1.ReasonWithinTolerance })
 	joining := told.where(func(n toldNode) bool { return n.joins() })
 	leaving := told.where(func(n toldNode) bool { return n.leaves() })
 	switch {
@@ -277,6 +338,8 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
 	case len(tolerated) > 0:
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonNodesDown
+	case len(noticed) > 0:
+		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
 	case len(joining) > 0:
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonProgressing
 	default:
@@ -291,6 +354,9 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 	}
 	if len(tolerated) > 0 {
 		parts = append(parts, fmt.Sprintf("%s, within tolerance: %s", t.countUnhealthy(pools, false), t.shorten(tolerated, now)))
+	}
+	if len(noticed) > 0 {
+		parts = append(parts, fmt.Sprintf("reported by %s: %s", msg.Count(noticed.count(), "node"), t.shorten(noticed, now)))
 	}
 	if len(joining) > 0 {
 		parts = append(parts, fmt.Sprintf("%s joining: %s", msg.Count(joining.count(), "node"), t.shorten(joining, now)))
@@ -325,7 +391,7 @@ func (t *NodeTally) shorten(told groups[toldNode], now time.Time) string {
 	var details []string
 	for _, name := range told.first(msg.MaxNames) {
 		if node, ok := t.table.Get(name); ok {
-			_, detail := (&heartbeats{now: now}).classify(t.evaluator.Spec.Nodes.Healthy, node)
+			_, detail := (&heartbeats{now: now}).classify(t.evaluator.Spec.Nodes, node)
 			details = append(details, detail)
 		}
 	}
@@ -378,7 +444,7 @@ func (h *heartbeats) requirementUnmet(criteria *v1alpha1.NodeCriteria, node *cor
 func (h *heartbeats) otherUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.Node) string {
 	for _, m := range criteria.ForbiddenConditions {
 		if cond := h.shows(m, node); cond != nil {
-			return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
+			return describeProblem(cond)
 		}
 	}
 	for _, key := range criteria.ForbiddenTaints {
@@ -401,7 +467,7 @@ func (h *heartbeats) otherUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 
 // shows is the condition of the node that matches, unless it is not believed.
 func (h *heartbeats) shows(m v1alpha1.NodeConditionMatch, node *corev1.Node) *corev1.NodeCondition {
-	if cond := nodestate.Condition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m, cond) {
+	if cond := nodestate.Condition(node, m.Type); cond != nil && matchesCondition(m, cond) && !h.tooOld(m.MaxHeartbeatAgeSeconds, cond) && !h.tooYoung(m, cond) {
 		return cond
 	}
 	return nil
@@ -414,18 +480,29 @@ func (h *heartbeats) requiredUnmet(m v1alpha1.NodeConditionMatch, node *corev1.N
 		return "has no condition " + m.Type
 	case !matchesCondition(m, cond):
 		return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
-	case h.tooOld(m, cond):
+	case h.tooOld(m.MaxHeartbeatAgeSeconds, cond):
 		return fmt.Sprintf("heartbeat of %s stopped at %s", cond.Type, cond.LastHeartbeatTime.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
 
-// tooOld says whether the condition's heartbeat is older than the match believes.
-func (h *heartbeats) tooOld(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCondition) bool {
-	if m.MaxHeartbeatAgeSeconds == 0 {
+// tooYoung says whether the condition has not had its status for as long as the match wants. One that does not say since
+// when it has had it is old enough.
+func (h *heartbeats) tooYoung(m v1alpha1.NodeConditionMatch, cond *corev1.NodeCondition) bool {
+	left := time.Duration(m.MinAgeSeconds)*time.Second - h.now.Sub(cond.LastTransitionTime.Time)
+	if m.MinAgeSeconds == 0 || left <= 0 {
 		return false
 	}
-	left := time.Duration(m.MaxHeartbeatAgeSeconds)*time.Second - h.now.Sub(cond.LastHeartbeatTime.Time)
+	h.recheckAfter = facts.Earliest(h.recheckAfter, left+time.Second)
+	return true
+}
+
+// tooOld says whether the condition's heartbeat is older than is believed; 0 seconds is that any is.
+func (h *heartbeats) tooOld(maxSeconds int32, cond *corev1.NodeCondition) bool {
+	if maxSeconds == 0 {
+		return false
+	}
+	left := time.Duration(maxSeconds)*time.Second - h.now.Sub(cond.LastHeartbeatTime.Time)
 	if left < 0 {
 		h.recheckAfter = facts.Earliest(h.recheckAfter, timedRecheck) // a heartbeat that goes on causes no event
 		return true

@@ -91,16 +91,23 @@ func TestNodesPresent(t *testing.T) {
 
 func TestNodesHealth(t *testing.T) {
 	const (
-		minute     = time.Minute
-		mustReady  = "{healthy: {conditions: [{type: Ready, status: 'True'}]}}"
-		mustBeUp   = "{healthy: {conditions: [{type: KubeletProblem, status: 'False', maxHeartbeatAgeSeconds: 900}]}}"
-		mustNotBe  = "{healthy: {forbiddenConditions: [{type: KubeletProblem, status: 'True', maxHeartbeatAgeSeconds: 900}]}}"
-		healthy2   = "True/True Healthy: 2/2 nodes healthy"
-		unhealthy1 = "True/False NodesUnhealthy: 1/2 nodes unhealthy: "
-		down1      = "True/False NodeFault: 1/2 nodes unhealthy: "
+		minute      = time.Minute
+		mustReady   = "{healthy: {conditions: [{type: Ready, status: 'True'}]}}"
+		mustBeUp    = "{healthy: {conditions: [{type: KubeletProblem, status: 'False', maxHeartbeatAgeSeconds: 900}]}}"
+		mustNotBe   = "{healthy: {forbiddenConditions: [{type: KubeletProblem, status: 'True', maxHeartbeatAgeSeconds: 900}]}}"
+		mustNotLast = "{healthy: {forbiddenConditions: [{type: DiskPressure, status: 'True', minAgeSeconds: 600}]}}"
+		mayTell     = "{healthy: {conditions: [{type: Ready, status: 'True'}]}, notices: {except: [KubeletProblem], maxHeartbeatAgeSeconds: 900}}"
+		healthy2    = "True/True Healthy: 2/2 nodes healthy"
+		unhealthy1  = "True/False NodesUnhealthy: 1/2 nodes unhealthy: "
+		down1       = "True/False NodeFault: 1/2 nodes unhealthy: "
 	)
 	up := func(age time.Duration) string { return condition("KubeletProblem", "False", "KubeletIsUp", age) }
 	down := func(age time.Duration) string { return condition("KubeletProblem", "True", "KubeletIsDown", age) }
+	pressure := func(age time.Duration) string {
+		return fmt.Sprintf("{type: DiskPressure, status: 'True', reason: KubeletHasDiskPressure, message: no space, lastTransitionTime: %q}",
+			noon.Add(-age).Format(time.RFC3339))
+	}
+	virtual := map[string]string{"type": "virtual-kubelet"}
 	for name, test := range map[string]struct {
 		nodes string
 		b     client.Object // the second node; the first one, a, is well
@@ -124,6 +131,25 @@ func TestNodesHealth(t *testing.T) {
 		"any heartbeat will do": {
 			"{healthy: {conditions: [{type: KubeletProblem, status: 'False'}]}}", nodeWith("b", up(999*time.Hour)), healthy2,
 		},
+
+		// What comes and goes is told at once, and counts when it stays.
+		"forbidden for long, just now":    {mustNotLast, nodeWith("b", pressure(9*minute)), "True/True WithinTolerance: 2/2 nodes healthy; reported by 1 node: b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:51:00Z, no space)"},
+		"forbidden for long":              {mustNotLast, nodeWith("b", pressure(10*minute)), unhealthy1 + "b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:50:00Z, no space)"},
+		"forbidden for long, since when?": {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'True', reason: Full}"), unhealthy1 + "b (DiskPressure is True: Full)"},
+		"forbidden for long, and over":    {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'False', reason: Fine}"), healthy2},
+
+		// What nobody has named is told.
+		"a notice":                          {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 0)), "True/True WithinTolerance: 2/2 nodes healthy; reported by 1 node: b (Scheduled is True: Freeze)"},
+		"a notice, named after success":     {mayTell, nodeWith("b", ready(), condition("DiskReady", "False", "Worn", 0)), "True/True WithinTolerance: 2/2 nodes healthy; reported by 1 node: b (DiskReady is False: Worn)"},
+		"no notice":                         {mayTell, nodeWith("b", ready(), condition("Scheduled", "False", "None", 0), condition("DiskReady", "True", "Fine", 0)), healthy2},
+		"no notice, heartbeat is frozen":    {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 16*minute)), healthy2},
+		"no notice, others tell":            {mayTell, nodeWith("b", ready(), down(0)), healthy2},
+		"a notice of one that is unhealthy": {mayTell, nodeWith("b", notReady(), condition("Scheduled", "True", "Freeze", 0)), down1 + "b (Ready is Unknown: NodeStatusUnknown)"},
+
+		// A virtual kubelet is no machine.
+		"a virtual node":     {mustReady, labeled(nodeWith("b", notReady()), virtual), "True/True Healthy: 1/1 nodes healthy"},
+		"only virtual nodes": {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), labeled(nodeWith("b", notReady()), virtual), "True/False NodesUnhealthy: 1/1 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
+		"no virtual node":    {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), nodeWith("b", ready()), "False/NotAssessed NotFound: none of 2 Nodes with virtual kubelets"},
 
 		"forbidden taint": {
 			"{healthy: {forbiddenTaints: [node.cloudprovider.kubernetes.io/uninitialized]}}",
@@ -520,7 +546,7 @@ func TestNodesConditionMessage(t *testing.T) {
 		"another status":       {"{ignoreConditions: [" + waits + "], " + mustReady + "}", nodeWith("b", notReady()), "True/False NodeFault: 1/2 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
 		"of any message":       {"{ignoreConditions: [{type: Ready, status: 'False'}], " + mustReady + "}", withMessage("b", "anything"), "True/True Healthy: 1/1 nodes healthy"},
 		"one of several":       {"{ignoreConditions: [{type: Ready, status: Unknown}, {type: KubeletProblem, status: 'True'}], " + mustReady + "}", nodeWith("b", notReady()), "True/True Healthy: 1/1 nodes healthy"},
-		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodesUnhealthy: 1/2 nodes unhealthy: " + notReadyB},
+		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodesUnhealthy: 1/2 nodes unhealthy: b (Ready is False: KubeletNotReady, " + noNetwork + ")"},
 		"forbidden, not there": {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"), "True/True Healthy: 2/2 nodes healthy"},
 		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 nodes"},
 		"no sign of presence": {

@@ -422,17 +422,17 @@ func (f *troubled) describe(kind, configuration string) string {
 }
 
 // essential are the resources without which a cluster stops: no pod starts, no node joins or stays.
-var essential = []struct{ group, resource, called string }{
-	{"", "pods", "pods"},
-	{"", "nodes", "nodes"},
-	{"coordination.k8s.io", "leases", "leases"},
-	{"apps", "replicasets", "replicasets"},
-	{"discovery.k8s.io", "endpointslices", "endpointslices"},
-	{"certificates.k8s.io", "certificatesigningrequests", "certificatesigningrequests"},
-	{"", "pods/binding", "pods/binding"},
-	{"", "pods/status", "pods/status"},
-	{"", "nodes/status", "nodes/status"},
-	{"", "serviceaccounts/token", "serviceaccounts/token"},
+var essential = []struct{ group, resource string }{
+	{"", "pods"},
+	{"", "nodes"},
+	{"coordination.k8s.io", "leases"},
+	{"apps", "replicasets"},
+	{"discovery.k8s.io", "endpointslices"},
+	{"certificates.k8s.io", "certificatesigningrequests"},
+	{"", "pods/binding"},
+	{"", "pods/status"},
+	{"", "nodes/status"},
+	{"", "serviceaccounts/token"},
 }
 
 // refused says which requests are refused while a fail-closed webhook cannot be called, and whether they are some that the
@@ -446,7 +446,7 @@ func (v *webhookView) refused(w *webhook) (needed bool, text string) {
 		var hit []string
 		for _, r := range essential {
 			if changes && intercepts(&rule.Rule, r.group, r.resource) {
-				hit = append(hit, r.called)
+				hit = append(hit, r.resource)
 			}
 		}
 		if len(hit) == 0 {
@@ -487,7 +487,7 @@ func intercepts(rule *admissionv1.Rule, group, resource string) bool {
 		case !forSub:
 			return !isSub
 		}
-		return patternSub == "*" || isSub && patternSub == sub
+		return patternSub == "*" || patternSub == sub
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/workload"
 )
 
 // On some clusters a DaemonSet is split into one for each size of node: together they are the component.
@@ -141,7 +142,7 @@ func TestWorkloadInAnyNamespace(t *testing.T) {
 	c := newCheck("{type: Workload, workload: {kind: Deployment, selector: {matchLabels: {app: edge}}, namePrefix: edge}}")
 	f := c.Evaluate(seeing(c, found("blue", "edge"), found("green", "edge-proxy"), found("green", "other")))
 	g := NewWithT(t)
-	g.Expect(told(f)).To(Equal("True/False WorkloadUnavailable: Deployment blue/edge: 0/1 available; Deployment green/edge-proxy: 0/1 available"))
+	g.Expect(told(f)).To(Equal("True/Unknown NotYetObserved: Deployment blue/edge: 0/1 available, 0/1 updated; Deployment green/edge-proxy: 0/1 available, 0/1 updated"))
 	pods := func(namespace string) facts.Need {
 		return facts.Need{Kind: facts.PodKind, Namespace: namespace, Selector: "app=edge", Interval: facts.DefaultInterval}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/source"
 )
@@ -25,31 +26,46 @@ func (e *env) completeComponents(command *cobra.Command, args []string, typed st
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	components := map[string]string{}
+	var mappings []v1alpha1.ComponentMapping
 	if shipped, err := catalog.Load(catalog.AKS, catalog.AKSExtras); err == nil {
-		for _, m := range shipped.Mappings {
-			components[m.Name] = m.Spec.Component
-		}
+		mappings = shipped.Mappings
 	}
 	ctx := command.Context()
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	maps.Copy(components, e.componentsOfCluster(ctx))
-	var out []cobra.Completion
-	for _, name := range slices.Sorted(maps.Keys(components)) {
-		if strings.HasPrefix(name, typed) {
-			out = append(out, cobra.CompletionWithDesc(name, components[name]))
-		}
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return componentProposals(append(mappings, e.mappingsOfCluster(ctx)...), typed), cobra.ShellCompDirectiveNoFileComp
 }
 
-// componentsOfCluster returns the components of the cluster if it answers in time. It ignores errors, as a completion shows none.
-func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
+// componentProposals are the names that begin with what was typed, else the aliases that do; the later mapping of a name
+// counts.
+func componentProposals(mappings []v1alpha1.ComponentMapping, typed string) []cobra.Completion {
+	names, aliases := map[string]string{}, map[string]string{}
+	for _, m := range mappings {
+		names[m.Name] = m.Spec.Component
+		for _, alias := range m.Spec.Aliases {
+			aliases[string(alias)] = m.Name
+		}
+	}
+	for _, words := range []map[string]string{names, aliases} {
+		var out []cobra.Completion
+		for _, word := range slices.Sorted(maps.Keys(words)) {
+			if strings.HasPrefix(word, typed) {
+				out = append(out, cobra.CompletionWithDesc(word, words[word]))
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+	}
+	return nil
+}
+
+// mappingsOfCluster returns those of the cluster if it answers in time. It ignores errors, as a completion shows none.
+func (e *env) mappingsOfCluster(ctx context.Context) []v1alpha1.ComponentMapping {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	found, _ := source.Interruptible(ctx, func(ctx context.Context) (map[string]string, error) {
+	found, _ := source.Interruptible(ctx, func(ctx context.Context) ([]v1alpha1.ComponentMapping, error) {
 		config, err := e.flags.ToRESTConfig()
 		if err != nil {
 			return nil, err
@@ -57,7 +73,7 @@ func (e *env) componentsOfCluster(ctx context.Context) map[string]string {
 		if config.ExecProvider != nil {
 			config.ExecProvider.StdinUnavailable = true // the shell reads it
 		}
-		return (&source.Operator{Config: config}).Components(ctx)
+		return (&source.Operator{Config: config}).Mappings(ctx)
 	})
 	return found
 }

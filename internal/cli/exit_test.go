@@ -76,7 +76,7 @@ func TestFailOn(t *testing.T) {
 func TestFailOnIsUnderstood(t *testing.T) {
 	for value, says := range map[string]string{
 		"unhealthy,minor": "", "all": "", "none": "",
-		"sick":       `unknown value "sick" of --fail-on; choose some of: unhealthy, missing, violations, unknown, minor, differences, versions, all, none`,
+		"sick":       `unknown value "sick" of --fail-on; choose some of: unhealthy, missing, violations, unknown, minor, unmapped, differences, versions, all, none`,
 		"none,minor": "--fail-on none goes with no other value",
 	} {
 		g, f := NewWithT(t), &failOn{}

@@ -4,11 +4,11 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -18,10 +18,13 @@ func newExplainCommand(e *env) *cobra.Command {
 		Use:   "explain COMPONENT",
 		Short: "Tell everything about one component",
 		Long: "Tell everything about one component: what is documented and what was observed, each check with its objects and since\n" +
-			"when, advisories, references, and whom to call. A component is named by its mapping or as the table names it; a workload\n" +
-			"of the provider that no mapping covers, by its name or as namespace/name.",
+			"when, advisories, references, and whom to call. A component is named by its mapping, by an alias of it such as\n" +
+			"karpenter, or as the table names it; a workload of the provider that no mapping covers, by its name or as namespace/name.",
 		Example: `  # Why is CoreDNS red?
   kubectl archmap explain coredns
+
+  # By what people call it
+  kubectl archmap explain karpenter
 
   # By the name in the table, on a bundle that somebody mailed
   kubectl archmap explain "CSI Driver (Azure Disk)" --from bundle.tar.gz`,
@@ -35,9 +38,12 @@ func newExplainCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m := report.Lookup(r, args[0])
-			if m == nil {
-				return e.explainUnmapped(r, args[0], output)
+			if w := report.LookupUnmapped(r, args[0]); w != nil && len(report.Find(r, args[0])) == 0 {
+				return e.explainUnmapped(r, w, output)
+			}
+			m, err := findComponent(r, args[0])
+			if err != nil {
+				return err
 			}
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
@@ -51,22 +57,33 @@ func newExplainCommand(e *env) *cobra.Command {
 }
 
 // explainUnmapped tells everything about a workload that no mapping covers.
-func (e *env) explainUnmapped(r *report.Report, name string, output *format) error {
-	w := report.LookupUnmapped(r, name)
-	switch {
-	case w == nil:
-		return noComponent(name, report.ComponentNames(r))
-	case output.chosen != formatText:
+func (e *env) explainUnmapped(r *report.Report, w *v1alpha1.UnmappedWorkload, output *format) error {
+	if output.chosen != formatText {
 		return output.write(e.Out, report.Grid{}, w)
 	}
 	return report.ExplainUnmapped(e.Out, r, w, colors(e.Out))
 }
 
-// noComponent says which components are meant perhaps, or which there are.
-func noComponent(typed string, names []string) error {
-	like := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.Contains(name, strings.ToLower(typed)) })
-	if len(like) > 0 {
-		return usagef("no component is named %q; did you mean %s?", typed, strings.Join(like, " or "))
+// findComponent returns the component that a name means.
+func findComponent(r *report.Report, name string) (*v1alpha1.ComponentMapping, error) {
+	found := report.Find(r, name)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		if like := report.Suggest(r, name); len(like) > 0 {
+			return nil, usagef("no component is named %q; did you mean %s?", name, eitherOf(like))
+		}
+		return nil, usagef("no component is named %q; there are: %s", name, strings.Join(report.ComponentNames(r), ", "))
+	default:
+		return nil, usagef("%q is a name of several components; did you mean %s?", name, eitherOf(found))
 	}
-	return usagef("no component is named %q; there are: %s", typed, strings.Join(names, ", "))
+}
+
+func eitherOf(mappings []*v1alpha1.ComponentMapping) string {
+	names := make([]string, len(mappings))
+	for i, m := range mappings {
+		names[i] = m.Name
+	}
+	return strings.Join(names, " or ")
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/archmap/archmap/config/catalog"
 	. "github.com/onsi/gomega"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
@@ -46,6 +47,15 @@ func mappingBeyondRights() string {
 	return mappingWith("StatefulSet") + "  - {name: scaling, type: Object, method: None, object: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, namespace: redis}}\n"
 }
 
+// shipped is what lint says of the shipped catalog and so many mappings more.
+func shipped(more int) string {
+	loaded, err := catalog.Load(catalog.AKS, catalog.AKSExtras)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("in %d mappings and 1 architecture", len(loaded.Mappings)+more)
+}
+
 func TestLintExitCodes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		input string
@@ -54,7 +64,7 @@ func TestLintExitCodes(t *testing.T) {
 		words string
 	}{
 		"clean":                 {mappingWith("Deployment"), []string{"-f", "-"}, exitNothing, "0 errors, 0 warnings, 0 notes in 1 mapping and 0 architectures"},
-		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitNothing, "42 mappings and 1 architecture"},
+		"the catalog":           {"", []string{"-f", someCatalog, "--strict"}, exitNothing, shipped(0)},
 		"a warning":             {mappingBeyondRights(), []string{"-f", "-"}, exitNothing, "1 warning"},
 		"a warning, strictly":   {mappingBeyondRights(), []string{"-f", "-", "--strict"}, exitAct, "1 warning"},
 		"a rule left out":       {mappingBeyondRights(), []string{"-f", "-", "--strict", "--disable", "rbac"}, exitNothing, "0 warnings"},
@@ -65,8 +75,8 @@ func TestLintExitCodes(t *testing.T) {
 		"no files":              {"", nil, exitUsage, "which mappings?"},
 		"an unknown rule":       {"", []string{"-f", "-", "--disable", "color"}, exitUsage, `no rule "color"`},
 		"an unknown format":     {"", []string{"-f", "-", "-o", "xml"}, exitUsage, `"xml"`},
-		"an argument":           {"", []string{someCatalog, "--strict"}, exitNothing, "41 mappings and 1 architecture"},
-		"an argument and a -f":  {mappingWith("Deployment"), []string{someCatalog, "-f", "-"}, exitNothing, "in 42 mappings and 1 architecture"},
+		"an argument":           {"", []string{someCatalog, "--strict"}, exitNothing, shipped(0)},
+		"an argument and a -f":  {mappingWith("Deployment"), []string{someCatalog, "-f", "-"}, exitNothing, shipped(1)},
 		"no such argument":      {"", []string{"mappings/"}, exitUnknown, "mappings/"},
 		"a directory of others": {"", []string{"-f", "../../config/manager"}, exitUnknown, "no ComponentMapping"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -76,46 +77,48 @@ func TestExitCodes(t *testing.T) {
 		code int
 		says string // on either stream
 	}{
-		"all is well":                                   {[]string{"check", "--from", healthy}, 0, "none unhealthy"},
-		"something is unhealthy":                        {[]string{"check", "--from", broken}, 1, "CrashLooping"},
-		"something is missing":                          {[]string{"check", "--from", missing}, 1, "NotFound"},
-		"not the platform":                              {[]string{"check", "--from", elsewhere}, 2, "is not Azure Kubernetes Service"},
-		"no such dump":                                  {[]string{"check", "--from", "nowhere.yaml"}, 2, "nowhere.yaml: no such file"},
-		"unknown flag":                                  {[]string{"check", "--frmo", healthy}, 3, "unknown flag: --frmo"},
-		"unknown format":                                {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; choose one of: wide, json`},
-		"argument too many":                             {[]string{"check", healthy}, 3, "too many arguments"},
-		"unknown command":                               {[]string{"chekc"}, 3, `unknown command "chekc"`},
-		"no such time":                                  {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
-		"no such component":                             {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; there are: kube-apiserver`},
-		"part of a name":                                {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
-		"no name":                                       {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
-		"rights of the built-in catalog":                {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
-		"a thin dump":                                   {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},
-		"explained, though broken":                      {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
-		"as documented, or known not":                   {[]string{"diff", "--from", healthy}, 0, "as documented"},
-		"not as documented, strictly":                   {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},
-		"strict about two":                              {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict is about the documentation"},
-		"fail on nothing":                               {[]string{"check", "--from", broken, "--fail-on", "none"}, 0, "CrashLooping"},
-		"fail on something else":                        {[]string{"check", "--from", broken, "--fail-on", "missing,violations"}, 0, "CrashLooping"},
-		"not the platform, and that is fine":            {[]string{"check", "--from", elsewhere, "--fail-on", "unhealthy"}, 0, "is not Azure Kubernetes Service"},
-		"fail on what is not known":                     {[]string{"check", "--from", healthy, "--fail-on", "sick"}, 3, "choose some of: unhealthy, missing"},
-		"a report that fails":                           {[]string{"report", "--from", broken, "-o", "-", "--fail-on", "unhealthy"}, 1, "<html"},
-		"nothing has changed":                           {[]string{"diff", "--from", healthy, "--to", healthy}, 0, "no difference"},
-		"something has changed":                         {[]string{"diff", "--from", healthy, "--to", broken}, 1, "CrashLooping"},
-		"one side is missing":                           {[]string{"diff", "--from", healthy, "--to", "nowhere"}, 2, "nowhere: no such file"},
-		"operator on a dump":                            {[]string{"table", "--from", healthy, "--source", "operator"}, 3, "--source operator"},
-		"unknown source":                                {[]string{"table", "--source", "guess"}, 3, `"guess"`},
-		"report without a file":                         {[]string{"report", "--from", healthy}, 3, "-o FILE"},
-		"mappings that do not exist":                    {[]string{"check", "--from", healthy, "-f", "nowhere"}, 2, "nowhere"},
-		"no mappings":                                   {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
+		"all is well":                        {[]string{"check", "--from", healthy}, 0, "none unhealthy"},
+		"something is unhealthy":             {[]string{"check", "--from", broken}, 1, "CrashLooping"},
+		"something is missing":               {[]string{"check", "--from", missing}, 1, "NotFound"},
+		"not the platform":                   {[]string{"check", "--from", elsewhere}, 2, "is not Azure Kubernetes Service"},
+		"no such dump":                       {[]string{"check", "--from", "nowhere.yaml"}, 2, "nowhere.yaml: no such file"},
+		"unknown flag":                       {[]string{"check", "--frmo", healthy}, 3, "unknown flag: --frmo"},
+		"unknown format":                     {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; choose one of: wide, json`},
+		"argument too many":                  {[]string{"check", healthy}, 3, "too many arguments"},
+		"unknown command":                    {[]string{"chekc"}, 3, `unknown command "chekc"`},
+		"no such time":                       {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
+		"no such component":                  {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; did you mean coredns?`},
+		"nothing like a component":           {[]string{"explain", "xyzzy", "--from", healthy}, 3, `no component is named "xyzzy"; there are: kube-apiserver`},
+		"an alias":                           {[]string{"explain", "karpenter", "--from", healthy}, 0, "node-auto-provisioning"},
+		"part of a name":                     {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
+		"no name":                            {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
+		"rights of the built-in catalog":     {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
+		"a thin dump":                        {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},
+		"explained, though broken":           {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
+		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, "as documented"},
+		"not as documented, strictly":        {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},
+		"strict about two":                   {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict is about the documentation"},
+		"fail on nothing":                    {[]string{"check", "--from", broken, "--fail-on", "none"}, 0, "CrashLooping"},
+		"fail on something else":             {[]string{"check", "--from", broken, "--fail-on", "missing,violations"}, 0, "CrashLooping"},
+		"not the platform, and that is fine": {[]string{"check", "--from", elsewhere, "--fail-on", "unhealthy"}, 0, "is not Azure Kubernetes Service"},
+		"fail on what is not known":          {[]string{"check", "--from", healthy, "--fail-on", "sick"}, 3, "choose some of: unhealthy, missing"},
+		"a report that fails":                {[]string{"report", "--from", broken, "-o", "-", "--fail-on", "unhealthy"}, 1, "<html"},
+		"nothing has changed":                {[]string{"diff", "--from", healthy, "--to", healthy}, 0, "no difference"},
+		"something has changed":              {[]string{"diff", "--from", healthy, "--to", broken}, 1, "CrashLooping"},
+		"one side is missing":                {[]string{"diff", "--from", healthy, "--to", "nowhere"}, 2, "nowhere: no such file"},
+		"operator on a dump":                 {[]string{"table", "--from", healthy, "--source", "operator"}, 3, "--source operator"},
+		"unknown source":                     {[]string{"table", "--source", "guess"}, 3, `"guess"`},
+		"report without a file":              {[]string{"report", "--from", healthy}, 3, "-o FILE"},
+		"mappings that do not exist":         {[]string{"check", "--from", healthy, "-f", "nowhere"}, 2, "nowhere"},
+		"no mappings":                        {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
+		"time of no dump":                    {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name one with --from"},
+		"standard input twice":               {[]string{"diff", "--from", "-", "--to", "-"}, 3, "only once"},
+		"dump and mappings in one":           {[]string{"check", "--from", "-", "-f", "-"}, 3, "only once"},
+		"no such context":                    {[]string{"check", "--from", "context:none"}, 3, "no context"},
+		"nothing to compare":                 {[]string{"diff", "--from", nodes, "--to", nodes}, 0, "not in this dump: "},
+		"help":                               {[]string{"check", "--help"}, 0, "kubectl archmap check"},
+		"version":                            {[]string{"--version"}, 0, "v1.2.3"},
 		"nothing but one's own, of which there is none": {[]string{"check", "--from", healthy, "--only-mine"}, 3, "name files with mappings of your own with -f"},
-		"time of no dump":                               {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name one with --from"},
-		"standard input twice":                          {[]string{"diff", "--from", "-", "--to", "-"}, 3, "only once"},
-		"dump and mappings in one":                      {[]string{"check", "--from", "-", "-f", "-"}, 3, "only once"},
-		"no such context":                               {[]string{"check", "--from", "context:none"}, 3, "no context"},
-		"nothing to compare":                            {[]string{"diff", "--from", nodes, "--to", nodes}, 0, "not in this dump: "},
-		"help":                                          {[]string{"check", "--help"}, 0, "kubectl archmap check"},
-		"version":                                       {[]string{"--version"}, 0, "v1.2.3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -212,7 +215,7 @@ spec:
 	g.Expect(added.code).To(BeZero(), added.errors)
 	g.Expect(added.errors).To(BeEmpty())
 	g.Expect(rows(added)).To(And(HaveLen(len(builtIn)+1), HaveKey("mine"), HaveKey("coredns")))
-	g.Expect(added.out).To(ContainSubstring("33 of 42 components present"), "the built-in architecture takes it in by its label")
+	g.Expect(added.out).To(ContainSubstring(fmt.Sprintf(" of %d components present", len(builtIn)+1)), "the built-in architecture takes it in by its label")
 
 	replaced := check(mapping("coredns", "nowhere"))
 	g.Expect(replaced.code).To(Equal(1), "what is required of one's own counts: %s", replaced.errors)
@@ -262,7 +265,7 @@ func TestReportFile(t *testing.T) {
 	file := filepath.Join(dir, "report.html")
 	got := run("", "report", "--from", from, "-o", file)
 	g.Expect(got.code).To(BeZero(), got.errors)
-	g.Expect(got.errors).To(HavePrefix(file + " written: healthy: AKS v1.35.8, 6 of 6 nodes ready, 32 of 41"))
+	g.Expect(got.errors).To(MatchRegexp(`^%s written: healthy: AKS v1\.35\.8, 6 of 6 nodes ready, \d+ of \d+ components present`, regexp.QuoteMeta(file)))
 	page, err := os.ReadFile(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(page)).To(HaveSuffix("</html>\n"))
@@ -321,5 +324,5 @@ func TestStandardInput(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	got := run(string(text), "check", "--from", "-")
 	g.Expect(got.code).To(BeZero(), got.errors)
-	g.Expect(got.out).To(ContainSubstring("33 of 42 components present"))
+	g.Expect(got.out).To(MatchRegexp(`\d+ of \d+ components present, none unhealthy`))
 }

@@ -104,7 +104,7 @@ func (e *Engine) AssessArchitecture(
 	members := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
 		return !compiled.Components.Matches(labels.Set(m.Labels))
 	})
-	view, ok := e.View(key, compiled.scope, assess.NewUnmappedScope(compiled.unmapped, compiled.marks, members))
+	view, ok := e.View(key, compiled.scope, e.unmappedScope(key, compiled, a, members))
 	if !ok {
 		return status, 0, false
 	}

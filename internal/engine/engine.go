@@ -76,6 +76,7 @@ type Engine struct {
 	results     map[string]*cell[check.Result]
 	views       map[string]*cell[assess.ClusterView]
 	unmapped    map[string]*cell[assess.UnmappedView]
+	scopes      map[Key]compiledScope
 	nodes       *nodesLane
 	lanes       sets.Set[*lane]
 	readers     map[facts.Need]sets.Set[*lane]
@@ -114,7 +115,8 @@ func New(sources Sources, notify func(Key), options Options) *Engine {
 	options.setDefaults()
 	e := &Engine{
 		options: options, sources: sources, notify: notify, subscribers: map[Key]*subscriber{},
-		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{}, unmapped: map[string]*cell[assess.UnmappedView]{},
+		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{},
+		unmapped: map[string]*cell[assess.UnmappedView]{}, scopes: map[Key]compiledScope{},
 		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, waiting: sets.New[Key](), rescheduled: make(chan struct{}, 1),
 	}
 	e.nodes = newNodesLane(e)
@@ -194,6 +196,7 @@ func (e *Engine) Forget(key Key) {
 	none := &subscriber{}
 	e.releaseLocked(key, e.replaceLocked(key, none), none)
 	delete(e.subscribers, key)
+	delete(e.scopes, key)
 }
 
 // Demands are the needs that explain results as they are now.

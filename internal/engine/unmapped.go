@@ -5,13 +5,18 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/workload"
@@ -49,9 +54,7 @@ func (w *unmappedWorker) work(_ context.Context, now time.Time, changed changes)
 	var recheckAfter time.Duration
 	publishDemandsLocked := w.engine.explore(w.view.lane, needs, func(shown sets.Set[facts.Need]) (further []facts.Demand) {
 		given := facts.Facts{Now: now, Answers: w.engine.answers(shown.Difference(always))}
-		for need, answer := range answers {
-			given.Answers[need] = answer
-		}
+		maps.Copy(given.Answers, answers)
 		view, further, recheckAfter = w.scope.View(slices.Clone(found), given)
 		return further
 	})
@@ -87,4 +90,34 @@ func (w *unmappedWorker) look(need facts.Need, name types.NamespacedName, o clie
 	if one, unmapped := w.scope.Unmapped(o); unmapped {
 		w.found[need][name] = one
 	}
+}
+
+// compiledScope is the scope of workloads that no mapping covers, made of specs.
+type compiledScope struct {
+	specs uint64
+	scope *assess.UnmappedScope
+}
+
+// unmappedScope makes the scope of an architecture and its mappings, once for their generations: of many mappings it takes
+// long.
+func (e *Engine) unmappedScope(
+	key Key, compiled *Architecture, a *v1alpha1.ClusterArchitecture, members []v1alpha1.ComponentMapping,
+) *assess.UnmappedScope {
+	specs := fnv.New64a()
+	note := func(o *metav1.ObjectMeta) { _, _ = fmt.Fprint(specs, o.Name, "|", o.UID, "|", o.Generation, "|") }
+	note(&a.ObjectMeta)
+	for i := range members {
+		note(&members[i].ObjectMeta)
+	}
+	e.mu.Lock()
+	known, ok := e.scopes[key]
+	e.mu.Unlock()
+	if ok && known.specs == specs.Sum64() {
+		return known.scope
+	}
+	known = compiledScope{specs.Sum64(), assess.NewUnmappedScope(compiled.unmapped, compiled.marks, members)}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.scopes[key] = known
+	return known.scope
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/manifest"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // clashes reports names that are given twice.
@@ -38,6 +39,31 @@ func (l *linter) clashes() {
 	}
 	for _, m := range l.mappings {
 		l.overrides(m)
+	}
+	l.aliases()
+}
+
+// aliases reports aliases that do not lead to their mapping alone.
+func (l *linter) aliases() {
+	names, first := map[string]*manifest.Object{}, map[v1alpha1.Alias]*manifest.Object{}
+	for _, m := range l.Mappings {
+		names[m.GetName()] = m.Object
+	}
+	for _, m := range l.mappings {
+		for i, alias := range m.Value.Spec.Aliases {
+			field := fmt.Sprintf("spec.aliases[%d]", i)
+			if named := names[string(alias)]; named != nil {
+				l.report(ruleClash, Warning, m.Object, field, fmt.Sprintf("%s is the name of the mapping at %s, which always wins", alias,
+					named.At("metadata.name")), "leave the alias out")
+				continue
+			}
+			if other := first[alias]; other != nil {
+				l.report(ruleClash, Warning, m.Object, field, fmt.Sprintf("%s is an alias of %s as well; explain asks which is meant", alias, other),
+					"leave it out in one of them, unless it means both")
+				continue
+			}
+			first[alias] = m.Object
+		}
 	}
 }
 
@@ -134,34 +160,8 @@ func (l *linter) reference(o *manifest.Object, field, member string, selector la
 
 // didYouMean suggests the known name that is most like one that is not known.
 func didYouMean(name string, known []string) string {
-	best, least := "", len(name)/3+1
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
+	if best := msg.Nearest(name, known); best != "" {
+		return fmt.Sprintf("did you mean %s? ", best)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %s? ", best)
-}
-
-// distance is the number of letters to insert, remove or replace to get from one word to another.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

@@ -48,7 +48,7 @@ var Rules = []Rule{
 			"whole object: Ready=False, InvalidSpec.", Error},
 	{ruleClash, "Names are not given twice",
 		"Of two objects of one kind and name the one that is applied last wins. A check of a variant does not replace the shared " +
-			"check of the same name: both must be as expected.", Error},
+			"check of the same name: both must be as expected. An alias leads to its mapping only if no other has it.", Error},
 	{ruleReference, "Rules name components that exist",
 		"A component that does not exist counts as not present, so that a rule about it can neither hold nor fail as it is meant. " +
 			"A mapping that is not among the files may be in the cluster.", Warning},

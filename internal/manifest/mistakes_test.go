@@ -24,9 +24,9 @@ func TestMessagesAreThoseOfTheAPIServer(t *testing.T) {
 			cases++
 			t.Run(file.Path+" "+mistake.Name, func(t *testing.T) {
 				g := NewWithT(t)
-				spoilt, err := mistake.Spoil(file.Base)
+				spoiled, err := mistake.Spoil(file.Base)
 				g.Expect(err).NotTo(HaveOccurred())
-				found := problemsOf(t, spoilt)
+				found := problemsOf(t, spoiled)
 				for field, words := range mistake.Want {
 					g.Expect(found).To(HaveKeyWithValue(field, ContainSubstring(words)))
 				}

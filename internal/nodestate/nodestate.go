@@ -59,6 +59,9 @@ func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 	return max(0, JoiningTime-now.Sub(node.CreationTimestamp.Time))
 }
 
+// IsVirtual reports whether the node is that of a virtual kubelet: no machine, and nothing that runs on machines is on it.
+func IsVirtual(node *corev1.Node) bool { return node.Labels["type"] == "virtual-kubelet" }
+
 // IsStopped reports whether the node's machine was stopped on purpose.
 func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/report"
@@ -117,13 +118,30 @@ func TestClusters(t *testing.T) {
 	g.Expect(report.ConcernsOf(clusters[:1])).To(BeEmpty())
 }
 
-func TestLookup(t *testing.T) {
-	g := NewWithT(t)
-	r := reportOf(t, reporttest.Modern)
-	g.Expect(report.Lookup(r, "coredns").Name).To(Equal("coredns"))
-	g.Expect(report.Lookup(r, "dns").Name).To(Equal("coredns"))
-	g.Expect(report.Lookup(r, "CSI Driver (Azure Disk)").Name).To(Equal("azuredisk-csi-driver"))
-	g.Expect(report.Lookup(r, "nothing")).To(BeNil())
+// TestFind: a component is found by what people call it, and what was mistyped is guessed.
+func TestFind(t *testing.T) {
+	g, r := NewWithT(t), reportOf(t, reporttest.Modern)
+	r.Mappings = append(r.Mappings,
+		v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "own-dns"}, Spec: v1alpha1.ComponentMappingSpec{Aliases: []v1alpha1.Alias{"dns", "etcd"}}})
+	names := func(find func(*report.Report, string) []*v1alpha1.ComponentMapping, typed string) (out []string) {
+		for _, m := range find(r, typed) {
+			out = append(out, m.Name)
+		}
+		return out
+	}
+	for typed, want := range map[string][]string{
+		"coredns": {"coredns"}, "CoreDNS": {"coredns"}, "CSI Driver (Azure Disk)": {"azuredisk-csi-driver"},
+		"karpenter": {"node-auto-provisioning"}, "NAP": {"node-auto-provisioning"}, "vpa": {"vertical-pod-autoscaler"},
+		"dns": {"own-dns", "coredns"}, "etcd": {"etcd"}, "nothing": nil,
+	} {
+		g.Expect(names(report.Find, typed)).To(ConsistOf(want), "%s means what it says", typed)
+	}
+	for typed, want := range map[string][]string{
+		"corends": {"coredns"}, "Carpenter": {"node-auto-provisioning"}, "disk": {"azuredisk-csi-driver"}, "metrics server": {"metrics-server"},
+		"xyzzy": nil,
+	} {
+		g.Expect(names(report.Suggest, typed)).To(Equal(want), "%s is guessed", typed)
+	}
 	g.Expect(report.ComponentNames(r)).To(HaveLen(len(r.Mappings)))
 }
 

@@ -25,17 +25,50 @@ func ComponentNames(r *Report) []string {
 	return out
 }
 
-// Lookup finds a mapping by its name or, in any case of letters, by its component; nil when there is none.
-func Lookup(r *Report, name string) *v1alpha1.ComponentMapping {
+// Find returns the mappings that a name means, in the order of the table: the one of exactly that name, else, in any case
+// of letters, those that have it as name, as alias or as component.
+func Find(r *Report, name string) []*v1alpha1.ComponentMapping {
 	if c, ok := r.component(name); ok {
-		return c.ComponentMapping
+		return []*v1alpha1.ComponentMapping{c.ComponentMapping}
 	}
+	return r.withWord(func(word string) bool { return strings.EqualFold(word, name) })
+}
+
+// Suggest returns the mappings that may be meant by a name that Find does not know: those of which it is a part, else those
+// most like it.
+func Suggest(r *Report, name string) []*v1alpha1.ComponentMapping {
+	name = strings.ToLower(name)
+	if like := r.withWord(func(word string) bool { return strings.Contains(strings.ToLower(word), name) }); len(like) > 0 {
+		return like
+	}
+	var words []string
 	for _, c := range r.components() {
-		if strings.EqualFold(c.Spec.Component, name) || strings.EqualFold(c.Name, name) {
-			return c.ComponentMapping
+		for _, word := range wordsFor(c) {
+			words = append(words, strings.ToLower(word))
 		}
 	}
-	return nil
+	nearest := msg.Nearest(name, words)
+	return r.withWord(func(word string) bool { return nearest != "" && strings.EqualFold(word, nearest) })
+}
+
+// withWord returns the mappings of which one of the words is so.
+func (r *Report) withWord(is func(word string) bool) []*v1alpha1.ComponentMapping {
+	var out []*v1alpha1.ComponentMapping
+	for _, c := range r.components() {
+		if slices.ContainsFunc(wordsFor(c), is) {
+			out = append(out, c.ComponentMapping)
+		}
+	}
+	return out
+}
+
+// wordsFor are those that people type for a component.
+func wordsFor(c component) []string {
+	words := []string{c.Name, c.Spec.Component}
+	for _, alias := range c.Spec.Aliases {
+		words = append(words, string(alias))
+	}
+	return words
 }
 
 // Explain writes everything about one component of the report.

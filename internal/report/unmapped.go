@@ -120,7 +120,7 @@ func ExplainUnmapped(w io.Writer, r *Report, found *v1alpha1.UnmappedWorkload, c
 	e.field("Image", one.Image)
 	e.section("Whom to call")
 	if one.OperatedBy == "" {
-		e.text("It runs in a namespace of " + e.words.provider + ", and has no mark of " + e.words.provider + ": whoever put it there.")
+		e.text("Whoever put it into a namespace of " + e.words.provider + ": it has no mark of " + e.words.provider + ".")
 	} else {
 		e.text(string(one.OperatedBy) + ": " + e.words.call(one.OperatedBy))
 	}

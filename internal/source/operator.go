@@ -80,16 +80,14 @@ func (o *Operator) Feed() (Feed, error) {
 }
 
 // Components returns the component of each mapping in the cluster, by the mapping's name.
-func (o *Operator) Components(ctx context.Context) (map[string]string, error) {
+func (o *Operator) Mappings(ctx context.Context) ([]v1alpha1.ComponentMapping, error) {
 	r, err := newOperatorReader(o.Config, o.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	components := map[string]string{}
-	err = forEach(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) {
-		components[m.Name] = m.Spec.Component
-	})
-	return components, err
+	var mappings []v1alpha1.ComponentMapping
+	err = forEach(ctx, r.client, &v1alpha1.ComponentMappingList{}, func(m *v1alpha1.ComponentMapping) { mappings = append(mappings, *m) })
+	return mappings, err
 }
 
 // noOperatorError says that no operator keeps verdicts in the cluster, or none that may be read.

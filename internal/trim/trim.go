@@ -138,6 +138,10 @@ func nodeAffinity(a *corev1.Affinity) *corev1.Affinity {
 // CustomResourceDefinition is the kind that defines others.
 var CustomResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 
+// nodeClaim is the kind of which each node of Karpenter has one. What is asked of the machine, most of its size, lists
+// every type of machine that would do.
+var nodeClaim = schema.GroupKind{Group: "karpenter.sh", Kind: "NodeClaim"}
+
 func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind) {
 	if annotations := u.GetAnnotations(); annotations != nil {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
@@ -146,6 +150,10 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 	switch {
 	case kind.GroupKind() == CustomResourceDefinition:
 		unstructured.RemoveNestedField(u.Object, "spec", "versions") // the schemas, most of its size
+	case kind.GroupKind() == nodeClaim:
+		for _, fields := range [][]string{{"spec"}, {"status", "capacity"}, {"status", "allocatable"}} {
+			unstructured.RemoveNestedField(u.Object, fields...)
+		}
 	case kind.Group == "admissionregistration.k8s.io":
 		trimWebhooks(u)
 	}

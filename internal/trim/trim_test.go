@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/archmap/archmap/internal/facts"
@@ -180,4 +181,16 @@ func TestWebhooksKeepWhetherTheyHaveCertificates(t *testing.T) {
 		map[string]any{"name": "b", "clientConfig": map[string]any{"caBundle": ""}},
 		map[string]any{"name": "c", "clientConfig": map[string]any{}}, "odd",
 	}))
+}
+
+// Of the machines that Karpenter makes only what became of them is held: what was asked for lists hundreds of types.
+func TestNodeClaimsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	claim := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "default-1"}, "spec": map[string]any{"requirements": []any{"many"}},
+		"status": map[string]any{"capacity": map[string]any{"cpu": "4"}, "allocatable": map[string]any{"cpu": "4"}, "conditions": []any{"Launched"}}}}
+	trimmed, err := Func(schema.GroupVersionKind{Group: "karpenter.sh", Version: "v1", Kind: "NodeClaim"})(claim)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(trimmed.(*unstructured.Unstructured).Object).To(Equal(map[string]any{
+		"metadata": map[string]any{"name": "default-1"}, "status": map[string]any{"conditions": []any{"Launched"}}}))
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command demo shows archmap at work on a real control plane: the table of an AKS cluster, three things that
-// break, and how the table shows them. Everything runs on loopback and is gone afterwards.
+// break, and how the table shows them. Everything runs on loopback and is gone afterward.
 //
 //	SHAPE=documented  the cluster to show, a folder of test/shapes (overlay-cilium)
 //	KEEP=1            leave it up until Ctrl-C

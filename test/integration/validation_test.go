@@ -36,9 +36,9 @@ var _ = Describe("Validation", func() {
 			})
 			for _, mistake := range file.Cases {
 				It("refuses "+mistake.Name, func() {
-					spoilt, err := mistake.Spoil(file.Base)
+					spoiled, err := mistake.Spoil(file.Base)
 					Expect(err).NotTo(HaveOccurred())
-					expectComplaints(tryCreate(spoilt), mistake.Want)
+					expectComplaints(tryCreate(spoiled), mistake.Want)
 				})
 			}
 		})

@@ -86,6 +86,7 @@ var _ = Describe("the program", func() {
 		began := time.Now()
 		Expect(complete("explain", "--kubeconfig", nowhere, "core")).To(Equal([]string{"coredns\tDNS", "coredns-autoscaler\tcoredns-autoscaler", ":4"}))
 		Expect(time.Since(began)).To(BeNumerically("<", 3*time.Second))
+		Expect(complete("explain", "--kubeconfig", nowhere, "karp")).To(Equal([]string{"karpenter\tnode-auto-provisioning", ":4"}))
 		Expect(complete("check", "--kubeconfig", nowhere, "--context", "")).To(Equal([]string{"nowhere", ":4"}))
 		Expect(complete("status", "--kubeconfig", nowhere, "--contexts", "a,")).To(Equal([]string{"a,nowhere", ":4"}))
 		Expect(complete("check", "-o", "")).To(Equal([]string{"wide", "json", "yaml", "name", "markdown", "csv", ":4"}))

@@ -4,6 +4,7 @@
 package shapes
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"path"
@@ -17,6 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
 )
 
 func TestEveryShapeLoads(t *testing.T) {
@@ -197,5 +201,31 @@ func TestNodesAreOfTheirProvider(t *testing.T) {
 			g.Expect(s.Of(schema.GroupKind{Group: "acn.azure.com", Kind: "NodeNetworkConfig"})).To(HaveLen(map[bool]int{true: 1}[nnc]),
 				"a node has a NodeNetworkConfig where its network has such, and only there")
 		})
+	}
+}
+
+// TestSureness: a variant that AKS brings is one that a shape shows, or its description says how sure it is.
+func TestSureness(t *testing.T) {
+	g := NewWithT(t)
+	shown := sets.New[string]()
+	for _, name := range Names() {
+		s := &Shape{Name: name}
+		g.Expect(s.readExpected(data)).To(Succeed())
+		for mapping, expected := range s.Expected {
+			for _, variant := range expected.Variants {
+				shown.Insert(mapping + "/" + variant)
+			}
+		}
+	}
+	extras, err := catalog.Load(catalog.AKSExtras)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, m := range extras.Mappings {
+		for _, v := range m.Spec.Variants {
+			if shown.Has(m.Name+"/"+v.Name) || cmp.Or(v.OperatedBy, m.Spec.OperatedBy) != v1alpha1.OperatedByProvider {
+				continue
+			}
+			g.Expect(v.Description).To(Or(ContainSubstring("public listings of clusters"), ContainSubstring("not seen on a cluster")),
+				"a variant that no shape shows says where its names are from: %s/%s", m.Name, v.Name)
+		}
 	}
 }

@@ -85,8 +85,9 @@ func (w *World) SetNodeCondition(name string, condition corev1.NodeCondition, ag
 	if !w.Has(Ref{Kind: nodeKind, Name: name}) {
 		return fmt.Errorf("there is no node %s", name)
 	}
+	condition.LastTransitionTime = metav1.NewTime(w.now.Add(-age))
 	if age > 0 {
-		condition.LastHeartbeatTime = metav1.NewTime(w.now.Add(-age))
+		condition.LastHeartbeatTime = condition.LastTransitionTime
 	}
 	n := w.state.nodes[name]
 	n.Conditions = append(slices.Clone(n.Conditions), condition)
@@ -140,6 +141,7 @@ func (w *World) convergeNode(o *corev1.Node) *node {
 		n.ready, n.evicted = false, age >= monitorGrace+evictionGrace
 		for _, kind := range kubeletConditions {
 			n.set(kind, corev1.ConditionUnknown, "NodeStatusUnknown", "Kubelet stopped posting node status.", fault.Since)
+			n.turned(kind, metav1.NewTime(fault.Since.Add(monitorGrace)))
 		}
 		n.taint(corev1.TaintNodeUnreachable, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute)
 		if fault.State == NodeStopped {
@@ -180,6 +182,7 @@ func (w *World) convergeNode(o *corev1.Node) *node {
 			at = c.LastHeartbeatTime.Time
 		}
 		n.set(c.Type, c.Status, c.Reason, c.Message, at)
+		n.turned(c.Type, c.LastTransitionTime)
 	}
 	return n
 }
@@ -189,6 +192,9 @@ var kubeletConditions = []corev1.NodeConditionType{corev1.NodeReady, corev1.Node
 
 // beat gives every condition the time at which its writer wrote it last.
 func (w *World) beat(n *node, fault Node) {
+	if n.virtual() { // its connector does
+		return
+	}
 	for i := range n.Status.Conditions {
 		c := &n.Status.Conditions[i]
 		at, writer := w.now.Add(-detectorPeriod/2), corev1.NodeConditionType("detector")
@@ -221,6 +227,18 @@ func (n *node) set(kind corev1.NodeConditionType, status corev1.ConditionStatus,
 		return
 	}
 	n.Status.Conditions[i] = c
+}
+
+// virtual says that the node is no machine.
+func (n *node) virtual() bool { return n.Labels["type"] == "virtual-kubelet" }
+
+// turned says since when a condition has its status.
+func (n *node) turned(kind corev1.NodeConditionType, at metav1.Time) {
+	for i := range n.Status.Conditions {
+		if n.Status.Conditions[i].Type == kind {
+			n.Status.Conditions[i].LastTransitionTime = at
+		}
+	}
 }
 
 func (n *node) taint(key string, effects ...corev1.TaintEffect) {

@@ -259,6 +259,9 @@ func (p *pod) container(name, image string) corev1.ContainerStatus {
 
 // fits reports whether the pod's node selector and affinity let it onto the node, as the scheduler does.
 func fits(template *corev1.PodTemplateSpec, n *node) bool {
+	if n.virtual() { // those of AKS have an affinity against them
+		return false
+	}
 	match, err := nodeaffinity.GetRequiredNodeAffinity(&corev1.Pod{Spec: template.Spec}).Match(n.Node)
 	return err == nil && match
 }

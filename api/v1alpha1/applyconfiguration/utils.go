@@ -65,6 +65,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NodeConditionMatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodeCriteria"):
 		return &apiv1alpha1.NodeCriteriaApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodeNotices"):
+		return &apiv1alpha1.NodeNoticesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodePool"):
 		return &apiv1alpha1.NodePoolApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodesCheck"):

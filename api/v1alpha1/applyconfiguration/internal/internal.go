@@ -73,6 +73,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.AdvisoryType
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Alias
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Artifact
   map:
     fields:
@@ -444,6 +446,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.ComponentMappingSpec
   map:
     fields:
+    - name: aliases
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Alias
+          elementRelationship: associative
     - name: category
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Category
@@ -732,6 +740,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: messageContains
       type:
         scalar: string
+    - name: minAgeSeconds
+      type:
+        scalar: numeric
     - name: reason
       type:
         scalar: string
@@ -775,6 +786,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: runtimePrefix
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.NodeNotices
+  map:
+    fields:
+    - name: except
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: maxHeartbeatAgeSeconds
+      type:
+        scalar: numeric
 - name: com.github.archmap.archmap.api.v1alpha1.NodePool
   map:
     fields:
@@ -828,6 +851,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
           elementRelationship: associative
+    - name: notices
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.NodeNotices
     - name: present
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeCriteria
@@ -840,6 +866,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NodeVersion
+    - name: virtualNodes
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.VirtualNodes
+      default: Exclude
 - name: com.github.archmap.archmap.api.v1alpha1.ObjectCheck
   map:
     fields:
@@ -1075,6 +1105,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rule
       type:
         scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.VirtualNodes
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebAddress
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebhookCheck

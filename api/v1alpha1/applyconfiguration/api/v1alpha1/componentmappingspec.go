@@ -18,6 +18,10 @@ type ComponentMappingSpecApplyConfiguration struct {
 	// component is the OSS Kubernetes component, as the architecture table names
 	// it: "kube-scheduler", "CSI Driver (Azure Disk)".
 	Component *string `json:"component,omitempty"`
+	// aliases are further names that people type for the component, such as karpenter
+	// for node-auto-provisioning: "kubectl archmap explain" finds it by them, too. A
+	// mapping of exactly that name always wins.
+	Aliases []apiv1alpha1.Alias `json:"aliases,omitempty"`
 	// category is the section of the table.
 	Category *apiv1alpha1.Category `json:"category,omitempty"`
 	// order is the row within the category; rows with the same number are ordered
@@ -61,6 +65,16 @@ func ComponentMappingSpec() *ComponentMappingSpecApplyConfiguration {
 // If called multiple times, the Component field is set to the value of the last call.
 func (b *ComponentMappingSpecApplyConfiguration) WithComponent(value string) *ComponentMappingSpecApplyConfiguration {
 	b.Component = &value
+	return b
+}
+
+// WithAliases adds the given value to the Aliases field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Aliases field.
+func (b *ComponentMappingSpecApplyConfiguration) WithAliases(values ...apiv1alpha1.Alias) *ComponentMappingSpecApplyConfiguration {
+	for i := range values {
+		b.Aliases = append(b.Aliases, values[i])
+	}
 	return b
 }
 

@@ -20,6 +20,11 @@ type NodeConditionMatchApplyConfiguration struct {
 	// messageContains is a part of the condition's message, upper and lower case
 	// alike, such as "cni plugin not initialized". Default: any message.
 	MessageContains *string `json:"messageContains,omitempty"`
+	// minAgeSeconds is how long the condition must have had its status, by its
+	// lastTransitionTime, in seconds: for one that comes and goes, and needs somebody
+	// only when it stays. A forbidden condition is told before, and the check passes
+	// with the reason WithinTolerance. Default: it counts at once.
+	MinAgeSeconds *int32 `json:"minAgeSeconds,omitempty"`
 	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
 	// in seconds, before the condition is no longer believed. Default: it is
 	// believed at any age, as some are written only once.
@@ -61,6 +66,14 @@ func (b *NodeConditionMatchApplyConfiguration) WithReason(value string) *NodeCon
 // If called multiple times, the MessageContains field is set to the value of the last call.
 func (b *NodeConditionMatchApplyConfiguration) WithMessageContains(value string) *NodeConditionMatchApplyConfiguration {
 	b.MessageContains = &value
+	return b
+}
+
+// WithMinAgeSeconds sets the MinAgeSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MinAgeSeconds field is set to the value of the last call.
+func (b *NodeConditionMatchApplyConfiguration) WithMinAgeSeconds(value int32) *NodeConditionMatchApplyConfiguration {
+	b.MinAgeSeconds = &value
 	return b
 }
 

@@ -39,6 +39,14 @@ type NodesCheckApplyConfiguration struct {
 	// whose fault is no fault of the component, such as those that wait for a
 	// network plugin that somebody has yet to install.
 	IgnoreConditions []NodeConditionMatchApplyConfiguration `json:"ignoreConditions,omitempty"`
+	// notices has the check tell of every other condition by which a node reports a
+	// problem. Such a node stays healthy, and the check passes with the reason
+	// WithinTolerance. Default: what no criterion names is not told.
+	Notices *NodeNoticesApplyConfiguration `json:"notices,omitempty"`
+	// virtualNodes is Exclude (the default), or Only for nodes that are no machines:
+	// those with the label type=virtual-kubelet. They have no kubelet, no container
+	// runtime and no provider ID.
+	VirtualNodes *apiv1alpha1.VirtualNodes `json:"virtualNodes,omitempty"`
 	// version names the field of status.nodeInfo that is the component's version:
 	// Kubelet or ContainerRuntime. Default: the check reports no version.
 	Version *apiv1alpha1.NodeVersion `json:"version,omitempty"`
@@ -112,6 +120,22 @@ func (b *NodesCheckApplyConfiguration) WithIgnoreConditions(values ...*NodeCondi
 		}
 		b.IgnoreConditions = append(b.IgnoreConditions, *values[i])
 	}
+	return b
+}
+
+// WithNotices sets the Notices field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Notices field is set to the value of the last call.
+func (b *NodesCheckApplyConfiguration) WithNotices(value *NodeNoticesApplyConfiguration) *NodesCheckApplyConfiguration {
+	b.Notices = value
+	return b
+}
+
+// WithVirtualNodes sets the VirtualNodes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the VirtualNodes field is set to the value of the last call.
+func (b *NodesCheckApplyConfiguration) WithVirtualNodes(value apiv1alpha1.VirtualNodes) *NodesCheckApplyConfiguration {
+	b.VirtualNodes = &value
 	return b
 }
 

@@ -1,0 +1,168 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/config/catalog"
+)
+
+func statefulSet(namespace, name string) *appsv1.StatefulSet {
+	s := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	s.Spec.Replicas = new(int32(3))
+	s.Spec.Template.Spec.Containers = []corev1.Container{{Name: name, Image: name + ":v1"}}
+	s.Status = appsv1.StatefulSetStatus{Replicas: 3, UpdatedReplicas: 3, ReadyReplicas: 3, AvailableReplicas: 3}
+	return s
+}
+
+// deployments are some of a namespace, each with a container of its own name.
+func deployments(namespace string, names ...string) []client.Object {
+	var out []client.Object
+	for _, name := range names {
+		out = append(out, deployment(namespace, name, name, name+":v1"))
+	}
+	return out
+}
+
+func daemonSets(namespace string, names ...string) []client.Object {
+	var out []client.Object
+	for _, name := range names {
+		out = append(out, daemonSet(namespace, name, name, name+":v1"))
+	}
+	return out
+}
+
+// provided carry the label that AKS gives what it manages.
+func provided(objects []client.Object) []client.Object {
+	for _, o := range objects {
+		labeled(o, managedAKS, "aks")
+	}
+	return objects
+}
+
+// flux are controllers of Flux, whoever installed them.
+func flux() []client.Object {
+	return []client.Object{deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0"),
+		deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
+}
+
+// dapr is a control plane of Dapr with the webhook of its chart.
+func dapr() []client.Object {
+	return append(deployments("dapr-system", "dapr-operator", "dapr-sentry", "dapr-sidecar-injector"),
+		statefulSet("dapr-system", "dapr-placement-server"))
+}
+
+func daprWebhook() []client.Object {
+	return []client.Object{mutating("dapr-sidecar-injector", "dapr-system", "dapr-sidecar-injector"), behind("dapr-system", "dapr-sidecar-injector")}
+}
+
+// gatewayAPI is the definition of Gateways by whom the annotation says.
+func gatewayAPI(manager string) client.Object {
+	crd := object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "gateways.gateway.networking.k8s.io",
+		map[string]any{"status": condition("Established", "True")})
+	crd.SetAnnotations(map[string]string{"app.kubernetes.io/managed-by": manager})
+	return crd
+}
+
+func staticGateway(prefix string, age string) client.Object {
+	return object("egressgateway.kubernetes.azure.com/v1alpha1", "StaticGatewayConfiguration", "default", "egress", map[string]any{
+		"metadata": map[string]any{"creationTimestamp": age}, "status": map[string]any{"egressIpPrefix": prefix}})
+}
+
+// TestExtras: add-ons and extensions that no shape has are found as what they are, healthy, and told from those that the
+// cluster's owner installs; one without one of its parts is there in part.
+func TestExtras(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	const acstor, egress = "acstor", "kube-egress-gateway"
+	for name, tc := range map[string]struct {
+		objects []client.Object
+		mapping string
+		variant string
+		// part is needed, and something else runs when it is missing.
+		part string
+	}{
+		"Defender": {append(daemonSets("kube-system", "microsoft-defender-collector-ds", "microsoft-defender-publisher-ds"),
+			deployments("kube-system", "microsoft-defender-collector-misc")...), "defender-sensor", "addon", "microsoft-defender-publisher-ds"},
+		"Defender of one's own": {daemonSets("mdc", "microsoft-defender-collector-ds", "microsoft-defender-publisher-ds"),
+			"defender-sensor", "self-installed", "microsoft-defender-collector-ds"},
+		"extensions": {deployments("kube-system", "extension-agent", "extension-operator"), "extension-manager", "addon", "extension-operator"},
+		"backup": {deployments("dataprotection-microsoft", "dataprotection-microsoft-controller", "dataprotection-microsoft-kubernetes-agent",
+			"dataprotection-microsoft-geneva-service"), "azure-backup", "extension", "dataprotection-microsoft-kubernetes-agent"},
+		"Flux":              {append(deployments("flux-system", "fluxconfig-agent", "fluxconfig-controller"), flux()...), "flux", "extension", "fluxconfig-controller"},
+		"Flux of one's own": {flux(), "flux", "self-installed", ""},
+		"Dapr":              {append(provided(dapr()), daprWebhook()...), "dapr", "extension", "dapr-sentry"},
+		"Dapr of one's own": {append(dapr(), daprWebhook()...), "dapr", "self-installed", "dapr-sidecar-injector"},
+		"container storage": {append(deployments("kube-system", "acstor-cluster-manager"), daemonSets("kube-system", "acstor-node-agent")...),
+			"azure-container-storage", "v2", "acstor-cluster-manager"},
+		"container storage, version 1": {append(deployments(acstor, "azurecontainerstorage-kube-operator", "azurecontainerstorage-csi-controller"),
+			daemonSets(acstor, "azurecontainerstorage-csi-node")...), "azure-container-storage", "v1", "azurecontainerstorage-csi-controller"},
+		"egress gateway": {append(daemonSets("kube-system", egress+"-cni-manager", egress+"-daemon-manager"), staticGateway("20.1.2.0/31", "2026-10-01T00:00:00Z")),
+			"static-egress-gateway", "addon", egress + "-cni-manager"},
+		"egress gateway that is being made": {append(daemonSets("kube-system", egress+"-cni-manager", egress+"-daemon-manager"), staticGateway("", "2026-10-02T14:25:00Z")),
+			"static-egress-gateway", "addon", ""},
+		"egress gateway of one's own": {append(daemonSets(egress+"-system", egress+"-cni-manager", egress+"-daemon-manager"),
+			deployments(egress+"-system", egress+"-controller-manager")...), "static-egress-gateway", "self-installed", egress + "-controller-manager"},
+		"KAITO":               {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
+		"KAITO of one's own":  {deployments("kaito-workspace", "kaito-workspace"), "kaito", "self-installed", ""},
+		"member of a fleet":   {[]client.Object{lease("136224848560.member.fleet.azure.com")}, "fleet-member-agent", "hosted", ""},
+		"cost analysis":       {deployments("kube-system", "cost-analysis-agent"), "cost-analysis", "addon", ""},
+		"managed Gateway API": {[]client.Object{gatewayAPI("aks")}, "managed-gateway-api", "managed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			whole := aks(nil).with(tc.objects...)
+			for row, status := range whole.judge(t, mappings) {
+				healthy := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)
+				g.Expect(healthy.Status).NotTo(Equal(metav1.ConditionFalse), "nothing is unhealthy: %s: %s", row, healthy.Message)
+				if row == tc.mapping {
+					g.Expect(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionPresent)).To(BeTrue())
+					g.Expect(healthy.Status).To(Equal(metav1.ConditionTrue), healthy.Message)
+					g.Expect(status.Variants).To(Equal([]string{tc.variant}), "it is found as this variant, and no other")
+				}
+			}
+			if tc.part != "" {
+				status := whole.without(tc.part).judge(t, mappings)[tc.mapping]
+				g.Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionPresent)).To(HaveField("Reason", v1alpha1.ReasonPartial))
+				g.Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
+					HaveField("Reason", v1alpha1.ReasonPartMissing), HaveField("Message", ContainSubstring(tc.part))), "the part that is missing is named")
+			}
+		})
+	}
+}
+
+// TestLookAlikes: what the cluster's owner installs is no add-on of AKS.
+func TestLookAlikes(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	for name, tc := range map[string]struct {
+		objects []client.Object
+		mapping string
+	}{
+		"Gateway API installed by hand": {[]client.Object{gatewayAPI("Helm")}, "managed-gateway-api"},
+		"a Velero of one's own":         {deployments("velero", "velero"), "azure-backup"},
+		"OpenCost":                      {deployments("opencost", "opencost"), "cost-analysis"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := aks(nil).with(tc.objects...).judge(t, mappings)[tc.mapping]
+			NewWithT(t).Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionPresent)).To(HaveField("Reason", v1alpha1.ReasonNotFound))
+		})
+	}
+}
+
+// TestEgressGatewayWithoutAddresses: the pods run, and their work fails.
+func TestEgressGatewayWithoutAddresses(t *testing.T) {
+	c := aks(nil).with(daemonSets("kube-system", "kube-egress-gateway-cni-manager", "kube-egress-gateway-daemon-manager")...).
+		with(staticGateway("", "2026-10-02T13:00:00Z"))
+	status := c.judge(t, load(t, catalog.AKSExtras).Mappings)["static-egress-gateway"]
+	NewWithT(t).Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
+		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("it has been given no addresses"))))
+}
