@@ -713,8 +713,10 @@ const (
 	WebhookMutating WebhookKind = "Mutating"
 )
 
-// WebhookCheck is the member of a Check for admission webhooks. A configuration must meet every field that is given.
+// WebhookCheck is the member of a Check for admission webhooks. A configuration must meet every field that is given; kinds
+// with both kinds alone is every configuration.
 //
+// +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!(has(self.names) && has(self.namePrefix))",message="names and namePrefix may not both be set",fieldPath=".namePrefix"
 type WebhookCheck struct {
 	// kinds of the configurations: Validating, Mutating. Default: both.
@@ -765,10 +767,9 @@ type WebhookCheck struct {
 	NoneOf []WebhookMark `json:"noneOf,omitempty"`
 }
 
-// WebhookMark is what the maker of a webhook configuration has left on it. A mark with a name prefix and a label needs
-// both.
+// WebhookMark is what the maker of a webhook configuration has left on it: a name that begins so, or a label.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.namePrefix) || has(self.label)",message="one of namePrefix and label must be set"
+// +kubebuilder:validation:ExactlyOneOf=namePrefix;label
 // +kubebuilder:validation:XValidation:rule="!has(self.value) || has(self.label)",message="value may only be set with label: it is the value of that",fieldPath=".value"
 type WebhookMark struct {
 	// namePrefix begins the name of the configuration.

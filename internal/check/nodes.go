@@ -158,10 +158,11 @@ func (e *Evaluator) CountNodes(table *tally.Table[*corev1.Node], now time.Time) 
 	return &NodeTally{evaluator: e, table: table, Tally: tally.Add(table, e.countNode, now)}
 }
 
-// Result is the result for the nodes as they are counted. Where there are none at all, as in a cluster that starts or was
-// stopped, nothing that only nodes show is known: neither that it is there nor that it is not.
+// Result is the result for the nodes as they are counted. Where there is no machine, as in a cluster that starts or was
+// stopped, nothing that only nodes show is known: neither that it is there nor that it is not. The node of a virtual kubelet
+// stays while a cluster is stopped.
 func (t *NodeTally) Result(now time.Time) Result {
-	if t.table.Len() == 0 {
+	if len(t.Marks()) == 0 && !t.table.Any(nodestate.IsMachine) {
 		return unknown(v1alpha1.ReasonNotObservable, msgNoNodes)
 	}
 	pools := t.pools()
@@ -324,7 +325,7 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: told[0].as.healthy, Reason: told[0].as.reason, ObjectCount: told.count(),
 		Objects: told.objects("Node"), Versions: t.versions()}
 	if t.evaluator.Spec.Nodes.Healthy == nil {
-		r.Message = fmt.Sprintf("%d nodes", r.ObjectCount)
+		r.Message = msg.Count(r.ObjectCount, "node")
 		return r
 	}
 	beyond := told.where(func(n toldNode) bool { return n.beyond })

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/tally"
 )
 
@@ -83,7 +84,7 @@ func TestNodesPresent(t *testing.T) {
 			if test.found == nil {
 				g.Expect(told(f)).To(Equal("False/NotAssessed NotFound: " + test.absent))
 			} else {
-				g.Expect(told(f)).To(Equal(fmt.Sprintf("True/NotAssessed Observed: %d nodes", len(test.found))))
+				g.Expect(told(f)).To(Equal("True/NotAssessed Observed: " + msg.Count(len(test.found), "node")))
 			}
 		})
 	}
@@ -170,6 +171,19 @@ func TestNodesHealth(t *testing.T) {
 			expectTold(t, c, seeing(c, a, test.b), test.want)
 		})
 	}
+}
+
+// Without any machine nothing is known that machines show; the node of a virtual kubelet stays when a cluster is stopped.
+func TestNodesWithoutMachines(t *testing.T) {
+	const without = "Unknown/NotAssessed NotObservable: the cluster has no nodes, which would show it"
+	virtual := labeled(nodeWith("v", notReady()), map[string]string{"type": "virtual-kubelet"})
+	machines := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
+	expectTold(t, machines, seeing(machines), without)
+	expectTold(t, machines, seeing(machines, virtual), without)
+	expectTold(t, machines, seeing(machines, virtual, nodeWith("a", ready())), "False/NotAssessed NotFound: none of 2 Nodes with labels a=b")
+	others := newCheck("{type: Nodes, nodes: {virtualNodes: Only}}")
+	expectTold(t, others, seeing(others), without)
+	expectTold(t, others, seeing(others, virtual), "True/NotAssessed Observed: 1 node")
 }
 
 func TestNodesPodCIDRMustBeUnset(t *testing.T) {
@@ -548,7 +562,7 @@ func TestNodesConditionMessage(t *testing.T) {
 		"one of several":       {"{ignoreConditions: [{type: Ready, status: Unknown}, {type: KubeletProblem, status: 'True'}], " + mustReady + "}", nodeWith("b", notReady()), "True/True Healthy: 1/1 nodes healthy"},
 		"forbidden":            {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/False NodesUnhealthy: 1/2 nodes unhealthy: b (Ready is False: KubeletNotReady, " + noNetwork + ")"},
 		"forbidden, not there": {"{healthy: {forbiddenConditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"), "True/True Healthy: 2/2 nodes healthy"},
-		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 nodes"},
+		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 node"},
 		"no sign of presence": {
 			"{present: {conditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"),
 			`False/NotAssessed NotFound: none of 2 Nodes with condition Ready=False with "CNI plugin not initialized" in its message`,

@@ -162,8 +162,11 @@ func (e *Evaluator) webhooksOf(o client.Object) ([]webhook, error) {
 }
 
 func hasMark(o client.Object, m v1alpha1.WebhookMark) bool {
+	if m.NamePrefix != "" {
+		return strings.HasPrefix(o.GetName(), string(m.NamePrefix))
+	}
 	value, labeled := o.GetLabels()[string(m.Label)]
-	return strings.HasPrefix(o.GetName(), string(m.NamePrefix)) && (m.Label == "" || labeled && (m.Value == "" || m.Value == value))
+	return labeled && (m.Value == "" || m.Value == value)
 }
 
 func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
@@ -467,7 +470,7 @@ func (v *webhookView) refused(w *webhook) (needed bool, text string) {
 			operations = append(operations, verbsOf(&w.Rules[i])...)
 		}
 	}
-	return needed, fmt.Sprintf("all requests to %s %s%s", eitherOf(distinct(operations)),
+	return needed, fmt.Sprintf("all requests to %s %s%s", msg.Either(distinct(operations)),
 		msg.Shorten(distinct(resources), ", "), v.where(w))
 }
 
@@ -523,15 +526,6 @@ func verbsOf(rule *admissionv1.RuleWithOperations) []string {
 		}
 	}
 	return out
-}
-
-// eitherOf formats alternatives: "create, update or delete".
-func eitherOf(items []string) string {
-	last := len(items) - 1
-	if last <= 0 {
-		return strings.Join(items, "")
-	}
-	return strings.Join(items[:last], ", ") + " or " + items[last]
 }
 
 func distinct(items []string) []string {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/report"
 )
 
@@ -85,5 +86,5 @@ func eitherOf(mappings []*v1alpha1.ComponentMapping) string {
 	for i, m := range mappings {
 		names[i] = m.Name
 	}
-	return strings.Join(names, " or ")
+	return msg.Either(names)
 }

@@ -140,14 +140,12 @@ func (f *findings) endpointsCheck(s service) noted {
 
 // webhookCheck looks at a webhook configuration: what calls the program when objects are written.
 func webhookCheck(w webhook) noted {
-	c := objectCheck("webhook-"+w.name, validatingKind.GroupVersion().WithKind(w.kind), w.name)
+	c := v1alpha1.Check{Name: "webhook-" + w.name, Type: v1alpha1.CheckWebhook, Method: v1alpha1.CheckMethodNone,
+		Webhook: &v1alpha1.WebhookCheck{Kinds: []v1alpha1.WebhookKind{v1alpha1.WebhookValidating}, Names: []v1alpha1.ObjectName{v1alpha1.ObjectName(w.name)}}}
 	if w.kind == mutatingKind.Kind {
-		c.Name = "mutating-" + c.Name
+		c.Name, c.Webhook.Kinds[0] = "mutating-"+c.Name, v1alpha1.WebhookMutating
 	}
-	c.Object.Healthy = "object.?webhooks.orValue([]).all(w, w.?clientConfig.?caBundle.orValue('') != '')"
-	c.Object.Message = "'the API server cannot trust it, it has no caBundle: ' + " +
-		"object.webhooks.filter(w, w.?clientConfig.?caBundle.orValue('') == '').map(w, w.name).join(', ')"
-	return noted{c, "It outlives what it was made for, so it proves nothing. Without a caBundle each call fails."}
+	return noted{c, "It outlives what it was made for, so it proves nothing. Healthy: the API server can call it."}
 }
 
 func apiCheck(name string) noted {

@@ -100,8 +100,8 @@ func TestADraftSeesFaults(t *testing.T) {
 	text := dumpOfCertManager(g)
 	m := read(g, written(g, text, "cert-manager", certManager)).Mappings[0].Value
 	for name, c := range map[string]struct{ from, to, reason, says string }{
-		"no caBundle": {"caBundle: Q0E=", "caBundle: ''", v1alpha1.ReasonExpressionFalse, "it has no caBundle: webhook.cert-manager-webhook.io"},
-		"no endpoint": {"ready: true", "ready: false", v1alpha1.ReasonExpressionFalse, "the Service cert-manager has no ready endpoint"},
+		"no caBundle": {"caBundle: Q0E=", "caBundle: ''", v1alpha1.ReasonWebhookUnavailable, "webhook.cert-manager-webhook.io: its caBundle is empty"},
+		"no endpoint": {"ready: true", "ready: false", v1alpha1.ReasonWebhookUnavailable, "Service cert-manager/cert-manager-webhook has no ready endpoint"},
 		"a kind is missing": {"name: orders.acme.cert-manager.io", "name: others.acme.cert-manager.io", v1alpha1.ReasonPartMissing,
 			"CustomResourceDefinition orders.acme.cert-manager.io"},
 		"a leader that hangs": {"renewTime: '2026-11-22T14:29:55.000000Z'", "renewTime: '2026-11-22T14:09:55.000000Z'", v1alpha1.ReasonLeaseStale,

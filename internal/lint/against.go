@@ -59,13 +59,26 @@ func (l *linter) hold(m *mapping) {
 	trials := map[string][]trial{} // by variant
 	for _, c := range m.checks {
 		if c.compiled != nil && c.compiled.Expect() != v1alpha1.ExpectAbsent {
-			given := l.against.Facts(c.compiled.AllNeeds())
-			trials[c.variant] = append(trials[c.variant], trial{c, m, given, c.compiled.Evaluate(given)})
+			trials[c.variant] = append(trials[c.variant], l.try(m, c))
 		}
 	}
 	l.holdAll(m, "spec", trials[""])
 	for i, v := range m.Value.Spec.Variants {
 		l.holdAll(m, fmt.Sprintf("spec.variants[%d]", i), trials[v.Name])
+	}
+}
+
+// try evaluates a check on the dump, and again for as long as it asks further.
+func (l *linter) try(m *mapping, c *placedCheck) trial {
+	needs := c.compiled.AllNeeds()
+	for {
+		given := l.against.Facts(needs)
+		result := c.compiled.Evaluate(given)
+		further := slices.DeleteFunc(facts.NeedsOf(result.Further), func(n facts.Need) bool { return slices.Contains(needs, n) })
+		if len(further) == 0 {
+			return trial{c, m, given, result}
+		}
+		needs = append(needs, further...)
 	}
 }
 

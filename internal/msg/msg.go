@@ -40,6 +40,15 @@ func Brief(items []string, sep string) string {
 	return strings.Join(items, sep)
 }
 
+// Either formats alternatives: "create, update or delete".
+func Either(items []string) string {
+	last := len(items) - 1
+	if last <= 0 {
+		return strings.Join(items, "")
+	}
+	return strings.Join(items[:last], ", ") + " or " + items[last]
+}
+
 // Truncate cuts a message to limit bytes at the boundary of a character, and marks the cut. It replaces invalid UTF-8, as
 // the API server does.
 func Truncate(s string, limit int) string {

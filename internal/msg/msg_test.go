@@ -37,6 +37,14 @@ func TestShorten(t *testing.T) {
 	}
 }
 
+func TestEither(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(Either(nil)).To(BeEmpty())
+	g.Expect(Either([]string{"a"})).To(Equal("a"))
+	g.Expect(Either([]string{"a", "b"})).To(Equal("a or b"))
+	g.Expect(Either([]string{"a", "b", "c"})).To(Equal("a, b or c"))
+}
+
 func TestCount(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect([]string{Count(0, "node"), Count(1, "node"), Count(2, "minor version")}).To(Equal([]string{"0 nodes", "1 node", "2 minor versions"}))

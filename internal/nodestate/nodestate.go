@@ -62,6 +62,9 @@ func JoiningFor(node *corev1.Node, now time.Time) time.Duration {
 // IsVirtual reports whether the node is that of a virtual kubelet: no machine, and nothing that runs on machines is on it.
 func IsVirtual(node *corev1.Node) bool { return node.Labels["type"] == "virtual-kubelet" }
 
+// IsMachine reports whether the node is not that of a virtual kubelet.
+func IsMachine(node *corev1.Node) bool { return !IsVirtual(node) }
+
 // IsStopped reports whether the node's machine was stopped on purpose.
 func IsStopped(node *corev1.Node) bool { return HasTaint(node, StoppedTaint) }
 

@@ -124,6 +124,16 @@ func (t *Table[O]) Len() int { return len(t.rows) }
 // Get is an object as it is now; ok is false when it is gone.
 func (t *Table[O]) Get(name string) (object O, ok bool) { return t.get(name) }
 
+// Any reports whether one of the objects is so; it looks no further than to the first.
+func (t *Table[O]) Any(is func(O) bool) bool {
+	for name := range t.rows {
+		if object, ok := t.get(name); ok && is(object) {
+			return true
+		}
+	}
+	return false
+}
+
 // Names are those of all objects in the table.
 func (t *Table[O]) Names() []string { return slices.Collect(maps.Keys(t.rows)) }
 

@@ -123,6 +123,7 @@ func runCoreDNS(t *testing.T, cfg *rest.Config) {
 		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.1"}}},
 	}
 	g.Expect(c.Create(t.Context(), slice)).To(Succeed())
+	g.Expect(c.Create(t.Context(), node(nil))).To(Succeed(), "without any node nobody can tell whose CoreDNS it is")
 }
 
 // documented are the parts of docs/gitops.md that match a pattern.

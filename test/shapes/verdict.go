@@ -21,7 +21,8 @@ import (
 )
 
 // ExpectedArchitecture is the verdict on the ClusterArchitecture: its conditions as status/reason, the names of the rules that
-// the cluster breaks, and the workloads that no mapping covers, as Kind namespace/name state, with the reason of a fault. In expected.yaml it stands beside the mappings, as "architecture".
+// the cluster breaks, and the workloads that no mapping covers, as Kind namespace/name state, with the reason of a fault. In
+// expected.yaml it stands beside the mappings, as "architecture".
 type ExpectedArchitecture struct {
 	PlatformDetected string   `json:"platformDetected"`
 	Complete         string   `json:"complete"`

@@ -13,7 +13,6 @@ import (
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/test/shapes"
-	"github.com/archmap/archmap/test/world"
 )
 
 // TestNoNews: no healthy AKS cluster differs from its documentation in a way that the catalog does not explain, and each
@@ -22,12 +21,7 @@ func TestNoNews(t *testing.T) {
 	g := NewWithT(t)
 	claimed, explained := map[string]bool{}, map[string]bool{}
 	for _, name := range shapes.Names() {
-		shape, err := shapes.Load(name)
-		g.Expect(err).NotTo(HaveOccurred())
-		w, err := world.New(shape)
-		g.Expect(err).NotTo(HaveOccurred())
-		verdicts, err := judgeRecovered(w)
-		g.Expect(err).NotTo(HaveOccurred())
+		_, _, verdicts := recovered(g, name)
 		aks := meta.IsStatusConditionTrue(verdicts.Architecture.Status.Conditions, v1alpha1.ConditionPlatformDetected)
 		for row, m := range verdicts.Mappings {
 			for _, a := range m.Spec.Implementation.Advisories {

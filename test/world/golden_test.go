@@ -33,12 +33,7 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 	for _, name := range shapes.Names() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			shape, err := shapes.Load(name)
-			g.Expect(err).NotTo(HaveOccurred())
-			w, err := world.New(shape)
-			g.Expect(err).NotTo(HaveOccurred())
-			verdicts, err := judgeRecovered(w)
-			g.Expect(err).NotTo(HaveOccurred())
+			shape, w, verdicts := recovered(g, name)
 			if *update {
 				g.Expect(rewrite(filepath.Join("..", "shapes", name, "expected.yaml"), shape, verdicts)).To(Succeed())
 				return
@@ -60,6 +55,17 @@ func TestShapesComeToTheirVerdicts(t *testing.T) {
 		})
 	}
 	t.Logf("COUNT %d shapes", count)
+}
+
+// recovered returns a shape, a world of it, and the verdicts in the long run.
+func recovered(g Gomega, name string) (*shapes.Shape, *world.World, *world.Verdicts) {
+	shape, err := shapes.Load(name)
+	g.Expect(err).NotTo(HaveOccurred())
+	w, err := world.New(shape)
+	g.Expect(err).NotTo(HaveOccurred())
+	verdicts, err := judgeRecovered(w)
+	g.Expect(err).NotTo(HaveOccurred())
+	return shape, w, verdicts
 }
 
 // judgeRecovered returns the verdicts in the long run: what is within its grace period has had time to recover.

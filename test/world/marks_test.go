@@ -40,12 +40,7 @@ func TestMarks(t *testing.T) {
 	for _, name := range shapes.Names() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			shape, err := shapes.Load(name)
-			g.Expect(err).NotTo(HaveOccurred())
-			w, err := world.New(shape)
-			g.Expect(err).NotTo(HaveOccurred())
-			before, err := judgeRecovered(w)
-			g.Expect(err).NotTo(HaveOccurred())
+			_, w, before := recovered(g, name)
 			nodes, whole := nodesOf(g, w), w.Save()
 			for what, change := range map[string]func(*world.World, string) error{"down": down, "stopped": stopped, "removed": removed} {
 				for _, n := range nodes {
@@ -79,12 +74,7 @@ func TestMarksOfBrokenWorkloads(t *testing.T) {
 	for _, name := range shapes.Names() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			shape, err := shapes.Load(name)
-			g.Expect(err).NotTo(HaveOccurred())
-			w, err := world.New(shape)
-			g.Expect(err).NotTo(HaveOccurred())
-			before, err := judgeRecovered(w)
-			g.Expect(err).NotTo(HaveOccurred())
+			shape, w, before := recovered(g, name)
 			for _, o := range shape.Objects {
 				if slices.Contains([]string{"Deployment", "DaemonSet", "StatefulSet"}, o.GetKind()) {
 					ref := world.Ref{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}

@@ -13,7 +13,8 @@ import (
 // WebhookCheckApplyConfiguration represents a declarative configuration of the WebhookCheck type for use
 // with apply.
 //
-// WebhookCheck is the member of a Check for admission webhooks. A configuration must meet every field that is given.
+// WebhookCheck is the member of a Check for admission webhooks. A configuration must meet every field that is given; kinds
+// with both kinds alone is every configuration.
 type WebhookCheckApplyConfiguration struct {
 	// kinds of the configurations: Validating, Mutating. Default: both.
 	Kinds []apiv1alpha1.WebhookKind `json:"kinds,omitempty"`

@@ -12,8 +12,7 @@ import (
 // WebhookMarkApplyConfiguration represents a declarative configuration of the WebhookMark type for use
 // with apply.
 //
-// WebhookMark is what the maker of a webhook configuration has left on it. A mark with a name prefix and a label needs
-// both.
+// WebhookMark is what the maker of a webhook configuration has left on it: a name that begins so, or a label.
 type WebhookMarkApplyConfiguration struct {
 	// namePrefix begins the name of the configuration.
 	NamePrefix *apiv1alpha1.NamePrefix `json:"namePrefix,omitempty"`
