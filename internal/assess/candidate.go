@@ -178,12 +178,23 @@ func (c *candidate) whyNot() string {
 	return "nothing of it is there"
 }
 
-// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, and no
-// workload of it is where its charts and manifests put it.
+// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, no
+// workload of it is where its charts and manifests put it, and none of its checks looks in all namespaces.
 func (c *candidate) mayRunElsewhere() bool {
-	return c.own && slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
-		return f.Check.Spec.Workload != nil && f.Present == v1alpha1.VerdictFalse && catalog.Belongs(&f.Check.Spec)
-	})
+	if !c.own {
+		return false
+	}
+	missing := false
+	for _, f := range c.findings {
+		switch w := f.Check.Spec.Workload; {
+		case w == nil || !catalog.Belongs(&f.Check.Spec):
+		case w.Namespace == "":
+			return false
+		default:
+			missing = missing || f.Present == v1alpha1.VerdictFalse
+		}
+	}
+	return missing
 }
 
 func (c *candidate) leftBehind() []*check.Finding {
