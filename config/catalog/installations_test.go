@@ -121,31 +121,26 @@ func ingressControllers() map[string]installation {
 			installed("Deployment kong/ingress-kong", "app=ingress-kong", "proxy=kong:3.9", "ingress-controller=kong/kubernetes-ingress-controller:3.5")),
 		"AGIC, chart": ingress("agic-helm", "azure/application-gateway",
 			installed("Deployment edge/rel-ingress-azure", "app=ingress-azure", "ingress-azure=mcr.microsoft.com/azure-application-gateway/kubernetes-ingress:1.9.8")),
-		"ALB controller": alb("edge", "app=alb-controller"), "ALB controller, other labels": alb("azure-alb-system", "name=alb-controller"),
+		"ALB controller": alb("agc-helm", "edge", "app=alb-controller"), "ALB controller, other labels": alb("agc-by-name", "azure-alb-system", "name=alb-controller"),
 	}
 }
 
-func alb(namespace, labels string) installation {
-	return installation{row: "ingress-controller", variant: "agc-helm", also: []string{"alb-controller"},
+func alb(variant, namespace, labels string) installation {
+	return installation{row: "ingress-controller", variant: variant, also: []string{"alb-controller"},
 		workloads: []client.Object{installed("Deployment "+namespace+"/alb-controller", labels, "alb-controller=mcr.microsoft.com/application-lb/images/alb-controller:1.11.3")}}
 }
 
 // ownDrivers are what the charts and manifests of what runs on each node install.
 func ownDrivers() map[string]installation {
-	const blob, secrets = "blob=mcr.microsoft.com/oss/v2/kubernetes-csi/blob-csi:v1.27.9", "secrets-store=registry.k8s.io/csi-secrets-store/driver:v1.6.0"
+	const secrets = "secrets-store=registry.k8s.io/csi-secrets-store/driver:v1.6.0"
 	const provider = "provider-azure-installer=mcr.microsoft.com/oss/v2/azure/secrets-store/provider-azure:v1.8.2"
-	driver := func(name string) []client.Object {
-		return []client.Object{object("storage.k8s.io/v1", "CSIDriver", "", name, nil)}
-	}
 	secretsStore := func(variant string, workloads ...client.Object) installation {
-		return installation{row: "secrets-store-csi-driver", variant: variant, workloads: workloads, besides: driver("secrets-store.csi.k8s.io")}
+		return installation{row: "secrets-store-csi-driver", variant: variant, workloads: workloads,
+			besides: []client.Object{object("storage.k8s.io/v1", "CSIDriver", "", "secrets-store.csi.k8s.io", nil)}}
 	}
 	return map[string]installation{
-		"blob, chart": {row: "blob-csi-driver", variant: "self-installed", besides: driver("blob.csi.azure.com"), workloads: []client.Object{
-			installed("Deployment kube-system/csi-blob-controller", "app=csi-blob-controller,name=blob-csi-driver", blob),
-			installed("DaemonSet kube-system/csi-blob-node", "app=csi-blob-node,name=blob-csi-driver", blob)}},
-		"blob, manifest": {row: "blob-csi-driver", variant: "self-installed", besides: driver("blob.csi.azure.com"), workloads: []client.Object{
-			installed("Deployment kube-system/csi-blob-controller", "", blob), installed("DaemonSet kube-system/csi-blob-node", "", blob)}},
+		"blob, chart":    ownBlob("helm", "edge", "name=blob-csi-driver"),
+		"blob, manifest": ownBlob("manifest", "kube-system", ""),
 		"secrets store, chart": secretsStore("helm",
 			installed("DaemonSet edge/rel-secrets-store-csi-driver", "name=secrets-store-csi-driver,app=secrets-store-csi-driver", secrets)),
 		"secrets store, chart of the provider": secretsStore("helm",
@@ -162,6 +157,12 @@ func ownDrivers() map[string]installation {
 		"problem detector, manifest": {row: "node-problem-detector", variant: "systemd,self-installed", workloads: []client.Object{
 			installed("DaemonSet kube-system/node-problem-detector", "app=node-problem-detector", "node-problem-detector=registry.k8s.io/node-problem-detector/node-problem-detector:v0.8.19")}},
 	}
+}
+
+func ownBlob(variant, namespace, labels string) installation {
+	const blob = "blob=mcr.microsoft.com/oss/v2/kubernetes-csi/blob-csi:v1.27.9"
+	return installation{row: "blob-csi-driver", variant: variant, besides: []client.Object{object("storage.k8s.io/v1", "CSIDriver", "", "blob.csi.azure.com", nil)},
+		workloads: []client.Object{installed("Deployment "+namespace+"/csi-blob-controller", labels, blob), installed("DaemonSet "+namespace+"/csi-blob-node", labels, blob)}}
 }
 
 // ownAddOns are what else charts and manifests install that AKS offers as an add-on.

@@ -283,6 +283,10 @@ func leftBehindCases() []mappingCase {
 		name: "one's own that is looked for in all namespaces", spec: variants(variant("own", "operatedBy: Customer", checks(workload("Deployment", "coredns", optional), anywhere, class))),
 		cluster: with(ours), present: "False NotFound", says: "not installed; left behind: Driver d; own: no Deployment kube-system/coredns",
 	}, {
+		name: "one's own of which one variant is looked for in all namespaces", spec: variants(
+			variant("manifest", "operatedBy: Customer", checks(dns, class)), variant("chart", "operatedBy: Customer", checks(anywhere, class))),
+		cluster: with(ours), present: "False NotFound", says: "not installed; left behind: Driver d; manifest: no Deployment kube-system/coredns",
+	}, {
 		name: "one's own that has stopped does not run elsewhere", spec: variants(variant("own", "operatedBy: Customer", checks(dns, scaler))),
 		cluster: with(deployment("coredns", 0, 0)), present: "False NotFound",
 		says: "not installed; left behind: Deployment kube-system/coredns (scaled to 0); own: no Deployment kube-system/coredns-autoscaler",
