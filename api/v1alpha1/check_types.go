@@ -443,7 +443,7 @@ const (
 )
 
 // NodeCriteria is met by a node that meets every part that is given.
-// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR
+// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR;minKubelet;maxKubelet
 type NodeCriteria struct {
 	// conditions must all be on the node.
 	// +optional
@@ -485,7 +485,23 @@ type NodeCriteria struct {
 	// podCIDR says whether spec.podCIDR has a value: Set or Unset.
 	// +optional
 	PodCIDR Assignment `json:"podCIDR,omitempty"`
+
+	// minKubelet is the lowest minor version of status.nodeInfo.kubeletVersion, such as
+	// "1.32" (in quotes: YAML takes it for a number): for what came with a version of
+	// Kubernetes. It is known of nodes that are down, too.
+	// +optional
+	MinKubelet MinorVersion `json:"minKubelet,omitempty"`
+
+	// maxKubelet is the highest one, such as "1.31".
+	// +optional
+	MaxKubelet MinorVersion `json:"maxKubelet,omitempty"`
 }
+
+// MinorVersion is a minor version of Kubernetes, such as 1.32.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=15
+// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+[.][0-9]+$')",message="must be a minor version such as 1.32"
+type MinorVersion string
 
 // NodeConditionMatch describes one condition of a node.
 //
