@@ -360,7 +360,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 		if healthy == verdict.healthy && reason == verdict.reason {
 			details = append(details, f.describe(kind, o.GetName()))
 		}
-		if healthy == v1alpha1.VerdictFalse {
+		if healthy == v1alpha1.VerdictFalse && f.closed {
 			v.unavailable = append(v.unavailable, f.fault(kind, o.GetName()))
 		}
 	}
@@ -371,10 +371,15 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 // addTroubled adds a webhook to those of the same configuration for which the same is to be said.
 func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []troubled {
 	f := troubled{trouble: t, service: w.service(), closed: w.failsClosed(), names: []string{w.Name}}
-	if f.closed && t.unknown == "" {
+	named := namesWebhooks(v.evaluator.Spec.Webhook)
+	switch {
+	case t.unknown != "":
+	case f.closed:
 		var needed bool
 		needed, f.refused = v.refused(w)
-		f.counts = needed || t.lasting || namesWebhooks(v.evaluator.Spec.Webhook)
+		f.counts = needed || t.lasting || named
+	default: // all requests pass, but without what the component does to them
+		f.counts = named && t.lasting
 	}
 	for i := range found {
 		if other := &found[i]; other.trouble == t && other.closed == f.closed && other.counts == f.counts && other.refused == f.refused {
@@ -416,6 +421,8 @@ func (f *troubled) describe(kind, configuration string) string {
 	switch {
 	case f.unknown != "":
 		return text
+	case !f.closed && f.counts:
+		return text + "; failurePolicy is Ignore, so requests pass without it; " + f.remedy
 	case !f.closed:
 		return text + "; failurePolicy is Ignore, so requests pass without it"
 	case f.counts:
