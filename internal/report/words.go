@@ -140,6 +140,7 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonAdmissionDenied:     "the API server refuses the pods; look at quotas and policies",
 	v1alpha1.ReasonWebhookCallFailed:   "the API server refuses the pods as it cannot ask an admission webhook; that webhook must be fixed",
 	v1alpha1.ReasonWebhookUnavailable:  "the API server cannot ask an admission webhook, and refuses what it intercepts; its configuration can always be deleted",
+	v1alpha1.ReasonFailureReported:     "its status says nothing of it, its events do; look at all of them (kubectl events)",
 	v1alpha1.ReasonRolloutStuck:        "a roll-out does not come to its end; look at its newest pods",
 	v1alpha1.ReasonWorkloadUnavailable: "pods are missing, and nothing tells why; look at the events of the workload",
 	v1alpha1.ReasonLeaseStale:          "its leader has fallen silent; it is down, or cut off from the API server",
