@@ -135,7 +135,9 @@ func (e *Evaluator) CountsNodes() bool { return e.checkType.countsNodes }
 
 // CountsObjects says whether the evaluator counts the objects of its need one by one, by CountObjects. Where events tell of
 // them it looks at all together.
-func (e *Evaluator) CountsObjects() bool { return e.checkType.countsObjects && e.Spec.Object.Events == nil }
+func (e *Evaluator) CountsObjects() bool {
+	return e.checkType.countsObjects && e.Spec.Object.Events == nil
+}
 
 // Concerns says whether a change of an object of that name, among those that the evaluator needs in any case, may change
 // its result.
