@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -42,7 +43,7 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 			cause.Subject = f.Related[0] // of which there is too little for several
 		}
 	}
-	cause.Message = msg.Truncate(cause.Message, msg.MaxMessage)
+	cause.Message, cause.URL = msg.Truncate(cause.Message, msg.MaxMessage), r.article(&cause)
 	return cause
 }
 
@@ -93,7 +94,7 @@ func sinceOf(of *family, severity v1alpha1.Severity) metav1.Time {
 func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 	switch t.fault.Kind {
 	case v1alpha1.FaultRegistry:
-		if slices.Contains(providerRegistries[r.arch.Spec.Platform], t.fault.Subject.Name) {
+		if slices.Contains(r.platform().registries, t.fault.Subject.Name) {
 			return v1alpha1.OperatedByShared // the provider's registry, or the way out of the cluster
 		}
 		return v1alpha1.OperatedByCustomer
@@ -102,7 +103,10 @@ func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 			return v1alpha1.OperatedByCustomer
 		}
 	}
-	if t.fault.OperatedBy != "" {
+	switch {
+	case t.fault.Kind == v1alpha1.FaultScheduling && r.failsToProvision():
+		return v1alpha1.OperatedByProvider
+	case t.fault.OperatedBy != "":
 		return t.fault.OperatedBy
 	}
 	own := t.operatedBy()
@@ -111,12 +115,17 @@ func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 			own = by
 		}
 	}
+	if t.fault.Reason == v1alpha1.ReasonScaledToZero && own == v1alpha1.OperatedByProvider {
+		return v1alpha1.OperatedByShared // the provider ships it, and nothing says who scaled it
+	}
 	return cmp.Or(own, v1alpha1.OperatedByCustomer)
 }
 
-// providerRegistries are those from which the provider of a platform ships its components.
-var providerRegistries = map[string][]string{
-	"aks": {"mcr.microsoft.com", "packages.aks.azure.com"},
+// failsToProvision reports whether the platform makes the nodes for pods that have none, and does not.
+func (r *rollup) failsToProvision() bool {
+	return slices.ContainsFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool {
+		return m.Name == r.platform().provisioner && catalog.StateOf(m) == catalog.Unhealthy
+	})
 }
 
 // operatorOf returns who operates the variant of a check, named as in a status.

@@ -237,15 +237,23 @@ func (e *explanation) causes() {
 	}
 }
 
-// call says who can act: of a fault that lies elsewhere, whoever operates that.
+// call says who can act on each cause, and what to type first; without any, who operates the component.
 func (e *explanation) call() {
+	told := false
 	for _, c := range e.Report.causes() {
-		if c.OperatedBy != "" && slices.Contains(c.Components, e.Name) {
-			e.text(string(c.OperatedBy) + ", for " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name) + ": " + e.words.call(c.OperatedBy))
-			return
+		if c.OperatedBy == "" || !slices.Contains(c.Components, e.Name) {
+			continue
+		}
+		told = true
+		e.hang("  - ", msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)+": "+string(c.OperatedBy)+", "+e.words.act(c.OperatedBy))
+		e.line("    $ " + Clean(c.Next))
+		if c.URL != "" {
+			e.line("    " + Clean(string(c.URL)))
 		}
 	}
-	e.text(string(e.operatedBy()) + ": " + e.words.call(e.operatedBy()))
+	if !told {
+		e.text(string(e.operatedBy()) + ": " + e.words.call(e.operatedBy()))
+	}
 }
 
 func (e *explanation) advice() {

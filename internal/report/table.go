@@ -94,18 +94,18 @@ func readyNodes(pool v1alpha1.NodePool) string {
 
 // Causes lists the causes of faults and the violated rules, then the causes of what is tolerated.
 func Causes(r *Report) Grid {
-	g := Grid{Header: []string{"Cause", "Severity", "Components", "Since", headMessage}}
+	g := Grid{Header: []string{"Cause", "Severity", "Components", "Since", "Who acts", "Next", headMessage}}
 	major, minor := r.causesBySeverity()
 	add := func(causes []v1alpha1.Cause, state catalog.State) {
 		for _, c := range causes {
 			g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: state}, {Text: string(c.Severity)}, {Text: msg.Shorten(c.Components, ", ")},
-				r.sinceCell(c.Since.Time), {Text: c.Message}})
+				r.sinceCell(c.Since.Time), {Text: string(c.OperatedBy)}, {Text: c.Next}, {Text: c.Message}})
 		}
 	}
 	add(major, catalog.Unhealthy)
 	for _, v := range r.Architecture.Status.Violations {
 		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: catalog.Unhealthy}, {Text: string(v1alpha1.SeverityMajor)},
-			{Text: v.Rule}, {}, {Text: v.Message}})
+			{Text: v.Rule}, {}, {}, {}, {Text: v.Message}})
 	}
 	add(minor, catalog.Healthy)
 	return g
