@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
 )
 
 func TestCauses(t *testing.T) { runArchitectures(t, causeCases(t)) }
@@ -222,4 +223,48 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(s.Causes[0].Message).To(Equal("a: so says the test of a"))
 		},
 	}}
+}
+
+// Who can act, and where to read on, follows the fault, not the component that has it.
+func TestWhoActs(t *testing.T) {
+	const provider, customer, shared = v1alpha1.OperatedByProvider, v1alpha1.OperatedByCustomer, v1alpha1.OperatedByShared
+	with := func(f v1alpha1.Fault, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
+		f.Severity, f.Message = v1alpha1.SeverityMajor, "it is so"
+		m.Status.Checks[0].Faults = []v1alpha1.Fault{f}
+		return m
+	}
+	of := func(kind v1alpha1.FaultKind, reason, name string) v1alpha1.Fault {
+		return v1alpha1.Fault{Kind: kind, Reason: reason, Subject: v1alpha1.ObservedObject{Kind: string(kind), Name: name}}
+	}
+	scheduling := of(v1alpha1.FaultScheduling, v1alpha1.ReasonUnschedulable, "x")
+	scheduling.OperatedBy = customer
+	provisioner := by(provider, unhealthy(t, "node-auto-provisioning"))
+	for name, test := range map[string]struct {
+		mappings []v1alpha1.ComponentMapping
+		want     v1alpha1.Operator
+		url      string
+	}{
+		"the provider's registry":       {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "mcr.microsoft.com"), by(provider, unhealthy(t, "a")))), shared, "outbound-connections"},
+		"another registry":              {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "quay.io"), by(provider, unhealthy(t, "a")))), customer, "outbound-connections"},
+		"no room":                       {list(with(scheduling, by(provider, unhealthy(t, "a")))), customer, "troubleshoot-pod-scheduler-errors"},
+		"no room, and nobody makes any": {list(with(scheduling, by(provider, unhealthy(t, "a"))), provisioner), provider, "troubleshoot-pod-scheduler-errors"},
+		"the provider's workload":       {list(by(provider, unhealthy(t, "a"))), provider, "debug-pods"},
+		"scaled to 0":                   {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(provider, unhealthy(t, "a")))), shared, "debug-pods"},
+		"the customer's, scaled to 0":   {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(customer, unhealthy(t, "a")))), customer, "debug-pods"},
+		"one runs what another shares": {list(by(shared, unhealthy(t, "a")), with(of(v1alpha1.FaultWorkload, "NotReady", "x"), by(shared, unhealthy(t, "b"))),
+			with(of(v1alpha1.FaultWorkload, "NotReady", "x"), by(provider, unhealthy(t, "c")))), shared, "debug-pods"},
+		"a lost object": {list(with(of(v1alpha1.FaultObject, v1alpha1.ReasonNotFound, "x"), by(provider, unhealthy(t, "a")))), provider, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			a := newArchitecture(t, "platform: aks")
+			status, _ := assess.Architecture(a, test.mappings, aks, start)
+			g.Expect(status.Causes).NotTo(BeEmpty())
+			g.Expect(status.Causes[0].OperatedBy).To(Equal(test.want))
+			g.Expect(string(status.Causes[0].URL)).To(ContainSubstring(test.url))
+			if name == "one runs what another shares" {
+				g.Expect(status.Causes[1].OperatedBy).To(Equal(provider))
+			}
+		})
+	}
 }

@@ -210,7 +210,10 @@ func stateMark(node *corev1.Node, now time.Time) clusterMark {
 	mark := clusterMark{ready: nodestate.IsReady(node)}
 	switch {
 	case nodestate.IsDown(node, now):
-		mark.state, mark.reason, mark.since = nodeDown, readyReason(node), nodestate.TurnedAt(node).Unix()/60
+		mark.state, mark.reason = nodeDown, readyReason(node)
+		if turned := nodestate.TurnedAt(node); !turned.IsZero() {
+			mark.since = turned.Unix() / 60
+		}
 	case nodestate.IsStopped(node):
 		mark.state = nodeStopped
 	case nodestate.IsLeaving(node, now):

@@ -80,6 +80,11 @@ func (p *badPool) alike(other *badPool) bool {
 		time.Duration(max(p.last, other.last)-min(p.first, other.first))*time.Minute <= sameTime
 }
 
+// cordoned reports whether none of the nodes is down.
+func (p *badPool) cordoned() bool {
+	return !slices.ContainsFunc(p.marks, func(m clusterMark) bool { return m.state == nodeDown })
+}
+
 // groups returns the nodes that are down or cordoned by what they have in common. It costs as much as there are marks.
 func (t *ClusterTally) groups() []NodeGroup {
 	byPool, good, sizes := map[string]*badPool{}, map[nodeTraits]bool{}, map[string]int{}
@@ -124,10 +129,7 @@ func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
 			}
 		}
 		i := slices.IndexFunc(out, func(known *badPool) bool {
-			if known.last == 0 && p.last == 0 {
-				return true
-			}
-			return known.alike(p) && (together >= manyPools || common(append(slices.Clone(known.marks), p.marks...), good) != "")
+			return known.cordoned() && p.cordoned() || known.alike(p) && (together >= manyPools || common(append(slices.Clone(known.marks), p.marks...), good) != "")
 		})
 		if i < 0 {
 			out = append(out, p)
