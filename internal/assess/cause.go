@@ -139,26 +139,30 @@ func operatorOf(m *v1alpha1.ComponentMapping, check string) v1alpha1.Operator {
 	return cmp.Or(m.Status.OperatedBy, m.Spec.OperatedBy)
 }
 
-// describeNodes names the nodes or pools of all faults, and says what is observed on them now.
-func (r *rollup) describeNodes(cause *v1alpha1.Cause, family []tale) {
-	var pools []string
+// describeNodes names the nodes or pools of all faults, and says what is observed on them now, and what else they report.
+func (r *rollup) describeNodes(cause *v1alpha1.Cause, tales []tale) {
+	var pools, problems []string
 	down := false
-	for _, t := range family {
+	for _, t := range tales {
 		if pool := poolOf(&t.fault); !slices.Contains(pools, pool) {
 			pools = append(pools, pool)
 		}
 		if t.fault.Kind == v1alpha1.FaultNodePool && t.fault.Subject != cause.Subject {
 			cause.Kind, cause.Subject, cause.Next = t.fault.Kind, t.fault.Subject, t.fault.Next
 		}
-		down = down || t.fault.Reason == v1alpha1.ReasonNodeFault
+		if t.fault.Reason == v1alpha1.ReasonNodeFault {
+			down = true
+		} else if !slices.Contains(problems, t.fault.Message) {
+			problems = append(problems, t.fault.Message)
+		}
 	}
 	cause.Reason = v1alpha1.ReasonNodesUnhealthy
-	if !down {
-		return
+	if down {
+		cause.Reason = v1alpha1.ReasonNodeFault
+		if cause.Severity == v1alpha1.SeverityMinor {
+			cause.Reason = v1alpha1.ReasonNodesDown
+		}
+		problems = append([]string{cmp.Or(r.view.describe(pools), cause.Message)}, problems...)
 	}
-	cause.Reason = v1alpha1.ReasonNodeFault
-	if cause.Severity == v1alpha1.SeverityMinor {
-		cause.Reason = v1alpha1.ReasonNodesDown
-	}
-	cause.Message = cmp.Or(r.view.describe(pools), cause.Message)
+	cause.Message = msg.Shorten(problems, "; ")
 }

@@ -4,6 +4,7 @@
 package assess_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -264,6 +265,34 @@ func TestWhoActs(t *testing.T) {
 			g.Expect(string(status.Causes[0].URL)).To(ContainSubstring(test.url))
 			if name == "one runs what another shares" {
 				g.Expect(status.Causes[1].OperatedBy).To(Equal(provider))
+			}
+		})
+	}
+}
+
+// What causes cost does not depend on how many nodes there are.
+func BenchmarkCauses(b *testing.B) {
+	mappings := list(since(time.Hour, faulty(b, "kubelet", v1alpha1.ReasonNodeFault)))
+	for i := range 40 {
+		name := fmt.Sprintf("m%d", i)
+		mappings = append(mappings, tolerant(b, name, v1alpha1.ReasonNodesDown, v1alpha1.ReasonNodesDown, v1alpha1.ReasonWithinTolerance))
+	}
+	for _, nodes := range []int{6, 100, 5000} {
+		b.Run(fmt.Sprintf("%d nodes", nodes), func(b *testing.B) {
+			var objects []object
+			for i := range nodes {
+				status := corev1.ConditionTrue
+				if i%50 == 0 {
+					status = corev1.ConditionUnknown
+				}
+				objects = append(objects, node(fmt.Sprintf("n%04d", i), status, map[string]string{
+					"aks": "here", "kubernetes.azure.com/agentpool": fmt.Sprintf("pool%d", i%10), corev1.LabelTopologyZone: fmt.Sprint(i % 3)}))
+			}
+			seen := view(b, "", with(objects...))
+			a := newArchitecture(b, "")
+			b.ReportAllocs()
+			for b.Loop() {
+				assess.Architecture(a, mappings, seen, start)
 			}
 		})
 	}

@@ -73,7 +73,7 @@ func (e *Evaluator) whereToLook(o v1alpha1.ObservedObject) string {
 
 func soughtWorkload(spec *v1alpha1.Check) v1alpha1.ObservedObject {
 	w := spec.Workload
-	o := v1alpha1.ObservedObject{Kind: string(w.Kind), Namespace: string(w.Namespace), Name: string(w.NamePrefix)}
+	o := v1alpha1.ObservedObject{Kind: string(w.Kind), Namespace: string(w.Namespace), Name: w.NamePrefix}
 	if len(w.Names) > 0 {
 		o.Name = string(w.Names[0])
 	}

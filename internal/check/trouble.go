@@ -41,10 +41,10 @@ func (h *heartbeats) trouble(spec *v1alpha1.NodesCheck, node *corev1.Node, c nod
 
 // telling returns the condition that tells what is wrong with the node; nil where something else does, such as a taint.
 func (h *heartbeats) telling(spec *v1alpha1.NodesCheck, node *corev1.Node, c nodeClass) *corev1.NodeCondition {
-	switch {
-	case c.reason == v1alpha1.ReasonWithinTolerance:
+	switch c.reason {
+	case v1alpha1.ReasonWithinTolerance:
 		return h.noticed(spec, node)
-	case c.reason == v1alpha1.ReasonNodeFault:
+	case v1alpha1.ReasonNodeFault:
 		return nodestate.Condition(node, string(corev1.NodeReady))
 	}
 	for _, m := range spec.Healthy.Conditions {

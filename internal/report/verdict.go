@@ -106,7 +106,8 @@ func ownCauses(components []component, bad func(component) bool) []v1alpha1.Caus
 			Kind: v1alpha1.FaultObject, Subject: v1alpha1.ObservedObject{Kind: "ComponentMapping", Name: c.Name}, OperatedBy: c.operatedBy(),
 			Next: msg.Kubectl("", "archmap", "explain", c.Name)}
 		if worst := c.worstFault(); worst != nil {
-			cause.Kind, cause.Subject, cause.OperatedBy, cause.Next = worst.Kind, worst.Subject, cmp.Or(worst.OperatedBy, cause.OperatedBy), cmp.Or(worst.Next, cause.Next)
+			cause.Kind, cause.Subject = worst.Kind, worst.Subject
+			cause.OperatedBy, cause.Next = cmp.Or(worst.OperatedBy, cause.OperatedBy), cmp.Or(worst.Next, cause.Next)
 		}
 		if severity == v1alpha1.SeverityMajor {
 			cause.Since = decisive.LastTransitionTime

@@ -93,6 +93,7 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 		f.Kind, f.Subject = c.root.kind, c.root.subject
 	case c.Webhook != "":
 		f.Kind, f.Subject = v1alpha1.FaultWebhook, v1alpha1.ObservedObject{Kind: kindWebhook, Name: c.Webhook}
+		f.Next = msg.Kubectl("", "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations") // of which it is one
 	case c.Reason == v1alpha1.ReasonUnschedulable: // who sizes the pools has to act
 		f.Kind, f.OperatedBy, f.Related = v1alpha1.FaultScheduling, v1alpha1.OperatedByCustomer, c.lacking
 	case c.Reason == v1alpha1.ReasonAdmissionDenied: // who sets quotas and policies

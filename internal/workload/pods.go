@@ -167,7 +167,8 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	if n == coming+gone {
 		return absent
 	}
-	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload", since: w.failedAt, began: w.failedAt}
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload",
+		since: w.failedAt, began: w.failedAt}
 	if w.silent {
 		c.Text = "not created, and no recent event says why"
 	}
