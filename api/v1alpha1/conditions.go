@@ -65,7 +65,7 @@ const (
 	// InvalidSpec.
 	ConditionPlatformDetected = "PlatformDetected"
 
-	// ConditionComplete says whether every required component is present and every rule holds.
+	// ConditionComplete says whether all required components are present and no rule is violated.
 	//
 	// Possible reasons for True: AllRequiredPresent.
 	// Possible reasons for False: ComponentsMissing, RulesViolated.
@@ -194,6 +194,9 @@ const (
 	ReasonExpressionFalse = "ExpressionFalse"
 	// ReasonExpressionError: a CEL expression failed when it ran.
 	ReasonExpressionError = "ExpressionError"
+
+	// ReasonFailureReported: events about the object report that what it is for fails.
+	ReasonFailureReported = "FailureReported"
 
 	// ReasonWebhookUnavailable: the API server cannot call an admission webhook whose failurePolicy is Fail, so that it
 	// refuses what the webhook intercepts.

@@ -105,7 +105,7 @@ func (a *assessment) presence() metav1.Condition {
 		return condition(v1alpha1.ConditionPresent, status, reason, message)
 	}
 	if len(a.findings) == 0 {
-		return present(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable, "nothing of this component can be seen from inside the cluster")
+		return present(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable, "this component can't be seen from inside the cluster")
 	}
 	if len(a.observed) > 0 {
 		return a.observedPresence()
@@ -185,7 +185,7 @@ func (a *assessment) blocking() *check.Finding {
 func (a *assessment) partsMessage() string {
 	var parts []string
 	for _, c := range a.parts {
-		head := "only a part is there, missing: "
+		head := "only partly present: "
 		if c.variant.Name != "" {
 			head = "variant " + c.variant.Name + ": " + head
 		}
@@ -194,7 +194,7 @@ func (a *assessment) partsMessage() string {
 			head = ""
 		}
 		if unseen := c.required(v1alpha1.VerdictUnknown); len(unseen) > 0 {
-			parts = append(parts, "not seen: "+msg.Shorten(subjects(unseen), ", "))
+			parts = append(parts, "couldn't check: "+msg.Shorten(subjects(unseen), ", "))
 		}
 		parts = append(parts, "found: "+msg.Shorten(subjects(c.running()), ", "))
 	}
@@ -214,8 +214,8 @@ func (a *assessment) notFoundMessage() string {
 	var parts []string
 	left, used := a.leftBehind()
 	if len(used) > 0 {
-		parts = append(parts, "not found where it is looked for; there is: "+msg.Shorten(used, ", ")+
-			" (its controller may run in another namespace: name the place in a mapping of your own)")
+		parts = append(parts, "not found where expected, but found: "+msg.Shorten(used, ", ")+
+			" (its controller may run in another namespace; name that namespace in a mapping of your own)")
 	}
 	switch {
 	case len(left) > 0 && len(used) > 0:
@@ -264,8 +264,8 @@ func (a *assessment) leftBehind() (left, used []string) {
 
 // leftWords say why what was left behind is not at work.
 var leftWords = map[string]string{
-	v1alpha1.ReasonIdle: " (wants no pods)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
-	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (without holder)",
+	v1alpha1.ReasonIdle: " (idle)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
+	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (no holder)",
 	v1alpha1.ReasonWebhookUnavailable: " (cannot be called)",
 }
 

@@ -61,7 +61,8 @@ func UnmappedNeeds(policy *v1alpha1.UnmappedPolicy, marks []labels.Selector) []f
 func UnmappedExplaining(policy *v1alpha1.UnmappedPolicy) []facts.Need {
 	needs := []facts.Need{facts.Nodes}
 	for _, namespace := range policy.Namespaces {
-		needs = append(needs, facts.Need{Kind: facts.PodKind, Namespace: string(namespace), Interval: facts.DefaultInterval})
+		needs = append(needs, facts.Need{Kind: facts.PodKind, Namespace: string(namespace), Interval: facts.DefaultInterval},
+			facts.AllEvents(string(namespace)))
 	}
 	return needs
 }
@@ -271,7 +272,7 @@ func (s *UnmappedScope) unread(given facts.Facts) (pending bool, problem, messag
 	if problem == "" {
 		return pending, "", ""
 	}
-	return pending, problem, msg.Truncate("could not look at "+msg.Shorten(what, ", ")+": "+why, msg.MaxMessage)
+	return pending, problem, msg.Truncate("couldn't read "+msg.Shorten(what, ", ")+": "+why, msg.MaxMessage)
 }
 
 // placeOf returns where a need looks: DaemonSets in kube-system.

@@ -20,6 +20,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -130,7 +131,7 @@ func TestBundleExplainsFaults(t *testing.T) {
 		"crashes": {func(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.CrashLooping}) },
 			"coredns", v1alpha1.ReasonCrashLooping, "crash-looping: container coredns"},
 		"no image": {func(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.ImagePull}) },
-			"coredns", v1alpha1.ReasonImagePullFailed, "cannot pull the image"},
+			"coredns", v1alpha1.ReasonImagePullFailed, "cannot pull image"},
 		"dead node": {func(w *world.World) error { return w.SetNode(node, world.NodeDown) }, "kubelet", v1alpha1.ReasonNodeFault, node},
 		"dead leader": {func(w *world.World) error {
 			return w.Freeze(world.Ref{Kind: "Lease", Namespace: "kube-system", Name: "kube-scheduler"})
@@ -269,7 +270,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 			{Need: facts.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: facts.NotPermitted,
 				Message: `user "hidden-22@example.com" may not`},
 			{Need: facts.Need{Path: "/readyz"}, State: facts.Failed, Message: "kept in " + network},
-			{Need: facts.Need{Path: "/livez"}, State: facts.NotHeld, Message: "the dump holds no such answer"},
+			{Need: facts.Need{Path: "/livez"}, State: facts.NotHeld, Message: "the dump has no such answer"},
 		},
 		Responses: map[string]facts.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
 		Reviews:   map[facts.Review]snapshot.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
@@ -289,7 +290,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.Bytes()).To(Equal(out.Bytes()), "the same gives the same")
 	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`, HavePrefix("GET /readyz: kept in 0000"),
-		"GET /livez: the dump holds no such answer"))
+		"GET /livez: the dump has no such answer"))
 
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())
@@ -315,6 +316,28 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	} {
 		g.Expect(all.String()).To(ContainSubstring(kept))
 	}
+}
+
+// TestBundleKeepsEvents: the events that a judgement has asked for answer those who read the bundle, and no others are missed.
+func TestBundleKeepsEvents(t *testing.T) {
+	g := NewWithT(t)
+	need := facts.EventsOf("NodePool", "default", "")
+	event := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "e"}, Type: corev1.EventTypeWarning, Reason: "R",
+		InvolvedObject: corev1.ObjectReference{Kind: "NodePool", Name: "default"}, Message: "it fails"}
+	collected := snapshot.NewRecord()
+	collected.Time = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
+	collected.Record(need, facts.Answer{State: facts.Known, Objects: []client.Object{event}})
+	path := filepath.Join(t.TempDir(), "b.tar.gz")
+	var out bytes.Buffer
+	_, err := bundle.Write(&out, collected, bundle.About{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())
+	loaded, _, err := dump.Load(path, nil, dump.Options{Needs: []facts.Need{facts.AllEvents("default")}})
+	g.Expect(err).NotTo(HaveOccurred())
+	answer := loaded.Answer(need)
+	g.Expect(answer.State).To(Equal(facts.Known), answer.Message)
+	g.Expect(facts.Events(answer)).To(HaveExactElements(And(HaveField("Reason", "R"), HaveField("Message", "it fails"), HaveField("Object.Name", "default"))))
+	g.Expect(loaded.Answer(facts.EventsOf("Node", "default", "")).State).To(Equal(facts.NotHeld))
 }
 
 // TestBundleKeepsStates: what came of a read is the same for those who read the bundle.

@@ -76,7 +76,7 @@ func refuse(w http.ResponseWriter, r *http.Request) {
 func servedKinds(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, k := range []schema.GroupVersionKind{
-		kind("apps/v1", "Deployment"), kind("v1", "Pod"), kind("v1", "ConfigMap"), kind("v1", "Secret"), kind("coordination.k8s.io/v1", "Lease"),
+		kind("apps/v1", "Deployment"), kind("v1", "Pod"), kind("v1", "Event"), kind("v1", "ConfigMap"), kind("v1", "Secret"), kind("coordination.k8s.io/v1", "Lease"),
 	} {
 		mapper.Add(k, meta.RESTScopeNamespace)
 	}
@@ -131,10 +131,10 @@ func TestReaderTellsOutcomesApart(t *testing.T) {
 			func(w http.ResponseWriter, _ *http.Request) {
 				fail(w, apierrors.NewServiceUnavailable("the adapter is away"))
 			},
-			facts.Failed, "whether MetricValue of custom.metrics.k8s.io/v1beta1 is served cannot be told: the adapter is away"},
+			facts.Failed, "couldn't tell whether MetricValue of custom.metrics.k8s.io/v1beta1 is served: the adapter is away"},
 		"unknown version": {facts.Need{Kind: kind("apps/v2", "Deployment")}, "", nil, facts.NotServed, "apps/v2"},
 		"no namespaces":   {facts.Need{Kind: kind("v1", "Node"), Namespace: "a"}, "", nil, facts.Failed, "cluster-scoped"},
-		"Secret":          {facts.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, facts.NotPermitted, "reads no Secrets"},
+		"Secret":          {facts.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, facts.NotPermitted, "never reads Secrets"},
 		"broken": {nodesNeed, nodesPath, func(w http.ResponseWriter, _ *http.Request) {
 			fail(w, apierrors.NewInternalError(fmt.Errorf("etcd is away")))
 		}, facts.Failed, "etcd is away"},
@@ -313,7 +313,7 @@ func TestReaderDoesNotWaitForever(t *testing.T) {
 	given := dump.Facts([]facts.Need{metricsNeed, readyNeed, nodesNeed})
 	for _, need := range []facts.Need{metricsNeed, readyNeed} {
 		g.Expect(given.Answers[need].State).To(Equal(facts.Failed))
-		g.Expect(given.Answers[need].Message).To(Equal("the API server did not answer within 200ms"))
+		g.Expect(given.Answers[need].Message).To(Equal("the API server did not respond within 200ms"))
 	}
 	g.Expect(given.Answers[nodesNeed].Objects).To(HaveLen(1))
 
@@ -364,6 +364,26 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=500&timeout=15s"))
 }
 
+// Of events one page is read, those that the API server selects.
+func TestReaderReadsOnePageOfEvents(t *testing.T) {
+	g := NewWithT(t)
+	need := facts.EventsOf("DaemonSet", "kube-system", "cns")
+	s := newServer(t, map[string]http.HandlerFunc{"/api/v1/namespaces/kube-system/events": answer(`{"metadata":{"continue":"more"},"items":[
+		{"metadata":{"name":"e","namespace":"kube-system"},"type":"Warning","reason":"FailedCreate","message":"m","related":{"kind":"Pod"},
+		"involvedObject":{"kind":"DaemonSet","namespace":"kube-system","name":"cns","fieldPath":"f"},"source":{"component":"c","host":"h"}}]}`)})
+	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{need})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(s.asked).To(ConsistOf("/api/v1/namespaces/kube-system/events?" +
+		"fieldSelector=involvedObject.kind%3DDaemonSet%2CinvolvedObject.name%3Dcns%2Ctype%3DWarning&limit=500&timeout=15s"))
+	g.Expect(dump.Answer(need).Objects).To(HaveExactElements(&corev1.Event{
+		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
+		ObjectMeta:     metav1.ObjectMeta{Namespace: "kube-system", Name: "e"},
+		InvolvedObject: corev1.ObjectReference{Kind: "DaemonSet", Namespace: "kube-system", Name: "cns"},
+		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: "m", Source: corev1.EventSource{Component: "c"},
+	}))
+	g.Expect(dump.Answer(facts.EventsOf("DaemonSet", "kube-system", "other")).State).To(Equal(facts.NotHeld), "others were not asked for")
+}
+
 func TestReaderIsStopped(t *testing.T) {
 	g := NewWithT(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -380,5 +400,5 @@ func TestReaderNeedsACluster(t *testing.T) {
 	_, err := NewReader(&rest.Config{Host: "https://cluster.example"}, func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 		return nil, &apierrors.StatusError{ErrStatus: metav1.Status{Message: "no route to host"}}
 	})
-	g.Expect(err).To(MatchError("asking the cluster https://cluster.example which kinds it serves: no route to host"))
+	g.Expect(err).To(MatchError("list the kinds that the cluster https://cluster.example serves: no route to host"))
 }

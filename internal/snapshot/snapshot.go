@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -131,7 +132,8 @@ func (s *Snapshot) read(need facts.Need) *Read {
 func covers(all, part facts.Need) bool {
 	matches := func(all, part string) bool { return all == "" || all == part }
 	return all.Kind == part.Kind && all.Path == part.Path && all.Review == part.Review &&
-		matches(all.Namespace, part.Namespace) && matches(all.Name, part.Name) && matches(all.Selector, part.Selector)
+		matches(all.Namespace, part.Namespace) && matches(all.Name, part.Name) && matches(all.Selector, part.Selector) &&
+		matches(all.Fields, part.Fields)
 }
 
 // Read returns the part of the snapshot that answers the needs, as a Reader would have read it from the cluster.
@@ -202,7 +204,7 @@ func (s *Snapshot) answer(need facts.Need) facts.Answer {
 	case need.Path != "":
 		response, held := s.Responses[need.Path]
 		if !held && s.Coverage != Complete {
-			return notHeld("answer to GET " + need.Path)
+			return notHeld("response to GET " + need.Path)
 		}
 		if !held {
 			response.Status = http.StatusNotFound
@@ -229,13 +231,17 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		return NotServed(need.Kind)
 	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && covers(need, r.Need) }):
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
-			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
+			"the dump has single objects of kind %s%s, not a complete list", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && s.Coverage != Complete:
 		return notHeld(fmt.Sprintf("%s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
 	selector, err := labels.Parse(need.Selector)
 	if err != nil {
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
+	}
+	selected, err := fields.ParseSelector(need.Fields)
+	if err != nil {
+		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("fields %q: %s", need.Fields, err)}
 	}
 	answer := facts.Answer{State: facts.Known, ReadAt: s.Time}
 	if read != nil && !read.At.IsZero() {
@@ -253,6 +259,9 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
 		if !workload.Sift(o, answer.ReadyPods) {
+			continue
+		}
+		if event, is := o.(*corev1.Event); is && !facts.SelectedEvent(event, selected) {
 			continue
 		}
 		answer.Objects = append(answer.Objects, o)
@@ -397,11 +406,11 @@ func convert(from runtime.Object, to any) error {
 }
 
 func unreadable(kind schema.GroupVersionKind, o client.Object, err error) error {
-	return fmt.Errorf("%s %s cannot be read: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
+	return fmt.Errorf("read %s %s: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
 }
 
 func notHeld(what string) facts.Answer {
-	return facts.Answer{State: facts.NotHeld, Message: "the dump holds no " + what}
+	return facts.Answer{State: facts.NotHeld, Message: "the dump has no " + what}
 }
 
 func inNamespace(namespace string) string {
@@ -416,7 +425,7 @@ func NotServed(kind schema.GroupVersionKind) facts.Answer {
 }
 
 func RefuseSecrets() facts.Answer {
-	return facts.Answer{State: facts.NotPermitted, Message: "archmap reads no Secrets"}
+	return facts.Answer{State: facts.NotPermitted, Message: "archmap never reads Secrets"}
 }
 
 func ClusterScoped(kind schema.GroupVersionKind) facts.Answer {

@@ -38,7 +38,8 @@ const StartTime = 10 * time.Minute
 
 // Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a pod may be
 // missing because of its node, or because it starts, and the new pods of a roll-out may fail though enough old ones are
-// available. nodes and pods are used only when the workload is Unexplained.
+// available. Why the pods of a DaemonSet or a StatefulSet are refused, only events tell. nodes and pods are used only when the
+// workload is Unexplained.
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	if !w.Unexplained() {
 		v, recheckAfter := w.byNumbers(now)
@@ -58,11 +59,24 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
 	e.lack = lackOf(w, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
-	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
+	refresh := e.refresh()
+	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: refresh})
 	if nodes.state == facts.Pending || pods.Answer.State == facts.Pending {
 		return d.waiting(w)
 	}
 	d.Pending = pods.Answer.State == facts.Deferred
+	if e.lack.untold {
+		refresh.Inconclusive = true // there may be newer ones in a while
+		d.Further = append(d.Further, facts.Demand{Need: w.EventsNeed(), Refresh: refresh})
+		if pods.Events.State == facts.Pending {
+			return d.waiting(w)
+		}
+		d.Pending = d.Pending || pods.Events.State == facts.Deferred
+		var until time.Duration
+		e.workload, until = w.toldBy(pods.Events, now)
+		e.lack = lackOf(e.workload, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
+		d.RecheckAfter = facts.Earliest(d.RecheckAfter, until)
+	}
 	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
 	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
@@ -82,11 +96,11 @@ func (w Workload) byNumbers(now time.Time) (v Verdict, recheckAfter time.Duratio
 	daemon := w.Kind == v1alpha1.WorkloadDaemonSet
 	switch {
 	case w.Desired == 0 && !daemon && w.mayBeZero, w.Desired == 0 && daemon && !w.never:
-		return Verdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle, w.name() + ": idle, it wants no pods"}, 0
+		return Verdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle, w.name() + ": idle (0 pods desired)"}, 0
 	case w.Desired == 0 && !daemon:
 		return Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonScaledToZero, w.name() + ": scaled to 0"}, 0
 	case w.never:
-		v = Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck, w.name() + ": its controller has never seen it"}
+		v = Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck, w.name() + ": its controller has not observed it yet"}
 		if left := StartTime - now.Sub(w.Object.GetCreationTimestamp().Time); left > 0 {
 			v.Healthy, v.Reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonGenerationNotObserved
 			recheckAfter = left
@@ -202,9 +216,9 @@ func (e evidence) why() string {
 	text := ""
 	switch e.pods.State {
 	case facts.NotPermitted:
-		text = "; why is not known, not permitted to look at its pods: " + e.pods.Message
+		text = "; cause unknown: not permitted to read its pods: " + e.pods.Message
 	case facts.Failed, facts.NotHeld:
-		text = "; why is not known, could not read its pods: " + e.pods.Message
+		text = "; cause unknown: couldn't read its pods: " + e.pods.Message
 	}
 	var parts []string
 	for _, c := range e.lack.causes {

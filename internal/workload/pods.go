@@ -18,10 +18,11 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Pods are the pods of a workload as they were read. The zero value means that they were not requested.
+// Pods are the pods of a workload as they were read, and the events about it. The zero value means that they were not
+// requested.
 type Pods struct {
-	// Answer to the workload's PodsNeed.
-	Answer facts.Answer
+	// Answer to the workload's PodsNeed, Events to its EventsNeed.
+	Answer, Events facts.Answer
 	// Asked is true when they were requested, though the answer may still be pending.
 	Asked bool
 }
@@ -36,6 +37,8 @@ type lack struct {
 	exempt int
 	// draining counts the nodes that are leaving and whose pods still run.
 	draining int
+	// untold says that only events can tell why pods do not exist.
+	untold bool
 }
 
 // lackOf sorts the pods that are not ready by cause, and adds those that were never created.
@@ -54,10 +57,12 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 	there := sortPods(s, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
+	untold := w.Kind != v1alpha1.WorkloadDeployment && (len(absent.causes) > 0 || w.rolling && w.hidden && len(there.causes) == 0)
 	switch until := w.progressedAt.Add(StartTime); {
 	case len(absent.causes) == 0:
-	case w.ordered:
+	case w.ordered && len(there.causes) > 0:
 		absent.causes[0].follow(there.causes)
+		untold = false
 	case w.failure == "" && ageAt.Before(until):
 		absent.causes[0].comeBy(until)
 	}
@@ -66,6 +71,7 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 		growing:  there.growing + absent.coming,
 		exempt:   m.exempt + there.drained + absent.gone,
 		draining: draining,
+		untold:   untold,
 	}
 }
 
@@ -114,7 +120,7 @@ func notAvailable(w Workload) []Cause {
 		return nil
 	}
 	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Transient: true, Starting: true,
-		Text: fmt.Sprintf("ready, but not for %d seconds yet", w.minReadySeconds)}}
+		Text: fmt.Sprintf("ready, but for less than %d seconds", w.minReadySeconds)}}
 }
 
 // absentPods sums up the pods that do not exist.
@@ -161,8 +167,10 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	if n == coming+gone {
 		return absent
 	}
-	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why", since: w.failedAt}
-	// Only the controller of Deployments reports it in the status.
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload", since: w.failedAt}
+	if w.silent {
+		c.Text = "not created, and no recent event says why"
+	}
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		reason, webhook := w.refusal()
@@ -174,16 +182,16 @@ func notCreated(w Workload, joined, drained int) absentPods {
 			}
 		}
 	}
+	if w.reported != "" {
+		c.Text += ", reported " + w.reported
+	}
 	absent.causes = []Cause{c}
 	return absent
 }
 
 // follow has pods that do not exist wait for the one before them, as long as that only starts.
 func (c *Cause) follow(before []Cause) {
-	if len(before) == 0 {
-		return
-	}
-	c.Text = "not created: the pod before is not ready"
+	c.Text = "not created: the previous pod is not ready"
 	c.Starting = !slices.ContainsFunc(before, func(b Cause) bool { return !b.Starting })
 	for _, b := range before {
 		c.until = first(c.until, b.until)
@@ -219,7 +227,7 @@ func (s surroundings) faultOf(pod *corev1.Pod) fault {
 	case !state.Keeps() && !itself:
 		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
 	case pod.DeletionTimestamp != nil:
-		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", transient: true}
+		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: terminating, to be replaced", transient: true}
 	}
 	f.place = pod.Spec.NodeName
 	return f.aged(pod, s.ageAt)
@@ -263,6 +271,6 @@ func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool
 		}
 		states, f.place = []nodestate.State{state}, node
 	}
-	f.text = "cannot be scheduled, as nodes " + nodestate.Describe(states)
+	f.text = "cannot be scheduled because nodes " + nodestate.Describe(states)
 	return f, len(states) > 0
 }
