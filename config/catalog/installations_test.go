@@ -237,6 +237,27 @@ func ownAddOns() map[string]installation {
 	}
 }
 
+// ownCNIs are CNIs that charts and manifests install on a cluster without one, with what they bring besides.
+func ownCNIs() map[string]installation {
+	installationOf := func(cni string) client.Object {
+		return object("operator.tigera.io/v1", "Installation", "", "default", map[string]any{"spec": map[string]any{"cni": map[string]any{"type": cni}}})
+	}
+	return map[string]installation{
+		"Calico, manifest": {row: "own-cni", variant: "calico-manifest", also: []string{"network-policy"}, besides: []client.Object{configMap("calico-config", "calico_backend", "bird")},
+			workloads: []client.Object{installed("DaemonSet kube-system/calico-node", "k8s-app=calico-node", "calico-node=quay.io/calico/node:v3.31.0"),
+				installed("Deployment kube-system/calico-kube-controllers", "k8s-app=calico-kube-controllers", "calico-kube-controllers=quay.io/calico/kube-controllers:v3.31.0")}},
+		"Calico, operator": {row: "own-cni", variant: "calico", besides: []client.Object{installationOf("Calico"),
+			object("operator.tigera.io/v1", "TigeraStatus", "", "calico", map[string]any{"status": condition("Available", "True")}),
+			installed("Deployment tigera-operator/tigera-operator", "k8s-app=tigera-operator", "tigera-operator=quay.io/tigera/operator:v1.40.2")},
+			workloads: []client.Object{installed("DaemonSet calico-system/calico-node", "k8s-app=calico-node", "calico-node=quay.io/calico/node:v3.31.0")}},
+		"Cilium, chart": {row: "own-cni", variant: "cilium", also: []string{"network-policy", "hubble"}, workloads: []client.Object{
+			installed("DaemonSet kube-system/cilium", "k8s-app=cilium,part-of=cilium", "cilium-agent=quay.io/cilium/cilium:v1.18.2"),
+			installed("DaemonSet kube-system/cilium-envoy", "k8s-app=cilium-envoy,part-of=cilium", "cilium-envoy=quay.io/cilium/cilium-envoy:v1.34.7"),
+			installed("Deployment kube-system/cilium-operator", "part-of=cilium", "cilium-operator=quay.io/cilium/operator-generic:v1.18.2")},
+			besides: []client.Object{installed("Deployment kube-system/hubble-relay", "k8s-app=hubble-relay,part-of=cilium", "hubble-relay=quay.io/cilium/hubble-relay:v1.18.2")}},
+	}
+}
+
 // TestInstallations: what a chart or a manifest installs is found wherever it is, as one's own, and each of its workloads
 // counts. What is left of it without them is no component.
 func TestInstallations(t *testing.T) {
@@ -244,6 +265,7 @@ func TestInstallations(t *testing.T) {
 	all := ingressControllers()
 	maps.Copy(all, ownDrivers())
 	maps.Copy(all, ownAddOns())
+	maps.Copy(all, ownCNIs())
 	for name, i := range all {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -275,5 +297,66 @@ func TestInstallations(t *testing.T) {
 					HaveField("Message", ContainSubstring("left behind: IngressClass own"))))
 			}
 		})
+	}
+}
+
+// TestOwnCalicoDegraded: its operator says that it cannot do its work, and each of the rows says so.
+func TestOwnCalicoDegraded(t *testing.T) {
+	mappings, calico := load(t, catalog.AKS, catalog.AKSExtras).Mappings, ownCNIs()["Calico, operator"]
+	degraded := object("operator.tigera.io/v1", "TigeraStatus", "", "calico", map[string]any{"status": map[string]any{"conditions": []any{
+		map[string]any{"type": "Available", "status": "True"},
+		map[string]any{"type": "Degraded", "status": "True", "message": "the pool overlaps", "lastTransitionTime": "2026-10-02T13:00:00Z"}}}})
+	statuses := aks(nil).with(calico.workloads...).with(calico.besides...).without("calico").with(degraded).judge(t, mappings)
+	for _, row := range []string{"own-cni", "network-policy"} {
+		NewWithT(t).Expect(meta.FindStatusCondition(statuses[row].Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
+			HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("the pool overlaps"))), row)
+	}
+}
+
+// inOwnNamespace are namespaces where nobody but AKS, or the maker of the one thing that is looked for there, puts workloads:
+// what has another name or another sibling there belongs to it.
+var inOwnNamespace = map[string]string{
+	"app-routing-system": "AKS makes it for what the add-on runs", "aks-istio-ingress": "AKS makes it for the gateways of the add-on",
+	"ingress-nginx": "the manifest's own", "nginx-ingress": "the manifests' own", "traefik": "that of the chart's instructions",
+	"haproxy-controller": "the manifest's own", "ingress-controller": "the manifest's own",
+}
+
+// TestNamesThatOthersShare: the beginning of a name tells nothing where others have workloads, as an exporter of metrics that
+// is called after what it watches; a label of AKS or an image does. Nor does a name that AKS and the cluster's owner both use.
+func TestNamesThatOthersShare(t *testing.T) {
+	marked := func(w *v1alpha1.WorkloadCheck) bool { return w.Selector != nil || w.ImagePath != "" }
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		names := map[string][]string{}
+		for _, v := range m.Spec.Variants {
+			// What must be absent, where we are, or another part that is needed tells whose the variant is.
+			told := slices.ContainsFunc(v.Checks, func(c v1alpha1.Check) bool {
+				switch c.Expect {
+				case v1alpha1.ExpectAbsent:
+					return true
+				case v1alpha1.ExpectPrecondition:
+					return c.Name != "aks"
+				case v1alpha1.ExpectOptional:
+					return false
+				}
+				return c.Workload != nil && marked(c.Workload)
+			})
+			for _, c := range v.Checks {
+				w := c.Workload
+				if w == nil || c.Expect == v1alpha1.ExpectAbsent || c.Expect == v1alpha1.ExpectPrecondition {
+					continue
+				}
+				if w.NamePrefix != "" && w.ImagePath == "" && inOwnNamespace[string(w.Namespace)] == "" {
+					NewWithT(t).Expect(w.Selector).NotTo(BeNil(), "%s/%s/%s: a label or an image tells %s* from its neighbors", m.Name, v.Name, c.Name, w.NamePrefix)
+				}
+				for _, name := range w.Names {
+					if object := string(w.Kind) + " " + string(w.Namespace) + "/" + string(name); !marked(w) && !told {
+						names[object] = append(names[object], v.Name)
+					}
+				}
+			}
+		}
+		for object, variants := range names {
+			NewWithT(t).Expect(slices.Compact(variants)).To(HaveLen(1), "%s: a label, an image, or what must be absent tells whose %s is", m.Name, object)
+		}
 	}
 }

@@ -18,10 +18,13 @@ import (
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/shapes"
@@ -48,8 +51,12 @@ var dumpFormats = map[string]func(g Gomega, w *world.World, dir string) string{
 
 // mustGather writes lists by namespace and resource, and files by object of what is in no namespace.
 func mustGather(g Gomega, w *world.World, dir string) string {
+	return mustGatherOf(g, objectsOf(g, w), dir)
+}
+
+func mustGatherOf(g Gomega, objects []client.Object, dir string) string {
 	root, lists := filepath.Join(dir, "must-gather.local", "quay-io-sha256"), map[string][]client.Object{}
-	for _, o := range objectsOf(g, w) {
+	for _, o := range objects {
 		kind := o.GetObjectKind().GroupVersionKind()
 		plural, _ := meta.UnsafeGuessKindToResource(kind)
 		folder := filepath.Join(cmp.Or(kind.Group, "core"), plural.Resource)
@@ -93,7 +100,7 @@ func writeDump(g Gomega, file string, text []byte) string {
 }
 
 // TestExitCodesOfShapes: there is nothing to do on a healthy cluster, however it is read. What a dump cannot hold is a note
-// in one line.
+// in one line; one of kube-system alone tells what lives there.
 func TestExitCodesOfShapes(t *testing.T) {
 	// The others are no AKS, so that nobody has said what they must have, or wait for somebody to install a CNI.
 	want := map[string]int{"gke-like": 2, "kubeadm": 2, "self-managed": 2, "byo-cni-bare": 1}
@@ -123,8 +130,41 @@ func TestExitCodesOfShapes(t *testing.T) {
 				g.Expect(strings.Count(got.errors, "not in this dump: ")).To(Equal(map[bool]int{true: 1}[format != "collect"]), "%s, %s: %s", name, format, got.errors)
 				line += fmt.Sprintf(" | %d", got.code)
 			}
+			expectOfKubeSystem(g, name, w, t.TempDir(), live.Mappings)
 			table = append(table, line)
 		})
 	}
 	t.Log("exit codes of check\n" + strings.Join(table, "\n"))
+}
+
+// untold are the components of which such a dump cannot tell: they answer, or have workloads in other namespaces, some of
+// them in one shape only.
+var untold = sets.New("admission-webhooks", "azure-rbac", "entra-id", "etcd", "kube-apiserver",
+	"azure-policy", "ingress-controller", "istio", "network-policy", "own-cni", "own-ingress/alb-controller", "own-vpa/keda")
+
+// expectOfKubeSystem expects that a dump without other namespaces tells of what lives in kube-system, or in none, what is
+// so, and of nothing what is not.
+func expectOfKubeSystem(g Gomega, shape string, w *world.World, dir string, live []v1alpha1.ComponentMapping) {
+	system := slices.DeleteFunc(objectsOf(g, w), func(o client.Object) bool {
+		return o.GetNamespace() != "" && o.GetNamespace() != "kube-system"
+	})
+	got := run("", "check", "--from", mustGatherOf(g, system, dir), "--at", w.Now().UTC().Format(time.RFC3339), "-o", "json")
+	type object struct {
+		Metadata metav1.ObjectMeta
+		Status   struct{ Conditions []metav1.Condition }
+	}
+	var part struct{ Items []object }
+	g.Expect(json.Unmarshal([]byte(got.out), &part)).To(Succeed(), got.errors)
+	for _, m := range live {
+		i := slices.IndexFunc(part.Items, func(o object) bool { return o.Metadata.Name == m.Name })
+		g.Expect(i).To(BeNumerically(">=", 0), "a dump has every row: %s", m.Name)
+		is := meta.FindStatusCondition(part.Items[i].Status.Conditions, v1alpha1.ConditionPresent)
+		whole := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPresent)
+		switch {
+		case whole.Status != metav1.ConditionTrue:
+			g.Expect(is.Status).NotTo(Equal(metav1.ConditionTrue), "%s is not there: %s", m.Name, is.Message)
+		case !untold.HasAny(m.Name, shape+"/"+m.Name):
+			g.Expect(is.Status).To(Equal(metav1.ConditionTrue), "%s is there: %s", m.Name, is.Message)
+		}
+	}
 }
