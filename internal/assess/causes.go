@@ -42,6 +42,7 @@ func (r *rollup) findCauses() {
 	for _, g := range r.view.NodeGroups {
 		roots.joinPools(g.Pools)
 	}
+	roots.foldImages(told)
 	roots.fold(told)
 	for _, f := range roots.families(told) {
 		cause := r.causeOf(&f)

@@ -270,6 +270,32 @@ func TestWhoActs(t *testing.T) {
 	}
 }
 
+// An image of which nothing is known is that of a registry from which others get nothing; one that is not there is its own
+// cause.
+func TestImagesOfAFailingRegistry(t *testing.T) {
+	pulling := func(name string, f v1alpha1.Fault) v1alpha1.ComponentMapping {
+		m := faulty(t, name, v1alpha1.ReasonImagePullFailed)
+		f.Severity, f.Reason, f.Message, f.Subject.Kind = v1alpha1.SeverityMajor, v1alpha1.ReasonImagePullFailed, "it is so", string(f.Kind)
+		m.Status.Checks[0].Faults = []v1alpha1.Fault{f}
+		return m
+	}
+	registry := v1alpha1.ObservedObject{Kind: "Registry", Name: "r"}
+	untold := v1alpha1.Fault{Kind: v1alpha1.FaultImage, Subject: v1alpha1.ObservedObject{Name: "r/untold:1"}, Related: []v1alpha1.ObservedObject{registry}}
+	lost := v1alpha1.Fault{Kind: v1alpha1.FaultImage, Subject: v1alpha1.ObservedObject{Name: "r/lost:1"}}
+	failing := v1alpha1.Fault{Kind: v1alpha1.FaultRegistry, Subject: registry}
+	runArchitectures(t, []archCase{{
+		name: "with others that fail", mappings: list(pulling("a", untold), pulling("b", failing), pulling("c", lost)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(ConsistOf([]string{"ImagePullFailed", "b", "a"}, []string{"ImagePullFailed", "c"}))
+		},
+	}, {
+		name: "alone", mappings: list(pulling("a", untold), pulling("c", lost)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"ImagePullFailed", "a"}, {"ImagePullFailed", "c"}}))
+		},
+	}})
+}
+
 // What causes cost does not depend on how many nodes there are.
 func BenchmarkCauses(b *testing.B) {
 	mappings := list(since(time.Hour, faulty(b, "kubelet", v1alpha1.ReasonNodeFault)))

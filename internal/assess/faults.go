@@ -59,6 +59,10 @@ func (a *assessment) dated(f *check.Finding) []v1alpha1.Fault {
 		return faults
 	}
 	for i := range faults {
+		if registry := registryOf(&faults[i], previous.Faults); registry != nil {
+			faults[i] = *registry
+			continue
+		}
 		known := slices.IndexFunc(previous.Faults, func(p v1alpha1.Fault) bool {
 			return p.Kind == faults[i].Kind && p.Subject == faults[i].Subject && p.Reason == faults[i].Reason
 		})
@@ -67,6 +71,21 @@ func (a *assessment) dated(f *check.Finding) []v1alpha1.Fault {
 		}
 	}
 	return faults
+}
+
+// registryOf returns the fault of a registry that was told for an image of which nothing is said any more: between two tries
+// some kubelets do not say why the last one failed. It is nil for another fault.
+func registryOf(f *v1alpha1.Fault, previous []v1alpha1.Fault) *v1alpha1.Fault {
+	if f.Kind != v1alpha1.FaultImage || len(f.Related) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(previous, func(p v1alpha1.Fault) bool {
+		return p.Kind == v1alpha1.FaultRegistry && slices.Contains(p.Related, f.Subject)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &previous[i]
 }
 
 // earlier returns the earlier of the times that are set.

@@ -66,6 +66,24 @@ func (r *roots) joinPools(pools []string) {
 	}
 }
 
+// foldImages has an image of which nothing is known lead to its registry, where others tell that no image comes from there.
+func (r *roots) foldImages(told []tale) {
+	failing := map[string]bool{}
+	for _, t := range told {
+		if t.fault.Kind == v1alpha1.FaultRegistry {
+			failing[keyOf(&t.fault)] = true
+		}
+	}
+	for _, t := range told {
+		if t.fault.Kind != v1alpha1.FaultImage || len(t.fault.Related) == 0 {
+			continue
+		}
+		if registry := string(v1alpha1.FaultRegistry) + keyOfObject(t.fault.Related[0]); failing[registry] {
+			r.leadsTo[r.find(keyOf(&t.fault))] = registry
+		}
+	}
+}
+
 // fold has what follows from another fault of the same component lead there: an API, a Service or a webhook without anything
 // that runs behind it.
 func (r *roots) fold(told []tale) {

@@ -31,6 +31,8 @@ const (
 type root struct {
 	kind    v1alpha1.FaultKind
 	subject v1alpha1.ObservedObject
+	// related is the image that a registry keeps back, or the registry that may be why nothing is known of an image.
+	related v1alpha1.ObservedObject
 }
 
 // tellingReasons are those of workloads that are healthy in spite of a fault.
@@ -91,6 +93,9 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 	switch {
 	case c.root.kind != "":
 		f.Kind, f.Subject = c.root.kind, c.root.subject
+		if c.root.related.Name != "" {
+			f.Related = []v1alpha1.ObservedObject{c.root.related}
+		}
 	case c.Webhook != "":
 		f.Kind, f.Subject = v1alpha1.FaultWebhook, v1alpha1.ObservedObject{Kind: kindWebhook, Name: c.Webhook}
 		f.Next = msg.Kubectl("", "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations") // of which it is one

@@ -38,7 +38,7 @@ func TestFaults(t *testing.T) {
 			[]string{"Major Workload" + webIs + "CrashLooping: kubectl -n kube-system logs b -c web --previous"}},
 		"another image, and a registry": {web(3, 0), pools(), []client.Object{
 			pod("a", "n1", containerStatuses(timeout)), pod("b", "n2", containerStatuses(timeout)), pod("c", "n2", containerStatuses(crashing))},
-			[]string{"Major Registry Registry mirror.example ImagePullFailed: kubectl -n kube-system describe pod a",
+			[]string{"Major Registry Registry mirror.example ImagePullFailed: kubectl -n kube-system describe pod a [Image registry.example/web:v1]",
 				"Major Workload" + webIs + "CrashLooping: kubectl -n kube-system logs deployment/web -c web --previous"}},
 		"an image that is not there": {web(1, 0), pools(), []client.Object{pod("a", "n1", containerStatuses(pulling))},
 			[]string{"Major Image Image registry.example/web:v1 ImagePullFailed: kubectl -n kube-system describe pod a"}},

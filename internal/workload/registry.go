@@ -20,6 +20,7 @@ var (
 	}
 	imageErrors = []string{
 		"not found", "manifest unknown", "name unknown", "does not exist", "no match for platform", "invalid reference", "not present with pull policy",
+		"invalidimagename", "errimageneverpull", "imageinspecterror", "signaturevalidationfailed",
 	}
 	registryErrors = []string{
 		"unauthorized", "forbidden", "authentication required", "denied", "toomanyrequests", "too many requests", "internal server error",
@@ -34,25 +35,30 @@ var (
 	requested = regexp.MustCompile(`https?://([^/"\s]+)`)
 )
 
-// pullRoot says whether the registry, or a mirror before it, is why an image does not arrive, or the image itself: an error
-// that says neither is taken for the image's, which is surely concerned.
+// pullRoot says whether the registry, or a mirror before it, is why an image does not arrive, or the image itself. Where
+// nothing is said, as by a kubelet that only waits for its next try, it is the image, which is surely concerned.
 func pullRoot(image, reason, message string) root {
 	if image == "" {
 		return root{} // nothing says what it is
 	}
 	// The reference is quoted in many errors, and may look like one.
 	text := strings.ToLower(reason + " " + strings.ReplaceAll(message, image, ""))
-	if !containsAny(text, networkErrors) && (containsAny(text, imageErrors) || !containsAny(text, registryErrors)) {
-		return root{v1alpha1.FaultImage, v1alpha1.ObservedObject{Kind: kindImage, Name: msg.Truncate(image, maxName)}}
+	pulled := v1alpha1.ObservedObject{Kind: kindImage, Name: msg.Truncate(image, maxName)}
+	registry := v1alpha1.ObservedObject{Kind: kindRegistry, Name: msg.Truncate(registryOf(image), maxName)}
+	switch {
+	case containsAny(text, networkErrors):
+	case containsAny(text, imageErrors):
+		return root{kind: v1alpha1.FaultImage, subject: pulled}
+	case !containsAny(text, registryErrors):
+		return root{kind: v1alpha1.FaultImage, subject: pulled, related: registry}
 	}
-	host := registryOf(image)
 	for _, named := range []*regexp.Regexp{lookedUp, requested} {
 		if m := named.FindAllStringSubmatch(message, -1); m != nil {
-			host = m[len(m)-1][1]
+			registry.Name = msg.Truncate(m[len(m)-1][1], maxName)
 			break
 		}
 	}
-	return root{v1alpha1.FaultRegistry, v1alpha1.ObservedObject{Kind: kindRegistry, Name: msg.Truncate(host, maxName)}}
+	return root{kind: v1alpha1.FaultRegistry, subject: registry, related: pulled}
 }
 
 // registryOf is the host of an image; docker.io where it names none.
