@@ -197,9 +197,12 @@ type Check struct {
 	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
 	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
 	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
-	// it. So is one that fails while its pods are there, if the check picks webhooks of
-	// any maker, by none of the fields above, and it intercepts nothing that the cluster itself needs: pods, nodes,
-	// leases and the like. A webhook with a URL is counted, and not assessed.
+	// it, but for one that the check picks by the fields above and whose Service is
+	// missing or has no endpoint: then a part of its component is missing. One that
+	// fails while its pods are there is within tolerance, too, if the check picks
+	// webhooks of any maker, by none of these fields, and it intercepts nothing that
+	// the cluster itself needs: pods, nodes, leases and the like. A webhook with a URL
+	// is counted, and not assessed.
 	// +optional
 	Webhook *WebhookCheck `json:"webhook,omitempty"`
 }
@@ -440,7 +443,7 @@ const (
 )
 
 // NodeCriteria is met by a node that meets every part that is given.
-// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR
+// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR;minKubelet;maxKubelet
 type NodeCriteria struct {
 	// conditions must all be on the node.
 	// +optional
@@ -482,7 +485,23 @@ type NodeCriteria struct {
 	// podCIDR says whether spec.podCIDR has a value: Set or Unset.
 	// +optional
 	PodCIDR Assignment `json:"podCIDR,omitempty"`
+
+	// minKubelet is the lowest minor version of status.nodeInfo.kubeletVersion, such as
+	// "1.32" (in quotes: YAML takes it for a number): for what came with a version of
+	// Kubernetes. It is known of nodes that are down, too.
+	// +optional
+	MinKubelet MinorVersion `json:"minKubelet,omitempty"`
+
+	// maxKubelet is the highest one, such as "1.31".
+	// +optional
+	MaxKubelet MinorVersion `json:"maxKubelet,omitempty"`
 }
+
+// MinorVersion is a minor version of Kubernetes, such as 1.32.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=15
+// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+[.][0-9]+$')",message="must be a minor version such as 1.32"
+type MinorVersion string
 
 // NodeConditionMatch describes one condition of a node.
 //

@@ -60,6 +60,19 @@ func (c cluster) without(names ...string) cluster {
 	return c
 }
 
+// upTo is the cluster with nodes of this version.
+func (c cluster) upTo(kubelet string) cluster {
+	c.objects = slices.Clone(c.objects)
+	for i, o := range c.objects {
+		if n, ok := o.(*corev1.Node); ok {
+			n = n.DeepCopy()
+			n.Status.NodeInfo.KubeletVersion = kubelet
+			c.objects[i] = n
+		}
+	}
+	return c
+}
+
 // dump is the cluster read completely, by somebody whose access reviews are all refused alike.
 func (c cluster) dump(needs []facts.Need) *snapshot.Snapshot {
 	dump := &snapshot.Snapshot{
@@ -114,6 +127,9 @@ func idle(name string) *appsv1.DaemonSet {
 	d.Status = appsv1.DaemonSetStatus{}
 	return d
 }
+
+// program is the label by which charts and manifests name what they install.
+const program = "app.kubernetes.io/name"
 
 // labeled is the object with one more label.
 func labeled[T client.Object](o T, key, value string) T {
@@ -434,7 +450,7 @@ func TestClusters(t *testing.T) {
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium", "azure-cni": "cilium", "network-policy": "cilium"})},
 		"node subnet": {aks(nil).with(kubeProxy(), masquerade(), daemonSet("kube-system", "azure-cns", "pause", "kubernetes/pause:3.6")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet"})},
-		"node subnet before 1.32": {aks(nil).with(kubeProxy(), masquerade(), autoscalerStatus(autoscalerText)),
+		"node subnet before 1.32": {aks(nil).upTo("v1.31.13").with(kubeProxy(), masquerade(), autoscalerStatus(autoscalerText)),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet-legacy", "cluster-autoscaler": "hosted"})},
 		"a CNI of one's own": {aks(nil).with(kubeProxy()).with(ciliumParts("false")...),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "cilium-self"})},
@@ -448,24 +464,26 @@ func TestClusters(t *testing.T) {
 			labeled(node("aks-np2-1", map[string]string{netLabel: "overlay"}), aksLabel, "MC_g_c_r")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "kubenet": "node-routes"})},
 		"ways in": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
-			ingressClass("nginx", "k8s.io/ingress-nginx"), deployment("ingress-nginx", "ingress-nginx-controller", "controller", "nginx:v1.12.1"),
+			ingressClass("nginx", "k8s.io/ingress-nginx"), labeled(deployment("edge", "ingress-nginx-controller", "controller", "nginx:v1.12.1"), program, "ingress-nginx"),
 			ingressClass("webapprouting.kubernetes.azure.com", "webapprouting.kubernetes.azure.com/nginx"),
 			deployment("app-routing-system", "nginx", "controller", "kubernetes/ingress/nginx-ingress-controller:v1.11.2"),
-			ingressClass("traefik", "traefik.io/ingress-controller"), deployment("traefik", "traefik", "traefik", "traefik:v3.4.0"),
+			ingressClass("traefik", "traefik.io/ingress-controller"), labeled(daemonSet("edge", "traefik", "traefik", "traefik:v3.4.0"), program, "traefik"),
 			ingressClass("haproxy", "haproxy.org/ingress-controller/haproxy"),
-			deployment("haproxy-controller", "haproxy-kubernetes-ingress", "kubernetes-ingress-controller", "haproxytech/kubernetes-ingress:3.1.0"),
+			labeled(deployment("edge", "haproxy-kubernetes-ingress", "kubernetes-ingress-controller", "haproxytech/kubernetes-ingress:3.1.0"), program, "kubernetes-ingress"),
+			labeled(labeled(deployment("edge", "contour-contour", "contour", "contour:1.33.0"), program, "contour"), "app.kubernetes.io/component", "contour"),
+			labeled(deployment("edge", "kong-kong", "ingress-controller", "kong/kubernetes-ingress-controller:3.4"), program, "kong"),
 			daemonSet("nginx-ingress", "nginx-ingress-controller", "nginx-ingress", "nginx-ingress:5.1.0"),
 			// It serves Ingresses that name it by an annotation.
 			deployment("ingress-controller", "haproxy-ingress", "haproxy-ingress", "haproxy-ingress:v0.15.0"),
 			ingressClass("azure-application-gateway", "azure/application-gateway"),
-			deployment("default", "ingress-azure", "ingress-azure", "kubernetes-ingress:1.8.1"),
-			deployment("azure-alb-system", "alb-controller", "alb-controller", "alb-controller:1.9.1"),
+			labeled(deployment("edge", "ingress-azure", "ingress-azure", "kubernetes-ingress:1.8.1"), "app", "ingress-azure"),
+			labeled(deployment("edge", "alb-controller", "alb-controller", "alb-controller:1.9.1"), "app", "alb-controller"),
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")}),
 			// The istiod of application routing is no mesh.
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
 			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
-				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress"})},
+				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress,contour,kong"})},
 		"what ways in have left behind": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), ingressClass("azure-application-gateway", "azure/application-gateway"),
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")})),
@@ -477,7 +495,7 @@ func TestClusters(t *testing.T) {
 				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "cluster-autoscaler": "hosted", "azure-monitor-agent": "managed-prometheus"})},
 		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(vpaRegistration()...).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			injector("istio-sidecar-injector"), behind("istio-system", "istiod"),
-			deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
+			labeled(deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), "app", "istiod"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
 			deployment("kube-system", "vpa-recommender", "recommender", "vpa:1.6.0"), deployment("kube-system", "vpa-updater", "updater", "vpa:1.6.0")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "istio": "self-installed", "vertical-pod-autoscaler": "self-installed"})},
 		"drivers switched off, their leases left": {aks(nil).without("csi-azuredisk-node", "csi-azurefile-node", "disk.csi.azure.com",

@@ -183,7 +183,7 @@ func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
 			switch {
 			case err != nil:
 				verdicts = append(verdicts, objectVerdict{object: o, kind: need.Kind.Kind, healthy: v1alpha1.VerdictUnknown,
-					reason: v1alpha1.ReasonObservationFailed, detail: msg.Object(need.Kind.Kind, "", o.GetName()) + " cannot be read: " + err.Error()})
+					reason: v1alpha1.ReasonObservationFailed, detail: msg.Object(need.Kind.Kind, "", o.GetName()) + " couldn't be read: " + err.Error()})
 			case len(webhooks) > 0:
 				verdicts = append(verdicts, seen.configuration(need.Kind.Kind, o, webhooks))
 			}
@@ -194,7 +194,7 @@ func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
 	case len(verdicts) == 0:
 		out.Result = absent(v1alpha1.ReasonNotFound, "no "+webhookSubject(e))
 	case seen.pending:
-		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "the endpoints of "+webhookSubject(e)+" are being read")
+		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "still checking the endpoints of "+webhookSubject(e))
 	default:
 		out.Result = summarize(verdicts)
 		out.Webhooks = seen.unavailable[:min(len(seen.unavailable), MaxObjects)]
@@ -228,10 +228,10 @@ func (v *webhookView) counts(configurations int) string {
 		parts = append(parts, msg.Count(v.called, "webhook")+" can be called")
 	}
 	if v.byURL > 0 {
-		parts = append(parts, fmt.Sprintf("%d outside of the cluster, not assessed", v.byURL))
+		parts = append(parts, fmt.Sprintf("%d outside the cluster, not checked", v.byURL))
 	}
 	if len(parts) == 0 {
-		parts = append(parts, "nothing is intercepted")
+		parts = append(parts, "no requests are intercepted")
 	}
 	return fmt.Sprintf("%s: %s", msg.Count(configurations, "webhook configuration"), strings.Join(parts, ", "))
 }
@@ -275,7 +275,7 @@ func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 		return trouble{text: fmt.Sprintf("%s has no port %d, only %s", name, w.port(), ports), remedy: "name a port that it has", lasting: true}, true
 	}
 	if w.ClientConfig.CABundle == "" {
-		t.text, t.remedy = "its caBundle is empty, so no certificate of "+name+" is trusted", "have its certificate injected"
+		t.text, t.remedy = "its caBundle is empty, so the API server trusts no certificate of "+name, "inject the CA certificate"
 	}
 	return t, true
 }
@@ -314,13 +314,13 @@ func otherPorts(service facts.Answer, port int64) string {
 func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
 	case service.State == facts.Known && len(service.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "install it again", lasting: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall it", lasting: true}, true
 	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
-		return trouble{text: fmt.Sprintf("%s has no ready endpoint, %d not ready", name, endpoints), remedy: "have its pods ready"}, true
+		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "get its pods ready"}, true
 	}
-	return trouble{text: name + " has no endpoint", remedy: "start its pods", lasting: true}, true
+	return trouble{text: name + " has no endpoints", remedy: "start its pods", lasting: true}, true
 }
 
 func isExternal(service client.Object) bool {
@@ -396,7 +396,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 		if healthy == verdict.healthy && reason == verdict.reason {
 			details = append(details, f.describe(kind, o.GetName()))
 		}
-		if healthy == v1alpha1.VerdictFalse {
+		if healthy == v1alpha1.VerdictFalse && f.closed {
 			v.unavailable = append(v.unavailable, f.fault(kind, o.GetName()))
 		}
 	}
@@ -407,10 +407,15 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 // addTroubled adds a webhook to those of the same configuration for which the same is to be said.
 func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []troubled {
 	f := troubled{trouble: t, service: w.service(), closed: w.failsClosed(), names: []string{w.Name}}
-	if f.closed && t.unknown == "" {
+	named := namesWebhooks(v.evaluator.Spec.Webhook)
+	switch {
+	case t.unknown != "":
+	case f.closed:
 		var needed bool
 		needed, f.refused = v.refused(w)
-		f.counts = needed || t.lasting || namesWebhooks(v.evaluator.Spec.Webhook)
+		f.counts = needed || t.lasting || named
+	default: // all requests pass, but without what the component does to them
+		f.counts = named && t.lasting
 	}
 	for i := range found {
 		if other := &found[i]; other.trouble == t && other.closed == f.closed && other.counts == f.counts && other.refused == f.refused {
@@ -452,12 +457,14 @@ func (f *troubled) describe(kind, configuration string) string {
 	switch {
 	case f.unknown != "":
 		return text
+	case !f.closed && f.counts:
+		return text + "; failurePolicy is Ignore, so requests pass without it; " + f.remedy
 	case !f.closed:
 		return text + "; failurePolicy is Ignore, so requests pass without it"
 	case f.counts:
-		return text + "; the API server refuses " + f.refused + "; " + f.remedy + ", or delete the configuration"
+		return text + "; the API server rejects " + f.refused + "; " + f.remedy + ", or delete the configuration"
 	}
-	return text + "; the API server refuses " + f.refused + ", which the cluster itself does not need"
+	return text + "; the API server rejects " + f.refused + ", which the cluster itself doesn't need"
 }
 
 // essential are the resources without which a cluster stops: no pod starts, no node joins or stays.
@@ -579,7 +586,7 @@ func (v *webhookView) where(w *webhook) string {
 	text := ""
 	if s := w.NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
 		if v.sparesSystem(s) {
-			text = " outside of " + metav1.NamespaceSystem
+			text = " outside " + metav1.NamespaceSystem
 		}
 		if chosen := chooses(s); chosen != "" {
 			text = " in namespaces with " + chosen

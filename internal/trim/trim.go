@@ -178,11 +178,26 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 		unstructured.RemoveNestedField(u.Object, "spec", "targets")
 	case kind.Group == "admissionregistration.k8s.io":
 		trimWebhooks(u)
+	case kind.GroupKind() == signingRequest:
+		trimSigningRequest(u)
 	}
 }
 
-// CABundle stands for the certificates of a webhook, most of its size, of which checks read whether there are any. Like
-// those it is base64.
+// signingRequest is what each kubelet creates that joins, and again to renew its certificate.
+var signingRequest = schema.GroupKind{Group: "certificates.k8s.io", Kind: "CertificateSigningRequest"}
+
+// trimSigningRequest drops the request, and of the certificate keeps whether there is one.
+func trimSigningRequest(u *unstructured.Unstructured) {
+	for _, field := range []string{"request", "groups", "extra", "usages"} {
+		unstructured.RemoveNestedField(u.Object, "spec", field)
+	}
+	if status, ok := u.Object["status"].(map[string]any); ok && status["certificate"] != nil && status["certificate"] != "" {
+		status["certificate"] = CABundle
+	}
+}
+
+// CABundle stands for the certificates of a webhook, or of a kubelet, most of their size, of which checks read whether there
+// are any. Like those it is base64.
 const CABundle = "dHJpbW1lZA=="
 
 func trimWebhooks(u *unstructured.Unstructured) {

@@ -741,6 +741,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observed
       type:
         scalar: numeric
+- name: com.github.archmap.archmap.api.v1alpha1.MinorVersion
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NamePrefix
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NamespaceName
@@ -791,6 +793,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
           elementRelationship: associative
+    - name: maxKubelet
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.MinorVersion
+    - name: minKubelet
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.MinorVersion
     - name: podCIDR
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Assignment
