@@ -38,7 +38,7 @@ func TestEventsSayWhyPodsAreNotCreated(t *testing.T) {
 		want   string
 		until  time.Duration
 	}{
-		"may not be read": {nil, "False WorkloadUnavailable: DaemonSet kube-system/cns: 4/6 available; 2 not created: its events say why", 0},
+		"may not be read": {nil, "False WorkloadUnavailable: DaemonSet kube-system/cns: 4/6 available; 2 not created: see the events of the workload", 0},
 		"none":            {[]client.Object{}, "False WorkloadUnavailable: DaemonSet kube-system/cns: 4/6 available; 2 not created, and no recent event says why", 0},
 		"too old": {[]client.Object{refused(call, 21*time.Minute)},
 			"False WorkloadUnavailable: DaemonSet kube-system/cns: 4/6 available; 2 not created, and no recent event says why", 0},
