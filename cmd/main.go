@@ -85,15 +85,15 @@ func (o *options) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&o.probeAddr, "health-probe-bind-address", ":8081",
 		"The address that the health probes bind to.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false,
-		"Elect a leader, so that of several replicas only one writes.")
+		"Elect a leader, so that only one of several replicas writes.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
-		"The namespace of the leader election's lease. Default: the namespace that the manager runs in.")
+		"The namespace of the leader election Lease. Default: the manager's namespace.")
 	flags.StringVar(&o.metricsAddr, "metrics-bind-address", "0",
-		"The address that the metrics endpoint binds to, such as :8443; 0 switches it off.")
+		"The address that the metrics endpoint binds to, such as :8443; 0 disables it.")
 	flags.BoolVar(&o.secureMetrics, "metrics-secure", true,
-		"Serve metrics over HTTPS, to those only whom the cluster's authorization allows it.")
+		"Serve metrics over HTTPS, with authentication and authorization by the cluster.")
 	flags.StringVar(&o.metricsCert.dir, "metrics-cert-path", "",
-		"The directory of the metrics server's certificate. Default: a self-signed certificate is made.")
+		"The directory of the metrics server's certificate. Default: a generated self-signed certificate.")
 	flags.StringVar(&o.metricsCert.name, "metrics-cert-name", "tls.crt", "The file name of the certificate.")
 	flags.StringVar(&o.metricsCert.key, "metrics-cert-key", "tls.key", "The file name of the certificate's key.")
 	flags.BoolVar(&o.enableHTTP2, "enable-http2", false, "Allow HTTP/2 for the metrics endpoint.")
@@ -103,7 +103,7 @@ func (o *options) addFlags(flags *flag.FlagSet) {
 func run(ctx context.Context, o *options) error {
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("no cluster to talk to: %w; set --kubeconfig, or KUBECONFIG", err)
+		return fmt.Errorf("no cluster configured: %w; set --kubeconfig or KUBECONFIG", err)
 	}
 	mgr, err := newManager(rest.AddUserAgent(config, "archmap/"+version), o)
 	if err != nil {

@@ -65,7 +65,7 @@ const (
 	// InvalidSpec.
 	ConditionPlatformDetected = "PlatformDetected"
 
-	// ConditionComplete says whether every required component is present and every rule holds.
+	// ConditionComplete says whether all required components are present and no rule is violated.
 	//
 	// Possible reasons for True: AllRequiredPresent.
 	// Possible reasons for False: ComponentsMissing, RulesViolated.

@@ -31,7 +31,7 @@ const (
 func (r *rollup) abstract(s *v1alpha1.ClusterArchitectureStatus) []string {
 	detected := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionPlatformDetected)
 	if detected.Status != metav1.ConditionTrue {
-		return []string{shorten(r.arch.Spec.Platform+": nothing is claimed: "+detected.Message, maxLine)}
+		return []string{shorten(r.arch.Spec.Platform+": not assessed: "+detected.Message, maxLine)}
 	}
 	lines := slices.Concat([]string{r.summary(s)}, r.troubles(s), r.table(), r.cuts)
 	for i := range lines {
@@ -114,7 +114,7 @@ var columns = []column{
 	{"METHODS", 14, func(m *v1alpha1.ComponentMapping) string { return m.Status.MethodSummary }},
 	{"STATE", 15, func(m *v1alpha1.ComponentMapping) string { return catalog.StateOf(m).Word() }},
 	{"VERSION", 18, func(m *v1alpha1.ComponentMapping) string { return m.Status.Version }},
-	{"SINCE, OR REASON", maxLine, reasonOrSince},
+	{"SINCE OR REASON", maxLine, reasonOrSince},
 }
 
 // table has a row for each component, in its order.

@@ -45,20 +45,20 @@ func TestAbstract(t *testing.T) {
 	}{
 		{"all is well", "", aks, list(old, notNeeded(gone(t, "addon"))), []string{
 			"AKS v1.33.1, 3 nodes: 1 of 2 components present, none unhealthy",
-			"CATEGORY    NAME   METHODS  STATE    VERSION  SINCE, OR REASON",
-			"Networking  addon           absent            2026-03-01 08:00 UTC",
-			"Networking  old    deploy   healthy  v1.2.3   2026-03-01 08:00 UTC",
+			"CATEGORY    NAME   METHODS  STATE          VERSION  SINCE OR REASON",
+			"Networking  addon           not installed           2026-03-01 08:00 UTC",
+			"Networking  old    deploy   healthy        v1.2.3   2026-03-01 08:00 UTC",
 		}},
 		{"what is wrong comes before the table, causes before consequences", "rules: [{name: one, type: ExactlyOne, components: [a, b]}]", broken,
 			list(storage(faulty(t, "disk", v1alpha1.ReasonNodeFault)), faulty(t, "proxy", v1alpha1.ReasonNodeFault), unhealthy(t, "web"), gone(t, "dns")), []string{
-				"AKS v1.33.1, 50 nodes (2 down): 3 of 4 components present, 3 unhealthy by 2 causes, 1 required missing",
+				"AKS v1.33.1, 50 nodes (2 down): 3 of 4 components present, 3 unhealthy (2 causes), 1 required missing",
 				"! disk, proxy: NodeFault: 2 of 50 nodes are not ready: a (NodeStatusUnknown), b (KubeletNotReady)",
 				"! web: WorkloadUnavailable: web: Deployment kube-system/web: 0/2 available",
 				"! dns: NotFound: not found; no Deployment kube-system/dns",
 				"! rule: one: one must be present, found none of a, b",
-				"! kubelet: TooFarBehind: v1.29.9 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 1 …",
+				"! kubelet: TooFarBehind: v1.29.9 is 4 minor versions behind the API server (v1.33.1); the limit is 3; 1 n…",
 				"~ node pool sys: MixedNodeImages: node images x (2), y (1)",
-				"CATEGORY    NAME   METHODS  STATE      VERSION  SINCE, OR REASON",
+				"CATEGORY    NAME   METHODS  STATE      VERSION  SINCE OR REASON",
 				"Storage     disk   deploy   unhealthy           NodeFault",
 				"Networking  dns             missing             2026-03-01 08:00 UTC",
 				"Networking  proxy  deploy   unhealthy           NodeFault",
@@ -66,14 +66,14 @@ func TestAbstract(t *testing.T) {
 			}},
 		{"every state in a word", "", aks,
 			list(healthless(t, "idle"), forbidden(t, "forbidden"), half(t, "half"), progressing, invisible(t, "invisible")), []string{
-				"AKS v1.33.1, 3 nodes: 3 of 5 components present, 1 unhealthy by 1 cause",
-				"! half: PartMissing: only a part is there, missing: no DaemonSet kube-system/agent; found: Deployment kub…",
-				"CATEGORY    NAME       METHODS  STATE            VERSION  SINCE, OR REASON",
-				"Networking  forbidden           cannot be seen            NotPermitted",
-				"Networking  half       deploy   unhealthy                 PartMissing",
-				"Networking  idle       deploy   health not seen           HealthNotObservable",
-				"Networking  invisible           cannot be seen            NotObservable",
-				"Networking  moving     deploy   progressing               2026-03-01 08:00 UTC",
+				"AKS v1.33.1, 3 nodes: 3 of 5 components present, 1 unhealthy (1 cause)",
+				"! half: PartMissing: only partly present: no DaemonSet kube-system/agent; found: Deployment kube-system/h…",
+				"CATEGORY    NAME       METHODS  STATE           VERSION  SINCE OR REASON",
+				"Networking  forbidden           unknown                  NotPermitted",
+				"Networking  half       deploy   unhealthy                PartMissing",
+				"Networking  idle       deploy   health unknown           HealthNotObservable",
+				"Networking  invisible           unknown                  NotObservable",
+				"Networking  moving     deploy   progressing              2026-03-01 08:00 UTC",
 			}},
 		{"no components", "", aks, nil, []string{"AKS v1.33.1, 3 nodes: 0 of 0 components present"}},
 	} {
@@ -109,17 +109,17 @@ func messageCases(t testing.TB) []archCase {
 		return func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) { g.Expect(s.Message).To(Equal(message)) }
 	}
 	old := withKubelets("v1.33.1", "v1.29.1")
-	unsupported := "kubelet: v1.29.1 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 1 node: n0"
+	unsupported := "kubelet: v1.29.1 is 4 minor versions behind the API server (v1.33.1); the limit is 3; 1 node: n0"
 	return []archCase{
-		{name: "all is well", mappings: list(healthy(t, "a")), also: says("every required component is present and every rule holds")},
+		{name: "all is well", mappings: list(healthy(t, "a")), also: says("all required components are present and no rule is violated")},
 		{name: "unhealthy before missing", mappings: list(unhealthy(t, "a"), gone(t, "b")), view: old,
-			also: says("1 unhealthy by 1 cause: a: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available")},
+			also: says("1 unhealthy (1 cause): a: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available")},
 		{name: "missing before unsupported", mappings: list(healthy(t, "a"), gone(t, "b")), view: old, also: says("missing: b")},
 		{name: "unsupported before unseen", mappings: list(healthy(t, "a"), forbidden(t, "b")), view: old, also: says(unsupported)},
-		{name: "unseen before different", mappings: list(different(t, "a"), forbidden(t, "b")), also: says("cannot tell the health of b")},
-		{name: "different from the documentation", mappings: list(different(t, "a")), also: says("1 differ from their documentation: a")},
+		{name: "unseen before different", mappings: list(different(t, "a"), forbidden(t, "b")), also: says("health unknown: b")},
+		{name: "different from the documentation", mappings: list(different(t, "a")), also: says("1 component not as documented: a")},
 		{name: "being read", view: &assess.ClusterView{Pending: true}, ready: "Unknown Observing", platform: "Unknown NotYetObserved",
-			also: says("the first read of the nodes is under way")},
+			also: says("still reading the nodes")},
 		{name: "a spec that cannot be used", visits: []archVisit{{invalid: errSpec}}, ready: "False InvalidSpec", platform: "Unknown InvalidSpec",
 			also: says(errSpec.Error())},
 	}

@@ -44,7 +44,7 @@ func Architecture(
 	r := newRollup(arch, mappings, now)
 	r.view = view
 	if view.Pending {
-		return r.observing("the first read of the nodes is under way"), 0
+		return r.observing("still reading the nodes"), 0
 	}
 	// A first picture waits for every first verdict, so that nothing in it turns for want of reading.
 	if unvisited := r.filter(unvisited); len(unvisited) > 0 && len(arch.Status.Components) == 0 {
@@ -60,7 +60,7 @@ func Architecture(
 		conditions = append(conditions, r.fill(&status)...)
 	} else {
 		for _, t := range rolledUp {
-			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "nothing is claimed: "+detected.Message))
+			conditions = append(conditions, condition(t, metav1.ConditionUnknown, v1alpha1.ReasonPlatformNotDetected, "not assessed: "+detected.Message))
 		}
 	}
 	status.Conditions = withoutStalled(r.arch.Status.Conditions)
@@ -162,18 +162,18 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 	}
 	switch {
 	case view.Problem != "":
-		return detected(metav1.ConditionUnknown, view.Problem, "could not look at the nodes: "+view.ProblemMessage)
+		return detected(metav1.ConditionUnknown, view.Problem, "couldn't read the nodes: "+view.ProblemMessage)
 	case spec.NodeSelector == nil:
-		return detected(metav1.ConditionTrue, v1alpha1.ReasonNoSelector, "no proof of the platform is asked for")
+		return detected(metav1.ConditionTrue, v1alpha1.ReasonNoSelector, "no nodeSelector is set")
 	case view.Nodes == 0:
 		return detected(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable,
-			"the cluster has no nodes, which would show "+metav1.FormatLabelSelector(spec.NodeSelector))
+			"the cluster has no nodes that could match "+metav1.FormatLabelSelector(spec.NodeSelector))
 	case view.MatchingNodes == 0:
 		return detected(metav1.ConditionFalse, v1alpha1.ReasonNoNodeMatches,
-			fmt.Sprintf("none of %d nodes has %s", view.Nodes, metav1.FormatLabelSelector(spec.NodeSelector)))
+			fmt.Sprintf("none of %d nodes matches %s", view.Nodes, metav1.FormatLabelSelector(spec.NodeSelector)))
 	}
 	// The number of nodes changes all the time and says nothing more.
-	return detected(metav1.ConditionTrue, v1alpha1.ReasonNodesMatch, "nodes have "+metav1.FormatLabelSelector(spec.NodeSelector))
+	return detected(metav1.ConditionTrue, v1alpha1.ReasonNodesMatch, "nodes match "+metav1.FormatLabelSelector(spec.NodeSelector))
 }
 
 // fill sets everything that sums up the mappings and the nodes, and returns the conditions that do.
@@ -342,7 +342,7 @@ func (r *rollup) complete() metav1.Condition {
 	for _, v := range violations {
 		broken = append(broken, v.Rule+" ("+v.Message+")")
 	}
-	say(v1alpha1.ReasonRulesViolated, "rules that do not hold: ", broken)
+	say(v1alpha1.ReasonRulesViolated, "violated rules: ", broken)
 	if len(reasons) > 0 {
 		return complete(metav1.ConditionFalse, reasons[0], strings.Join(parts, "; "))
 	}
@@ -355,13 +355,13 @@ func (r *rollup) complete() metav1.Condition {
 	})
 	if len(undecided) > 0 {
 		return complete(metav1.ConditionUnknown, whyUnknown(undecided, v1alpha1.ConditionPresent),
-			"cannot tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
+			"couldn't tell whether these are present: "+msg.Shorten(mappingNames(undecided), ", "))
 	}
 	if len(undecidedRules) > 0 {
 		return complete(metav1.ConditionUnknown, whyUnknown(r.unknownMembers(undecidedRules), v1alpha1.ConditionPresent),
-			"cannot tell whether these rules hold: "+msg.Shorten(undecidedRules, ", "))
+			"couldn't check these rules: "+msg.Shorten(undecidedRules, ", "))
 	}
-	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "every required component is present and every rule holds")
+	return complete(metav1.ConditionTrue, v1alpha1.ReasonAllRequiredPresent, "all required components are present and no rule is violated")
 }
 
 func (r *rollup) healthy() metav1.Condition {
@@ -375,11 +375,11 @@ func (r *rollup) healthy() metav1.Condition {
 	switch {
 	case len(undecided) > 0:
 		return healthy(metav1.ConditionUnknown, whyUnknown(undecided, v1alpha1.ConditionHealthy),
-			"cannot tell the health of "+msg.Shorten(mappingNames(undecided), ", "))
+			"health unknown: "+msg.Shorten(mappingNames(undecided), ", "))
 	case len(r.filter(isPresent)) == 0:
 		return healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "no component is present")
 	}
-	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "nothing that is present is unhealthy")
+	return healthy(metav1.ConditionTrue, v1alpha1.ReasonAllChecksPass, "no problems detected")
 }
 
 // inDoubt reports whether a component's health could not be observed. That it can never be observed
@@ -409,7 +409,7 @@ func (r *rollup) asDocumented() metav1.Condition {
 	different := mappingNames(r.filter(func(m *v1alpha1.ComponentMapping) bool { return len(catalog.Unexplained(m.Status.Differences)) > 0 }))
 	if len(different) > 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionFalse, v1alpha1.ReasonComponentsDiffer,
-			fmt.Sprintf("%d differ from their documentation: %s", len(different), strings.Join(different, ", ")))
+			msg.Count(len(different), "component")+" not as documented: "+strings.Join(different, ", "))
 	}
 	if len(r.filter(is(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue))) == 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare,
@@ -418,9 +418,9 @@ func (r *rollup) asDocumented() metav1.Condition {
 	known := mappingNames(r.filter(func(m *v1alpha1.ComponentMapping) bool { return len(m.Status.Differences) > 0 }))
 	if len(known) > 0 {
 		return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonKnownDifference,
-			"nothing differs but what is known of "+strings.Join(known, ", "))
+			"only known differences: "+strings.Join(known, ", "))
 	}
-	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "everything that can be compared is as documented")
+	return condition(v1alpha1.ConditionAsDocumented, metav1.ConditionTrue, v1alpha1.ReasonMatchesDocumentation, "no differences")
 }
 
 func mappingNames(mappings []*v1alpha1.ComponentMapping) []string {

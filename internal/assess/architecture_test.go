@@ -339,9 +339,9 @@ func platformCases(t testing.TB) []archCase {
 	nothingClaimed := func(message string) func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 		return func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(the("PlatformDetected", s.Conditions).Message).To(Equal(message))
-			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("nothing is claimed: " + message))
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("not assessed: " + message))
 			g.Expect(s.Message).To(Equal(message))
-			g.Expect(s.Abstract).To(HaveExactElements("AKS: nothing is claimed: " + message))
+			g.Expect(s.Abstract).To(HaveExactElements("AKS: not assessed: " + message))
 			s.Conditions, s.ObservedAt, s.ObservedGeneration, s.KubernetesVersion, s.Message, s.Abstract = nil, metav1.Time{}, 0, "", "", nil
 			g.Expect(s).To(BeZero())
 		}
@@ -350,7 +350,7 @@ func platformCases(t testing.TB) []archCase {
 	return []archCase{{
 		name: "nodes match", mappings: everything, complete: "False ComponentsMissing", healthy: "False ComponentsUnhealthy",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(the("PlatformDetected", s.Conditions).Message).To(Equal("nodes have aks=here"))
+			g.Expect(the("PlatformDetected", s.Conditions).Message).To(Equal("nodes match aks=here"))
 		},
 	}, {
 		name: "no proof is asked for", spec: "nodeSelector: null", mappings: everything, view: &assess.ClusterView{},
@@ -358,31 +358,31 @@ func platformCases(t testing.TB) []archCase {
 	}, {
 		name: "no node matches", mappings: everything, view: &assess.ClusterView{Nodes: 4, KubernetesVersion: "v1.33.1"},
 		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
-		also: nothingClaimed("none of 4 nodes has aks=here"),
+		also: nothingClaimed("none of 4 nodes matches aks=here"),
 	}, {
 		name: "there are no nodes", mappings: everything, view: &assess.ClusterView{KubernetesVersion: "v1.33.1"},
 		platform: "Unknown NotObservable", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
-		also: nothingClaimed("the cluster has no nodes, which would show aks=here"),
+		also: nothingClaimed("the cluster has no nodes that could match aks=here"),
 	}, {
 		name: "not permitted to look at the nodes", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonNotPermitted, ProblemMessage: "may not list nodes"},
 		platform: "Unknown NotPermitted", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
-		also: nothingClaimed("could not look at the nodes: may not list nodes"),
+		also: nothingClaimed("couldn't read the nodes: may not list nodes"),
 	}, {
 		name: "looking at the nodes failed", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonObservationFailed, ProblemMessage: "timeout"},
 		platform: "Unknown ObservationFailed", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
-		also: nothingClaimed("could not look at the nodes: timeout"),
+		also: nothingClaimed("couldn't read the nodes: timeout"),
 	}, {
 		name: "a dump without nodes", mappings: everything,
 		view:     &assess.ClusterView{Problem: v1alpha1.ReasonNotInDump, ProblemMessage: "timeout"},
 		platform: "Unknown NotInDump", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
-		also: nothingClaimed("could not look at the nodes: timeout"),
+		also: nothingClaimed("couldn't read the nodes: timeout"),
 	}, {
 		name:     "the cluster was one of the platform once",
 		visits:   []archVisit{{mappings: list(healthy(t, "a"))}, {after: time.Hour, mappings: list(healthy(t, "a")), view: &assess.ClusterView{Nodes: 4}}},
 		platform: "False NoNodeMatches", complete: unknown, supported: unknown, healthy: unknown, documented: unknown,
-		also: nothingClaimed("none of 4 nodes has aks=here"),
+		also: nothingClaimed("none of 4 nodes matches aks=here"),
 	}}
 }
 
@@ -397,7 +397,7 @@ func completeCases(t testing.TB) []archCase {
 	oneDNS := "rules: [{name: one-dns, type: AtMostOne, components: [a, b]}]"
 	return []archCase{{
 		name: "everything required is present", mappings: list(healthy(t, "a"), unhealthy(t, "b"), healthless(t, "c"), notNeeded(gone(t, "d"))),
-		complete: "True AllRequiredPresent", also: says("every required component is present and every rule holds"),
+		complete: "True AllRequiredPresent", also: says("all required components are present and no rule is violated"),
 	}, {
 		name: "missing", mappings: list(healthy(t, "a"), gone(t, "b"), gone(t, "c"), notNeeded(gone(t, "d"))),
 		complete: "False ComponentsMissing", also: says("missing: b, c"),
@@ -406,28 +406,28 @@ func completeCases(t testing.TB) []archCase {
 		complete: "False ComponentsMissing", also: says("missing: a-0000, a-0001, a-0002 and 2 more"),
 	}, {
 		name: "partly present", mappings: list(healthy(t, "a"), half(t, "b")),
-		complete: "True AllRequiredPresent", healthy: "False ComponentsUnhealthy", also: says("every required component is present and every rule holds"),
+		complete: "True AllRequiredPresent", healthy: "False ComponentsUnhealthy", also: says("all required components are present and no rule is violated"),
 	}, {
 		name: "a rule is violated", spec: oneDNS, mappings: list(healthy(t, "a"), healthy(t, "b")),
-		complete: "False RulesViolated", also: says("rules that do not hold: one-dns (only one may be present, found a, b)"),
+		complete: "False RulesViolated", also: says("violated rules: one-dns (only one may be present, found a, b)"),
 	}, {
 		name: "all at once: the worst gives the reason, the message names all", spec: oneDNS,
 		mappings: list(healthy(t, "a"), healthy(t, "b"), gone(t, "c"), half(t, "d"), forbidden(t, "e")),
 		complete: "False ComponentsMissing",
-		also:     says("missing: c; rules that do not hold: one-dns (only one may be present, found a, b)"),
+		also:     says("missing: c; violated rules: one-dns (only one may be present, found a, b)"),
 	}, {
 		name: "what is there in part counts in a rule", spec: oneDNS, mappings: list(healthy(t, "a"), half(t, "b")),
-		complete: "False RulesViolated", also: says("rules that do not hold: one-dns (only one may be present, found a, b (in part))"),
+		complete: "False RulesViolated", also: says("violated rules: one-dns (only one may be present, found a, b (partial))"),
 	}, {
 		name:     "cannot tell of a rule",
 		spec:     `rules: [{name: one, type: ExactlyOne, components: [b, c]}, {name: few, type: AtMostOne, components: [a, b]}, {name: some, type: AtLeastOne, components: [a, b]}]`,
 		mappings: list(healthy(t, "a"), notNeeded(forbidden(t, "b")), notNeeded(forbidden(t, "c"))), complete: "Unknown ComponentsUnknown",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionComplete).Message).To(Equal("cannot tell whether these rules hold: one, few"))
+			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionComplete).Message).To(Equal("couldn't check these rules: one, few"))
 		},
 	}, {
 		name: "cannot tell", known: true, mappings: list(healthy(t, "a"), forbidden(t, "b"), unvisited(t, "c"), notNeeded(forbidden(t, "d"))),
-		complete: "Unknown ComponentsUnknown", also: says("cannot tell whether these are present: b, c"),
+		complete: "Unknown ComponentsUnknown", also: says("couldn't tell whether these are present: b, c"),
 	}, {
 		name: "not in the dump", mappings: list(healthy(t, "a"), notInDump(t, "b")), complete: "Unknown NotInDump", healthy: "Unknown NotInDump",
 	}, {
@@ -473,9 +473,9 @@ func ruleCases(t testing.TB) []archCase {
 			exactlyOne: none + "a, b", atLeastOne: none + "a, b"},
 		{name: "one is there in part", components: "a, b", mappings: list(gone(t, "a"), half(t, "b"))},
 		{name: "one beside another that is there in part", components: "a, b", mappings: list(healthy(t, "a"), half(t, "b")),
-			exactlyOne: tooMany + "a, b (in part)", atMostOne: tooMany + "a, b (in part)"},
+			exactlyOne: tooMany + "a, b (partial)", atMostOne: tooMany + "a, b (partial)"},
 		{name: "a variant beside another that is there in part", components: "cni/overlay, cni/cilium", mappings: list(overlayAndPart),
-			exactlyOne: tooMany + "cni/overlay, cni/cilium (in part)", atMostOne: tooMany + "cni/overlay, cni/cilium (in part)"},
+			exactlyOne: tooMany + "cni/overlay, cni/cilium (partial)", atMostOne: tooMany + "cni/overlay, cni/cilium (partial)"},
 		{name: "two are present", components: "a, b, c", mappings: list(healthy(t, "a"), gone(t, "b"), healthy(t, "c")),
 			exactlyOne: tooMany + "a, c", atMostOne: tooMany + "a, c"},
 		{name: "what is unknown breaks nothing", components: "a, b, c", mappings: list(gone(t, "a"), forbidden(t, "b"), unvisited(t, "c"))},
@@ -545,16 +545,16 @@ func healthRollupCases(t testing.TB) []archCase {
 	rejected.Status = assess.InvalidMapping(&rejected, errSpec, start)
 	return []archCase{{
 		name: "what is present is well", mappings: list(healthy(t, "a"), sick, gone(t, "b")),
-		healthy: "True AllChecksPass", also: says("nothing that is present is unhealthy"),
+		healthy: "True AllChecksPass", also: says("no problems detected"),
 	}, {
 		name: "some are unhealthy", mappings: list(healthy(t, "a"), unhealthy(t, "b"), forbidden(t, "c")),
-		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy by 1 cause: b: WorkloadUnavailable: b: Deployment kube-system/b: 0/2 available"),
+		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy (1 cause): b: WorkloadUnavailable: b: Deployment kube-system/b: 0/2 available"),
 	}, {
 		name: "many are unhealthy by one cause", mappings: many(5, unhealthy(t, "a")), healthy: "False ComponentsUnhealthy",
-		also: says("5 unhealthy by 1 cause: a-0000, a-0001, a-0002 and 2 more: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available"),
+		also: says("5 unhealthy (1 cause): a-0000, a-0001, a-0002 and 2 more: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available"),
 	}, {
 		name: "many are unhealthy by causes of their own", mappings: explained(many(5, unhealthy(t, "a")), 3), healthy: "False ComponentsUnhealthy",
-		also: says("5 unhealthy by 5 causes: a-0000: WorkloadUnavailable: 0000 xxx; a-0001: WorkloadUnavailable: 0001 xxx; " +
+		also: says("5 unhealthy (5 causes): a-0000: WorkloadUnavailable: 0000 xxx; a-0001: WorkloadUnavailable: 0001 xxx; " +
 			"a-0002: WorkloadUnavailable: 0002 xxx and 2 more"),
 	}, {
 		name: "a long story is told in short among others", mappings: explained(many(2, unhealthy(t, "a")), 1000), healthy: "False ComponentsUnhealthy",
@@ -569,10 +569,10 @@ func healthRollupCases(t testing.TB) []archCase {
 		healthy: "True AllChecksPass",
 	}, {
 		name: "that it could not be seen now is", mappings: list(healthy(t, "a"), doubtful), healthy: "Unknown ComponentsUnknown",
-		also: says("cannot tell the health of doubtful"),
+		also: says("health unknown: doubtful"),
 	}, {
 		name: "that one may not look is", mappings: list(healthy(t, "a"), forbidden(t, "b")), healthy: "Unknown ComponentsUnknown",
-		also: says("cannot tell the health of b"),
+		also: says("health unknown: b"),
 	}, {
 		name: "that one may not look is, at what is not needed too", mappings: list(healthy(t, "a"), notNeeded(forbidden(t, "b"))),
 		healthy: "Unknown ComponentsUnknown",
@@ -593,17 +593,17 @@ func documentedRollupCases(t testing.TB) []archCase {
 	}, {
 		name: "some differ", mappings: list(healthy(t, "a"), different(t, "b"), different(t, "c")), documented: "False ComponentsDiffer",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("2 differ from their documentation: b, c"))
+			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("2 components not as documented: b, c"))
 		},
 	}, {
 		name: "what is known to differ counts for nothing beside news", mappings: list(known(t, "a"), different(t, "b")), documented: "False ComponentsDiffer",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("1 differ from their documentation: b"))
+			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("1 component not as documented: b"))
 		},
 	}, {
 		name: "known differences alone", mappings: list(healthy(t, "a"), known(t, "b")), documented: "True KnownDifference",
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("nothing differs but what is known of b"))
+			g.Expect(the("AsDocumented", s.Conditions).Message).To(Equal("only known differences: b"))
 		},
 	}, {
 		name: "nothing can be compared", mappings: list(gone(t, "a"), component(t, "b", checks(driver), with(aDriver("d", nil)))),

@@ -34,13 +34,13 @@ const (
 	// standsComplete: everything is as expected, and something of it proves the component.
 	standsComplete standing = "complete"
 	// standsOpen: it may be complete, as far as can be seen.
-	standsOpen standing = "perhaps complete"
+	standsOpen standing = "maybe complete"
 	// standsInPart: a part is missing, while another one runs.
-	standsInPart standing = "there in part"
+	standsInPart standing = "partial"
 	// standsPerhapsInPart: a part is missing, and whether another one runs, or is of this variant, cannot be seen.
-	standsPerhapsInPart standing = "perhaps there in part"
-	// standsNot: nothing of it is there, or nothing but what was left behind.
-	standsNot standing = "not there"
+	standsPerhapsInPart standing = "maybe partial"
+	// standsNot: nothing of it was found, or nothing but what was left behind.
+	standsNot standing = "not present"
 )
 
 // stand says how much of the variant is there.
@@ -159,7 +159,7 @@ func (c *candidate) whyNot() string {
 	i := slices.IndexFunc(c.findings, func(f *check.Finding) bool { return f.AsExpected() == v1alpha1.VerdictFalse })
 	switch {
 	case i >= 0 && c.findings[i].Check.Expect() == v1alpha1.ExpectAbsent:
-		return "it goes without " + c.findings[i].Check.Subject() + ", which is there"
+		return "found " + c.findings[i].Check.Subject() + ", which rules it out"
 	case i >= 0:
 		return c.findings[i].Message
 	}
@@ -173,16 +173,23 @@ func (c *candidate) whyNot() string {
 	case len(lacking) > 0:
 		return msg.Shorten(lacking, ", ")
 	case len(c.leftBehind()) > 0:
-		return "nothing of it is at work"
+		return "nothing of it is running"
 	}
-	return "nothing of it is there"
+	return "nothing of it was found"
 }
 
-// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, and no
-// workload of it is where its charts and manifests put it.
+// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, no
+// workload of it is where its charts and manifests put it, and it is not looked for everywhere.
 func (c *candidate) mayRunElsewhere() bool {
-	return c.own && slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+	return c.own && !c.soughtEverywhere() && slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
 		return f.Check.Spec.Workload != nil && f.Present == v1alpha1.VerdictFalse && catalog.Belongs(&f.Check.Spec)
+	})
+}
+
+// soughtEverywhere reports whether a workload of the variant is looked for in all namespaces.
+func (c *candidate) soughtEverywhere() bool {
+	return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+		return f.Check.Spec.Workload != nil && f.Check.Spec.Workload.Namespace == "" && catalog.Belongs(&f.Check.Spec)
 	})
 }
 

@@ -169,5 +169,5 @@ func (r *rollup) sumUpFaults() string {
 // countFaults returns "3 unhealthy by 1 cause".
 func (r *rollup) countFaults() string {
 	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
-	return fmt.Sprintf("%d unhealthy by %s", len(unhealthy), msg.Count(len(r.faults), "cause"))
+	return fmt.Sprintf("%d unhealthy (%s)", len(unhealthy), msg.Count(len(r.faults), "cause"))
 }

@@ -133,7 +133,7 @@ func minorCauseCases(t testing.TB) []archCase {
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonNodeFault, "kubelet", "cni", "csi"}}))
 			g.Expect(severities(s)).To(Equal([]v1alpha1.Severity{v1alpha1.SeverityMajor}))
-			g.Expect(s.Abstract[0]).To(HaveSuffix("1 unhealthy by 1 cause"))
+			g.Expect(s.Abstract[0]).To(HaveSuffix("1 unhealthy (1 cause)"))
 			g.Expect(s.Causes[0].Since).To(at(time.Hour), "not since the others became healthy")
 		},
 	}, {
@@ -141,7 +141,7 @@ func minorCauseCases(t testing.TB) []archCase {
 		mappings: list(tolerant(t, "dns", tolerated, tolerated), unhealthy(t, "api"), gone(t, "scheduler"), tolerant(t, "csi", tolerated, tolerated, down)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonWorkloadUnavailable, "api"}, {v1alpha1.ReasonNotFound, "scheduler"}, {tolerated, "csi"}, {tolerated, "dns"}}))
-			g.Expect(the("Healthy", s.Conditions).Message).To(HavePrefix("1 unhealthy by 1 cause: api"))
+			g.Expect(the("Healthy", s.Conditions).Message).To(HavePrefix("1 unhealthy (1 cause): api"))
 			g.Expect(s.Causes[3].Message).To(Equal("a: so says the test of dns"))
 		},
 	}}
@@ -175,7 +175,7 @@ func nodeFaultCases(t testing.TB) []archCase {
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "kubelet", "proxy", "dns"}, {"WorkloadUnavailable", "api"}}))
 			g.Expect(s.Causes[0].Message).To(Equal(twoDown))
-			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("4 unhealthy by 2 causes: kubelet, proxy, dns: NodeFault: " + twoDown +
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("4 unhealthy (2 causes): kubelet, proxy, dns: NodeFault: " + twoDown +
 				"; api: WorkloadUnavailable: api: Deployment kube-system/api: 0/2 available"))
 		},
 	}, {

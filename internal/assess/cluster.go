@@ -340,7 +340,7 @@ func readyReason(node *corev1.Node) string {
 	if ready := nodestate.Condition(node, string(corev1.NodeReady)); ready != nil {
 		return cmp.Or(ready.Reason, "Ready is "+string(ready.Status))
 	}
-	return "no condition Ready"
+	return "no Ready condition"
 }
 
 func gitVersion(body string) string {

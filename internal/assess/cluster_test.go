@@ -139,7 +139,7 @@ func TestClusterView(t *testing.T) {
 			assess.ClusterView{Nodes: 3, MatchingNodes: 2, KubernetesVersion: "v1.33.1", Kubelets: two}},
 		{"a virtual node is no machine", "", answering("/version", "", append(slices.Clone(nodes), virtual(member("vk", "a", "user")))...),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
-		{"no proof of the platform is asked for", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2", "n3")}}},
+		{"no nodeSelector is set", "nodeSelector: null", version(""), assess.ClusterView{Nodes: 3, MatchingNodes: 3, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n1", "n2", "n3")}}},
 		{"a selector with expressions", "nodeSelector: {matchLabels: null, matchExpressions: [{key: aks, operator: DoesNotExist}]}", version(""),
 			assess.ClusterView{Nodes: 3, MatchingNodes: 1, Kubelets: map[string]assess.NodeList{"v1.33.1": nodesNamed("n3")}}},
 		{"the version is no JSON", "", version("Forbidden"), assess.ClusterView{Nodes: 3, MatchingNodes: 2, Kubelets: two}},
@@ -177,7 +177,7 @@ func TestNodeStates(t *testing.T) {
 		aged(unready(member("young", "a", "user"), corev1.ConditionFalse), 4*time.Minute),
 		aged(unready(member("younger", "a", "user"), corev1.ConditionFalse), time.Minute),
 		aged(member("ready already", "a", "user"), 9*time.Minute)))
-	g.Expect(seen.Down).To(Equal(nodesNamed("down (Ready is False)", "silent (no condition Ready)")), "of whatever platform")
+	g.Expect(seen.Down).To(Equal(nodesNamed("down (Ready is False)", "silent (no Ready condition)")), "of whatever platform")
 	g.Expect(seen.Cordoned).To(Equal(nodesNamed("cordoned")))
 	g.Expect(seen.DownAt).To(Equal(start.Add(6 * time.Minute)))
 	g.Expect(seen.Kubelets["v1.33.1"].Count).To(Equal(5), "its kubelet does not run")

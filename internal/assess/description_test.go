@@ -110,7 +110,7 @@ func variantCases() []mappingCase {
 		cluster: with(daemonSet("agent", 3, 3)).hidden(facts.NotPermitted, "Deployment"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "False MethodDiffers",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("3 of 3 checks pass, not seen: coredns (NotPermitted)"))
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("3 of 3 checks pass, couldn't check: coredns (NotPermitted)"))
 		},
 	}}
 }

@@ -46,9 +46,9 @@ func asDocumented(present metav1.Condition, status *v1alpha1.ComponentMappingSta
 	}
 	switch {
 	case present.Status != metav1.ConditionTrue:
-		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "there is nothing to compare with the documentation")
+		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNotPresent, "nothing to compare with the documentation")
 	case present.Reason == v1alpha1.ReasonPartial:
-		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "only what is whole is compared with the documentation")
+		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "only complete components are compared with the documentation")
 	case len(status.Methods) == 0:
 		return documented(metav1.ConditionUnknown, v1alpha1.ReasonNothingToCompare, "no check says how it is implemented")
 	case len(status.Differences) == 0:

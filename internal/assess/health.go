@@ -44,7 +44,7 @@ func (a *assessment) health(present metav1.Condition) (metav1.Condition, time.Du
 func (a *assessment) withinGrace(left time.Duration, message string) metav1.Condition {
 	until := a.now.Add(left).UTC().Format(time.RFC3339)
 	return condition(v1alpha1.ConditionHealthy, metav1.ConditionTrue, v1alpha1.ReasonWithinGracePeriod,
-		fmt.Sprintf("unhealthy from %s on unless it recovers: %s", until, message))
+		fmt.Sprintf("counts as unhealthy from %s unless it recovers: %s", until, message))
 }
 
 // partsGrace returns how long parts may still be missing: since the last one went missing, of any variant, as another one
@@ -240,10 +240,10 @@ func joinShares(parts []string) string {
 func (a *assessment) noVoteMessage() string {
 	for _, f := range a.evident() {
 		if f.Reason == v1alpha1.ReasonIdle {
-			return "nothing is wanted of it now: " + f.Message
+			return "not in use: " + f.Message
 		}
 	}
-	return "its presence can be seen, its health cannot"
+	return "present, but its health can't be checked"
 }
 
 // silentParts names the parts that have no say in the verdict: those that are idle, and those that may not be read or the
@@ -268,7 +268,7 @@ func (a *assessment) silentParts() string {
 		text += ", idle: " + msg.Shorten(idle, ", ")
 	}
 	if len(unseen) > 0 {
-		text += ", not seen: " + msg.Shorten(unseen, ", ")
+		text += ", couldn't check: " + msg.Shorten(unseen, ", ")
 	}
 	return text
 }

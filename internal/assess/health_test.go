@@ -44,7 +44,7 @@ func symptoms() []symptom {
 		"0/1 available; 1 crash-looping: container main (n1)",
 	}, {
 		v1alpha1.ReasonImagePullFailed, workload("Deployment", "pulling"), withPod("pulling", "n1", waiting("ErrImagePull")).and(well),
-		"0/1 available; 1 cannot pull the image",
+		"0/1 available; 1 cannot pull image",
 	}, {
 		v1alpha1.ReasonAdmissionDenied, workload("Deployment", "denied"), with(denied), "0/1 available; 1 not created: exceeded quota",
 	}, {
@@ -64,13 +64,13 @@ func symptoms() []symptom {
 		with(node("n3", "True", nil)), "nodes: 1/1 nodes unhealthy: n3 (has no pod CIDR)",
 	}, {
 		v1alpha1.ReasonLeaseStale, leased("stale"), with(lease("stale", -time.Hour)),
-		"stale: Lease kube-system/stale is not renewed",
+		"stale: Lease kube-system/stale has not been renewed",
 	}, {
 		v1alpha1.ReasonNoHolder, leased("released"), with(released("released")),
-		"released: Lease kube-system/released has no holder since 2026-03-01T07:00:00Z",
+		"released: Lease kube-system/released has had no holder since 2026-03-01T07:00:00Z",
 	}, {
 		v1alpha1.ReasonEndpointFailing, "{name: readyz, type: Endpoint, method: PlatformService, endpoint: {path: /readyz}}",
-		cluster{responses: map[string]facts.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz answers 500",
+		cluster{responses: map[string]facts.Response{"/readyz": {Status: 500}}}, "readyz: GET /readyz returned 500",
 	}, {
 		v1alpha1.ReasonExpressionFalse, driver, with(aDriver("d", map[string]any{"up": false})), "driver: Driver d is unhealthy",
 	}, {
@@ -200,7 +200,7 @@ func noVoteCases() []mappingCase {
 		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "Unknown NothingToCompare",
 		says: "found: Driver",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("its presence can be seen, its health cannot"))
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("present, but its health can't be checked"))
 		},
 	}, {
 		name: "a refusal tells who refused, not how that is", spec: lines("implementation: {methods: [PlatformService]}", checks(refusal)),
@@ -214,7 +214,7 @@ func noVoteCases() []mappingCase {
 		present: "True Observed", healthy: "Unknown HealthNotObservable", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(the("Healthy", s.Conditions).Message).To(
-				Equal("nothing is wanted of it now: Deployment kube-system/coredns: idle, it wants no pods"))
+				Equal("not in use: Deployment kube-system/coredns: idle (0 pods desired)"))
 			g.Expect(checkNamed("coredns", s).Healthy).To(Equal(v1alpha1.VerdictNotAssessed))
 		},
 	}, {
@@ -276,7 +276,7 @@ func rolloutCases() []mappingCase {
 	return []mappingCase{{
 		name: "the last pod starts, and is not read yet", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2)},
 		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: time.Minute,
-		says: "unhealthy from 2026-03-01T08:03:00Z on unless it recovers: agent: DaemonSet kube-system/agent: 2/3 available",
+		says: "counts as unhealthy from 2026-03-01T08:03:00Z unless it recovers: agent: DaemonSet kube-system/agent: 2/3 available",
 	}, {
 		name: "the last pod is there", spec: spec, visits: []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(3*time.Minute, 3, 3)},
 		present: "True Observed", healthy: "True AllChecksPass", documented: documented,
@@ -304,7 +304,7 @@ func rolloutCases() []mappingCase {
 	}, {
 		name: "the only pod starts, whoever looks", spec: spec, visits: []visit{cold(4*time.Minute, starting)},
 		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented, wait: 8 * time.Minute,
-		says: "unhealthy from 2026-03-01T08:12:00Z on unless it recovers: agent: DaemonSet kube-system/agent: 0/1 available; 1 not ready: container main",
+		says: "counts as unhealthy from 2026-03-01T08:12:00Z unless it recovers: agent: DaemonSet kube-system/agent: 0/1 available; 1 not ready: container main",
 	}, {
 		name: "a restart while the only pod starts", spec: spec, visits: []visit{cold(3*time.Minute, starting), rereading},
 		present: "True Observed", healthy: "True WithinGracePeriod", documented: documented,
@@ -342,7 +342,7 @@ func graceCases() []mappingCase {
 		healthy: "True AllChecksPass", also: turned(0),
 	}, {
 		name: "flapping turns nothing while each fault is shorter", spec: spec, visits: flapping(time.Minute, 61),
-		healthy: "True WithinGracePeriod", wait: grace, says: "from 2026-03-01T09:06:00Z on", also: turned(0),
+		healthy: "True WithinGracePeriod", wait: grace, says: "from 2026-03-01T09:06:00Z unless", also: turned(0),
 	}, {
 		name: "flapping turns to and fro when each fault is longer", spec: spec,
 		visits:  append(flapping(2*grace, 3), see(6*grace+grace, 0, 1)),
@@ -354,14 +354,14 @@ func graceCases() []mappingCase {
 	}, {
 		name: "begins", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1)},
 		healthy: "True WithinGracePeriod", wait: grace,
-		says: "unhealthy from 2026-03-01T08:06:00Z on unless it recovers: coredns: Deployment kube-system/coredns: 0/2 available",
+		says: "counts as unhealthy from 2026-03-01T08:06:00Z unless it recovers: coredns: Deployment kube-system/coredns: 0/2 available",
 		also: turned(0),
 	}, {
 		name: "begins with the first visit", spec: spec, visits: []visit{see(0, 0, 1)},
-		healthy: "True WithinGracePeriod", wait: grace, says: "from 2026-03-01T08:05:00Z on",
+		healthy: "True WithinGracePeriod", wait: grace, says: "from 2026-03-01T08:05:00Z unless",
 	}, {
 		name: "goes on", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(3*time.Minute, 0, 1)},
-		healthy: "True WithinGracePeriod", wait: 3 * time.Minute, says: "from 2026-03-01T08:06:00Z on",
+		healthy: "True WithinGracePeriod", wait: 3 * time.Minute, says: "from 2026-03-01T08:06:00Z unless",
 	}, {
 		name: "a second is left", spec: spec, visits: []visit{see(0, 2, 1), see(time.Minute, 0, 1), see(time.Minute+grace-time.Second, 0, 1)},
 		healthy: "True WithinGracePeriod", wait: time.Second,

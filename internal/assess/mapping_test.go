@@ -52,7 +52,7 @@ func observingCases() []mappingCase {
 			g.Expect(s.ObservedGeneration).To(BeEquivalentTo(1))
 			g.Expect(s.Implementation).To(BeEmpty())
 			g.Expect(the("Ready", s.Conditions).Message).To(
-				Equal("check coredns: the first read of Deployment kube-system/coredns is under way"))
+				Equal("check coredns: still checking Deployment kube-system/coredns"))
 		},
 	}, {
 		name: "one of many checks is enough to wait for", spec: checks(agent, dns),

@@ -105,7 +105,7 @@ func (a *assessment) presence() metav1.Condition {
 		return condition(v1alpha1.ConditionPresent, status, reason, message)
 	}
 	if len(a.findings) == 0 {
-		return present(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable, "nothing of this component can be seen from inside the cluster")
+		return present(metav1.ConditionUnknown, v1alpha1.ReasonNotObservable, "this component can't be seen from inside the cluster")
 	}
 	if len(a.observed) > 0 {
 		return a.observedPresence()
@@ -185,7 +185,7 @@ func (a *assessment) blocking() *check.Finding {
 func (a *assessment) partsMessage() string {
 	var parts []string
 	for _, c := range a.parts {
-		head := "only a part is there, missing: "
+		head := "only partly present: "
 		if c.variant.Name != "" {
 			head = "variant " + c.variant.Name + ": " + head
 		}
@@ -194,7 +194,7 @@ func (a *assessment) partsMessage() string {
 			head = ""
 		}
 		if unseen := c.required(v1alpha1.VerdictUnknown); len(unseen) > 0 {
-			parts = append(parts, "not seen: "+msg.Shorten(subjects(unseen), ", "))
+			parts = append(parts, "couldn't check: "+msg.Shorten(subjects(unseen), ", "))
 		}
 		parts = append(parts, "found: "+msg.Shorten(subjects(c.running()), ", "))
 	}
@@ -214,8 +214,8 @@ func (a *assessment) notFoundMessage() string {
 	var parts []string
 	left, used := a.leftBehind()
 	if len(used) > 0 {
-		parts = append(parts, "not found where it is looked for; there is: "+msg.Shorten(used, ", ")+
-			" (its controller may run in another namespace: name the place in a mapping of your own)")
+		parts = append(parts, "not found where expected, but found: "+msg.Shorten(used, ", ")+
+			" (its controller may run in another namespace; name that namespace in a mapping of your own)")
 	}
 	switch {
 	case len(left) > 0 && len(used) > 0:
@@ -236,8 +236,9 @@ func (a *assessment) notFoundMessage() string {
 }
 
 // leftBehind names what was left of variants that are not there, each object once, and apart from it what may be in use, as
-// its variant may run elsewhere. What has stopped is not in use.
+// its variant may run elsewhere. What has stopped is not in use, nor is what a variant has, too, that is looked for everywhere.
 func (a *assessment) leftBehind() (left, used []string) {
+	var unused []string
 	add := func(names *[]string, f *check.Finding) {
 		for _, o := range f.Objects {
 			if name := msg.Object(o.Kind, o.Namespace, o.Name) + leftWords[f.Reason]; !slices.Contains(*names, name) {
@@ -247,20 +248,24 @@ func (a *assessment) leftBehind() (left, used []string) {
 	}
 	for _, c := range a.standing(standsNot) {
 		for _, f := range c.leftBehind() {
-			if !f.Stopped && c.mayRunElsewhere() {
+			add(&left, f)
+			switch {
+			case f.Stopped:
+			case c.mayRunElsewhere():
 				add(&used, f)
-			} else {
-				add(&left, f)
+			case c.own:
+				add(&unused, f)
 			}
 		}
 	}
+	used = slices.DeleteFunc(used, func(name string) bool { return slices.Contains(unused, name) })
 	return slices.DeleteFunc(left, func(name string) bool { return slices.Contains(used, name) }), used
 }
 
 // leftWords say why what was left behind is not at work.
 var leftWords = map[string]string{
-	v1alpha1.ReasonIdle: " (wants no pods)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
-	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (without holder)",
+	v1alpha1.ReasonIdle: " (idle)", v1alpha1.ReasonScaledToZero: " (scaled to 0)",
+	v1alpha1.ReasonLeaseStale: " (not renewed)", v1alpha1.ReasonNoHolder: " (no holder)",
 	v1alpha1.ReasonWebhookUnavailable: " (cannot be called)",
 }
 

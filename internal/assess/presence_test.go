@@ -76,7 +76,7 @@ func presentCases() []mappingCase {
 			variant("refused", checks(workload("Deployment", "one"), workload("Deployment", "three"), workload("Deployment", "coredns", absent)))),
 		cluster: with(deployment("coredns", 2, 2), deployment("one", 1, 1)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "variant part: only a part is there, missing: no Deployment kube-system/two; found: Deployment kube-system/one",
+		says: "variant part: only partly present: no Deployment kube-system/two; found: Deployment kube-system/one",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Variants).To(Equal([]string{"whole", "part"}), "the complete ones first")
 			g.Expect(the("Present", s.Conditions).Message).To(HaveSuffix("; found as whole, part: Deployment kube-system/coredns; Deployment kube-system/one"))
@@ -111,16 +111,16 @@ func notFoundCases() []mappingCase {
 	}, {
 		name: "a precondition is no evidence", spec: checks(onAKS), cluster: with(aksNode),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "nothing of it is there",
+		says: "nothing of it was found",
 	}, {
 		name: "absence is no evidence", spec: checks(workload("Deployment", "coredns", absent)),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "nothing of it is there",
+		says: "nothing of it was found",
 	}, {
 		name: "a piece is missing, and whether another one runs may not be looked at", spec: checks(agent, dns),
 		cluster: cluster{}.hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
-		says: "agent: not permitted to look for DaemonSet kube-system/agent",
+		says: "agent: not permitted to check DaemonSet kube-system/agent",
 	}}
 }
 
@@ -132,7 +132,7 @@ func partialCases() []mappingCase {
 	return []mappingCase{{
 		name: "every missing piece is named", spec: checks(pieces...), cluster: with(deployment("three", 1, 1)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "only a part is there, missing: no Deployment kube-system/one; no Deployment kube-system/two; " +
+		says: "only partly present: no Deployment kube-system/one; no Deployment kube-system/two; " +
 			"no Deployment kube-system/four; no Deployment kube-system/five; no Deployment kube-system/six; " +
 			"found: Deployment kube-system/three",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
@@ -146,7 +146,7 @@ func partialCases() []mappingCase {
 			variant("near", checks(pieces[0], pieces[3]))),
 		cluster: with(deployment("one", 1, 1)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "variant near: only a part is there, missing: no Deployment kube-system/four; found: Deployment kube-system/one",
+		says: "variant near: only partly present: no Deployment kube-system/four; found: Deployment kube-system/one",
 	}, {
 		name: "of variants that lack as much the first is told of",
 		spec: variants(
@@ -162,7 +162,7 @@ func partialCases() []mappingCase {
 			variant("second", checks(pieces[0], pieces[2], pieces[3]))),
 		cluster: with(deployment("one", 1, 1), deployment("four", 1, 1)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "variant second: only a part is there, missing: no Deployment kube-system/three",
+		says: "variant second: only partly present: no Deployment kube-system/three",
 	}, {
 		name: "a variant that the cluster is made for is told of before others",
 		spec: variants(
@@ -170,12 +170,12 @@ func partialCases() []mappingCase {
 			variant("hosted", checks(onAKS, pieces[0], pieces[2], pieces[3]))),
 		cluster: with(aksNode, deployment("one", 1, 1)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "variant hosted: only a part is there, missing: no Deployment kube-system/three; no Deployment kube-system/four",
+		says: "variant hosted: only partly present: no Deployment kube-system/three; no Deployment kube-system/four",
 	}, {
 		name: "what every variant shares counts", spec: lines(checks(dns), variants(variant("a", checks(agent)))),
 		cluster: with(deployment("coredns", 2, 2)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "missing: no DaemonSet kube-system/agent; found: Deployment kube-system/coredns",
+		says: "only partly present: no DaemonSet kube-system/agent; found: Deployment kube-system/coredns",
 	}, {
 		name: "an optional piece that runs is a part", spec: checks(dns, workload("DaemonSet", "agent", optional)),
 		cluster: with(daemonSet("agent", 1, 1)),
@@ -183,7 +183,7 @@ func partialCases() []mappingCase {
 	}, {
 		name: "a failing part is told after what is missing", spec: checks(dns, agent), cluster: with(deployment("coredns", 0, 2)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "missing: no DaemonSet kube-system/agent; found: Deployment kube-system/coredns; coredns: Deployment kube-system/coredns: 0/2 available",
+		says: "only partly present: no DaemonSet kube-system/agent; found: Deployment kube-system/coredns; coredns: Deployment kube-system/coredns: 0/2 available",
 	}}
 }
 
@@ -218,7 +218,7 @@ func ownPartCases() []mappingCase {
 		name:    "a part of its own counts beside a variant that may be complete",
 		spec:    variants(variant("hidden", checks(leased("provisioner"))), variant("part", checks(plugin, dns))),
 		cluster: with(daemonSet("plugin", 3, 3)).hidden(facts.NotPermitted, "Lease"),
-		present: "True Partial", healthy: "False PartMissing", says: "variant part: only a part is there",
+		present: "True Partial", healthy: "False PartMissing", says: "variant part: only partly present",
 	}}
 }
 
@@ -235,7 +235,7 @@ func partGraceCases() []mappingCase {
 	return []mappingCase{{
 		name: "is told at once, and has its time", spec: spec, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+20*time.Second, up)},
 		present: "True Partial", healthy: "True WithinGracePeriod", wait: 40 * time.Second,
-		says: "unhealthy from 2026-03-01T09:01:00Z on unless it recovers: only a part is there, missing: no Deployment kube-system/coredns-autoscaler",
+		says: "counts as unhealthy from 2026-03-01T09:01:00Z unless it recovers: only partly present: no Deployment kube-system/coredns-autoscaler",
 	}, {
 		name: "for longer", spec: spec, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+time.Minute, up)},
 		present: "True Partial", healthy: "False PartMissing",
@@ -247,7 +247,7 @@ func partGraceCases() []mappingCase {
 		present: "True Partial", healthy: "True WithinGracePeriod", wait: time.Second,
 	}, {
 		name: "another variant has long lacked as much", spec: moves, visits: []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(time.Hour+20*time.Second, up)},
-		present: "True Partial", healthy: "True WithinGracePeriod", wait: 40 * time.Second, says: "variant new: only a part is there",
+		present: "True Partial", healthy: "True WithinGracePeriod", wait: 40 * time.Second, says: "variant new: only partly present",
 	}, {
 		name: "what is there keeps failing and recovering", spec: spec,
 		visits:  []visit{seen(0, up, scalerUp), seen(time.Hour, up), seen(2*time.Hour, up), seen(3*time.Hour, deployment("coredns", 0, 2)), seen(3*time.Hour+time.Second, up)},
@@ -260,10 +260,11 @@ func leftBehindCases() []mappingCase {
 	class := `{name: class, type: Object, method: None, expect: Optional, object: {apiVersion: example.com/v1, kind: Driver, present: "object.ours"}}`
 	kind := `{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, name: d}}`
 	all := `{name: nodes, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}`
+	anywhere := `{name: anywhere, type: Workload, expect: Optional, workload: {kind: Deployment, selector: {matchLabels: {app: dns}}}}`
 	ours := aDriver("d", map[string]any{"ours": true})
 	free, silent := released("leader"), lease("leader", -time.Hour)
 	optionally := "presence: Optional"
-	elsewhere := "not found where it is looked for; there is: Driver d (its controller may run in another namespace: name the place in a mapping of your own)"
+	elsewhere := "not found where expected, but found: Driver d (its controller may run in another namespace; name that namespace in a mapping of your own)"
 	return []mappingCase{{
 		name: "an object", spec: checks(dns, kind), cluster: with(ours), present: "False NotFound", healthy: "Unknown NotPresent",
 		says: "not installed; left behind: Driver d; no Deployment kube-system/coredns",
@@ -278,6 +279,13 @@ func leftBehindCases() []mappingCase {
 			variant("own", "operatedBy: Customer", checks(workload("Deployment", "coredns", optional), workload("DaemonSet", "agent", optional), class))),
 		cluster: with(ours), present: "False NotFound",
 		says: elsewhere + "; managed: no Deployment kube-system/coredns; own: no Deployment kube-system/coredns, no DaemonSet kube-system/agent",
+	}, {
+		name: "one's own that is looked for in all namespaces", spec: variants(variant("own", "operatedBy: Customer", checks(workload("Deployment", "coredns", optional), anywhere, class))),
+		cluster: with(ours), present: "False NotFound", says: "not installed; left behind: Driver d; own: no Deployment kube-system/coredns",
+	}, {
+		name: "one's own of which one variant is looked for in all namespaces", spec: variants(
+			variant("manifest", "operatedBy: Customer", checks(dns, class)), variant("chart", "operatedBy: Customer", checks(anywhere, class))),
+		cluster: with(ours), present: "False NotFound", says: "not installed; left behind: Driver d; manifest: no Deployment kube-system/coredns",
 	}, {
 		name: "one's own that has stopped does not run elsewhere", spec: variants(variant("own", "operatedBy: Customer", checks(dns, scaler))),
 		cluster: with(deployment("coredns", 0, 0)), present: "False NotFound",
@@ -298,7 +306,7 @@ func leftBehindCases() []mappingCase {
 		present: "True ObservedIndirectly", healthy: "False NoHolder",
 	}, {
 		name: "a lease that nobody holds, of what may be removed", spec: lines(optionally, checks(leased("leader"))), cluster: with(free),
-		present: "False NotFound", says: "not installed; left behind: Lease kube-system/leader (without holder); nothing of it is at work",
+		present: "False NotFound", says: "not installed; left behind: Lease kube-system/leader (no holder); nothing of it is running",
 	}, {
 		name: "a lease that nobody holds beside what runs", spec: lines(optionally, checks(dns, leased("leader"))), cluster: with(free, deployment("coredns", 2, 2)),
 		present: "True Observed", healthy: "False NoHolder",
@@ -312,7 +320,7 @@ func noEvidenceCases() []mappingCase {
 	return []mappingCase{{
 		name: "what proves nothing is needed", spec: needed, cluster: with(deployment("coredns", 2, 2)),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
-		says: "missing: no Deployment kube-system/config; found: Deployment kube-system/coredns",
+		says: "only partly present: no Deployment kube-system/config; found: Deployment kube-system/coredns",
 	}, {
 		name: "what proves nothing is left", spec: needed, cluster: with(deployment("config", 2, 2)),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
@@ -347,22 +355,22 @@ func unknownCases() []mappingCase {
 	return []mappingCase{{
 		name: "nothing can be seen at all", spec: "",
 		present: "Unknown NotObservable", healthy: "Unknown NotObservable", documented: "Unknown NotPresent",
-		says: "nothing of this component can be seen from inside the cluster",
+		says: "this component can't be seen from inside the cluster",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Evidence).To(Equal(v1alpha1.EvidenceNone))
 		},
 	}, {
 		name: "not permitted", spec: checks(dns), cluster: cluster{}.hidden(facts.NotPermitted, "Deployment"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
-		says: "coredns: not permitted to look for Deployment kube-system/coredns",
+		says: "coredns: not permitted to check Deployment kube-system/coredns",
 	}, {
 		name: "looking failed", spec: checks(dns), cluster: cluster{}.hidden(facts.Failed, "Deployment"),
 		present: "Unknown ObservationFailed", healthy: "Unknown ObservationFailed", documented: "Unknown NotPresent",
-		says: "coredns: could not look for Deployment kube-system/coredns",
+		says: "coredns: couldn't check Deployment kube-system/coredns",
 	}, {
 		name: "not in the dump", spec: checks(dns), cluster: cluster{}.hidden(facts.NotHeld, "Deployment"),
 		present: "Unknown NotInDump", healthy: "Unknown NotInDump", documented: "Unknown NotPresent",
-		says: "coredns: could not look for Deployment kube-system/coredns",
+		says: "coredns: couldn't check Deployment kube-system/coredns",
 	}, {
 		name: "failed comes before not in the dump", spec: checks(dns, agent),
 		cluster: cluster{}.hidden(facts.NotHeld, "Deployment").hidden(facts.Failed, "DaemonSet"),
@@ -416,17 +424,17 @@ func ruledOutCases() []mappingCase {
 		name: "a failing precondition is never a part", spec: two,
 		cluster: with(deployment("coredns", 2, 2), node("n1", "True", nil)),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "none of 1 Nodes with labels aks=here",
+		says: "no Nodes with labels aks=here among 1 node",
 	}, {
 		name: "a precondition that may not be looked at leaves open whether it is a part", spec: two,
 		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "Node"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
-		says: "aks: not permitted to look for Nodes",
+		says: "aks: not permitted to check Nodes",
 	}, {
 		name: "what must be absent and may not be looked at leaves open whether it is a part", spec: noAgent,
 		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "Unknown NotPermitted", healthy: "Unknown NotPermitted", documented: "Unknown NotPresent",
-		says: "agent: not permitted to look for DaemonSet kube-system/agent",
+		says: "agent: not permitted to check DaemonSet kube-system/agent",
 	}, {
 		name: "with the precondition it is a part", spec: two, cluster: with(deployment("coredns", 2, 2), aksNode),
 		present: "True Partial", healthy: "False PartMissing", documented: "Unknown NothingToCompare",
@@ -442,7 +450,7 @@ func ruledOutCases() []mappingCase {
 		spec:    checks(dns, workload("DaemonSet", "agent", absent)),
 		cluster: with(deployment("coredns", 2, 2), daemonSet("agent", 1, 1)),
 		present: "False NotFound", healthy: "Unknown NotPresent", documented: "Unknown NotPresent",
-		says: "it goes without DaemonSet kube-system/agent, which is there",
+		says: "found DaemonSet kube-system/agent, which rules it out",
 	}, {
 		name: "one variant rules itself out, the other is a part",
 		spec: variants(
@@ -477,7 +485,7 @@ func onlyOptionalCases() []mappingCase {
 		cluster: with(deployment("coredns", 2, 2)).hidden(facts.NotPermitted, "DaemonSet"),
 		present: "True Observed", healthy: "True AllChecksPass", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
-			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass, not seen: agent (NotPermitted)"))
+			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("1 of 1 checks pass, couldn't check: agent (NotPermitted)"))
 		},
 	}}
 }

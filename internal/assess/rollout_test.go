@@ -69,7 +69,7 @@ func TestVersionsOfRollOut(t *testing.T) {
 		present: "True Observed", healthy: "True Progressing", documented: "True MatchesDocumentation",
 		also: func(g *WithT, s, _ v1alpha1.ComponentMappingStatus) {
 			g.Expect(s.Versions).To(Equal([]v1alpha1.VersionCount{{Version: "v1.13.0", Count: 1}}), "what is certain")
-			g.Expect(checkNamed("coredns", s).Message).To(HaveSuffix("which version 3 pods run is not known, not permitted to look at its ReplicaSets: as the test has it"))
+			g.Expect(checkNamed("coredns", s).Message).To(HaveSuffix("version of 3 pods unknown: not permitted to read its ReplicaSets: as the test has it"))
 		},
 	}} {
 		t.Run(c.name, func(t *testing.T) { c.run(t) })

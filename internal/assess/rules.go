@@ -101,7 +101,7 @@ func (r *rollup) inPart(member string) string {
 	if variant != "" && !lacks(m, variant) {
 		return ""
 	}
-	return " (in part)"
+	return " (partial)"
 }
 
 // lacks reports whether something that the variant requires is missing.

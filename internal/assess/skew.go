@@ -83,7 +83,7 @@ func (r *rollup) kubeletSkews(s *skews, server *version.Version, limit minorVers
 	if len(versions) > 0 {
 		s.compared = append(s.compared, "kubelets")
 	} else if len(s.undecided) == 0 {
-		s.undecided = append(s.undecided, "the kubelets, as no node was seen")
+		s.undecided = append(s.undecided, "the kubelets (no nodes found)")
 	}
 	return versions
 }
@@ -94,7 +94,7 @@ func (s *skews) compare(name, text, where string, n, limit minorVersions, server
 	case n < 0:
 		s.exceed(v1alpha1.SkewNewerThanAPIServer, name, fmt.Sprintf("%s is newer than the API server (%s), which is never supported%s", text, server, where))
 	case n > limit:
-		s.exceed(v1alpha1.SkewTooFarBehind, name, fmt.Sprintf("%s is %s behind the API server (%s), %d are supported%s", text, n, server, limit, where))
+		s.exceed(v1alpha1.SkewTooFarBehind, name, fmt.Sprintf("%s is %s behind the API server (%s); the limit is %d%s", text, n, server, limit, where))
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *rollup) componentSkews(s *skews, name string, server *version.Version, 
 	case metav1.ConditionFalse:
 		return
 	case metav1.ConditionUnknown:
-		s.undecided = append(s.undecided, name+", as it cannot be told whether it is present")
+		s.undecided = append(s.undecided, name+" (not known to be present)")
 		return
 	}
 	var versions []*version.Version
@@ -116,7 +116,7 @@ func (r *rollup) componentSkews(s *skews, name string, server *version.Version, 
 		}
 	}
 	if len(versions) == 0 {
-		s.undecided = append(s.undecided, name+", as its version was not seen")
+		s.undecided = append(s.undecided, name+" (version unknown)")
 		return
 	}
 	s.compared = append(s.compared, name)
@@ -157,7 +157,7 @@ func (r *rollup) versionsSupported() metav1.Condition {
 		}
 		return supported(metav1.ConditionFalse, v1alpha1.ReasonSkewExceeded, msg.Shorten(messages, "; "))
 	case len(r.skews.undecided) > 0:
-		return supported(metav1.ConditionUnknown, v1alpha1.ReasonVersionsUnknown, "cannot compare "+msg.Shorten(r.skews.undecided, "; "))
+		return supported(metav1.ConditionUnknown, v1alpha1.ReasonVersionsUnknown, "couldn't compare "+msg.Shorten(r.skews.undecided, "; "))
 	}
 	return supported(metav1.ConditionTrue, v1alpha1.ReasonWithinSkewPolicy,
 		fmt.Sprintf("%s are supported by the API server (%s)", strings.Join(r.skews.compared, ", "), r.view.KubernetesVersion))

@@ -67,37 +67,37 @@ func skewCases(t testing.TB) []archCase {
 		name: "three minor versions behind are supported", view: withKubelets("v1.33.1", "v1.30.9", "v1.33.1"), supported: within,
 	}, {
 		name: "four are not", view: withKubelets("v1.33.1", "v1.29.9", "v1.33.1", "v1.29.9"), supported: exceeded,
-		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.29.9 is 4 minor versions behind the API server (v1.33.1), 3 are supported; 2 nodes: n0, n2"),
+		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.29.9 is 4 minor versions behind the API server (v1.33.1); the limit is 3; 2 nodes: n0, n2"),
 	}, {
 		name: "a kubelet may never be newer", view: withKubelets("v1.33.1", "v1.34.0"), supported: exceeded,
 		also: one(v1alpha1.SkewNewerThanAPIServer, "kubelet", "v1.34.0 is newer than the API server (v1.33.1), which is never supported; 1 node: n0"),
 	}, {
 		name: "the spec may be stricter", spec: "versionSkew: {maxMinorsBehind: 0}", view: withKubelets("v1.33.1", "v1.32.9"), supported: exceeded,
-		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.32.9 is 1 minor version behind the API server (v1.33.1), 0 are supported; 1 node: n0"),
+		also: one(v1alpha1.SkewTooFarBehind, "kubelet", "v1.32.9 is 1 minor version behind the API server (v1.33.1); the limit is 0; 1 node: n0"),
 	}, {
 		name: "what is not supported does not make a cluster unhealthy", view: withKubelets("v1.33.1", "v1.29.9"), mappings: list(healthy(t, "a")),
 		supported: exceeded, healthy: "True AllChecksPass", complete: "True AllRequiredPresent",
 	}, {
 		name: "the version of the API server is not known", view: withKubelets("", "v1.33.1"), supported: unknown,
-		also: says("cannot compare the version of the API server"),
+		also: says("couldn't compare the version of the API server"),
 	}, {
 		name: "a kubelet that does not tell its version", view: withKubelets("v1.33.1", "", "v1.33.1"), supported: unknown,
-		also: says(`cannot compare kubelet "" of n0`),
+		also: says(`couldn't compare kubelet "" of n0`),
 	}, {
 		name: "no node", view: withKubelets("v1.33.1"), spec: "nodeSelector: null", platform: "True NoSelector", supported: unknown,
-		also: says("cannot compare the kubelets, as no node was seen"),
+		also: says("couldn't compare the kubelets (no nodes found)"),
 	}, {
 		name: "a component behind the API server", spec: withProxy, view: withKubelets("v1.33.1", "v1.32.0"), mappings: proxy("v1.29.7-5"), supported: exceeded,
-		also: one(v1alpha1.SkewTooFarBehind, "proxy", "v1.29.7-5 is 4 minor versions behind the API server (v1.33.1), 3 are supported"),
+		also: one(v1alpha1.SkewTooFarBehind, "proxy", "v1.29.7-5 is 4 minor versions behind the API server (v1.33.1); the limit is 3"),
 	}, {
 		name: "a component newer than the API server", spec: withProxy, view: withKubelets("v1.33.1", "v1.33.1"), mappings: proxy("v1.33.1", "v1.34.0"), supported: exceeded,
 		also: one(v1alpha1.SkewNewerThanAPIServer, "proxy", "v1.34.0 is newer than the API server (v1.33.1), which is never supported"),
 	}, {
 		name: "a component too far from the kubelets", spec: "versionSkew: {maxMinorsBehind: 1, components: [proxy]}", view: withKubelets("v1.33.1", "v1.33.1"),
 		mappings: proxy("v1.31.1"), supported: exceeded,
-		also: finds("proxy: v1.31.1 is 2 minor versions behind the API server (v1.33.1), 1 are supported; "+
+		also: finds("proxy: v1.31.1 is 2 minor versions behind the API server (v1.33.1); the limit is 1; "+
 			"proxy: proxy (v1.31.1) and the kubelets (v1.33.1) are more than 1 minor version apart",
-			v1alpha1.VersionSkew{Type: v1alpha1.SkewTooFarBehind, Name: "proxy", Message: "v1.31.1 is 2 minor versions behind the API server (v1.33.1), 1 are supported"},
+			v1alpha1.VersionSkew{Type: v1alpha1.SkewTooFarBehind, Name: "proxy", Message: "v1.31.1 is 2 minor versions behind the API server (v1.33.1); the limit is 1"},
 			v1alpha1.VersionSkew{Type: v1alpha1.SkewTooFarFromKubelets, Name: "proxy", Message: "proxy (v1.31.1) and the kubelets (v1.33.1) are more than 1 minor version apart"}),
 	}, {
 		name: "a component whose versions lie near the kubelets'", spec: withProxy, view: withKubelets("v1.33.1", "v1.30.1", "v1.33.1"),
@@ -118,11 +118,11 @@ func skewCases(t testing.TB) []archCase {
 		mappings: list(component(t, "proxy", checks(proxies), with(daemonSet("agent-a", 4, 4, "a/agent:v1.33.1"), daemonSet("agent-b", 3, 3, "a/agent:v1.32.1"),
 			daemonSet("agent-c", 2, 2, "a/agent:v1.31.1"), daemonSet("agent-d", 1, 1, "a/agent:v1.29.1")))),
 		supported: exceeded, also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(s.Skews).To(ContainElement(HaveField("Message", "v1.29.1 is 4 minor versions behind the API server (v1.33.1), 3 are supported")))
+			g.Expect(s.Skews).To(ContainElement(HaveField("Message", "v1.29.1 is 4 minor versions behind the API server (v1.33.1); the limit is 3")))
 		},
 	}, {
 		name: "a version of its own counting is not compared", spec: withProxy, view: withKubelets("v1.33.1", "v1.33.1"), mappings: proxy("0.3.1"), supported: unknown,
-		also: says("cannot compare proxy, as its version was not seen"),
+		also: says("couldn't compare proxy (version unknown)"),
 	}, {
 		name: "nor is one that is none, beside one that is", spec: withProxy, view: withKubelets("v1.33.1", "v1.33.1"), mappings: proxy("v1.33.1", "latest"), supported: within,
 	}, {
@@ -133,7 +133,7 @@ func skewCases(t testing.TB) []archCase {
 		view: withKubelets("v1.33.1", "v1.33.1"), mappings: list(cilium), supported: within, also: says("kubelets are supported by the API server (v1.33.1)"),
 	}, {
 		name: "a component that may not be looked at", spec: withProxy, view: withKubelets("v1.33.1", "v1.33.1"), mappings: list(forbidden(t, "proxy")), supported: unknown,
-		also: says("cannot compare proxy, as it cannot be told whether it is present"),
+		also: says("couldn't compare proxy (not known to be present)"),
 	}, {
 		name: "a node pool that is being upgraded is supported, and told", view: upgrading, supported: within,
 		also: finds("kubelets are supported by the API server (v1.33.1)", mixed...),

@@ -97,17 +97,17 @@ var variantRules = []struct {
 		return !s.any(sight.absent, needed, lies) && !s.any(sight.hidden, needed, lies, mustHold, mustNot) && s.any(s.proves, needed, optionals)
 	},
 }, {
-	"perhaps complete", "nothing that it needs is missing, and something proves it, or might: it cannot be seen",
+	"maybe complete", "nothing that it needs is missing, and something proves it, or might: it cannot be seen",
 	func(s scene) bool {
 		return !s.any(sight.absent, needed, lies) && (s.any(s.proves, needed, optionals) || s.any(sight.hidden, needed, optionals))
 	},
 }, {
-	"in part", "something that it needs is missing, something runs that proves it, and no `Precondition` or `Absent` is unseen",
+	"partial", "something that it needs is missing, something runs that proves it, and no `Precondition` or `Absent` is unseen",
 	func(s scene) bool {
 		return s.any(sight.absent, needed, lies) && s.any(sight.running, needed, optionals) && !s.any(sight.hidden, mustHold, mustNot)
 	},
 }, {
-	"perhaps in part", "something that it needs is missing, and something runs, or might, that proves it: that, or a `Precondition` or `Absent`, cannot be seen",
+	"maybe partial", "something that it needs is missing, and something runs, or might, that proves it: that, or a `Precondition` or `Absent`, cannot be seen",
 	func(s scene) bool {
 		return s.any(sight.absent, needed, lies) && (s.any(sight.running, needed, optionals) || s.any(sight.hidden, needed, optionals))
 	},
@@ -115,7 +115,7 @@ var variantRules = []struct {
 	"left behind", "something of it is there: an object that proves nothing, or what has stopped",
 	func(s scene) bool { return s.any(sight.there, needed, optionals, lies) },
 }, {
-	"not there", "anything else",
+	"not present", "anything else",
 	func(scene) bool { return true },
 }}
 
@@ -140,23 +140,23 @@ var componentRules = []struct {
 		return c.any(func(s sight) bool { return s.Reason == v1alpha1.ReasonNotYetObserved })
 	},
 }, {
-	"a variant is in part, by something that does not speak for another one: complete, perhaps complete, or lacking less", "True `Partial`", "False `PartMissing`",
+	"a variant is partial, by something that does not speak for another one: complete, maybe complete, or lacking less", "True `Partial`", "False `PartMissing`",
 	func(c cast) bool { return c.ownPart(0) || c.ownPart(1) },
 }, {
 	"a variant is complete", "True `Observed`", "",
 	func(c cast) bool { return c.stands("complete") },
 }, {
-	"a variant is perhaps complete, and something that runs fails, of each such variant", "Unknown, the reason of what is unseen", "False, the worst check's reason",
-	func(c cast) bool { return c.stands("perhaps complete") && c.failsAnyway("perhaps complete") },
+	"a variant is maybe complete, and something that runs fails, of each such variant", "Unknown, the reason of what is unseen", "False, the worst check's reason",
+	func(c cast) bool { return c.stands("maybe complete") && c.failsAnyway("maybe complete") },
 }, {
-	"a variant is perhaps complete", "Unknown, the reason of what is unseen", "Unknown, the same reason",
-	func(c cast) bool { return c.stands("perhaps complete") },
+	"a variant is maybe complete", "Unknown, the reason of what is unseen", "Unknown, the same reason",
+	func(c cast) bool { return c.stands("maybe complete") },
 }, {
-	"a variant is perhaps in part, and something that runs fails, of each such variant", "Unknown, the reason of what is unseen", "False, the worst check's reason",
-	func(c cast) bool { return c.stands("perhaps in part") && c.failsAnyway("perhaps in part") },
+	"a variant is maybe partial, and something that runs fails, of each such variant", "Unknown, the reason of what is unseen", "False, the worst check's reason",
+	func(c cast) bool { return c.stands("maybe partial") && c.failsAnyway("maybe partial") },
 }, {
-	"a variant is perhaps in part", "Unknown, the reason of what is unseen", "Unknown, the same reason",
-	func(c cast) bool { return c.stands("perhaps in part") },
+	"a variant is maybe partial", "Unknown, the reason of what is unseen", "Unknown, the same reason",
+	func(c cast) bool { return c.stands("maybe partial") },
 }, {
 	"anything else", "False `NotFound`, naming what was left behind", "Unknown `NotPresent`",
 	func(cast) bool { return true },
@@ -192,14 +192,14 @@ func (c cast) failsAnyway(as string) bool {
 	return c.shared && failing(first.checks[0]) && failing(second.checks[0])
 }
 
-// ownPart reports whether the variant is in part, by something that does not speak for the other one. Of two that are in
-// part one lacks less.
+// ownPart reports whether the variant is partial, by something that does not speak for the other one. Of two that are partial
+// one lacks less.
 func (c cast) ownPart(i int) bool {
 	self, other := c.variants[i], c.variants[1-i]
-	if self.stands() != "in part" {
+	if self.stands() != "partial" {
 		return false
 	}
-	claims := other.stands() == "complete" || other.stands() == "perhaps complete"
+	claims := other.stands() == "complete" || other.stands() == "maybe complete"
 	own := scene{checks: self.checks}
 	if c.shared && claims && slices.Contains([]v1alpha1.Expectation{needed, optionals, lies}, other.checks[0].expect) {
 		own.checks = own.checks[1:]

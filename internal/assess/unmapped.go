@@ -271,7 +271,7 @@ func (s *UnmappedScope) unread(given facts.Facts) (pending bool, problem, messag
 	if problem == "" {
 		return pending, "", ""
 	}
-	return pending, problem, msg.Truncate("could not look at "+msg.Shorten(what, ", ")+": "+why, msg.MaxMessage)
+	return pending, problem, msg.Truncate("couldn't read "+msg.Shorten(what, ", ")+": "+why, msg.MaxMessage)
 }
 
 // placeOf returns where a need looks: DaemonSets in kube-system.

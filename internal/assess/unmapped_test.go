@@ -196,11 +196,11 @@ func TestUnmappedUnread(t *testing.T) {
 		"all of it is read":  {with(), false, "", ""},
 		"some is being read": {with().hidden(facts.Pending, "DaemonSet"), true, "", ""},
 		"a right is missing": {with().hidden(facts.NotPermitted, "StatefulSet"), false, v1alpha1.ReasonNotPermitted,
-			"could not look at StatefulSets in kube-system, StatefulSets with managed-by=provider: as the test has it"},
+			"couldn't read StatefulSets in kube-system, StatefulSets with managed-by=provider: as the test has it"},
 		"a dump lacks it": {with().hidden(facts.NotHeld, "StatefulSet kube-system"), false, v1alpha1.ReasonNotInDump,
-			"could not look at StatefulSets in kube-system: as the test has it"},
+			"couldn't read StatefulSets in kube-system: as the test has it"},
 		"a failure weighs more than what a dump lacks": {with().hidden(facts.NotHeld, "Deployment").hidden(facts.Failed, "StatefulSet kube-system"), false,
-			v1alpha1.ReasonObservationFailed, "could not look at StatefulSets in kube-system: as the test has it"},
+			v1alpha1.ReasonObservationFailed, "couldn't read StatefulSets in kube-system: as the test has it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			view, _ := viewOf(t, tc.cluster)

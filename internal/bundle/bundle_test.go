@@ -130,7 +130,7 @@ func TestBundleExplainsFaults(t *testing.T) {
 		"crashes": {func(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.CrashLooping}) },
 			"coredns", v1alpha1.ReasonCrashLooping, "crash-looping: container coredns"},
 		"no image": {func(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.ImagePull}) },
-			"coredns", v1alpha1.ReasonImagePullFailed, "cannot pull the image"},
+			"coredns", v1alpha1.ReasonImagePullFailed, "cannot pull image"},
 		"dead node": {func(w *world.World) error { return w.SetNode(node, world.NodeDown) }, "kubelet", v1alpha1.ReasonNodeFault, node},
 		"dead leader": {func(w *world.World) error {
 			return w.Freeze(world.Ref{Kind: "Lease", Namespace: "kube-system", Name: "kube-scheduler"})
@@ -269,7 +269,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 			{Need: facts.Need{Kind: schema.FromAPIVersionAndKind("apps/v1", "Deployment"), Namespace: "kept"}, State: facts.NotPermitted,
 				Message: `user "hidden-22@example.com" may not`},
 			{Need: facts.Need{Path: "/readyz"}, State: facts.Failed, Message: "kept in " + network},
-			{Need: facts.Need{Path: "/livez"}, State: facts.NotHeld, Message: "the dump holds no such answer"},
+			{Need: facts.Need{Path: "/livez"}, State: facts.NotHeld, Message: "the dump has no such answer"},
 		},
 		Responses: map[string]facts.Response{"/api/v1/secrets": {Status: 200, Body: "hidden-23"}, "/readyz": {Status: 200, Body: "kept"}},
 		Reviews:   map[facts.Review]snapshot.ReviewAnswer{{Verb: "delete", Resource: "nodes"}: {Reason: "User hidden-24@example.com: kept"}},
@@ -289,7 +289,7 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.Bytes()).To(Equal(out.Bytes()), "the same gives the same")
 	g.Expect(m.Unread()).To(ConsistOf(`Deployment in namespace kept: user "(somebody)" may not`, HavePrefix("GET /readyz: kept in 0000"),
-		"GET /livez: the dump holds no such answer"))
+		"GET /livez: the dump has no such answer"))
 
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())

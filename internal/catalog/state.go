@@ -43,10 +43,10 @@ var symbols = map[State]struct{ word, mark, ascii string }{
 	Progressing:   {"progressing", "↻", "~"},
 	Unhealthy:     {"unhealthy", "✗", "x"},
 	Missing:       {"missing", "∅", "!"},
-	HealthUnknown: {"health not seen", "◌", "o"},
-	Unknown:       {"cannot be seen", "?", "?"},
-	Absent:        {"absent", "–", "-"},
-	Observed:      {"seen", "•", "*"},
+	HealthUnknown: {"health unknown", "◌", "o"},
+	Unknown:       {"unknown", "?", "?"},
+	Absent:        {"not installed", "–", "-"},
+	Observed:      {"found", "•", "*"},
 }
 
 // Word returns the state as users read it; empty for an undefined state.
@@ -59,7 +59,7 @@ func (s State) WordOfWhole() string {
 	case Missing:
 		return "incomplete"
 	case Unknown:
-		return "cannot be told"
+		return "unknown"
 	}
 	return s.Word()
 }

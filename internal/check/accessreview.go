@@ -40,7 +40,7 @@ func accessReviewResult(e *Evaluator, given facts.Facts) Result {
 	if answer.Allowed {
 		// It may be the operator that asked, or a person, now or when a dump was taken.
 		return unknown(v1alpha1.ReasonObservationFailed, "no "+subject+
-			": whoever asks is allowed to; take that right away, or ask as a user without it")
+			": the requester has this permission; revoke it, or check as a user without it")
 	}
 	reason := strings.ToLower(answer.Reason)
 	for _, text := range e.Spec.AccessReview.ReasonContains {
@@ -49,6 +49,6 @@ func accessReviewResult(e *Evaluator, given facts.Facts) Result {
 				Reason: v1alpha1.ReasonReasonMatches, Message: fmt.Sprintf("the %s says %q", subject, text)}
 		}
 	}
-	return absent(v1alpha1.ReasonReasonDiffers, fmt.Sprintf("the %s names none of: %s",
+	return absent(v1alpha1.ReasonReasonDiffers, fmt.Sprintf("the %s mentions none of: %s",
 		subject, strings.Join(e.Spec.AccessReview.ReasonContains, "; ")))
 }

@@ -28,15 +28,15 @@ func TestAccessReview(t *testing.T) {
 		},
 		"the reason has none": {
 			facts.Answer{Reason: "no relationship found between node and this object"},
-			"False/NotAssessed ReasonDiffers: the refusal to delete nodes names none of: Azure does not have opinion; Azure RBAC",
+			"False/NotAssessed ReasonDiffers: the refusal to delete nodes mentions none of: Azure does not have opinion; Azure RBAC",
 		},
 		"no reason is given": {
 			facts.Answer{},
-			"False/NotAssessed ReasonDiffers: the refusal to delete nodes names none of: Azure does not have opinion; Azure RBAC",
+			"False/NotAssessed ReasonDiffers: the refusal to delete nodes mentions none of: Azure does not have opinion; Azure RBAC",
 		},
 		"it is allowed": {
 			facts.Answer{Allowed: true, Reason: "Azure RBAC role assignment"},
-			"Unknown/NotAssessed ObservationFailed: no refusal to delete nodes: whoever asks is allowed to; take that right away, or ask as a user without it",
+			"Unknown/NotAssessed ObservationFailed: no refusal to delete nodes: the requester has this permission; revoke it, or check as a user without it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

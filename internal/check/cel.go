@@ -123,11 +123,11 @@ func compile(e expression) (*program, *ExpressionError) {
 		return nil, fault(at.Line(), at.Column()+1, "%q does not compile: %s", e.text, compileErrors(issues))
 	}
 	if want := outputType(e.boolean); !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.DynType) {
-		return nil, fault(0, 0, "%q must yield a %s, it yields a %s", e.text, want, ast.OutputType())
+		return nil, fault(0, 0, "%q must return %s, not %s", e.text, want, ast.OutputType())
 	}
 	run, err := e.env.Program(ast)
 	if err != nil {
-		return nil, fault(0, 0, "%q cannot be run: %w", e.text, err)
+		return nil, fault(0, 0, "cannot run %q: %w", e.text, err)
 	}
 	return &program{run: run}, nil
 }
@@ -155,7 +155,7 @@ func (p *program) evalBool(vars map[string]any) (bool, error) {
 	}
 	b, ok := out.Value().(bool)
 	if !ok {
-		return false, fmt.Errorf("yields a %s, it must yield a bool", out.Type().TypeName())
+		return false, fmt.Errorf("must return bool, not %s", out.Type().TypeName())
 	}
 	return b, nil
 }
@@ -167,7 +167,7 @@ func (p *program) evalString(vars map[string]any) (string, error) {
 	}
 	s, ok := out.Value().(string)
 	if !ok {
-		return "", fmt.Errorf("yields a %s, it must yield a string", out.Type().TypeName())
+		return "", fmt.Errorf("must return string, not %s", out.Type().TypeName())
 	}
 	return s, nil
 }

@@ -43,15 +43,15 @@ func TestExpressionsThatDoNotCompile(t *testing.T) {
 		},
 		"no bool": {
 			endpoint + "healthy: size(body)}}",
-			`check hosted/c: endpoint.healthy: "size(body)" must yield a bool, it yields a int`,
+			`check hosted/c: endpoint.healthy: "size(body)" must return bool, not int`,
 		},
 		"no string": {
 			endpoint + "version: status}}",
-			`check hosted/c: endpoint.version: "status" must yield a string, it yields a int`,
+			`check hosted/c: endpoint.version: "status" must return string, not int`,
 		},
 		"an optional value is no string": {
 			ofObject + "version: 'object.?spec.?version'}}",
-			`check hosted/c: object.version: "object.?spec.?version" must yield a string, it yields a optional_type(dyn)`,
+			`check hosted/c: object.version: "object.?spec.?version" must return string, not optional_type(dyn)`,
 		},
 		"several fields": {
 			ofObject + "present: a, version: b}}",

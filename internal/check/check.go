@@ -89,7 +89,7 @@ func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
 		return nil, fmt.Errorf("unknown type %q", spec.Type)
 	}
 	if !e.checkType.isSet(&spec) {
-		return nil, fmt.Errorf("a check of type %s needs the member %s", spec.Type, e.checkType.member)
+		return nil, fmt.Errorf("a check of type %s needs the field %s", spec.Type, e.checkType.member)
 	}
 	key, err := json.Marshal(spec)
 	if err != nil {

@@ -36,23 +36,23 @@ func TestNothingToJudge(t *testing.T) {
 			given facts.Facts
 			want  string
 		}{
-			"not asked yet": {facts.Facts{Now: noon}, "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
-			"pending":       {answered(c, facts.Answer{State: facts.Pending}), "Unknown/NotAssessed NotYetObserved: the first read of " + subject + " is under way"},
+			"not asked yet": {facts.Facts{Now: noon}, "Unknown/NotAssessed NotYetObserved: still checking " + subject},
+			"pending":       {answered(c, facts.Answer{State: facts.Pending}), "Unknown/NotAssessed NotYetObserved: still checking " + subject},
 			"kind not served": {
 				answered(c, facts.Answer{State: facts.NotServed, Message: "the API server does not serve it"}),
 				"False/NotAssessed KindNotServed: " + subject + " does not exist: the API server does not serve it",
 			},
 			"forbidden": {
 				answered(c, facts.Answer{State: facts.NotPermitted, Message: "grant a rule"}),
-				"Unknown/NotAssessed NotPermitted: not permitted to look for " + subject + ": grant a rule",
+				"Unknown/NotAssessed NotPermitted: not permitted to check " + subject + ": grant a rule",
 			},
 			"failed": {
 				answered(c, facts.Answer{State: facts.Failed, Message: "the first read takes longer than 30s"}),
-				"Unknown/NotAssessed ObservationFailed: could not look for " + subject + ": the first read takes longer than 30s",
+				"Unknown/NotAssessed ObservationFailed: couldn't check " + subject + ": the first read takes longer than 30s",
 			},
 			"not in the dump": {
-				answered(c, facts.Answer{State: facts.NotHeld, Message: "the dump holds no such thing"}),
-				"Unknown/NotAssessed NotInDump: could not look for " + subject + ": the dump holds no such thing",
+				answered(c, facts.Answer{State: facts.NotHeld, Message: "the dump has no such thing"}),
+				"Unknown/NotAssessed NotInDump: couldn't check " + subject + ": the dump has no such thing",
 			},
 		} {
 			t.Run(subject+"/"+name, func(t *testing.T) {
@@ -108,7 +108,7 @@ variants:
 	NewWithT(t).Expect(err).To(MatchError(And(
 		ContainSubstring(`check a: unknown type "Prophecy"`),
 		ContainSubstring(`check b: selector: "Near" is not a valid label selector operator`),
-		ContainSubstring(`check v/c: endpoint.version: "status" must yield a string`),
+		ContainSubstring(`check v/c: endpoint.version: "status" must return string`),
 		Not(ContainSubstring("fine")),
 	)))
 }

@@ -47,7 +47,7 @@ func endpointResult(e *Evaluator, given facts.Facts) Result {
 	response := given.Answers[endpointNeeds(e)[0]].Response
 	subject := endpointSubject(e)
 	if response.Status == http.StatusNotFound {
-		return absent(v1alpha1.ReasonNotFound, subject+" answers 404")
+		return absent(v1alpha1.ReasonNotFound, subject+" returned 404")
 	}
 	vars := endpointVars(response)
 	if p := e.programs[fieldPresent]; p != nil {
@@ -56,7 +56,7 @@ func endpointResult(e *Evaluator, given facts.Facts) Result {
 			return unknown(v1alpha1.ReasonExpressionError, subject+": present: "+err.Error())
 		}
 		if !present {
-			return absent(v1alpha1.ReasonNotFound, subject+" answers, but not as the component would")
+			return absent(v1alpha1.ReasonNotFound, subject+" responded, but not as this component does")
 		}
 	}
 	r := endpointHealth(e, response, vars)
@@ -72,7 +72,7 @@ func endpointResult(e *Evaluator, given facts.Facts) Result {
 func endpointHealth(e *Evaluator, response facts.Response, vars map[string]any) Result {
 	subject := endpointSubject(e)
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
-		Message: fmt.Sprintf("%s answers %d", subject, response.Status)}
+		Message: fmt.Sprintf("%s returned %d", subject, response.Status)}
 	if p := e.programs[fieldHealthy]; p != nil {
 		healthy, err := p.evalBool(vars)
 		switch {
@@ -80,12 +80,12 @@ func endpointHealth(e *Evaluator, response facts.Response, vars map[string]any) 
 			r.Healthy, r.Reason, r.Message = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError, subject+": healthy: "+err.Error()
 		case !healthy:
 			r.Healthy, r.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
-			r.Message += ", but not as a healthy component would"
+			r.Message += ", but the response does not look healthy"
 		}
 	}
 	if response.Status != http.StatusOK {
 		r.Healthy, r.Reason = v1alpha1.VerdictFalse, v1alpha1.ReasonEndpointFailing
-		r.Message = strings.TrimSpace(fmt.Sprintf("%s answers %d %s", subject, response.Status, http.StatusText(response.Status)))
+		r.Message = strings.TrimSpace(fmt.Sprintf("%s returned %d %s", subject, response.Status, http.StatusText(response.Status)))
 		if failed := failedSubchecks(response.Body); failed != "" {
 			r.Message += ": " + failed
 		}

@@ -238,12 +238,12 @@ func unseen(a facts.Answer, subject string) (r Result, ok bool) {
 	case facts.NotServed:
 		return absent(v1alpha1.ReasonKindNotServed, subject+" does not exist: "+a.Message), true
 	case facts.NotPermitted:
-		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to look for "+subject+": "+a.Message), true
+		return unknown(v1alpha1.ReasonNotPermitted, "not permitted to check "+subject+": "+a.Message), true
 	case facts.NotHeld:
-		return unknown(v1alpha1.ReasonNotInDump, "could not look for "+subject+": "+a.Message), true
+		return unknown(v1alpha1.ReasonNotInDump, "couldn't check "+subject+": "+a.Message), true
 	case facts.Failed:
-		return unknown(v1alpha1.ReasonObservationFailed, "could not look for "+subject+": "+a.Message), true
+		return unknown(v1alpha1.ReasonObservationFailed, "couldn't check "+subject+": "+a.Message), true
 	default:
-		return unknown(v1alpha1.ReasonNotYetObserved, "the first read of "+subject+" is under way"), true
+		return unknown(v1alpha1.ReasonNotYetObserved, "still checking "+subject), true
 	}
 }

@@ -80,17 +80,17 @@ func leaseVerdict(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer
 	switch movement := leaseMovement(lease, answer, maxAge); {
 	case movement == v1alpha1.VerdictUnknown:
 		v.healthy, v.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
-		v.detail = fmt.Sprintf("%s: waiting up to %s to see it renewed", name, maxAge)
+		v.detail = fmt.Sprintf("%s: waiting up to %s for it to be renewed", name, maxAge)
 	case movement == v1alpha1.VerdictTrue && held:
 		v.detail = name + " is held and renewed"
 	case movement == v1alpha1.VerdictTrue:
-		v.detail = name + " is changing hands"
+		v.detail = name + " is between holders"
 	case held:
 		v.healthy, v.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonLeaseStale
-		v.detail = fmt.Sprintf("%s is not renewed: renewTime stands at %s, for more than %s", name, renewTime(lease), maxAge)
+		v.detail = fmt.Sprintf("%s has not been renewed for more than %s, since %s", name, maxAge, renewTime(lease))
 	default:
 		v.healthy, v.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonNoHolder
-		v.detail = fmt.Sprintf("%s has no holder since %s", name, renewTime(lease))
+		v.detail = fmt.Sprintf("%s has had no holder since %s", name, renewTime(lease))
 	}
 	return v
 }

@@ -47,11 +47,11 @@ func TestLeaseMovement(t *testing.T) {
 		minute  = time.Minute
 		hour    = time.Hour
 		renewed = "True/True Healthy: Lease kube-system/kube-scheduler is held and renewed"
-		waiting = "True/Unknown NotYetObserved: Lease kube-system/kube-scheduler: waiting up to 1m0s to see it renewed"
-		handing = "True/True Healthy: Lease kube-system/kube-scheduler is changing hands"
+		waiting = "True/Unknown NotYetObserved: Lease kube-system/kube-scheduler: waiting up to 1m0s for it to be renewed"
+		handing = "True/True Healthy: Lease kube-system/kube-scheduler is between holders"
 	)
 	stale := func(at string) string {
-		return "True/False LeaseStale: Lease kube-system/kube-scheduler is not renewed: renewTime stands at 2026-10-02T" + at + "Z, for more than 1m0s"
+		return "True/False LeaseStale: Lease kube-system/kube-scheduler has not been renewed for more than 1m0s, since 2026-10-02T" + at + "Z"
 	}
 	for name, test := range map[string]struct {
 		holder  string
@@ -77,7 +77,7 @@ func TestLeaseMovement(t *testing.T) {
 		"no holder, old at first sight":    {"", hour, stood(0, false), waiting},
 		"no holder, frozen": {
 			"", hour, stood(61*second, true),
-			"True/False NoHolder: Lease kube-system/kube-scheduler has no holder since 2026-10-02T11:00:00Z",
+			"True/False NoHolder: Lease kube-system/kube-scheduler has had no holder since 2026-10-02T11:00:00Z",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,15 +117,15 @@ func TestLeaseInADump(t *testing.T) {
 		"ahead": {heldLease("kube-scheduler", "a", -time.Minute), "True/True Healthy: Lease kube-system/kube-scheduler is held and renewed"},
 		"old": {
 			heldLease("kube-scheduler", "a", 61*time.Second),
-			"True/False LeaseStale: Lease kube-system/kube-scheduler is not renewed: renewTime stands at 2026-10-02T11:58:59Z, for more than 1m0s",
+			"True/False LeaseStale: Lease kube-system/kube-scheduler has not been renewed for more than 1m0s, since 2026-10-02T11:58:59Z",
 		},
 		"never renewed": {
 			lease("kube-scheduler", "{holderIdentity: a}"),
-			"True/False LeaseStale: Lease kube-system/kube-scheduler is not renewed: renewTime stands at its creation, for more than 1m0s",
+			"True/False LeaseStale: Lease kube-system/kube-scheduler has not been renewed for more than 1m0s, since its creation",
 		},
 		"never held": {
 			lease("kube-scheduler", ""),
-			"True/False NoHolder: Lease kube-system/kube-scheduler has no holder since its creation",
+			"True/False NoHolder: Lease kube-system/kube-scheduler has had no holder since its creation",
 		},
 		"another one": {heldLease("kube-controller-manager", "a", 0), "False/NotAssessed NotFound: no Lease kube-system/kube-scheduler"},
 	} {
@@ -183,22 +183,22 @@ func TestSeveralLeases(t *testing.T) {
 		"one frozen, one not decided yet": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", time.Hour)},
 			map[string]facts.Renewal{"a": frozen, "b": unsure},
-			"True/Unknown NotYetObserved: Lease kube-system/b: waiting up to 1m0s to see it renewed", 2,
+			"True/Unknown NotYetObserved: Lease kube-system/b: waiting up to 1m0s for it to be renewed", 2,
 		},
 		"all frozen": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", 2*time.Hour)},
 			map[string]facts.Renewal{"a": frozen, "b": frozen},
-			"True/False LeaseStale: Lease kube-system/b is not renewed: renewTime stands at 2026-10-02T10:00:00Z, for more than 1m0s", 2,
+			"True/False LeaseStale: Lease kube-system/b has not been renewed for more than 1m0s, since 2026-10-02T10:00:00Z", 2,
 		},
 		"one held and frozen, one without a holder": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "", time.Hour)},
 			map[string]facts.Renewal{"a": frozen, "b": frozen},
-			"True/False LeaseStale: Lease kube-system/a is not renewed: renewTime stands at 2026-10-02T11:00:00Z, for more than 1m0s", 2,
+			"True/False LeaseStale: Lease kube-system/a has not been renewed for more than 1m0s, since 2026-10-02T11:00:00Z", 2,
 		},
 		"none has a holder": {
 			[]client.Object{apiserver("a", "", time.Hour), apiserver("b", "", time.Hour)},
 			map[string]facts.Renewal{"a": frozen, "b": frozen},
-			"True/False NoHolder: Lease kube-system/b has no holder since 2026-10-02T11:00:00Z", 2,
+			"True/False NoHolder: Lease kube-system/b has had no holder since 2026-10-02T11:00:00Z", 2,
 		},
 		"none has the labels": {
 			[]client.Object{heldLease("a", "a", 0)},

@@ -25,7 +25,7 @@ import (
 )
 
 // msgNoNodes is what a check of nodes says without any.
-const msgNoNodes = "the cluster has no nodes, which would show it"
+const msgNoNodes = "the cluster has no nodes to check"
 
 func nodesNeeds(*Evaluator) []facts.Need { return []facts.Need{facts.Nodes} }
 
@@ -175,7 +175,7 @@ func (t *NodeTally) Result(now time.Time) Result {
 	told := newGroups(t.Tally, func(m nodeMark) toldNode {
 		return toldNode{m.nodeClass, m.healthy == v1alpha1.VerdictFalse && pools[m.group].beyond}
 	}, rankOfNode)
-	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("none of %d %s", t.table.Len(), nodesSubject(t.evaluator)))
+	r := absent(v1alpha1.ReasonNotFound, fmt.Sprintf("no %s among %s", nodesSubject(t.evaluator), msg.Count(t.table.Len(), "node")))
 	if len(told) > 0 {
 		r = t.summarize(told, pools, now)
 	}
@@ -363,7 +363,7 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 		parts = append(parts, fmt.Sprintf("%s, within tolerance: %s", t.countUnhealthy(pools, false), t.shorten(tolerated, now)))
 	}
 	if len(noticed) > 0 {
-		parts = append(parts, fmt.Sprintf("reported by %s: %s", msg.Count(noticed.count(), "node"), t.shorten(noticed, now)))
+		parts = append(parts, fmt.Sprintf("problems reported by %s: %s", msg.Count(noticed.count(), "node"), t.shorten(noticed, now)))
 	}
 	if len(joining) > 0 {
 		parts = append(parts, fmt.Sprintf("%s joining: %s", msg.Count(joining.count(), "node"), t.shorten(joining, now)))
@@ -502,7 +502,7 @@ func (h *heartbeats) requiredUnmet(m v1alpha1.NodeConditionMatch, node *corev1.N
 	case !matchesCondition(m, cond):
 		return fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
 	case h.tooOld(m.MaxHeartbeatAgeSeconds, cond):
-		return fmt.Sprintf("heartbeat of %s stopped at %s", cond.Type, cond.LastHeartbeatTime.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("%s has had no heartbeat since %s", cond.Type, cond.LastHeartbeatTime.UTC().Format(time.RFC3339))
 	}
 	return ""
 }

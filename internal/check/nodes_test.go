@@ -55,13 +55,13 @@ func TestNodesPresent(t *testing.T) {
 		"all":               {nodes: "{}", found: []string{"aks-1", "aks-2", "kind-1"}},
 		"label":             {nodes: "{selector: {matchLabels: {mode: user}}}", found: []string{"aks-2"}},
 		"label exists":      {nodes: "{selector: {matchExpressions: [{key: mode, operator: Exists}]}}", found: []string{"aks-1", "aks-2"}},
-		"label on none":     {nodes: "{selector: {matchLabels: {mode: gateway}}}", absent: "none of 3 Nodes with labels mode=gateway"},
+		"label on none":     {nodes: "{selector: {matchLabels: {mode: gateway}}}", absent: "no Nodes with labels mode=gateway among 3 nodes"},
 		"taints ignored":    {nodes: "{ignoreTaints: [shutdown, other]}", found: []string{"aks-1", "kind-1"}},
 		"taint forbidden":   {nodes: "{present: {forbiddenTaints: [shutdown]}}", found: []string{"aks-1", "kind-1"}},
 		"runtime":           {nodes: "{present: {runtimePrefix: 'containerd://'}}", found: []string{"aks-1", "aks-2"}},
-		"runtime of none":   {nodes: "{present: {runtimePrefix: 'cri-o://'}}", absent: "none of 3 Nodes with container runtime cri-o://"},
+		"runtime of none":   {nodes: "{present: {runtimePrefix: 'cri-o://'}}", absent: "no Nodes with container runtime cri-o:// among 3 nodes"},
 		"provider":          {nodes: "{present: {providerIDPrefix: 'azure://'}}", found: []string{"aks-1", "aks-2"}},
-		"provider of none":  {nodes: "{present: {providerIDPrefix: 'aws://'}}", absent: "none of 3 Nodes with provider ID aws://"},
+		"provider of none":  {nodes: "{present: {providerIDPrefix: 'aws://'}}", absent: "no Nodes with provider ID aws:// among 3 nodes"},
 		"pod CIDR set":      {nodes: "{present: {podCIDR: Set}}", found: []string{"aks-1"}},
 		"pod CIDR unset":    {nodes: "{present: {podCIDR: Unset}}", found: []string{"aks-2", "kind-1"}},
 		"kubelet at least":  {nodes: "{present: {minKubelet: '1.32'}}", found: []string{"aks-2"}},
@@ -75,8 +75,8 @@ func TestNodesPresent(t *testing.T) {
 			nodes: `{selector: {matchLabels: {mode: system}}, present: {
 				conditions: [{type: A, status: "True"}], forbiddenConditions: [{type: B, status: "True", reason: C}], forbiddenTaints: [d],
 				runtimePrefix: 'e://', providerIDPrefix: 'f://', podCIDR: Unset, minKubelet: '1.2', maxKubelet: '1.3'}}`,
-			absent: "none of 3 Nodes with labels mode=system and condition A=True and not condition B=True (C) and no taint d and " +
-				"container runtime e:// and provider ID f:// and pod CIDR unset and kubelet 1.2 or later and kubelet 1.3 or earlier",
+			absent: "no Nodes with labels mode=system and condition A=True and not condition B=True (C) and no taint d and " +
+				"container runtime e:// and provider ID f:// and pod CIDR unset and kubelet 1.2 or later and kubelet 1.3 or earlier among 3 nodes",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestNodesHealth(t *testing.T) {
 		"forbidden on a Windows node": {mustNotBe, nodeWith("win", ready()), healthy2},
 
 		// When the machine dies its conditions stay as they were; only their heartbeat tells.
-		"required, heartbeat is frozen":     {mustBeUp, nodeWith("b", ready(), up(16*minute)), unhealthy1 + "b (heartbeat of KubeletProblem stopped at 2026-10-02T11:44:00Z)"},
+		"required, heartbeat is frozen":     {mustBeUp, nodeWith("b", ready(), up(16*minute)), unhealthy1 + "b (KubeletProblem has had no heartbeat since 2026-10-02T11:44:00Z)"},
 		"required, heartbeat just in time":  {mustBeUp, nodeWith("b", up(15*minute)), healthy2},
 		"forbidden":                         {mustNotBe, nodeWith("b", ready(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
 		"forbidden, be the node down or up": {mustNotBe, nodeWith("b", notReady(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
@@ -137,14 +137,14 @@ func TestNodesHealth(t *testing.T) {
 		},
 
 		// What comes and goes is told at once, and counts when it stays.
-		"forbidden for long, just now":    {mustNotLast, nodeWith("b", pressure(9*minute)), "True/True WithinTolerance: 2/2 nodes healthy; reported by 1 node: b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:51:00Z, no space)"},
+		"forbidden for long, just now":    {mustNotLast, nodeWith("b", pressure(9*minute)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:51:00Z, no space)"},
 		"forbidden for long":              {mustNotLast, nodeWith("b", pressure(10*minute)), unhealthy1 + "b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:50:00Z, no space)"},
 		"forbidden for long, since when?": {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'True', reason: Full}"), unhealthy1 + "b (DiskPressure is True: Full)"},
 		"forbidden for long, and over":    {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'False', reason: Fine}"), healthy2},
 
 		// What nobody has named is told.
-		"a notice":                          {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 0)), "True/True WithinTolerance: 2/2 nodes healthy; reported by 1 node: b (Scheduled is True: Freeze)"},
-		"a notice, named after success":     {mayTell, nodeWith("b", ready(), condition("DiskReady", "False", "Worn", 0)), "True/True WithinTolerance: 2/2 nodes healthy; reported by 1 node: b (DiskReady is False: Worn)"},
+		"a notice":                          {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 0)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (Scheduled is True: Freeze)"},
+		"a notice, named after success":     {mayTell, nodeWith("b", ready(), condition("DiskReady", "False", "Worn", 0)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (DiskReady is False: Worn)"},
 		"no notice":                         {mayTell, nodeWith("b", ready(), condition("Scheduled", "False", "None", 0), condition("DiskReady", "True", "Fine", 0)), healthy2},
 		"no notice, heartbeat is frozen":    {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 16*minute)), healthy2},
 		"no notice, others tell":            {mayTell, nodeWith("b", ready(), down(0)), healthy2},
@@ -153,7 +153,7 @@ func TestNodesHealth(t *testing.T) {
 		// A virtual kubelet is no machine.
 		"a virtual node":     {mustReady, labeled(nodeWith("b", notReady()), virtual), "True/True Healthy: 1/1 nodes healthy"},
 		"only virtual nodes": {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), labeled(nodeWith("b", notReady()), virtual), "True/False NodesUnhealthy: 1/1 nodes unhealthy: b (Ready is Unknown: NodeStatusUnknown)"},
-		"no virtual node":    {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), nodeWith("b", ready()), "False/NotAssessed NotFound: none of 2 Nodes with virtual kubelets"},
+		"no virtual node":    {"{virtualNodes: Only, " + strings.TrimPrefix(mustReady, "{"), nodeWith("b", ready()), "False/NotAssessed NotFound: no Nodes with virtual kubelets among 2 nodes"},
 
 		"forbidden taint": {
 			"{healthy: {forbiddenTaints: [node.cloudprovider.kubernetes.io/uninitialized]}}",
@@ -178,12 +178,12 @@ func TestNodesHealth(t *testing.T) {
 
 // Without any machine nothing is known that machines show; the node of a virtual kubelet stays when a cluster is stopped.
 func TestNodesWithoutMachines(t *testing.T) {
-	const without = "Unknown/NotAssessed NotObservable: the cluster has no nodes, which would show it"
+	const without = "Unknown/NotAssessed NotObservable: the cluster has no nodes to check"
 	virtual := labeled(nodeWith("v", notReady()), map[string]string{"type": "virtual-kubelet"})
 	machines := newCheck("{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}")
 	expectTold(t, machines, seeing(machines), without)
 	expectTold(t, machines, seeing(machines, virtual), without)
-	expectTold(t, machines, seeing(machines, virtual, nodeWith("a", ready())), "False/NotAssessed NotFound: none of 2 Nodes with labels a=b")
+	expectTold(t, machines, seeing(machines, virtual, nodeWith("a", ready())), "False/NotAssessed NotFound: no Nodes with labels a=b among 2 nodes")
 	others := newCheck("{type: Nodes, nodes: {virtualNodes: Only}}")
 	expectTold(t, others, seeing(others), without)
 	expectTold(t, others, seeing(others, virtual), "True/NotAssessed Observed: 1 node")
@@ -568,7 +568,7 @@ func TestNodesConditionMessage(t *testing.T) {
 		"a sign of presence":   {"{present: {conditions: [" + waits + "]}}", withMessage("b", noNetwork), "True/NotAssessed Observed: 1 node"},
 		"no sign of presence": {
 			"{present: {conditions: [" + waits + "]}}", withMessage("b", "PLEG is not healthy"),
-			`False/NotAssessed NotFound: none of 2 Nodes with condition Ready=False with "CNI plugin not initialized" in its message`,
+			`False/NotAssessed NotFound: no Nodes with condition Ready=False with "CNI plugin not initialized" in its message among 2 nodes`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -147,9 +147,9 @@ func (t *ObjectTally) Result(now time.Time) Result {
 // notShown says that there are objects, but not those that the check looks for.
 func notShown(e *Evaluator, objects int) string {
 	if e.Spec.Object.Name != "" {
-		return objectSubject(e) + " is there, but does not show this component"
+		return objectSubject(e) + " exists, but does not match this component"
 	}
-	return fmt.Sprintf("%s: none of %d shows this component", objectSubject(e), objects)
+	return fmt.Sprintf("%s: none of %d matches this component", objectSubject(e), objects)
 }
 
 // namesObjects says whether the check is of objects that it tells from others of their kind.

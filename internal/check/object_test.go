@@ -42,7 +42,7 @@ func TestObject(t *testing.T) {
 		"present holds":             {present, metrics("False", ""), "True/NotAssessed Observed: " + subject + " exists"},
 		"present does not hold": {
 			"present: object.spec.service.name == 'prometheus-adapter'", metrics("True", ""),
-			"False/NotAssessed NotFound: " + subject + " is there, but does not show this component",
+			"False/NotAssessed NotFound: " + subject + " exists, but does not match this component",
 		},
 		"present cannot be told": {
 			present, bare,
@@ -75,7 +75,7 @@ func TestObject(t *testing.T) {
 		},
 		"healthy yields no bool": {
 			"healthy: object.spec.version", metrics("True", ""),
-			"True/Unknown ExpressionError: " + subject + ": healthy: yields a string, it must yield a bool",
+			"True/Unknown ExpressionError: " + subject + ": healthy: must return bool, not string",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestObjectVersion(t *testing.T) {
 	}{
 		"one":          {"version: object.metadata.annotations.csiDriver", []client.Object{csiDriver("disk", "csiDriver: v1.30.5")}, "v1.30.5"},
 		"several":      {"version: object.metadata.annotations.csiDriver", []client.Object{csiDriver("a", "csiDriver: v1.29.9"), csiDriver("b", "csiDriver: v1.30.5"), csiDriver("c", "csiDriver: v1.30.5")}, "v1.30.5 (2), v1.29.9 (1)"},
-		"not there":    {"version: object.metadata.annotations.csiDriver", []client.Object{csiDriver("a", "")}, ""},
+		"not present":  {"version: object.metadata.annotations.csiDriver", []client.Object{csiDriver("a", "")}, ""},
 		"not a string": {"version: object.metadata.annotations", []client.Object{csiDriver("a", "")}, ""},
 		"not asked":    {"present: 'true'", []client.Object{csiDriver("a", "csiDriver: v1.30.5")}, ""},
 		"not of those that are no evidence": {
@@ -182,7 +182,7 @@ func TestSeveralObjects(t *testing.T) {
 		},
 		"none meets present": {
 			"namespace: kube-system, present: object.status.assignedIPCount > 99",
-			"False/NotAssessed NotFound: NodeNetworkConfig in kube-system: none of 3 shows this component",
+			"False/NotAssessed NotFound: NodeNetworkConfig in kube-system: none of 3 matches this component",
 			nil,
 		},
 		"in all namespaces, none by that label": {
@@ -247,7 +247,7 @@ nodeGroups:
 		"YAML, healthy":   {yamlStatus(fresh, "Healthy"), "True/True Healthy: " + subject + " is healthy"},
 		"YAML, unhealthy": {yamlStatus(fresh, "Unhealthy"), "True/False ExpressionFalse: " + subject + ": ready: 3"},
 		"YAML, not written for ten minutes": {
-			yamlStatus(old, "Healthy"), "False/NotAssessed NotFound: " + subject + " is there, but does not show this component",
+			yamlStatus(old, "Healthy"), "False/NotAssessed NotFound: " + subject + " exists, but does not match this component",
 		},
 		"YAML, cut off": {
 			"time: " + fresh + "\nautoscalerStatus: {Running", "True/Unknown ExpressionError: " + subject +

@@ -238,7 +238,7 @@ func TestMemberIsMissing(t *testing.T) {
 	for checkType, row := range checkTypes {
 		g, spec := NewWithT(t), v1alpha1.Check{Name: "c", Type: checkType}
 		_, err := New("", spec)
-		g.Expect(err).To(MatchError("check c: a check of type " + string(checkType) + " needs the member " + row.member))
+		g.Expect(err).To(MatchError("check c: a check of type " + string(checkType) + " needs the field " + row.member))
 		_, ok := ReadingOf(&spec)
 		g.Expect(ok).To(BeFalse(), "%s: there is nothing to read", checkType)
 	}

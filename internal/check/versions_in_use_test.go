@@ -66,7 +66,7 @@ func TestVersionsOfSeveralWorkloads(t *testing.T) {
 	g.Expect(f.VersionsPending).To(BeFalse())
 	g.Expect(FormatVersions(f.Versions)).To(Equal("1.28.3 (2), 1.29.2 (1)"))
 	g.Expect(told(f)).To(Equal("True/True Progressing: Deployment kube-system/istiod-1-29: 2/2 available, 1/2 updated; " +
-		"which version 2 pods run is not known, not permitted to look at its ReplicaSets: grant it"))
+		"version of 2 pods unknown: not permitted to read its ReplicaSets: grant it"))
 
 	g.Expect(facts.NeedsOf(c.Evaluate(seeing(c, steady)).Further)).To(BeEmpty(), "a steady state asks for nothing")
 	without := newCheck(strings.ReplaceAll(discovery, ", container: discovery", ""))

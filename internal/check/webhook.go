@@ -178,7 +178,7 @@ func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
 			switch {
 			case err != nil:
 				verdicts = append(verdicts, objectVerdict{object: o, kind: need.Kind.Kind, healthy: v1alpha1.VerdictUnknown,
-					reason: v1alpha1.ReasonObservationFailed, detail: msg.Object(need.Kind.Kind, "", o.GetName()) + " cannot be read: " + err.Error()})
+					reason: v1alpha1.ReasonObservationFailed, detail: msg.Object(need.Kind.Kind, "", o.GetName()) + " couldn't be read: " + err.Error()})
 			case len(webhooks) > 0:
 				verdicts = append(verdicts, seen.configuration(need.Kind.Kind, o, webhooks))
 			}
@@ -189,7 +189,7 @@ func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
 	case len(verdicts) == 0:
 		out.Result = absent(v1alpha1.ReasonNotFound, "no "+webhookSubject(e))
 	case seen.pending:
-		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "the endpoints of "+webhookSubject(e)+" are being read")
+		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "still checking the endpoints of "+webhookSubject(e))
 	default:
 		out.Result = summarize(verdicts)
 		out.Webhooks = seen.unavailable[:min(len(seen.unavailable), MaxObjects)]
@@ -223,10 +223,10 @@ func (v *webhookView) counts(configurations int) string {
 		parts = append(parts, msg.Count(v.called, "webhook")+" can be called")
 	}
 	if v.byURL > 0 {
-		parts = append(parts, fmt.Sprintf("%d outside of the cluster, not assessed", v.byURL))
+		parts = append(parts, fmt.Sprintf("%d outside the cluster, not checked", v.byURL))
 	}
 	if len(parts) == 0 {
-		parts = append(parts, "nothing is intercepted")
+		parts = append(parts, "no requests are intercepted")
 	}
 	return fmt.Sprintf("%s: %s", msg.Count(configurations, "webhook configuration"), strings.Join(parts, ", "))
 }
@@ -267,7 +267,7 @@ func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 		return v.withoutEndpoint(service, name, all)
 	}
 	if w.ClientConfig.CABundle == "" {
-		t.text, t.remedy = "its caBundle is empty, so no certificate of "+name+" is trusted", "have its certificate injected"
+		t.text, t.remedy = "its caBundle is empty, so the API server trusts no certificate of "+name, "inject the CA certificate"
 	}
 	return t, true
 }
@@ -278,13 +278,13 @@ func (v *webhookView) withoutEndpoint(service types.NamespacedName, name string,
 	answer := v.ask(serviceNeed(service))
 	switch {
 	case answer.State == facts.Known && len(answer.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "install it again", lasting: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall it", lasting: true}, true
 	case answer.State == facts.Known && isExternal(answer.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
-		return trouble{text: fmt.Sprintf("%s has no ready endpoint, %d not ready", name, endpoints), remedy: "have its pods ready"}, true
+		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "get its pods ready"}, true
 	}
-	return trouble{text: name + " has no endpoint", remedy: "start its pods", lasting: true}, true
+	return trouble{text: name + " has no endpoints", remedy: "start its pods", lasting: true}, true
 }
 
 func isExternal(service client.Object) bool {
@@ -426,9 +426,9 @@ func (f *troubled) describe(kind, configuration string) string {
 	case !f.closed:
 		return text + "; failurePolicy is Ignore, so requests pass without it"
 	case f.counts:
-		return text + "; the API server refuses " + f.refused + "; " + f.remedy + ", or delete the configuration"
+		return text + "; the API server rejects " + f.refused + "; " + f.remedy + ", or delete the configuration"
 	}
-	return text + "; the API server refuses " + f.refused + ", which the cluster itself does not need"
+	return text + "; the API server rejects " + f.refused + ", which the cluster itself doesn't need"
 }
 
 // essential are the resources without which a cluster stops: no pod starts, no node joins or stays.
@@ -550,7 +550,7 @@ func (v *webhookView) where(w *webhook) string {
 	text := ""
 	if s := w.NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
 		if v.sparesSystem(s) {
-			text = " outside of " + metav1.NamespaceSystem
+			text = " outside " + metav1.NamespaceSystem
 		}
 		if chosen := chooses(s); chosen != "" {
 			text = " in namespaces with " + chosen

@@ -117,7 +117,7 @@ const (
 func TestWebhooks(t *testing.T) {
 	const head = "ValidatingWebhookConfiguration w, webhook h: "
 	served := serviceNamed("a", "s", "{type: ClusterIP}")
-	refuses := func(what string) string { return "; the API server refuses all requests to create or update " + what }
+	refuses := func(what string) string { return "; the API server rejects all requests to create or update " + what }
 	for name, test := range map[string]struct {
 		check   string
 		objects []client.Object
@@ -130,44 +130,44 @@ func TestWebhooks(t *testing.T) {
 		"an endpoint that does not say whether it is ready": {allWebhooks, []client.Object{hooks(mutatingKind, "w", hook("h")), endpointsOf("a", "s", "{}")},
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
 		"no endpoint is ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s", isNotReady, isNotReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoint, 2 not ready" + refuses("pods") +
-				"; have its pods ready, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (2 not ready)" + refuses("pods") +
+				"; get its pods ready, or delete the configuration"},
 		"no endpoint at all": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s")},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoint" + refuses("pods") + "; start its pods, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods, or delete the configuration"},
 		"endpoints of another Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "t", isReady), endpointsOf("b", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoint" + refuses("pods") + "; start its pods, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods, or delete the configuration"},
 		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; install it again, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall it, or delete the configuration"},
 		"no caBundle": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s}}")), served, endpointsOf("a", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so no certificate of Service a/s is trusted" + refuses("pods") +
-				"; have its certificate injected, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so the API server trusts no certificate of Service a/s" + refuses("pods") +
+				"; inject the CA certificate, or delete the configuration"},
 		"the policy is not written down": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: null"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; install it again, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall it, or delete the configuration"},
 		"fail-open": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore")), served, endpointsOf("a", "s", isNotReady)},
-			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoint, 1 not ready; failurePolicy is Ignore, so requests pass without it"},
+			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready); failurePolicy is Ignore, so requests pass without it"},
 		"fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
 			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; install it again"},
 		"fail-open, of any maker, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
 			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
 		"by URL": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {url: 'https://example.com'}"))},
-			"True/NotAssessed Observed: 1 webhook configuration: 1 outside of the cluster, not assessed"},
+			"True/NotAssessed Observed: 1 webhook configuration: 1 outside the cluster, not checked"},
 		"by URL, beside others": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("g", "clientConfig: {url: 'https://example.com'}"), hook("h")), endpointsOf("a", "s", isReady)},
-			"True/True Healthy: 1 webhook configuration: 1 webhook can be called, 1 outside of the cluster, not assessed"},
+			"True/True Healthy: 1 webhook configuration: 1 webhook can be called, 1 outside the cluster, not checked"},
 		"behind a name outside of the cluster": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), serviceNamed("a", "s", "{type: ExternalName}")},
-			"True/NotAssessed Observed: 1 webhook configuration: 1 outside of the cluster, not assessed"},
+			"True/NotAssessed Observed: 1 webhook configuration: 1 outside the cluster, not checked"},
 		"one that intercepts nothing": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "rules: []"))},
-			"True/NotAssessed Observed: 1 webhook configuration: nothing is intercepted"},
+			"True/NotAssessed Observed: 1 webhook configuration: no requests are intercepted"},
 		"its maker's kinds, its pods not ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
-			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoint, 1 not ready" + refuses("scaledobjects.keda.sh") + ", which the cluster itself does not need"},
+			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
 		"the same, looked at for its maker": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoint, 1 not ready" + refuses("scaledobjects.keda.sh") + "; have its pods ready, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + "; get its pods ready, or delete the configuration"},
 		"its maker's kinds, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("scaledobjects.keda.sh") + "; install it again, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("scaledobjects.keda.sh") + "; reinstall it, or delete the configuration"},
 		"the worst counts, others of the kind are told": {allWebhooks, []client.Object{
 			hooks(validatingKind, "w", hook("g", "failurePolicy: Ignore"), hook("h"), hook("i")), hooks(mutatingKind, "ok", hook("j", "clientConfig: {service: {namespace: a, name: t}, caBundle: eA==}")),
 			served, endpointsOf("a", "s", isNotReady), endpointsOf("a", "t", isReady)},
-			"True/False WebhookUnavailable: ValidatingWebhookConfiguration w, webhooks h, i: Service a/s has no ready endpoint, 1 not ready" + refuses("pods") +
-				"; have its pods ready, or delete the configuration"},
+			"True/False WebhookUnavailable: ValidatingWebhookConfiguration w, webhooks h, i: Service a/s has no ready endpoints (1 not ready)" + refuses("pods") +
+				"; get its pods ready, or delete the configuration"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(told(admission{objects: test.objects}.evaluate(newCheck(test.check)))).To(Equal(test.want))
@@ -197,8 +197,8 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 		"pods of another group":            {[]string{rule("metrics.k8s.io", "CREATE", "pods")}, false, "create pods.metrics.k8s.io"},
 		"every kind of one group":          {[]string{rule("security.istio.io", "CREATE", "'*'")}, false, "create *.security.istio.io"},
 		"namespaces and Ingresses":         {[]string{rule("'', networking.k8s.io", "CREATE", "namespaces, ingresses")}, false, "create namespaces, ingresses, namespaces.networking.k8s.io and 1 more"},
-		"not in kube-system, by its name":  {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]}"}, true, "create or update pods outside of kube-system"},
-		"not in kube-system, by its label": {[]string{"namespaceSelector: {matchExpressions: [{key: control-plane, operator: DoesNotExist}]}"}, true, "create or update pods outside of kube-system"},
+		"not in kube-system, by its name":  {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]}"}, true, "create or update pods outside kube-system"},
+		"not in kube-system, by its label": {[]string{"namespaceSelector: {matchExpressions: [{key: control-plane, operator: DoesNotExist}]}"}, true, "create or update pods outside kube-system"},
 		"not in another namespace":         {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [b]}]}"}, true, "create or update pods"},
 		"in chosen namespaces":             {[]string{"namespaceSelector: {matchLabels: {mesh: 'on'}, matchExpressions: [{key: control-plane, operator: DoesNotExist}]}"}, true, "create or update pods in namespaces with mesh=on"},
 		"chosen pods":                      {[]string{"objectSelector: {matchLabels: {use: 'true'}}"}, true, "create or update pods with labels use=true"},
@@ -212,13 +212,13 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 			a.objects = append(a.objects, serviceNamed("a", "s", "{}"))
 			f := a.evaluate(newCheck(allWebhooks))
 			if test.needed {
-				g.Expect(f.Message).To(ContainSubstring("the API server refuses all requests to " + test.want + "; have"))
+				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; get"))
 				g.Expect(f.Webhooks).To(HaveLen(1), "a webhook that counts is named for those who are refused")
 				g.Expect(f.Webhooks[0].Names).To(Equal([]string{"h"}))
 				g.Expect(f.Webhooks[0].Configuration).To(Equal(v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}))
 				g.Expect(f.Webhooks[0].Service).To(Equal(v1alpha1.ObservedObject{Kind: "Service", Namespace: "a", Name: "s"}))
 			} else {
-				g.Expect(f.Message).To(ContainSubstring("the API server refuses all requests to " + test.want + ", which the cluster itself does not need"))
+				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + ", which the cluster itself doesn't need"))
 				g.Expect(f.Webhooks).To(BeEmpty())
 			}
 		})
@@ -235,15 +235,15 @@ func TestWebhooksThatCannotBeAssessed(t *testing.T) {
 		unread  map[string]facts.State
 		want    string
 	}{
-		"endpoints, being read":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.Pending}, "Unknown/NotAssessed NotYetObserved: the endpoints of webhook configuration are being read"},
-		"the Service, being read":  {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.Pending}, "Unknown/NotAssessed NotYetObserved: the endpoints of webhook configuration are being read"},
-		"endpoints, not permitted": {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/Unknown NotPermitted: " + refused + "not permitted to look for the endpoints of Service a/s: grant it"},
-		"endpoints, not in a dump": {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotHeld}, "True/Unknown NotInDump: " + refused + "could not look for the endpoints of Service a/s: grant it"},
-		"endpoints, not served":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotServed}, "True/Unknown ObservationFailed: " + refused + "could not look for the endpoints of Service a/s: grant it"},
-		"of a fail-open one":       {[]client.Object{open}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/NotAssessed Observed: " + refused + "not permitted to look for the endpoints of Service a/s: grant it"},
+		"endpoints, being read":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.Pending}, "Unknown/NotAssessed NotYetObserved: still checking the endpoints of webhook configuration"},
+		"the Service, being read":  {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.Pending}, "Unknown/NotAssessed NotYetObserved: still checking the endpoints of webhook configuration"},
+		"endpoints, not permitted": {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/Unknown NotPermitted: " + refused + "not permitted to check the endpoints of Service a/s: grant it"},
+		"endpoints, not in a dump": {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotHeld}, "True/Unknown NotInDump: " + refused + "couldn't check the endpoints of Service a/s: grant it"},
+		"endpoints, not served":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotServed}, "True/Unknown ObservationFailed: " + refused + "couldn't check the endpoints of Service a/s: grant it"},
+		"of a fail-open one":       {[]client.Object{open}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/NotAssessed Observed: " + refused + "not permitted to check the endpoints of Service a/s: grant it"},
 		"the Service, not permitted": {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.NotPermitted},
-			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoint; the API server refuses all requests to create or update pods; start its pods, or delete the configuration"},
-		"a configuration that cannot be": {[]client.Object{hooks(validatingKind, "w", "{name: h, rules: 3}")}, nil, "True/Unknown ObservationFailed: ValidatingWebhookConfiguration w cannot be read: cannot restore slice from int64"},
+			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoints; the API server rejects all requests to create or update pods; start its pods, or delete the configuration"},
+		"a configuration that cannot be": {[]client.Object{hooks(validatingKind, "w", "{name: h, rules: 3}")}, nil, "True/Unknown ObservationFailed: ValidatingWebhookConfiguration w couldn't be read: cannot restore slice from int64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(told(admission{objects: test.objects, unread: test.unread}.evaluate(newCheck(allWebhooks)))).To(Equal(test.want))

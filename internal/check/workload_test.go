@@ -40,7 +40,7 @@ func TestWorkloadFamily(t *testing.T) {
 		},
 		"all idle": {
 			map[string]string{"xs": idle, "s": idle},
-			"True/NotAssessed Idle: " + prefixed + "s: idle, it wants no pods; " + prefixed + "xs: idle, it wants no pods",
+			"True/NotAssessed Idle: " + prefixed + "s: idle (0 pods desired); " + prefixed + "xs: idle (0 pods desired)",
 			[]string{"ama-logs-s", "ama-logs-xs"},
 		},
 		"one broken": {

@@ -17,18 +17,18 @@ func newCheckCommand(e *env) *cobra.Command {
 	from, output, fail := &sourceFlags{env: e}, &format{}, &failOn{}
 	command := &cobra.Command{
 		Use:   "check",
-		Short: "Evaluate the catalog against the cluster, with nothing installed",
-		Long: "Evaluate the built-in catalog of AKS against the cluster of the current context. Nothing is installed, nothing\n" +
-			"is written. Prints the table of components, and what is wrong with its causes.\n\n" +
-			"As one look cannot tell for how long something has been bad, no grace periods are granted.\n\n" +
+		Short: "Check the cluster against the catalog, without installing anything",
+		Long: "Check the cluster of the current context against the built-in AKS catalog. Nothing is installed or written.\n" +
+			"Prints a table of the components, and what is wrong with them, by cause.\n\n" +
+			"A single check can't tell how long something has been failing, so grace periods do not apply.\n\n" +
 			exitCodes(),
-		Example: `  # Is everything that AKS ought to run here, and well?
+		Example: `  # Is everything that AKS should run here, and is it healthy?
   kubectl archmap check
 
   # In a script
-  kubectl archmap check >/dev/null || echo "look at it"
+  kubectl archmap check >/dev/null || echo "needs attention"
 
-  # In a pipeline that gates on nothing but health
+  # In a pipeline that only gates on health
   kubectl archmap check --fail-on unhealthy`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := errors.Join(output.validate(), fail.validate()); err != nil {

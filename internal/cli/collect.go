@@ -30,16 +30,16 @@ func newCollectCommand(e *env) *cobra.Command {
 	c := &collector{env: e, from: &sourceFlags{env: e}}
 	command := &cobra.Command{
 		Use:   "collect -o FILE",
-		Short: "Write what the catalog needs to see into a bundle for support",
-		Long: "Read just what the catalog needs to see, and write it into a bundle that can be mailed and checked elsewhere\n" +
-			"with check --from. No Secrets are read. Environment variables, commands, logs, annotations that no check reads,\n" +
-			"subscription ids and whatever else support need not see is left out; README.txt in the bundle says what is in it.\n\n" +
-			"With --from, a dump that is there already is turned into such a bundle.",
+		Short: "Collect what the catalog needs into a bundle for support",
+		Long: "Read only what the catalog needs, and write it to a bundle that can be sent to someone else and checked there\n" +
+			"with check --from. Secrets are never read. Environment variables, commands, logs, annotations that no check reads,\n" +
+			"subscription IDs and other private data are left out; README.txt in the bundle lists its contents.\n\n" +
+			"With --from, an existing dump is converted to such a bundle.",
 		Example: `  # Write a bundle, and check it elsewhere
   kubectl archmap collect -o bundle.tar.gz
   kubectl archmap check --from bundle.tar.gz
 
-  # The same through a pipe
+  # The same, through a pipe
   kubectl archmap collect -o - | ssh support kubectl archmap check --from -`,
 		RunE: func(command *cobra.Command, _ []string) error { return c.run(command.Context()) },
 	}
@@ -55,9 +55,9 @@ const toStdout = "-"
 func (c *collector) run(ctx context.Context) error {
 	switch {
 	case c.file == "":
-		return usagef("say where to write the bundle, as in -o bundle.tar.gz, or -o - for standard output")
+		return usagef("set the file to write with -o bundle.tar.gz, or -o - for standard output")
 	case c.file == toStdout && terminal(c.env.Out):
-		return usagef("a bundle is no text for a terminal; write it to a file, or into a pipe")
+		return usagef("a bundle is binary; write it to a file or a pipe, not to a terminal")
 	}
 	if err := c.mayWrite(); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (c *collector) run(ctx context.Context) error {
 		err = writeFile(c.file, 0o600, write)
 	}
 	if err != nil {
-		return fmt.Errorf("the bundle could not be written: %w", err)
+		return fmt.Errorf("write the bundle: %w", err)
 	}
 	if c.summarize(manifest); len(manifest.Unread()) > 0 {
 		return verdictError{exitUnknown}
@@ -110,9 +110,9 @@ func (c *collector) mayWrite() error {
 	case err != nil:
 		return err
 	case !found.Mode().IsRegular():
-		return usagef("%s is no file that can be replaced", c.file)
+		return usagef("%s is not a regular file and can't be replaced", c.file)
 	case !c.force:
-		return usagef("%s exists; replace it with --force", c.file)
+		return usagef("%s already exists; use --force to replace it", c.file)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (c *collector) summarize(m *bundle.Manifest) {
 	if len(unread) == 0 {
 		return
 	}
-	fmt.Fprintf(c.env.ErrOut, "What could not be read, and so cannot be seen in it:\n")
+	fmt.Fprintf(c.env.ErrOut, "Couldn't read, and so not in the bundle:\n")
 	for _, what := range unread {
 		fmt.Fprintf(c.env.ErrOut, "  %s\n", what)
 	}

@@ -29,7 +29,7 @@ func TestCollect(t *testing.T) {
 	}
 
 	expect(collect(), 3, "-o bundle.tar.gz")
-	expect(collect("-o", dir), 3, "no file that can be replaced")
+	expect(collect("-o", dir), 3, "not a regular file")
 	expect(collect("-o", file), 0, " objects of ")
 	written, err := os.ReadFile(file)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -37,9 +37,9 @@ func TestCollect(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found.Mode().Perm()).To(Equal(os.FileMode(0o600)))
 
-	expect(collect("-o", file), 3, "replace it with --force")
+	expect(collect("-o", file), 3, "use --force to replace it")
 	expect(collect("-o", file, "--force"), 0, "")
-	expect(collect("-o", filepath.Join(dir, "nowhere", "b.tar.gz")), 2, "could not be written")
+	expect(collect("-o", filepath.Join(dir, "nowhere", "b.tar.gz")), 2, "write the bundle")
 	expect(run("", "collect", "--from", filepath.Join(dir, "nothing"), "-o", filepath.Join(dir, "b.tar.gz")), 2, "nothing")
 	left, err := os.ReadDir(dir)
 	g.Expect(err).NotTo(HaveOccurred())

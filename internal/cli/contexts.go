@@ -29,8 +29,8 @@ type contexts struct {
 }
 
 func (c *contexts) addFlags(e *env, command *cobra.Command) {
-	command.Flags().StringSliceVar(&c.chosen, "contexts", nil, "Show the clusters of these contexts side by side, such as a,b,c")
-	command.Flags().BoolVar(&c.all, "all-contexts", false, "Show the clusters of all contexts of the kubeconfig side by side")
+	command.Flags().StringSliceVar(&c.chosen, "contexts", nil, "Show the clusters of these contexts side by side, for example a,b,c")
+	command.Flags().BoolVar(&c.all, "all-contexts", false, "Show the clusters of all contexts in the kubeconfig side by side")
 	_ = command.RegisterFlagCompletionFunc("contexts", e.completeContexts)
 }
 
@@ -41,11 +41,11 @@ var oneCluster = []string{"context", "cluster", "server", "tls-server-name"}
 
 func (c *contexts) validate(command *cobra.Command) error {
 	if c.all && c.chosen != nil {
-		return usagef("choose either --contexts or --all-contexts")
+		return usagef("use either --contexts or --all-contexts")
 	}
 	for _, name := range oneCluster {
 		if flag := command.Flag(name); flag != nil && flag.Changed {
-			return usagef("--%s is about one cluster; it does not go with --contexts or --all-contexts", name)
+			return usagef("--%s applies to one cluster and can't be used with --contexts or --all-contexts", name)
 		}
 	}
 	return nil
@@ -78,7 +78,7 @@ func (c *contexts) chosenNames(e *env) ([]string, error) {
 		return nil, usagef("the kubeconfig has no context %s; it has: %s", strings.Join(unknown, ", "), strings.Join(known, ", "))
 	}
 	if len(names) == 0 {
-		return nil, usagef("--contexts names none; the kubeconfig has: %s", strings.Join(known, ", "))
+		return nil, usagef("--contexts is empty; the kubeconfig has: %s", strings.Join(known, ", "))
 	}
 	return names, nil
 }
@@ -87,7 +87,7 @@ func (c *contexts) chosenNames(e *env) ([]string, error) {
 func (e *env) knownContexts() ([]string, error) {
 	config, err := e.flags.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {
-		return nil, fmt.Errorf("the kubeconfig cannot be read: %w", err)
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	return slices.Sorted(maps.Keys(config.Contexts)), nil
 }

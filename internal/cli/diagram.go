@@ -26,12 +26,12 @@ func newDiagramCommand(e *env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "diagram",
 		Short: "Draw the architecture of the cluster",
-		Long: "Draw the architecture: the managed control plane, the cloud's API, the node pools with what runs on every node, and\n" +
-			"the add-ons. Each box has the color and the sign of its state.",
+		Long: "Draw the architecture: the managed control plane, the cloud API, the node pools with what runs on every node, and\n" +
+			"the add-ons. Each box has the color and symbol of its state.",
 		Example: `  # In the terminal
   kubectl archmap diagram
 
-  # For a README, and for a slide
+  # For a README or a slide
   kubectl archmap diagram -o mermaid
   kubectl archmap diagram -o svg > architecture.svg`,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -52,10 +52,10 @@ func newDiagramCommand(e *env) *cobra.Command {
 	from.addAllFlags(command)
 	output.addFlag(command, formatASCII, formatMermaid, formatSVG)
 	flags := command.Flags()
-	flags.BoolVar(&options.Documented, "documented", false, "Draw the documentation; ask no cluster")
-	flags.BoolVar(&options.OmitAbsent, "omit-absent", false, "Leave out what is not in the cluster and need not be")
-	flags.IntVar(&ascii.Width, "width", 0, "Columns of an ascii drawing (default: those of the terminal, else 100)")
-	flags.BoolVar(&ascii.Plain, "plain", false, "Draw with the characters of ASCII alone")
+	flags.BoolVar(&options.Documented, "documented", false, "Draw what is documented, without reading a cluster")
+	flags.BoolVar(&options.OmitAbsent, "omit-absent", false, "Leave out optional components that are not installed")
+	flags.IntVar(&ascii.Width, "width", 0, "Width of an ascii diagram in columns (default: the terminal's width, or 100)")
+	flags.BoolVar(&ascii.Plain, "plain", false, "Use only ASCII characters")
 	return command
 }
 

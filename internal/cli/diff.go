@@ -23,17 +23,17 @@ func newDiffCommand(e *env) *cobra.Command {
 	var strict bool
 	command := &cobra.Command{
 		Use:   "diff",
-		Short: "Tell where the cluster departs from its documentation, or two clusters from each other",
-		Long: "Without --to, list row by row where the cluster departs from its documentation: another method, another image, an\n" +
-			"older version, something required that is missing. Differences that the catalog itself explains are no news and are\n" +
-			"left out, unless --strict is given; explain tells of them.\n\n" +
-			"With --to, list what has changed from one cluster or dump to another. Each of --from and --to is a dump, or\n" +
-			"context:NAME for the cluster of a context; without --from it is the cluster of the current context.\n\n" +
-			"Exit codes: 0 no difference, 1 there are some, 2 it cannot be told, 3 usage.",
+		Short: "Show how the cluster differs from its documentation, or two clusters from each other",
+		Long: "Without --to, list how the cluster differs from its documentation: another method, another image, an older\n" +
+			"version, or a missing required component. Differences that the catalog explains are left out unless --strict is\n" +
+			"set; explain shows them.\n\n" +
+			"With --to, list what changed from one cluster or dump to another. --from and --to each take a dump, or\n" +
+			"context:NAME for the cluster of a context. --from defaults to the cluster of the current context.\n\n" +
+			"Exit codes: 0 no differences, 1 differences, 2 couldn't tell, 3 usage.",
 		Example: `  # Is this cluster as documented?
   kubectl archmap diff
 
-  # And where does it depart as the catalog says that it does?
+  # With the differences that the catalog explains
   kubectl archmap diff --strict
 
   # What did the upgrade change?
@@ -48,7 +48,7 @@ func newDiffCommand(e *env) *cobra.Command {
 			}
 			switch {
 			case to != "" && strict:
-				return usagef("--strict is about the documentation; it does not go with --to")
+				return usagef("--strict applies to the documentation and can't be used with --to")
 			case to != "":
 				return e.compare(command.Context(), from, to, output)
 			}
@@ -57,7 +57,7 @@ func newDiffCommand(e *env) *cobra.Command {
 	}
 	from.addAllFlags(command)
 	command.Flags().StringVar(&to, "to", "", "Compare with this dump, or with the cluster of a context (context:NAME)")
-	command.Flags().BoolVar(&strict, "strict", false, "Count differences that the catalog explains, too")
+	command.Flags().BoolVar(&strict, "strict", false, "Also show differences that the catalog explains")
 	output.addFlag(command, formatText, formatJSON, formatYAML, formatMarkdown, formatCSV)
 	return command
 }
@@ -70,7 +70,7 @@ func (e *env) departures(ctx context.Context, from *sourceFlags, output *format,
 	}
 	e.warn(r.Notes()...)
 	found := report.ExportDepartures(r, strict)
-	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "as documented", hides(r))
+	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "no differences", hides(r))
 }
 
 // compare prints the changes from one cluster or dump to another.
@@ -80,7 +80,7 @@ func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output 
 	}
 	other := *from
 	if other.from = to; from.from == stdin && to == stdin {
-		return usagef("standard input can be read only once")
+		return usagef("standard input (-) can be used only once")
 	}
 	reports := make([]*report.Report, 2)
 	group, ctx := errgroup.WithContext(ctx)
@@ -94,7 +94,7 @@ func (e *env) compare(ctx context.Context, from *sourceFlags, to string, output 
 		return err
 	}
 	comparison := report.Compare(reports[0], reports[1])
-	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no difference", slices.ContainsFunc(reports, hides))
+	return e.printDiff(output, comparison.Table(), comparison, len(comparison.Changes), "no differences", slices.ContainsFunc(reports, hides))
 }
 
 // hides reports whether the presence of any component in the report could not be told, though the cluster shows it.
@@ -109,7 +109,7 @@ func hides(r *report.Report) bool {
 // everything was read, so that there may be more differences.
 func (e *env) printDiff(output *format, g report.Grid, data any, differences int, none string, incomplete bool) error {
 	if incomplete {
-		none = "nothing that can be seen: what cannot be seen may differ"
+		none = "no differences found, but not everything could be checked"
 	}
 	switch {
 	case differences == 0 && output.chosen == formatText:

@@ -30,7 +30,7 @@ const (
 // exitCodes says what they mean where a cluster is looked at, for the help of commands.
 func exitCodes() string {
 	_, about := report.AllConcerns()
-	return fmt.Sprintf("Exit codes: %d nothing to do, %d somebody must act, %d %s,\n%d usage.",
+	return fmt.Sprintf("Exit codes: %d nothing to do, %d action needed, %d %s,\n%d usage.",
 		exitNothing, exitAct, exitUnknown, about[report.ConcernUnknown], exitUsage)
 }
 
@@ -66,7 +66,7 @@ func (f *failOn) addFlag(command *cobra.Command, byDefault ...string) {
 	completions = append(completions, failOnAll, failOnNone)
 	f.chosen = byDefault
 	command.Flags().StringSliceVar(&f.chosen, "fail-on", f.chosen,
-		"What ends the command with exit code 1 (2 for unknown), or all, or none:\n"+strings.Join(lines, "\n")+"\n")
+		"What makes the command exit with code 1 (2 for unknown); or all, or none:\n"+strings.Join(lines, "\n")+"\n")
 	_ = command.RegisterFlagCompletionFunc("fail-on", completeList(completions))
 }
 
@@ -84,10 +84,10 @@ func (f *failOn) validate() error {
 	known := append(concernNames(all), failOnAll, failOnNone)
 	for _, c := range f.chosen {
 		if !slices.Contains(known, c) {
-			return usagef("unknown value %q of --fail-on; choose some of: %s", c, strings.Join(known, ", "))
+			return usagef("unknown value %q for --fail-on; valid values: %s", c, strings.Join(known, ", "))
 		}
 		if len(f.chosen) > 1 && (c == failOnAll || c == failOnNone) {
-			return usagef("--fail-on %s goes with no other value", c)
+			return usagef("--fail-on %s can't be combined with other values", c)
 		}
 	}
 	return nil

@@ -76,8 +76,8 @@ func TestFailOn(t *testing.T) {
 func TestFailOnIsUnderstood(t *testing.T) {
 	for value, says := range map[string]string{
 		"unhealthy,minor": "", "all": "", "none": "",
-		"sick":       `unknown value "sick" of --fail-on; choose some of: unhealthy, missing, violations, unknown, minor, unmapped, differences, versions, all, none`,
-		"none,minor": "--fail-on none goes with no other value",
+		"sick":       `unknown value "sick" for --fail-on; valid values: unhealthy, missing, violations, unknown, minor, unmapped, differences, versions, all, none`,
+		"none,minor": "--fail-on none can't be combined with other values",
 	} {
 		g, f := NewWithT(t), &failOn{}
 		command := &cobra.Command{}

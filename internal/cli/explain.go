@@ -17,17 +17,17 @@ func newExplainCommand(e *env) *cobra.Command {
 	from, output := &sourceFlags{env: e}, &format{}
 	command := &cobra.Command{
 		Use:   "explain COMPONENT",
-		Short: "Tell everything about one component",
-		Long: "Tell everything about one component: what is documented and what was observed, each check with its objects and since\n" +
-			"when, advisories, references, and whom to call. A component is named by its mapping, by an alias of it such as\n" +
-			"karpenter, or as the table names it; a workload of the provider that no mapping covers, by its name or as namespace/name.",
+		Short: "Show everything about one component",
+		Long: "Show everything about one component: what is documented and what was observed, each check with its objects and\n" +
+			"since when, advisories, references, and who to contact. Name the component by its mapping, by an alias such as\n" +
+			"karpenter, or by its name in the table; name a provider workload that no mapping covers by NAME or NAMESPACE/NAME.",
 		Example: `  # Why is CoreDNS red?
   kubectl archmap explain coredns
 
-  # By what people call it
+  # By an alias
   kubectl archmap explain karpenter
 
-  # By the name in the table, on a bundle that somebody mailed
+  # By its name in the table, from a bundle
   kubectl archmap explain "CSI Driver (Azure Disk)" --from bundle.tar.gz`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: e.completeComponents,
@@ -73,11 +73,11 @@ func findComponent(r *report.Report, name string) (*v1alpha1.ComponentMapping, e
 		return found[0], nil
 	case 0:
 		if like := report.Suggest(r, name); len(like) > 0 {
-			return nil, usagef("no component is named %q; did you mean %s?", name, eitherOf(like))
+			return nil, usagef("no component named %q; did you mean %s?", name, eitherOf(like))
 		}
-		return nil, usagef("no component is named %q; there are: %s", name, strings.Join(report.ComponentNames(r), ", "))
+		return nil, usagef("no component named %q; there are: %s", name, strings.Join(report.ComponentNames(r), ", "))
 	default:
-		return nil, usagef("%q is a name of several components; did you mean %s?", name, eitherOf(found))
+		return nil, usagef("several components are named %q; did you mean %s?", name, eitherOf(found))
 	}
 }
 

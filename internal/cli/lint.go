@@ -37,28 +37,28 @@ func newLintCommand(e *env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Check mappings before they are committed",
-		Long: "Check ComponentMappings and ClusterArchitectures in files: what the API server would refuse, expressions that do not\n" +
-			"compile or read fields that there are not, names that clash, variants that can never be found, and what the operator\n" +
-			"lacks the right to read. No cluster is asked. A directory is searched for *.yaml, *.yml and *.json; kustomization files are left out, so that\n" +
-			"patches are best built first.\n\n" +
-			"With --against, the checks are also held to a dump of a cluster that runs the component: a container that no workload\n" +
-			"has, an expression that fails, a check that finds nothing.\n\n" +
-			"What is wrong in itself is an error. What may be right together with what is not among the files, such as a role that\n" +
-			"is kept elsewhere, is a warning.\n\nThe rules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
-			"Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file cannot be read, 3 usage.",
+		Long: "Check ComponentMappings and ClusterArchitectures in files: what the API server would reject, expressions that do not\n" +
+			"compile or read fields that don't exist, names that clash, variants that can never be found, and what the operator\n" +
+			"lacks permission to read. No cluster is needed. Directories are searched for *.yaml, *.yml and *.json, except\n" +
+			"kustomization files; build those first.\n\n" +
+			"With --against, the checks are also tried on a dump of a cluster that runs the component: a container that no workload\n" +
+			"has, an expression that fails, or a check that finds nothing is reported.\n\n" +
+			"What is wrong by itself is an error. What may be right together with something outside these files, such as a role\n" +
+			"kept elsewhere, is a warning.\n\nRules: " + strings.Join(lint.RuleNames(), ", ") + ".\n\n" +
+			"Exit codes: 0 no errors, 1 errors (with --strict, also warnings), 2 couldn't read a file, 3 usage.",
 		Example: `  # All mappings of a repository
   kubectl archmap lint mappings/
 
-  # In a pipeline: warnings fail, and the findings show up beside the code
+  # In a pipeline: fail on warnings, and show the findings next to the code
   kubectl archmap lint mappings/ --strict -o sarif > archmap.sarif
 
-  # Those that kustomize builds
+  # What kustomize builds
   kubectl kustomize overlays/prod | kubectl archmap lint -
 
-  # Do the checks find what runs? What kubectl prints is a dump, too
+  # Do the checks find what runs? The output of kubectl get is a dump, too
   kubectl archmap lint cert-manager.yaml --against bundle.tar.gz
 
-  # For mappings that only the plugin uses: what the operator may read makes no difference
+  # For mappings that only the plugin uses: ignore the operator's permissions
   kubectl archmap lint mappings/ --disable rbac`,
 		RunE: func(command *cobra.Command, args []string) error {
 			o.files = append(args, o.files...)
@@ -68,9 +68,9 @@ func newLintCommand(e *env) *cobra.Command {
 	flags := command.Flags()
 	addFilenames(command, &o.files)
 	flags.BoolVar(&o.strict, "strict", false, "Fail on warnings, too")
-	flags.StringSliceVar(&o.disable, "disable", nil, "Rules to leave out: "+strings.Join(lint.RuleNames(), ", "))
+	flags.StringSliceVar(&o.disable, "disable", nil, "Rules to disable: "+strings.Join(lint.RuleNames(), ", "))
 	_ = command.RegisterFlagCompletionFunc("disable", cobra.FixedCompletions(lint.RuleNames(), cobra.ShellCompDirectiveNoFileComp))
-	flags.StringVar(&o.against, "against", "", "Hold the mappings to this dump of a cluster, too: a file, a directory, or a tar archive")
+	flags.StringVar(&o.against, "against", "", "Also try the checks on this dump of a cluster: a file, a directory, or a tar archive")
 	o.output.addFlag(command, formatLines, formatJSON, formatSARIF)
 	return command
 }
@@ -85,14 +85,14 @@ func addFilenames(command *cobra.Command, files *[]string) {
 // readMappings reads files of which at least one must hold a mapping or an architecture, or something that is wrong.
 func (e *env) readMappings(files []string) (*manifest.Set, error) {
 	if len(files) == 0 {
-		return nil, usagef("which mappings? Name files or directories, or - for standard input")
+		return nil, usagef("name files or directories with mappings, or - for standard input")
 	}
 	set, err := manifest.Read(files, e.In)
 	if err != nil {
 		return nil, err
 	}
 	if len(set.Mappings)+len(set.Architectures)+len(set.Problems) == 0 {
-		return nil, fmt.Errorf("no ComponentMapping and no ClusterArchitecture in %s", strings.Join(files, ", "))
+		return nil, fmt.Errorf("no ComponentMapping or ClusterArchitecture in %s", strings.Join(files, ", "))
 	}
 	return set, nil
 }
@@ -103,7 +103,7 @@ func (e *env) lint(ctx context.Context, o *linting) error {
 	}
 	for _, rule := range o.disable {
 		if !slices.Contains(lint.RuleNames(), rule) {
-			return usagef("there is no rule %q; choose from: %s", rule, strings.Join(lint.RuleNames(), ", "))
+			return usagef("unknown rule %q; valid rules: %s", rule, strings.Join(lint.RuleNames(), ", "))
 		}
 	}
 	set, err := e.readMappings(o.files)
@@ -132,7 +132,7 @@ func (e *env) lint(ctx context.Context, o *linting) error {
 // lintDump reads from the dump what the mappings look for.
 func (e *env) lintDump(ctx context.Context, o *linting, set *manifest.Set) (*lint.Dump, error) {
 	if o.against == stdin && slices.Contains(o.files, stdin) {
-		return nil, usagef("standard input can be read only once")
+		return nil, usagef("standard input (-) can be used only once")
 	}
 	definitions := &source.Definitions{}
 	for _, m := range set.Mappings {

@@ -31,16 +31,16 @@ func newNewCommand(e *env) *cobra.Command {
 	d := &drafting{env: e, from: sourceFlags{env: e, kind: sourceCluster}}
 	command := &cobra.Command{
 		Use:   "new NAME --from-workload [KIND/][NAMESPACE/]NAME",
-		Short: "Write the first draft of a mapping, from what runs",
-		Long: "Write the first draft of a mapping to standard output, from a workload that runs, and from what belongs to it: the\n" +
-			"other workloads of its release, the Services that select its pods, the webhooks and APIs that call these, the kinds\n" +
-			"that it brings, the leases that its pods hold. Comments say what to go over. When the operator lacks rights for the\n" +
-			"mapping, their ClusterRole follows. Nothing is written to the cluster, and no Secrets are read.\n\n" +
-			"Without a kind it is a Deployment, DaemonSet or StatefulSet; without a namespace that of -n, or of the context.",
-		Example: `  # A draft from what the Deployment cert-manager shows
+		Short: "Draft a mapping from a running workload",
+		Long: "Draft a mapping from a running workload and what belongs to it, and write it to standard output: the\n" +
+			"other workloads of its release, the Services that select its pods, the webhooks and APIs that use them, the kinds\n" +
+			"it installs, and the Leases its pods hold. Comments say what to review. If the operator lacks permissions for the\n" +
+			"mapping, a ClusterRole follows. Nothing is written to the cluster, and Secrets are never read.\n\n" +
+			"KIND may be Deployment, DaemonSet or StatefulSet and may be left out; NAMESPACE defaults to -n, or the context's.",
+		Example: `  # From the Deployment cert-manager
   kubectl archmap new cert-manager --from-workload cert-manager/cert-manager > cert-manager.yaml
 
-  # The same, as other commands of kubectl name it
+  # The same, named as in other kubectl commands
   kubectl archmap new cert-manager --from-workload deployment/cert-manager -n cert-manager
 
   # From a dump
@@ -56,7 +56,7 @@ func newNewCommand(e *env) *cobra.Command {
 
 func (d *drafting) run(ctx context.Context, name string) error {
 	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
-		return usagef("%q can be no mapping's name: %s", name, strings.Join(wrong, "; "))
+		return usagef("invalid mapping name %q: %s", name, strings.Join(wrong, "; "))
 	}
 	subject, err := d.subject()
 	if err != nil {
@@ -74,7 +74,7 @@ func (d *drafting) run(ctx context.Context, name string) error {
 		return err
 	}
 	if slices.ContainsFunc(d.from.definitions.Mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == name }) {
-		d.env.warn(fmt.Sprintf("the built-in catalog has a ComponentMapping %s; one of that name replaces it", name))
+		d.env.warn(fmt.Sprintf("the built-in catalog has a ComponentMapping %s; yours will replace it", name))
 	}
 	return drafted.Write(d.env.Out)
 }
@@ -109,7 +109,7 @@ func (d *drafting) subject() (draft.Subject, error) {
 	case len(parts) == 1:
 		s.Namespace = cmp.Or(given, "default")
 	case fixed && given != parts[0]:
-		return s, usagef("-n %s and --from-workload %s name two namespaces", given, d.workload)
+		return s, usagef("-n %s and --from-workload %s name different namespaces", given, d.workload)
 	default:
 		s.Namespace = parts[0]
 	}

@@ -24,12 +24,12 @@ func TestNew(t *testing.T) {
 		"a kind as kubectl prints it":  {[]string{"cm", "--from-workload", "deployments.apps/cert-manager/cert-manager"}, exitNothing, mapping, ""},
 		"the same namespace twice":     {[]string{"cm", "--from-workload", "deploy/cert-manager/cert-manager", "-n", "cert-manager"}, exitNothing, mapping, ""},
 		"a name of a built-in mapping": {[]string{"coredns", "--from-workload", "cert-manager/cert-manager"}, exitNothing, "name: coredns", "the built-in catalog has a ComponentMapping coredns"},
-		"two namespaces":               {[]string{"cm", "--from-workload", "cert-manager/cert-manager", "-n", "x"}, exitUsage, "", "name two namespaces"},
+		"two namespaces":               {[]string{"cm", "--from-workload", "cert-manager/cert-manager", "-n", "x"}, exitUsage, "", "name different namespaces"},
 		"another kind":                 {[]string{"cm", "--from-workload", "ds/cert-manager/cert-manager"}, exitUnknown, "", "has no DaemonSet cert-manager; it has deployment/cert-manager, "},
 		"too many parts":               {[]string{"cm", "--from-workload", "job/a/b"}, exitUsage, "", `not "job/a/b"`},
 		"no workload":                  {[]string{"cm"}, exitUsage, "", "--from-workload must be [KIND/][NAMESPACE/]NAME"},
-		"no name":                      {[]string{"--from-workload", "a/b"}, exitUsage, "", "name what it is about"},
-		"no name of a mapping":         {[]string{"Cert Manager", "--from-workload", "a/b"}, exitUsage, "", `"Cert Manager" can be no mapping's name`},
+		"no name":                      {[]string{"--from-workload", "a/b"}, exitUsage, "", "missing argument"},
+		"no name of a mapping":         {[]string{"Cert Manager", "--from-workload", "a/b"}, exitUsage, "", `invalid mapping name "Cert Manager"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -59,5 +59,5 @@ func TestLintAgainst(t *testing.T) {
 	g.Expect(code).To(Equal(exitUnknown), out)
 	code, out, _ = runWith(mappingWith("Deployment"), "lint", "-", "--against", certManagerDump, "--strict")
 	g.Expect(code).To(Equal(exitNothing))
-	g.Expect(out).To(ContainSubstring("cannot be held to the dump: could not look for Deployment redis/redis"))
+	g.Expect(out).To(ContainSubstring("cannot be held to the dump: couldn't check Deployment redis/redis"))
 }

@@ -83,25 +83,25 @@ func TestExitCodes(t *testing.T) {
 		"not the platform":                   {[]string{"check", "--from", elsewhere}, 2, "is not Azure Kubernetes Service"},
 		"no such dump":                       {[]string{"check", "--from", "nowhere.yaml"}, 2, "nowhere.yaml: no such file"},
 		"unknown flag":                       {[]string{"check", "--frmo", healthy}, 3, "unknown flag: --frmo"},
-		"unknown format":                     {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; choose one of: wide, json`},
+		"unknown format":                     {[]string{"check", "--from", healthy, "-o", "xml"}, 3, `unknown output format "xml"; valid formats: wide, json`},
 		"argument too many":                  {[]string{"check", healthy}, 3, "too many arguments"},
 		"unknown command":                    {[]string{"chekc"}, 3, `unknown command "chekc"`},
-		"no such time":                       {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `"yesterday" is no time such as`},
-		"no such component":                  {[]string{"explain", "corends", "--from", healthy}, 3, `no component is named "corends"; did you mean coredns?`},
-		"nothing like a component":           {[]string{"explain", "xyzzy", "--from", healthy}, 3, `no component is named "xyzzy"; there are: kube-apiserver`},
+		"no such time":                       {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `invalid time --at "yesterday"`},
+		"no such component":                  {[]string{"explain", "corends", "--from", healthy}, 3, `no component named "corends"; did you mean coredns?`},
+		"nothing like a component":           {[]string{"explain", "xyzzy", "--from", healthy}, 3, `no component named "xyzzy"; there are: kube-apiserver`},
 		"an alias":                           {[]string{"explain", "karpenter", "--from", healthy}, 0, "node-auto-provisioning"},
 		"part of a name":                     {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
-		"no name":                            {[]string{"explain"}, 3, "name what it is about: archmap explain COMPONENT"},
+		"no name":                            {[]string{"explain"}, 3, "missing argument: archmap explain COMPONENT"},
 		"rights of the built-in catalog":     {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
 		"a thin dump":                        {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},
 		"explained, though broken":           {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
-		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, "as documented"},
+		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, "no differences"},
 		"not as documented, strictly":        {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},
-		"strict about two":                   {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict is about the documentation"},
+		"strict about two":                   {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict applies to the documentation"},
 		"fail on nothing":                    {[]string{"check", "--from", broken, "--fail-on", "none"}, 0, "CrashLooping"},
 		"fail on something else":             {[]string{"check", "--from", broken, "--fail-on", "missing,violations"}, 0, "CrashLooping"},
 		"not the platform, and that is fine": {[]string{"check", "--from", elsewhere, "--fail-on", "unhealthy"}, 0, "is not Azure Kubernetes Service"},
-		"fail on what is not known":          {[]string{"check", "--from", healthy, "--fail-on", "sick"}, 3, "choose some of: unhealthy, missing"},
+		"fail on what is not known":          {[]string{"check", "--from", healthy, "--fail-on", "sick"}, 3, "valid values: unhealthy, missing"},
 		"a report that fails":                {[]string{"report", "--from", broken, "-o", "-", "--fail-on", "unhealthy"}, 1, "<html"},
 		"nothing has changed":                {[]string{"diff", "--from", healthy, "--to", healthy}, 0, "no difference"},
 		"something has changed":              {[]string{"diff", "--from", healthy, "--to", broken}, 1, "CrashLooping"},
@@ -111,14 +111,14 @@ func TestExitCodes(t *testing.T) {
 		"report without a file":              {[]string{"report", "--from", healthy}, 3, "-o FILE"},
 		"mappings that do not exist":         {[]string{"check", "--from", healthy, "-f", "nowhere"}, 2, "nowhere"},
 		"no mappings":                        {[]string{"check", "--from", healthy, "-f", t.TempDir()}, 3, "no ComponentMapping in"},
-		"time of no dump":                    {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name one with --from"},
+		"time of no dump":                    {[]string{"check", "--at", "2026-11-22T14:30:00Z"}, 3, "name the dump with --from"},
 		"standard input twice":               {[]string{"diff", "--from", "-", "--to", "-"}, 3, "only once"},
 		"dump and mappings in one":           {[]string{"check", "--from", "-", "-f", "-"}, 3, "only once"},
 		"no such context":                    {[]string{"check", "--from", "context:none"}, 3, "no context"},
 		"nothing to compare":                 {[]string{"diff", "--from", nodes, "--to", nodes}, 0, "not in this dump: "},
 		"help":                               {[]string{"check", "--help"}, 0, "kubectl archmap check"},
 		"version":                            {[]string{"--version"}, 0, "v1.2.3"},
-		"nothing but one's own, of which there is none": {[]string{"check", "--from", healthy, "--only-mine"}, 3, "name files with mappings of your own with -f"},
+		"nothing but one's own, of which there is none": {[]string{"check", "--from", healthy, "--only-mine"}, 3, "name your own mappings with -f"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -265,7 +265,7 @@ func TestReportFile(t *testing.T) {
 	file := filepath.Join(dir, "report.html")
 	got := run("", "report", "--from", from, "-o", file)
 	g.Expect(got.code).To(BeZero(), got.errors)
-	g.Expect(got.errors).To(MatchRegexp(`^%s written: healthy: AKS v1\.35\.8, 6 of 6 nodes ready, \d+ of \d+ components present`, regexp.QuoteMeta(file)))
+	g.Expect(got.errors).To(MatchRegexp(`^Wrote %s: healthy: AKS v1\.35\.8, 6 of 6 nodes ready, \d+ of \d+ components present`, regexp.QuoteMeta(file)))
 	page, err := os.ReadFile(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(page)).To(HaveSuffix("</html>\n"))

@@ -44,7 +44,7 @@ func (f *format) addFlag(command *cobra.Command, allowed ...string) {
 
 func (f *format) validate() error {
 	if !slices.Contains(f.allowed, f.chosen) {
-		return usagef("unknown output format %q; choose one of: %s", f.chosen, strings.Trim(strings.Join(f.allowed, ", "), ", "))
+		return usagef("unknown output format %q; valid formats: %s", f.chosen, strings.Trim(strings.Join(f.allowed, ", "), ", "))
 	}
 	return nil
 }

@@ -32,25 +32,25 @@ func newRBACCommand(e *env) *cobra.Command {
 	o := &granting{}
 	command := &cobra.Command{
 		Use:   "rbac [FILE...]",
-		Short: "Print the least ClusterRole that mappings need",
-		Long: "Print the least ClusterRole with which everything that mappings name can be read, and which of them needs each rule.\n" +
-			"Without files they are those of the built-in catalog. No cluster is asked, and nothing is applied.\n\n" +
-			"For the operator it carries the label that adds it to what the operator may look at: once it is applied, nothing else\n" +
-			"has to be done. For a user it is what check, collect and the other commands need that look once, and so it is about the\n" +
-			"built-in catalog as well, unless --only-mine is given; bind it with --subject.\n" +
-			"serve watches, as the operator does; where there is an operator, reading its own two kinds is enough.\n\n" +
-			"How the API server names a kind in rules follows from the kind's name. Where it does not, put the\n" +
+		Short: "Print the minimal ClusterRole that mappings need",
+		Long: "Print the minimal ClusterRole to read everything that mappings name, and which mapping needs each rule.\n" +
+			"Without files, print it for the built-in catalog. No cluster is needed, and nothing is applied.\n\n" +
+			"For the operator, it has the label that adds it to the operator's permissions: apply it, and nothing else\n" +
+			"is needed. For a user, it is what check, collect and the other one-time commands need, and so it covers the\n" +
+			"built-in catalog as well, unless --only-mine is set; bind it with --subject.\n" +
+			"serve watches, like the operator; if an operator runs, permission to read archmap's own two kinds is enough.\n\n" +
+			"The resource name in a rule is derived from the kind. Where that is wrong, put the\n" +
 			"CustomResourceDefinition among the files.",
-		Example: `  # Let the operator see what these mappings name
+		Example: `  # Let the operator read what these mappings name
   kubectl archmap rbac mappings/ | kubectl apply -f -
 
-  # Let a group look with the plugin at what the built-in catalog names
+  # Let a group use the plugin with the built-in catalog
   kubectl archmap rbac --for user --subject group:sre | kubectl apply -f -
 
-  # The same with these mappings, too
+  # The same, with these mappings added
   kubectl archmap rbac mappings/ --for user --subject group:sre
 
-  # Rights in no more namespaces than needed, where a ClusterRole is too much
+  # Only in the namespaces that are needed, instead of a ClusterRole
   kubectl archmap rbac mappings/ --namespaced`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.files = append(args, o.files...)
@@ -60,13 +60,13 @@ func newRBACCommand(e *env) *cobra.Command {
 	flags := command.Flags()
 	addFilenames(command, &o.files)
 	addOnlyMine(flags, &o.onlyFiles)
-	flags.StringVar(&o.reader, "for", string(rbac.Operator), "Who is to read: operator, which watches, or user, who looks once")
+	flags.StringVar(&o.reader, "for", string(rbac.Operator), "Who reads: operator, which watches, or user, who reads once")
 	_ = command.RegisterFlagCompletionFunc("for",
 		cobra.FixedCompletions([]string{string(rbac.Operator), string(rbac.User)}, cobra.ShellCompDirectiveNoFileComp))
 	flags.StringVar(&o.name, "name", "", "Name of the roles (default archmap-observer-extra, or archmap-reader for a user)")
-	flags.BoolVar(&o.namespaced, "namespaced", false, "Print a Role for each namespace, and a ClusterRole only for what needs one")
+	flags.BoolVar(&o.namespaced, "namespaced", false, "Print a Role per namespace, and a ClusterRole only where needed")
 	flags.StringArrayVar(&o.subjects, "subject", nil,
-		"Bind the roles to user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME (default for Roles of the operator: its service account)")
+		"Bind the roles to user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME (default for the operator's Roles: its service account)")
 	o.output.addFlag(command, formatYAML, formatJSON)
 	return command
 }
@@ -173,7 +173,7 @@ func parseSubject(text string) (rbacv1.Subject, error) {
 // needsOf returns what the mappings and architectures of files need. What is wrong with one of them is an error.
 func needsOf(set *manifest.Set, reader rbac.Reader) (*rbac.Needs, error) {
 	if err := set.Err(); err != nil {
-		return nil, usageError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
+		return nil, usageError{fmt.Errorf("%w\nrun kubectl archmap lint for details", err)}
 	}
 	var definitions []*apiextensionsv1.CustomResourceDefinition
 	for _, d := range set.Definitions {

@@ -96,7 +96,7 @@ func TestRBACUsage(t *testing.T) {
 		"an unknown subject": {"", []string{"-f", "-", "--subject", "jane"}, exitUsage, `not "jane"`},
 		"no namespace":       {"", []string{"-f", "-", "--subject", "serviceaccount:a"}, exitUsage, `not "serviceaccount:a"`},
 		"no mapping":         {"apiVersion: v1\nkind: Service\n", []string{"-f", "-"}, exitUnknown, "no ComponentMapping"},
-		"no files":           {"", []string{"--only-mine"}, exitUsage, "name files with mappings of your own"},
+		"no files":           {"", []string{"--only-mine"}, exitUsage, "name your own mappings"},
 		"a bad mapping":      {mappingWith("Pod"), []string{"-f", "-"}, exitUsage, "spec.checks[0].workload.kind"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 // Who is not known, or not let in, is told so, and what to do.
 func TestNotLetIn(t *testing.T) {
 	for status, words := range map[int]string{
-		http.StatusUnauthorized: "does not know who you are; log in",
-		http.StatusForbidden:    "does not even tell you which kinds it serves; log in",
+		http.StatusUnauthorized: "you are not logged in; log in",
+		http.StatusForbidden:    "you are not permitted to list its API resources; log in",
 	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			g := NewWithT(t)

@@ -17,20 +17,20 @@ func newReportCommand(e *env) *cobra.Command {
 	var file string
 	command := &cobra.Command{
 		Use:   "report -o FILE",
-		Short: "Write one HTML page that tells all, for the browser, the printer or an attachment",
-		Long: "Write one HTML page that needs nothing else: a summary, the drawing, the table with filter and sort, the evidence of\n" +
-			"each component, workloads that no mapping covers, node pools, causes and advisories. It loads nothing from anywhere.\n\n" +
-			"It ends with exit code 0 whatever it says, unless --fail-on is given.",
+		Short: "Write a single HTML page with everything, to view, print or attach",
+		Long: "Write a single, self-contained HTML page: a summary, the diagram, the table with filter and sort, the evidence of\n" +
+			"each component, workloads that no mapping covers, node pools, causes and advisories. It loads nothing from the network.\n\n" +
+			"The exit code is 0 whatever the page says, unless --fail-on is set.",
 		Example: `  kubectl archmap report -o report.html
 
-  # Of a bundle that somebody mailed
+  # From a bundle
   kubectl archmap report --from bundle.tar.gz -o report.html
 
   # In a pipeline: the page for people, the exit code for the next step
   kubectl archmap report -o report.html --fail-on unhealthy,missing`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if file == "" {
-				return usagef("name the file to write with -o FILE, or -o - for standard output")
+				return usagef("set the file to write with -o FILE, or -o - for standard output")
 			}
 			if err := fail.validate(); err != nil {
 				return err
@@ -44,7 +44,7 @@ func newReportCommand(e *env) *cobra.Command {
 			if file == toStdout {
 				err = write(e.Out)
 			} else if err = writeFile(file, 0o644, write); err == nil {
-				fmt.Fprintf(e.ErrOut, "%s written: %s\n", file, report.Summary(r))
+				fmt.Fprintf(e.ErrOut, "Wrote %s: %s\n", file, report.Summary(r))
 			}
 			if err != nil {
 				return err
@@ -54,6 +54,6 @@ func newReportCommand(e *env) *cobra.Command {
 	}
 	from.addAllFlags(command)
 	fail.addFlag(command, failOnNone)
-	command.Flags().StringVarP(&file, "output", "o", "", "File to write; - is standard output")
+	command.Flags().StringVarP(&file, "output", "o", "", "File to write, or - for standard output")
 	return command
 }

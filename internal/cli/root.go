@@ -69,9 +69,9 @@ func newConfigFlags(version string) *genericclioptions.ConfigFlags {
 func newRootCommand(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "archmap",
-		Short: "Tell which component of Kubernetes runs how on this cluster, and whether it is well",
+		Short: "Show how each Kubernetes component runs on this cluster, and whether it is healthy",
 		Long: "archmap compares a cluster with a catalog of components: how each is implemented on the platform, whether\n" +
-			"it is present and healthy, and whether it still is as documented. It never writes to a cluster.\n\n" +
+			"it is present and healthy, and whether it is as documented. It never writes to a cluster.\n\n" +
 			exitCodes(),
 		Version:                    e.version,
 		SilenceErrors:              true,
@@ -157,8 +157,8 @@ func usageArgs(validate cobra.PositionalArgs) cobra.PositionalArgs {
 		if err := validate(command, args); err == nil {
 			return nil
 		} else if len(args) == 0 {
-			return usagef("name what it is about: %s", command.UseLine())
+			return usagef("missing argument: %s", command.UseLine())
 		}
-		return usagef("%s: too many arguments; explain tells about a component, -f and --from name files", strings.Join(args, " "))
+		return usagef("too many arguments: %s; use explain for a component, and -f or --from for files", strings.Join(args, " "))
 	}
 }

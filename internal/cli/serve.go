@@ -23,17 +23,17 @@ func newServeCommand(e *env) *cobra.Command {
 	var port uint16
 	command := &cobra.Command{
 		Use:   "serve",
-		Short: "Show the page of report in the browser, live",
-		Long: "Show the page of report at http://127.0.0.1:8090. The page follows the cluster: what changes there shows within\n" +
-			"about two seconds, without a reload. It is seen with your own rights, by watches, and nothing is written.\n\n" +
-			"Whoever can open the page sees what you may see of the cluster. So it is served on this machine alone, unless\n" +
-			"you say otherwise with --address. Ctrl-C ends it.",
+		Short: "Show the report page live in the browser",
+		Long: "Serve the report page at http://127.0.0.1:8090. The page follows the cluster: changes show within about two\n" +
+			"seconds, without a reload. It watches the cluster with your own permissions, and writes nothing.\n\n" +
+			"Anyone who can open the page sees what you can see of the cluster, so it is served on this machine only, unless\n" +
+			"you set --address. Press Ctrl-C to stop.",
 		Example: `  kubectl archmap serve
 
   # On any free port
   kubectl archmap serve --port 0
 
-  # Judge the cluster here, although an operator does
+  # Check the cluster here, even if an operator runs
   kubectl archmap serve --source cluster`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			feed, err := from.feed(command.Context())
@@ -42,14 +42,14 @@ func newServeCommand(e *env) *cobra.Command {
 			}
 			listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(int(port))))
 			if err != nil {
-				return fmt.Errorf("%w; choose another port with --port, 0 for any that is free", err)
+				return fmt.Errorf("%w; choose another port with --port, or 0 for any free port", err)
 			}
 			return e.serve(command.Context(), listener, address, feed)
 		},
 	}
 	from.addFeedFlags(command)
-	command.Flags().StringVar(&address, "address", "127.0.0.1", "Address or name of this machine at which to serve")
-	command.Flags().Uint16Var(&port, "port", 8090, "Port at which to serve; 0 is any that is free")
+	command.Flags().StringVar(&address, "address", "127.0.0.1", "Address or host name to serve on")
+	command.Flags().Uint16Var(&port, "port", 8090, "Port to serve on; 0 for any free port")
 	return command
 }
 
@@ -57,7 +57,7 @@ func newServeCommand(e *env) *cobra.Command {
 func (e *env) serve(ctx context.Context, listener net.Listener, name string, feed source.Feed) error {
 	bound := listener.Addr().(*net.TCPAddr)
 	if !bound.IP.IsLoopback() {
-		fmt.Fprintf(e.ErrOut, "Warning: whoever reaches %s sees what you may see of the cluster; nobody is asked who they are.\n", bound)
+		fmt.Fprintf(e.ErrOut, "Warning: anyone who can reach %s sees what you can see of the cluster, without authentication.\n", bound)
 	}
 	fmt.Fprintf(e.Out, "Serving at http://%s\n", bound)
 	server := serve.New(name, feed.Stale)

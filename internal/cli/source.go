@@ -45,7 +45,7 @@ type sourceFlags struct {
 	onlyFiles bool
 	at        string
 
-	// definitions once they were read: standard input can be read only once.
+	// definitions once they were read: standard input (-) can be used only once.
 	definitions *source.Definitions
 }
 
@@ -60,7 +60,7 @@ func (s *sourceFlags) addFlags(command *cobra.Command) {
 func (s *sourceFlags) addDumpFlags(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&s.from, "from", "", "Read a dump instead of the cluster: a file, a directory, a tar archive, or - for standard input")
-	flags.StringVar(&s.at, "at", "", "Time at which the dump was taken, for one that does not tell (RFC 3339)")
+	flags.StringVar(&s.at, "at", "", "Time when the dump was taken, if the dump does not say (RFC 3339)")
 }
 
 // addAllFlags lets the reader also choose the verdicts that an operator keeps.
@@ -78,22 +78,22 @@ func (s *sourceFlags) addFeedFlags(command *cobra.Command) {
 func (s *sourceFlags) addFilesFlag(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringSliceVarP(&s.files, "filename", "f", nil,
-		"Evaluate these mappings, too: files, directories, or -. One with the name of a built-in one replaces it")
+		"Add mappings from files, directories, or -; one with the name of a built-in mapping replaces it")
 	addOnlyMine(flags, &s.onlyFiles)
 	_ = command.MarkFlagFilename("filename", "yaml", "yml", "json")
 }
 
 // addOnlyMine adds the flag that leaves the built-in catalog out.
 func addOnlyMine(flags *pflag.FlagSet, value *bool) {
-	flags.BoolVar(value, "only-mine", false, "Leave the built-in catalog out: only the mappings of your files count")
+	flags.BoolVar(value, "only-mine", false, "Leave out the built-in catalog and use only your own mappings")
 }
 
-var errNoFiles = usagef("--only-mine leaves the built-in catalog out; name files with mappings of your own with -f")
+var errNoFiles = usagef("--only-mine leaves out the built-in catalog; name your own mappings with -f")
 
 func (s *sourceFlags) addKindFlag(command *cobra.Command) {
 	command.Flags().StringVar(&s.kind, "source", sourceAuto,
-		"Whose verdicts: those that the operator keeps in the cluster, those of judging the cluster now, or auto:\n"+
-			"the operator's when there is one alive. One of: "+strings.Join(sourceKinds, ", "))
+		"Where the verdicts come from: operator (kept in the cluster), cluster (checked now), or auto:\n"+
+			"the operator's if it is running. One of: "+strings.Join(sourceKinds, ", "))
 	_ = command.RegisterFlagCompletionFunc("source", cobra.FixedCompletions(sourceKinds, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -102,15 +102,15 @@ func (s *sourceFlags) prepare(ctx context.Context) (err error) {
 	inputs := slices.DeleteFunc(append([]string{s.from}, s.files...), func(path string) bool { return path != stdin })
 	switch {
 	case !slices.Contains(sourceKinds, s.kind):
-		return usagef("unknown source %q; choose one of: %s", s.kind, strings.Join(sourceKinds, ", "))
+		return usagef("unknown source %q; valid sources: %s", s.kind, strings.Join(sourceKinds, ", "))
 	case s.kind == sourceOperator && (s.from != "" && !s.isContext() || len(s.files) > 0):
-		return usagef("--source operator shows what the operator keeps; it does not go with a dump or with --filename")
+		return usagef("--source operator shows the operator's verdicts and can't be used with a dump or --filename")
 	case s.onlyFiles && len(s.files) == 0:
 		return errNoFiles
 	case s.at != "" && (s.from == "" || s.isContext()):
-		return usagef("--at is the time of a dump: name one with --from")
+		return usagef("--at is the time of a dump; name the dump with --from")
 	case len(inputs) > 1:
-		return usagef("standard input can be read only once")
+		return usagef("standard input (-) can be used only once")
 	case s.definitions != nil:
 		return nil
 	}
@@ -241,7 +241,7 @@ func (s *sourceFlags) time() (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s.at)
 	if err != nil {
-		return t, usagef("--at %q is no time such as %s", s.at, "2026-11-22T14:30:00Z")
+		return t, usagef("invalid time --at %q; write it like %s", s.at, "2026-11-22T14:30:00Z")
 	}
 	return t, nil
 }

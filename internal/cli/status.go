@@ -31,17 +31,17 @@ func newStatusCommand(e *env) *cobra.Command {
 	s := &status{env: e}
 	command := &cobra.Command{
 		Use:   "status",
-		Short: "Show the verdicts that the operator keeps in the cluster",
-		Long: "Show the verdicts that the operator keeps in the cluster, as ComponentMappings and a ClusterArchitecture. Says so when\n" +
-			"the operator is not alive to keep them true. Several clusters are shown side by side; one that does not answer\n" +
-			"within --request-timeout (" + contextTimeout.String() + " unless given) does not hold up the others.",
-		Example: `  # What does the operator say?
+		Short: "Show the operator's verdicts",
+		Long: "Show the operator's verdicts, from its ComponentMappings and ClusterArchitecture. Warns if the operator is not\n" +
+			"running, as they may be out of date. Several clusters can be shown side by side; one that does not respond\n" +
+			"within --request-timeout (" + contextTimeout.String() + " by default) does not delay the others.",
+		Example: `  # What does the operator report?
   kubectl archmap status
 
-  # Follow it, until Ctrl-C
+  # Follow it until Ctrl-C
   kubectl archmap status --watch
 
-  # Components by clusters
+  # Several clusters side by side
   kubectl archmap status --contexts staging,production
   kubectl archmap status --all-contexts -o wide`,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -58,12 +58,12 @@ func newStatusCommand(e *env) *cobra.Command {
 			}
 		},
 	}
-	command.Flags().BoolVarP(&s.watch, "watch", "w", false, "Go on showing what changes, until Ctrl-C")
+	command.Flags().BoolVarP(&s.watch, "watch", "w", false, "Keep showing changes until Ctrl-C")
 	s.contexts.addFlags(e, command)
 	command.Flags().StringVar(&s.operator.Namespace, "operator-namespace", "",
-		"The operator's namespace. Default: "+source.DefaultNamespace+", else wherever its lease "+source.LeaseName+" is")
+		"The operator's namespace. Default: "+source.DefaultNamespace+", or wherever its Lease "+source.LeaseName+" is")
 	command.Flags().StringVar(&s.operator.Architecture, "architecture", "",
-		"Which ClusterArchitecture, where there are several. Default: "+source.DefaultArchitecture+", else the first by name")
+		"ClusterArchitecture to show, if there are several. Default: "+source.DefaultArchitecture+", or the first by name")
 	s.fail.addFlag(command, concernNames(report.DefaultConcerns())...)
 	s.output.addFlag(command, formatText, formatWide, formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
 	return command
@@ -75,7 +75,7 @@ func (s *status) validate(command *cobra.Command) error {
 	}
 	refuse := func(with string, formats ...string) error {
 		if slices.Contains(formats, s.output.chosen) {
-			return usagef("--output %s does not go with %s", s.output.chosen, with)
+			return usagef("--output %s can't be used with %s", s.output.chosen, with)
 		}
 		return nil
 	}

@@ -14,13 +14,13 @@ func newTableCommand(e *env) *cobra.Command {
 	documented, options := false, report.DocumentOptions{}
 	command := &cobra.Command{
 		Use:   "table",
-		Short: "Write the mapping document anew, from the cluster",
+		Short: "Write the mapping document from the cluster",
 		Long: "Write the mapping document in Markdown: the table by category, what the methods mean, the components in detail,\n" +
 			"the architecture flow, insights with live numbers, and references.",
-		Example: `  # The document, with what is true of this cluster today
+		Example: `  # The document, with the state of this cluster
   kubectl archmap table > ARCHITECTURE.md
 
-  # The documentation alone; no cluster is asked
+  # Only the documentation, without reading a cluster
   kubectl archmap table --documented`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.Live = !documented
@@ -36,7 +36,7 @@ func newTableCommand(e *env) *cobra.Command {
 		},
 	}
 	from.addAllFlags(command)
-	command.Flags().BoolVar(&documented, "documented", false, "Leave out what was observed; ask no cluster")
-	command.Flags().BoolVar(&options.Mermaid, "mermaid", false, "Draw the architecture flow with Mermaid instead of with characters")
+	command.Flags().BoolVar(&documented, "documented", false, "Leave out what was observed; don't read a cluster")
+	command.Flags().BoolVar(&options.Mermaid, "mermaid", false, "Draw the architecture flow with Mermaid instead of text")
 	return command
 }

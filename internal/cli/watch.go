@@ -121,7 +121,7 @@ func (f *follower) print(r *report.Report) {
 		f.env.warn(stale)
 	}
 	if stale == "" && f.wasStale {
-		fmt.Fprintln(f.env.ErrOut, "The verdicts are kept up to date again.")
+		fmt.Fprintln(f.env.ErrOut, "The verdicts are up to date again.")
 	}
 	f.wasStale = stale != ""
 	if r == nil {
@@ -166,7 +166,7 @@ func (f *follower) draw() {
 	screen := &screen{to: f.env.Out}
 	on := *f.env
 	on.Out = screen
-	fmt.Fprintf(screen, "%s  %s  (Ctrl-C ends)\n", f.env.contextName(), r.ObservedAt.UTC().Format(time.RFC3339))
+	fmt.Fprintf(screen, "%s  %s  (Ctrl-C to stop)\n", f.env.contextName(), r.ObservedAt.UTC().Format(time.RFC3339))
 	if stale != "" {
 		fmt.Fprintf(screen, "Warning: %s\n", stale)
 	}

@@ -91,7 +91,7 @@ func TestFollowReportsStaleness(t *testing.T) {
 	for _, stale = range []string{"these verdicts are 1m old", "these verdicts are 2m old", ""} {
 		f.show(nil)
 	}
-	g.Expect(fmt.Sprint(e.ErrOut)).To(Equal("Warning: these verdicts are 1m old\nThe verdicts are kept up to date again.\n"))
+	g.Expect(fmt.Sprint(e.ErrOut)).To(Equal("Warning: these verdicts are 1m old\nThe verdicts are up to date again.\n"))
 }
 
 func TestFit(t *testing.T) {

@@ -40,7 +40,7 @@ func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
 func (r *ArchitectureReconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
 	var list v1alpha1.ClusterArchitectureList
 	if err := r.reader.List(ctx, &list); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list ClusterArchitectures")
+		ctrl.LoggerFrom(ctx).Error(err, "Couldn't list ClusterArchitectures")
 		return nil
 	}
 	var requests []reconcile.Request

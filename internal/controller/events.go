@@ -31,22 +31,22 @@ const (
 // phrases describe the conditions after "turned from" and "to", in the words of package catalog where it has one.
 var phrases = map[string]map[metav1.ConditionStatus]string{
 	v1alpha1.ConditionPresent: {
-		metav1.ConditionTrue: "present", metav1.ConditionFalse: catalog.Absent.Word(), metav1.ConditionUnknown: catalog.Unknown.Word()},
+		metav1.ConditionTrue: "present", metav1.ConditionFalse: "absent", metav1.ConditionUnknown: "of unknown presence"},
 	v1alpha1.ConditionHealthy: {
-		metav1.ConditionTrue: catalog.Healthy.Word(), metav1.ConditionFalse: catalog.Unhealthy.Word(), metav1.ConditionUnknown: catalog.HealthUnknown.Word()},
+		metav1.ConditionTrue: catalog.Healthy.Word(), metav1.ConditionFalse: catalog.Unhealthy.Word(), metav1.ConditionUnknown: "of unknown health"},
 	v1alpha1.ConditionAsDocumented: {
-		metav1.ConditionTrue: "as documented", metav1.ConditionFalse: "not as documented", metav1.ConditionUnknown: "not comparable with its documentation"},
+		metav1.ConditionTrue: "as documented", metav1.ConditionFalse: "different from its documentation", metav1.ConditionUnknown: "not comparable with its documentation"},
 	v1alpha1.ConditionPlatformDetected: {
-		metav1.ConditionTrue: "detected", metav1.ConditionFalse: "not detected", metav1.ConditionUnknown: catalog.Unknown.Word()},
+		metav1.ConditionTrue: "detected", metav1.ConditionFalse: "undetected", metav1.ConditionUnknown: "of unknown platform"},
 	v1alpha1.ConditionComplete: {
 		metav1.ConditionTrue: "complete", metav1.ConditionFalse: catalog.Missing.WordOfWhole(), metav1.ConditionUnknown: "of unknown completeness"},
 	v1alpha1.ConditionVersionsSupported: {
-		metav1.ConditionTrue: "of supported versions", metav1.ConditionFalse: "of unsupported versions", metav1.ConditionUnknown: "of unknown versions"},
+		metav1.ConditionTrue: "within the version skew policy", metav1.ConditionFalse: "outside the version skew policy", metav1.ConditionUnknown: "of unknown version skew"},
 }
 
 func phraseOf(c metav1.Condition) string {
 	if c.Type == v1alpha1.ConditionPresent && c.Reason == v1alpha1.ReasonPartial {
-		return "present only in part"
+		return "partly present"
 	}
 	return phrases[c.Type][c.Status]
 }
@@ -97,7 +97,7 @@ func transitionNote(name string, was, now metav1.Condition, led bool) (note stri
 	why := now.Reason + ": " + now.Message
 	switch from, to := phraseOf(was), phraseOf(now); {
 	case from == to && unhealthy && was.Reason != now.Reason:
-		return fmt.Sprintf("%s is still unhealthy, its reason turned from %s to %s", name, was.Reason, why), true
+		return fmt.Sprintf("%s is still unhealthy; the reason changed from %s to %s", name, was.Reason, why), true
 	case from == to:
 		return "", false
 	case was.Reason == v1alpha1.ReasonNotYetObserved && unhealthy:
@@ -107,7 +107,7 @@ func transitionNote(name string, was, now metav1.Condition, led bool) (note stri
 	case led && !leads(now.Type) && !unhealthy:
 		return "", false
 	default:
-		return fmt.Sprintf("%s turned from %s to %s: %s", name, from, to, why), false
+		return fmt.Sprintf("%s became %s (was %s): %s", name, to, from, why), false
 	}
 }
 

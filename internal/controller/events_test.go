@@ -77,44 +77,44 @@ func TestSentences(t *testing.T) {
 	}{
 		{"nothing turns", conditions(present, healthy), conditions(present, "Healthy True Progressing: 1/2 updated"), nil},
 		{"breaks", conditions(present, healthy), conditions(present, crashing), []string{
-			"Warning CrashLooping dns turned from healthy to unhealthy: CrashLooping: 2 of 2 pods"}},
+			"Warning CrashLooping dns became unhealthy (was healthy): CrashLooping: 2 of 2 pods"}},
 		{"recovers", conditions(present, crashing), conditions(present, healthy), []string{
-			"Normal AllChecksPass dns turned from unhealthy to healthy: AllChecksPass: 1 of 1 checks pass"}},
+			"Normal AllChecksPass dns became healthy (was unhealthy): AllChecksPass: 1 of 1 checks pass"}},
 		{"another fault", conditions(present, "Healthy False WorkloadUnavailable: 0/2"), conditions(present, crashing), []string{
-			"Warning CrashLooping dns is still unhealthy, its reason turned from WorkloadUnavailable to CrashLooping: 2 of 2 pods"}},
+			"Warning CrashLooping dns is still unhealthy; the reason changed from WorkloadUnavailable to CrashLooping: 2 of 2 pods"}},
 		{"the same fault, with other counts", conditions(present, crashing), conditions(present, "Healthy False CrashLooping: 1 of 2 pods"), nil},
 		{"cannot be seen any more", conditions(present, healthy), conditions(present, "Healthy Unknown ObservationFailed: timeout"), []string{
-			"Normal ObservationFailed dns turned from healthy to health not seen: ObservationFailed: timeout"}},
+			"Normal ObservationFailed dns became of unknown health (was healthy): ObservationFailed: timeout"}},
 		{"goes: one event, not three", conditions(present, healthy, documented), conditions(gone, noHealth, "AsDocumented Unknown NotPresent: not present"), []string{
-			"Warning NotFound dns turned from present to absent: NotFound: no Deployment"}},
+			"Warning NotFound dns became absent (was present): NotFound: no Deployment"}},
 		{"goes in part", conditions(present, healthy), conditions("Present False Partial: no DaemonSet", noHealth), []string{
-			"Warning Partial dns turned from present to present only in part: Partial: no DaemonSet"}},
+			"Warning Partial dns became partly present (was present): Partial: no DaemonSet"}},
 		{"the rest of it goes", conditions("Present False Partial: no DaemonSet", noHealth), conditions(gone, noHealth), []string{
-			"Warning NotFound dns turned from present only in part to absent: NotFound: no Deployment"}},
+			"Warning NotFound dns became absent (was partly present): NotFound: no Deployment"}},
 		{"comes, and is well", conditions(gone, noHealth), conditions(present, healthy), []string{
-			"Normal Observed dns turned from absent to present: Observed: found"}},
+			"Normal Observed dns became present (was absent): Observed: found"}},
 		{"comes, and is not well", conditions(gone, noHealth), conditions(present, crashing), []string{
-			"Normal Observed dns turned from absent to present: Observed: found",
-			"Warning CrashLooping dns turned from health not seen to unhealthy: CrashLooping: 2 of 2 pods"}},
+			"Normal Observed dns became present (was absent): Observed: found",
+			"Warning CrashLooping dns became unhealthy (was of unknown health): CrashLooping: 2 of 2 pods"}},
 		{"may not be looked at", conditions(present, healthy), conditions("Present Unknown NotPermitted: grant", "Healthy Unknown NotPermitted: grant"), []string{
-			"Normal NotPermitted dns turned from present to cannot be seen: NotPermitted: grant"}},
+			"Normal NotPermitted dns became of unknown presence (was present): NotPermitted: grant"}},
 		{"the spec cannot be used", conditions("Ready True Evaluated: current", present, healthy),
 			conditions("Ready False InvalidSpec: cel", "Stalled True InvalidSpec: cel", "Present Unknown InvalidSpec: no", "Healthy Unknown InvalidSpec: no"), []string{
-				"Normal InvalidSpec dns turned from present to cannot be seen: InvalidSpec: no"}},
+				"Normal InvalidSpec dns became of unknown presence (was present): InvalidSpec: no"}},
 		{"differs from its documentation", conditions(present, healthy, documented), conditions(present, healthy, "AsDocumented False ImageDiffers: other"), []string{
-			"Normal ImageDiffers dns turned from as documented to not as documented: ImageDiffers: other"}},
+			"Normal ImageDiffers dns became different from its documentation (was as documented): ImageDiffers: other"}},
 		{"a first impression that is good", nil, conditions(present, healthy, documented), nil},
 		{"a first impression that is good, after reading", conditions("Present "+notYet, "Healthy "+notYet), conditions(present, healthy), nil},
 		{"a first impression of what is absent", nil, conditions(gone, noHealth), nil},
 		{"a first impression that is bad", conditions("Present "+notYet, "Healthy "+notYet), conditions(present, crashing), []string{
 			"Warning CrashLooping dns is unhealthy: CrashLooping: 2 of 2 pods"}},
 		{"an architecture loses a component", conditions(nodes, "Complete True AllRequiredPresent: all", healthy), conditions(nodes, "Complete False ComponentsMissing: missing: dns", healthy), []string{
-			"Warning ComponentsMissing dns turned from complete to incomplete: ComponentsMissing: missing: dns"}},
+			"Warning ComponentsMissing dns became incomplete (was complete): ComponentsMissing: missing: dns"}},
 		{"an architecture is upgraded too far", conditions(nodes, "VersionsSupported True WithinSkewPolicy: all"), conditions(nodes, "VersionsSupported False SkewExceeded: kubelet"), []string{
-			"Warning SkewExceeded dns turned from of supported versions to of unsupported versions: SkewExceeded: kubelet"}},
+			"Warning SkewExceeded dns became outside the version skew policy (was within the version skew policy): SkewExceeded: kubelet"}},
 		{"the platform is gone", conditions(nodes, "Complete True AllRequiredPresent: all", healthy),
 			conditions("PlatformDetected False NoNodeMatches: none of 4", "Complete Unknown PlatformNotDetected: no", "Healthy Unknown PlatformNotDetected: no"), []string{
-				"Warning NoNodeMatches dns turned from detected to not detected: NoNodeMatches: none of 4"}},
+				"Warning NoNodeMatches dns became undetected (was detected): NoNodeMatches: none of 4"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { NewWithT(t).Expect(newListener().events(c.before, c.after)).To(Equal(c.want)) })
 	}

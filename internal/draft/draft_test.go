@@ -80,9 +80,10 @@ func TestCertManager(t *testing.T) {
 	}
 	g.Expect(names).To(Equal([]string{
 		"controller", "cainjector", "webhook", "lease-cert-manager-cainjector-leader-election", "lease-cert-manager-controller",
-		"endpoints-cert-manager", "endpoints-cert-manager-webhook", "mutating-webhook-cert-manager-webhook", "webhook-cert-manager-webhook",
+		"endpoints-cert-manager", "mutating-webhook-cert-manager-webhook", "webhook-cert-manager-webhook",
 		"kind-certificaterequests", "kind-certificates", "kind-challenges", "kind-clusterissuers", "kind-issuers", "kind-orders",
-	}), "what belongs to another release is left out: its kinds, and a webhook for a Service of another namespace")
+	}), "what belongs to another release is left out: its kinds, and a webhook for a Service of another namespace; "+
+		"the endpoints behind a webhook are looked at once")
 	g.Expect(out).To(ContainSubstring("# A pod of Deployment cert-manager/cert-manager-cainjector held it."),
 		"a lease is held by the pod that its holder's name begins with, not by one whose name begins alike")
 	g.Expect(set.ClusterRoles).To(HaveLen(1), "the rights that the operator lacks are part of it")
@@ -164,7 +165,7 @@ func TestWithoutLabels(t *testing.T) {
 		ContainSubstring("its others are proxy."),
 		ContainSubstring("# Nothing but the group agent.example.com says that it belongs here."),
 		ContainSubstring("# The workload has no label app.kubernetes.io/instance"),
-		ContainSubstring("# Not seen: the dump holds no APIService"),
+		ContainSubstring("# Not seen: the dump has no APIService"),
 	))
 }
 
@@ -176,7 +177,7 @@ func TestChoosing(t *testing.T) {
 		"two kinds":    {draft.Subject{Namespace: "tools", Name: "both"}, Equal("there are DaemonSet tools/both and StatefulSet tools/both: say which kind")},
 		"no such name": {draft.Subject{Namespace: "tools", Name: "agnet"}, Equal("namespace tools has no Deployment, DaemonSet or StatefulSet agnet; it has daemonset/agent, daemonset/both, statefulset/both")},
 		"another kind": {draft.Subject{Kind: v1alpha1.WorkloadStatefulSet, Namespace: "tools", Name: "agent"}, HavePrefix("namespace tools has no StatefulSet agent; it has ")},
-		"no namespace": {draft.Subject{Namespace: "nowhere", Name: "agent"}, HavePrefix("no workloads of namespace nowhere can be seen: the dump holds no Deployment")},
+		"no namespace": {draft.Subject{Namespace: "nowhere", Name: "agent"}, HavePrefix("no workloads of namespace nowhere can be seen: the dump has no Deployment")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

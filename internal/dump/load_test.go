@@ -329,7 +329,7 @@ func TestLoadOneByName(t *testing.T) {
 	g.Expect(answers[one]).To(And(HaveField("State", facts.Known), HaveField("Objects", HaveLen(1))))
 	g.Expect(answers[other].State).To(Equal(facts.NotHeld))
 	g.Expect(answers[all]).To(And(HaveField("State", facts.Failed),
-		HaveField("Message", "the dump holds single objects of kind Deployment in namespace kube-system; it does not tell which others there are")))
+		HaveField("Message", "the dump has single objects of kind Deployment in namespace kube-system, not a complete list")))
 }
 
 // The time is the newest at which something has happened, not one that somebody has written.

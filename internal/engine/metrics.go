@@ -12,7 +12,7 @@ import (
 
 var evaluationsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "archmap_engine_evaluations_total",
-	Help: "Evaluations of distinct checks, by check type.",
+	Help: "Number of evaluations of distinct checks, by check type.",
 }, []string{"type"})
 
 func init() { ctrlmetrics.Registry.MustRegister(evaluationsMetric) }

@@ -99,13 +99,13 @@ func TestNodesComeAndGo(t *testing.T) {
 		o.start()
 		o.debounce()
 		message := func() string { return o.results("m")[0].Message }
-		o.g.Expect(message()).To(Equal("none of 2 Nodes with labels gpu=true"))
+		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 2 nodes"))
 		o.put(facts.Nodes, node("another", corev1.ConditionTrue))
 		o.debounce()
-		o.g.Expect(message()).To(Equal("none of 3 Nodes with labels gpu=true"))
+		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 3 nodes"))
 		o.remove(facts.Nodes, "another")
 		o.debounce()
-		o.g.Expect(message()).To(Equal("none of 2 Nodes with labels gpu=true"))
+		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 2 nodes"))
 		o.answer(facts.Nodes, facts.Answer{State: facts.Failed, Message: "etcd is away"})
 		synctest.Wait()
 		o.g.Expect(message()).To(ContainSubstring("etcd is away"))
@@ -114,7 +114,7 @@ func TestNodesComeAndGo(t *testing.T) {
 		o.g.Expect(message()).To(ContainSubstring("the network is down"))
 		o.show(facts.Nodes, nodesNamed(4)...)
 		synctest.Wait()
-		o.g.Expect(message()).To(Equal("none of 4 Nodes with labels gpu=true"))
+		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 4 nodes"))
 	})
 }
 

@@ -101,7 +101,7 @@ func (a *api) readPath(ctx context.Context, path string) (facts.Answer, error) {
 			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.rights.who(), path)}, nil
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
-		return facts.Answer{}, errors.New("the API server asks for patience (429)")
+		return facts.Answer{}, errors.New("the API server is rate-limiting requests (429)")
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {

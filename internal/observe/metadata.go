@@ -80,7 +80,7 @@ func (s *source) followMetadata(ctx context.Context, m *metadata) {
 			delay = s.need.Interval
 			retry = s.backoff()
 		case err != nil && ctx.Err() == nil:
-			s.sources.log(s.need).V(1).Info("Could not watch metadata, polls on", "error", err.Error())
+			s.sources.log(s.need).V(1).Info("Couldn't watch metadata; will keep polling", "error", err.Error())
 		}
 		if !s.awaitKind(ctx, delay, problem, next) {
 			return

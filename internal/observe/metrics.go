@@ -19,15 +19,15 @@ type metrics struct {
 var (
 	sourcesMetric = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "archmap_observer_sources",
-		Help: "Watches and pollers that are running.",
+		Help: "Number of running watches and pollers.",
 	})
 	objectsMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "archmap_observer_objects",
-		Help: "Watched objects that are held in memory, by kind.",
+		Help: "Number of watched objects held in memory, by kind.",
 	}, []string{"group", "kind"})
 	eventsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_events_total",
-		Help: "Events of watched objects by kind, and by whether they changed anything that a check can see.",
+		Help: "Number of events on watched objects, by kind and by whether they changed anything that a check reads.",
 	}, []string{"group", "kind", "result"})
 )
 

@@ -75,7 +75,7 @@ func (s *source) refill(ctx context.Context, began time.Time) bool {
 	case ctx.Err() != nil:
 		return false
 	case err != nil:
-		s.sources.log(s.need).V(1).Info("Could not read, will try again", "error", err.Error())
+		s.sources.log(s.need).V(1).Info("Couldn't read; will retry", "error", err.Error())
 		s.giveUpWaiting(began, err)
 		return false
 	}

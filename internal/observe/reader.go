@@ -53,7 +53,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 	}
 	mapper, err := newMapper(config, httpClient)
 	if err != nil {
-		return nil, fmt.Errorf("asking the cluster %s which kinds it serves: %w", config.Host, err)
+		return nil, fmt.Errorf("list the kinds that the cluster %s serves: %w", config.Host, err)
 	}
 	api, err := newAPI(config, httpClient, mapper, OfUser)
 	if err != nil {
@@ -111,7 +111,7 @@ func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 // explain says in words when nobody has answered.
 func (r *Reader) explain(err error) string {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Sprintf("the API server did not answer within %s", r.api.config.Timeout)
+		return fmt.Sprintf("the API server did not respond within %s", r.api.config.Timeout)
 	}
 	return err.Error()
 }
@@ -122,7 +122,7 @@ func (r *Reader) unknown(need facts.Need) facts.Answer {
 	if err == nil || apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return snapshot.NotServed(need.Kind)
 	}
-	return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("whether %s of %s is served cannot be told: %s",
+	return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("couldn't tell whether %s of %s is served: %s",
 		need.Kind.Kind, need.Kind.GroupVersion(), r.explain(err))}
 }
 

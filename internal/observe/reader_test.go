@@ -131,10 +131,10 @@ func TestReaderTellsOutcomesApart(t *testing.T) {
 			func(w http.ResponseWriter, _ *http.Request) {
 				fail(w, apierrors.NewServiceUnavailable("the adapter is away"))
 			},
-			facts.Failed, "whether MetricValue of custom.metrics.k8s.io/v1beta1 is served cannot be told: the adapter is away"},
+			facts.Failed, "couldn't tell whether MetricValue of custom.metrics.k8s.io/v1beta1 is served: the adapter is away"},
 		"unknown version": {facts.Need{Kind: kind("apps/v2", "Deployment")}, "", nil, facts.NotServed, "apps/v2"},
 		"no namespaces":   {facts.Need{Kind: kind("v1", "Node"), Namespace: "a"}, "", nil, facts.Failed, "cluster-scoped"},
-		"Secret":          {facts.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, facts.NotPermitted, "reads no Secrets"},
+		"Secret":          {facts.Need{Kind: kind("v1", "Secret"), Namespace: "a"}, "", nil, facts.NotPermitted, "never reads Secrets"},
 		"broken": {nodesNeed, nodesPath, func(w http.ResponseWriter, _ *http.Request) {
 			fail(w, apierrors.NewInternalError(fmt.Errorf("etcd is away")))
 		}, facts.Failed, "etcd is away"},
@@ -313,7 +313,7 @@ func TestReaderDoesNotWaitForever(t *testing.T) {
 	given := dump.Facts([]facts.Need{metricsNeed, readyNeed, nodesNeed})
 	for _, need := range []facts.Need{metricsNeed, readyNeed} {
 		g.Expect(given.Answers[need].State).To(Equal(facts.Failed))
-		g.Expect(given.Answers[need].Message).To(Equal("the API server did not answer within 200ms"))
+		g.Expect(given.Answers[need].Message).To(Equal("the API server did not respond within 200ms"))
 	}
 	g.Expect(given.Answers[nodesNeed].Objects).To(HaveLen(1))
 
@@ -380,5 +380,5 @@ func TestReaderNeedsACluster(t *testing.T) {
 	_, err := NewReader(&rest.Config{Host: "https://cluster.example"}, func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 		return nil, &apierrors.StatusError{ErrStatus: metav1.Status{Message: "no route to host"}}
 	})
-	g.Expect(err).To(MatchError("asking the cluster https://cluster.example which kinds it serves: no route to host"))
+	g.Expect(err).To(MatchError("list the kinds that the cluster https://cluster.example serves: no route to host"))
 }

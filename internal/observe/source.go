@@ -121,7 +121,7 @@ func (s *source) giveUpWaiting(began time.Time, err error) {
 			return false
 		}
 		s.answer = facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
-			"the first read is not complete after %s: %s", s.sources.options.SyncTimeout, err)}
+			"still reading after %s: %s", s.sources.options.SyncTimeout, err)}
 		return true
 	})
 }

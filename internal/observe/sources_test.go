@@ -321,7 +321,7 @@ func TestFirstReadThatTakesLong(t *testing.T) {
 		<-time.After(31 * time.Second) // of the bubble's own time
 		failed, _ := s.view()
 		o.g.Expect(failed.State).To(Equal(facts.Failed))
-		o.g.Expect(failed.Message).To(Equal("the first read is not complete after 30s: the network is down"))
+		o.g.Expect(failed.Message).To(Equal("still reading after 30s: the network is down"))
 		<-done
 		known, _ := s.view()
 		o.g.Expect(known.State).To(Equal(facts.Known))

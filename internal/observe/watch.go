@@ -43,7 +43,7 @@ func (s *source) watch(ctx context.Context) {
 			retry = s.backoff()
 		case err != nil && ctx.Err() == nil:
 			// What was seen last stands until it is known what is wrong.
-			s.sources.log(s.need).V(1).Info("Could not observe, will try again", "error", err.Error())
+			s.sources.log(s.need).V(1).Info("Couldn't watch; will retry", "error", err.Error())
 			s.giveUpWaiting(began, err)
 			delay = retry.Step()
 		}

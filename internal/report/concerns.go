@@ -38,12 +38,12 @@ var concernTable = []struct {
 }{
 	{ConcernUnhealthy, "a component is unhealthy", catalog.Unhealthy, (*Report).hasUnhealthy},
 	{ConcernMissing, "a required component is missing", catalog.Missing, (*Report).hasMissing},
-	{ConcernViolations, "a rule does not hold", catalog.Missing, (*Report).hasViolations},
-	{ConcernUnknown, "something could not be read, is not current, or is no cluster of the platform", catalog.Unknown, (*Report).hasUnknown},
-	{ConcernMinor, "a fault is within what is tolerated", "", (*Report).hasMinor},
-	{ConcernUnmapped, "a workload of the provider that no mapping covers is unhealthy", "", (*Report).hasUnmapped},
+	{ConcernViolations, "a rule is violated", catalog.Missing, (*Report).hasViolations},
+	{ConcernUnknown, "something couldn't be read or is out of date, or the platform is unexpected", catalog.Unknown, (*Report).hasUnknown},
+	{ConcernMinor, "a fault is within tolerance", "", (*Report).hasMinor},
+	{ConcernUnmapped, "a provider workload that no mapping covers is unhealthy", "", (*Report).hasUnmapped},
 	{ConcernDifferences, "a component differs from its documentation, and no Correction says why", "", (*Report).hasDifferences},
-	{ConcernVersions, "versions are further apart than is supported", "", (*Report).hasVersions},
+	{ConcernVersions, "versions are further apart than supported", "", (*Report).hasVersions},
 }
 
 // Concerns returns what is of concern about the cluster, the worst first.

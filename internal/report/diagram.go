@@ -116,7 +116,7 @@ func (a artist) inside(c component) bool {
 func (a artist) draws(c component) bool { return a.Documented || c.state != catalog.Absent }
 
 func (a artist) controlPlane() Group {
-	g := Group{Title: a.words.provider + " control plane", Note: "managed, seen by its traces"}
+	g := Group{Title: a.words.provider + " control plane", Note: "managed, observed indirectly"}
 	if a.words.provider == someProvider {
 		g.Title = "Control plane"
 	}
@@ -145,7 +145,7 @@ func (a artist) cloudAPI() Group {
 		return Group{}
 	}
 	return Group{
-		Title: a.words.provider, Note: "out of sight from inside the cluster", Arrow: "creates machines, disks, routes, load balancers through",
+		Title: a.words.provider, Note: "not visible from inside the cluster", Arrow: "creates machines, disks, routes and load balancers",
 		Boxes: []Box{{Title: a.words.api}},
 	}
 }
@@ -194,7 +194,7 @@ func poolBox(pool v1alpha1.NodePool, components []component) Box {
 
 // addOns returns what runs somewhere on the nodes, by category.
 func (a artist) addOns() Group {
-	g := Group{Title: "In the cluster", Note: "somewhere on the nodes", Arrow: "run"}
+	g := Group{Title: "In the cluster", Note: "on any node", Arrow: "run"}
 	for _, category := range v1alpha1.Categories {
 		in := Group{Title: categoryTitle(category)}
 		for _, c := range a.all {
@@ -210,9 +210,9 @@ func (a artist) addOns() Group {
 }
 
 func (a artist) absent() Group {
-	g := Group{Title: "Not in this cluster", Note: "and need not be"}
+	g := Group{Title: "Not installed", Note: "optional"}
 	if a.isElsewhere() {
-		g = Group{Title: "Not found", Note: "in the ways of " + a.platform().short}
+		g = Group{Title: "Not found", Note: "as " + a.platform().short + " implements it"}
 	}
 	for _, c := range a.all {
 		if !a.OmitAbsent && !a.draws(c) {

@@ -47,7 +47,7 @@ func box(boxes []report.Box, name string) *report.Box {
 // TestPlaces: boxes stand where the cluster has the components, not where a template has them.
 func TestPlaces(t *testing.T) {
 	g := NewWithT(t)
-	const controlPlane, nodes, addOns, absent = "Azure control plane", "On every node", "Add-ons & Extensions", "Not in this cluster"
+	const controlPlane, nodes, addOns, absent = "Azure control plane", "On every node", "Add-ons & Extensions", "Not installed"
 	documented := boxes(report.Draw(reportOf(t, reporttest.Documented), report.DiagramOptions{}))
 	today := boxes(report.Draw(reportOf(t, reporttest.Modern), report.DiagramOptions{}))
 
@@ -88,7 +88,7 @@ func TestEveryComponentIsDrawn(t *testing.T) {
 				g.Expect(drawn).To(HaveKeyWithValue(r.Mappings[i].Name, catalog.StateOf(&r.Mappings[i])))
 			}
 			shown := boxes(report.Draw(r, report.DiagramOptions{OmitAbsent: true}))
-			g.Expect(shown).NotTo(HaveKey("Not in this cluster"))
+			g.Expect(shown).NotTo(HaveKey("Not installed"))
 		})
 	}
 }

@@ -91,7 +91,7 @@ func (r *Report) knownDifferences() string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "Known to differ from the documentation, as their corrections say: " + joined(names) + "."
+	return "Known differences, explained by Corrections: " + joined(names) + "."
 }
 
 // ruled returns what a rule demands: ExactlyOne of kubenet, azure-cni.

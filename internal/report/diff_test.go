@@ -75,9 +75,9 @@ func TestCompare(t *testing.T) {
 		report.Change{Name: "cluster", Component: "VersionsSupported", Kind: report.ConditionChanged, From: "True", To: "False (SkewExceeded)"},
 		report.Change{Name: "kubelet", Component: "kubelet", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.35.8 (5), v1.40.0 (1)"},
 		report.Change{Name: "coredns", Component: "DNS", Kind: report.HealthChanged, From: "healthy", To: "unhealthy (CrashLooping)"},
-		report.Change{Name: "keda", Component: "KEDA", Kind: report.NotComparable, From: "healthy", To: "cannot be seen (NotPermitted)"},
+		report.Change{Name: "keda", Component: "KEDA", Kind: report.NotComparable, From: "healthy", To: "unknown (NotPermitted)"},
 		report.Change{Name: "metrics-server", Component: "Metrics Server", Kind: report.Gone, From: "metrics-server, deploy, v0.8.0-21, healthy", To: "missing"},
-		report.Change{Name: "cert-manager", Component: "cert-manager", Kind: report.Added, From: "absent", To: "cert-manager, healthy"},
+		report.Change{Name: "cert-manager", Component: "cert-manager", Kind: report.Added, From: "not installed", To: "cert-manager, healthy"},
 		report.Change{Name: "pool/user", Component: "node pool user", Kind: report.VersionChanged, From: "v1.35.8", To: "v1.35.8 (2), v1.40.0 (1)"},
 		report.Change{Name: "pool/spot", Component: "node pool spot", Kind: report.NodesChanged, From: "1/1", To: "0/1"},
 	))
@@ -87,7 +87,7 @@ func TestCompare(t *testing.T) {
 	back := report.Compare(after, before)
 	g.Expect(back.Changes).To(HaveLen(len(comparison.Changes)))
 	g.Expect(back.Changes).To(ContainElement(HaveField("Kind", report.Added)))
-	g.Expect(back.Changes).To(ContainElement(report.Change{Name: "cert-manager", Component: "cert-manager", Kind: report.Gone, From: "cert-manager, healthy", To: "absent"}))
+	g.Expect(back.Changes).To(ContainElement(report.Change{Name: "cert-manager", Component: "cert-manager", Kind: report.Gone, From: "cert-manager, healthy", To: "not installed"}))
 }
 
 func TestClusters(t *testing.T) {
@@ -152,9 +152,9 @@ func TestExplain(t *testing.T) {
 	explain := func(name string) string {
 		return written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, name), false) })
 	}
-	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– absent for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
+	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– not installed for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
 	r = reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
-	g.Expect(explain("kube-proxy")).To(SatisfyAll(ContainSubstring("✓ healthy for 2d"), ContainSubstring("NodesDown: pods are missing only because of nodes"),
+	g.Expect(explain("kube-proxy")).To(SatisfyAll(ContainSubstring("✓ healthy for 2d"), ContainSubstring("NodesDown: pods are missing only because of their nodes"),
 		ContainSubstring("NodeFault: kubelet, cloud-controller-manager, cloud-node-manager"), ContainSubstring("Provider: Azure runs it")))
 	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))
 	g.Expect(explain("coredns")).NotTo(ContainSubstring("NodeFault"))

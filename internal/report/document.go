@@ -65,12 +65,12 @@ func (d *document) heading(level int, title string) {
 
 func (d *document) intro() {
 	d.line("# %s Architecture Component Mapping\n", markdown(d.words.short))
-	d.line("How %s implements each component of Kubernetes: where the implementation comes from, by which method it runs, and what is known of it.",
+	d.line("How %s implements each Kubernetes component: where the implementation comes from, how it runs, and what is known about it.",
 		markdown(d.words.name))
 	if !d.Live {
 		return
 	}
-	d.line("\nSeen on %s at %s%s: %s.", code(d.Source), stamp(d.ObservedAt), d.version(), markdown(summary(d.all)))
+	d.line("\nObserved on %s at %s%s: %s.", code(d.Source), stamp(d.ObservedAt), d.version(), markdown(summary(d.all)))
 	for _, note := range d.caveats() {
 		d.line("\n%s", markdown(note))
 	}
@@ -270,7 +270,7 @@ func described(text string) string {
 
 func more(address v1alpha1.WebAddress) string {
 	if url := webAddress(address); url != "" {
-		return " (" + link("more about it", url) + ")"
+		return " (" + link("learn more", url) + ")"
 	}
 	return ""
 }
@@ -331,14 +331,14 @@ func (d *document) flow() error {
 
 // departures are where the cluster is not what the document says.
 func (d *document) departures() {
-	d.heading(2, "Departures from the Documentation")
+	d.heading(2, "Differences from the Documentation")
 	departures, known := Departures(d.Report, false), d.knownDifferences()
 	switch {
 	case len(departures) > 0:
 	case known != "":
-		d.line("None that the catalog does not explain.")
+		d.line("Only differences that the catalog explains.")
 	default:
-		d.line("None: everything that was found is as documented.")
+		d.line("No differences found.")
 	}
 	for _, x := range departures {
 		d.line("- **%s** (%s): %s", markdown(x.Component), markdown(x.Reason), markdown(x.Message))

@@ -39,7 +39,7 @@ func TestDocumentSections(t *testing.T) {
 				"## Implementation Method Details", "### Deployment Types Explained", "### Key Component Implementation Details",
 				"## Architecture Flow", "## Key Implementation Insights", "## References"}
 			if name == "live" {
-				want = slices.Insert(want, 7, "## Departures from the Documentation")
+				want = slices.Insert(want, 7, "## Differences from the Documentation")
 			}
 			g.Expect(headings).To(Equal(want))
 			parts := takeApart(text).parts
@@ -56,7 +56,7 @@ func TestLiveNumbers(t *testing.T) {
 	g := NewWithT(t)
 	documents := documents(t)
 	g.Expect(documents["live"]).To(ContainSubstring(fmt.Sprintf("30 of %d components present", len(report.ComponentNames(reportOf(t, reporttest.Documented))))))
-	g.Expect(documents["live"]).To(ContainSubstring("## Departures from the Documentation"))
+	g.Expect(documents["live"]).To(ContainSubstring("## Differences from the Documentation"))
 	g.Expect(documents["documentation"]).NotTo(ContainSubstring("present"))
 	g.Expect(documents["documentation"]).NotTo(ContainSubstring("healthy"))
 

@@ -32,7 +32,7 @@ type evidencePart struct {
 // evidence returns the checks of a component: those that hold for it, then those of the ways in which it was not
 // found.
 func (c component) evidence() []evidencePart {
-	hold, others := evidencePart{title: "Checks"}, evidencePart{title: "Checks of other variants, which are not what is found"}
+	hold, others := evidencePart{title: "Checks"}, evidencePart{title: "Checks of other variants (not found)"}
 	for _, s := range c.Status.Checks {
 		v := c.view(s)
 		if v.variant != "" && c.isPresent() && !slices.Contains(c.Status.Variants, v.variant) {
@@ -67,13 +67,13 @@ func (c component) view(s v1alpha1.CheckStatus) checkView {
 func (v checkView) verdict() string {
 	switch {
 	case v.expect == v1alpha1.ExpectAbsent && v.state == catalog.Absent:
-		return "absent, as it must be"
+		return "absent, as required"
 	case v.expect == v1alpha1.ExpectAbsent && v.Present == v1alpha1.VerdictTrue:
-		return "there, which rules the variant out"
+		return "present, which rules out this variant"
 	case v.expect == v1alpha1.ExpectPrecondition && v.Present == v1alpha1.VerdictTrue:
-		return "holds"
+		return "met"
 	case v.expect == v1alpha1.ExpectOptional && v.state == catalog.Absent:
-		return "absent, as it may be"
+		return "not found (optional)"
 	}
 	return v.state.Word()
 }

@@ -80,7 +80,7 @@ func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, color bool) e
 	e.checks()
 	e.causes()
 	e.advice()
-	e.section("Whom to call")
+	e.section("Who to contact")
 	e.call()
 	_, err := io.WriteString(w, e.out.String())
 	return err
@@ -140,7 +140,7 @@ func (e *explanation) headline() {
 		e.text(e.reason() + ": " + words)
 	}
 	if ready := e.is(v1alpha1.ConditionReady); ready.Status != metav1.ConditionTrue {
-		e.text("Its verdicts are not current: " + strings.TrimSpace(ready.Reason+" "+ready.Message))
+		e.text("These verdicts are out of date: " + strings.TrimSpace(ready.Reason+" "+ready.Message))
 	}
 }
 

@@ -252,7 +252,7 @@ func (r *Report) briefConditions() []metav1.Condition {
 	out := r.conditions()
 	for i := range out {
 		if out[i].Type == v1alpha1.ConditionHealthy && out[i].Status == metav1.ConditionFalse {
-			out[i].Message = "see the causes"
+			out[i].Message = "see Causes"
 		}
 	}
 	return out

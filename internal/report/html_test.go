@@ -85,10 +85,10 @@ func TestSaidOnce(t *testing.T) {
 	_, text := page(t, broken(t), report.HTMLOptions{})
 	summary, _, _ := strings.Cut(text, `id="drawing"`)
 	g.Expect(strings.Count(summary, "2 crash-looping")).To(Equal(1))
-	g.Expect(summary).To(ContainSubstring("see the causes"))
+	g.Expect(summary).To(ContainSubstring("see Causes"))
 
 	_, text = page(t, reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.HTMLOptions{})
-	g.Expect(text).NotTo(ContainSubstring("see the causes"), "what is there is healthy")
+	g.Expect(text).NotTo(ContainSubstring("see Causes"), "what is there is healthy")
 }
 
 // TestPolicy: the page runs its own script and style, and asks nothing of anybody.
@@ -172,7 +172,7 @@ func TestPage(t *testing.T) {
 						g.Expect(evidence).To(ContainSubstring(o.Name))
 					}
 				}
-				g.Expect(evidence).To(ContainSubstring("Whom to call"))
+				g.Expect(evidence).To(ContainSubstring("Who to contact"))
 			}
 			for _, n := range elements(root, func(n *html.Node) bool { return strings.HasPrefix(attr(n, "href"), "#") }) {
 				g.Expect(withID(root, strings.TrimPrefix(attr(n, "href"), "#"))).NotTo(BeNil(), attr(n, "href"))

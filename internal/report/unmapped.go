@@ -118,15 +118,15 @@ func ExplainUnmapped(w io.Writer, r *Report, found *v1alpha1.UnmappedWorkload, c
 	}
 	e.section("Observed")
 	e.field("Image", one.Image)
-	e.section("Whom to call")
+	e.section("Who to contact")
 	if one.OperatedBy == "" {
-		e.text("Whoever put it into a namespace of " + e.words.provider + ": it has no mark of " + e.words.provider + ".")
+		e.text("Whoever installed it in a namespace of " + e.words.provider + ": nothing marks it as " + e.words.provider + "'s.")
 	} else {
 		e.text(string(one.OperatedBy) + ": " + e.words.call(one.OperatedBy))
 	}
 	e.section("Why it is listed")
-	e.text("No check of any ComponentMapping matches it, so nobody has said what it means to the cluster, and it counts in no verdict. " +
-		"A ComponentMapping with a Workload check that names it changes that.")
+	e.text("No check of any ComponentMapping matches it, so it affects no verdict. " +
+		"To include it, add a ComponentMapping with a Workload check that names it.")
 	_, err := io.WriteString(w, strings.TrimLeft(e.out.String(), "\n"))
 	return err
 }

@@ -61,10 +61,10 @@ func TestUnmappedNotes(t *testing.T) {
 	g, r := NewWithT(t), withUnmapped(t)
 	g.Expect(report.Unmapped(r, true).Notes).To(BeEmpty())
 	summary := &r.Architecture.Status.UnmappedSummary
-	summary.Total, summary.Reason, summary.Message = new(int32(40)), v1alpha1.ReasonNotPermitted, "could not look at StatefulSets in kube-system: no"
+	summary.Total, summary.Reason, summary.Message = new(int32(40)), v1alpha1.ReasonNotPermitted, "couldn't read StatefulSets in kube-system: no"
 	g.Expect(report.Unmapped(r, true).Notes).To(HaveExactElements(
 		"There are 40 workloads that no mapping covers; the first 2 are listed.",
-		"There may be more workloads that no mapping covers: could not look at StatefulSets in kube-system: no"))
+		"There may be more workloads that no mapping covers: couldn't read StatefulSets in kube-system: no"))
 	summary.Total, summary.Reason = new(int32(2)), v1alpha1.ReasonNotInDump
 	g.Expect(report.Unmapped(r, true).Notes).To(BeEmpty())
 }

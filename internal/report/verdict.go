@@ -119,9 +119,9 @@ func (r *Report) Notes() []string {
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {
 		switch c := r.condition(t); {
 		case c.Status == metav1.ConditionUnknown && c.Reason != v1alpha1.ReasonNotInDump: // whoever read the dump says what it lacks
-			notes = append(notes, t+" cannot be told: "+messageOf(c))
+			notes = append(notes, t+" is unknown: "+messageOf(c))
 		case c.Status == metav1.ConditionFalse && t == v1alpha1.ConditionVersionsSupported:
-			notes = append(notes, "Versions that are not supported: "+messageOf(c))
+			notes = append(notes, "Unsupported versions: "+messageOf(c))
 		}
 	}
 	return notes
@@ -131,7 +131,7 @@ func (r *Report) Notes() []string {
 func (r *Report) caveats() []string {
 	var notes []string
 	if len(r.Mappings) == 0 {
-		notes = append(notes, "No component was looked at: there are no ComponentMappings.")
+		notes = append(notes, "No components were checked: there are no ComponentMappings.")
 	}
 	if !r.judged() {
 		return notes
@@ -139,7 +139,7 @@ func (r *Report) caveats() []string {
 	notes = append(notes, r.currency()...)
 	for _, c := range r.components() {
 		if ready := c.is(v1alpha1.ConditionReady); ready.Reason == v1alpha1.ReasonInvalidSpec {
-			notes = append(notes, c.Name+" is not judged, its spec is invalid: "+ready.Message)
+			notes = append(notes, c.Name+" was not checked because its spec is invalid: "+ready.Message)
 		}
 	}
 	if !r.claimed() {
@@ -165,7 +165,7 @@ func messageOf(c metav1.Condition) string {
 			return text
 		}
 	}
-	return "nobody has said why"
+	return "no reason given"
 }
 
 // currency says that the architecture is judged by an older spec, or that its status has no room for all of it.
@@ -175,7 +175,7 @@ func (r *Report) currency() []string {
 		ready = *stalled
 	}
 	if ready.Type != v1alpha1.ConditionReady || ready.Status != metav1.ConditionTrue {
-		return []string{"The verdicts on the whole are not current: " + messageOf(ready)}
+		return []string{"The cluster-wide verdicts are out of date: " + messageOf(ready)}
 	}
 	if ready.Reason == v1alpha1.ReasonListsTruncated {
 		return []string{"Not everything is listed: " + messageOf(ready)}
@@ -187,8 +187,8 @@ func (r *Report) currency() []string {
 func (r *Report) elsewhere() string {
 	detected, platform := r.condition(v1alpha1.ConditionPlatformDetected), r.platform().name
 	if r.isElsewhere() {
-		return "This cluster is not " + platform + ": " + messageOf(detected) + ". So nothing is claimed of it as a whole, and nothing is required of it: " +
-			"the rows say what was found. Is it the cluster that you meant? For another platform, bring mappings of your own."
+		return "This cluster is not " + platform + ": " + messageOf(detected) + ". There is no overall verdict, and no component is required: " +
+			"the rows only show what was found. Is this the right cluster? For another platform, use mappings of your own."
 	}
-	return "It cannot be told whether this cluster is " + platform + ": " + messageOf(detected) + ". Until then nothing is claimed of it as a whole."
+	return "Couldn't tell whether this cluster is " + platform + ": " + messageOf(detected) + ". Until that is known, there is no overall verdict."
 }

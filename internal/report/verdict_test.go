@@ -45,7 +45,7 @@ func TestVerdict(t *testing.T) {
 		"what is optional is gone":      {reporttest.Modern, []reporttest.Fault{reporttest.Gone("Deployment kube-system/coredns-autoscaler")}, catalog.Healthy, nil, ""},
 		"a part is missing":             {reporttest.Modern, []reporttest.Fault{reporttest.Gone("DaemonSet kube-system/csi-azuredisk-node")}, catalog.Unhealthy, []string{"PartMissing"}, ""},
 		"versions that are unsupported": {reporttest.Modern, []reporttest.Fault{reporttest.Kubelet("user/0", "v1.40.0")}, catalog.Healthy, nil, "v1.40.0 is newer than the API server"},
-		"a cluster that is not AKS":     {reporttest.Elsewhere, nil, catalog.Unknown, nil, "This cluster is not Azure Kubernetes Service (AKS): none of 3 nodes has kubernetes.azure.com/cluster"},
+		"a cluster that is not AKS":     {reporttest.Elsewhere, nil, catalog.Unknown, nil, "This cluster is not Azure Kubernetes Service (AKS): none of 3 nodes matches kubernetes.azure.com/cluster"},
 		"another one that is broken": {reporttest.Elsewhere, []reporttest.Fault{reporttest.Pods(dns, world.Pods{State: world.CrashLooping})}, catalog.Unhealthy, []string{"CrashLooping"},
 			"This cluster is not"},
 	} {
@@ -74,19 +74,19 @@ func TestVerdictOfConditions(t *testing.T) {
 		want catalog.State
 		note string
 	}{
-		"a rule does not hold":           {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "False"}, catalog.Missing, ""},
+		"a rule is violated":             {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "False"}, catalog.Missing, ""},
 		"unhealthy":                      {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, ""},
-		"health cannot be told":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "Unknown"}, catalog.Unknown, "Healthy cannot be told: because"},
-		"completeness cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown"}, catalog.Unknown, "Complete cannot be told: because"},
-		"unhealthy weighs more":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown", v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, "Complete cannot be told: because"},
-		"versions are not supported":     {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "False"}, catalog.Healthy, "Versions that are not supported: because"},
-		"versions cannot be told":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "Unknown"}, catalog.Healthy, "VersionsSupported cannot be told: because"},
+		"health cannot be told":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionHealthy: "Unknown"}, catalog.Unknown, "Healthy is unknown: because"},
+		"completeness cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown"}, catalog.Unknown, "Complete is unknown: because"},
+		"unhealthy weighs more":          {map[string]metav1.ConditionStatus{v1alpha1.ConditionComplete: "Unknown", v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, "Complete is unknown: because"},
+		"versions are not supported":     {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "False"}, catalog.Healthy, "Unsupported versions: because"},
+		"versions cannot be told":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionVersionsSupported: "Unknown"}, catalog.Healthy, "VersionsSupported is unknown: because"},
 		"not as documented":              {map[string]metav1.ConditionStatus{v1alpha1.ConditionAsDocumented: "False"}, catalog.Healthy, ""},
-		"the verdicts are not current":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown"}, catalog.Unknown, "The verdicts on the whole are not current: because"},
-		"the spec cannot be used":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "False", v1alpha1.ConditionStalled: "True"}, catalog.Unknown, "The verdicts on the whole are not current: because"},
-		"the platform cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "Unknown"}, catalog.Unknown, "It cannot be told whether this cluster is Azure Kubernetes Service (AKS): because"},
+		"the verdicts are not current":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown"}, catalog.Unknown, "The cluster-wide verdicts are out of date: because"},
+		"the spec cannot be used":        {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "False", v1alpha1.ConditionStalled: "True"}, catalog.Unknown, "The cluster-wide verdicts are out of date: because"},
+		"the platform cannot be told":    {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "Unknown"}, catalog.Unknown, "Couldn't tell whether this cluster is Azure Kubernetes Service (AKS): because"},
 		"another platform weighs most":   {map[string]metav1.ConditionStatus{v1alpha1.ConditionPlatformDetected: "False", v1alpha1.ConditionComplete: "False"}, catalog.Unknown, "is not Azure"},
-		"not current, but unhealthy yet": {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown", v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, "not current"},
+		"not current, but unhealthy yet": {map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: "Unknown", v1alpha1.ConditionHealthy: "False"}, catalog.Unhealthy, "out of date"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), reportOf(t, reporttest.Modern)
@@ -165,7 +165,7 @@ func TestVerdictOfMappings(t *testing.T) {
 // TestElsewhere: nothing is missing of a platform that the cluster is not.
 func TestElsewhere(t *testing.T) {
 	g, r := NewWithT(t), reportOf(t, reporttest.Elsewhere)
-	g.Expect(report.Summary(r)).To(MatchRegexp(`^cannot be told: not AKS, Kubernetes v1\.34\.1, 5 of \d+ components present \(5 healthy\), \d+ absent$`))
+	g.Expect(report.Summary(r)).To(MatchRegexp(`^unknown: not AKS, Kubernetes v1\.34\.1, 5 of \d+ components present \(5 healthy\), \d+ not installed$`))
 	g.Expect(report.Departures(r, true)).To(BeEmpty())
 	d := report.Draw(r, report.DiagramOptions{})
 	g.Expect(d.Title).To(Equal("Kubernetes cluster architecture"))
@@ -180,8 +180,8 @@ func TestElsewhere(t *testing.T) {
 func TestSummary(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(report.Summary(broken(t))).To(MatchRegexp(
-		`^unhealthy: AKS v1\.35\.8, 6 of 6 nodes ready, 33 of \d+ components present \(31 healthy, 1 unhealthy, 1 health not seen\), \d+ absent$`))
-	g.Expect(report.Summary(&report.Report{})).To(Equal("cannot be told: Kubernetes, 0 of 0 components present"))
+		`^unhealthy: AKS v1\.35\.8, 6 of 6 nodes ready, 33 of \d+ components present \(31 healthy, 1 unhealthy, 1 health unknown\), \d+ not installed$`))
+	g.Expect(report.Summary(&report.Report{})).To(Equal("unknown: Kubernetes, 0 of 0 components present"))
 }
 
 // TestFirstObservation: what is first observed now may be of any age.

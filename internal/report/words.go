@@ -113,40 +113,40 @@ func (p platform) call(o v1alpha1.Operator) string {
 	}
 	switch o {
 	case v1alpha1.OperatedByProvider:
-		return provider + " runs it: open a support request, with this evidence"
+		return provider + " runs it: open a support request with this evidence"
 	case v1alpha1.OperatedByCustomer:
-		return "the owner of the cluster installed it and runs it"
+		return "the cluster owner installed it and runs it"
 	case v1alpha1.OperatedByShared:
-		return provider + " ships it, the owner of the cluster configures it: look at the settings first, then ask " + provider
+		return provider + " ships it, and the cluster owner configures it: check the settings first, then ask " + provider
 	}
-	return "nobody is named"
+	return "not specified"
 }
 
 // evidenceWords say how far a verdict can be trusted.
 var evidenceWords = map[v1alpha1.Evidence]string{
-	v1alpha1.EvidenceDirect:   "the component itself was seen",
-	v1alpha1.EvidenceIndirect: "only traces of it were seen",
-	v1alpha1.EvidenceNone:     "nothing of it was seen",
+	v1alpha1.EvidenceDirect:   "the component itself was observed",
+	v1alpha1.EvidenceIndirect: "only indirect signs of it were observed",
+	v1alpha1.EvidenceNone:     "nothing of it was observed",
 }
 
 // reasonWords say what the reason of a fault means, and what to do.
 var reasonWords = map[string]string{
-	v1alpha1.ReasonNodeFault:           "the nodes need help, not what runs on them; it recovers with them",
-	v1alpha1.ReasonNodesUnhealthy:      "nodes do not meet what is asked of them; look at their conditions",
-	v1alpha1.ReasonUnschedulable:       "no node takes the pods; look for room, taints and selectors",
-	v1alpha1.ReasonImagePullFailed:     "an image does not arrive; look at its name, the registry and the way to it",
-	v1alpha1.ReasonCrashLooping:        "a container ends again and again; look at the log of its last run (kubectl logs --previous)",
-	v1alpha1.ReasonNotReady:            "the containers run but are not ready; look at their probes and logs",
-	v1alpha1.ReasonAdmissionDenied:     "the API server refuses the pods; look at quotas and policies",
-	v1alpha1.ReasonWebhookCallFailed:   "the API server refuses the pods as it cannot ask an admission webhook; that webhook must be fixed",
-	v1alpha1.ReasonWebhookUnavailable:  "the API server cannot ask an admission webhook, and refuses what it intercepts; its configuration can always be deleted",
-	v1alpha1.ReasonRolloutStuck:        "a roll-out does not come to its end; look at its newest pods",
-	v1alpha1.ReasonWorkloadUnavailable: "pods are missing, and nothing tells why; look at the events of the workload",
-	v1alpha1.ReasonLeaseStale:          "its leader has fallen silent; it is down, or cut off from the API server",
-	v1alpha1.ReasonNoHolder:            "nobody leads it; it is not running",
-	v1alpha1.ReasonEndpointFailing:     "the API server itself says so",
-	v1alpha1.ReasonPartMissing:         "an installation, an upgrade or a removal has stopped half-way, or something deleted a part",
-	v1alpha1.ReasonScaledToZero:        "it was scaled to 0; scale it up, or let the mapping allow it (scaleToZero)",
-	v1alpha1.ReasonWithinTolerance:     "it serves, and no more of it is at fault than is tolerated; repair it before more fails",
-	v1alpha1.ReasonNodesDown:           "pods are missing only because of nodes; they come back with the nodes",
+	v1alpha1.ReasonNodeFault:           "fix the nodes; what runs on them recovers with them",
+	v1alpha1.ReasonNodesUnhealthy:      "nodes do not meet the requirements; check their conditions",
+	v1alpha1.ReasonUnschedulable:       "no node accepts the pods; check capacity, taints and selectors",
+	v1alpha1.ReasonImagePullFailed:     "an image cannot be pulled; check its name, the registry and the network path to it",
+	v1alpha1.ReasonCrashLooping:        "a container keeps crashing; check the log of its last run (kubectl logs --previous)",
+	v1alpha1.ReasonNotReady:            "the containers run but are not ready; check their probes and logs",
+	v1alpha1.ReasonAdmissionDenied:     "the API server rejects the pods; check quotas and policies",
+	v1alpha1.ReasonWebhookCallFailed:   "the API server rejects the pods because it cannot call an admission webhook; fix that webhook",
+	v1alpha1.ReasonWebhookUnavailable:  "the API server cannot call an admission webhook, and rejects what it intercepts; its configuration can always be deleted",
+	v1alpha1.ReasonRolloutStuck:        "a rollout does not finish; check its newest pods",
+	v1alpha1.ReasonWorkloadUnavailable: "pods are missing for an unknown reason; check the events of the workload",
+	v1alpha1.ReasonLeaseStale:          "its leader has stopped renewing; it is down, or cut off from the API server",
+	v1alpha1.ReasonNoHolder:            "it has no leader; it is not running",
+	v1alpha1.ReasonEndpointFailing:     "the API server itself reports it",
+	v1alpha1.ReasonPartMissing:         "an installation, upgrade or removal stopped halfway, or a part was deleted",
+	v1alpha1.ReasonScaledToZero:        "scale it up, or allow it in the mapping (scaleToZero)",
+	v1alpha1.ReasonWithinTolerance:     "it works, and its faults are within tolerance; fix them before there are more",
+	v1alpha1.ReasonNodesDown:           "pods are missing only because of their nodes; they come back with the nodes",
 }

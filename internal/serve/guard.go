@@ -22,12 +22,12 @@ func guard(name string, next http.Handler) http.Handler {
 		header.Set("Cache-Control", "no-store")
 		switch {
 		case !meant(r.Host, name):
-			http.Error(w, "This server does not go by the name "+hostOf(r.Host)+".", http.StatusMisdirectedRequest)
+			http.Error(w, "This server does not serve the host name "+hostOf(r.Host)+".", http.StatusMisdirectedRequest)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			header.Set("Allow", "GET, HEAD")
-			http.Error(w, "This server only shows.", http.StatusMethodNotAllowed)
+			http.Error(w, "This server is read-only.", http.StatusMethodNotAllowed)
 		case foreign(r):
-			http.Error(w, "This server shows nothing to pages of other origins.", http.StatusForbidden)
+			http.Error(w, "This server does not serve pages of other origins.", http.StatusForbidden)
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -97,7 +97,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		case <-e.superseded:
 			e = s.current()
 		case <-r.Context().Done():
-			http.Error(w, "There is nothing to show.", http.StatusServiceUnavailable)
+			http.Error(w, "Nothing to show.", http.StatusServiceUnavailable)
 			return
 		}
 	}
@@ -114,7 +114,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 // misses some, and delays no other.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
-		http.Error(w, "Too many pages are open.", http.StatusServiceUnavailable)
+		http.Error(w, "Too many open pages.", http.StatusServiceUnavailable)
 		return
 	}
 	defer s.leave()

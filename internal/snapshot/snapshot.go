@@ -202,7 +202,7 @@ func (s *Snapshot) answer(need facts.Need) facts.Answer {
 	case need.Path != "":
 		response, held := s.Responses[need.Path]
 		if !held && s.Coverage != Complete {
-			return notHeld("answer to GET " + need.Path)
+			return notHeld("response to GET " + need.Path)
 		}
 		if !held {
 			response.Status = http.StatusNotFound
@@ -229,7 +229,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		return NotServed(need.Kind)
 	case read == nil && s.Coverage != Complete && slices.ContainsFunc(s.Reads, func(r Read) bool { return r.Need.Name != "" && covers(need, r.Need) }):
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
-			"the dump holds single objects of kind %s%s; it does not tell which others there are", need.Kind.Kind, inNamespace(need.Namespace))}
+			"the dump has single objects of kind %s%s, not a complete list", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && s.Coverage != Complete:
 		return notHeld(fmt.Sprintf("%s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
@@ -397,11 +397,11 @@ func convert(from runtime.Object, to any) error {
 }
 
 func unreadable(kind schema.GroupVersionKind, o client.Object, err error) error {
-	return fmt.Errorf("%s %s cannot be read: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
+	return fmt.Errorf("read %s %s: %w", kind.Kind, client.ObjectKeyFromObject(o), err)
 }
 
 func notHeld(what string) facts.Answer {
-	return facts.Answer{State: facts.NotHeld, Message: "the dump holds no " + what}
+	return facts.Answer{State: facts.NotHeld, Message: "the dump has no " + what}
 }
 
 func inNamespace(namespace string) string {
@@ -416,7 +416,7 @@ func NotServed(kind schema.GroupVersionKind) facts.Answer {
 }
 
 func RefuseSecrets() facts.Answer {
-	return facts.Answer{State: facts.NotPermitted, Message: "archmap reads no Secrets"}
+	return facts.Answer{State: facts.NotPermitted, Message: "archmap never reads Secrets"}
 }
 
 func ClusterScoped(kind schema.GroupVersionKind) facts.Answer {

@@ -173,19 +173,19 @@ func TestSnapshotDistinguishesAbsentFromUnknown(t *testing.T) {
 		"recorded: others were read": {Recorded, facts.Need{
 			Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system", Name: "metrics-server"}, facts.Known, ""},
 		"recorded: only elsewhere": {Recorded, facts.Need{
-			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, facts.NotHeld, "the dump holds no Deployment of apps/v1 in namespace default"},
+			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, facts.NotHeld, "the dump has no Deployment of apps/v1 in namespace default"},
 		"recorded: not everywhere": {Recorded, facts.Need{
-			Kind: kind("apps/v1", "Deployment")}, facts.NotHeld, "the dump holds no Deployment of apps/v1"},
+			Kind: kind("apps/v1", "Deployment")}, facts.NotHeld, "the dump has no Deployment of apps/v1"},
 		"recorded: never read": {Recorded, facts.Need{
-			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.NotHeld, "the dump holds no Lease"},
-		"recorded: the kind is defined":     {Recorded, facts.Need{Kind: nnc}, facts.NotHeld, "the dump holds no NodeNetworkConfig"},
+			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.NotHeld, "the dump has no Lease"},
+		"recorded: the kind is defined":     {Recorded, facts.Need{Kind: nnc}, facts.NotHeld, "the dump has no NodeNetworkConfig"},
 		"recorded: none of a kind":          {Recorded, facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, facts.Known, ""},
 		"recorded: none in any namespace":   {Recorded, facts.Need{Kind: kind("apps/v1", "DaemonSet"), Namespace: "default"}, facts.Known, ""},
 		"recorded: refused":                 {Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "a"}, facts.NotPermitted, "grant it"},
 		"recorded: refused, then permitted": {Recorded, facts.Need{Kind: kind("apps/v1", "StatefulSet"), Namespace: "b"}, facts.Known, ""},
-		"recorded: no path":                 {Recorded, facts.Need{Path: "/readyz"}, facts.NotHeld, "no answer to GET /readyz"},
+		"recorded: no path":                 {Recorded, facts.Need{Path: "/readyz"}, facts.NotHeld, "no response to GET /readyz"},
 		"recorded: no review":               {Recorded, facts.Need{Review: facts.Review{Verb: "delete", Resource: "nodes"}}, facts.NotHeld, "no access review"},
-		"never a Secret":                    {Complete, facts.Need{Kind: kind("v1", "Secret")}, facts.NotPermitted, "reads no Secrets"},
+		"never a Secret":                    {Complete, facts.Need{Kind: kind("v1", "Secret")}, facts.NotPermitted, "never reads Secrets"},
 		"selector that is none":             {Complete, facts.Need{Kind: kind("apps/v1", "Deployment"), Selector: "a in"}, facts.Failed, "selector"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func (f *clusterFeed) Stale() string {
 func (f *clusterFeed) Run(ctx context.Context, publish func(*report.Report)) error {
 	mapper, err := apiutil.NewDynamicRESTMapper(f.config, f.client)
 	if err != nil {
-		return fmt.Errorf("asking the cluster %s which kinds it serves: %w", f.config.Host, err)
+		return fmt.Errorf("list the kinds that the cluster %s serves: %w", f.config.Host, err)
 	}
 	changes := newChangeSet()
 	sources, err := observe.NewSources(f.config, f.client, mapper, observe.Options{Rights: observe.OfUser})

@@ -91,11 +91,11 @@ func readFiles(files []string, in io.Reader) (*Definitions, error) {
 	}
 	switch err := set.Err(); {
 	case err != nil:
-		return nil, InputError{fmt.Errorf("%w\nkubectl archmap lint tells more", err)}
+		return nil, InputError{fmt.Errorf("%w\nrun kubectl archmap lint for details", err)}
 	case len(set.Mappings) == 0:
 		return nil, inputErrorf("no ComponentMapping in %s", strings.Join(files, ", "))
 	case len(set.Architectures) > 1:
-		return nil, inputErrorf("there are %d ClusterArchitectures in %s; only one can be judged at a time",
+		return nil, inputErrorf("there are %d ClusterArchitectures in %s; only one can be used at a time",
 			len(set.Architectures), strings.Join(files, ", "))
 	}
 	own := &Definitions{}

@@ -137,12 +137,12 @@ func unread(read *snapshot.Snapshot) []string {
 		}
 	}
 	if refused > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d reads are not permitted; kubectl archmap rbac --for user prints the role that is enough",
+		notes = append(notes, fmt.Sprintf("%d of %d reads are not permitted; kubectl archmap rbac --for user prints the role you need",
 			refused, len(read.Reads)))
 	}
 	if lacking.Len() > 0 {
 		notes = append(notes, "not in this dump: "+strings.Join(sets.List(lacking), ", ")+
-			"; check it live, or a bundle of kubectl archmap collect")
+			"; check the live cluster, or a bundle from kubectl archmap collect")
 	}
 	return notes
 }

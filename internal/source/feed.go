@@ -95,5 +95,5 @@ func signal(c chan struct{}) {
 
 // silence describes a cluster that no longer answers.
 func silence(since time.Time) string {
-	return fmt.Sprintf("The cluster has not answered since %s: what is shown is what was seen last.", since.UTC().Format("15:04:05 UTC"))
+	return fmt.Sprintf("The cluster has not responded since %s; showing the last known state.", since.UTC().Format("15:04:05 UTC"))
 }

@@ -102,7 +102,7 @@ func TestSilence(t *testing.T) {
 	g.Expect(feeds[1].Stale()).To(Equal("the operator died"))
 	clock.Step(time.Second)
 	for _, feed := range feeds {
-		g.Expect(feed.Stale()).To(Equal("The cluster has not answered since 12:00:00 UTC: what is shown is what was seen last."))
+		g.Expect(feed.Stale()).To(Equal("The cluster has not responded since 12:00:00 UTC; showing the last known state."))
 	}
 	probe.answered = clock.Now()
 	g.Expect(feeds[0].Stale()).To(BeEmpty())
@@ -144,7 +144,7 @@ func TestOperatorFollows(t *testing.T) {
 	g.Expect(f.Stale()).To(Equal("the operator died"))
 	next.Store(&outcome{err: context.DeadlineExceeded})
 	signal(changed)
-	g.Eventually(f.Stale, "5s").Should(Equal("What is shown is what was seen last: context deadline exceeded"))
+	g.Eventually(f.Stale, "5s").Should(Equal("Showing the last known state: context deadline exceeded"))
 	cancel()
 	g.Eventually(ended, "5s").Should(Receive(BeNil()))
 	g.Expect(published).To(BeEmpty())

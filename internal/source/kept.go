@@ -43,13 +43,13 @@ func (k *kept) result(o *Operator, now time.Time) (*Result, error) {
 		r.Architecture = *architecture
 	}
 	if r.Mappings = k.mappingsOf(architecture); len(r.Mappings) == 0 {
-		return nil, noOperatorf("there are no ComponentMappings in this cluster: apply a catalog, as with " +
-			"kubectl apply -k config/catalog/aks; kubectl archmap check judges the built-in one without")
+		return nil, noOperatorf("there are no ComponentMappings in this cluster: apply a catalog, for example " +
+			"kubectl apply -k config/catalog/aks; kubectl archmap check uses the built-in one without installing anything")
 	}
 	life := lifeOf(k.lease, r.Architecture.Name, r.Architecture.Status.ObservedAt.Time, now)
 	if !slices.ContainsFunc(r.Mappings, judged) {
-		return nil, noOperatorf("none of the %d ComponentMappings has been judged yet: %s", len(r.Mappings),
-			cmp.Or(life.problem, "the operator has just begun; try again"))
+		return nil, noOperatorf("none of the %d ComponentMappings has a verdict yet: %s", len(r.Mappings),
+			cmp.Or(life.problem, "the operator has just started; try again"))
 	}
 	if !life.alive && !life.last.IsZero() {
 		r.ObservedAt = life.last
@@ -77,7 +77,7 @@ func (k *kept) choose(name string) (chosen *v1alpha1.ClusterArchitecture, note s
 	slices.Sort(names)
 	switch {
 	case name != "" && byName[name] == nil && len(names) == 0:
-		return nil, "", inputErrorf("there is no ClusterArchitecture %q, nor any other", name)
+		return nil, "", inputErrorf("there is no ClusterArchitecture %q, and no other", name)
 	case name != "" && byName[name] == nil:
 		return nil, "", inputErrorf("there is no ClusterArchitecture %q; there are: %s", name, strings.Join(names, ", "))
 	case name != "":
@@ -91,7 +91,7 @@ func (k *kept) choose(name string) (chosen *v1alpha1.ClusterArchitecture, note s
 	if byName[DefaultArchitecture] != nil {
 		name = DefaultArchitecture
 	}
-	return byName[name], fmt.Sprintf("this is ClusterArchitecture %s; there are: %s (--architecture)", name, strings.Join(names, ", ")), nil
+	return byName[name], fmt.Sprintf("showing ClusterArchitecture %s; choose with --architecture: %s", name, strings.Join(names, ", ")), nil
 }
 
 // mappingsOf returns the mappings, except those that only other architectures select.

@@ -29,11 +29,11 @@ func TestChooseArchitecture(t *testing.T) {
 	}{
 		"none":               {kept: named()},
 		"the only one":       {kept: named("gke"), found: "gke"},
-		"the shipped one":    {kept: named("zzz", "aks", "aaa"), found: "aks", note: "ClusterArchitecture aks; there are: aaa, aks, zzz"},
-		"the first by name":  {kept: named("zzz", "bbb"), found: "bbb", note: "ClusterArchitecture bbb; there are: bbb, zzz"},
+		"the shipped one":    {kept: named("zzz", "aks", "aaa"), found: "aks", note: "ClusterArchitecture aks; choose with --architecture: aaa, aks, zzz"},
+		"the first by name":  {kept: named("zzz", "bbb"), found: "bbb", note: "ClusterArchitecture bbb; choose with --architecture: bbb, zzz"},
 		"the named one":      {kept: named("zzz", "aks"), asked: "zzz", found: "zzz"},
 		"one that is not":    {kept: named("zzz", "aks"), asked: "yyy", problem: `no ClusterArchitecture "yyy"; there are: aks, zzz`},
-		"one of none at all": {kept: named(), asked: "yyy", problem: `no ClusterArchitecture "yyy", nor any other`},
+		"one of none at all": {kept: named(), asked: "yyy", problem: `no ClusterArchitecture "yyy", and no other`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

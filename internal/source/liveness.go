@@ -40,15 +40,15 @@ func lifeOf(l lease, architecture string, observedAt, now time.Time) liveness {
 func aliveBy(l lease, architecture string, observedAt, now time.Time) liveness {
 	observed := !observedAt.IsZero()
 	recent := now.Sub(observedAt) <= observedAtMaxAge
-	lastSeen := fmt.Sprintf("it last looked at ClusterArchitecture %s %s", architecture, ago(observedAt, now))
+	lastSeen := fmt.Sprintf("it last updated ClusterArchitecture %s %s", architecture, ago(observedAt, now))
 	if l.Lease == nil {
 		switch {
 		case observed && recent:
 			return liveness{alive: true, last: observedAt}
 		case observed:
-			return liveness{last: observedAt, problem: "the operator is not alive: " + lastSeen + ", and " + l.problem}
+			return liveness{last: observedAt, problem: "the operator is not running: " + lastSeen + ", and " + l.problem}
 		}
-		return liveness{problem: "the operator does not seem to be alive: " + l.problem}
+		return liveness{problem: "the operator does not seem to be running: " + l.problem}
 	}
 	last := renewed(l.Lease)
 	held := now.Sub(last) <= leaseMaxAge
@@ -64,9 +64,9 @@ func aliveBy(l lease, architecture string, observedAt, now time.Time) liveness {
 	}
 	name := l.Namespace + "/" + l.Name
 	if l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "" {
-		return liveness{last: last, problem: fmt.Sprintf("the operator was stopped %s: nobody holds the Lease %s", ago(last, now), name)}
+		return liveness{last: last, problem: fmt.Sprintf("the operator was stopped %s: the Lease %s has no holder", ago(last, now), name)}
 	}
-	return liveness{last: last, problem: fmt.Sprintf("the operator died %s: the Lease %s is not renewed", ago(last, now), name)}
+	return liveness{last: last, problem: fmt.Sprintf("the operator died %s: it no longer renews the Lease %s", ago(last, now), name)}
 }
 
 // stale says why the verdicts may be out of date; it is empty while the operator is alive.
@@ -75,7 +75,7 @@ func (l liveness) stale() string {
 	case l.alive || l.problem == "":
 		return ""
 	case l.last.IsZero():
-		return "nobody knows how old these verdicts are: " + l.problem
+		return "these verdicts may be out of date: " + l.problem
 	}
 	return fmt.Sprintf("these verdicts are %s old: %s", age(l.last, l.now), l.problem)
 }

@@ -40,14 +40,14 @@ func TestLiveness(t *testing.T) {
 		"alive, by a clock that is ahead":      {heldLease(holder, -time.Minute), before(-time.Minute), true, before(-time.Minute), ""},
 		"alive at the edge":                    {heldLease(holder, leaseMaxAge), before(observedAtMaxAge), true, before(leaseMaxAge), ""},
 		"without a lease, alive":               {unseen, before(6 * time.Minute), true, before(6 * time.Minute), ""},
-		"without a lease, dead":                {unseen, before(8 * time.Minute), false, before(8 * time.Minute), "not alive: it last looked at ClusterArchitecture aks 8m ago"},
-		"without a lease, unknown":             {unseen, never, false, never, "does not seem to be alive: there is no Lease"},
+		"without a lease, dead":                {unseen, before(8 * time.Minute), false, before(8 * time.Minute), "not running: it last updated ClusterArchitecture aks 8m ago"},
+		"without a lease, unknown":             {unseen, never, false, never, "does not seem to be running: there is no Lease"},
 		"an old lease of one that was elected": {heldLease(holder, time.Hour), before(time.Minute), true, before(time.Minute), ""},
-		"dead":                                 {heldLease(holder, time.Hour), before(61 * time.Minute), false, before(time.Hour), "died 60m ago (2026-11-23T11:00:00Z): the Lease archmap-system/manager.archmap.dev is not renewed"},
+		"dead":                                 {heldLease(holder, time.Hour), before(61 * time.Minute), false, before(time.Hour), "died 60m ago (2026-11-23T11:00:00Z): it no longer renews the Lease archmap-system/manager.archmap.dev"},
 		"dead, seen last at work":              {heldLease(holder, time.Hour), before(59*time.Minute + 30*time.Second), false, before(59*time.Minute + 30*time.Second), "died 59m ago"},
 		"dead for two minutes":                 {heldLease(holder, 2*time.Minute), before(150 * time.Second), false, before(2 * time.Minute), "died 2m ago"},
-		"stopped":                              {heldLease("", 2*time.Minute), before(3 * time.Minute), false, before(2 * time.Minute), "was stopped 2m ago (2026-11-23T11:58:00Z): nobody holds"},
-		"stuck":                                {heldLease(holder, time.Second), before(10 * time.Minute), false, before(10 * time.Minute), "is stuck: it renews its lease, but it last looked"},
+		"stopped":                              {heldLease("", 2*time.Minute), before(3 * time.Minute), false, before(2 * time.Minute), "was stopped 2m ago (2026-11-23T11:58:00Z): the Lease archmap-system/manager.archmap.dev has no holder"},
+		"stuck":                                {heldLease(holder, time.Second), before(10 * time.Minute), false, before(10 * time.Minute), "is stuck: it renews its lease, but it last updated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

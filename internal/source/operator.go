@@ -130,7 +130,7 @@ func newOperatorReader(config *rest.Config, namespace string) (*operatorReader, 
 // the config comes before the given one.
 func (r *operatorReader) read(ctx context.Context, timeout time.Duration) (*kept, error) {
 	timeout = cmp.Or(r.config.Timeout, timeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s", timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no response within %s", timeout))
 	defer cancel()
 	kept, err := Interruptible(ctx, r.readAll)
 	if err != nil {
@@ -192,7 +192,7 @@ func (r *operatorReader) readLease(ctx context.Context) lease {
 	case apierrors.IsForbidden(err):
 		return lease{problem: fmt.Sprintf("you are not permitted to get the Lease %s/%s", namespace, LeaseName)}
 	}
-	return lease{problem: fmt.Sprintf("the Lease %s/%s cannot be read: %s", namespace, LeaseName, err)}
+	return lease{problem: fmt.Sprintf("couldn't read the Lease %s/%s: %s", namespace, LeaseName, err)}
 }
 
 // leaseElsewhere returns the lease in any namespace; of several, the one that was renewed last.
@@ -215,7 +215,7 @@ func renewed(l *coordinationv1.Lease) time.Time {
 
 // explain explains to users why the operator's objects could not be read.
 func (r *operatorReader) explain(ctx context.Context, err error) error {
-	const instead = "kubectl archmap check judges the cluster without them"
+	const instead = "kubectl archmap check works without them"
 	switch {
 	case apierrors.IsNotFound(err):
 		return noOperatorf("archmap is not installed in this cluster: the API server does not serve %s; %s", v1alpha1.GroupVersion, instead)

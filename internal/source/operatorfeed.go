@@ -118,7 +118,7 @@ func (f *operatorFeed) follow(ctx context.Context, statuses client.Reader, chang
 		case err != nil && publisher.last == nil:
 			return err
 		case err != nil: // as when somebody has deleted it all
-			f.setStale("What is shown is what was seen last: " + err.Error())
+			f.setStale("Showing the last known state: " + err.Error())
 		default:
 			publisher.offer(result.Report)
 		}

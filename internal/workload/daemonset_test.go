@@ -144,7 +144,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"a pod on an old node is missing": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 3*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "a", containerStatuses(running))},
-			want: "False NotReady: " + message + "2/4 available; 1 not ready: container web, its probe does not pass (a)", recheck: 7*minute + time.Second,
+			want: "False NotReady: " + message + "2/4 available; 1 not ready: container web, its probe is not passing (a)", recheck: 7*minute + time.Second,
 		},
 		"a pod on a new node crashes": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), aged(nodeWith("x", ready()), 3*minute), fresh("y", 3*minute)},
@@ -241,7 +241,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"the pod of a node that is leaving goes, another does not exist": {
 			desired: 5, available: 3, status: "currentNumberScheduled: 4", nodes: []client.Object{old("a"), old("b"), old("c"), old("d"), draining()},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating))},
-			want: "False WorkloadUnavailable: " + message + "3/5 available, 1 node leaving (x); 1 not created: its events say why",
+			want: "False WorkloadUnavailable: " + message + "3/5 available, 1 node leaving (x); 1 not created: see the events of the workload",
 		},
 		"the pod of a node that is leaving is gone, another node is down": {
 			desired: 4, available: 2, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), draining(), aged(nodeWith("z", notReady()), time.Hour)},
@@ -251,7 +251,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"the pod of a node that joins is there, another does not exist": {
 			desired: 4, available: 2, status: "currentNumberScheduled: 3", nodes: []client.Object{old("a"), old("b"), old("c"), young("x", 3*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating))},
-			want: "False WorkloadUnavailable: " + message + "2/4 available; 1 not created: its events say why", recheck: 7*minute + time.Second,
+			want: "False WorkloadUnavailable: " + message + "2/4 available; 1 not created: see the events of the workload", recheck: 7*minute + time.Second,
 		},
 		"nodes are stopped, another is down": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), pools()[4], aged(nodeWith("z", notReady()), time.Hour)},

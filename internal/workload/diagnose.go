@@ -82,11 +82,11 @@ func (w Workload) byNumbers(now time.Time) (v Verdict, recheckAfter time.Duratio
 	daemon := w.Kind == v1alpha1.WorkloadDaemonSet
 	switch {
 	case w.Desired == 0 && !daemon && w.mayBeZero, w.Desired == 0 && daemon && !w.never:
-		return Verdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle, w.name() + ": idle, it wants no pods"}, 0
+		return Verdict{v1alpha1.VerdictNotAssessed, v1alpha1.ReasonIdle, w.name() + ": idle (0 pods desired)"}, 0
 	case w.Desired == 0 && !daemon:
 		return Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonScaledToZero, w.name() + ": scaled to 0"}, 0
 	case w.never:
-		v = Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck, w.name() + ": its controller has never seen it"}
+		v = Verdict{v1alpha1.VerdictFalse, v1alpha1.ReasonRolloutStuck, w.name() + ": its controller has not observed it yet"}
 		if left := StartTime - now.Sub(w.Object.GetCreationTimestamp().Time); left > 0 {
 			v.Healthy, v.Reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonGenerationNotObserved
 			recheckAfter = left
@@ -202,9 +202,9 @@ func (e evidence) why() string {
 	text := ""
 	switch e.pods.State {
 	case facts.NotPermitted:
-		text = "; why is not known, not permitted to look at its pods: " + e.pods.Message
+		text = "; cause unknown: not permitted to read its pods: " + e.pods.Message
 	case facts.Failed, facts.NotHeld:
-		text = "; why is not known, could not read its pods: " + e.pods.Message
+		text = "; cause unknown: couldn't read its pods: " + e.pods.Message
 	}
 	var parts []string
 	for _, c := range e.lack.causes {

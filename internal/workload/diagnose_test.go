@@ -116,7 +116,7 @@ func TestExplainOneCause(t *testing.T) {
 		"node stopped":                         {containerStatuses(running), "stopped", nil, "NodeFault: 1 on nodes that are stopped (stopped)"},
 		"node deleted":                         {containerStatuses(running), "former", nil, "NodeFault: 1 on nodes that no longer exist (former)"},
 		"the node comes before the crash":      {containerStatuses(crashing), "unreachable", nil, "NodeFault: 1 on nodes that are unreachable (unreachable)"},
-		"a cordon does not hurt what is there": {containerStatuses(running), "cordoned", nil, "NotReady: 1 not ready: container web, its probe does not pass (cordoned)"},
+		"a cordon does not hurt what is there": {containerStatuses(running), "cordoned", nil, "NotReady: 1 not ready: container web, its probe is not passing (cordoned)"},
 
 		// The scheduler.
 		"no room": {
@@ -126,11 +126,11 @@ func TestExplainOneCause(t *testing.T) {
 		"only cordoned nodes are left": {
 			unscheduled("0/2 nodes are available: 2 node(s) were unschedulable. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."), "",
 			[]client.Object{pools()[0]},
-			"NodeFault: 1 cannot be scheduled, as nodes are cordoned (cordoned)",
+			"NodeFault: 1 cannot be scheduled because nodes are cordoned (cordoned)",
 		},
 		"nodes are down, and others are not meant for it": {
 			unscheduled("0/6 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 4 node(s) had untolerated taint(s)."), "", nil,
-			"NodeFault: 1 cannot be scheduled, as nodes are cordoned or are not ready or are stopped or are unreachable (cordoned, notready, stopped and 1 more)",
+			"NodeFault: 1 cannot be scheduled because nodes are cordoned or are not ready or are stopped or are unreachable (cordoned, notready, stopped and 1 more)",
 		},
 		"taints, but all nodes are ready": {
 			unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint(s)."), "", []client.Object{nodeWith("n1", ready())},
@@ -150,14 +150,14 @@ func TestExplainOneCause(t *testing.T) {
 		"no scheduler": {"{phase: Pending}", "", nil, "Unschedulable: 1 waiting for the scheduler (web-0)"},
 
 		// The image.
-		"image": {containerStatuses(pulling), "n1", nil, "ImagePullFailed: 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (n1)"},
+		"image": {containerStatuses(pulling), "n1", nil, "ImagePullFailed: 1 cannot pull image registry.example/web:v1 for container web: ImagePullBackOff, not found (n1)"},
 		"image of an init container": {
 			"{initContainerStatuses: [" + strings.Replace(pulling, "name: web", "name: setup", 1) + "], containerStatuses: [" + creating + "]}", "n1", nil,
-			"ImagePullFailed: 1 cannot pull the image registry.example/web:v1 of init container setup: ImagePullBackOff, not found (n1)",
+			"ImagePullFailed: 1 cannot pull image registry.example/web:v1 for init container setup: ImagePullBackOff, not found (n1)",
 		},
 		"image name": {
 			containerStatuses(`{name: web, image: "Web", state: {waiting: {reason: InvalidImageName}}, imageID: "", ready: false, restartCount: 0}`), "n1", nil,
-			"ImagePullFailed: 1 cannot pull the image Web of container web: InvalidImageName (n1)",
+			"ImagePullFailed: 1 cannot pull image Web for container web: InvalidImageName (n1)",
 		},
 
 		// The program.
@@ -172,7 +172,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 		"a crash long ago": {
 			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:49:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
-			"NotReady: 1 not ready: container web, its probe does not pass (n1)",
+			"NotReady: 1 not ready: container web, its probe is not passing (n1)",
 		},
 		"the first crash": {
 			containerStatuses(`{name: web, state: {terminated: {exitCode: 2, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 0}`), "n1", nil,
@@ -180,7 +180,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 
 		// Not ready.
-		"probe":     {containerStatuses(running, isReady), "n1", nil, "NotReady: 1 not ready: container web, its probe does not pass (n1)"},
+		"probe":     {containerStatuses(running, isReady), "n1", nil, "NotReady: 1 not ready: container web, its probe is not passing (n1)"},
 		"starting":  {containerStatuses(creating), "n1", nil, "NotReady: 1 not ready: container web, ContainerCreating (n1)"},
 		"no status": {"{phase: Pending}", "n1", nil, "NotReady: 1 not ready: the kubelet has not started it yet (n1)"},
 		"cannot start": {
@@ -193,7 +193,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 		"init container is done": {
 			`{initContainerStatuses: [{name: setup, state: {terminated: {exitCode: 0, reason: Completed}}, image: "", imageID: "", ready: false, restartCount: 0}], containerStatuses: [` + running + "]}", "n1", nil,
-			"NotReady: 1 not ready: container web, its probe does not pass (n1)",
+			"NotReady: 1 not ready: container web, its probe is not passing (n1)",
 		},
 		"readiness gate": {
 			`{containerStatuses: [` + isReady + `], conditions: [{type: Ready, status: "False", reason: ReadinessGatesNotReady, message: 'the status of pod readiness gate "a" is not "True"'}]}`, "n1", nil,
@@ -204,7 +204,7 @@ func TestExplainOneCause(t *testing.T) {
 			`{containerStatuses: [` + isReady + `], conditions: [{type: Ready, status: "False", reason: ReadinessGatesNotReady}]}`, "n1", nil,
 			"NotReady: 1 not ready: ReadinessGatesNotReady (n1)",
 		},
-		"nobody says why": {"{containerStatuses: [" + isReady + "]}", "n1", nil, "NotReady: 1 not ready: why is not known (n1)"},
+		"nobody says why": {"{containerStatuses: [" + isReady + "]}", "n1", nil, "NotReady: 1 not ready: reason unknown (n1)"},
 
 		// What says nothing.
 		"ready":    {"{conditions: [{type: Ready, status: 'True'}]}", "n1", nil, "WorkloadUnavailable: "},
@@ -255,7 +255,7 @@ func TestExplainSeveralCauses(t *testing.T) {
 		"numbers of nodes differ": {2, []client.Object{noRoom("a", "12"), noRoom("b", "13")},
 			"Unschedulable: 2 cannot be scheduled: 0/12 nodes are available: 12 Insufficient cpu (a, b)"},
 		"four causes": {4, []client.Object{crash("a"), dead("b"), start("c"), image("d")},
-			"CrashLooping: 1" + crashed + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (n2); " +
+			"CrashLooping: 1" + crashed + "; 1 cannot pull image registry.example/web:v1 for container web: ImagePullBackOff, not found (n2); " +
 				"1 not ready: container web, ContainerCreating (n2) and 1 more"},
 		"nothing": {2, nil, "WorkloadUnavailable: "},
 	} {
@@ -292,7 +292,7 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 	for name, test := range map[string]struct {
 		status, want string
 	}{
-		"no word":         {"", "WorkloadUnavailable: 2 not created: its events say why"},
+		"no word":         {"", "WorkloadUnavailable: 2 not created: see the events of the workload"},
 		"forbidden":       {failing(`pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`},
 		"quota":           {failing(`pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`},
 		"webhook":         {failing(`admission webhook "a.example" denied the request: no`), `AdmissionDenied: 2 not created: admission webhook "a.example" denied the request: no`},
@@ -323,7 +323,7 @@ func TestExplainReadyButNotAvailable(t *testing.T) {
 	workload := web(2, 1)
 	workload.Spec.MinReadySeconds, workload.Status.ReadyReplicas = 30, 2
 	expectWhy(t, explained(workload, scene{nodes: pools()}),
-		"Progressing: Deployment kube-system/web: 1/2 available; 1 ready, but not for 30 seconds yet")
+		"Progressing: Deployment kube-system/web: 1/2 available; 1 ready, but for less than 30 seconds")
 }
 
 func TestExplainPodsThatGoAway(t *testing.T) {
@@ -345,7 +345,7 @@ func TestExplainPodsThatGoAway(t *testing.T) {
 	})
 	t.Run("a StatefulSet waits for the pod", func(t *testing.T) {
 		expectWhy(t, explained(stateful, scene{nodes: pools(), pods: []client.Object{going("web-0", "n1", "StatefulSet")}}),
-			"NotReady: StatefulSet kube-system/web: 0/1 available; 1 not ready: going away, to be replaced (n1)")
+			"NotReady: StatefulSet kube-system/web: 0/1 available; 1 not ready: terminating, to be replaced (n1)")
 	})
 }
 
@@ -375,20 +375,20 @@ func TestExplainWhatIsUnknown(t *testing.T) {
 	workload := web(2, 0)
 	pods := []client.Object{pod("web-0", "unreachable", containerStatuses(running)), pod("web-1", "n1", containerStatuses(crashing))}
 	expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: facts.NotPermitted}),
-		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, not permitted to look at its pods: grant the rule")
+		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; cause unknown: not permitted to read its pods: grant the rule")
 	for _, state := range []facts.State{facts.Failed, facts.NotHeld} {
 		expectWhy(t, explained(workload, scene{nodes: pools(), pods: pods, noPods: state}),
-			"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; why is not known, could not read its pods: grant the rule")
+			"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; cause unknown: couldn't read its pods: grant the rule")
 	}
 	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
 			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
-			"1 not ready: container web, its probe does not pass (unreachable)")
+			"1 not ready: container web, its probe is not passing (unreachable)")
 
 	// Without nodes there are still the words of a scheduler that names the taint.
 	pods = []client.Object{pod("web-0", "", unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))}
 	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
-		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; 1 cannot be scheduled, as nodes are unreachable")
+		"WorkloadUnavailable: Deployment kube-system/web: 0/2 available; 1 cannot be scheduled because nodes are unreachable")
 }
 
 // Nothing is said before everything is there that matters to it.

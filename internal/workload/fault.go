@@ -132,7 +132,7 @@ func pullFault(c container, _ time.Time) (fault, bool) {
 	if !slices.Contains(pullReasons, c.waiting()) {
 		return fault{}, false
 	}
-	key := fmt.Sprintf("cannot pull the image %s of %s", c.Image, c.title)
+	key := fmt.Sprintf("cannot pull image %s for %s", c.Image, c.title)
 	text := key + ": " + c.waiting()
 	if why := innermostError(c.State.Waiting.Message); why != "" {
 		text += ", " + why
@@ -210,11 +210,11 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	case len(waiting) > 0:
 		f.text = "not ready: " + msg.Shorten(waiting, ", ") + ", " + waitingFor(containers)
 	case len(probed) > 0:
-		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", its probe does not pass"
+		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", its probe is not passing"
 	case len(containers) == 0:
 		f.text = "not ready: the kubelet has not started it yet"
 	default:
-		f.text = "not ready: why is not known"
+		f.text = "not ready: reason unknown"
 		if ready := podCondition(pod, corev1.PodReady); ready != nil && cmp.Or(ready.Message, ready.Reason) != "" {
 			f.text = "not ready: " + msg.Truncate(msg.FirstLine(cmp.Or(ready.Message, ready.Reason)), maxQuote)
 		}

@@ -196,7 +196,7 @@ func TestTaintsThatAreStates(t *testing.T) {
 				return
 			}
 			d := explained(web(2, 1), unseen)
-			g.Expect(summary(d)).To(Equal("True NodesDown: Deployment kube-system/web: 1/2 available; 1 cannot be scheduled, as nodes " + says))
+			g.Expect(summary(d)).To(Equal("True NodesDown: Deployment kube-system/web: 1/2 available; 1 cannot be scheduled because nodes " + says))
 			switch key { // a node that is ready is about to lose the taint, or is being drained
 			case "ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted":
 				says = "are being drained"
@@ -204,7 +204,7 @@ func TestTaintsThatAreStates(t *testing.T) {
 				return
 			}
 			g.Expect(summary(explained(web(2, 1), seen))).To(
-				Equal("True NodesDown: Deployment kube-system/web: 1/2 available; 1 cannot be scheduled, as nodes " + says + " (x)"))
+				Equal("True NodesDown: Deployment kube-system/web: 1/2 available; 1 cannot be scheduled because nodes " + says + " (x)"))
 			on := pod("web-0", "x", containerStatuses(crashing)).(*corev1.Pod)
 			g.Expect(explained(web(2, 1), scene{nodes: seen.nodes, pods: []client.Object{on}}).Reason).To(
 				Equal(v1alpha1.ReasonCrashLooping), "what runs there already answers for itself")

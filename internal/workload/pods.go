@@ -114,7 +114,7 @@ func notAvailable(w Workload) []Cause {
 		return nil
 	}
 	return []Cause{{Count: int(n), Reason: v1alpha1.ReasonNotReady, Transient: true, Starting: true,
-		Text: fmt.Sprintf("ready, but not for %d seconds yet", w.minReadySeconds)}}
+		Text: fmt.Sprintf("ready, but for less than %d seconds", w.minReadySeconds)}}
 }
 
 // absentPods sums up the pods that do not exist.
@@ -161,7 +161,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	if n == coming+gone {
 		return absent
 	}
-	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: its events say why", since: w.failedAt}
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload", since: w.failedAt}
 	// Only the controller of Deployments reports it in the status.
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
@@ -183,7 +183,7 @@ func (c *Cause) follow(before []Cause) {
 	if len(before) == 0 {
 		return
 	}
-	c.Text = "not created: the pod before is not ready"
+	c.Text = "not created: the previous pod is not ready"
 	c.Starting = !slices.ContainsFunc(before, func(b Cause) bool { return !b.Starting })
 	for _, b := range before {
 		c.until = first(c.until, b.until)
@@ -219,7 +219,7 @@ func (s surroundings) faultOf(pod *corev1.Pod) fault {
 	case !state.Keeps() && !itself:
 		f = fault{reason: v1alpha1.ReasonNodeFault, text: "on nodes that " + string(state)}
 	case pod.DeletionTimestamp != nil:
-		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: going away, to be replaced", transient: true}
+		f = fault{reason: v1alpha1.ReasonNotReady, text: "not ready: terminating, to be replaced", transient: true}
 	}
 	f.place = pod.Spec.NodeName
 	return f.aged(pod, s.ageAt)
@@ -263,6 +263,6 @@ func (s surroundings) keptOff(node string, text schedulerText) (f fault, ok bool
 		}
 		states, f.place = []nodestate.State{state}, node
 	}
-	f.text = "cannot be scheduled, as nodes " + nodestate.Describe(states)
+	f.text = "cannot be scheduled because nodes " + nodestate.Describe(states)
 	return f, len(states) > 0
 }

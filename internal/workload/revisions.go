@@ -106,9 +106,9 @@ func (w Workload) refreshRevisions(n revisionCounts, counts, inconclusive bool) 
 // unread says why the images are not known when what tells them could not be read.
 func unread(need facts.Need, answer facts.Answer) string {
 	if answer.State == facts.NotPermitted {
-		return "not permitted to look at its " + need.Kind.Kind + "s: " + answer.Message
+		return "not permitted to read its " + need.Kind.Kind + "s: " + answer.Message
 	}
-	return "could not read its " + need.Kind.Kind + "s: " + answer.Message
+	return "couldn't read its " + need.Kind.Kind + "s: " + answer.Message
 }
 
 // revisionCounts are the pods of a workload by revision, as its status has them.
@@ -166,16 +166,9 @@ func (r revisions) certain(all int32, why string) Images {
 
 func (i Images) untold(pods int32, why string) Images {
 	if pods > 0 {
-		i.Untold = fmt.Sprintf("which version %s, %s", runs(pods), why)
+		i.Untold = fmt.Sprintf("version of %s unknown: %s", msg.Count(int(pods), "pod"), why)
 	}
 	return i
-}
-
-func runs(pods int32) string {
-	if pods == 1 {
-		return "1 pod runs is not known"
-	}
-	return msg.Count(int(pods), "pod") + " run is not known"
 }
 
 // ofReplicaSets counts the pods by what their ReplicaSets say, all of which were read at one time.
@@ -189,7 +182,7 @@ func (r revisions) ofReplicaSets(objects []client.Object) Images {
 		}
 	}
 	if pods == 0 {
-		return r.certain(r.created, "no ReplicaSet of it with pods was found")
+		return r.certain(r.created, "found no ReplicaSet with pods")
 	}
 	return images
 }
@@ -283,12 +276,12 @@ const maxPodsRead = 500
 func (r revisions) ofControllerRevisions(objects []client.Object, answers map[facts.Need]facts.Answer) Images {
 	all := r.workload.revisionsOf(objects)
 	if len(all) == 0 {
-		return r.certain(r.created, "no ControllerRevision of it was found")
+		return r.certain(r.created, "found no ControllerRevision")
 	}
 	need := r.workload.PodsNeed()
 	pods, asked := answers[need]
 	live := r.workload.countPods(pods)
-	why := "they are of several older revisions"
+	why := "they run several older revisions"
 	if asked && pods.State > facts.Known && pods.State != facts.Deferred {
 		why = unread(need, pods)
 	}
@@ -356,7 +349,7 @@ func (r revisions) byStatus(shares []share, live podCounts, why string) Images {
 		if len(s.of) == 0 || !r.sameImage(s.of) {
 			untold += s.pods
 			if len(s.of) == 0 {
-				why = "no ControllerRevision of them was found"
+				why = "found no ControllerRevision for them"
 			}
 			continue
 		}
@@ -387,7 +380,7 @@ func (r revisions) byPods(all []revision, live podCounts) Images {
 		}
 		images.InUse = append(images.InUse, imagesOf(all[i].containers, r.container, n.ready+n.unready, &n.ready)...)
 	}
-	return images.untold(untold, "no ControllerRevision of them was found")
+	return images.untold(untold, "found no ControllerRevision for them")
 }
 
 // podCount is how many pods there are of a revision.

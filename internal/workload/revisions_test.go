@@ -156,12 +156,12 @@ func TestImagesOfDeployment(t *testing.T) {
 		"all are new, some are missing":    {webDeployment("v2", 3, "replicas: 2, updatedReplicas: 2, readyReplicas: 1", ""), both, "v2 3"},
 		"the controller has not seen it":   {unobserved(webDeployment("v2", 3, "replicas: 3, updatedReplicas: 3, readyReplicas: 3", "")), sets(replicaSet("v1", 3, 3)), "v1 3 ready 3"},
 		"not permitted": {webDeployment("v2", 3, rolling, ""), revised{noRevisions: facts.NotPermitted},
-			"v2 2; which version 2 pods run is not known, not permitted to look at its ReplicaSets: grant the rule"},
+			"v2 2; version of 2 pods unknown: not permitted to read its ReplicaSets: grant the rule"},
 		"not permitted, and not observed": {unobserved(webDeployment("v2", 3, "replicas: 1, updatedReplicas: 1", "")), revised{noRevisions: facts.NotPermitted},
-			"; which version 1 pod runs is not known, not permitted to look at its ReplicaSets: grant the rule"},
+			"; version of 1 pod unknown: not permitted to read its ReplicaSets: grant the rule"},
 		"not in the dump": {webDeployment("v2", 3, "replicas: 4, updatedReplicas: 3", ""), revised{noRevisions: facts.NotHeld},
-			"v2 3; which version 1 pod runs is not known, could not read its ReplicaSets: grant the rule"},
-		"not there": {webDeployment("v2", 3, rolling, ""), revised{}, "v2 2; which version 2 pods run is not known, no ReplicaSet of it with pods was found"},
+			"v2 3; version of 1 pod unknown: couldn't read its ReplicaSets: grant the rule"},
+		"not present": {webDeployment("v2", 3, rolling, ""), revised{}, "v2 2; version of 2 pods unknown: found no ReplicaSet with pods"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, _ := imagesOfWeb(test.object, test.seen)
@@ -198,13 +198,13 @@ func TestImagesOfDaemonSet(t *testing.T) {
 		"only another part of the template was changed":   {webDaemonSet("v1", status(5, 2, 5), ""), revised{revisions: append(history("DaemonSet", "v1"), controlled(renamed(controllerRevision("DaemonSet", "v1", 2), "web-b"), "DaemonSet", "web"))}, "v1 2 ready 2, v1 3 ready 3"},
 		"all are new, one is missing":                     {webDaemonSet("v2", status(4, 4, 3), ""), seen("v1", "v2"), "v2 4"},
 		"no node":                                         {webDaemonSet("v2", status(0, 0, 0), ""), seen("v1", "v2"), "v2 1"},
-		"a pod of a revision that is no more":             {webDaemonSet("v3", status(3, 1, 3), onDelete), with(seen("v1", "v2", "v3"), map[string]int{"v0": 1, "v2": 1, "v1": 1}), "v1 1 ready 1, v2 1 ready 1; which version 1 pod runs is not known, no ControllerRevision of them was found"},
-		"the pods may not be read":                        {webDaemonSet("v3", status(3, 1, 3), onDelete), revised{revisions: history("DaemonSet", "v1", "v2", "v3"), noPods: facts.NotPermitted}, "v3 1 ready 1; which version 2 pods run is not known, not permitted to look at its Pods: grant the rule"},
+		"a pod of a revision that is no more":             {webDaemonSet("v3", status(3, 1, 3), onDelete), with(seen("v1", "v2", "v3"), map[string]int{"v0": 1, "v2": 1, "v1": 1}), "v1 1 ready 1, v2 1 ready 1; version of 1 pod unknown: found no ControllerRevision for them"},
+		"the pods may not be read":                        {webDaemonSet("v3", status(3, 1, 3), onDelete), revised{revisions: history("DaemonSet", "v1", "v2", "v3"), noPods: facts.NotPermitted}, "v3 1 ready 1; version of 2 pods unknown: not permitted to read its Pods: grant the rule"},
 		"the pods may not be read, and need not be":       {webDaemonSet("v2", status(3, 1, 3), onDelete), revised{revisions: history("DaemonSet", "v1", "v2"), noPods: facts.NotPermitted}, "v1 2 ready 2, v2 1 ready 1"},
-		"too many pods to be read for this":               {webDaemonSet("v3", status(5000, 10, 5000), onDelete), with(seen("v1", "v2", "v3"), map[string]int{"v1": 4990}), "v3 10 ready 10; which version 4990 pods run is not known, they are of several older revisions"},
-		"not permitted":                                   {webDaemonSet("v2", status(5, 2, 5), ""), revised{noRevisions: facts.NotPermitted}, "v2 2; which version 3 pods run is not known, not permitted to look at its ControllerRevisions: grant the rule"},
-		"not there":                                       {webDaemonSet("v2", status(5, 2, 5), ""), revised{}, "v2 2; which version 3 pods run is not known, no ControllerRevision of it was found"},
-		"only the newest is there":                        {webDaemonSet("v2", status(5, 2, 5), ""), seen("v2"), "v2 2 ready 2; which version 3 pods run is not known, no ControllerRevision of them was found"},
+		"too many pods to be read for this":               {webDaemonSet("v3", status(5000, 10, 5000), onDelete), with(seen("v1", "v2", "v3"), map[string]int{"v1": 4990}), "v3 10 ready 10; version of 4990 pods unknown: they run several older revisions"},
+		"not permitted":                                   {webDaemonSet("v2", status(5, 2, 5), ""), revised{noRevisions: facts.NotPermitted}, "v2 2; version of 3 pods unknown: not permitted to read its ControllerRevisions: grant the rule"},
+		"not present":                                     {webDaemonSet("v2", status(5, 2, 5), ""), revised{}, "v2 2; version of 3 pods unknown: found no ControllerRevision"},
+		"only the newest is there":                        {webDaemonSet("v2", status(5, 2, 5), ""), seen("v2"), "v2 2 ready 2; version of 3 pods unknown: found no ControllerRevision for them"},
 		"the controller has not seen the newest template": {unobserved(webDaemonSet("v2", status(5, 5, 5), "")), seen("v1"), "v1 5 ready 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestImagesOfStatefulSet(t *testing.T) {
 		"rolled back half-way":               {webStatefulSet("v2", 3, status(3, 2, 2, 3, "v2", "v2"), ""), revised{revisions: append(history("StatefulSet", "v1", "v2", "v3"), controllerRevision("StatefulSet", "v2", 4))[2:]}, "v2 2 ready 2, v3 1 ready 1"},
 		"the controller has not seen it":     {unobserved(webStatefulSet("v3", 3, status(3, 3, 3, 3, "v2", "v2"), "")), seen("v1", "v2"), "v2 3 ready 3"},
 		"one is not ready, of the newest":    {webStatefulSet("v3", 3, status(3, 2, 1, 2, "v2", "v3"), ""), seen("v1", "v2", "v3"), "v2 2, v3 1"},
-		"not permitted, and none is updated": {webStatefulSet("v3", 3, status(3, 3, 0, 3, "v2", "v3"), ""), revised{noRevisions: facts.NotPermitted}, "; which version 3 pods run is not known, not permitted to look at its ControllerRevisions: grant the rule"},
+		"not permitted, and none is updated": {webStatefulSet("v3", 3, status(3, 3, 0, 3, "v2", "v3"), ""), revised{noRevisions: facts.NotPermitted}, "; version of 3 pods unknown: not permitted to read its ControllerRevisions: grant the rule"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, _ := imagesOfWeb(test.object, test.seen)

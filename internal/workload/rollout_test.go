@@ -34,7 +34,7 @@ func TestRollOutThatHangs(t *testing.T) {
 		want      string
 	}{
 		"a new pod crashes":                       {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(crashing)))}, facts.Pending, "True RolloutFailing: " + begins + crashed},
-		"its image does not come for ten minutes": {2, nodes, []client.Object{aged(pod("cns-0", "a", containerStatuses(pulling)), 10*time.Minute)}, facts.Pending, "False RolloutStuck: " + begins + "; 1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (a)"},
+		"its image does not come for ten minutes": {2, nodes, []client.Object{aged(pod("cns-0", "a", containerStatuses(pulling)), 10*time.Minute)}, facts.Pending, "False RolloutStuck: " + begins + "; 1 cannot pull image registry.example/web:v1 for container web: ImagePullBackOff, not found (a)"},
 		"a dead node's pod uses up what may be missing": {2, dead, []client.Object{pod("cns-0", "unreachable", containerStatuses(running))}, facts.Pending,
 			"True NodesDown: " + begins + "; 1 on nodes that are unreachable (unreachable)"},
 		"its pod is starting":                  {2, nodes, []client.Object{newly(pod("cns-0", "a", containerStatuses(creating)))}, facts.Pending, "True Progressing: " + begins},
@@ -105,7 +105,7 @@ func TestUnreadablePodsAreTold(t *testing.T) {
 		"{observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 1, availableReplicas: 1}")
 	s := scene{nodes: pools(), noPods: facts.NotPermitted}
 	g.Expect(summary(explained(dns, s))).To(Equal("True WithinTolerance: Deployment kube-system/coredns: 1/2 available; " +
-		"why is not known, not permitted to look at its pods: grant the rule"))
+		"cause unknown: not permitted to read its pods: grant the rule"))
 }
 
 // A workload without any pod is not judged before it is known whether they only start.

@@ -36,7 +36,7 @@ var situations = map[string]struct {
 		want: "False Unschedulable: Deployment kube-system/web: 2/9 available; " +
 			"2 cannot be scheduled: 0/12 nodes are available: 12 Insufficient cpu (d, e); " +
 			"1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); " +
-			"1 cannot pull the image registry.example/web:v1 of container web: ImagePullBackOff, not found (n2) and 3 more",
+			"1 cannot pull image registry.example/web:v1 for container web: ImagePullBackOff, not found (n2) and 3 more",
 	},
 	"pods that wait for any node, and one that waits for a certain one": {
 		workload: web(4, 1),
@@ -46,7 +46,7 @@ var situations = map[string]struct {
 			boundTo("y", pod("b", "", unscheduled("0/3 nodes are available: 3 node(s) were unschedulable."))),
 			pod("c", "", unscheduled("0/3 nodes are available: 3 node(s) were unschedulable.")),
 		},
-		want: "True NodesDown: Deployment kube-system/web: 1/4 available; 3 cannot be scheduled, as nodes are cordoned (x, y, z)",
+		want: "True NodesDown: Deployment kube-system/web: 1/4 available; 3 cannot be scheduled because nodes are cordoned (x, y, z)",
 	},
 	"a DaemonSet whose nodes are stopped, drained and joining, and one of whose pods crashes": {
 		workload: cns(7, 2, "currentNumberScheduled: 6"),
@@ -76,8 +76,8 @@ var situations = map[string]struct {
 			"{observedGeneration: 2, replicas: 3, readyReplicas: 1, availableReplicas: 0}"),
 		nodes: pools(),
 		pods:  []client.Object{pod("web-1", "n1", containerStatuses(running)), pod("web-2", "n2", containerStatuses(running))},
-		want: "False NotReady: StatefulSet kube-system/web: 0/4 available; 2 not ready: container web, its probe does not pass (n1, n2); " +
-			"1 ready, but not for 30 seconds yet; 1 not created: the pod before is not ready",
+		want: "False NotReady: StatefulSet kube-system/web: 0/4 available; 2 not ready: container web, its probe is not passing (n1, n2); " +
+			"1 ready, but for less than 30 seconds; 1 not created: the previous pod is not ready",
 	},
 }
 

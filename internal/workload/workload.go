@@ -260,7 +260,7 @@ func (w *Workload) observe(generation int64) {
 func (w *Workload) progress(updated int32) string {
 	switch {
 	case !w.observed:
-		return fmt.Sprintf("its controller has not seen generation %d yet", w.Object.GetGeneration())
+		return fmt.Sprintf("its controller has not observed generation %d yet", w.Object.GetGeneration())
 	case updated < w.Desired:
 		return fmt.Sprintf("%d/%d updated", updated, w.Desired)
 	}

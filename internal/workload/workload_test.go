@@ -113,11 +113,11 @@ func TestDeploymentHealth(t *testing.T) {
 		},
 		"new generation not seen yet, enough available": {
 			"{replicas: 2}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
-			"True Progressing: Deployment kube-system/coredns: 2/2 available, its controller has not seen generation 2 yet",
+			"True Progressing: Deployment kube-system/coredns: 2/2 available, its controller has not observed generation 2 yet",
 		},
 		"new generation not seen yet, too few available": {
 			"{replicas: 9}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
-			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/9 available, its controller has not seen generation 2 yet",
+			"False WorkloadUnavailable: Deployment kube-system/coredns: 2/9 available, its controller has not observed generation 2 yet",
 		},
 		"scaled to 0, not seen yet": {
 			"{replicas: 0}", "{observedGeneration: 1, updatedReplicas: 2, availableReplicas: 2}",
@@ -169,7 +169,7 @@ func TestDaemonSetHealth(t *testing.T) {
 		// Every cluster has Windows variants, most have no Windows nodes.
 		"no node wants it": {
 			"", "{" + observed + "desiredNumberScheduled: 0}",
-			"NotAssessed Idle: DaemonSet kube-system/azure-cns: idle, it wants no pods",
+			"NotAssessed Idle: DaemonSet kube-system/azure-cns: idle (0 pods desired)",
 		},
 		"one missing, no roll-out": {
 			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2}",
@@ -186,11 +186,11 @@ func TestDaemonSetHealth(t *testing.T) {
 		},
 		"pods that are not created are no roll-out": {
 			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}",
-			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available; 1 not created: its events say why",
+			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 2/3 available; 1 not created: see the events of the workload",
 		},
 		"no pod is created at all": {
 			"", "{" + observed + "desiredNumberScheduled: 1}",
-			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available; 1 not created: its events say why",
+			"False WorkloadUnavailable: DaemonSet kube-system/azure-cns: 0/1 available; 1 not created: see the events of the workload",
 		},
 		"rolling out, two missing": {
 			"", "{" + observed + "desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 1, numberAvailable: 1}",
@@ -218,7 +218,7 @@ func TestDaemonSetHealth(t *testing.T) {
 		},
 		"new generation not seen yet": {
 			"", "{observedGeneration: 1, desiredNumberScheduled: 3, currentNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3}",
-			"True Progressing: DaemonSet kube-system/azure-cns: 3/3 available, its controller has not seen generation 2 yet",
+			"True Progressing: DaemonSet kube-system/azure-cns: 3/3 available, its controller has not observed generation 2 yet",
 		},
 		"OnDelete waits for somebody, that is no roll-out": {
 			"{updateStrategy: {type: OnDelete}}",
@@ -291,7 +291,7 @@ func TestStatefulSetHealth(t *testing.T) {
 		},
 		"new generation not seen yet": {
 			"{replicas: 3}", "{observedGeneration: 1, currentRevision: a, updateRevision: a, updatedReplicas: 3, availableReplicas: 2}",
-			"True Progressing: StatefulSet kube-system/prometheus: 2/3 available, its controller has not seen generation 2 yet",
+			"True Progressing: StatefulSet kube-system/prometheus: 2/3 available, its controller has not observed generation 2 yet",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

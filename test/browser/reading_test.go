@@ -96,7 +96,7 @@ func TestReadable(t *testing.T) {
 			for i := range shown.Mappings {
 				p.Expect(text).To(ContainSubstring(shown.Mappings[i].Spec.Component))
 			}
-			p.Expect(text).To(ContainSubstring("Whom to call"))
+			p.Expect(text).To(ContainSubstring("Who to contact"))
 			p.Expect(js[bool](p, `document.getElementById("filter").offsetHeight > 0`)).To(Equal(way != "print" && way != "no scripts"),
 				"the filter is there where it works")
 			p.Expect(p.sent()).To(HaveLen(1), "the file itself")

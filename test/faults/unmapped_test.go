@@ -118,8 +118,8 @@ func TestUnmappedWithoutRights(t *testing.T) {
 	g.Expect(shapes.ArchitectureVerdict(v.Architecture).Unmapped).To(Equal([]string{"DaemonSet kube-system/new-agent-00 Healthy"}))
 	summary := v.Architecture.Status.UnmappedSummary
 	g.Expect(summary.Reason).To(Equal(v1alpha1.ReasonNotPermitted))
-	g.Expect(summary.Message).To(And(HavePrefix("could not look at StatefulSets in kube-system, "), HaveSuffix(" more: grant the rule")))
+	g.Expect(summary.Message).To(And(HavePrefix("couldn't read StatefulSets in kube-system, "), HaveSuffix(" more: grant the rule")))
 	r := v.Report("a cluster")
 	g.Expect(r.Concerns()).To(BeEmpty(), "no verdict depends on it")
-	g.Expect(report.Unmapped(r, false).Notes).To(ContainElement(HavePrefix("There may be more workloads that no mapping covers: could not look at StatefulSets")))
+	g.Expect(report.Unmapped(r, false).Notes).To(ContainElement(HavePrefix("There may be more workloads that no mapping covers: couldn't read StatefulSets")))
 }

@@ -45,14 +45,14 @@ checks:
 
 		const fault = "1 of 2 nodes is not ready: down (Test)"
 		Eventually(theArchitecture).WithTimeout(soon).Should(And(
-			haveCondition("Healthy", "False", "ComponentsUnhealthy", "2 unhealthy by 1 cause: kubelet, runtime: NodeFault: "+fault),
+			haveCondition("Healthy", "False", "ComponentsUnhealthy", "2 unhealthy (1 cause): kubelet, runtime: NodeFault: "+fault),
 			HaveField("Status.Message", ContainSubstring(fault)),
 			HaveField("Status.Causes", HaveExactElements(And(
 				HaveField("Reason", "NodeFault"), HaveField("Message", fault), HaveField("Components", HaveExactElements("kubelet", "runtime"))))),
 			haveCondition("VersionsSupported", "False", "SkewExceeded", "v1.20.9 is ", "behind the API server", "1 node: down"),
 			HaveField("Status.Skews", ContainElement(And(HaveField("Type", v1alpha1.SkewMixedKubelets), HaveField("Name", "system")))),
 			HaveField("Status.Abstract", ContainElements(
-				ContainSubstring("2 nodes (1 down): 2 of 2 components present, 2 unhealthy by 1 cause"),
+				ContainSubstring("2 nodes (1 down): 2 of 2 components present, 2 unhealthy (1 cause)"),
 				"! kubelet, runtime: NodeFault: "+fault,
 				HavePrefix("Networking  kubelet  systemd  unhealthy  v1.20.9 (1)")))))
 

@@ -332,7 +332,7 @@ checks:
 			}},
 		}
 		create(configuration)
-		expect("True", "WebhookUnavailable", "Service default/behind does not exist; the API server refuses all requests to create widgets.things.example.com")
+		expect("True", "WebhookUnavailable", "Service default/behind does not exist; the API server rejects all requests to create widgets.things.example.com")
 
 		By("creating the Service, then endpoints that become ready")
 		create(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "behind"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 443}}}})
@@ -343,7 +343,7 @@ checks:
 			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.1.2.3"}, Conditions: discoveryv1.EndpointConditions{Ready: new(false)}}},
 		}
 		create(slice)
-		expect("True", "WebhookUnavailable", "has no ready endpoint, 1 not ready")
+		expect("True", "WebhookUnavailable", "has no ready endpoints (1 not ready)")
 		slice.Endpoints[0].Conditions.Ready = new(true)
 		Expect(k8sClient.Update(ctx, slice)).To(Succeed())
 		expect("True", "WebhookUnavailable", "its caBundle is empty")
@@ -599,7 +599,7 @@ var _ = Describe("A ClusterArchitecture", func() {
 
 		setAvailable(d, 0)
 		Eventually(architecture).WithTimeout(soon).Should(And(
-			haveCondition("Healthy", "False", "ComponentsUnhealthy", "1 unhealthy by 1 cause: part: WorkloadUnavailable: "),
+			haveCondition("Healthy", "False", "ComponentsUnhealthy", "1 unhealthy (1 cause): part: WorkloadUnavailable: "),
 			HaveField("Status.Causes", ConsistOf(And(HaveField("Reason", "WorkloadUnavailable"), HaveField("Components", ConsistOf("part")))))))
 
 		deployment("nothing", 1)

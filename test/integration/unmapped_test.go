@@ -91,7 +91,7 @@ var _ = Describe("What no mapping covers", func() {
 		create(a)
 		Eventually(theArchitecture).WithTimeout(soon).Should(HaveField("Status.UnmappedSummary", And(
 			HaveField("Reason", v1alpha1.ReasonNotPermitted),
-			HaveField("Message", ContainSubstring("could not look at Deployments in default, ")),
+			HaveField("Message", ContainSubstring("couldn't read Deployments in default, ")),
 			HaveField("Message", ContainSubstring(`resources: ["deployments"]`)))))
 		Expect(listed()).To(BeEmpty())
 		grant("unmapped-more", "unmapped-less", rights...)

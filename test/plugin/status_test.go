@@ -104,7 +104,7 @@ var _ = Describe("status", func() {
 		Entry("dead", 30*time.Minute+soon, 31*time.Minute, unknown, `are 30m old: the operator died 30m ago .*archmap-system/manager.archmap.dev is not renewed`),
 		Entry("dead for less time than observedAt tells", 3*time.Minute+soon, 4*time.Minute, unknown, `are 3m\S* old: the operator died 3m`),
 		Entry("stuck", time.Second, 20*time.Minute+soon, unknown, `are 20m old: the operator is stuck`),
-		Entry("gone", time.Duration(-1), 20*time.Minute+soon, unknown, `are 20m old: the operator is not alive: .*there is no Lease`),
+		Entry("gone", time.Duration(-1), 20*time.Minute+soon, unknown, `are 20m old: the operator is not running: .*there is no Lease`),
 	)
 
 	It("goes by the clock of the API server, not by that of this machine", func() {
