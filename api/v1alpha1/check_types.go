@@ -685,7 +685,74 @@ type ObjectCheck struct {
 	// a string.
 	// +optional
 	Message Expression `json:"message,omitempty"`
+
+	// events say that an object is unhealthy although its fields do not: what its
+	// controller reports as warnings, and nowhere else. They are read only while an
+	// object is healthy by its fields. Where they cannot be read, and when there are
+	// none, the fields decide. For kinds of which there are few objects.
+	// +optional
+	Events *ObjectEvents `json:"events,omitempty"`
 }
+
+// ObjectEvents are the events that turn an object unhealthy, with the reason
+// FailureReported.
+type ObjectEvents struct {
+	// reasons of the events, such as NoCompatibleInstanceTypes.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Reasons []EventReason `json:"reasons,omitempty"`
+
+	// minAgeSeconds is how long ago the first of them must have been, in seconds:
+	// what is reported once or for a moment is no failure yet. Default: 600.
+	// +optional
+	// +default=600
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3600
+	MinAgeSeconds int32 `json:"minAgeSeconds,omitempty"`
+
+	// maxAgeSeconds is how long ago the last of them may have been, in seconds, as
+	// events are kept after what they tell is over. It should be several times as
+	// long as the controller takes to report again. Default: 900.
+	// +optional
+	// +default=900
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=3600
+	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
+
+	// meanwhile are other objects of which the same controller must report that
+	// they lack what these objects are for: else nobody is hurt, and an object that
+	// its author made for nothing turns nothing. Default: it always counts.
+	// +optional
+	Meanwhile *EventsMeanwhile `json:"meanwhile,omitempty"`
+}
+
+// EventsMeanwhile are events about the objects that are hurt, in all namespaces.
+type EventsMeanwhile struct {
+	// kind of the objects, such as Pod.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a kind in CamelCase, such as Pod"
+	Kind string `json:"kind,omitempty"`
+
+	// reason of the events, such as FailedScheduling.
+	// +required
+	Reason EventReason `json:"reason,omitempty"`
+
+	// source is the component that reports them, such as karpenter.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Source string `json:"source,omitempty"`
+}
+
+// EventReason is the reason of an event.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$')",message="must be the reason of an event, such as FailedScheduling"
+type EventReason string
 
 // AccessReviewCheck is the member of a Check for a permission that is refused.
 type AccessReviewCheck struct {
