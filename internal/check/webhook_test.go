@@ -155,7 +155,7 @@ func TestWebhooks(t *testing.T) {
 		"fail-open": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore")), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready); failurePolicy is Ignore, so requests pass without it"},
 		"fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; install it again"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; reinstall it"},
 		"fail-open, of any maker, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
 			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
 		"by URL": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {url: 'https://example.com'}"))},
