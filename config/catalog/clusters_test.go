@@ -115,6 +115,9 @@ func idle(name string) *appsv1.DaemonSet {
 	return d
 }
 
+// program is the label by which charts and manifests name what they install.
+const program = "app.kubernetes.io/name"
+
 // labeled is the object with one more label.
 func labeled[T client.Object](o T, key, value string) T {
 	l := map[string]string{key: value}
@@ -448,24 +451,26 @@ func TestClusters(t *testing.T) {
 			labeled(node("aks-np2-1", map[string]string{netLabel: "overlay"}), aksLabel, "MC_g_c_r")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "kubenet": "node-routes"})},
 		"ways in": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
-			ingressClass("nginx", "k8s.io/ingress-nginx"), deployment("ingress-nginx", "ingress-nginx-controller", "controller", "nginx:v1.12.1"),
+			ingressClass("nginx", "k8s.io/ingress-nginx"), labeled(deployment("edge", "ingress-nginx-controller", "controller", "nginx:v1.12.1"), program, "ingress-nginx"),
 			ingressClass("webapprouting.kubernetes.azure.com", "webapprouting.kubernetes.azure.com/nginx"),
 			deployment("app-routing-system", "nginx", "controller", "kubernetes/ingress/nginx-ingress-controller:v1.11.2"),
-			ingressClass("traefik", "traefik.io/ingress-controller"), deployment("traefik", "traefik", "traefik", "traefik:v3.4.0"),
+			ingressClass("traefik", "traefik.io/ingress-controller"), labeled(daemonSet("edge", "traefik", "traefik", "traefik:v3.4.0"), program, "traefik"),
 			ingressClass("haproxy", "haproxy.org/ingress-controller/haproxy"),
-			deployment("haproxy-controller", "haproxy-kubernetes-ingress", "kubernetes-ingress-controller", "haproxytech/kubernetes-ingress:3.1.0"),
+			labeled(deployment("edge", "haproxy-kubernetes-ingress", "kubernetes-ingress-controller", "haproxytech/kubernetes-ingress:3.1.0"), program, "kubernetes-ingress"),
+			labeled(labeled(deployment("edge", "contour-contour", "contour", "contour:1.33.0"), program, "contour"), "app.kubernetes.io/component", "contour"),
+			labeled(deployment("edge", "kong-kong", "ingress-controller", "kong/kubernetes-ingress-controller:3.4"), program, "kong"),
 			daemonSet("nginx-ingress", "nginx-ingress-controller", "nginx-ingress", "nginx-ingress:5.1.0"),
 			// It serves Ingresses that name it by an annotation.
 			deployment("ingress-controller", "haproxy-ingress", "haproxy-ingress", "haproxy-ingress:v0.15.0"),
 			ingressClass("azure-application-gateway", "azure/application-gateway"),
-			deployment("default", "ingress-azure", "ingress-azure", "kubernetes-ingress:1.8.1"),
-			deployment("azure-alb-system", "alb-controller", "alb-controller", "alb-controller:1.9.1"),
+			labeled(deployment("edge", "ingress-azure", "ingress-azure", "kubernetes-ingress:1.8.1"), "app", "ingress-azure"),
+			labeled(deployment("edge", "alb-controller", "alb-controller", "alb-controller:1.9.1"), "app", "alb-controller"),
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")}),
 			// The istiod of application routing is no mesh.
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
 			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
-				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress"})},
+				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress,contour,kong"})},
 		"what ways in have left behind": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			ingressClass("nginx", "k8s.io/ingress-nginx"), ingressClass("azure-application-gateway", "azure/application-gateway"),
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")})),
@@ -477,7 +482,7 @@ func TestClusters(t *testing.T) {
 				"entra-id": "oidc-issuer", "azure-rbac": "webhook", "cluster-autoscaler": "hosted", "azure-monitor-agent": "managed-prometheus"})},
 		"of one's own: mesh, VPA": {aks(map[string]string{netLabel: "overlay"}).with(vpaRegistration()...).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
 			injector("istio-sidecar-injector"), behind("istio-system", "istiod"),
-			deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
+			labeled(deployment("istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), "app", "istiod"), deployment("kube-system", "vpa-admission-controller", "admission-controller", "vpa:1.6.0"),
 			deployment("kube-system", "vpa-recommender", "recommender", "vpa:1.6.0"), deployment("kube-system", "vpa-updater", "updater", "vpa:1.6.0")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay", "istio": "self-installed", "vertical-pod-autoscaler": "self-installed"})},
 		"drivers switched off, their leases left": {aks(nil).without("csi-azuredisk-node", "csi-azurefile-node", "disk.csi.azure.com",

@@ -56,6 +56,25 @@ func flux() []client.Object {
 		deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
 }
 
+// labeledFlux are the same with the labels that its command line and its chart give them, in another namespace.
+func labeledFlux() []client.Object {
+	out := flux()
+	for _, o := range out {
+		o.SetNamespace("gitops")
+		labeled(labeled(o, "app.kubernetes.io/part-of", "flux"), "app.kubernetes.io/component", o.GetName())
+	}
+	return out
+}
+
+// labeledDapr is the same with the labels of its chart.
+func labeledDapr() []client.Object {
+	out := dapr()
+	for _, o := range out {
+		labeled(o, "app", o.GetName())
+	}
+	return out
+}
+
 // dapr is a control plane of Dapr with the webhook of its chart.
 func dapr() []client.Object {
 	return append(deployments("dapr-system", "dapr-operator", "dapr-sentry", "dapr-sidecar-injector"),
@@ -98,10 +117,12 @@ func TestExtras(t *testing.T) {
 		"extensions": {deployments("kube-system", "extension-agent", "extension-operator"), "extension-manager", "addon", "extension-operator"},
 		"backup": {deployments("dataprotection-microsoft", "dataprotection-microsoft-controller", "dataprotection-microsoft-kubernetes-agent",
 			"dataprotection-microsoft-geneva-service"), "azure-backup", "extension", "dataprotection-microsoft-kubernetes-agent"},
-		"Flux":              {append(deployments("flux-system", "fluxconfig-agent", "fluxconfig-controller"), flux()...), "flux", "extension", "fluxconfig-controller"},
-		"Flux of one's own": {flux(), "flux", "self-installed", ""},
-		"Dapr":              {append(provided(dapr()), daprWebhook()...), "dapr", "extension", "dapr-sentry"},
-		"Dapr of one's own": {append(dapr(), daprWebhook()...), "dapr", "self-installed", "dapr-sidecar-injector"},
+		"Flux":                              {append(deployments("flux-system", "fluxconfig-agent", "fluxconfig-controller"), flux()...), "flux", "extension", "fluxconfig-controller"},
+		"Flux of one's own":                 {labeledFlux(), "flux", "self-installed", "source-controller"},
+		"Flux of one's own, without labels": {flux(), "flux", "by-name", ""},
+		"Dapr":                              {append(provided(dapr()), daprWebhook()...), "dapr", "extension", "dapr-sentry"},
+		"Dapr of one's own":                 {append(labeledDapr(), daprWebhook()...), "dapr", "self-installed", "dapr-sidecar-injector"},
+		"Dapr of one's own, without labels": {append(dapr(), daprWebhook()...), "dapr", "by-name", "dapr-sidecar-injector"},
 		"container storage": {append(deployments("kube-system", "acstor-cluster-manager"), daemonSets("kube-system", "acstor-node-agent")...),
 			"azure-container-storage", "v2", "acstor-cluster-manager"},
 		"container storage, version 1": {append(deployments(acstor, "azurecontainerstorage-kube-operator", "azurecontainerstorage-csi-controller"),

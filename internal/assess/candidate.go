@@ -178,11 +178,18 @@ func (c *candidate) whyNot() string {
 	return "nothing of it was found"
 }
 
-// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, and no
-// workload of it is where its charts and manifests put it.
+// mayRunElsewhere reports whether the variant may be at work where no check looks for it: the cluster's owner runs it, no
+// workload of it is where its charts and manifests put it, and it is not looked for everywhere.
 func (c *candidate) mayRunElsewhere() bool {
-	return c.own && slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+	return c.own && !c.soughtEverywhere() && slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
 		return f.Check.Spec.Workload != nil && f.Present == v1alpha1.VerdictFalse && catalog.Belongs(&f.Check.Spec)
+	})
+}
+
+// soughtEverywhere reports whether a workload of the variant is looked for in all namespaces.
+func (c *candidate) soughtEverywhere() bool {
+	return slices.ContainsFunc(c.findings, func(f *check.Finding) bool {
+		return f.Check.Spec.Workload != nil && f.Check.Spec.Workload.Namespace == "" && catalog.Belongs(&f.Check.Spec)
 	})
 }
 

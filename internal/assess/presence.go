@@ -236,8 +236,9 @@ func (a *assessment) notFoundMessage() string {
 }
 
 // leftBehind names what was left of variants that are not there, each object once, and apart from it what may be in use, as
-// its variant may run elsewhere. What has stopped is not in use.
+// its variant may run elsewhere. What has stopped is not in use, nor is what a variant has, too, that is looked for everywhere.
 func (a *assessment) leftBehind() (left, used []string) {
+	var unused []string
 	add := func(names *[]string, f *check.Finding) {
 		for _, o := range f.Objects {
 			if name := msg.Object(o.Kind, o.Namespace, o.Name) + leftWords[f.Reason]; !slices.Contains(*names, name) {
@@ -247,13 +248,17 @@ func (a *assessment) leftBehind() (left, used []string) {
 	}
 	for _, c := range a.standing(standsNot) {
 		for _, f := range c.leftBehind() {
-			if !f.Stopped && c.mayRunElsewhere() {
+			add(&left, f)
+			switch {
+			case f.Stopped:
+			case c.mayRunElsewhere():
 				add(&used, f)
-			} else {
-				add(&left, f)
+			case c.own:
+				add(&unused, f)
 			}
 		}
 	}
+	used = slices.DeleteFunc(used, func(name string) bool { return slices.Contains(unused, name) })
 	return slices.DeleteFunc(left, func(name string) bool { return slices.Contains(used, name) }), used
 }
 

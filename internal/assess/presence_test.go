@@ -260,6 +260,7 @@ func leftBehindCases() []mappingCase {
 	class := `{name: class, type: Object, method: None, expect: Optional, object: {apiVersion: example.com/v1, kind: Driver, present: "object.ours"}}`
 	kind := `{name: driver, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver, name: d}}`
 	all := `{name: nodes, type: Object, method: None, object: {apiVersion: example.com/v1, kind: Driver}}`
+	anywhere := `{name: anywhere, type: Workload, expect: Optional, workload: {kind: Deployment, selector: {matchLabels: {app: dns}}}}`
 	ours := aDriver("d", map[string]any{"ours": true})
 	free, silent := released("leader"), lease("leader", -time.Hour)
 	optionally := "presence: Optional"
@@ -278,6 +279,13 @@ func leftBehindCases() []mappingCase {
 			variant("own", "operatedBy: Customer", checks(workload("Deployment", "coredns", optional), workload("DaemonSet", "agent", optional), class))),
 		cluster: with(ours), present: "False NotFound",
 		says: elsewhere + "; managed: no Deployment kube-system/coredns; own: no Deployment kube-system/coredns, no DaemonSet kube-system/agent",
+	}, {
+		name: "one's own that is looked for in all namespaces", spec: variants(variant("own", "operatedBy: Customer", checks(workload("Deployment", "coredns", optional), anywhere, class))),
+		cluster: with(ours), present: "False NotFound", says: "not installed; left behind: Driver d; own: no Deployment kube-system/coredns",
+	}, {
+		name: "one's own of which one variant is looked for in all namespaces", spec: variants(
+			variant("manifest", "operatedBy: Customer", checks(dns, class)), variant("chart", "operatedBy: Customer", checks(anywhere, class))),
+		cluster: with(ours), present: "False NotFound", says: "not installed; left behind: Driver d; manifest: no Deployment kube-system/coredns",
 	}, {
 		name: "one's own that has stopped does not run elsewhere", spec: variants(variant("own", "operatedBy: Customer", checks(dns, scaler))),
 		cluster: with(deployment("coredns", 0, 0)), present: "False NotFound",

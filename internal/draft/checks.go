@@ -41,7 +41,9 @@ func (f *findings) checks(all []*workload) []noted {
 			fmt.Sprintf("A pod of %s held it. A leader that hangs is ready and stops renewing it.\nLeave it out where leader election may be switched off.", l.holder)})
 	}
 	for _, s := range f.services {
-		out = append(out, f.endpointsCheck(s))
+		if s.called || !s.webhook {
+			out = append(out, f.endpointsCheck(s))
+		}
 	}
 	for _, w := range f.webhooks {
 		out = append(out, webhookCheck(w))

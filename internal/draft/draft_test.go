@@ -80,9 +80,10 @@ func TestCertManager(t *testing.T) {
 	}
 	g.Expect(names).To(Equal([]string{
 		"controller", "cainjector", "webhook", "lease-cert-manager-cainjector-leader-election", "lease-cert-manager-controller",
-		"endpoints-cert-manager", "endpoints-cert-manager-webhook", "mutating-webhook-cert-manager-webhook", "webhook-cert-manager-webhook",
+		"endpoints-cert-manager", "mutating-webhook-cert-manager-webhook", "webhook-cert-manager-webhook",
 		"kind-certificaterequests", "kind-certificates", "kind-challenges", "kind-clusterissuers", "kind-issuers", "kind-orders",
-	}), "what belongs to another release is left out: its kinds, and a webhook for a Service of another namespace")
+	}), "what belongs to another release is left out: its kinds, and a webhook for a Service of another namespace; "+
+		"the endpoints behind a webhook are looked at once")
 	g.Expect(out).To(ContainSubstring("# A pod of Deployment cert-manager/cert-manager-cainjector held it."),
 		"a lease is held by the pod that its holder's name begins with, not by one whose name begins alike")
 	g.Expect(set.ClusterRoles).To(HaveLen(1), "the rights that the operator lacks are part of it")

@@ -138,8 +138,9 @@ type findings struct {
 
 type service struct {
 	name string
-	// called says that the API server calls it: as a webhook, an aggregated API or a conversion.
-	called bool
+	// called says that the API server calls it as an aggregated API or a conversion; webhook, that it does as a webhook, so
+	// that a Webhook check looks at its endpoints.
+	called, webhook bool
 }
 
 type webhook struct{ kind, name string }
@@ -246,14 +247,22 @@ func (f *findings) findServices(s *snapshot.Snapshot) {
 	}
 }
 
-// calls says whether the API server calls one of the services, which it notes.
-func (f *findings) calls(namespace, name string) bool {
+// service returns the one of that name; nil when it is none of the family's.
+func (f *findings) service(namespace, name string) *service {
 	i := slices.IndexFunc(f.services, func(s service) bool { return s.name == name })
 	if namespace != f.namespace() || i < 0 {
-		return false
+		return nil
 	}
-	f.services[i].called = true
-	return true
+	return &f.services[i]
+}
+
+// calls says whether the API server calls one of the services as an API or a conversion, which it notes.
+func (f *findings) calls(namespace, name string) bool {
+	s := f.service(namespace, name)
+	if s != nil {
+		s.called = true
+	}
+	return s != nil
 }
 
 // findWebhooks finds the configurations that call one of the services. Both kinds name it in the same place.
@@ -262,7 +271,12 @@ func (f *findings) findWebhooks(s *snapshot.Snapshot) {
 		for _, o := range objects[admissionv1.ValidatingWebhookConfiguration](s, facts.Need{Kind: kind}) {
 			mine := false
 			for _, w := range o.Webhooks {
-				mine = w.ClientConfig.Service != nil && f.calls(w.ClientConfig.Service.Namespace, w.ClientConfig.Service.Name) || mine
+				if w.ClientConfig.Service == nil {
+					continue
+				}
+				if s := f.service(w.ClientConfig.Service.Namespace, w.ClientConfig.Service.Name); s != nil {
+					s.webhook, mine = true, true
+				}
 			}
 			if mine {
 				f.webhooks = append(f.webhooks, webhook{kind.Kind, o.Name})

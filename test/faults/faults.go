@@ -65,8 +65,10 @@ type Expectation struct {
 	// Documented is AsDocumented.
 	Documented string `json:"documented"`
 	// Version in use.
-	Version string   `json:"version"`
-	Says    []string `json:"says"`
+	Version string `json:"version"`
+	// OperatedBy says whom to call.
+	OperatedBy string   `json:"operatedBy"`
+	Says       []string `json:"says"`
 	// Changes says that nothing but version, variants, methods or documentation may have become another.
 	Changes bool `json:"changes"`
 }

@@ -196,6 +196,9 @@ func (e Expectation) differences(row string, was, is shapes.Expected, m *v1alpha
 	if e.Version != "" {
 		hold("the version", e.Version, is.Version)
 	}
+	if e.OperatedBy != "" {
+		hold("whom to call", e.OperatedBy, is.OperatedBy)
+	}
 	if e.Changes && fmt.Sprint(was) == fmt.Sprint(is) {
 		differences = append(differences, row+" does not change")
 	}
