@@ -28,7 +28,7 @@ func TestExitCodes(t *testing.T) {
 		want end
 	}{
 		"nothing to do":        {nil, end{exitNothing, false}},
-		"action needed":    {verdictError{exitAct}, end{exitAct, false}},
+		"action needed":        {verdictError{exitAct}, end{exitAct, false}},
 		"cannot be told":       {verdictError{exitUnknown}, end{exitUnknown, false}},
 		"failed":               {errors.New("no answer"), end{exitUnknown, true}},
 		"not understood":       {usagef("unknown command"), end{exitUsage, true}},
