@@ -197,9 +197,12 @@ type Check struct {
 	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
 	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
 	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
-	// it. So is one that fails while its pods are there, if the check picks webhooks of
-	// any maker, by none of the fields above, and it intercepts nothing that the cluster itself needs: pods, nodes,
-	// leases and the like. A webhook with a URL is counted, and not assessed.
+	// it, but for one that the check picks by the fields above and whose Service is
+	// missing or has no endpoint: then a part of its component is missing. One that
+	// fails while its pods are there is within tolerance, too, if the check picks
+	// webhooks of any maker, by none of these fields, and it intercepts nothing that
+	// the cluster itself needs: pods, nodes, leases and the like. A webhook with a URL
+	// is counted, and not assessed.
 	// +optional
 	Webhook *WebhookCheck `json:"webhook,omitempty"`
 }
@@ -440,7 +443,7 @@ const (
 )
 
 // NodeCriteria is met by a node that meets every part that is given.
-// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR
+// +kubebuilder:validation:AtLeastOneOf=conditions;forbiddenConditions;forbiddenTaints;runtimePrefix;providerIDPrefix;podCIDR;minKubelet;maxKubelet
 type NodeCriteria struct {
 	// conditions must all be on the node.
 	// +optional
@@ -482,7 +485,23 @@ type NodeCriteria struct {
 	// podCIDR says whether spec.podCIDR has a value: Set or Unset.
 	// +optional
 	PodCIDR Assignment `json:"podCIDR,omitempty"`
+
+	// minKubelet is the lowest minor version of status.nodeInfo.kubeletVersion, such as
+	// "1.32" (in quotes: YAML takes it for a number): for what came with a version of
+	// Kubernetes. It is known of nodes that are down, too.
+	// +optional
+	MinKubelet MinorVersion `json:"minKubelet,omitempty"`
+
+	// maxKubelet is the highest one, such as "1.31".
+	// +optional
+	MaxKubelet MinorVersion `json:"maxKubelet,omitempty"`
 }
+
+// MinorVersion is a minor version of Kubernetes, such as 1.32.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=15
+// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+[.][0-9]+$')",message="must be a minor version such as 1.32"
+type MinorVersion string
 
 // NodeConditionMatch describes one condition of a node.
 //
@@ -666,7 +685,74 @@ type ObjectCheck struct {
 	// a string.
 	// +optional
 	Message Expression `json:"message,omitempty"`
+
+	// events say that an object is unhealthy although its fields do not: what its
+	// controller reports as warnings, and nowhere else. They are read only while an
+	// object is healthy by its fields. Where they cannot be read, and when there are
+	// none, the fields decide. For kinds of which there are few objects.
+	// +optional
+	Events *ObjectEvents `json:"events,omitempty"`
 }
+
+// ObjectEvents are the events that turn an object unhealthy, with the reason
+// FailureReported.
+type ObjectEvents struct {
+	// reasons of the events, such as NoCompatibleInstanceTypes.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Reasons []EventReason `json:"reasons,omitempty"`
+
+	// minAgeSeconds is how long ago the first of them must have been, in seconds:
+	// what is reported once or for a moment is no failure yet. Default: 600.
+	// +optional
+	// +default=600
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3600
+	MinAgeSeconds int32 `json:"minAgeSeconds,omitempty"`
+
+	// maxAgeSeconds is how long ago the last of them may have been, in seconds, as
+	// events are kept after what they tell is over. It should be several times as
+	// long as the controller takes to report again. Default: 900.
+	// +optional
+	// +default=900
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=3600
+	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
+
+	// meanwhile are other objects of which the same controller must report that
+	// they lack what these objects are for: else nobody is hurt, and an object that
+	// its author made for nothing turns nothing. Default: it always counts.
+	// +optional
+	Meanwhile *EventsMeanwhile `json:"meanwhile,omitempty"`
+}
+
+// EventsMeanwhile are events about the objects that are hurt, in all namespaces.
+type EventsMeanwhile struct {
+	// kind of the objects, such as Pod.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a kind in CamelCase, such as Pod"
+	Kind string `json:"kind,omitempty"`
+
+	// reason of the events, such as FailedScheduling.
+	// +required
+	Reason EventReason `json:"reason,omitempty"`
+
+	// source is the component that reports them, such as karpenter.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Source string `json:"source,omitempty"`
+}
+
+// EventReason is the reason of an event.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$')",message="must be the reason of an event, such as FailedScheduling"
+type EventReason string
 
 // AccessReviewCheck is the member of a Check for a permission that is refused.
 type AccessReviewCheck struct {

@@ -195,6 +195,9 @@ const (
 	// ReasonExpressionError: a CEL expression failed when it ran.
 	ReasonExpressionError = "ExpressionError"
 
+	// ReasonFailureReported: events about the object report that what it is for fails.
+	ReasonFailureReported = "FailureReported"
+
 	// ReasonWebhookUnavailable: the API server cannot call an admission webhook whose failurePolicy is Fail, so that it
 	// refuses what the webhook intercepts.
 	ReasonWebhookUnavailable = "WebhookUnavailable"

@@ -6,6 +6,7 @@ package catalog_test
 import (
 	"cmp"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -462,4 +463,41 @@ func TestEvidenceOfObjects(t *testing.T) {
 			}
 		}
 	}
+}
+
+// servesRegistration are the names of programs that the API server calls: a webhook or an API must lead to them.
+var servesRegistration = regexp.MustCompile(`webhook|admission|injector|apiserver|^metrics-server`)
+
+// TestRegistrations: pods that the API server is to call do nothing without what leads there. Where a mapping names such a
+// program it checks the registration, and with that the Service behind it: a Webhook check does so by itself, and of an
+// aggregated API the condition Available tells.
+func TestRegistrations(t *testing.T) {
+	registers := func(c v1alpha1.Check) bool {
+		if c.Object != nil && c.Object.Kind == "APIService" {
+			return strings.Contains(string(c.Object.Healthy), "'Available'") && strings.Contains(string(c.Object.Message), "'Available'")
+		}
+		return c.Webhook != nil
+	}
+	found := 0
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		for _, v := range m.Spec.Variants {
+			checks := slices.Concat(m.Spec.Checks, v.Checks)
+			g := NewWithT(t)
+			for _, c := range checks {
+				if c.Object != nil && c.Object.Kind == "APIService" {
+					g.Expect(registers(c)).To(BeTrue(), "an aggregated API is judged by its condition Available, which tells of its Service: %s/%s", m.Name, v.Name)
+				}
+				if c.Workload == nil || !catalogwords.Belongs(&c) || c.Evidence == v1alpha1.EvidenceNone {
+					continue // without evidence it is a part of another component
+				}
+				for _, name := range c.Workload.Names {
+					if servesRegistration.MatchString(string(name)) {
+						found++
+						g.Expect(checks).To(ContainElement(Satisfy(registers)), "what the API server calls is registered there: %s of %s/%s", name, m.Name, v.Name)
+					}
+				}
+			}
+		}
+	}
+	NewWithT(t).Expect(found).To(BeNumerically(">", 10), "mappings name programs that the API server calls")
 }

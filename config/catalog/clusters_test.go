@@ -60,6 +60,19 @@ func (c cluster) without(names ...string) cluster {
 	return c
 }
 
+// upTo is the cluster with nodes of this version.
+func (c cluster) upTo(kubelet string) cluster {
+	c.objects = slices.Clone(c.objects)
+	for i, o := range c.objects {
+		if n, ok := o.(*corev1.Node); ok {
+			n = n.DeepCopy()
+			n.Status.NodeInfo.KubeletVersion = kubelet
+			c.objects[i] = n
+		}
+	}
+	return c
+}
+
 // dump is the cluster read completely, by somebody whose access reviews are all refused alike.
 func (c cluster) dump(needs []facts.Need) *snapshot.Snapshot {
 	dump := &snapshot.Snapshot{
@@ -437,7 +450,7 @@ func TestClusters(t *testing.T) {
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "cilium", "azure-cni": "cilium", "network-policy": "cilium"})},
 		"node subnet": {aks(nil).with(kubeProxy(), masquerade(), daemonSet("kube-system", "azure-cns", "pause", "kubernetes/pause:3.6")),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet"})},
-		"node subnet before 1.32": {aks(nil).with(kubeProxy(), masquerade(), autoscalerStatus(autoscalerText)),
+		"node subnet before 1.32": {aks(nil).upTo("v1.31.13").with(kubeProxy(), masquerade(), autoscalerStatus(autoscalerText)),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "node-subnet-legacy", "cluster-autoscaler": "hosted"})},
 		"a CNI of one's own": {aks(nil).with(kubeProxy()).with(ciliumParts("false")...),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "network-policy": "cilium-self"})},

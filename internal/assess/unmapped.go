@@ -61,7 +61,8 @@ func UnmappedNeeds(policy *v1alpha1.UnmappedPolicy, marks []labels.Selector) []f
 func UnmappedExplaining(policy *v1alpha1.UnmappedPolicy) []facts.Need {
 	needs := []facts.Need{facts.Nodes}
 	for _, namespace := range policy.Namespaces {
-		needs = append(needs, facts.Need{Kind: facts.PodKind, Namespace: string(namespace), Interval: facts.DefaultInterval})
+		needs = append(needs, facts.Need{Kind: facts.PodKind, Namespace: string(namespace), Interval: facts.DefaultInterval},
+			facts.AllEvents(string(namespace)))
 	}
 	return needs
 }

@@ -20,6 +20,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -315,6 +316,28 @@ func TestBundleHoldsNothingPrivate(t *testing.T) {
 	} {
 		g.Expect(all.String()).To(ContainSubstring(kept))
 	}
+}
+
+// TestBundleKeepsEvents: the events that a judgement has asked for answer those who read the bundle, and no others are missed.
+func TestBundleKeepsEvents(t *testing.T) {
+	g := NewWithT(t)
+	need := facts.EventsOf("NodePool", "default", "")
+	event := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "e"}, Type: corev1.EventTypeWarning, Reason: "R",
+		InvolvedObject: corev1.ObjectReference{Kind: "NodePool", Name: "default"}, Message: "it fails"}
+	collected := snapshot.NewRecord()
+	collected.Time = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
+	collected.Record(need, facts.Answer{State: facts.Known, Objects: []client.Object{event}})
+	path := filepath.Join(t.TempDir(), "b.tar.gz")
+	var out bytes.Buffer
+	_, err := bundle.Write(&out, collected, bundle.About{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(path, out.Bytes(), 0o600)).To(Succeed())
+	loaded, _, err := dump.Load(path, nil, dump.Options{Needs: []facts.Need{facts.AllEvents("default")}})
+	g.Expect(err).NotTo(HaveOccurred())
+	answer := loaded.Answer(need)
+	g.Expect(answer.State).To(Equal(facts.Known), answer.Message)
+	g.Expect(facts.Events(answer)).To(HaveExactElements(And(HaveField("Reason", "R"), HaveField("Message", "it fails"), HaveField("Object.Name", "default"))))
+	g.Expect(loaded.Answer(facts.EventsOf("Node", "default", "")).State).To(Equal(facts.NotHeld))
 }
 
 // TestBundleKeepsStates: what came of a read is the same for those who read the bundle.

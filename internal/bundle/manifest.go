@@ -67,6 +67,7 @@ type read struct {
 	Namespace  string  `json:"namespace,omitempty"`
 	Name       string  `json:"name,omitempty"`
 	Selector   string  `json:"selector,omitempty"`
+	Fields     string  `json:"fields,omitempty"`
 	Path       string  `json:"path,omitempty"`
 	Review     *access `json:"review,omitempty"`
 	State      string  `json:"state"`
@@ -120,7 +121,7 @@ func stateName(s facts.State) string {
 func newRead(r snapshot.Read) read {
 	n := r.Need
 	out := read{
-		Kind: n.Kind.Kind, Namespace: n.Namespace, Name: n.Name, Selector: n.Selector, Path: n.Path,
+		Kind: n.Kind.Kind, Namespace: n.Namespace, Name: n.Name, Selector: n.Selector, Fields: n.Fields, Path: n.Path,
 		State: stateName(r.State), Message: r.Message, At: r.At.UTC(),
 	}
 	if n.Kind.Kind != "" {
@@ -137,7 +138,7 @@ func (r read) observed() (snapshot.Read, error) {
 	if !known {
 		return snapshot.Read{}, fmt.Errorf("unknown state %q of a read", r.State)
 	}
-	need := facts.Need{Namespace: r.Namespace, Name: r.Name, Selector: r.Selector, Path: r.Path}
+	need := facts.Need{Namespace: r.Namespace, Name: r.Name, Selector: r.Selector, Fields: r.Fields, Path: r.Path}
 	if r.Kind != "" {
 		need.Kind = schema.FromAPIVersionAndKind(r.APIVersion, r.Kind)
 	}

@@ -176,7 +176,8 @@ func newManifest(d *snapshot.Snapshot, about About, r *redactor) *Manifest {
 	}
 	slices.SortStableFunc(m.Reads, func(a, b read) int {
 		return cmp.Or(cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace),
-			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Selector, b.Selector), cmp.Compare(a.Path, b.Path))
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Selector, b.Selector), cmp.Compare(a.Fields, b.Fields),
+			cmp.Compare(a.Path, b.Path))
 	})
 	for _, p := range slices.Sorted(maps.Keys(d.Responses)) {
 		answer := d.Responses[p]
@@ -229,6 +230,9 @@ func (r read) subject() string {
 	}
 	if r.Selector != "" {
 		text += " with labels " + r.Selector
+	}
+	if r.Fields != "" {
+		text += " with fields " + r.Fields
 	}
 	if r.Namespace != "" {
 		text += " in namespace " + r.Namespace

@@ -74,3 +74,8 @@ func Tolerated(t v1alpha1.Tolerance, n int) int { return int(ptr.Deref(t.Percent
 func MayScaleToZero(w *v1alpha1.WorkloadCheck) bool {
 	return w.ScaleToZero == v1alpha1.ScaleToZeroAllowed
 }
+
+// EventAges are how long ago the first of the events must have been and the last may have been. Default: 10 and 15 minutes.
+func EventAges(e *v1alpha1.ObjectEvents) (first, last time.Duration) {
+	return time.Duration(cmp.Or(e.MinAgeSeconds, 600)) * time.Second, time.Duration(cmp.Or(e.MaxAgeSeconds, 900)) * time.Second
+}

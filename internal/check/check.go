@@ -8,7 +8,7 @@
 // Each check type is a file (workload.go, nodes.go, lease.go, endpoint.go, object.go, accessreview.go, webhook.go) and a
 // row in the table of types.go, which has all that is known of it: who must know something asks an Evaluator, Within or
 // ReadingOf. The other files are what types share: results (finding.go), selectors (selector.go), expressions (cel.go,
-// reading.go), counting one by one (groups.go), comparing two checks (within.go) and versions (version.go).
+// reading.go), what events report (events.go), counting one by one (groups.go), comparing two checks (within.go) and versions (version.go).
 package check
 
 import (
@@ -133,8 +133,11 @@ func (e *Evaluator) AllNeeds() []facts.Need {
 // CountsNodes says whether the evaluator counts nodes one by one, by CountNodes.
 func (e *Evaluator) CountsNodes() bool { return e.checkType.countsNodes }
 
-// CountsObjects says whether the evaluator counts the objects of its need one by one, by CountObjects.
-func (e *Evaluator) CountsObjects() bool { return e.checkType.countsObjects }
+// CountsObjects says whether the evaluator counts the objects of its need one by one, by CountObjects. Where events tell of
+// them it looks at all together.
+func (e *Evaluator) CountsObjects() bool {
+	return e.checkType.countsObjects && e.Spec.Object.Events == nil
+}
 
 // Concerns says whether a change of an object of that name, among those that the evaluator needs in any case, may change
 // its result.

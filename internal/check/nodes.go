@@ -75,6 +75,12 @@ func describeCriteria(n *v1alpha1.NodeCriteria) []string {
 	if n.PodCIDR != "" {
 		parts = append(parts, "pod CIDR "+strings.ToLower(string(n.PodCIDR)))
 	}
+	if n.MinKubelet != "" {
+		parts = append(parts, "kubelet "+string(n.MinKubelet)+" or later")
+	}
+	if n.MaxKubelet != "" {
+		parts = append(parts, "kubelet "+string(n.MaxKubelet)+" or earlier")
+	}
 	return parts
 }
 
@@ -462,6 +468,20 @@ func (h *heartbeats) otherUnmet(criteria *v1alpha1.NodeCriteria, node *corev1.No
 		return "has no pod CIDR"
 	case criteria.PodCIDR == v1alpha1.Unset && node.Spec.PodCIDR != "":
 		return "has pod CIDR " + node.Spec.PodCIDR
+	}
+	return kubeletUnmet(criteria, node.Status.NodeInfo.KubeletVersion)
+}
+
+// kubeletUnmet compares minor versions; what is no version meets no limit.
+func kubeletUnmet(criteria *v1alpha1.NodeCriteria, kubelet string) string {
+	if criteria.MinKubelet == "" && criteria.MaxKubelet == "" {
+		return ""
+	}
+	lowest, highest := ParseVersion(string(criteria.MinKubelet)), ParseVersion(string(criteria.MaxKubelet))
+	switch v := ParseVersion(kubelet); {
+	case v == nil, lowest != nil && v.LessThan(lowest),
+		highest != nil && v.Major() >= highest.Major() && (v.Major() > highest.Major() || v.Minor() > highest.Minor()):
+		return fmt.Sprintf("kubelet is %q", kubelet)
 	}
 	return ""
 }

@@ -39,10 +39,10 @@ func notReady() string { return condition("Ready", "Unknown", "NodeStatusUnknown
 func TestNodesPresent(t *testing.T) {
 	nodes := []client.Object{
 		labeled(node("aks-1", "{providerID: 'azure:///a', podCIDR: 10.244.0.0/24}", `{
-			nodeInfo: {containerRuntimeVersion: "containerd://1.7.28-1"},
+			nodeInfo: {containerRuntimeVersion: "containerd://1.7.28-1", kubeletVersion: v1.31.9},
 			conditions: [{type: NetworkUnavailable, status: "False", reason: RouteCreated}]}`), map[string]string{"mode": "system"}),
 		labeled(node("aks-2", "{providerID: 'azure:///b', taints: [{key: shutdown, effect: NoSchedule}]}", `{
-			nodeInfo: {containerRuntimeVersion: "containerd://2.2.4"}}`), map[string]string{"mode": "user"}),
+			nodeInfo: {containerRuntimeVersion: "containerd://2.2.4", kubeletVersion: v1.32.0-aks}}`), map[string]string{"mode": "user"}),
 		node("kind-1", "{providerID: 'kind://a'}", `{
 			nodeInfo: {containerRuntimeVersion: "docker://24.0.0"},
 			conditions: [{type: NetworkUnavailable, status: "False", reason: CiliumIsUp}]}`),
@@ -64,6 +64,9 @@ func TestNodesPresent(t *testing.T) {
 		"provider of none":  {nodes: "{present: {providerIDPrefix: 'aws://'}}", absent: "no Nodes with provider ID aws:// among 3 nodes"},
 		"pod CIDR set":      {nodes: "{present: {podCIDR: Set}}", found: []string{"aks-1"}},
 		"pod CIDR unset":    {nodes: "{present: {podCIDR: Unset}}", found: []string{"aks-2", "kind-1"}},
+		"kubelet at least":  {nodes: "{present: {minKubelet: '1.32'}}", found: []string{"aks-2"}},
+		"kubelet at most":   {nodes: "{present: {maxKubelet: '1.31'}}", found: []string{"aks-1"}},
+		"kubelet between":   {nodes: "{present: {minKubelet: '1.31', maxKubelet: '1.32'}}", found: []string{"aks-1", "aks-2"}},
 		"condition":         {nodes: "{present: {conditions: [{type: NetworkUnavailable, status: 'False'}]}}", found: []string{"aks-1", "kind-1"}},
 		"reason":            {nodes: "{present: {conditions: [{type: NetworkUnavailable, status: 'False', reason: RouteCreated}]}}", found: []string{"aks-1"}},
 		"forbidden reason":  {nodes: "{present: {forbiddenConditions: [{type: NetworkUnavailable, status: 'False', reason: RouteCreated}]}}", found: []string{"aks-2", "kind-1"}},
@@ -71,9 +74,9 @@ func TestNodesPresent(t *testing.T) {
 		"every part is told": {
 			nodes: `{selector: {matchLabels: {mode: system}}, present: {
 				conditions: [{type: A, status: "True"}], forbiddenConditions: [{type: B, status: "True", reason: C}], forbiddenTaints: [d],
-				runtimePrefix: 'e://', providerIDPrefix: 'f://', podCIDR: Unset}}`,
+				runtimePrefix: 'e://', providerIDPrefix: 'f://', podCIDR: Unset, minKubelet: '1.2', maxKubelet: '1.3'}}`,
 			absent: "no Nodes with labels mode=system and condition A=True and not condition B=True (C) and no taint d and " +
-				"container runtime e:// and provider ID f:// and pod CIDR unset among 3 nodes",
+				"container runtime e:// and provider ID f:// and pod CIDR unset and kubelet 1.2 or later and kubelet 1.3 or earlier among 3 nodes",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

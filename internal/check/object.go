@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -92,8 +93,19 @@ func objectReads(spec *v1alpha1.Check) Reading {
 }
 
 func evaluateObject(e *Evaluator, given facts.Facts) Evaluation {
+	byFields := evaluateFields(e, given, nil)
+	if e.Spec.Object.Events == nil || byFields.Present != v1alpha1.VerdictTrue || byFields.Healthy == v1alpha1.VerdictFalse {
+		return byFields
+	}
+	return evaluateEvents(e, given, byFields)
+}
+
+// evaluateFields goes by the fields of the objects, and by what was reported of some.
+func evaluateFields(e *Evaluator, given facts.Facts, reported map[types.NamespacedName]facts.Event) Evaluation {
 	key := func(o client.Object) string { return ObjectKey(o.GetNamespace(), o.GetName()) }
-	return countAll(given.Answers[objectNeeds(e)[0]], given.Now, key, e.CountObjects)
+	return countAll(given.Answers[objectNeeds(e)[0]], given.Now, key, func(table *tally.Table[client.Object], now time.Time) *ObjectTally {
+		return e.countObjects(table, now, reported)
+	})
 }
 
 // ObjectTally counts the objects of a table, which are named by ObjectKey, for a check of objects.
@@ -102,6 +114,8 @@ type ObjectTally struct {
 
 	evaluator *Evaluator
 	table     *tally.Table[client.Object]
+	// reported are the failures that events report of objects.
+	reported map[types.NamespacedName]facts.Event
 }
 
 // objectMark is what an object counts as. Where neither is set, object.present does not hold.
@@ -121,7 +135,13 @@ type objectClass struct {
 
 // CountObjects has a check of objects count the objects of a table.
 func (e *Evaluator) CountObjects(table *tally.Table[client.Object], now time.Time) *ObjectTally {
-	return &ObjectTally{evaluator: e, table: table, Tally: tally.Add(table, e.countObject, now)}
+	return e.countObjects(table, now, nil)
+}
+
+func (e *Evaluator) countObjects(table *tally.Table[client.Object], now time.Time, reported map[types.NamespacedName]facts.Event) *ObjectTally {
+	t := &ObjectTally{evaluator: e, table: table, reported: reported}
+	t.Tally = tally.Add(table, t.countObject, now)
+	return t
 }
 
 // Result is the result for the objects as they are counted.
@@ -189,7 +209,7 @@ func (t *ObjectTally) shorten(told groups[objectClass], most int, now time.Time)
 	var details []string
 	for _, key := range told.first(most) {
 		if o, ok := t.table.Get(key); ok {
-			_, detail, _ := t.evaluator.classifyObject(o, now)
+			_, detail, _ := t.classify(o, now)
 			details = append(details, detail)
 		}
 	}
@@ -203,17 +223,28 @@ func (t *ObjectTally) shorten(told groups[objectClass], most int, now time.Time)
 const distant = 100*365*24*time.Hour + 12*time.Hour
 
 // countObject says what an object counts as, and when to ask again where time alone will turn that.
-func (e *Evaluator) countObject(o client.Object, now time.Time) (mark objectMark, counted bool, until time.Time) {
-	if !e.selectsObject(o) {
+func (t *ObjectTally) countObject(o client.Object, now time.Time) (mark objectMark, counted bool, until time.Time) {
+	if !t.evaluator.selectsObject(o) {
 		return mark, false, until
 	}
-	mark, detail, timed := e.classifyObject(o, now)
+	mark, detail, timed := t.classify(o, now)
 	if timed {
-		if later, laterDetail, _ := e.classifyObject(o, now.Add(distant)); later != mark || laterDetail != detail {
+		if later, laterDetail, _ := t.classify(o, now.Add(distant)); later != mark || laterDetail != detail {
 			until = now.Add(timedRecheck)
 		}
 	}
 	return mark, true, until
+}
+
+// classify goes by the fields of an object, and where they show no fault by what was reported of it.
+func (t *ObjectTally) classify(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
+	mark, detail, timed = t.evaluator.classifyObject(o, now)
+	event, reported := t.reported[client.ObjectKeyFromObject(o)]
+	if reported && event.UID == o.GetUID() && mark.present && (mark.healthy == v1alpha1.VerdictTrue || mark.healthy == v1alpha1.VerdictNotAssessed) {
+		mark.healthy, mark.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonFailureReported
+		detail = fmt.Sprintf("%s: %s reported %s: %s", t.evaluator.objectName(o), event.Reason, event.Often(), msg.FirstLine(event.Message))
+	}
+	return mark, detail, timed
 }
 
 // objectConcerns says whether the name is the one that the check names, if it does.

@@ -45,7 +45,7 @@ type Trial struct {
 // Try evaluates the expressions of a check of objects on each of those that it selects, as an evaluation does: present on
 // all, the others on those that are present, and message on those that are not healthy.
 func (e *Evaluator) Try(objects []client.Object, now time.Time) []Trial {
-	if !e.CountsObjects() {
+	if !e.checkType.countsObjects {
 		return nil
 	}
 	trials := []*Trial{{Field: fieldPresent}, {Field: fieldHealthy}, {Field: fieldVersion}, {Field: fieldMessage}}

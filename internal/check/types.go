@@ -66,7 +66,8 @@ var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckObject: {
 		member: "object", isSet: func(c *v1alpha1.Check) bool { return c.Object != nil },
 		needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin,
-		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns, countsObjects: true,
+		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns,
+		explaining: objectExplaining, countsObjects: true,
 	},
 	v1alpha1.CheckAccessReview: {
 		member: "accessReview", isSet: func(c *v1alpha1.Check) bool { return c.AccessReview != nil },

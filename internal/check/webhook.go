@@ -4,6 +4,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,6 +122,7 @@ type webhook struct {
 		Service *struct {
 			Namespace string `json:"namespace"`
 			Name      string `json:"name"`
+			Port      int64  `json:"port"`
 		} `json:"service"`
 		CABundle string `json:"caBundle"`
 	} `json:"clientConfig"`
@@ -132,6 +134,9 @@ type webhook struct {
 
 // failsClosed reports whether requests are refused when the webhook cannot be called. Default: they are.
 func (w *webhook) failsClosed() bool { return w.FailurePolicy != string(admissionv1.Ignore) }
+
+// port of the Service that the API server calls. Default: 443.
+func (w *webhook) port() int64 { return cmp.Or(w.ClientConfig.Service.Port, 443) }
 
 func (w *webhook) service() types.NamespacedName {
 	return types.NamespacedName{Namespace: w.ClientConfig.Service.Namespace, Name: w.ClientConfig.Service.Name}
@@ -255,7 +260,7 @@ type trouble struct {
 func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 	service := w.service()
 	name := msg.Object(serviceKind.Kind, service.Namespace, service.Name)
-	answer := v.ask(slicesNeed(service))
+	answer, itself := v.ask(slicesNeed(service)), v.ask(serviceNeed(service))
 	if answer.State == facts.NotServed {
 		answer.State = facts.Failed
 	}
@@ -264,7 +269,10 @@ func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 	}
 	all, ready := countEndpoints(answer.Objects)
 	if ready == 0 {
-		return v.withoutEndpoint(service, name, all)
+		return withoutEndpoint(itself, name, all)
+	}
+	if ports := otherPorts(itself, w.port()); ports != "" {
+		return trouble{text: fmt.Sprintf("%s has no port %d, only %s", name, w.port(), ports), remedy: "name a port that it has", lasting: true}, true
 	}
 	if w.ClientConfig.CABundle == "" {
 		t.text, t.remedy = "its caBundle is empty, so the API server trusts no certificate of "+name, "inject the CA certificate"
@@ -272,14 +280,42 @@ func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 	return t, true
 }
 
-// withoutEndpoint tells apart why a Service has no ready endpoint. Only then the Service itself is read: endpoints go with
-// it.
-func (v *webhookView) withoutEndpoint(service types.NamespacedName, name string, endpoints int) (t trouble, assessed bool) {
-	answer := v.ask(serviceNeed(service))
+// otherPorts are the ports of a Service when that of the webhook is not among them, so that it cannot be called whatever is
+// behind it; empty when it is, or when that cannot be told.
+func otherPorts(service facts.Answer, port int64) string {
+	if service.State != facts.Known || len(service.Objects) == 0 {
+		return ""
+	}
+	u, ok := service.Objects[0].(*unstructured.Unstructured)
+	if !ok {
+		return ""
+	}
+	var is struct {
+		Spec struct {
+			Ports []struct {
+				Port int64 `json:"port"`
+			} `json:"ports"`
+		} `json:"spec"`
+	}
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &is) != nil {
+		return ""
+	}
+	var others []string
+	for _, p := range is.Spec.Ports {
+		if p.Port == port {
+			return ""
+		}
+		others = append(others, fmt.Sprint(p.Port))
+	}
+	return msg.Shorten(others, ", ")
+}
+
+// withoutEndpoint tells apart why a Service has no ready endpoint.
+func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
-	case answer.State == facts.Known && len(answer.Objects) == 0:
+	case service.State == facts.Known && len(service.Objects) == 0:
 		return trouble{text: name + " does not exist", remedy: "reinstall it", lasting: true}, true
-	case answer.State == facts.Known && isExternal(answer.Objects[0]):
+	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
 		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "get its pods ready"}, true
@@ -360,7 +396,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 		if healthy == verdict.healthy && reason == verdict.reason {
 			details = append(details, f.describe(kind, o.GetName()))
 		}
-		if healthy == v1alpha1.VerdictFalse {
+		if healthy == v1alpha1.VerdictFalse && f.closed {
 			v.unavailable = append(v.unavailable, f.fault(kind, o.GetName()))
 		}
 	}
@@ -371,10 +407,15 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 // addTroubled adds a webhook to those of the same configuration for which the same is to be said.
 func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []troubled {
 	f := troubled{trouble: t, service: w.service(), closed: w.failsClosed(), names: []string{w.Name}}
-	if f.closed && t.unknown == "" {
+	named := namesWebhooks(v.evaluator.Spec.Webhook)
+	switch {
+	case t.unknown != "":
+	case f.closed:
 		var needed bool
 		needed, f.refused = v.refused(w)
-		f.counts = needed || t.lasting || namesWebhooks(v.evaluator.Spec.Webhook)
+		f.counts = needed || t.lasting || named
+	default: // all requests pass, but without what the component does to them
+		f.counts = named && t.lasting
 	}
 	for i := range found {
 		if other := &found[i]; other.trouble == t && other.closed == f.closed && other.counts == f.counts && other.refused == f.refused {
@@ -416,6 +457,8 @@ func (f *troubled) describe(kind, configuration string) string {
 	switch {
 	case f.unknown != "":
 		return text
+	case !f.closed && f.counts:
+		return text + "; failurePolicy is Ignore, so requests pass without it; " + f.remedy
 	case !f.closed:
 		return text + "; failurePolicy is Ignore, so requests pass without it"
 	case f.counts:

@@ -138,6 +138,15 @@ func TestWebhooks(t *testing.T) {
 			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods, or delete the configuration"},
 		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
 			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall it, or delete the configuration"},
+		"its port": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
+			serviceNamed("a", "s", "{ports: [{port: 443}, {port: 8443}]}"), endpointsOf("a", "s", isReady)},
+			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
+		"a port that its Service does not have": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
+			serviceNamed("a", "s", "{ports: [{port: 443}]}"), endpointsOf("a", "s", isReady)},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no port 8443, only 443" + refuses("pods") + "; name a port that it has, or delete the configuration"},
+		"no port named, and another at its Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")),
+			serviceNamed("a", "s", "{ports: [{port: 9443}, {port: 8080}]}"), endpointsOf("a", "s", isReady)},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no port 443, only 9443, 8080" + refuses("pods") + "; name a port that it has, or delete the configuration"},
 		"no caBundle": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s}}")), served, endpointsOf("a", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so the API server trusts no certificate of Service a/s" + refuses("pods") +
 				"; inject the CA certificate, or delete the configuration"},
@@ -146,6 +155,8 @@ func TestWebhooks(t *testing.T) {
 		"fail-open": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore")), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready); failurePolicy is Ignore, so requests pass without it"},
 		"fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; install it again"},
+		"fail-open, of any maker, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
 			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
 		"by URL": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {url: 'https://example.com'}"))},
 			"True/NotAssessed Observed: 1 webhook configuration: 1 outside the cluster, not checked"},
@@ -275,7 +286,8 @@ func TestWhichWebhooks(t *testing.T) {
 	}
 }
 
-// While all is well, nothing but the endpoints of the Services is asked for; the Service itself is when there are none.
+// The Services that webhooks name are asked for one by one, with their endpoints, each once; the labels of a namespace only
+// where a message tells of them.
 func TestWhatWebhooksAskFor(t *testing.T) {
 	g := NewWithT(t)
 	asked := func(objects ...client.Object) []string {
@@ -287,7 +299,7 @@ func TestWhatWebhooksAskFor(t *testing.T) {
 	}
 	selective := hooks(validatingKind, "w", hook("h", "namespaceSelector: {matchExpressions: [{key: a, operator: DoesNotExist}]}"))
 	const slices, service = "EndpointSlice a/ kubernetes.io/service-name=s", "Service a/s "
-	g.Expect(asked(selective, hooks(mutatingKind, "w", hook("h")), endpointsOf("a", "s", isReady))).To(Equal([]string{slices}))
+	g.Expect(asked(selective, hooks(mutatingKind, "w", hook("h")), endpointsOf("a", "s", isReady))).To(Equal([]string{slices, service}))
 	g.Expect(asked(hooks(mutatingKind, "w", hook("h")))).To(Equal([]string{slices, service}))
 	g.Expect(asked(selective)).To(Equal([]string{slices, service, "Namespace /kube-system "}))
 }

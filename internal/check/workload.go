@@ -31,12 +31,15 @@ func workloadNeeds(e *Evaluator) []facts.Need {
 	return []facts.Need{need}
 }
 
-// workloadExplaining asks for what Diagnose looks at, nodes and pods of the workloads that were found, and for what tells
-// which images they run.
+// workloadExplaining asks for what Diagnose looks at, nodes, pods and events of the workloads that were found, and for what
+// tells which images they run.
 func workloadExplaining(e *Evaluator) []facts.Need {
 	w := e.Spec.Workload
 	pods := facts.Need{Kind: facts.PodKind, Namespace: string(w.Namespace), Interval: facts.DefaultInterval}
 	needs := []facts.Need{facts.Nodes, pods}
+	if w.Kind != v1alpha1.WorkloadDeployment { // those say themselves why they cannot make pods
+		needs = append(needs, facts.AllEvents(string(w.Namespace)))
+	}
 	if w.Container != "" {
 		needs = append(needs, workload.RevisionsNeed(w.Kind, string(w.Namespace)))
 	}
@@ -176,6 +179,7 @@ func Diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 		var pods workload.Pods
 		if w.Unexplained() {
 			pods.Answer, pods.Asked = given.Answers[w.PodsNeed()]
+			pods.Events = given.Answers[w.EventsNeed()]
 		}
 		diagnoses[i] = workload.Diagnose(w, nodes, pods, given.Now)
 	}

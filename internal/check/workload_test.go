@@ -258,7 +258,8 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 
 	g := NewWithT(t)
 	g.Expect(c.AllNeeds()).To(Equal(append(c.Needs(), facts.Nodes,
-		facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Interval: facts.DefaultInterval})), "known before anything was seen")
+		facts.Need{Kind: facts.PodKind, Namespace: "kube-system", Interval: facts.DefaultInterval},
+		facts.Need{Kind: facts.EventKind, Namespace: "kube-system", Interval: facts.DefaultInterval})), "known before anything was seen")
 	given := seeing(c, workloads(2, 1)...)
 	delete(given.Answers, facts.Nodes)
 	f := c.Evaluate(given)

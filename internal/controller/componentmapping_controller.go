@@ -40,7 +40,7 @@ func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) err
 
 // +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=architecture.archmap.dev,resources=componentmappings/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=list
+// +kubebuilder:rbac:groups="",resources=pods;events,verbs=list
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create
 
 // Reconcile updates the status of a ComponentMapping from the findings of its checks.

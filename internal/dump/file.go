@@ -252,7 +252,7 @@ func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error
 func isNamespaced(kind schema.GroupVersionKind) bool {
 	switch kind.Kind {
 	case deployment, daemonSet, statefulSet, facts.ReplicaSetKind.Kind, facts.ControllerRevisionKind.Kind, facts.PodKind.Kind,
-		configMapKind.Kind, "Lease", "EndpointSlice", "Service":
+		facts.EventKind.Kind, configMapKind.Kind, "Lease", "EndpointSlice", "Service":
 		return scheme.Scheme.Recognizes(kind)
 	}
 	return false

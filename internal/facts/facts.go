@@ -42,6 +42,8 @@ type Need struct {
 	Name string
 	// Selector narrows the need by label, in the string form of a label selector.
 	Selector string
+	// Fields narrows a need for events by fields, in the string form of a field selector.
+	Fields string
 
 	// Path to GET from the API server.
 	Path string
@@ -62,9 +64,9 @@ func (n Need) WatchesMetadata() bool {
 
 var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")
 
-// OnDemand reports whether the need is met on demand, see Demand: for pods, and for what tells what they run.
+// OnDemand reports whether the need is met on demand, see Demand: for pods, for what tells what they run, and for events.
 func (n Need) OnDemand() bool {
-	return n.Kind == PodKind || n.Kind == ReplicaSetKind || n.Kind == ControllerRevisionKind
+	return n.Kind == PodKind || n.Kind == ReplicaSetKind || n.Kind == ControllerRevisionKind || n.Kind == EventKind
 }
 
 // Demand is a need that is met on demand, for as long as a finding asks for it.
@@ -112,7 +114,7 @@ const (
 	Failed
 	// NotHeld: the dump that is read does not hold the answer; Message says what it lacks.
 	NotHeld
-	// Deferred: pods that were read a moment ago, for what has passed since, and are read again before long. Whoever can
+	// Deferred: pods or events that were read a moment ago, for what has passed since, and are read again before long. Whoever can
 	// say something without them should not wait.
 	Deferred
 )
@@ -126,7 +128,7 @@ type Answer struct {
 	// ReadAt is when a polled answer was read.
 	ReadAt time.Time
 
-	// Objects of the kind: *corev1.Node, *corev1.Pod, *coordinationv1.Lease and those of apps/v1 that are read are typed,
+	// Objects of the kind: *corev1.Node, *corev1.Pod, *corev1.Event, *coordinationv1.Lease and those of apps/v1 that are read are typed,
 	// all others *unstructured.Unstructured; sorted by namespace and name. Pods that are ready or have finished, and
 	// ReplicaSets without pods, are not among them. Read-only.
 	Objects []client.Object

@@ -85,3 +85,23 @@ func Count(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
+
+// Times rounds a number that keeps growing, as not each restart is worth a write of the status: 1, 2, 5, 10, 20,
+// 50 and so on, "or more".
+func Times(n int32) string {
+	if n == 1 {
+		return "once"
+	}
+	known := int32(2)
+	for step := int32(1); step < 1_000_000_000; step *= 10 {
+		for _, factor := range []int32{1, 2, 5} {
+			if step*factor <= n {
+				known = max(known, step*factor)
+			}
+		}
+	}
+	if known == n {
+		return fmt.Sprintf("%d times", n)
+	}
+	return fmt.Sprintf("%d times or more", known)
+}

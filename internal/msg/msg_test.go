@@ -89,3 +89,15 @@ func TestAlign(t *testing.T) {
 	})).To(Equal([]string{"NAME  STATE    SINCE", "dns   <healthy>", "日本           1h"}), "color takes no room, and an empty cell gets none")
 	g.Expect(Align(nil, 2, nil)).To(BeEmpty())
 }
+
+// Restarts and events go up all the time; a message that text each of them would be written all the time.
+func TestTimesAreRounded(t *testing.T) {
+	text := map[string]bool{}
+	for n := int32(1); n <= 1000; n++ {
+		text[Times(n)] = true
+	}
+	g := NewWithT(t)
+	g.Expect(len(text)).To(BeNumerically("<", 20))
+	g.Expect([]string{Times(1), Times(2), Times(3), Times(5), Times(9), Times(49), Times(50), Times(2_000_000_000)}).To(Equal([]string{
+		"once", "2 times", "2 times or more", "5 times", "5 times or more", "20 times or more", "50 times", "500000000 times or more"}))
+}

@@ -142,7 +142,11 @@ func (a *api) fetch(ctx context.Context, need facts.Need) (facts.Answer, error) 
 		objects, err := a.get(ctx, need)
 		return facts.Answer{Objects: objects}, err
 	}
-	answer, err := a.list(ctx, need, pageSize)
+	limit := int64(pageSize)
+	if need.Kind == facts.EventKind {
+		limit = facts.MaxEvents
+	}
+	answer, err := a.list(ctx, need, limit)
 	if apierrors.IsResourceExpired(err) {
 		return a.list(ctx, need, 0)
 	}
@@ -168,11 +172,16 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Ans
 	answer := facts.Answer{ReadyPods: map[facts.PodRevision]int{}}
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := trim.NewList(need.Kind)
-		return list, a.reader.List(ctx, list, client.InNamespace(need.Namespace),
+		err := a.reader.List(ctx, list, client.InNamespace(need.Namespace),
 			&client.ListOptions{Limit: options.Limit, Continue: options.Continue, Raw: &options})
+		if need.Kind == facts.EventKind {
+			list.SetContinue("") // more of them would not say more
+		}
+		return list, err
 	})
 	lister.PageSize = limit
-	err := lister.EachListItem(ctx, metav1.ListOptions{LabelSelector: need.Selector}, func(o runtime.Object) error {
+	options := metav1.ListOptions{LabelSelector: need.Selector, FieldSelector: need.Fields}
+	err := lister.EachListItem(ctx, options, func(o runtime.Object) error {
 		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods) {
 			return nil
 		}

@@ -130,7 +130,7 @@ func (s *source) awaitTurn(ctx context.Context) bool {
 		rest = s.need.Interval - clock.Since(last)
 	}
 	l.mu.Unlock()
-	if rest > 0 && s.need.Kind == facts.PodKind {
+	if rest > 0 && (s.need.Kind == facts.PodKind || s.need.Kind == facts.EventKind) {
 		s.deferAnswer()
 	}
 	if !s.sleep(ctx, rest) {

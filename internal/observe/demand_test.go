@@ -180,11 +180,11 @@ func TestPodsHaveRoom(t *testing.T) {
 	})
 }
 
-// What tells which versions run is read as pods are, not polled.
+// What tells which versions run, and events, are read as pods are, not polled.
 func TestRevisionsAreReadOnDemand(t *testing.T) {
 	g := NewWithT(t)
 	for kind, onDemand := range map[schema.GroupVersionKind]bool{
-		facts.PodKind: true, facts.ReplicaSetKind: true, facts.ControllerRevisionKind: true, facts.Nodes.Kind: false,
+		facts.PodKind: true, facts.ReplicaSetKind: true, facts.ControllerRevisionKind: true, facts.EventKind: true, facts.Nodes.Kind: false,
 	} {
 		g.Expect(facts.Need{Kind: kind, Interval: facts.DefaultInterval}.OnDemand()).To(Equal(onDemand), kind.Kind)
 	}

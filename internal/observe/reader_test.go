@@ -76,7 +76,7 @@ func refuse(w http.ResponseWriter, r *http.Request) {
 func servedKinds(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, k := range []schema.GroupVersionKind{
-		kind("apps/v1", "Deployment"), kind("v1", "Pod"), kind("v1", "ConfigMap"), kind("v1", "Secret"), kind("coordination.k8s.io/v1", "Lease"),
+		kind("apps/v1", "Deployment"), kind("v1", "Pod"), kind("v1", "Event"), kind("v1", "ConfigMap"), kind("v1", "Secret"), kind("coordination.k8s.io/v1", "Lease"),
 	} {
 		mapper.Add(k, meta.RESTScopeNamespace)
 	}
@@ -362,6 +362,26 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	g.Expect(given.Answers[pods].ReadyPods).To(Equal(map[facts.PodRevision]int{{Namespace: "kube-system", Kind: "DaemonSet", Name: "dns", Hash: "a"}: 1}),
 		"but that it runs, and of which revision it is")
 	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=500&timeout=15s"))
+}
+
+// Of events one page is read, those that the API server selects.
+func TestReaderReadsOnePageOfEvents(t *testing.T) {
+	g := NewWithT(t)
+	need := facts.EventsOf("DaemonSet", "kube-system", "cns")
+	s := newServer(t, map[string]http.HandlerFunc{"/api/v1/namespaces/kube-system/events": answer(`{"metadata":{"continue":"more"},"items":[
+		{"metadata":{"name":"e","namespace":"kube-system"},"type":"Warning","reason":"FailedCreate","message":"m","related":{"kind":"Pod"},
+		"involvedObject":{"kind":"DaemonSet","namespace":"kube-system","name":"cns","fieldPath":"f"},"source":{"component":"c","host":"h"}}]}`)})
+	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{need})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(s.asked).To(ConsistOf("/api/v1/namespaces/kube-system/events?" +
+		"fieldSelector=involvedObject.kind%3DDaemonSet%2CinvolvedObject.name%3Dcns%2Ctype%3DWarning&limit=500&timeout=15s"))
+	g.Expect(dump.Answer(need).Objects).To(HaveExactElements(&corev1.Event{
+		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
+		ObjectMeta:     metav1.ObjectMeta{Namespace: "kube-system", Name: "e"},
+		InvolvedObject: corev1.ObjectReference{Kind: "DaemonSet", Namespace: "kube-system", Name: "cns"},
+		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: "m", Source: corev1.EventSource{Component: "c"},
+	}))
+	g.Expect(dump.Answer(facts.EventsOf("DaemonSet", "kube-system", "other")).State).To(Equal(facts.NotHeld), "others were not asked for")
 }
 
 func TestReaderIsStopped(t *testing.T) {

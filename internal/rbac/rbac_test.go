@@ -46,11 +46,16 @@ func TestRulesOfEachType(t *testing.T) {
 		checks         string
 		operator, user []string
 	}{
-		"a workload, its pods and the nodes": {workload,
-			[]string{`apiGroups: [""], resources: [nodes], verbs: [list, watch]`, `apiGroups: [""], resources: [pods], verbs: [list]`,
+		"a workload, its events and pods, and the nodes": {workload,
+			[]string{`apiGroups: [""], resources: [events], verbs: [list]`, `apiGroups: [""], resources: [nodes], verbs: [list, watch]`, `apiGroups: [""], resources: [pods], verbs: [list]`,
 				"apiGroups: [apps], resources: [statefulsets], verbs: [list, watch]", ask},
-			[]string{`apiGroups: [""], resources: [nodes], verbs: [list]`, `apiGroups: [""], resources: [pods], verbs: [list]`,
+			[]string{`apiGroups: [""], resources: [events], verbs: [list]`, `apiGroups: [""], resources: [nodes], verbs: [list]`, `apiGroups: [""], resources: [pods], verbs: [list]`,
 				"apiGroups: [apps], resources: [statefulsets], verbs: [list]"}},
+		"a Deployment, which says itself why it cannot make pods": {strings.ReplaceAll(workload, "StatefulSet", "Deployment"),
+			[]string{`apiGroups: [""], resources: [nodes], verbs: [list, watch]`, `apiGroups: [""], resources: [pods], verbs: [list]`,
+				"apiGroups: [apps], resources: [deployments], verbs: [list, watch]", ask},
+			[]string{`apiGroups: [""], resources: [nodes], verbs: [list]`, `apiGroups: [""], resources: [pods], verbs: [list]`,
+				"apiGroups: [apps], resources: [deployments], verbs: [list]"}},
 		"objects of a kind": {watchedByAll,
 			[]string{ask, "apiGroups: [gateway.networking.k8s.io], resources: [gateways], verbs: [list, watch]"},
 			[]string{"apiGroups: [gateway.networking.k8s.io], resources: [gateways], verbs: [list]"}},
@@ -126,7 +131,7 @@ func TestNamespacedRules(t *testing.T) {
 		got = append(got, r.Namespace+"/"+strings.Join(r.Resources, ",")+" for "+strings.Join(r.NeededBy, ","))
 	}
 	g.Expect(got).To(Equal([]string{
-		"/nodes for redis", "kube-system/leases for scheduler", "redis/pods for redis", "redis/statefulsets for redis"}))
+		"/nodes for redis", "kube-system/leases for scheduler", "redis/events for redis", "redis/pods for redis", "redis/statefulsets for redis"}))
 }
 
 // The shipped roles are what the catalogs need: nothing less, and nothing more but the rights to archmap's own kinds.
@@ -204,7 +209,7 @@ rules:
 - apiGroups:
   - ""
   resources:
-  - nodes
+  - events
 `))
 	g.Expect(whole).NotTo(ContainSubstring("Binding"), "what is aggregated needs none")
 	var role rbacv1.ClusterRole

@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -131,7 +132,8 @@ func (s *Snapshot) read(need facts.Need) *Read {
 func covers(all, part facts.Need) bool {
 	matches := func(all, part string) bool { return all == "" || all == part }
 	return all.Kind == part.Kind && all.Path == part.Path && all.Review == part.Review &&
-		matches(all.Namespace, part.Namespace) && matches(all.Name, part.Name) && matches(all.Selector, part.Selector)
+		matches(all.Namespace, part.Namespace) && matches(all.Name, part.Name) && matches(all.Selector, part.Selector) &&
+		matches(all.Fields, part.Fields)
 }
 
 // Read returns the part of the snapshot that answers the needs, as a Reader would have read it from the cluster.
@@ -237,6 +239,10 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 	if err != nil {
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
 	}
+	selected, err := fields.ParseSelector(need.Fields)
+	if err != nil {
+		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("fields %q: %s", need.Fields, err)}
+	}
 	answer := facts.Answer{State: facts.Known, ReadAt: s.Time}
 	if read != nil && !read.At.IsZero() {
 		answer.ReadAt = read.At
@@ -253,6 +259,9 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
 		if !workload.Sift(o, answer.ReadyPods) {
+			continue
+		}
+		if event, is := o.(*corev1.Event); is && !facts.SelectedEvent(event, selected) {
 			continue
 		}
 		answer.Objects = append(answer.Objects, o)

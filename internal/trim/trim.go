@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -50,6 +51,8 @@ func Func(kind schema.GroupVersionKind) toolscache.TransformFunc {
 			trimReplicaSet(o)
 		case *appsv1.ControllerRevision:
 			return o, trimRevision(o)
+		case *corev1.Event:
+			trimEvent(o)
 		case *unstructured.Unstructured:
 			trimUnstructured(o, kind)
 		}
@@ -86,7 +89,7 @@ func Node(n *corev1.Node) *corev1.Node {
 	return out
 }
 
-// MaxConditionMessage is the most of a condition's message that is kept, in bytes.
+// MaxConditionMessage is the most of the message of a condition, or of an event, that is kept, in bytes.
 const MaxConditionMessage = 1024
 
 // faultMessage keeps the message of a condition that reports a fault: Ready that is not True, any other that is
@@ -113,6 +116,20 @@ func trimReplicaSet(rs *appsv1.ReplicaSet) {
 func trimRevision(r *appsv1.ControllerRevision) error {
 	r.Annotations = nil
 	return workload.TrimRevision(r)
+}
+
+// trimEvent keeps of which object it tells what, who reports it, and when.
+func trimEvent(e *corev1.Event) {
+	of := e.InvolvedObject
+	*e = corev1.Event{
+		TypeMeta: e.TypeMeta,
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: e.Name, UID: e.UID, ResourceVersion: e.ResourceVersion,
+			CreationTimestamp: e.CreationTimestamp},
+		InvolvedObject: corev1.ObjectReference{APIVersion: of.APIVersion, Kind: of.Kind, Namespace: of.Namespace, Name: of.Name, UID: of.UID},
+		Type:           e.Type, Reason: e.Reason, Message: msg.Truncate(e.Message, MaxConditionMessage),
+		Source: corev1.EventSource{Component: e.Source.Component}, ReportingController: e.ReportingController,
+		FirstTimestamp: e.FirstTimestamp, LastTimestamp: e.LastTimestamp, EventTime: e.EventTime, Count: e.Count, Series: e.Series,
+	}
 }
 
 // trimPod keeps names and images of the containers, and what says on which nodes the pods may run.
@@ -156,11 +173,26 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 		}
 	case kind.Group == "admissionregistration.k8s.io":
 		trimWebhooks(u)
+	case kind.GroupKind() == signingRequest:
+		trimSigningRequest(u)
 	}
 }
 
-// CABundle stands for the certificates of a webhook, most of its size, of which checks read whether there are any. Like
-// those it is base64.
+// signingRequest is what each kubelet creates that joins, and again to renew its certificate.
+var signingRequest = schema.GroupKind{Group: "certificates.k8s.io", Kind: "CertificateSigningRequest"}
+
+// trimSigningRequest drops the request, and of the certificate keeps whether there is one.
+func trimSigningRequest(u *unstructured.Unstructured) {
+	for _, field := range []string{"request", "groups", "extra", "usages"} {
+		unstructured.RemoveNestedField(u.Object, "spec", field)
+	}
+	if status, ok := u.Object["status"].(map[string]any); ok && status["certificate"] != nil && status["certificate"] != "" {
+		status["certificate"] = CABundle
+	}
+}
+
+// CABundle stands for the certificates of a webhook, or of a kubelet, most of their size, of which checks read whether there
+// are any. Like those it is base64.
 const CABundle = "dHJpbW1lZA=="
 
 func trimWebhooks(u *unstructured.Unstructured) {
@@ -240,6 +272,8 @@ func New(kind schema.GroupVersionKind) client.Object {
 		return &corev1.Node{}
 	case facts.PodKind:
 		return &corev1.Pod{}
+	case facts.EventKind:
+		return &corev1.Event{}
 	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
 		return &coordinationv1.Lease{}
 	}

@@ -194,3 +194,15 @@ func TestNodeClaimsAreTrimmed(t *testing.T) {
 	g.Expect(trimmed.(*unstructured.Unstructured).Object).To(Equal(map[string]any{
 		"metadata": map[string]any{"name": "default-1"}, "status": map[string]any{"conditions": []any{"Launched"}}}))
 }
+
+func TestSigningRequestsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	request := &unstructured.Unstructured{Object: map[string]any{
+		"spec":   map[string]any{"signerName": "s", "username": "u", "request": "long", "groups": []any{"g"}, "extra": map[string]any{}, "usages": []any{"x"}},
+		"status": map[string]any{"certificate": "long", "conditions": []any{"Approved"}}}}
+	trimmed, err := Func(schema.GroupVersionKind{Group: "certificates.k8s.io", Version: "v1", Kind: "CertificateSigningRequest"})(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(trimmed.(*unstructured.Unstructured).Object).To(Equal(map[string]any{
+		"spec": map[string]any{"signerName": "s", "username": "u"}, "status": map[string]any{"certificate": CABundle, "conditions": []any{"Approved"}}}),
+		"of a request is kept who asks whom, and whether it was answered")
+}

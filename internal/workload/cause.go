@@ -104,30 +104,10 @@ func (c Cause) String() string {
 	}
 	text := fmt.Sprintf("%d %s", c.Count, what)
 	if c.Restarts > 0 {
-		text += ", restarted " + times(c.Restarts)
+		text += ", restarted " + msg.Times(c.Restarts)
 	}
 	if len(c.Places) > 0 {
 		text += " (" + msg.Shorten(c.Places, ", ") + ")"
 	}
 	return text
-}
-
-// times rounds a number that keeps growing, as not each restart is worth a write of the status: 1, 2, 5, 10, 20,
-// 50 and so on, "or more".
-func times(n int32) string {
-	if n == 1 {
-		return "once"
-	}
-	known := int32(2)
-	for step := int32(1); step < 1_000_000_000; step *= 10 {
-		for _, factor := range []int32{1, 2, 5} {
-			if step*factor <= n {
-				known = max(known, step*factor)
-			}
-		}
-	}
-	if known == n {
-		return fmt.Sprintf("%d times", n)
-	}
-	return fmt.Sprintf("%d times or more", known)
 }

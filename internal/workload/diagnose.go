@@ -38,7 +38,8 @@ const StartTime = 10 * time.Minute
 
 // Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a pod may be
 // missing because of its node, or because it starts, and the new pods of a roll-out may fail though enough old ones are
-// available. nodes and pods are used only when the workload is Unexplained.
+// available. Why the pods of a DaemonSet or a StatefulSet are refused, only events tell. nodes and pods are used only when the
+// workload is Unexplained.
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	if !w.Unexplained() {
 		v, recheckAfter := w.byNumbers(now)
@@ -58,11 +59,24 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
 	e.lack = lackOf(w, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
-	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: e.refresh()})
+	refresh := e.refresh()
+	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: refresh})
 	if nodes.state == facts.Pending || pods.Answer.State == facts.Pending {
 		return d.waiting(w)
 	}
 	d.Pending = pods.Answer.State == facts.Deferred
+	if e.lack.untold {
+		refresh.Inconclusive = true // there may be newer ones in a while
+		d.Further = append(d.Further, facts.Demand{Need: w.EventsNeed(), Refresh: refresh})
+		if pods.Events.State == facts.Pending {
+			return d.waiting(w)
+		}
+		d.Pending = d.Pending || pods.Events.State == facts.Deferred
+		var until time.Duration
+		e.workload, until = w.toldBy(pods.Events, now)
+		e.lack = lackOf(e.workload, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
+		d.RecheckAfter = facts.Earliest(d.RecheckAfter, until)
+	}
 	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
 	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)

@@ -24,6 +24,7 @@ type scene struct {
 	nodes, pods []client.Object
 	noNodes     facts.State // instead of nodes, unless it is Pending
 	noPods      facts.State
+	events      []client.Object // may not be read, where it is nil
 }
 
 // explained diagnoses as an observer does: what is wanted further is known, until no more is.
@@ -48,13 +49,18 @@ func diagnosed(o client.Object, answers map[facts.Need]facts.Answer) Diagnosis {
 		panic(fmt.Sprintf("%T is no workload", o))
 	}
 	pods, asked := answers[w.PodsNeed()]
-	return Diagnose(w, NodesOf(answers[facts.Nodes], noon), Pods{Answer: pods, Asked: asked}, noon)
+	return Diagnose(w, NodesOf(answers[facts.Nodes], noon), Pods{Answer: pods, Asked: asked, Events: answers[w.EventsNeed()]}, noon)
 }
 
 func (s scene) answer(need facts.Need) facts.Answer {
 	objects, state := s.nodes, s.noNodes
-	if need.Kind == facts.PodKind {
+	switch {
+	case need.Kind == facts.PodKind:
 		objects, state = s.pods, s.noPods
+	case need.Kind == facts.EventKind && s.events == nil:
+		state = facts.NotPermitted
+	case need.Kind == facts.EventKind:
+		objects, state = s.events, facts.Pending
 	}
 	if state != facts.Pending {
 		return facts.Answer{State: state, Message: "grant the rule"}
@@ -492,16 +498,4 @@ func TestExplanationIsConclusive(t *testing.T) {
 	g.Expect(podsWanted(diagnosed(workload, nil)).Inconclusive).To(BeTrue())
 	growing := explained(cns(3, 2, "currentNumberScheduled: 2"), scene{nodes: []client.Object{old("a"), old("b"), young("x", 3*time.Minute)}})
 	g.Expect(podsWanted(growing).Inconclusive).To(BeTrue(), "the pod of the new node is to come")
-}
-
-// Restarts go up all the time; a message that text each of them would be written all the time.
-func TestRestartsAreRounded(t *testing.T) {
-	text := map[string]bool{}
-	for n := int32(1); n <= 1000; n++ {
-		text[times(n)] = true
-	}
-	g := NewWithT(t)
-	g.Expect(len(text)).To(BeNumerically("<", 20))
-	g.Expect([]string{times(1), times(2), times(3), times(5), times(9), times(49), times(50), times(2_000_000_000)}).To(Equal([]string{
-		"once", "2 times", "2 times or more", "5 times", "5 times or more", "20 times or more", "50 times", "500000000 times or more"}))
 }

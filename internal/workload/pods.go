@@ -18,10 +18,11 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Pods are the pods of a workload as they were read. The zero value means that they were not requested.
+// Pods are the pods of a workload as they were read, and the events about it. The zero value means that they were not
+// requested.
 type Pods struct {
-	// Answer to the workload's PodsNeed.
-	Answer facts.Answer
+	// Answer to the workload's PodsNeed, Events to its EventsNeed.
+	Answer, Events facts.Answer
 	// Asked is true when they were requested, though the answer may still be pending.
 	Asked bool
 }
@@ -36,6 +37,8 @@ type lack struct {
 	exempt int
 	// draining counts the nodes that are leaving and whose pods still run.
 	draining int
+	// untold says that only events can tell why pods do not exist.
+	untold bool
 }
 
 // lackOf sorts the pods that are not ready by cause, and adds those that were never created.
@@ -54,10 +57,12 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 	there := sortPods(s, m, w.lacking(pods.Objects))
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
+	untold := w.Kind != v1alpha1.WorkloadDeployment && (len(absent.causes) > 0 || w.rolling && w.hidden && len(there.causes) == 0)
 	switch until := w.progressedAt.Add(StartTime); {
 	case len(absent.causes) == 0:
-	case w.ordered:
+	case w.ordered && len(there.causes) > 0:
 		absent.causes[0].follow(there.causes)
+		untold = false
 	case w.failure == "" && ageAt.Before(until):
 		absent.causes[0].comeBy(until)
 	}
@@ -66,6 +71,7 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 		growing:  there.growing + absent.coming,
 		exempt:   m.exempt + there.drained + absent.gone,
 		draining: draining,
+		untold:   untold,
 	}
 }
 
@@ -162,7 +168,9 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		return absent
 	}
 	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload", since: w.failedAt}
-	// Only the controller of Deployments reports it in the status.
+	if w.silent {
+		c.Text = "not created, and no recent event says why"
+	}
 	if w.failure != "" {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		reason, webhook := w.refusal()
@@ -174,15 +182,15 @@ func notCreated(w Workload, joined, drained int) absentPods {
 			}
 		}
 	}
+	if w.reported != "" {
+		c.Text += ", reported " + w.reported
+	}
 	absent.causes = []Cause{c}
 	return absent
 }
 
 // follow has pods that do not exist wait for the one before them, as long as that only starts.
 func (c *Cause) follow(before []Cause) {
-	if len(before) == 0 {
-		return
-	}
 	c.Text = "not created: the previous pod is not ready"
 	c.Starting = !slices.ContainsFunc(before, func(b Cause) bool { return !b.Starting })
 	for _, b := range before {

@@ -66,9 +66,11 @@ type Workload struct {
 	// nothing but their availability.
 	stuck  string
 	allNew bool
-	// failure is the workload's own word on why it cannot make pods, failedAt since when.
-	failure  string
-	failedAt time.Time
+	// failure is the word of the workload's status, or of its events, on why it cannot make pods, failedAt since when;
+	// reported says how often, by events. silent says that no event tells.
+	failure, reported string
+	failedAt          time.Time
+	silent            bool
 	// progressedAt is when the roll-out of a Deployment last made progress; zero is not known, or not any more.
 	progressedAt time.Time
 	// ordered says that it makes a pod only when the one before it is ready.

@@ -18,7 +18,7 @@ import (
 // endpoints are the pods behind Services.
 type endpoints struct {
 	slices []*discoveryv1.EndpointSlice
-	// ready endpoints, by Service.
+	// ready endpoints, by Service that selects pods.
 	ready map[Ref]int
 }
 
@@ -40,6 +40,7 @@ func (w *World) endpoints(pods []*corev1.Pod) endpoints {
 				Labels: map[string]string{discoveryv1.LabelServiceName: ref.Name}},
 			AddressType: discoveryv1.AddressTypeIPv4,
 		}
+		found.ready[ref] = 0
 		for _, pod := range pods {
 			if pod.Namespace != ref.Namespace || pod.Status.PodIP == "" || !labels.SelectorFromSet(selector).Matches(labels.Set(pod.Labels)) {
 				continue
@@ -76,7 +77,11 @@ func (e endpoints) convergeAPIService(o *unstructured.Unstructured) error {
 		"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed",
 		"lastTransitionTime": birth.UTC().Format(time.RFC3339),
 	}
-	if e.ready[Ref{Kind: "Service", Namespace: namespace, Name: name}] == 0 {
+	switch ready, there := e.ready[Ref{Kind: "Service", Namespace: namespace, Name: name}]; {
+	case !there:
+		available["status"], available["reason"] = "False", "ServiceNotFound"
+		available["message"] = fmt.Sprintf("service/%s in %q is not present", name, namespace)
+	case ready == 0:
 		available["status"], available["reason"] = "False", "MissingEndpoints"
 		available["message"] = fmt.Sprintf("endpoints for service/%s in %q have no addresses with port name \"https\"", name, namespace)
 	}

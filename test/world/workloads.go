@@ -91,8 +91,9 @@ type workload struct {
 	now     time.Time
 }
 
-// convergeWorkloads returns the workloads, and what their controllers have made: pods, ReplicaSets and ControllerRevisions.
-func (w *World) convergeWorkloads(nodes []*node) (converged map[Ref]client.Object, pods []*corev1.Pod, revisions []client.Object, err error) {
+// convergeWorkloads returns the workloads, and what their controllers have made: pods, and ReplicaSets, ControllerRevisions
+// and events.
+func (w *World) convergeWorkloads(nodes []*node) (converged map[Ref]client.Object, pods []*corev1.Pod, others []client.Object, err error) {
 	converged = map[Ref]client.Object{}
 	for _, ref := range w.order {
 		into := workloadKinds[ref.Kind]
@@ -132,9 +133,9 @@ func (w *World) convergeWorkloads(nodes []*node) (converged map[Ref]client.Objec
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("%s: %w", ref, err)
 		}
-		revisions = append(revisions, made...)
+		others = append(append(others, made...), l.events()...)
 	}
-	return converged, pods, revisions, nil
+	return converged, pods, others, nil
 }
 
 func templateOf(o client.Object) *corev1.PodTemplateSpec {
@@ -390,6 +391,26 @@ func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
 			return
 		}
 	}
+}
+
+// events are what the controllers of DaemonSets and StatefulSets report of pods that the API server refuses: they try again and
+// again.
+func (l *workload) events() []client.Object {
+	if l.ref.Kind == deploymentKind {
+		return nil // which has a condition
+	}
+	for _, p := range l.pods {
+		if p.fault != nil && p.fault.State == Denied {
+			return []client.Object{&corev1.Event{
+				TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
+				ObjectMeta:     metav1.ObjectMeta{Namespace: l.ref.Namespace, Name: l.ref.Name + "." + suffix(l.ref)},
+				InvolvedObject: corev1.ObjectReference{APIVersion: appsVersion, Kind: l.ref.Kind, Namespace: l.ref.Namespace, Name: l.ref.Name, UID: l.object.GetUID()},
+				Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: "Error creating: " + p.fault.Message,
+				FirstTimestamp: metaTime(p.fault.Since), LastTimestamp: metaTime(l.now), Count: 1 + int32(l.now.Sub(p.fault.Since)/time.Minute),
+			}}
+		}
+	}
+	return nil
 }
 
 func (w *World) convergeStatefulSet(l *workload, s *appsv1.StatefulSet, nodes []*node) {

@@ -55,6 +55,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DifferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointCheck"):
 		return &apiv1alpha1.EndpointCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EventsMeanwhile"):
+		return &apiv1alpha1.EventsMeanwhileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Implementation"):
 		return &apiv1alpha1.ImplementationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LeaseCheck"):
@@ -73,6 +75,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NodesCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectCheck"):
 		return &apiv1alpha1.ObjectCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ObjectEvents"):
+		return &apiv1alpha1.ObjectEventsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedObject"):
 		return &apiv1alpha1.ObservedObjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Reference"):

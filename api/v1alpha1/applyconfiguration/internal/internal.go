@@ -643,6 +643,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expression
+- name: com.github.archmap.archmap.api.v1alpha1.EventReason
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.EventsMeanwhile
+  map:
+    fields:
+    - name: kind
+      type:
+        scalar: string
+    - name: reason
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.EventReason
+    - name: source
+      type:
+        scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Evidence
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Expectation
@@ -727,6 +741,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observed
       type:
         scalar: numeric
+- name: com.github.archmap.archmap.api.v1alpha1.MinorVersion
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NamePrefix
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.NamespaceName
@@ -777,6 +793,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.archmap.archmap.api.v1alpha1.QualifiedName
           elementRelationship: associative
+    - name: maxKubelet
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.MinorVersion
+    - name: minKubelet
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.MinorVersion
     - name: podCIDR
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Assignment
@@ -876,6 +898,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: apiVersion
       type:
         scalar: string
+    - name: events
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObjectEvents
     - name: healthy
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expression
@@ -907,6 +932,26 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expression
+- name: com.github.archmap.archmap.api.v1alpha1.ObjectEvents
+  map:
+    fields:
+    - name: maxAgeSeconds
+      type:
+        scalar: numeric
+      default: 900
+    - name: meanwhile
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.EventsMeanwhile
+    - name: minAgeSeconds
+      type:
+        scalar: numeric
+      default: 600
+    - name: reasons
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.EventReason
+          elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.ObjectName
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ObserveMode

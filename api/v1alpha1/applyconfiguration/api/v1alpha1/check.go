@@ -110,9 +110,12 @@ type CheckApplyConfiguration struct {
 	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
 	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
 	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
-	// it. So is one that fails while its pods are there, if the check picks webhooks of
-	// any maker, by none of the fields above, and it intercepts nothing that the cluster itself needs: pods, nodes,
-	// leases and the like. A webhook with a URL is counted, and not assessed.
+	// it, but for one that the check picks by the fields above and whose Service is
+	// missing or has no endpoint: then a part of its component is missing. One that
+	// fails while its pods are there is within tolerance, too, if the check picks
+	// webhooks of any maker, by none of these fields, and it intercepts nothing that
+	// the cluster itself needs: pods, nodes, leases and the like. A webhook with a URL
+	// is counted, and not assessed.
 	Webhook *WebhookCheckApplyConfiguration `json:"webhook,omitempty"`
 }
 

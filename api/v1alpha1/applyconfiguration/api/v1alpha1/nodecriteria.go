@@ -28,6 +28,12 @@ type NodeCriteriaApplyConfiguration struct {
 	ProviderIDPrefix *string `json:"providerIDPrefix,omitempty"`
 	// podCIDR says whether spec.podCIDR has a value: Set or Unset.
 	PodCIDR *apiv1alpha1.Assignment `json:"podCIDR,omitempty"`
+	// minKubelet is the lowest minor version of status.nodeInfo.kubeletVersion, such as
+	// "1.32" (in quotes: YAML takes it for a number): for what came with a version of
+	// Kubernetes. It is known of nodes that are down, too.
+	MinKubelet *apiv1alpha1.MinorVersion `json:"minKubelet,omitempty"`
+	// maxKubelet is the highest one, such as "1.31".
+	MaxKubelet *apiv1alpha1.MinorVersion `json:"maxKubelet,omitempty"`
 }
 
 // NodeCriteriaApplyConfiguration constructs a declarative configuration of the NodeCriteria type for use with
@@ -93,5 +99,21 @@ func (b *NodeCriteriaApplyConfiguration) WithProviderIDPrefix(value string) *Nod
 // If called multiple times, the PodCIDR field is set to the value of the last call.
 func (b *NodeCriteriaApplyConfiguration) WithPodCIDR(value apiv1alpha1.Assignment) *NodeCriteriaApplyConfiguration {
 	b.PodCIDR = &value
+	return b
+}
+
+// WithMinKubelet sets the MinKubelet field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MinKubelet field is set to the value of the last call.
+func (b *NodeCriteriaApplyConfiguration) WithMinKubelet(value apiv1alpha1.MinorVersion) *NodeCriteriaApplyConfiguration {
+	b.MinKubelet = &value
+	return b
+}
+
+// WithMaxKubelet sets the MaxKubelet field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxKubelet field is set to the value of the last call.
+func (b *NodeCriteriaApplyConfiguration) WithMaxKubelet(value apiv1alpha1.MinorVersion) *NodeCriteriaApplyConfiguration {
+	b.MaxKubelet = &value
 	return b
 }

@@ -46,6 +46,11 @@ type ObjectCheckApplyConfiguration struct {
 	// message is a CEL expression that yields what to say of an unhealthy object,
 	// a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
+	// events say that an object is unhealthy although its fields do not: what its
+	// controller reports as warnings, and nowhere else. They are read only while an
+	// object is healthy by its fields. Where they cannot be read, and when there are
+	// none, the fields decide. For kinds of which there are few objects.
+	Events *ObjectEventsApplyConfiguration `json:"events,omitempty"`
 }
 
 // ObjectCheckApplyConfiguration constructs a declarative configuration of the ObjectCheck type for use with
@@ -139,5 +144,13 @@ func (b *ObjectCheckApplyConfiguration) WithVersion(value apiv1alpha1.Expression
 // If called multiple times, the Message field is set to the value of the last call.
 func (b *ObjectCheckApplyConfiguration) WithMessage(value apiv1alpha1.Expression) *ObjectCheckApplyConfiguration {
 	b.Message = &value
+	return b
+}
+
+// WithEvents sets the Events field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Events field is set to the value of the last call.
+func (b *ObjectCheckApplyConfiguration) WithEvents(value *ObjectEventsApplyConfiguration) *ObjectCheckApplyConfiguration {
+	b.Events = value
 	return b
 }

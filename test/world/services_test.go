@@ -1,0 +1,111 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/test/shapes"
+	"github.com/archmap/archmap/test/world"
+)
+
+// webhooksRow judges the webhooks of everybody, and knows no component.
+const webhooksRow = "admission-webhooks"
+
+// servicesBehind are the Services that registrations of a shape lead to: webhooks and aggregated APIs.
+func servicesBehind(shape *shapes.Shape) map[world.Ref]bool {
+	found := map[world.Ref]bool{}
+	add := func(from map[string]any, path ...string) {
+		service, _, _ := unstructured.NestedStringMap(from, path...)
+		if service["name"] != "" {
+			found[world.Ref{Kind: "Service", Namespace: service["namespace"], Name: service["name"]}] = true
+		}
+	}
+	for _, o := range shape.Objects {
+		switch o.GetKind() {
+		case "APIService":
+			service, _, _ := unstructured.NestedMap(o.Object, "spec", "service")
+			delete(service, "port")
+			add(map[string]any{"service": service}, "service")
+		case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
+			webhooks, _, _ := unstructured.NestedSlice(o.Object, "webhooks")
+			for _, w := range webhooks {
+				service, _, _ := unstructured.NestedMap(w.(map[string]any), "clientConfig", "service")
+				delete(service, "port")
+				add(map[string]any{"service": service}, "service")
+			}
+		}
+	}
+	return found
+}
+
+// TestServicesBehindRegistrations: whatever registers a webhook or an API is unhealthy without the Service behind it, and
+// its row says which is missing: the row of its component, and not only that of all webhooks.
+func TestServicesBehindRegistrations(t *testing.T) {
+	seen := 0
+	for _, name := range shapes.Names() {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			shape, w, _ := recovered(g, name)
+			whole := w.Save()
+			for service := range servicesBehind(shape) {
+				if !w.Has(service) || shape.Provider == shapes.GCP {
+					continue // what is hidden has none; GKE has names of its own, which no mapping looks for
+				}
+				seen++
+				g.Expect(w.Delete(service)).To(Succeed())
+				g.Expect(blamed(g, w, service)).NotTo(BeEmpty(), "without the Service behind its webhook or API a component is unhealthy, and says so: %s", service)
+				w.Restore(whole)
+			}
+		})
+	}
+	NewWithT(t).Expect(seen).To(BeNumerically(">", 20), "shapes have Services behind webhooks and APIs")
+}
+
+// TestLoadBalancersWithoutAddress: a Service of type LoadBalancer that a shape has belongs to a component, which is
+// unhealthy while the Service has no address.
+func TestLoadBalancersWithoutAddress(t *testing.T) {
+	seen := 0
+	for _, name := range shapes.Names() {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			shape, w, _ := recovered(g, name)
+			whole := w.Save()
+			for _, o := range shape.Objects {
+				if balanced, _, _ := unstructured.NestedString(o.Object, "spec", "type"); o.GetKind() != "Service" || balanced != "LoadBalancer" {
+					continue
+				}
+				seen++
+				service := world.Ref{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+				g.Expect(w.Patch(service, map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": nil}}})).To(Succeed())
+				g.Expect(blamed(g, w, service)).NotTo(BeEmpty(), "a component whose load balancer has no address is unhealthy, and says so: %s", service)
+				w.Restore(whole)
+			}
+		})
+	}
+	NewWithT(t).Expect(seen).To(BeNumerically(">", 3), "shapes have load balancers")
+}
+
+// blamed lists the components that are unhealthy when every grace period is over and name the Service.
+func blamed(g Gomega, w *world.World, service world.Ref) []string {
+	verdicts, err := w.Run(20*time.Minute, 5*time.Minute)
+	g.Expect(err).NotTo(HaveOccurred())
+	names := []string{service.String(), fmt.Sprintf("service/%s in %q", service.Name, service.Namespace)}
+	var rows []string
+	for row, m := range verdicts.Mappings {
+		says := func(name string) bool { return strings.Contains(m.Status.Message, name) }
+		if row != webhooksRow && strings.HasPrefix(shapes.ConditionOf(m.Status.Conditions, v1alpha1.ConditionHealthy), "False") && slices.ContainsFunc(names, says) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
