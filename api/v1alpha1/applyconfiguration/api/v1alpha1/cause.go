@@ -15,11 +15,10 @@ import (
 //
 // Cause is one thing that is wrong.
 type CauseApplyConfiguration struct {
-	// severity is Major when somebody must act, Minor when it is within what is
-	// tolerated.
+	// severity is Major if action is needed, Minor if the fault is within tolerance.
 	Severity *apiv1alpha1.Severity `json:"severity,omitempty"`
-	// reason in one CamelCase word: the fault, or NotFound. NodeFault is told once,
-	// whatever it affects.
+	// reason in one CamelCase word: the fault, or NotFound. NodeFault is listed
+	// once, with everything that it affects.
 	Reason *string `json:"reason,omitempty"`
 	// message explains it.
 	Message *string `json:"message,omitempty"`
@@ -31,7 +30,7 @@ type CauseApplyConfiguration struct {
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
 	// components are the names of the ComponentMappings that it affects.
 	Components []string `json:"components,omitempty"`
-	// since is when it began; left out for a Minor one, of which that is not known.
+	// since is when it began; left out for a Minor cause, for which it is not known.
 	Since *v1.Time `json:"since,omitempty"`
 }
 

@@ -15,20 +15,20 @@ import (
 //
 // CheckStatus is the verdict of one check. It is also all that archmap remembers
 // of the check from one evaluation to the next, across restarts: reason, message
-// and lastTransitionTime say what for. A check that is renamed, or whose status
-// is removed, starts anew.
+// and lastTransitionTime say what for. A renamed check, or one whose status is
+// removed, starts over.
 type CheckStatusApplyConfiguration struct {
 	// name of the check; variant/name for a check of a variant.
 	Name *string `json:"name,omitempty"`
 	// present says whether it was found.
 	Present *apiv1alpha1.Verdict `json:"present,omitempty"`
-	// healthy says whether it is well; NotAssessed when the check has no vote.
+	// healthy says whether it is healthy; NotAssessed if the check has no vote.
 	Healthy *apiv1alpha1.Verdict `json:"healthy,omitempty"`
 	// reason of the verdict, in one CamelCase word.
 	//
-	// It is remembered in one case: a reason that the pods gave, such as CrashLooping,
-	// stays with its message while the check fails and its pods are read anew, as
-	// after a restart of archmap, unless the spec has changed.
+	// It is remembered in one case: a reason from the pods, such as CrashLooping,
+	// stays with its message while the check fails and its pods are read again, for
+	// example after a restart of archmap, unless the spec has changed.
 	Reason *string `json:"reason,omitempty"`
 	// message explains the verdict. It is remembered with the reason.
 	Message *string `json:"message,omitempty"`
@@ -40,9 +40,9 @@ type CheckStatusApplyConfiguration struct {
 	Objects []ObservedObjectApplyConfiguration `json:"objects,omitempty"`
 	// objectCount is how many objects are behind the verdict in all.
 	ObjectCount *int32 `json:"objectCount,omitempty"`
-	// webhooks are the admission webhooks that cannot be called, of those that a Webhook
-	// check looks at, or as the API server says when it refuses the pods of a workload.
-	// They say which components are unhealthy by the same fault.
+	// webhooks are the admission webhooks that cannot be called: of those that a Webhook
+	// check reads, or reported by the API server when it rejects the pods of a workload.
+	// They show which components are unhealthy because of the same fault.
 	Webhooks []WebhookFaultApplyConfiguration `json:"webhooks,omitempty"`
 	// lastTransitionTime is when present or healthy last changed. The grace period
 	// of a failing check is counted from it.
