@@ -20,8 +20,7 @@ const (
 	CheckEndpoint CheckType = "Endpoint"
 	// CheckObject looks at objects of any other kind.
 	CheckObject CheckType = "Object"
-	// CheckAccessReview asks what the cluster's authorizers say to a request that
-	// must be refused.
+	// CheckAccessReview reads why the cluster's authorizers deny a request.
 	CheckAccessReview CheckType = "AccessReview"
 	// CheckWebhook looks at admission webhooks: whether the API server can call them.
 	CheckWebhook CheckType = "Webhook"
@@ -45,16 +44,16 @@ const (
 	ExpectPrecondition Expectation = "Precondition"
 )
 
-// Evidence says how directly something was seen.
+// Evidence says how directly something was observed.
 type Evidence string
 
 const (
-	// EvidenceDirect: the object itself was seen.
+	// EvidenceDirect: the object itself was observed.
 	EvidenceDirect Evidence = "Direct"
-	// EvidenceIndirect: only a trace was seen, such as the leader lease of a
-	// hidden controller.
+	// EvidenceIndirect: only an indirect sign was observed, such as the leader lease
+	// of a hidden controller.
 	EvidenceIndirect Evidence = "Indirect"
-	// EvidenceNone: nothing was seen, or nothing that proves anything.
+	// EvidenceNone: nothing was observed, or nothing that proves anything.
 	EvidenceNone Evidence = "None"
 )
 
@@ -83,11 +82,11 @@ type Check struct {
 	// +required
 	Type CheckType `json:"type,omitempty"`
 
-	// expect says what finding the object means. Present, the default: it must be
-	// there. Optional: it may be missing, and its health counts when it is there.
-	// Absent: it must not be there. Precondition: it must be there, but is no
-	// evidence of the component and has no vote on health, like the node label
-	// that tells an AKS cluster.
+	// expect says what finding the object means. Present, the default: it must
+	// exist. Optional: it may be missing; if it exists, its health counts. Absent:
+	// it must not exist. Precondition: it must exist, but it is not evidence of the
+	// component and has no vote on health, such as the node label that identifies an
+	// AKS cluster.
 	// +optional
 	// +default="Present"
 	Expect Expectation `json:"expect,omitempty"`
@@ -99,20 +98,19 @@ type Check struct {
 	// +optional
 	Method CheckMethod `json:"method,omitempty"`
 
-	// evidence is Direct when the component itself is seen, Indirect when only a
-	// trace of it is, such as the lease of a hidden controller. None: the object
-	// belongs to the component, but alone it proves nothing, like an IngressClass, a
-	// CSIDriver or a definition of a kind, which outlive what they were made for.
-	// Default: None for types Object and Webhook, as objects that merely lie there prove
-	// nothing; Direct for all other types. An Object that something keeps writing may
-	// say otherwise.
+	// evidence is Direct if the component itself is observed, Indirect if only a sign of
+	// it is, such as the lease of a hidden controller. None: the object belongs to the
+	// component, but does not prove it by itself, like an IngressClass, a CSIDriver or a
+	// CustomResourceDefinition, which remain after the component is removed. Default:
+	// None for types Object and Webhook, because such objects may be left behind; Direct
+	// for all other types. Set it for an Object that something keeps writing.
 	// +optional
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
-	// intervalSeconds is the time between two looks at what cannot be watched
-	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
-	// some jitter. Default 30.
+	// intervalSeconds is the time between two reads of what is polled (Lease,
+	// Endpoint, AccessReview, polled Object), in seconds, with some jitter. Default
+	// 30.
 	// +optional
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=3600
@@ -147,18 +145,18 @@ type Check struct {
 	//
 	// Present: one exists.
 	//
-	// Healthy: it has a holder and its renewTime keeps moving, judged by what archmap sees move and
-	// not by comparing clocks. Of several leases, any fresh one is enough. A
-	// change of holder is normal.
+	// Healthy: it has a holder and its renewTime keeps changing. archmap watches for changes and
+	// does not compare clocks. If there are several leases, any fresh one is enough. A change of
+	// holder is normal.
 	// +optional
 	Lease *LeaseCheck `json:"lease,omitempty"`
 
 	// endpoint names a path of the API server, which is asked with GET.
 	//
-	// Present: the path answers, and the expression present holds. 404 is absent;
-	// 401 and 403 mean that archmap may not ask.
+	// Present: the path responds, and the expression present is true. 404 is absent;
+	// 401 and 403 mean that archmap is not permitted to read it.
 	//
-	// Healthy: the answer is 200, and the expression healthy holds.
+	// Healthy: the response is 200, and the expression healthy is true.
 	//
 	// Expressions see status (int), body (string) and json (the decoded body, or
 	// null).
@@ -174,17 +172,17 @@ type Check struct {
 	// tolerance allows. Without it the check has no vote on health.
 	//
 	// Expressions see object (the whole object) and now (a timestamp); the CEL
-	// libraries of Kubernetes and parseYAML(string) are there.
+	// libraries of Kubernetes and parseYAML(string) are available.
 	// +optional
 	Object *ObjectCheck `json:"object,omitempty"`
 
 	// accessReview asks the API server, with a SelfSubjectAccessReview, for a
-	// permission that the operator surely lacks, and reads who refused: the text
-	// of the refusal tells which authorizers are at work.
+	// permission that the operator does not have, and reads the reason for the
+	// denial, which shows the authorizers in use.
 	//
-	// Present: the reason of the refusal contains one of the texts.
+	// Present: the reason for the denial contains one of the texts.
 	//
-	// Healthy: never assessed, as an authorizer's health does not show in it.
+	// Healthy: never assessed, because it does not show the health of an authorizer.
 	// +optional
 	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
 
@@ -195,14 +193,14 @@ type Check struct {
 	//
 	// Healthy: the API server can call each webhook: its Service exists and has a ready
 	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
-	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
-	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
-	// it, but for one that the check picks by the fields above and whose Service is
-	// missing or has no endpoint: then a part of its component is missing. One that
-	// fails while its pods are there is within tolerance, too, if the check picks
-	// webhooks of any maker, by none of these fields, and it intercepts nothing that
-	// the cluster itself needs: pods, nodes, leases and the like. A webhook with a URL
-	// is counted, and not assessed.
+	// when its failurePolicy is Fail, because all requests that it intercepts are
+	// rejected; with Ignore, it is healthy with the reason WithinTolerance, as they
+	// pass without it, but for one that the check picks by the fields above and whose
+	// Service is missing or has no endpoint: then a part of its component is missing.
+	// One that fails while its pods are there is within tolerance, too, if the check
+	// picks webhooks of any maker, by none of these fields, and it intercepts nothing
+	// that the cluster itself needs: pods, nodes, leases and the like. A webhook with a
+	// URL is counted, and not assessed.
 	// +optional
 	Webhook *WebhookCheck `json:"webhook,omitempty"`
 }
@@ -230,11 +228,11 @@ type WorkloadCheck struct {
 	// +required
 	Kind WorkloadKind `json:"kind,omitempty"`
 
-	// namespace holds the workloads. With a selector it may be left out: then workloads in any
-	// namespace match, as of a program that its owner may install anywhere. The API server
-	// applies the selector, so that only workloads with these labels are held in memory; names,
-	// namePrefix and imagePath narrow the match further. It takes the right to list and watch
-	// the kind in all namespaces.
+	// namespace of the workloads. With a selector it may be left out: then workloads in any
+	// namespace match, for a program that may be installed anywhere. The API server applies the
+	// selector, so that only workloads with these labels are held in memory; names, namePrefix
+	// and imagePath narrow the match further. This needs permission to list and watch the kind
+	// in all namespaces.
 	// +optional
 	Namespace NamespaceName `json:"namespace,omitempty"`
 
@@ -277,10 +275,10 @@ type WorkloadCheck struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9._-]+(/[a-zA-Z0-9._-]+)*$')",message="must be the end of an image path without tag or digest, such as kubernetes/pause"
 	ImagePath string `json:"imagePath,omitempty"`
 
-	// minAvailable is how many available pods are enough, in place of the
-	// workload's own maxUnavailable: 1 for a controller of two pods that may not
-	// share a node, as on a cluster of one node the second one waits for ever. A
-	// workload that wants fewer pods needs all of them.
+	// minAvailable is how many available pods are enough, instead of the workload's
+	// own maxUnavailable: 1 for a controller with two pods that can't share a node,
+	// because on a one-node cluster the second one never starts. A workload with
+	// fewer desired pods needs all of them.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
@@ -293,9 +291,9 @@ type WorkloadCheck struct {
 	// +optional
 	Tolerance Tolerance `json:"tolerance,omitzero"`
 
-	// scaleToZero says what a Deployment or StatefulSet that is scaled to 0 is:
-	// unhealthy when Forbidden, the default; idle when Allowed, as an autoscaler or
-	// the owner may have meant it.
+	// scaleToZero says what scaling a Deployment or StatefulSet to 0 means:
+	// Forbidden, the default: it is unhealthy. Allowed: it is idle, for workloads
+	// that an autoscaler or the owner may scale to 0.
 	// +optional
 	ScaleToZero ScaleToZero `json:"scaleToZero,omitempty"`
 }
@@ -362,23 +360,23 @@ type NodesCheck struct {
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreTaints []QualifiedName `json:"ignoreTaints,omitempty"`
 
-	// ignoreConditions leaves out nodes that show one of these conditions: nodes
-	// whose fault is no fault of the component, such as those that wait for a
-	// network plugin that somebody has yet to install.
+	// ignoreConditions leaves out nodes with one of these conditions: nodes whose
+	// fault is not the component's, such as those waiting for a network plugin to be
+	// installed.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	IgnoreConditions []NodeConditionMatch `json:"ignoreConditions,omitempty"`
 
-	// notices has the check tell of every other condition by which a node reports a
-	// problem. Such a node stays healthy, and the check passes with the reason
-	// WithinTolerance. Default: what no criterion names is not told.
+	// notices makes the check report every other condition with which a node reports
+	// a problem. Such a node stays healthy, and the check passes with the reason
+	// WithinTolerance. Default: other conditions are not reported.
 	// +optional
 	Notices *NodeNotices `json:"notices,omitempty"`
 
-	// virtualNodes is Exclude (the default), or Only for nodes that are no machines:
-	// those with the label type=virtual-kubelet. They have no kubelet, no container
-	// runtime and no provider ID.
+	// virtualNodes is Exclude (the default), or Only for nodes that are not
+	// machines: those with the label type=virtual-kubelet. They have no kubelet, no
+	// container runtime and no provider ID.
 	// +optional
 	// +default="Exclude"
 	VirtualNodes VirtualNodes `json:"virtualNodes,omitempty"`
@@ -403,8 +401,8 @@ const (
 // NodeNotices says which conditions of healthy nodes are told. One reports a problem
 // when it is True, or when it is False and its type ends in Ready.
 type NodeNotices struct {
-	// except are types of conditions that are not told, as other checks look at them.
-	// Ready is never told.
+	// except are types of conditions that are not reported, because other checks read
+	// them. Ready is never reported.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -412,15 +410,15 @@ type NodeNotices struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	Except []string `json:"except,omitempty"`
 
-	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
-	// in seconds, before the condition is no longer believed.
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in
+	// seconds, before the condition is ignored.
 	// +required
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=86400
 	MaxHeartbeatAgeSeconds int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 
-// NodeVersion is a version that every node reports of itself.
+// NodeVersion is a version that every node reports.
 // +kubebuilder:validation:Enum=Kubelet;ContainerRuntime
 type NodeVersion string
 
@@ -533,17 +531,17 @@ type NodeConditionMatch struct {
 	MessageContains string `json:"messageContains,omitempty"`
 
 	// minAgeSeconds is how long the condition must have had its status, by its
-	// lastTransitionTime, in seconds: for one that comes and goes, and needs somebody
-	// only when it stays. A forbidden condition is told before, and the check passes
-	// with the reason WithinTolerance. Default: it counts at once.
+	// lastTransitionTime, in seconds: for one that comes and goes, and matters only
+	// if it lasts. Until then, a forbidden condition is reported, and the check
+	// passes with the reason WithinTolerance. Default: it counts at once.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=86400
 	MinAgeSeconds int32 `json:"minAgeSeconds,omitempty"`
 
-	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
-	// in seconds, before the condition is no longer believed. Default: it is
-	// believed at any age, as some are written only once.
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in
+	// seconds, before the condition is ignored. Default: it is never ignored,
+	// because some conditions are written only once.
 	// +optional
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=86400
@@ -568,9 +566,9 @@ type LeaseCheck struct {
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the
-	// lease is stale. Default: four times the lease's own leaseDurationSeconds,
-	// and at least 60.
+	// maxAgeSeconds is how long renewTime may stay the same, in seconds, before the
+	// lease is stale. Default: four times the lease's own leaseDurationSeconds, and
+	// at least 60.
 	// +optional
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=86400
@@ -589,17 +587,17 @@ type EndpointCheck struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^/(api|apis|logs|debug|metrics|configz|flagz|statusz)([/?]|$)')",message="must not be below /api, /apis, /logs, /debug, /metrics, /configz, /flagz or /statusz: read objects with a Workload, Nodes, Lease or Object check"
 	Path string `json:"path,omitempty"`
 
-	// present is a CEL expression: does this answer show the component? Default:
-	// any answer does.
+	// present is a CEL expression: does this response show the component? Default:
+	// any response does.
 	// +optional
 	Present Expression `json:"present,omitempty"`
 
-	// healthy is a CEL expression: is the component healthy? The status must be
-	// 200 besides. Default: 200 is enough.
+	// healthy is a CEL expression: is the component healthy? The status must also be
+	// 200. Default: 200 is enough.
 	// +optional
 	Healthy Expression `json:"healthy,omitempty"`
 
-	// version is a CEL expression that yields the version in use, a string.
+	// version is a CEL expression that returns the version in use, a string.
 	// +optional
 	Version Expression `json:"version,omitempty"`
 }
@@ -649,8 +647,8 @@ type ObjectCheck struct {
 	// +optional
 	Name ObjectName `json:"name,omitempty"`
 
-	// selector picks objects by label. Without name and selector every object of
-	// the kind is looked at.
+	// selector picks objects by label. Without name and selector, every object of
+	// the kind is read.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
@@ -677,12 +675,12 @@ type ObjectCheck struct {
 	// +optional
 	Tolerance Tolerance `json:"tolerance,omitzero"`
 
-	// version is a CEL expression that yields the version in use, a string.
+	// version is a CEL expression that returns the version in use, a string.
 	// +optional
 	Version Expression `json:"version,omitempty"`
 
-	// message is a CEL expression that yields what to say of an unhealthy object,
-	// a string.
+	// message is a CEL expression that returns what to say about an unhealthy
+	// object, a string.
 	// +optional
 	Message Expression `json:"message,omitempty"`
 
@@ -721,14 +719,14 @@ type ObjectEvents struct {
 	// +kubebuilder:validation:Maximum=3600
 	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
 
-	// meanwhile are other objects of which the same controller must report that
-	// they lack what these objects are for: else nobody is hurt, and an object that
-	// its author made for nothing turns nothing. Default: it always counts.
+	// meanwhile are other objects of which the same controller must report that they
+	// lack what these objects provide: otherwise nothing is affected, and an unused
+	// object is not a fault. Default: it always counts.
 	// +optional
 	Meanwhile *EventsMeanwhile `json:"meanwhile,omitempty"`
 }
 
-// EventsMeanwhile are events about the objects that are hurt, in all namespaces.
+// EventsMeanwhile are events about the affected objects, in all namespaces.
 type EventsMeanwhile struct {
 	// kind of the objects, such as Pod.
 	// +required

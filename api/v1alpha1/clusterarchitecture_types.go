@@ -5,7 +5,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ClusterArchitecture is the whole picture of one platform: the roll-up of its
+// ClusterArchitecture is the overview of one platform: the summary of its
 // ComponentMappings, the rules between them, and the node pools.
 //
 // +kubebuilder:object:root=true
@@ -16,8 +16,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Components",type=string,JSONPath=`.status.summary.text`
 // +kubebuilder:printcolumn:name="Complete",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].status`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
-// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="How long Healthy has been what it is"
-// +kubebuilder:printcolumn:name="Observed",type=date,JSONPath=`.status.observedAt`,description="How long ago archmap last looked; at most five minutes while the operator is alive"
+// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="Time since Healthy last changed"
+// +kubebuilder:printcolumn:name="Observed",type=date,JSONPath=`.status.observedAt`,description="Time since archmap last updated the status; at most five minutes while the operator is running"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
 // +kubebuilder:printcolumn:name="Detected",type=string,JSONPath=`.status.conditions[?(@.type=="PlatformDetected")].status`,priority=1
 // +kubebuilder:printcolumn:name="As-Documented",type=string,JSONPath=`.status.conditions[?(@.type=="AsDocumented")].status`,priority=1
@@ -35,7 +35,7 @@ type ClusterArchitecture struct {
 	// +required
 	Spec ClusterArchitectureSpec `json:"spec,omitzero"`
 
-	// status is the whole picture.
+	// status is the overview.
 	// +optional
 	// +default={"observedGeneration": -1}
 	Status ClusterArchitectureStatus `json:"status,omitzero"`
@@ -59,8 +59,8 @@ type ClusterArchitectureSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	Platform string `json:"platform,omitempty"`
 
-	// nodeSelector proves the platform: at least one node must match, or nothing
-	// is claimed. Default: no proof is asked for.
+	// nodeSelector identifies the platform: at least one node must match, or the
+	// cluster is not assessed. Default: every cluster matches.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
@@ -93,14 +93,14 @@ type ClusterArchitectureSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	Rules []Rule `json:"rules,omitempty"`
 
-	// versionSkew says how far versions may lie apart. Default: kubelets may be
-	// three minor versions older than the API server, and never newer.
+	// versionSkew says how far apart versions may be. Default: kubelets may be three
+	// minor versions older than the API server, and never newer.
 	// +optional
 	VersionSkew VersionSkewPolicy `json:"versionSkew,omitzero"`
 
 	// unmapped says which workloads are the provider's, so that those that no
-	// ComponentMapping names are listed in status.unmapped. Default: none are looked
-	// for.
+	// ComponentMapping names are listed in status.unmapped. Default: none are
+	// listed.
 	// +optional
 	Unmapped UnmappedPolicy `json:"unmapped,omitzero"`
 }
@@ -112,17 +112,16 @@ type ClusterArchitectureSpec struct {
 // +kubebuilder:validation:MinProperties=1
 type UnmappedPolicy struct {
 	// namespaces in which the provider runs its workloads. All workloads there are
-	// looked at, also those that somebody else has put there. Each takes three
-	// watches.
+	// read, including those of others. Each namespace takes three watches.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Namespaces []NamespaceName `json:"namespaces,omitempty"`
 
-	// selectors match the labels by which the provider marks its workloads. Whatever
-	// one of them matches, in any namespace, is looked at, and is listed as operated
-	// by the provider. Each takes three watches.
+	// selectors match the labels by which the provider marks its workloads.
+	// Workloads that match one of them, in any namespace, are read, and are listed
+	// as operated by the provider. Each selector takes three watches.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -131,13 +130,13 @@ type UnmappedPolicy struct {
 	Selectors []metav1.LabelSelector `json:"selectors,omitempty"`
 }
 
-// VersionSkewPolicy says how far versions may lie apart. Kubelets, and the
+// VersionSkewPolicy says how far apart versions may be. Kubelets, and the
 // components that it names, must not be newer than the API server.
 // +kubebuilder:validation:MinProperties=1
 type VersionSkewPolicy struct {
 	// maxMinorsBehind is how many minor versions they may be older than the API
-	// server, and how many a component may be away from the kubelets. Default: 3,
-	// as Kubernetes supports it.
+	// server, and how many a component may differ from the kubelets. Default: 3,
+	// which Kubernetes supports.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9
@@ -195,13 +194,13 @@ type Rule struct {
 // +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$')",message="must be the name of a ComponentMapping, or mapping/variant"
 type ComponentName string
 
-// ClusterArchitectureStatus is the whole picture. kubectl describe prints
-// fields in alphabetical order.
+// ClusterArchitectureStatus is the overview. kubectl describe prints fields in
+// alphabetical order.
 // +kubebuilder:validation:MinProperties=1
 type ClusterArchitectureStatus struct {
-	// conditions are Ready (evaluated), PlatformDetected, Complete (every required
-	// component is present, every rule holds), VersionsSupported, Healthy (nothing
-	// present is unhealthy) and AsDocumented.
+	// conditions are Ready (evaluated), PlatformDetected, Complete (all required
+	// components are present, no rule is violated), VersionsSupported, Healthy (no
+	// problems detected) and AsDocumented.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -209,14 +208,14 @@ type ClusterArchitectureStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec that this status is about; -1
-	// until archmap has looked for the first time.
+	// until archmap has evaluated it for the first time.
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// abstract is the whole picture in lines for people: what the cluster is, what
-	// is wrong with it, and a row for each component. Programs read the other
-	// fields; the wording may change.
+	// abstract is a summary for people: a line for the cluster, a line for each
+	// problem, and a row for each component. Its wording may change; programs must
+	// use the other fields.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=600
@@ -247,8 +246,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Causes []Cause `json:"causes,omitempty"`
 
-	// components are the rows of the table. While there are none, archmap waits for
-	// a first verdict on every mapping before it judges the whole.
+	// components are the rows of the table. Until there are any, archmap waits for a
+	// first verdict on every mapping.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
@@ -260,8 +259,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 
-	// message is the sentence that matters most now: why nothing is claimed, what is
-	// unhealthy, else what is missing, else what is not supported or cannot be told.
+	// message is the most important sentence: why the cluster is not assessed, or
+	// what is unhealthy, missing, unsupported or unknown.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -281,8 +280,8 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	NodePools []NodePool `json:"nodePools,omitempty"`
 
-	// observedAt is when archmap last looked; refreshed at least every five
-	// minutes while it is alive, counted from here across restarts.
+	// observedAt is when archmap last updated the status; refreshed at least every
+	// five minutes while it is running, counted from here across restarts.
 	// +optional
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
 
@@ -298,8 +297,8 @@ type ClusterArchitectureStatus struct {
 	Summary ComponentCounts `json:"summary,omitzero"`
 
 	// unmapped are the provider's workloads that no ComponentMapping names, as
-	// spec.unmapped says which those are: the unhealthy ones first. They count in no
-	// condition: the catalog does not know what they mean to the cluster.
+	// spec.unmapped says which those are: the unhealthy ones first. They affect no
+	// condition, because the catalog does not know what they mean to the cluster.
 	// +optional
 	// +listType=map
 	// +listMapKey=kind
@@ -308,13 +307,13 @@ type ClusterArchitectureStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	Unmapped []UnmappedWorkload `json:"unmapped,omitempty"`
 
-	// unmappedSummary counts the workloads that no ComponentMapping names, also those
-	// for which unmapped has no room, and says what could not be looked at. Left out
-	// while nobody has looked.
+	// unmappedSummary counts the workloads that no ComponentMapping names, including
+	// those that do not fit in unmapped, and says what couldn't be read. Left out
+	// until they have been read.
 	// +optional
 	UnmappedSummary UnmappedSummary `json:"unmappedSummary,omitzero"`
 
-	// violations are the rules that do not hold.
+	// violations are the rules that are violated.
 	// +optional
 	// +listType=map
 	// +listMapKey=rule
@@ -341,19 +340,19 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Present *int32 `json:"present,omitempty"`
 
-	// healthy counts those that are in the cluster and well.
+	// healthy counts those that are in the cluster and healthy.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
 
-	// degraded counts those that are not well, also where only a part of one can be seen, so that it is not counted as
-	// present.
+	// degraded counts those that are unhealthy, including components of which only a part can be observed, and which
+	// are not counted as present.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Degraded *int32 `json:"degraded,omitempty"`
 
-	// healthUnknown counts those that are in the cluster and whose health cannot be
-	// told: it leaves no trace, or looking was not possible.
+	// healthUnknown counts those that are in the cluster and whose health is
+	// unknown: it can't be observed, or couldn't be read.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	HealthUnknown *int32 `json:"healthUnknown,omitempty"`
@@ -363,8 +362,7 @@ type ComponentCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Absent *int32 `json:"absent,omitempty"`
 
-	// unknown counts those of which it cannot be told whether they are in the
-	// cluster.
+	// unknown counts those that may or may not be in the cluster.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Unknown *int32 `json:"unknown,omitempty"`
@@ -386,7 +384,7 @@ type CategorySummary struct {
 	// +kubebuilder:validation:Minimum=0
 	Present *int32 `json:"present,omitempty"`
 
-	// healthy counts those that are in the cluster and well.
+	// healthy counts those that are in the cluster and healthy.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Healthy *int32 `json:"healthy,omitempty"`
@@ -403,7 +401,7 @@ type MethodSummary struct {
 	// +kubebuilder:validation:Minimum=0
 	Documented *int32 `json:"documented,omitempty"`
 
-	// observed counts the components that are seen to run this way.
+	// observed counts the components that run this way.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Observed *int32 `json:"observed,omitempty"`
@@ -437,11 +435,11 @@ type ComponentSummary struct {
 	// +required
 	Placement Placement `json:"placement,omitempty"`
 
-	// operatedBy says whom to call.
+	// operatedBy says who to contact.
 	// +optional
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// methods that were seen.
+	// methods that were observed.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=6
@@ -475,21 +473,20 @@ type ComponentSummary struct {
 	Since metav1.Time `json:"since,omitzero"`
 }
 
-// Severity says whether somebody must act.
+// Severity says whether action is needed.
 // +kubebuilder:validation:Enum=Major;Minor
 type Severity string
 
 const (
-	// SeverityMajor: a component is unhealthy, or missing. Somebody must act.
+	// SeverityMajor: a component is unhealthy, or missing. Action is needed.
 	SeverityMajor Severity = "Major"
-	// SeverityMinor: it is within what is tolerated.
+	// SeverityMinor: the fault is within tolerance.
 	SeverityMinor Severity = "Minor"
 )
 
 // Cause is one thing that is wrong, and all that it affects.
 type Cause struct {
-	// severity is Major when somebody must act, Minor when it is within what is
-	// tolerated.
+	// severity is Major if action is needed, Minor if the fault is within tolerance.
 	// +required
 	Severity Severity `json:"severity,omitempty"`
 
@@ -595,9 +592,9 @@ type NodePool struct {
 	NodeImages string `json:"nodeImages,omitempty"`
 }
 
-// Violation is a rule that does not hold.
+// Violation is a rule that is violated.
 type Violation struct {
-	// rule that does not hold.
+	// rule that is violated.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -617,13 +614,14 @@ type WorkloadState string
 const (
 	// WorkloadUnhealthy: it lacks pods by a fault of its own, or has none left.
 	WorkloadUnhealthy WorkloadState = "Unhealthy"
-	// WorkloadProgressing: it rolls out, or its pods only start.
+	// WorkloadProgressing: a rollout is in progress, or its pods are starting.
 	WorkloadProgressing WorkloadState = "Progressing"
-	// WorkloadScaledToZero: somebody has scaled the Deployment or StatefulSet to 0.
+	// WorkloadScaledToZero: the Deployment or StatefulSet was scaled to 0.
 	WorkloadScaledToZero WorkloadState = "ScaledToZero"
-	// WorkloadHealthy: it has enough pods, those apart that its nodes account for.
+	// WorkloadHealthy: it has enough pods, apart from those missing because of
+	// nodes.
 	WorkloadHealthy WorkloadState = "Healthy"
-	// WorkloadIdle: no node is meant to run the DaemonSet.
+	// WorkloadIdle: the DaemonSet matches no nodes.
 	WorkloadIdle WorkloadState = "Idle"
 )
 
@@ -648,7 +646,8 @@ type UnmappedWorkload struct {
 	Image string `json:"image,omitempty"`
 
 	// operatedBy is Provider when the workload has a mark of the provider; left out
-	// for one that merely runs in a namespace of the provider, and may be anybody's.
+	// for one that only runs in a namespace of the provider, and may belong to
+	// anyone.
 	// +optional
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
@@ -682,14 +681,14 @@ type UnmappedSummary struct {
 	// +kubebuilder:validation:Minimum=0
 	Unhealthy *int32 `json:"unhealthy,omitempty"`
 
-	// reason why something could not be looked at: NotPermitted, ObservationFailed or
-	// NotInDump; left out when all of it was.
+	// reason why something couldn't be read: NotPermitted, ObservationFailed or
+	// NotInDump; left out if everything was read.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message says what could not be looked at, and why; there may be more of them
+	// message says what couldn't be read, and why; there may be more workloads
 	// there.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -721,7 +720,7 @@ type ComponentAdvisory struct {
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`
 
-	// url with more about it.
+	// url with more information.
 	// +optional
 	URL WebAddress `json:"url,omitempty"`
 }

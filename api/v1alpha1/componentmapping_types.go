@@ -48,7 +48,7 @@ const (
 	PlacementCluster Placement = "Cluster"
 )
 
-// Operator says who runs a component: whom to call.
+// Operator says who runs a component, and so who to contact.
 // +kubebuilder:validation:Enum=Provider;Customer;Shared
 type Operator string
 
@@ -68,7 +68,7 @@ type Presence string
 const (
 	// PresenceRequired: the cluster is incomplete without it.
 	PresenceRequired Presence = "Required"
-	// PresenceOptional: a cluster may do without.
+	// PresenceOptional: a cluster does not need it.
 	PresenceOptional Presence = "Optional"
 )
 
@@ -77,7 +77,7 @@ const (
 type ImplementationMethod string
 
 const (
-	// MethodPlatformService: run by the provider, out of the customer's sight.
+	// MethodPlatformService: run by the provider, hidden from the customer.
 	MethodPlatformService ImplementationMethod = "PlatformService"
 	// MethodSystemdService: a service of the node's operating system.
 	MethodSystemdService ImplementationMethod = "SystemdService"
@@ -115,7 +115,7 @@ const CheckMethodNone CheckMethod = "None"
 // +kubebuilder:printcolumn:name="Present",type=string,JSONPath=`.status.conditions[?(@.type=="Present")].status`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
-// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="How long Healthy has been what it is"
+// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="Time since Healthy last changed"
 // +kubebuilder:printcolumn:name="Category",type=string,JSONPath=`.spec.category`,priority=1
 // +kubebuilder:printcolumn:name="Variant",type=string,JSONPath=`.status.variant`,priority=1
 // +kubebuilder:printcolumn:name="Evidence",type=string,JSONPath=`.status.evidence`,priority=1
@@ -132,11 +132,11 @@ type ComponentMapping struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the documented truth and the checks that prove it.
+	// spec is what is documented, and the checks that prove it.
 	// +required
 	Spec ComponentMappingSpec `json:"spec,omitzero"`
 
-	// status is what archmap sees.
+	// status is what archmap observed.
 	// +optional
 	// +default={"observedGeneration": -1}
 	Status ComponentMappingStatus `json:"status,omitzero"`
@@ -195,33 +195,31 @@ type ComponentMappingSpec struct {
 	// +required
 	Placement Placement `json:"placement,omitempty"`
 
-	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A
+	// operatedBy says who to contact when it fails: Provider, Customer or Shared. A
 	// variant may differ.
 	// +required
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// presence is Required (the default) when the platform's clusters are
-	// incomplete without the component, Optional when they may do without.
+	// presence is Required (the default) when the platform's clusters are incomplete
+	// without the component, Optional if they do not need it.
 	// +optional
 	// +default="Required"
 	Presence Presence `json:"presence,omitempty"`
 
 	// implementation is the documentation's claim. It is compared with what is
-	// seen (condition AsDocumented) and never decides health.
+	// observed (condition AsDocumented) and never affects health.
 	// +required
 	Implementation Implementation `json:"implementation,omitzero"`
 
-	// gracePeriodSeconds bridges short failures, such as a node that joins: a
-	// failing check turns Healthy to False only after this time, in seconds.
-	// Default 0.
+	// gracePeriodSeconds is for short failures, such as a node that joins: a failing
+	// check makes Healthy False only after this time, in seconds. Default 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
 
-	// checks hold for every variant. A mapping without checks and variants says
-	// that nothing of the component can be seen: Present is Unknown,
-	// NotObservable.
+	// checks apply to every variant. A mapping without checks and variants means
+	// that the component can't be observed: Present is Unknown, NotObservable.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -230,8 +228,8 @@ type ComponentMappingSpec struct {
 
 	// variants are the ways in which the component is really found. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
-	// complete at once. When a part is missing of one that runs, it is present in
-	// part, and unhealthy. The first one that is present names status.variant.
+	// complete at once. If a part of a running variant is missing, it is partly
+	// present, and unhealthy. The first one that is present names status.variant.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -438,14 +436,14 @@ type Advisory struct {
 	Variants []string `json:"variants,omitempty"`
 
 	// explains lists the differences from the documentation that a Correction accounts
-	// for, while every variant that is present is one of its variants: they are known,
-	// and no news. Default: none.
+	// for, while every variant that is present is one of its variants: they are known
+	// differences. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=4
 	Explains []DifferenceType `json:"explains,omitempty"`
 
-	// url with more about it.
+	// url with more information.
 	// +optional
 	URL WebAddress `json:"url,omitempty"`
 }
@@ -464,13 +462,12 @@ type Reference struct {
 }
 
 // ComponentMappingStatus is what archmap sees of the component. While not
-// everything has been read yet, as after a restart, it stays as it was.
+// everything has been read yet, for example after a restart, it stays as it was.
 // +kubebuilder:validation:MinProperties=1
 type ComponentMappingStatus struct {
 	// conditions are Ready (the mapping is accepted and its verdicts are current),
-	// Present and Healthy (the component is there, and well), AsDocumented (it is
-	// what the documentation says) and, only when the spec cannot be used,
-	// Stalled.
+	// Present, Healthy, AsDocumented (it is as the documentation says) and, only
+	// when the spec cannot be used, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -478,7 +475,7 @@ type ComponentMappingStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec that this status is about; -1
-	// until archmap has looked for the first time.
+	// until archmap has evaluated it for the first time.
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -500,7 +497,7 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	MethodSummary string `json:"methodSummary,omitempty"`
 
-	// methods are the implementation methods that were seen.
+	// methods are the implementation methods that were observed.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=6
@@ -521,12 +518,12 @@ type ComponentMappingStatus struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	Variants []string `json:"variants,omitempty"`
 
-	// operatedBy says whom to call about what was found.
+	// operatedBy says who to contact about what was found.
 	// +optional
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// evidence says how far the verdict can be trusted: Direct, Indirect (only
-	// traces were seen) or None.
+	// evidence says how far the verdict can be trusted: Direct, Indirect (only signs
+	// of it were observed) or None.
 	// +optional
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
@@ -579,15 +576,15 @@ type ComponentMappingStatus struct {
 // VersionCount is a version of a component, and how much of the component runs
 // it.
 type VersionCount struct {
-	// version as the component tells it: the tag of its image, what its nodes
-	// report, or what its endpoint answers.
+	// version as reported by the component: the tag of its image, what its nodes
+	// report, or the response of its endpoint.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Version string `json:"version,omitempty"`
 
 	// count is how many nodes, objects or pods have it; 1 for an endpoint, and for a
-	// workload that wants no pods.
+	// workload with 0 desired pods.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Count int32 `json:"count,omitempty"`
@@ -632,8 +629,8 @@ type Difference struct {
 	// +kubebuilder:validation:MaxLength=512
 	Observed string `json:"observed,omitempty"`
 
-	// correction is the message of the Correction that explains it: a difference that
-	// is known. It is empty for one that nothing explains.
+	// correction is the message of the Correction that explains it: a known
+	// difference. It is empty if nothing explains it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -649,7 +646,7 @@ const (
 	VerdictTrue Verdict = "True"
 	// VerdictFalse: no.
 	VerdictFalse Verdict = "False"
-	// VerdictUnknown: it cannot be told.
+	// VerdictUnknown: not known.
 	VerdictUnknown Verdict = "Unknown"
 	// VerdictNotAssessed: the question does not arise.
 	VerdictNotAssessed Verdict = "NotAssessed"
@@ -657,8 +654,8 @@ const (
 
 // CheckStatus is the verdict of one check. It is also all that archmap remembers
 // of the check from one evaluation to the next, across restarts: reason, message
-// and lastTransitionTime say what for. A check that is renamed, or whose status
-// is removed, starts anew.
+// and lastTransitionTime say what for. A renamed check, or one whose status is
+// removed, starts over.
 type CheckStatus struct {
 	// name of the check; variant/name for a check of a variant.
 	// +required
@@ -670,15 +667,15 @@ type CheckStatus struct {
 	// +required
 	Present Verdict `json:"present,omitempty"`
 
-	// healthy says whether it is well; NotAssessed when the check has no vote.
+	// healthy says whether it is healthy; NotAssessed if the check has no vote.
 	// +required
 	Healthy Verdict `json:"healthy,omitempty"`
 
 	// reason of the verdict, in one CamelCase word.
 	//
-	// It is remembered in one case: a reason that the pods gave, such as CrashLooping,
-	// stays with its message while the check fails and its pods are read anew, as
-	// after a restart of archmap, unless the spec has changed.
+	// It is remembered in one case: a reason from the pods, such as CrashLooping,
+	// stays with its message while the check fails and its pods are read again, for
+	// example after a restart of archmap, unless the spec has changed.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

@@ -131,7 +131,7 @@ const (
 const (
 	// ReasonNotPermitted: archmap is not permitted to read what the check needs.
 	ReasonNotPermitted = "NotPermitted"
-	// ReasonNotYetObserved: the first complete read is still under way.
+	// ReasonNotYetObserved: the first complete read is still in progress.
 	ReasonNotYetObserved = "NotYetObserved"
 	// ReasonObservationFailed: the read failed; the message says how.
 	ReasonObservationFailed = "ObservationFailed"
@@ -149,7 +149,7 @@ const (
 	ReasonScaledToZero = "ScaledToZero"
 	// ReasonWithinTolerance: pods or nodes have a fault, but no more of them than is tolerated.
 	ReasonWithinTolerance = "WithinTolerance"
-	// ReasonRolloutFailing: new pods of a roll-out have a fault, and the old ones serve. It is that of a check; its
+	// ReasonRolloutFailing: new pods of a rollout have a fault, and the old ones serve. It is that of a check; its
 	// component is Progressing.
 	ReasonRolloutFailing = "RolloutFailing"
 	// ReasonNodesDown: pods are missing only because of nodes, and others are available. The fault is that of the
@@ -176,7 +176,7 @@ const (
 	// ReasonWebhookCallFailed: the API server does not let it create pods, as it cannot call an admission webhook that must
 	// be asked. The fault is that of the webhook.
 	ReasonWebhookCallFailed = "WebhookCallFailed"
-	// ReasonRolloutStuck: a roll-out has exceeded its progress deadline.
+	// ReasonRolloutStuck: a rollout has exceeded its progress deadline.
 	ReasonRolloutStuck = "RolloutStuck"
 
 	// ReasonNodesUnhealthy: too many nodes do not meet the criteria, and not only because they are down.

@@ -267,7 +267,7 @@ func TestTolerance(t *testing.T) {
 	groups := []v1alpha1.QualifiedName{pool, "karpenter.sh/nodepool"}
 	perNode := []string{"CSINode", "NodeNetworkConfig"}
 	none, ofPools, ofPods := v1alpha1.Tolerance{}, v1alpha1.Tolerance{Percent: new(int32(5))}, v1alpha1.Tolerance{Percent: new(int32(1))}
-	ofAttempts := v1alpha1.Tolerance{Percent: new(int32(50))}
+	ofAttempts, ofPolicies := v1alpha1.Tolerance{Percent: new(int32(50))}, v1alpha1.Tolerance{Percent: new(int32(10))}
 	for _, m := range c.Mappings {
 		t.Run(m.Name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -291,8 +291,10 @@ func TestTolerance(t *testing.T) {
 					g.Expect(c.Workload.Tolerance).To(Equal(none), "no other workload tolerates anything: %s", what)
 				case c.Object != nil && slices.Contains(perNode, c.Object.Kind) && c.Object.Healthy != "":
 					g.Expect(c.Object.Tolerance).To(Equal(ofPods), "objects of which each node has one tolerate 1 %% of them: %s", what)
-				case c.Object != nil && c.Object.Kind == "NodeClaim":
-					g.Expect(c.Object.Tolerance).To(Equal(ofAttempts), "half of the machines that are made may fail: %s", what)
+				case c.Object != nil && slices.Contains([]string{"NodeClaim", "Gateway"}, c.Object.Kind):
+					g.Expect(c.Object.Tolerance).To(Equal(ofAttempts), "half of the machines, or gateways, that are made may fail: %s", what)
+				case c.Object != nil && c.Object.Kind == "ConstraintTemplate":
+					g.Expect(c.Object.Tolerance).To(Equal(ofPolicies), "a tenth of the provider's policies may fail: %s", what)
 				case c.Object != nil:
 					g.Expect(c.Object.Tolerance).To(Equal(none), "no other objects tolerate anything: %s", what)
 				}

@@ -12,7 +12,6 @@ import (
 
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/yaml"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/rbac"
 )
 
 // right is one verb on one resource, or on one object of it, or on one path.
@@ -93,9 +93,8 @@ func rightsTo(needs []facts.Need) sets.Set[right] {
 			rights.Insert(right{Verb: "create", Group: "authorization.k8s.io", Resource: "selfsubjectaccessreviews"})
 			continue
 		}
-		resource, _ := meta.UnsafeGuessKindToResource(need.Kind)
 		for _, verb := range verbs(need) {
-			rights.Insert(right{Verb: verb, Group: resource.Group, Resource: resource.Resource, Name: need.Name})
+			rights.Insert(right{Verb: verb, Group: need.Kind.Group, Resource: rbac.Plurals(nil).Of(need.Kind), Name: need.Name})
 		}
 	}
 	return withoutCovered(rights)

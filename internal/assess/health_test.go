@@ -41,7 +41,7 @@ func symptoms() []symptom {
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
 	return []symptom{{
 		v1alpha1.ReasonCrashLooping, workload("Deployment", "crashing"), withPod("crashing", "n1", waiting("CrashLoopBackOff")).and(well),
-		"0/1 available; 1 crash-looping: container main (n1)",
+		"0/1 available; 1 keeps crashing: container main (n1)",
 	}, {
 		v1alpha1.ReasonImagePullFailed, workload("Deployment", "pulling"), withPod("pulling", "n1", waiting("ErrImagePull")).and(well),
 		"0/1 available; 1 cannot pull image",
@@ -106,7 +106,7 @@ func healthyCases() []mappingCase {
 		cluster: with(rolling("coredns-autoscaler")).and(partly("coredns", "n1", waiting("CrashLoopBackOff"))...).
 			and(partly("stranded", "n2", waiting("CrashLoopBackOff"))...).and(node("n1", "True", nil), node("n2", "False", nil)),
 		present: "True Observed", healthy: "True WithinTolerance", documented: "True MatchesDocumentation",
-		says: "coredns: Deployment kube-system/coredns: 3/4 available; 1 crash-looping: container main (n1); " +
+		says: "coredns: Deployment kube-system/coredns: 3/4 available; 1 keeps crashing: container main (n1); " +
 			"stranded: Deployment kube-system/stranded: 3/4 available; 1 on nodes that are not ready (n2); coredns-autoscaler: ",
 	}, {
 		name: "nodes that leave it a pod are not its fault", spec: checks(workload("Deployment", "stranded")),
@@ -286,7 +286,7 @@ func rolloutCases() []mappingCase {
 	}, {
 		name: "the last pod crashes", spec: spec,
 		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2), see(3*time.Minute, 3, 2, pod("CrashLoopBackOff", 2*time.Minute), n1)},
-		present: "True Observed", healthy: "False CrashLooping", documented: documented, says: "1 crash-looping",
+		present: "True Observed", healthy: "False CrashLooping", documented: documented, says: "1 keeps crashing",
 	}, {
 		name: "the last pod is seen to start", spec: spec,
 		visits:  []visit{see(0, 3, 3), see(time.Minute, 2, 2), see(2*time.Minute, 3, 2, starting, n1)},

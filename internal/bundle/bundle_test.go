@@ -129,7 +129,7 @@ func TestBundleExplainsFaults(t *testing.T) {
 		words   string
 	}{
 		"crashes": {func(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.CrashLooping}) },
-			"coredns", v1alpha1.ReasonCrashLooping, "crash-looping: container coredns"},
+			"coredns", v1alpha1.ReasonCrashLooping, "crashing: container coredns"},
 		"no image": {func(w *world.World) error { return w.SetPods(dns, world.Pods{State: world.ImagePull}) },
 			"coredns", v1alpha1.ReasonImagePullFailed, "cannot pull image"},
 		"dead node": {func(w *world.World) error { return w.SetNode(node, world.NodeDown) }, "kubelet", v1alpha1.ReasonNodeFault, node},

@@ -279,7 +279,7 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 	given.Answers[pods("m")] = facts.Answer{State: facts.Known, ReadAt: noon}
 	given.Answers[pods("s")] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{crashing}}
 	f = c.Evaluate(given)
-	g.Expect(told(f)).To(Equal("True/False CrashLooping: DaemonSet kube-system/cns-s: 2/3 available; 1 crash-looping: container cns (a); " +
+	g.Expect(told(f)).To(Equal("True/False CrashLooping: DaemonSet kube-system/cns-s: 2/3 available; 1 keeps crashing: container cns (a); " +
 		"DaemonSet kube-system/cns-m: 1/3 available"))
 	g.Expect(f.Explaining).To(BeFalse())
 	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes, pods("s")}), "who was asked is looked at")

@@ -19,7 +19,7 @@ import (
 const (
 	// exitNothing: there is nothing to do.
 	exitNothing = 0
-	// exitAct: somebody must act. A component is unhealthy or missing, or a rule does not hold.
+	// exitAct: action needed. A component is unhealthy or missing, or a rule does not hold.
 	exitAct = 1
 	// exitUnknown: something that should be readable could not be read, or the command failed.
 	exitUnknown = 2

@@ -28,7 +28,7 @@ func TestExitCodes(t *testing.T) {
 		want end
 	}{
 		"nothing to do":        {nil, end{exitNothing, false}},
-		"somebody must act":    {verdictError{exitAct}, end{exitAct, false}},
+		"action needed":        {verdictError{exitAct}, end{exitAct, false}},
 		"cannot be told":       {verdictError{exitUnknown}, end{exitUnknown, false}},
 		"failed":               {errors.New("no answer"), end{exitUnknown, true}},
 		"not understood":       {usagef("unknown command"), end{exitUsage, true}},
@@ -41,7 +41,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestFailOn: what is of concern counts as far as it was chosen; that somebody must act weighs more than what is unknown.
+// TestFailOn: what is of concern counts as far as it was chosen; that action needed weighs more than what is unknown.
 func TestFailOn(t *testing.T) {
 	all, about := report.AllConcerns()
 	byDefault := concernNames(report.DefaultConcerns())
@@ -128,7 +128,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 		g.Expect(help).To(ContainSubstring(about[name]))
 	}
 	last := len(acts) - 1
-	g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("| %d | somebody must act: %s, or %s;", exitAct, strings.Join(acts[:last], ", "), acts[last])))
+	g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("| %d | action needed: %s, or %s;", exitAct, strings.Join(acts[:last], ", "), acts[last])))
 	g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("| %d | %s", exitUnknown, about[report.ConcernUnknown])))
 	g.Expect(help).To(ContainSubstring(exitCodes()))
 }

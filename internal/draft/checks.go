@@ -132,7 +132,7 @@ func (f *findings) endpointsCheck(s service) noted {
 	c.Object.Namespace = v1alpha1.NamespaceName(f.namespace())
 	c.Object.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/service-name": s.name}}
 	c.Object.Healthy = "has(object.endpoints) && object.endpoints != null && object.endpoints.exists(e, e.?conditions.?ready.orValue(true))"
-	c.Object.Message = v1alpha1.Expression(fmt.Sprintf("'the Service %s has no ready endpoint'", s.name))
+	c.Object.Message = v1alpha1.Expression(fmt.Sprintf("'the Service %s has no ready endpoints'", s.name))
 	if s.called {
 		return noted{c, "The API server calls this Service: without a ready endpoint its requests fail."}
 	}

@@ -75,7 +75,7 @@ var notes = map[string]string{
 	"metadata.labels":                 "With it, the ClusterArchitecture aks takes the mapping in.",
 	"spec.component":                  "As the table of your documentation names it.",
 	"spec.category":                   "ControlPlane, Node, Storage, Networking, Observability, Identity, ServiceMesh or Addon.",
-	"spec.operatedBy":                 "Whom to call: Customer, Provider or Shared.",
+	"spec.operatedBy":                 "Who to contact: Customer, Provider or Shared.",
 	"spec.presence":                   "Required, when a cluster without it is incomplete.",
 	"spec.implementation.source.name": "Where it comes from, such as the repository; url may name the web page.",
 	"spec.implementation.image":       "A cluster that runs another image differs from its documentation.",

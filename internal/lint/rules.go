@@ -59,8 +59,8 @@ var Rules = []Rule{
 		"The first complete variant names status.variant. A variant whose checks contradict each other is never complete, one " +
 			"without evidence is never proven, and one that is complete only when an earlier one is as well is never named.", Warning},
 	{ruleKind, "The kinds of Object checks exist",
-		"A kind that the API server does not serve counts as absent, for ever. Kinds of groups that are not part of Kubernetes are " +
-			"not looked at.", Warning},
+		"A kind that the API server does not serve is always absent. Kinds of groups that are not part of Kubernetes are not " +
+			"checked.", Warning},
 	{ruleRBAC, "The operator may read what the mapping names",
 		"What the operator may not read shows as Present=Unknown, NotPermitted. The mapping is held to the roles that the operator " +
 			"is shipped with, and to the ClusterRoles among the files with the label rbac.architecture.archmap.dev/aggregate-to-observer: " +

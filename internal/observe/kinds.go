@@ -28,23 +28,15 @@ const (
 // kinds tells when the API server serves other kinds than before, as when a definition is installed. It asks for nothing
 // but that, as everybody may, and only while somebody waits: that costs one small request for all who do.
 type kinds struct {
+	*turn
 	// wanted has room for one signal that somebody waits.
 	wanted chan struct{}
 
 	mu      sync.Mutex
 	waiting int
-	// changed is closed at the next change, and is another one then.
-	changed chan struct{}
 }
 
-func newKinds() *kinds { return &kinds{wanted: make(chan struct{}, 1), changed: make(chan struct{})} }
-
-// next returns what is closed when other kinds are served than now, as long as somebody waits.
-func (k *kinds) next() <-chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.changed
-}
+func newKinds() *kinds { return &kinds{turn: newTurn(), wanted: make(chan struct{}, 1)} }
 
 // wait has changes looked for until done is called.
 func (k *kinds) wait() (done func()) {
@@ -57,13 +49,6 @@ func (k *kinds) wait() (done func()) {
 		defer k.mu.Unlock()
 		k.waiting--
 	}
-}
-
-func (k *kinds) tell() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	close(k.changed)
-	k.changed = make(chan struct{})
 }
 
 // awaitWaiting waits until somebody waits, and reports whether the context is still alive.

@@ -69,7 +69,7 @@ func sameVersion(a, b client.Object) bool {
 func (s *source) followMetadata(ctx context.Context, m *metadata) {
 	retry := s.backoff()
 	for ctx.Err() == nil {
-		next := s.sources.kinds.next()
+		next := s.sources.turns()
 		problem, err := s.sources.api.probe(ctx, s.need, "list", "watch")
 		if err == nil && problem == nil {
 			err = s.watchMetadata(ctx, retry, m)

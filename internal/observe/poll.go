@@ -29,7 +29,7 @@ func (s *source) poll(ctx context.Context) {
 		following.Go(func() { s.sources.followMetadata(ctx, s, metadata) })
 	}
 	for {
-		next := s.sources.kinds.next()
+		next := s.sources.turns()
 		s.refill(ctx, began)
 		if !s.awaitPoll(ctx, metadata, next) {
 			return
@@ -37,24 +37,26 @@ func (s *source) poll(ctx context.Context) {
 	}
 }
 
-// awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells that other
-// kinds are served than before the last read.
-func (s *source) awaitPoll(ctx context.Context, m *metadata, next <-chan struct{}) bool {
-	clock := s.sources.options.Clock
-	timer := clock.NewTimer(wait.Jitter(s.need.Interval, jitter))
-	defer timer.Stop()
-	if s.current().State == facts.NotServed {
+// awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells when what
+// stood in the way may have changed since before the last read. A right that is missing is asked for as often as for a watch.
+func (s *source) awaitPoll(ctx context.Context, m *metadata, next turns) bool {
+	clock, state, interval := s.sources.options.Clock, s.current().State, s.need.Interval
+	switch state {
+	case facts.NotServed:
 		defer s.sources.kinds.wait()()
-	} else {
-		next = nil
+	case facts.NotPermitted:
+		interval = min(interval, s.sources.options.RetryInterval)
 	}
+	timer := clock.NewTimer(wait.Jitter(interval, jitter))
+	defer timer.Stop()
+	changed := next.after(state)
 	for {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-timer.C():
 			return true
-		case <-next:
+		case <-changed:
 			return true
 		case <-m.changed:
 			if !s.sleep(ctx, changeDebounce) {

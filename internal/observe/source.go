@@ -129,9 +129,13 @@ func (s *source) giveUpWaiting(began time.Time, err error) {
 // update changes the answer, unless the source has ended: what it learns then is nobody's.
 func (s *source) update(change func() bool) {
 	s.mu.Lock()
+	refused := s.answer.State == facts.NotPermitted
 	changed := !s.ended && change()
-	notify := s.changed
+	notify, granted := s.changed, refused && s.answer.State == facts.Known
 	s.mu.Unlock()
+	if granted {
+		s.sources.granted.tell()
+	}
 	if changed && notify != nil {
 		notify(s.need, types.NamespacedName{})
 	}

@@ -69,6 +69,8 @@ type Sources struct {
 	followMetadata func(context.Context, *source, *metadata)
 	// kinds tells the sources whose kinds are not served when to look again.
 	kinds *kinds
+	// granted tells the sources that lack a right when another one has got its own.
+	granted *turn
 
 	mu      sync.Mutex
 	changed func(need facts.Need, object types.NamespacedName)
@@ -98,6 +100,7 @@ func newSources(api *api, options Options, observe func(*source, context.Context
 		observe:        func(ctx context.Context, s *source) { observe(s, ctx) },
 		followMetadata: func(ctx context.Context, s *source, m *metadata) { s.followMetadata(ctx, m) },
 		kinds:          newKinds(),
+		granted:        newTurn(),
 		changed:        func(facts.Need, types.NamespacedName) {},
 		sources:        map[facts.Need]*source{},
 		demandReads:    map[facts.Need]time.Time{},

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -522,6 +524,45 @@ func TestPollOfWhatIsNotServed(t *testing.T) {
 		o.sources.Want(unserved)
 		o.expectTold("it is not served, and not either once it is known what is", "Widget", "Widget")
 		o.g.Expect(stateOf(o.sources, unserved).State).To(Equal(facts.NotServed))
+	})
+}
+
+// A right that is given back is seen within half a minute, however seldom the need is polled, and by all who lacked one when
+// the first of them has got its own.
+func TestRightsThatAreGivenBack(t *testing.T) {
+	seldom := facts.Need{Kind: kind("v1", "ConfigMap"), Namespace: "a", Interval: 5 * time.Minute}
+	leases := facts.Need{Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "a", Interval: 10 * time.Second}
+	var allowed atomic.Value
+	allowed.Store([]string(nil))
+	inBubble(t, Options{}, nil, (*source).run, func(o *observer) {
+		p, api := newPolled()
+		p.kube.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
+			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
+			review.Status.Allowed = slices.Contains(allowed.Load().([]string), review.Spec.ResourceAttributes.Resource)
+			return true, review, nil
+		})
+		o.sources.api = api
+		o.start()
+		state := func(need facts.Need) facts.State { return stateOf(o.sources, need).State }
+		o.sources.Want(seldom)
+		o.expectTold("it may not be read", "ConfigMap")
+		o.g.Expect(state(seldom)).To(Equal(facts.NotPermitted))
+		allowed.Store([]string{"configmaps"})
+		o.pass(37 * time.Second) // the pause varies by a fifth
+		o.g.Expect(state(seldom)).To(Equal(facts.Known), "though it is polled every five minutes")
+
+		allowed.Store([]string(nil))
+		o.pass(7 * time.Minute)
+		o.sources.Want(leases)
+		synctest.Wait()
+		o.g.Expect([]facts.State{state(seldom), state(leases)}).To(Equal([]facts.State{facts.NotPermitted, facts.NotPermitted}))
+		o.pass(40 * time.Second)
+		o.sources.Drop(seldom)
+		o.sources.Want(seldom)
+		synctest.Wait()
+		allowed.Store([]string{"configmaps", "leases"})
+		o.pass(13 * time.Second)
+		o.g.Expect([]facts.State{state(seldom), state(leases)}).To(Equal([]facts.State{facts.Known, facts.Known}), "as soon as the other has seen it")
 	})
 }
 

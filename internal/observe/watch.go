@@ -31,7 +31,7 @@ func (s *source) watch(ctx context.Context) {
 	retry := s.backoff()
 	began := s.sources.options.Clock.Now()
 	for ctx.Err() == nil {
-		next := s.sources.kinds.next()
+		next := s.sources.turns()
 		problem, err := s.sources.api.probe(ctx, s.need, "list", "watch")
 		if err == nil && problem == nil {
 			err = s.runCache(ctx, retry)
@@ -53,20 +53,22 @@ func (s *source) watch(ctx context.Context) {
 	}
 }
 
-// awaitKind waits for about d before another attempt; where the kind is not served, until other kinds are served than
-// before the last one. It reports whether the context is still alive.
-func (s *source) awaitKind(ctx context.Context, d time.Duration, problem *facts.Answer, next <-chan struct{}) bool {
-	if problem == nil || problem.State != facts.NotServed {
+// awaitKind waits for about d before another attempt; where the kind is not served, or a right is missing, until that may have
+// changed since before the last one. It reports whether the context is still alive.
+func (s *source) awaitKind(ctx context.Context, d time.Duration, problem *facts.Answer, next turns) bool {
+	if problem == nil {
 		return s.pause(ctx, d)
 	}
-	defer s.sources.kinds.wait()()
+	if problem.State == facts.NotServed {
+		defer s.sources.kinds.wait()()
+	}
 	timer := s.sources.options.Clock.NewTimer(wait.Jitter(d, jitter))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-timer.C():
-	case <-next:
+	case <-next.after(problem.State):
 	}
 	return true
 }

@@ -40,7 +40,7 @@ func TestDepartures(t *testing.T) {
 	g.Expect(departures[2]).To(Equal(report.Departure{Name: "kube-proxy", Component: "kube-proxy", Reason: "Image",
 		Documented: "registry.k8s.io/kube-proxy", Observed: "mcr.microsoft.com/containernetworking/cilium/cilium",
 		Message:    "documented image registry.k8s.io/kube-proxy, observed mcr.microsoft.com/containernetworking/cilium/cilium",
-		Correction: "With Azure CNI Powered by Cilium there is no kube-proxy: the DaemonSet cilium, with an image of its own, does its work."}))
+		Correction: "With Azure CNI Powered by Cilium there is no kube-proxy: the DaemonSet cilium, with its own image, does its work."}))
 	g.Expect(departures[5]).To(SatisfyAll(HaveField("Documented", "metrics-server, Deployment"), HaveField("Observed", "missing")))
 	g.Expect(departures[9].Documented).To(Equal("ExactlyOne of kubenet, azure-cni, own-cni"))
 	g.Expect(departures[10]).To(SatisfyAll(HaveField("Observed", "v1.35.8 (5), v1.40.0 (1)"), HaveField("Message", ContainSubstring("never supported")),

@@ -129,7 +129,7 @@ type pageView struct {
 	UnmappedNotes []string
 	Pools         []poolView
 	Upgrades      []v1alpha1.VersionSkew
-	Departures    []Departure
+	Differences   []Departure
 	Known         string
 	Advisories    []advisoryView
 }
@@ -212,7 +212,7 @@ func newPageView(r *Report) pageView {
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
 		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations,
 		Unmapped: r.unmapped(), UnmappedNotes: r.unmappedNotes(),
-		Departures: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
+		Differences: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
 		Drawing: template.HTML(Draw(r, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
 	if ready, total := r.nodes(); total > 0 {

@@ -84,7 +84,7 @@ func TestSaidOnce(t *testing.T) {
 	g := NewWithT(t)
 	_, text := page(t, broken(t), report.HTMLOptions{})
 	summary, _, _ := strings.Cut(text, `id="drawing"`)
-	g.Expect(strings.Count(summary, "2 crash-looping")).To(Equal(1))
+	g.Expect(strings.Count(summary, "2 keep crashing")).To(Equal(1))
 	g.Expect(summary).To(ContainSubstring("see Causes"))
 
 	_, text = page(t, reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.HTMLOptions{})

@@ -159,6 +159,9 @@ var CustomResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", K
 // every type of machine that would do.
 var nodeClaim = schema.GroupKind{Group: "karpenter.sh", Kind: "NodeClaim"}
 
+// constraintTemplate is the kind of the policies of Gatekeeper, most of whose size is their program.
+var constraintTemplate = schema.GroupKind{Group: "templates.gatekeeper.sh", Kind: "ConstraintTemplate"}
+
 func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind) {
 	if annotations := u.GetAnnotations(); annotations != nil {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
@@ -171,6 +174,8 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 		for _, fields := range [][]string{{"spec"}, {"status", "capacity"}, {"status", "allocatable"}} {
 			unstructured.RemoveNestedField(u.Object, fields...)
 		}
+	case kind.GroupKind() == constraintTemplate:
+		unstructured.RemoveNestedField(u.Object, "spec", "targets")
 	case kind.Group == "admissionregistration.k8s.io":
 		trimWebhooks(u)
 	case kind.GroupKind() == signingRequest:

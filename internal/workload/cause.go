@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -110,7 +111,11 @@ func worstFirst(causes []Cause) []Cause {
 
 // String returns the cause as messages show it: "2 on nodes that are unreachable (a, b)".
 func (c Cause) String() string {
-	text := fmt.Sprintf("%d %s", c.Count, c.Text)
+	what := c.Text
+	if rest, ok := strings.CutPrefix(what, "keeps "); ok && c.Count > 1 {
+		what = "keep " + rest
+	}
+	text := fmt.Sprintf("%d %s", c.Count, what)
 	if c.Restarts > 0 {
 		text += ", restarted " + msg.Times(c.Restarts)
 	}

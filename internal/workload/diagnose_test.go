@@ -167,14 +167,14 @@ func TestExplainOneCause(t *testing.T) {
 		},
 
 		// The program.
-		"crash loop": {containerStatuses(isReady, crashing), "n1", nil, "CrashLooping: 1 crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"},
+		"crash loop": {containerStatuses(isReady, crashing), "n1", nil, "CrashLooping: 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"},
 		"crash loop of an init container": {
 			"{initContainerStatuses: [" + strings.Replace(crashing, "name: web", "name: setup", 1) + "], containerStatuses: [" + creating + "]}", "n1", nil,
-			"CrashLooping: 1 crash-looping: init container setup, last exit code 137 (OOMKilled), restarted 2 times or more (n1)",
+			"CrashLooping: 1 keeps crashing: init container setup, last exit code 137 (OOMKilled), restarted 2 times or more (n1)",
 		},
 		"between two crashes": {
 			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:59:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
-			"CrashLooping: 1 crash-looping: container web, last exit code 1 (Error), restarted once (n1)",
+			"CrashLooping: 1 keeps crashing: container web, last exit code 1 (Error), restarted once (n1)",
 		},
 		"a crash long ago": {
 			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:49:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
@@ -182,7 +182,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 		"the first crash": {
 			containerStatuses(`{name: web, state: {terminated: {exitCode: 2, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 0}`), "n1", nil,
-			"CrashLooping: 1 crash-looping: container web, last exit code 2 (Error) (n1)",
+			"CrashLooping: 1 keeps crashing: container web, last exit code 2 (Error) (n1)",
 		},
 
 		// Not ready.
@@ -242,7 +242,7 @@ func TestExplainSeveralCauses(t *testing.T) {
 		}
 	)
 	const (
-		crashed = " crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"
+		crashed = " keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"
 		onDead  = " on nodes that are unreachable (unreachable)"
 	)
 	for name, test := range map[string]struct {
@@ -388,7 +388,7 @@ func TestExplainWhatIsUnknown(t *testing.T) {
 	}
 	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
-			" crash-looping: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
+			" keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
 			"1 not ready: container web, its probe is not passing (unreachable)")
 
 	// Without nodes there are still the words of a scheduler that names the taint.

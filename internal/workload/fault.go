@@ -177,7 +177,7 @@ func crashFault(c container, readAt time.Time) (fault, bool) {
 	default:
 		return fault{}, false
 	}
-	text := "crash-looping: " + c.title
+	text := "keeps crashing: " + c.title
 	if last != nil {
 		text += fmt.Sprintf(", last exit code %d", last.ExitCode)
 	}

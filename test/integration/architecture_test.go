@@ -78,8 +78,8 @@ checks:
 		setAvailable(d, 0)
 		Eventually(get("twofold")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "WorkloadUnavailable"))
 		Eventually(notesAbout("twofold")).WithTimeout(soon).Should(ConsistOf(
-			HavePrefix("twofold turned from healthy to unhealthy: ExpressionFalse: settings: "),
-			HavePrefix("twofold is still unhealthy, its reason turned from ExpressionFalse to WorkloadUnavailable: ")))
+			HavePrefix("twofold became unhealthy (was healthy): ExpressionFalse: settings: "),
+			HavePrefix("twofold is still unhealthy; the reason changed from ExpressionFalse to WorkloadUnavailable: ")))
 	})
 
 	It("fits into an object when it is as big as it can be, and says what it left out", func() {

@@ -64,8 +64,8 @@ var _ = Describe("A ComponentMapping", func() {
 		Expect(net.requests(statusWrite + "web/status")).To(Equal(before + 2))
 
 		Eventually(notesAbout("web")).WithTimeout(soon).Should(ConsistOf(
-			HavePrefix("web turned from healthy to unhealthy: WorkloadUnavailable: controller: Deployment default/web: 0/2 available"),
-			Equal("web turned from unhealthy to healthy: AllChecksPass: 1 of 1 checks pass")))
+			HavePrefix("web became unhealthy (was healthy): WorkloadUnavailable: controller: Deployment default/web: 0/2 available"),
+			Equal("web became healthy (was unhealthy): AllChecksPass: 1 of 1 checks pass")))
 	})
 
 	It("says what is absent, and sees it come and go", func() {
@@ -484,7 +484,7 @@ checks:
 		Eventually(get("leading")).WithTimeout(soon).Should(And(
 			haveCondition("Present", "True", "ObservedIndirectly"),
 			haveCondition("Healthy", "True", "AllChecksPass")))
-		Eventually(get("leading")).WithTimeout(2 * soon).Should(haveCondition("Healthy", "False", "LeaseStale", "Lease default/leader is not renewed"))
+		Eventually(get("leading")).WithTimeout(2 * soon).Should(haveCondition("Healthy", "False", "LeaseStale", "Lease default/leader has not been renewed"))
 
 		By("renewing it with a clock that is a day behind")
 		renew(time.Now().Add(-24 * time.Hour))

@@ -65,8 +65,8 @@ var _ = Describe("An explanation", func() {
 
 		setAvailable(d, 1)
 		Eventually(get("why")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping",
-			"1/5 available; 2 crash-looping: container main, last exit code 137 (OOMKilled), restarted 5 times or more (well)",
-			"1 cannot pull image registry.example/why:v9 of container main: ImagePullBackOff (well)",
+			"1/5 available; 2 keep crashing: container main, last exit code 137 (OOMKilled), restarted 5 times or more (well)",
+			"1 cannot pull image registry.example/why:v9 for container main: ImagePullBackOff (well)",
 			"1 on nodes that are unreachable (down)"))
 		Expect(net.requests(podLists)).To(Equal(1))
 		Expect(net.requests(podLists + "?labelSelector=app%3Dwhy&limit=500")).To(Equal(1))
@@ -91,15 +91,15 @@ var _ = Describe("An explanation", func() {
 		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "AllChecksPass"))
 
 		setAvailable(d, 3)
-		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "3/9 available; 2 crash-looping", "(weak, well)"))
+		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "3/9 available; 2 keep crashing", "(weak, well)"))
 		setAvailable(d, 2)
-		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "2/9 available; 2 crash-looping"))
+		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "2/9 available; 2 keep crashing"))
 		Eventually(net.requests).WithArguments(podLists).WithTimeout(soon).Should(Equal(2))
 		Consistently(net.requests).WithArguments(podLists).WithTimeout(time.Minute/haste).Should(Equal(2), "it has not changed since")
 
 		By("looking again when one of its nodes changes")
 		beat(weak, "Unknown", time.Now())
-		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "1 crash-looping", "1 on nodes that are unreachable (weak)"))
+		Eventually(get("once")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "1 keeps crashing", "1 on nodes that are unreachable (weak)"))
 		Eventually(net.requests).WithArguments(podLists).WithTimeout(soon).Should(Equal(3))
 	})
 
@@ -118,7 +118,7 @@ var _ = Describe("An explanation", func() {
 		// The Deployment stays as it is; only the pod tells that there is more to it.
 		starting.Status.ContainerStatuses = []corev1.ContainerStatus{crashing}
 		Expect(k8sClient.Status().Update(ctx, starting)).To(Succeed())
-		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "1 crash-looping: container main"))
+		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "1 keeps crashing: container main"))
 		seen := net.requests(podLists)
 		Consistently(net.requests).WithArguments(podLists).WithTimeout(time.Minute/haste).Should(Equal(seen), "now it says enough")
 	})
@@ -148,7 +148,7 @@ var _ = Describe("An explanation", func() {
 		setDaemons(ds, 2, 1)
 		pod(ds.ObjectMeta, "new-b", "first", crashing)
 		create(mapping("new", checkDaemonSet("new")))
-		Eventually(get("new")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "1/2 available; 1 crash-looping: container main"))
+		Eventually(get("new")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping", "1/2 available; 1 keeps crashing: container main"))
 	})
 })
 

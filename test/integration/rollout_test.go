@@ -115,7 +115,7 @@ var _ = Describe("The versions in use", func() {
 		Eventually(get("unseen")).WithTimeout(soon).Should(WithTransform(versions, Equal("v1.2.3")))
 		rollOut(d, "v1.3.0")
 		Eventually(func() string { return status("unseen").Checks[0].Message }).WithTimeout(soon).Should(And(
-			ContainSubstring("which version 2 pods run is not known, not permitted to read its ReplicaSets: grant"),
+			ContainSubstring("version of 2 pods unknown: not permitted to read its ReplicaSets: grant"),
 			ContainSubstring(`resources: ["replicasets"], verbs: [list]`)))
 		Expect(status("unseen").Version).To(Equal("v1.3.0"))
 		Eventually(get("unseen")).WithTimeout(soon).Should(haveCondition("Healthy", "True", "Progressing"))

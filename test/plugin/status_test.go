@@ -101,7 +101,7 @@ var _ = Describe("status", func() {
 		Entry("alive", time.Second, time.Minute, exitHealthy, ""),
 		Entry("alive without electing a leader", time.Duration(-1), 6*time.Minute, exitHealthy, ""),
 		Entry("alive without electing a leader, where one was elected once", time.Hour, time.Minute, exitHealthy, ""),
-		Entry("dead", 30*time.Minute+soon, 31*time.Minute, unknown, `are 30m old: the operator died 30m ago .*archmap-system/manager.archmap.dev is not renewed`),
+		Entry("dead", 30*time.Minute+soon, 31*time.Minute, unknown, `are 30m old: the operator died 30m ago .*it no longer renews the Lease archmap-system/manager.archmap.dev`),
 		Entry("dead for less time than observedAt tells", 3*time.Minute+soon, 4*time.Minute, unknown, `are 3m\S* old: the operator died 3m`),
 		Entry("stuck", time.Second, 20*time.Minute+soon, unknown, `are 20m old: the operator is stuck`),
 		Entry("gone", time.Duration(-1), 20*time.Minute+soon, unknown, `are 20m old: the operator is not running: .*there is no Lease`),

@@ -36,7 +36,7 @@ func (b *Testbed) Faults() []Fault {
 	return slices.DeleteFunc([]Fault{
 		{
 			Title: "CoreDNS crash-loops: every pod of its Deployment", RepairTitle: "The pods run again",
-			Mapping: dns, Reason: v1alpha1.ReasonCrashLooping, Message: "crash-looping: container coredns",
+			Mapping: dns, Reason: v1alpha1.ReasonCrashLooping, Message: "crashing: container coredns",
 			Break:  func(ctx context.Context) error { return b.Simulator.Crash(ctx, metav1.NamespaceSystem, dns) },
 			Repair: func(ctx context.Context) error { return b.Simulator.Heal(ctx, metav1.NamespaceSystem, dns) },
 		},

@@ -121,7 +121,7 @@
     while (next) { const gone = next; next = next.nextSibling; gone.remove(); }
   };
 
-  // say tells how current the page is. What is said anew is read out.
+  // say tells how current the page is. Screen readers announce changes.
   const live = $("#live");
   let news = "";
   const say = (text, doubt) => {

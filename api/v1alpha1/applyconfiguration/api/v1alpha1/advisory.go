@@ -25,10 +25,10 @@ type AdvisoryApplyConfiguration struct {
 	// concerns all.
 	Variants []string `json:"variants,omitempty"`
 	// explains lists the differences from the documentation that a Correction accounts
-	// for, while every variant that is present is one of its variants: they are known,
-	// and no news. Default: none.
+	// for, while every variant that is present is one of its variants: they are known
+	// differences. Default: none.
 	Explains []apiv1alpha1.DifferenceType `json:"explains,omitempty"`
-	// url with more about it.
+	// url with more information.
 	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`
 }
 

@@ -20,7 +20,7 @@ type CategorySummaryApplyConfiguration struct {
 	Total *int32 `json:"total,omitempty"`
 	// present counts those that are in the cluster.
 	Present *int32 `json:"present,omitempty"`
-	// healthy counts those that are in the cluster and well.
+	// healthy counts those that are in the cluster and healthy.
 	Healthy *int32 `json:"healthy,omitempty"`
 }
 

@@ -15,8 +15,7 @@ import (
 //
 // Cause is one thing that is wrong, and all that it affects.
 type CauseApplyConfiguration struct {
-	// severity is Major when somebody must act, Minor when it is within what is
-	// tolerated.
+	// severity is Major if action is needed, Minor if the fault is within tolerance.
 	Severity *apiv1alpha1.Severity `json:"severity,omitempty"`
 	// kind says what kind of thing is at fault.
 	Kind *apiv1alpha1.FaultKind `json:"kind,omitempty"`

@@ -20,28 +20,27 @@ type CheckApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// type says what the check looks at, and which of the members below is set.
 	Type *apiv1alpha1.CheckType `json:"type,omitempty"`
-	// expect says what finding the object means. Present, the default: it must be
-	// there. Optional: it may be missing, and its health counts when it is there.
-	// Absent: it must not be there. Precondition: it must be there, but is no
-	// evidence of the component and has no vote on health, like the node label
-	// that tells an AKS cluster.
+	// expect says what finding the object means. Present, the default: it must
+	// exist. Optional: it may be missing; if it exists, its health counts. Absent:
+	// it must not exist. Precondition: it must exist, but it is not evidence of the
+	// component and has no vote on health, such as the node label that identifies an
+	// AKS cluster.
 	Expect *apiv1alpha1.Expectation `json:"expect,omitempty"`
 	// method is the implementation method that this check proves when it finds
 	// something. A Workload check's default is its workload's kind; for every
 	// other type it must be given. None: the object is part of the component but
 	// no implementation of it, such as a CSIDriver.
 	Method *apiv1alpha1.CheckMethod `json:"method,omitempty"`
-	// evidence is Direct when the component itself is seen, Indirect when only a
-	// trace of it is, such as the lease of a hidden controller. None: the object
-	// belongs to the component, but alone it proves nothing, like an IngressClass, a
-	// CSIDriver or a definition of a kind, which outlive what they were made for.
-	// Default: None for types Object and Webhook, as objects that merely lie there prove
-	// nothing; Direct for all other types. An Object that something keeps writing may
-	// say otherwise.
+	// evidence is Direct if the component itself is observed, Indirect if only a sign of
+	// it is, such as the lease of a hidden controller. None: the object belongs to the
+	// component, but does not prove it by itself, like an IngressClass, a CSIDriver or a
+	// CustomResourceDefinition, which remain after the component is removed. Default:
+	// None for types Object and Webhook, because such objects may be left behind; Direct
+	// for all other types. Set it for an Object that something keeps writing.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
-	// intervalSeconds is the time between two looks at what cannot be watched
-	// cheaply (Lease, Endpoint, AccessReview, polled Object), in seconds, with
-	// some jitter. Default 30.
+	// intervalSeconds is the time between two reads of what is polled (Lease,
+	// Endpoint, AccessReview, polled Object), in seconds, with some jitter. Default
+	// 30.
 	IntervalSeconds *int32 `json:"intervalSeconds,omitempty"`
 	// workload names Deployments, DaemonSets or StatefulSets by names, namePrefix
 	// or selector.
@@ -68,16 +67,16 @@ type CheckApplyConfiguration struct {
 	//
 	// Present: one exists.
 	//
-	// Healthy: it has a holder and its renewTime keeps moving, judged by what archmap sees move and
-	// not by comparing clocks. Of several leases, any fresh one is enough. A
-	// change of holder is normal.
+	// Healthy: it has a holder and its renewTime keeps changing. archmap watches for changes and
+	// does not compare clocks. If there are several leases, any fresh one is enough. A change of
+	// holder is normal.
 	Lease *LeaseCheckApplyConfiguration `json:"lease,omitempty"`
 	// endpoint names a path of the API server, which is asked with GET.
 	//
-	// Present: the path answers, and the expression present holds. 404 is absent;
-	// 401 and 403 mean that archmap may not ask.
+	// Present: the path responds, and the expression present is true. 404 is absent;
+	// 401 and 403 mean that archmap is not permitted to read it.
 	//
-	// Healthy: the answer is 200, and the expression healthy holds.
+	// Healthy: the response is 200, and the expression healthy is true.
 	//
 	// Expressions see status (int), body (string) and json (the decoded body, or
 	// null).
@@ -91,15 +90,15 @@ type CheckApplyConfiguration struct {
 	// tolerance allows. Without it the check has no vote on health.
 	//
 	// Expressions see object (the whole object) and now (a timestamp); the CEL
-	// libraries of Kubernetes and parseYAML(string) are there.
+	// libraries of Kubernetes and parseYAML(string) are available.
 	Object *ObjectCheckApplyConfiguration `json:"object,omitempty"`
 	// accessReview asks the API server, with a SelfSubjectAccessReview, for a
-	// permission that the operator surely lacks, and reads who refused: the text
-	// of the refusal tells which authorizers are at work.
+	// permission that the operator does not have, and reads the reason for the
+	// denial, which shows the authorizers in use.
 	//
-	// Present: the reason of the refusal contains one of the texts.
+	// Present: the reason for the denial contains one of the texts.
 	//
-	// Healthy: never assessed, as an authorizer's health does not show in it.
+	// Healthy: never assessed, because it does not show the health of an authorizer.
 	AccessReview *AccessReviewCheckApplyConfiguration `json:"accessReview,omitempty"`
 	// webhook picks admission webhooks by their configurations: by names, namePrefix or
 	// selector, all of them without any.
@@ -108,14 +107,14 @@ type CheckApplyConfiguration struct {
 	//
 	// Healthy: the API server can call each webhook: its Service exists and has a ready
 	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
-	// when its failurePolicy is Fail, as all requests that it intercepts are refused;
-	// with Ignore, it is healthy with the reason WithinTolerance, as they pass without
-	// it, but for one that the check picks by the fields above and whose Service is
-	// missing or has no endpoint: then a part of its component is missing. One that
-	// fails while its pods are there is within tolerance, too, if the check picks
-	// webhooks of any maker, by none of these fields, and it intercepts nothing that
-	// the cluster itself needs: pods, nodes, leases and the like. A webhook with a URL
-	// is counted, and not assessed.
+	// when its failurePolicy is Fail, because all requests that it intercepts are
+	// rejected; with Ignore, it is healthy with the reason WithinTolerance, as they
+	// pass without it, but for one that the check picks by the fields above and whose
+	// Service is missing or has no endpoint: then a part of its component is missing.
+	// One that fails while its pods are there is within tolerance, too, if the check
+	// picks webhooks of any maker, by none of these fields, and it intercepts nothing
+	// that the cluster itself needs: pods, nodes, leases and the like. A webhook with a
+	// URL is counted, and not assessed.
 	Webhook *WebhookCheckApplyConfiguration `json:"webhook,omitempty"`
 }
 

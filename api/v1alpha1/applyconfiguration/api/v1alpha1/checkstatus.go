@@ -15,20 +15,20 @@ import (
 //
 // CheckStatus is the verdict of one check. It is also all that archmap remembers
 // of the check from one evaluation to the next, across restarts: reason, message
-// and lastTransitionTime say what for. A check that is renamed, or whose status
-// is removed, starts anew.
+// and lastTransitionTime say what for. A renamed check, or one whose status is
+// removed, starts over.
 type CheckStatusApplyConfiguration struct {
 	// name of the check; variant/name for a check of a variant.
 	Name *string `json:"name,omitempty"`
 	// present says whether it was found.
 	Present *apiv1alpha1.Verdict `json:"present,omitempty"`
-	// healthy says whether it is well; NotAssessed when the check has no vote.
+	// healthy says whether it is healthy; NotAssessed if the check has no vote.
 	Healthy *apiv1alpha1.Verdict `json:"healthy,omitempty"`
 	// reason of the verdict, in one CamelCase word.
 	//
-	// It is remembered in one case: a reason that the pods gave, such as CrashLooping,
-	// stays with its message while the check fails and its pods are read anew, as
-	// after a restart of archmap, unless the spec has changed.
+	// It is remembered in one case: a reason from the pods, such as CrashLooping,
+	// stays with its message while the check fails and its pods are read again, for
+	// example after a restart of archmap, unless the spec has changed.
 	Reason *string `json:"reason,omitempty"`
 	// message explains the verdict. It is remembered with the reason.
 	Message *string `json:"message,omitempty"`

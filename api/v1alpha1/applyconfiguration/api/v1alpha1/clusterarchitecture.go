@@ -17,7 +17,7 @@ import (
 // ClusterArchitectureApplyConfiguration represents a declarative configuration of the ClusterArchitecture type for use
 // with apply.
 //
-// ClusterArchitecture is the whole picture of one platform: the roll-up of its
+// ClusterArchitecture is the overview of one platform: the summary of its
 // ComponentMappings, the rules between them, and the node pools.
 type ClusterArchitectureApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
@@ -26,7 +26,7 @@ type ClusterArchitectureApplyConfiguration struct {
 	// spec says which platform it is, how to know it, and what must hold between
 	// its components.
 	Spec *ClusterArchitectureSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is the whole picture.
+	// status is the overview.
 	Status *ClusterArchitectureStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -18,8 +18,8 @@ import (
 type ClusterArchitectureSpecApplyConfiguration struct {
 	// platform is its name, for people.
 	Platform *string `json:"platform,omitempty"`
-	// nodeSelector proves the platform: at least one node must match, or nothing
-	// is claimed. Default: no proof is asked for.
+	// nodeSelector identifies the platform: at least one node must match, or the
+	// cluster is not assessed. Default: every cluster matches.
 	NodeSelector *v1.LabelSelectorApplyConfiguration `json:"nodeSelector,omitempty"`
 	// componentSelector picks the ComponentMappings that belong to the platform;
 	// {} picks all of them.
@@ -35,12 +35,12 @@ type ClusterArchitectureSpecApplyConfiguration struct {
 	NodeImageLabel *apiv1alpha1.QualifiedName `json:"nodeImageLabel,omitempty"`
 	// rules say how many of some components may be present.
 	Rules []RuleApplyConfiguration `json:"rules,omitempty"`
-	// versionSkew says how far versions may lie apart. Default: kubelets may be
-	// three minor versions older than the API server, and never newer.
+	// versionSkew says how far apart versions may be. Default: kubelets may be three
+	// minor versions older than the API server, and never newer.
 	VersionSkew *VersionSkewPolicyApplyConfiguration `json:"versionSkew,omitempty"`
 	// unmapped says which workloads are the provider's, so that those that no
-	// ComponentMapping names are listed in status.unmapped. Default: none are looked
-	// for.
+	// ComponentMapping names are listed in status.unmapped. Default: none are
+	// listed.
 	Unmapped *UnmappedPolicyApplyConfiguration `json:"unmapped,omitempty"`
 }
 

@@ -13,19 +13,19 @@ import (
 // ClusterArchitectureStatusApplyConfiguration represents a declarative configuration of the ClusterArchitectureStatus type for use
 // with apply.
 //
-// ClusterArchitectureStatus is the whole picture. kubectl describe prints
-// fields in alphabetical order.
+// ClusterArchitectureStatus is the overview. kubectl describe prints fields in
+// alphabetical order.
 type ClusterArchitectureStatusApplyConfiguration struct {
-	// conditions are Ready (evaluated), PlatformDetected, Complete (every required
-	// component is present, every rule holds), VersionsSupported, Healthy (nothing
-	// present is unhealthy) and AsDocumented.
+	// conditions are Ready (evaluated), PlatformDetected, Complete (all required
+	// components are present, no rule is violated), VersionsSupported, Healthy (no
+	// problems detected) and AsDocumented.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status is about; -1
-	// until archmap has looked for the first time.
+	// until archmap has evaluated it for the first time.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// abstract is the whole picture in lines for people: what the cluster is, what
-	// is wrong with it, and a row for each component. Programs read the other
-	// fields; the wording may change.
+	// abstract is a summary for people: a line for the cluster, a line for each
+	// problem, and a row for each component. Its wording may change; programs must
+	// use the other fields.
 	Abstract []string `json:"abstract,omitempty"`
 	// advisories that apply to what is present: those with a date by date, then the
 	// others.
@@ -37,21 +37,21 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// the control plane, of nodes, of the cluster), then what is missing. Minor ones
 	// follow in the same order.
 	Causes []CauseApplyConfiguration `json:"causes,omitempty"`
-	// components are the rows of the table. While there are none, archmap waits for
-	// a first verdict on every mapping before it judges the whole.
+	// components are the rows of the table. Until there are any, archmap waits for a
+	// first verdict on every mapping.
 	Components []ComponentSummaryApplyConfiguration `json:"components,omitempty"`
 	// kubernetesVersion is the version of the API server.
 	KubernetesVersion *string `json:"kubernetesVersion,omitempty"`
-	// message is the sentence that matters most now: why nothing is claimed, what is
-	// unhealthy, else what is missing, else what is not supported or cannot be told.
+	// message is the most important sentence: why the cluster is not assessed, or
+	// what is unhealthy, missing, unsupported or unknown.
 	Message *string `json:"message,omitempty"`
 	// methods count the components by implementation method, as documented and as
 	// observed.
 	Methods []MethodSummaryApplyConfiguration `json:"methods,omitempty"`
 	// nodePools are the node pools.
 	NodePools []NodePoolApplyConfiguration `json:"nodePools,omitempty"`
-	// observedAt is when archmap last looked; refreshed at least every five
-	// minutes while it is alive, counted from here across restarts.
+	// observedAt is when archmap last updated the status; refreshed at least every
+	// five minutes while it is running, counted from here across restarts.
 	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
 	// skews are the versions that are not alike: those that are not supported, then
 	// the node pools with several of them.
@@ -59,14 +59,14 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// summary counts the components.
 	Summary *ComponentCountsApplyConfiguration `json:"summary,omitempty"`
 	// unmapped are the provider's workloads that no ComponentMapping names, as
-	// spec.unmapped says which those are: the unhealthy ones first. They count in no
-	// condition: the catalog does not know what they mean to the cluster.
+	// spec.unmapped says which those are: the unhealthy ones first. They affect no
+	// condition, because the catalog does not know what they mean to the cluster.
 	Unmapped []UnmappedWorkloadApplyConfiguration `json:"unmapped,omitempty"`
-	// unmappedSummary counts the workloads that no ComponentMapping names, also those
-	// for which unmapped has no room, and says what could not be looked at. Left out
-	// while nobody has looked.
+	// unmappedSummary counts the workloads that no ComponentMapping names, including
+	// those that do not fit in unmapped, and says what couldn't be read. Left out
+	// until they have been read.
 	UnmappedSummary *UnmappedSummaryApplyConfiguration `json:"unmappedSummary,omitempty"`
-	// violations are the rules that do not hold.
+	// violations are the rules that are violated.
 	Violations []ViolationApplyConfiguration `json:"violations,omitempty"`
 }
 

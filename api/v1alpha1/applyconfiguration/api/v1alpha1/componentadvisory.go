@@ -22,7 +22,7 @@ type ComponentAdvisoryApplyConfiguration struct {
 	Date *string `json:"date,omitempty"`
 	// message is the fact.
 	Message *string `json:"message,omitempty"`
-	// url with more about it.
+	// url with more information.
 	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`
 }
 

@@ -17,18 +17,17 @@ type ComponentCountsApplyConfiguration struct {
 	Total *int32 `json:"total,omitempty"`
 	// present counts those that are in the cluster.
 	Present *int32 `json:"present,omitempty"`
-	// healthy counts those that are in the cluster and well.
+	// healthy counts those that are in the cluster and healthy.
 	Healthy *int32 `json:"healthy,omitempty"`
-	// degraded counts those that are not well, also where only a part of one can be seen, so that it is not counted as
-	// present.
+	// degraded counts those that are unhealthy, including components of which only a part can be observed, and which
+	// are not counted as present.
 	Degraded *int32 `json:"degraded,omitempty"`
-	// healthUnknown counts those that are in the cluster and whose health cannot be
-	// told: it leaves no trace, or looking was not possible.
+	// healthUnknown counts those that are in the cluster and whose health is
+	// unknown: it can't be observed, or couldn't be read.
 	HealthUnknown *int32 `json:"healthUnknown,omitempty"`
 	// absent counts those that are not in the cluster.
 	Absent *int32 `json:"absent,omitempty"`
-	// unknown counts those of which it cannot be told whether they are in the
-	// cluster.
+	// unknown counts those that may or may not be in the cluster.
 	Unknown *int32 `json:"unknown,omitempty"`
 }
 

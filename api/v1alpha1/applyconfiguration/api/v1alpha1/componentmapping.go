@@ -26,9 +26,9 @@ type ComponentMappingApplyConfiguration struct {
 	// architecture.archmap.dev/platform names the platform whose
 	// ClusterArchitecture takes the mapping in.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec is the documented truth and the checks that prove it.
+	// spec is what is documented, and the checks that prove it.
 	Spec *ComponentMappingSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what archmap sees.
+	// status is what archmap observed.
 	Status *ComponentMappingStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -30,27 +30,25 @@ type ComponentMappingSpecApplyConfiguration struct {
 	// placement says where a drawing puts the component: ControlPlane, Node (on
 	// every node) or Cluster (somewhere on the nodes).
 	Placement *apiv1alpha1.Placement `json:"placement,omitempty"`
-	// operatedBy says whom to call when it breaks: Provider, Customer or Shared. A
+	// operatedBy says who to contact when it fails: Provider, Customer or Shared. A
 	// variant may differ.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// presence is Required (the default) when the platform's clusters are
-	// incomplete without the component, Optional when they may do without.
+	// presence is Required (the default) when the platform's clusters are incomplete
+	// without the component, Optional if they do not need it.
 	Presence *apiv1alpha1.Presence `json:"presence,omitempty"`
 	// implementation is the documentation's claim. It is compared with what is
-	// seen (condition AsDocumented) and never decides health.
+	// observed (condition AsDocumented) and never affects health.
 	Implementation *ImplementationApplyConfiguration `json:"implementation,omitempty"`
-	// gracePeriodSeconds bridges short failures, such as a node that joins: a
-	// failing check turns Healthy to False only after this time, in seconds.
-	// Default 0.
+	// gracePeriodSeconds is for short failures, such as a node that joins: a failing
+	// check makes Healthy False only after this time, in seconds. Default 0.
 	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
-	// checks hold for every variant. A mapping without checks and variants says
-	// that nothing of the component can be seen: Present is Unknown,
-	// NotObservable.
+	// checks apply to every variant. A mapping without checks and variants means
+	// that the component can't be observed: Present is Unknown, NotObservable.
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
 	// variants are the ways in which the component is really found. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
-	// complete at once. When a part is missing of one that runs, it is present in
-	// part, and unhealthy. The first one that is present names status.variant.
+	// complete at once. If a part of a running variant is missing, it is partly
+	// present, and unhealthy. The first one that is present names status.variant.
 	Variants []VariantApplyConfiguration `json:"variants,omitempty"`
 }
 

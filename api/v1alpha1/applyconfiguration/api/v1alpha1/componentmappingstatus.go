@@ -14,15 +14,14 @@ import (
 // with apply.
 //
 // ComponentMappingStatus is what archmap sees of the component. While not
-// everything has been read yet, as after a restart, it stays as it was.
+// everything has been read yet, for example after a restart, it stays as it was.
 type ComponentMappingStatusApplyConfiguration struct {
 	// conditions are Ready (the mapping is accepted and its verdicts are current),
-	// Present and Healthy (the component is there, and well), AsDocumented (it is
-	// what the documentation says) and, only when the spec cannot be used,
-	// Stalled.
+	// Present, Healthy, AsDocumented (it is as the documentation says) and, only
+	// when the spec cannot be used, Stalled.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status is about; -1
-	// until archmap has looked for the first time.
+	// until archmap has evaluated it for the first time.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// implementation is what is really found, for people: the name that the
 	// complete variants give it, or the documented name; the first of several, and
@@ -33,17 +32,17 @@ type ComponentMappingStatusApplyConfiguration struct {
 	// systemd (SystemdService), ds (DaemonSet), deploy (Deployment), sts
 	// (StatefulSet), binary (HostBinary).
 	MethodSummary *string `json:"methodSummary,omitempty"`
-	// methods are the implementation methods that were seen.
+	// methods are the implementation methods that were observed.
 	Methods []apiv1alpha1.ImplementationMethod `json:"methods,omitempty"`
 	// variant is the first of variants.
 	Variant *string `json:"variant,omitempty"`
 	// variants are all variants that are present: the complete ones, then those of
 	// which a part is missing.
 	Variants []string `json:"variants,omitempty"`
-	// operatedBy says whom to call about what was found.
+	// operatedBy says who to contact about what was found.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// evidence says how far the verdict can be trusted: Direct, Indirect (only
-	// traces were seen) or None.
+	// evidence says how far the verdict can be trusted: Direct, Indirect (only signs
+	// of it were observed) or None.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
 	// version in use, for people; with counts when several are, such as "v1.32.3
 	// (412), v1.33.1 (88)", or "v1.32.3 (412) and 2 more"; versions has them all.

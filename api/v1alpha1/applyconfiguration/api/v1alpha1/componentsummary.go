@@ -25,9 +25,9 @@ type ComponentSummaryApplyConfiguration struct {
 	Category *apiv1alpha1.Category `json:"category,omitempty"`
 	// placement of the component.
 	Placement *apiv1alpha1.Placement `json:"placement,omitempty"`
-	// operatedBy says whom to call.
+	// operatedBy says who to contact.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// methods that were seen.
+	// methods that were observed.
 	Methods []apiv1alpha1.ImplementationMethod `json:"methods,omitempty"`
 	// present is the status of the mapping's condition Present.
 	Present *v1.ConditionStatus `json:"present,omitempty"`

@@ -20,8 +20,8 @@ type DifferenceApplyConfiguration struct {
 	Documented *string `json:"documented,omitempty"`
 	// observed is what was found instead.
 	Observed *string `json:"observed,omitempty"`
-	// correction is the message of the Correction that explains it: a difference that
-	// is known. It is empty for one that nothing explains.
+	// correction is the message of the Correction that explains it: a known
+	// difference. It is empty if nothing explains it.
 	Correction *string `json:"correction,omitempty"`
 }
 

@@ -18,13 +18,13 @@ type EndpointCheckApplyConfiguration struct {
 	// /readyz/etcd, /version. The API's own objects are not read this way: use
 	// another check type.
 	Path *string `json:"path,omitempty"`
-	// present is a CEL expression: does this answer show the component? Default:
-	// any answer does.
+	// present is a CEL expression: does this response show the component? Default:
+	// any response does.
 	Present *apiv1alpha1.Expression `json:"present,omitempty"`
-	// healthy is a CEL expression: is the component healthy? The status must be
-	// 200 besides. Default: 200 is enough.
+	// healthy is a CEL expression: is the component healthy? The status must also be
+	// 200. Default: 200 is enough.
 	Healthy *apiv1alpha1.Expression `json:"healthy,omitempty"`
-	// version is a CEL expression that yields the version in use, a string.
+	// version is a CEL expression that returns the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`
 }
 

@@ -12,7 +12,7 @@ import (
 // EventsMeanwhileApplyConfiguration represents a declarative configuration of the EventsMeanwhile type for use
 // with apply.
 //
-// EventsMeanwhile are events about the objects that are hurt, in all namespaces.
+// EventsMeanwhile are events about the affected objects, in all namespaces.
 type EventsMeanwhileApplyConfiguration struct {
 	// kind of the objects, such as Pod.
 	Kind *string `json:"kind,omitempty"`

@@ -21,9 +21,9 @@ type LeaseCheckApplyConfiguration struct {
 	Name *apiv1alpha1.ObjectName `json:"name,omitempty"`
 	// selector picks several leases by label.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// maxAgeSeconds is how long renewTime may stand still, in seconds, before the
-	// lease is stale. Default: four times the lease's own leaseDurationSeconds,
-	// and at least 60.
+	// maxAgeSeconds is how long renewTime may stay the same, in seconds, before the
+	// lease is stale. Default: four times the lease's own leaseDurationSeconds, and
+	// at least 60.
 	MaxAgeSeconds *int32 `json:"maxAgeSeconds,omitempty"`
 }
 

@@ -18,7 +18,7 @@ type MethodSummaryApplyConfiguration struct {
 	Name *apiv1alpha1.ImplementationMethod `json:"name,omitempty"`
 	// documented counts the components that are documented to run this way.
 	Documented *int32 `json:"documented,omitempty"`
-	// observed counts the components that are seen to run this way.
+	// observed counts the components that run this way.
 	Observed *int32 `json:"observed,omitempty"`
 }
 

@@ -21,13 +21,13 @@ type NodeConditionMatchApplyConfiguration struct {
 	// alike, such as "cni plugin not initialized". Default: any message.
 	MessageContains *string `json:"messageContains,omitempty"`
 	// minAgeSeconds is how long the condition must have had its status, by its
-	// lastTransitionTime, in seconds: for one that comes and goes, and needs somebody
-	// only when it stays. A forbidden condition is told before, and the check passes
-	// with the reason WithinTolerance. Default: it counts at once.
+	// lastTransitionTime, in seconds: for one that comes and goes, and matters only
+	// if it lasts. Until then, a forbidden condition is reported, and the check
+	// passes with the reason WithinTolerance. Default: it counts at once.
 	MinAgeSeconds *int32 `json:"minAgeSeconds,omitempty"`
-	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
-	// in seconds, before the condition is no longer believed. Default: it is
-	// believed at any age, as some are written only once.
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in
+	// seconds, before the condition is ignored. Default: it is never ignored,
+	// because some conditions are written only once.
 	MaxHeartbeatAgeSeconds *int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 

@@ -11,11 +11,11 @@ package v1alpha1
 // NodeNotices says which conditions of healthy nodes are told. One reports a problem
 // when it is True, or when it is False and its type ends in Ready.
 type NodeNoticesApplyConfiguration struct {
-	// except are types of conditions that are not told, as other checks look at them.
-	// Ready is never told.
+	// except are types of conditions that are not reported, because other checks read
+	// them. Ready is never reported.
 	Except []string `json:"except,omitempty"`
-	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be,
-	// in seconds, before the condition is no longer believed.
+	// maxHeartbeatAgeSeconds is how old the condition's lastHeartbeatTime may be, in
+	// seconds, before the condition is ignored.
 	MaxHeartbeatAgeSeconds *int32 `json:"maxHeartbeatAgeSeconds,omitempty"`
 }
 

@@ -35,17 +35,17 @@ type NodesCheckApplyConfiguration struct {
 	// machines that are switched off on purpose, such as
 	// node.cloudprovider.kubernetes.io/shutdown.
 	IgnoreTaints []apiv1alpha1.QualifiedName `json:"ignoreTaints,omitempty"`
-	// ignoreConditions leaves out nodes that show one of these conditions: nodes
-	// whose fault is no fault of the component, such as those that wait for a
-	// network plugin that somebody has yet to install.
+	// ignoreConditions leaves out nodes with one of these conditions: nodes whose
+	// fault is not the component's, such as those waiting for a network plugin to be
+	// installed.
 	IgnoreConditions []NodeConditionMatchApplyConfiguration `json:"ignoreConditions,omitempty"`
-	// notices has the check tell of every other condition by which a node reports a
-	// problem. Such a node stays healthy, and the check passes with the reason
-	// WithinTolerance. Default: what no criterion names is not told.
+	// notices makes the check report every other condition with which a node reports
+	// a problem. Such a node stays healthy, and the check passes with the reason
+	// WithinTolerance. Default: other conditions are not reported.
 	Notices *NodeNoticesApplyConfiguration `json:"notices,omitempty"`
-	// virtualNodes is Exclude (the default), or Only for nodes that are no machines:
-	// those with the label type=virtual-kubelet. They have no kubelet, no container
-	// runtime and no provider ID.
+	// virtualNodes is Exclude (the default), or Only for nodes that are not
+	// machines: those with the label type=virtual-kubelet. They have no kubelet, no
+	// container runtime and no provider ID.
 	VirtualNodes *apiv1alpha1.VirtualNodes `json:"virtualNodes,omitempty"`
 	// version names the field of status.nodeInfo that is the component's version:
 	// Kubelet or ContainerRuntime. Default: the check reports no version.

@@ -25,8 +25,8 @@ type ObjectCheckApplyConfiguration struct {
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`
 	// name of one object.
 	Name *apiv1alpha1.ObjectName `json:"name,omitempty"`
-	// selector picks objects by label. Without name and selector every object of
-	// the kind is looked at.
+	// selector picks objects by label. Without name and selector, every object of
+	// the kind is read.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
 	// observe is Watch (the default), or Poll for objects that are rewritten every
 	// few seconds.
@@ -41,10 +41,10 @@ type ObjectCheckApplyConfiguration struct {
 	// still passes, with the reason WithinTolerance: for kinds of which each node has
 	// an object of its own. Default: none.
 	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
-	// version is a CEL expression that yields the version in use, a string.
+	// version is a CEL expression that returns the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`
-	// message is a CEL expression that yields what to say of an unhealthy object,
-	// a string.
+	// message is a CEL expression that returns what to say about an unhealthy
+	// object, a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
 	// events say that an object is unhealthy although its fields do not: what its
 	// controller reports as warnings, and nowhere else. They are read only while an

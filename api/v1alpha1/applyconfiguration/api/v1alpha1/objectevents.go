@@ -24,9 +24,9 @@ type ObjectEventsApplyConfiguration struct {
 	// events are kept after what they tell is over. It should be several times as
 	// long as the controller takes to report again. Default: 900.
 	MaxAgeSeconds *int32 `json:"maxAgeSeconds,omitempty"`
-	// meanwhile are other objects of which the same controller must report that
-	// they lack what these objects are for: else nobody is hurt, and an object that
-	// its author made for nothing turns nothing. Default: it always counts.
+	// meanwhile are other objects of which the same controller must report that they
+	// lack what these objects provide: otherwise nothing is affected, and an unused
+	// object is not a fault. Default: it always counts.
 	Meanwhile *EventsMeanwhileApplyConfiguration `json:"meanwhile,omitempty"`
 }
 

@@ -19,12 +19,11 @@ import (
 // is found; the others are listed in status.unmapped.
 type UnmappedPolicyApplyConfiguration struct {
 	// namespaces in which the provider runs its workloads. All workloads there are
-	// looked at, also those that somebody else has put there. Each takes three
-	// watches.
+	// read, including those of others. Each namespace takes three watches.
 	Namespaces []apiv1alpha1.NamespaceName `json:"namespaces,omitempty"`
-	// selectors match the labels by which the provider marks its workloads. Whatever
-	// one of them matches, in any namespace, is looked at, and is listed as operated
-	// by the provider. Each takes three watches.
+	// selectors match the labels by which the provider marks its workloads.
+	// Workloads that match one of them, in any namespace, are read, and are listed
+	// as operated by the provider. Each selector takes three watches.
 	Selectors []v1.LabelSelectorApplyConfiguration `json:"selectors,omitempty"`
 }
 

@@ -14,10 +14,10 @@ type UnmappedSummaryApplyConfiguration struct {
 	Total *int32 `json:"total,omitempty"`
 	// unhealthy counts those that are Unhealthy.
 	Unhealthy *int32 `json:"unhealthy,omitempty"`
-	// reason why something could not be looked at: NotPermitted, ObservationFailed or
-	// NotInDump; left out when all of it was.
+	// reason why something couldn't be read: NotPermitted, ObservationFailed or
+	// NotInDump; left out if everything was read.
 	Reason *string `json:"reason,omitempty"`
-	// message says what could not be looked at, and why; there may be more of them
+	// message says what couldn't be read, and why; there may be more workloads
 	// there.
 	Message *string `json:"message,omitempty"`
 }

@@ -23,7 +23,8 @@ type UnmappedWorkloadApplyConfiguration struct {
 	// image of its first container, as its spec names it.
 	Image *string `json:"image,omitempty"`
 	// operatedBy is Provider when the workload has a mark of the provider; left out
-	// for one that merely runs in a namespace of the provider, and may be anybody's.
+	// for one that only runs in a namespace of the provider, and may belong to
+	// anyone.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
 	// state is how it is.
 	State *apiv1alpha1.WorkloadState `json:"state,omitempty"`

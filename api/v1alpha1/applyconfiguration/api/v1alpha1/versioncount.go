@@ -11,11 +11,11 @@ package v1alpha1
 // VersionCount is a version of a component, and how much of the component runs
 // it.
 type VersionCountApplyConfiguration struct {
-	// version as the component tells it: the tag of its image, what its nodes
-	// report, or what its endpoint answers.
+	// version as reported by the component: the tag of its image, what its nodes
+	// report, or the response of its endpoint.
 	Version *string `json:"version,omitempty"`
 	// count is how many nodes, objects or pods have it; 1 for an endpoint, and for a
-	// workload that wants no pods.
+	// workload with 0 desired pods.
 	Count *int32 `json:"count,omitempty"`
 	// ready is how many of these pods are ready. It is there only while a workload
 	// runs several versions, and where it is known.

@@ -12,12 +12,12 @@ import (
 // VersionSkewPolicyApplyConfiguration represents a declarative configuration of the VersionSkewPolicy type for use
 // with apply.
 //
-// VersionSkewPolicy says how far versions may lie apart. Kubelets, and the
+// VersionSkewPolicy says how far apart versions may be. Kubelets, and the
 // components that it names, must not be newer than the API server.
 type VersionSkewPolicyApplyConfiguration struct {
 	// maxMinorsBehind is how many minor versions they may be older than the API
-	// server, and how many a component may be away from the kubelets. Default: 3,
-	// as Kubernetes supports it.
+	// server, and how many a component may differ from the kubelets. Default: 3,
+	// which Kubernetes supports.
 	MaxMinorsBehind *int32 `json:"maxMinorsBehind,omitempty"`
 	// components that carry the version of Kubernetes, such as kube-proxy: names of
 	// ComponentMappings, or mapping/variant to mean one variant of it. Their

@@ -8,9 +8,9 @@ package v1alpha1
 // ViolationApplyConfiguration represents a declarative configuration of the Violation type for use
 // with apply.
 //
-// Violation is a rule that does not hold.
+// Violation is a rule that is violated.
 type ViolationApplyConfiguration struct {
-	// rule that does not hold.
+	// rule that is violated.
 	Rule *string `json:"rule,omitempty"`
 	// message says what was found instead.
 	Message *string `json:"message,omitempty"`

@@ -17,11 +17,11 @@ import (
 type WorkloadCheckApplyConfiguration struct {
 	// kind is Deployment, DaemonSet or StatefulSet.
 	Kind *apiv1alpha1.WorkloadKind `json:"kind,omitempty"`
-	// namespace holds the workloads. With a selector it may be left out: then workloads in any
-	// namespace match, as of a program that its owner may install anywhere. The API server
-	// applies the selector, so that only workloads with these labels are held in memory; names,
-	// namePrefix and imagePath narrow the match further. It takes the right to list and watch
-	// the kind in all namespaces.
+	// namespace of the workloads. With a selector it may be left out: then workloads in any
+	// namespace match, for a program that may be installed anywhere. The API server applies the
+	// selector, so that only workloads with these labels are held in memory; names, namePrefix
+	// and imagePath narrow the match further. This needs permission to list and watch the kind
+	// in all namespaces.
 	Namespace *apiv1alpha1.NamespaceName `json:"namespace,omitempty"`
 	// names lists the workloads; finding any one of them is enough to be present.
 	Names []apiv1alpha1.ObjectName `json:"names,omitempty"`
@@ -39,19 +39,19 @@ type WorkloadCheckApplyConfiguration struct {
 	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
 	// looked at, or each of them when none is named.
 	ImagePath *string `json:"imagePath,omitempty"`
-	// minAvailable is how many available pods are enough, in place of the
-	// workload's own maxUnavailable: 1 for a controller of two pods that may not
-	// share a node, as on a cluster of one node the second one waits for ever. A
-	// workload that wants fewer pods needs all of them.
+	// minAvailable is how many available pods are enough, instead of the workload's
+	// own maxUnavailable: 1 for a controller with two pods that can't share a node,
+	// because on a one-node cluster the second one never starts. A workload with
+	// fewer desired pods needs all of them.
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
 	// tolerance is the share of its own pods that may be unavailable by a fault of
 	// their own while the workload still counts as healthy, with the reason
 	// WithinTolerance. Its maxUnavailable is tolerated in any case, and never all of
 	// its pods. Default: nothing more.
 	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
-	// scaleToZero says what a Deployment or StatefulSet that is scaled to 0 is:
-	// unhealthy when Forbidden, the default; idle when Allowed, as an autoscaler or
-	// the owner may have meant it.
+	// scaleToZero says what scaling a Deployment or StatefulSet to 0 means:
+	// Forbidden, the default: it is unhealthy. Allowed: it is idle, for workloads
+	// that an autoscaler or the owner may scale to 0.
 	ScaleToZero *apiv1alpha1.ScaleToZero `json:"scaleToZero,omitempty"`
 }
 
