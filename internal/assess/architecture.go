@@ -25,6 +25,7 @@ const (
 	maxComponents      = 512
 	maxCauses          = 64
 	maxCauseComponents = 64
+	minCauseComponents = 4
 	maxAdvisories      = 64
 	maxSkews           = 64
 
@@ -152,7 +153,9 @@ func cut[T any](r *rollup, list []T, limit int, what string) []T {
 	if len(list) <= limit {
 		return list
 	}
-	r.cuts = append(r.cuts, fmt.Sprintf("only the first %d of %d %s are listed", limit, len(list), what))
+	if text := fmt.Sprintf("only the first %d of %d %s are listed", limit, len(list), what); !slices.Contains(r.cuts, text) {
+		r.cuts = append(r.cuts, text)
+	}
 	return list[:limit]
 }
 

@@ -25,8 +25,11 @@ var placements = []v1alpha1.Placement{v1alpha1.PlacementControlPlane, v1alpha1.P
 // causes returns what the status lists: the faults, the gaps, then what is tolerated.
 func (r *rollup) causes() []v1alpha1.Cause {
 	out := cut(r, slices.Concat(r.faults, r.gaps, r.tolerated), maxCauses, "causes")
+	room := maxComponents // a component may be part of many causes, and a status must fit into an object
 	for i := range out {
-		out[i].Components = cut(r, out[i].Components, maxCauseComponents, "components of cause "+out[i].Reason)
+		limit := min(maxCauseComponents, max(minCauseComponents, room))
+		out[i].Components = cut(r, out[i].Components, limit, "components of cause "+out[i].Reason)
+		room -= len(out[i].Components)
 	}
 	return out
 }
