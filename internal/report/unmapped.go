@@ -66,7 +66,7 @@ func (r *Report) unmapped() []unmappedWorkload {
 
 // hasUnmapped reports whether one of them is unhealthy.
 func (r *Report) hasUnmapped() bool {
-	return slices.ContainsFunc(r.unmapped(), unmappedWorkload.unhealthy)
+	return !r.Part && slices.ContainsFunc(r.unmapped(), unmappedWorkload.unhealthy)
 }
 
 // unmappedNotes say what is not listed, and what could not be looked at. What a dump lacks says whoever read it.
