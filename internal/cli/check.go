@@ -93,6 +93,9 @@ func (c *check) name(ctx context.Context, names []string) error {
 		return err
 	}
 	for _, name := range names {
+		if strings.Contains(name, "/") {
+			return usagef("no component is named %q; to look at a dump, say --from %s", name, name)
+		}
 		m, err := findComponent(known, name)
 		if err != nil {
 			return err

@@ -14,13 +14,14 @@ import (
 )
 
 func newExplainCommand(e *env) *cobra.Command {
-	from, output := &sourceFlags{env: e}, &format{}
+	from, output, verbose := &sourceFlags{env: e}, &format{}, false
 	command := &cobra.Command{
 		Use:   "explain COMPONENT",
-		Short: "Tell everything about one component",
-		Long: "Tell everything about one component: what is documented and what was observed, each check with its objects and since\n" +
-			"when, advisories, references, and whom to call. A component is named by its mapping, by an alias of it such as\n" +
-			"karpenter, or as the table names it; a workload of the provider that no mapping covers, by its name or as namespace/name.",
+		Short: "Tell what is wrong with one component, who acts, and what was seen of it",
+		Long: "Tell what is wrong with one component, who can act and what to do, and what was seen of it. With --verbose also what is\n" +
+			"documented, each check with its objects, and the checks of other variants. A component is named by its mapping, by an alias\n" +
+			"such as karpenter, or as the table names it; a workload of the provider that no mapping covers, by its name or as\n" +
+			"namespace/name.",
 		Example: `  # Why is CoreDNS red?
   kubectl archmap explain coredns
 
@@ -49,10 +50,11 @@ func newExplainCommand(e *env) *cobra.Command {
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
 			}
-			return report.Explain(e.Out, r, m, colors(e.Out))
+			return report.Explain(e.Out, r, m, report.ExplainOptions{Verbose: verbose, Color: colors(e.Out)})
 		},
 	}
 	from.addAllFlags(command)
+	command.Flags().BoolVar(&verbose, "verbose", false, "Tell the rest, too: the documentation, every check with its objects, the other variants")
 	output.addFlag(command, formatText, formatJSON, formatYAML)
 	return command
 }

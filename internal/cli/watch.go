@@ -54,7 +54,7 @@ func followable(output *format) error {
 type follower struct {
 	env    *env
 	output *format
-	view   *viewFlags
+	view   viewFlags
 	fail   *failOn
 	// stale says why the newest report may be out of date.
 	stale func() string
@@ -69,7 +69,7 @@ type follower struct {
 }
 
 func (e *env) newFollower(output *format, view *viewFlags, fail *failOn, feed source.Feed) *follower {
-	return &follower{env: e, output: output, view: view, fail: fail, stale: feed.Stale,
+	return &follower{env: e, output: output, view: *view, fail: fail, stale: feed.Stale,
 		terminal: terminal(e.Out) && os.Getenv("TERM") != "dumb"}
 }
 
@@ -104,7 +104,7 @@ func (f *follower) end(err error) error {
 	case f.last == nil:
 		return verdictError{exitUnknown}
 	case f.terminal:
-		if err := f.env.printCheck(f.last, f.output, f.view); err != nil {
+		if err := f.env.printCheck(f.last, f.output, &f.view); err != nil {
 			return err
 		}
 	}
@@ -185,7 +185,7 @@ func (f *follower) draw() {
 		fmt.Fprintf(screen, "Warning: %s\n", stale)
 	}
 	fmt.Fprintln(screen)
-	if err := on.printCheck(&r, f.output, f.view); err == nil {
+	if err := on.printCheck(&r, f.output, &f.view); err == nil {
 		screen.flush()
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
@@ -37,7 +36,10 @@ const (
 
 // Screen writes the verdict, what is wrong with who acts and what to do next, what is near, then the table.
 func Screen(w io.Writer, r *Report, v View) error {
-	s := screen{Report: r, View: v}
+	s := screen{Report: r, View: v, prose: prose{columns: proseWidth, color: v.Color}}
+	if v.Width > 0 {
+		s.columns = min(v.Width, proseWidth)
+	}
 	s.headline()
 	s.causes()
 	s.deadlines()
@@ -50,34 +52,7 @@ func Screen(w io.Writer, r *Report, v View) error {
 type screen struct {
 	*Report
 	View
-	out strings.Builder
-}
-
-func (s *screen) line(text string) { s.out.WriteString(strings.TrimRight(text, " ") + "\n") }
-
-func (s *screen) paint(state catalog.State, text string) string {
-	if s.Color {
-		return colored(state, text)
-	}
-	return text
-}
-
-// prose is how wide sentences run.
-func (s *screen) prose() int {
-	if s.Width > 0 {
-		return min(s.Width, proseWidth)
-	}
-	return proseWidth
-}
-
-// hang writes a text whose further lines stand below its first; lines is how many it may have, 0 for any.
-func (s *screen) hang(first, text string, lines int) {
-	for i, l := range wrap(Clean(text), s.prose()-width(first), lines) {
-		if i > 0 {
-			first = strings.Repeat(" ", width(first))
-		}
-		s.line(first + l)
-	}
+	prose
 }
 
 // headline says what the cluster is, and the verdict.
@@ -87,7 +62,7 @@ func (s *screen) headline() {
 	if abstract := s.Architecture.Status.Abstract; len(abstract) > 0 && !s.Part {
 		text = Clean(abstract[0])
 	}
-	for i, l := range wrap(text, s.prose()-2, 0) {
+	for i, l := range wrap(text, s.columns-2, 0) {
 		mark := " "
 		if i == 0 {
 			mark = s.paint(state, state.Mark())
