@@ -150,12 +150,14 @@ func TestExplain(t *testing.T) {
 	g := NewWithT(t)
 	r := reportOf(t, reporttest.Modern)
 	explain := func(name string) string {
-		return written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, name), false) })
+		return written(t, func(w io.Writer) error {
+			return report.Explain(w, r, reporttest.Mapping(r, name), report.ExplainOptions{})
+		})
 	}
 	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– not installed for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
 	r = reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
 	g.Expect(explain("kube-proxy")).To(SatisfyAll(ContainSubstring("✓ healthy for 2d"), ContainSubstring("NodesDown: pods are missing only because of their nodes"),
-		ContainSubstring("NodeFault: kubelet, cloud-controller-manager, cloud-node-manager"), ContainSubstring("Provider: Azure runs it")))
+		ContainSubstring("Also affects    kubelet, cloud-controller-manager, cloud-node-manager"), ContainSubstring("Provider: Azure runs it")))
 	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))
 	g.Expect(explain("coredns")).NotTo(ContainSubstring("NodeFault"))
 }

@@ -307,7 +307,9 @@ func checkText(t *testing.T, r *report.Report) {
 		for name, grid := range grids(r) {
 			write(name, func(w io.Writer) error { return grid.Text(w, color) })
 		}
-		write("explain", func(w io.Writer) error { return report.Explain(w, r, &r.Mappings[0], color) })
+		write("explain", func(w io.Writer) error {
+			return report.Explain(w, r, &r.Mappings[0], report.ExplainOptions{Color: color})
+		})
 		for _, plain := range []bool{false, true} {
 			write(fmt.Sprintf("drawing, plain %t", plain), func(w io.Writer) error {
 				return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Color: color})

@@ -31,9 +31,11 @@ func TestGolden(t *testing.T) {
 			"diagram.mmd":      diagram.Mermaid,
 			"diagram.svg":      diagram.SVG,
 			"explain-disk.txt": func(w io.Writer) error {
-				return report.Explain(w, r, reporttest.Mapping(r, "azuredisk-csi-driver"), false)
+				return report.Explain(w, r, reporttest.Mapping(r, "azuredisk-csi-driver"), report.ExplainOptions{})
 			},
-			"explain-dns.txt": func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, "coredns"), false) },
+			"explain-dns.txt": func(w io.Writer) error {
+				return report.Explain(w, r, reporttest.Mapping(r, "coredns"), report.ExplainOptions{})
+			},
 		} {
 			t.Run(name+"/"+file, func(t *testing.T) { golden(t, name+"-"+file, written(t, write)) })
 		}
@@ -48,7 +50,9 @@ func TestGolden(t *testing.T) {
 		"down-causes.txt":     func(w io.Writer) error { return report.Causes(down).Text(w, false) },
 		"down-pools.txt":      func(w io.Writer) error { return report.NodePools(down).Text(w, false) },
 		"down-departures.txt": func(w io.Writer) error { return report.DepartureTable(report.Departures(down, false)).Text(w, false) },
-		"down-explain.txt":    func(w io.Writer) error { return report.Explain(w, down, reporttest.Mapping(down, "kubelet"), false) },
+		"down-explain.txt": func(w io.Writer) error {
+			return report.Explain(w, down, reporttest.Mapping(down, "kubelet"), report.ExplainOptions{})
+		},
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, file, written(t, write)) })
 	}

@@ -16,18 +16,26 @@ import (
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide, where kubectl
 // has them. Its notes are those of the report.
 func Table(r *Report, wide bool) Grid {
-	g := Grid{Header: named(wide, headName, headComponent), Notes: r.Notes()}
-	g.Header = append(g.Header, "Implementation", "Method", "Present", "Healthy", headVersion, "Since")
+	g := r.tableOf(r.components(), wide)
+	g.Notes = r.Notes()
+	return g
+}
+
+// tableOf lists some components. What a terminal has no room for goes without: what archmap knows of a component, before
+// what it says of it.
+func (r *Report) tableOf(components []component, wide bool) Grid {
+	g := Grid{Header: named(wide, headName, headComponent), Optional: []string{headMethod, headImplementation, headVersion}}
+	g.Header = append(g.Header, headImplementation, headMethod, "Present", "Healthy", "Since", headVersion)
 	if wide {
 		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", headMessage)
 	}
-	for _, c := range r.components() {
+	for _, c := range components {
 		cells := append(row(named(wide, c.Name, c.Spec.Component)...), row(c.Status.Implementation, c.Status.MethodSummary)...)
 		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
 		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
-		cells = append(cells, Cell{Text: c.Status.Version}, r.sinceCell(since))
+		cells = append(cells, r.sinceCell(since), Cell{Text: c.Status.Version})
 		if wide {
 			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
 				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),

@@ -113,7 +113,7 @@ func ownCauses(components []component, bad func(component) bool) []v1alpha1.Caus
 // current or not known, versions are not supported. It is empty when there are none.
 func (r *Report) Notes() []string {
 	notes := r.caveats()
-	if !r.claimed() {
+	if !r.claimed() || r.Part {
 		return notes
 	}
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {

@@ -188,8 +188,10 @@ func TestSummary(t *testing.T) {
 func TestFirstObservation(t *testing.T) {
 	g, r := NewWithT(t), broken(t)
 	r.ObservedAt = reporttest.Mapping(r, "coredns").Status.Conditions[0].LastTransitionTime.Time
-	g.Expect(report.Table(r, false).Rows[0][6]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
-	explained := written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, "coredns"), false) })
+	g.Expect(report.Table(r, false).Rows[0][5]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
+	explained := written(t, func(w io.Writer) error {
+		return report.Explain(w, r, reporttest.Mapping(r, "coredns"), report.ExplainOptions{})
+	})
 	g.Expect(explained).To(ContainSubstring("✗ unhealthy\n"))
 	_, text := page(t, r, report.HTMLOptions{})
 	g.Expect(text).NotTo(ContainSubstring(" for <"))

@@ -39,11 +39,13 @@ func (r *Report) platform() platform {
 
 // Words that several listings have as headings.
 const (
-	headName      = "Name"
-	headComponent = "Component"
-	headVersion   = "Version"
-	headImage     = "Image"
-	headMessage   = "Message"
+	headName           = "Name"
+	headComponent      = "Component"
+	headImplementation = "Implementation"
+	headMethod         = "Method"
+	headVersion        = "Version"
+	headImage          = "Image"
+	headMessage        = "Message"
 )
 
 // methodWords are the implementation methods in the order in which the mapping document explains them. The explanation
