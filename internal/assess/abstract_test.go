@@ -60,7 +60,7 @@ func TestAbstract(t *testing.T) {
 				"AKS v1.33.1, 3 nodes: 3 of 3 components present, none unhealthy",
 				"! gone: Retirement: retired 1 day ago, on 2026-02-28: move on",
 				"! old: Retirement: 30 days left, until 2026-03-31: move on",
-				"CATEGORY    NAME   METHODS  STATE    VERSION  SINCE, OR REASON",
+				"CATEGORY    NAME   METHODS  STATE    VERSION  SINCE OR REASON",
 				"Networking  gone   deploy   healthy           2026-03-01 08:00 UTC",
 				"Networking  later  deploy   healthy           2026-03-01 08:00 UTC",
 				"Networking  old    deploy   healthy  v1.2.3   2026-03-01 08:00 UTC",
