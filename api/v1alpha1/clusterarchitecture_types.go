@@ -484,14 +484,23 @@ const (
 	SeverityMinor Severity = "Minor"
 )
 
-// Cause is one thing that is wrong.
+// Cause is one thing that is wrong, and all that it affects.
 type Cause struct {
 	// severity is Major if action is needed, Minor if the fault is within tolerance.
 	// +required
 	Severity Severity `json:"severity,omitempty"`
 
-	// reason in one CamelCase word: the fault, or NotFound. NodeFault is listed
-	// once, with everything that it affects.
+	// kind says what kind of thing is at fault.
+	// +required
+	Kind FaultKind `json:"kind,omitempty"`
+
+	// subject is what is at fault, as a fault of a check names it: the node or node pool,
+	// the image, the registry, the workload, the webhook configuration, the object that is
+	// gone. Where no check tells, it is the ComponentMapping.
+	// +required
+	Subject ObservedObject `json:"subject,omitzero"`
+
+	// reason in one CamelCase word: the fault, or NotFound.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -503,15 +512,21 @@ type Cause struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// subject is the object at fault, where that is another one than the components: the
-	// configuration of an admission webhook that cannot be called. Where only its name
-	// is known, kind is Webhook.
-	// +optional
-	Subject ObservedObject `json:"subject,omitzero"`
-
-	// operatedBy says who can act; left out where that is who operates the components.
-	// +optional
+	// operatedBy says who can act on the subject, which need not be who operates the
+	// components: nodes and their sizes are the Customer's, and so is a webhook that the
+	// customer has installed.
+	// +required
 	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// next is the command to type first, with the names that it needs.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Next string `json:"next,omitempty"`
+
+	// url of an article about faults of this kind.
+	// +optional
+	URL WebAddress `json:"url,omitempty"`
 
 	// components are the names of the ComponentMappings that it affects.
 	// +required
@@ -522,7 +537,8 @@ type Cause struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Components []string `json:"components,omitempty"`
 
-	// since is when it began; left out for a Minor cause, for which it is not known.
+	// since is when it began, as far as the objects at fault tell, else when the first
+	// component turned; left out for a Minor one, of which neither is known.
 	// +optional
 	Since metav1.Time `json:"since,omitzero"`
 }

@@ -710,13 +710,14 @@ type CheckStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ObjectCount *int32 `json:"objectCount,omitempty"`
 
-	// webhooks are the admission webhooks that cannot be called: of those that a Webhook
-	// check reads, or reported by the API server when it rejects the pods of a workload.
-	// They show which components are unhealthy because of the same fault.
+	// faults are what the check finds at fault, as far as that counts for the component: at
+	// most eight, the worst first. They say which components have a fault in common, and
+	// become status.causes of the ClusterArchitecture. Left out where nothing is at fault.
+	// They are remembered with the reason.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
-	Webhooks []WebhookFault `json:"webhooks,omitempty"`
+	Faults []Fault `json:"faults,omitempty"`
 
 	// lastTransitionTime is when present or healthy last changed. The grace period
 	// of a failing check is counted from it.
@@ -724,30 +725,92 @@ type CheckStatus struct {
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
 }
 
-// WebhookFault is what keeps the API server from calling webhooks of one configuration.
-type WebhookFault struct {
-	// names of the webhooks, as the API server has them in its errors.
+// FaultKind says what kind of thing is at fault.
+// +kubebuilder:validation:Enum=Node;NodePool;Image;Registry;Webhook;Scheduling;Admission;Workload;Rollout;Object;API;Lease
+type FaultKind string
+
+const (
+	// FaultNode: a node is down, cordoned, or has a problem that a condition tells.
+	FaultNode FaultKind = "Node"
+	// FaultNodePool: several nodes of a pool are.
+	FaultNodePool FaultKind = "NodePool"
+	// FaultImage: the registry has no such image, or it cannot be used.
+	FaultImage FaultKind = "Image"
+	// FaultRegistry: no image comes from the registry, or from the mirror before it: no answer, no
+	// trust, no permission, too many requests.
+	FaultRegistry FaultKind = "Registry"
+	// FaultWebhook: the API server cannot call an admission webhook.
+	FaultWebhook FaultKind = "Webhook"
+	// FaultScheduling: no node fits the pods of the workload.
+	FaultScheduling FaultKind = "Scheduling"
+	// FaultAdmission: a quota or a policy refuses pods.
+	FaultAdmission FaultKind = "Admission"
+	// FaultWorkload: pods of a workload crash, are not ready or not made, or it is scaled to
+	// 0.
+	FaultWorkload FaultKind = "Workload"
+	// FaultRollout: a roll-out does not come to its end.
+	FaultRollout FaultKind = "Rollout"
+	// FaultObject: an object is not there, or says that something is wrong.
+	FaultObject FaultKind = "Object"
+	// FaultAPI: a path of the API server answers with an error, or an API of another server
+	// is not available.
+	FaultAPI FaultKind = "API"
+	// FaultLease: a lease is not renewed, or nobody holds it.
+	FaultLease FaultKind = "Lease"
+)
+
+// Fault is one thing that is at fault. Faults of the same kind and subject are the same
+// fault, whichever check of whichever component tells it.
+type Fault struct {
+	// kind says what kind of thing is at fault.
 	// +required
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=8
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	Names []string `json:"names,omitempty"`
+	Kind FaultKind `json:"kind,omitempty"`
 
-	// configuration of the webhooks; left out where only a refused call tells of them.
-	// +optional
-	Configuration ObservedObject `json:"configuration,omitzero"`
+	// subject is what is at fault. Beside kinds of the API server there are NodePool, Image
+	// and Registry, whose names are those of the pool, the reference of the image and the
+	// host; Path, which is a path of the API server; and Webhook, where only the name of
+	// one is known.
+	// +required
+	Subject ObservedObject `json:"subject,omitzero"`
 
-	// service of the webhooks; left out where only a refused call tells of them.
-	// +optional
-	Service ObservedObject `json:"service,omitzero"`
+	// severity is Major when the check fails for it, Minor when it is tolerated, or does
+	// not decide.
+	// +required
+	Severity Severity `json:"severity,omitempty"`
 
-	// message says why they cannot be called.
+	// reason in one CamelCase word: that of the check, or, of a node, the type of the
+	// condition that tells the problem.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=316
+	Reason string `json:"reason,omitempty"`
+
+	// message says what is wrong.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`
+
+	// since is when it began, as far as the objects tell; never before that.
+	// +optional
+	Since metav1.Time `json:"since,omitzero"`
+
+	// operatedBy says who can act; left out where that is who operates the component.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
+	// next is a command that shows more, or repairs it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Next string `json:"next,omitempty"`
+
+	// related are objects by which others know the same fault: the pool of a node, the
+	// webhooks of a configuration by their names, the Service behind it.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=9
+	Related []ObservedObject `json:"related,omitempty"`
 }
 
 // ObservedObject names a live object.

@@ -178,8 +178,7 @@ func platformDetected(spec *v1alpha1.ClusterArchitectureSpec, view ClusterView) 
 
 // fill sets everything that sums up the mappings and the nodes, and returns the conditions that do.
 func (r *rollup) fill(s *v1alpha1.ClusterArchitectureStatus) []metav1.Condition {
-	r.faults, r.tolerated = r.findFaults()
-	r.gaps = r.findGaps()
+	r.findCauses()
 	r.skews = r.findSkews()
 	for _, m := range cut(r, r.mappings, maxComponents, "components") {
 		s.Components = append(s.Components, summarize(m))

@@ -228,6 +228,13 @@ func explained(mappings []v1alpha1.ComponentMapping, length int) []v1alpha1.Comp
 	for i := range mappings {
 		c := meta.FindStatusCondition(mappings[i].Status.Conditions, v1alpha1.ConditionHealthy)
 		c.Message = fmt.Sprintf("%04d %s", i, strings.Repeat("x", length))
+		checks := mappings[i].Status.DeepCopy().Checks
+		for j := range checks {
+			for k := range checks[j].Faults {
+				checks[j].Faults[k].Subject.Name, checks[j].Faults[k].Message = mappings[i].Name, c.Message
+			}
+		}
+		mappings[i].Status.Checks = checks
 	}
 	return mappings
 }
@@ -548,10 +555,10 @@ func healthRollupCases(t testing.TB) []archCase {
 		healthy: "True AllChecksPass", also: says("no problems detected"),
 	}, {
 		name: "some are unhealthy", mappings: list(healthy(t, "a"), unhealthy(t, "b"), forbidden(t, "c")),
-		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy (1 cause): b: WorkloadUnavailable: b: Deployment kube-system/b: 0/2 available"),
+		healthy: "False ComponentsUnhealthy", also: says("1 unhealthy (1 cause): b: WorkloadUnavailable: Deployment kube-system/b: 0/2 available"),
 	}, {
 		name: "many are unhealthy by one cause", mappings: many(5, unhealthy(t, "a")), healthy: "False ComponentsUnhealthy",
-		also: says("5 unhealthy (1 cause): a-0000, a-0001, a-0002 and 2 more: WorkloadUnavailable: a: Deployment kube-system/a: 0/2 available"),
+		also: says("5 unhealthy (1 cause): a-0000, a-0001, a-0002 and 2 more: WorkloadUnavailable: Deployment kube-system/a: 0/2 available"),
 	}, {
 		name: "many are unhealthy by causes of their own", mappings: explained(many(5, unhealthy(t, "a")), 3), healthy: "False ComponentsUnhealthy",
 		also: says("5 unhealthy (5 causes): a-0000: WorkloadUnavailable: 0000 xxx; a-0001: WorkloadUnavailable: 0001 xxx; " +

@@ -12,6 +12,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -30,44 +31,216 @@ func (r *rollup) causes() []v1alpha1.Cause {
 	return out
 }
 
-// findFaults returns the causes of what is unhealthy, and of what is tolerated, causes before consequences: nodes that
-// are down are one cause, whatever they affect, and so is an admission webhook; then the control plane, the nodes' own
-// components, and what runs on them.
-func (r *rollup) findFaults() (faults, tolerated []v1alpha1.Cause) {
-	var ofNodes, ofWebhooks, major, minor causeList
-	unhealthy := r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
-	webhooks := findWebhookFaults(unhealthy)
-	for _, m := range unhealthy {
-		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
-		due := webhooks.of(m)
+// findCauses sets faults, gaps and tolerated: one cause for each root of what the components tell. It costs as much as there
+// are components and faults.
+func (r *rollup) findCauses() {
+	roots := newRoots()
+	told := slices.Concat(r.unhealthy(), r.missing(), r.tolerating())
+	for _, t := range told {
+		roots.add(t)
+	}
+	for _, g := range r.view.NodeGroups {
+		roots.joinPools(g.Pools)
+	}
+	roots.foldImages(told)
+	roots.fold(told)
+	for _, f := range roots.families(told) {
+		cause := r.causeOf(&f)
 		switch {
-		case c.Reason == v1alpha1.ReasonNodeFault:
-			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, c, ofNodes))
-		case len(due) == 0:
-			major.add(m, causeOf(v1alpha1.SeverityMajor, c))
+		case cause.Severity == v1alpha1.SeverityMinor:
+			r.tolerated = append(r.tolerated, cause)
+		case slices.ContainsFunc(f.all(), tale.ofUnhealthy):
+			r.faults = append(r.faults, cause)
+		default:
+			r.gaps = append(r.gaps, cause)
 		}
-		for _, f := range due {
-			switch {
-			case c.Reason == v1alpha1.ReasonNodeFault: // which takes it down
-			case f.lostToNodes():
-				ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMajor, catalog.Condition(f.owner, v1alpha1.ConditionHealthy), ofNodes))
-			default:
-				ofWebhooks.add(m, f.cause(c))
+	}
+	r.joinLost()
+	for _, causes := range [][]v1alpha1.Cause{r.faults, r.gaps, r.tolerated} {
+		slices.SortStableFunc(causes, func(a, b v1alpha1.Cause) int { return cmp.Compare(causeRank(a.Kind), causeRank(b.Kind)) })
+	}
+}
+
+// causeRank puts causes before what they hurt: nodes and webhooks before all else.
+func causeRank(kind v1alpha1.FaultKind) int {
+	switch kind {
+	case v1alpha1.FaultNode, v1alpha1.FaultNodePool:
+		return 0
+	case v1alpha1.FaultWebhook:
+		return 1
+	}
+	return 2
+}
+
+// tale is a fault that a component tells.
+type tale struct {
+	mapping *v1alpha1.ComponentMapping
+	// check is the name of the one that tells it; empty where none does.
+	check string
+	fault v1alpha1.Fault
+}
+
+// ofUnhealthy reports whether the component is unhealthy by the fault.
+func (t tale) ofUnhealthy() bool {
+	return t.fault.Severity == v1alpha1.SeverityMajor && catalog.StateOf(t.mapping) == catalog.Unhealthy
+}
+
+// since is when the component turned for the fault; zero for one that did not.
+func (t tale) since() metav1.Time {
+	if t.fault.Severity != v1alpha1.SeverityMajor {
+		return metav1.Time{}
+	}
+	if catalog.StateOf(t.mapping) == catalog.Unhealthy {
+		return catalog.Condition(t.mapping, v1alpha1.ConditionHealthy).LastTransitionTime
+	}
+	return catalog.Condition(t.mapping, v1alpha1.ConditionPresent).LastTransitionTime
+}
+
+// operatedBy says who operates what tells the fault: the variant of the check, else the component.
+func (t tale) operatedBy() v1alpha1.Operator {
+	return operatorOf(t.mapping, t.check)
+}
+
+// unhealthy returns what unhealthy components tell: of some checks that fail, of others what they tolerate.
+func (r *rollup) unhealthy() []tale {
+	var out []tale
+	for _, m := range r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+		tales := talesOf(m, func(*v1alpha1.CheckStatus) bool { return true })
+		if !slices.ContainsFunc(tales, tale.ofUnhealthy) {
+			tales = append(tales, untold(m, v1alpha1.SeverityMajor, catalog.Condition(m, v1alpha1.ConditionHealthy)))
+		}
+		out = append(out, tales...)
+	}
+	return out
+}
+
+// tolerating returns what healthy components tolerate.
+func (r *rollup) tolerating() []tale {
+	var out []tale
+	for _, m := range r.byPlacement(catalog.Tolerates) {
+		tales := talesOf(m, func(c *v1alpha1.CheckStatus) bool { return c.Healthy == v1alpha1.VerdictTrue })
+		if len(tales) == 0 {
+			t := untold(m, v1alpha1.SeverityMinor, catalog.Condition(m, v1alpha1.ConditionHealthy))
+			if catalog.StateOf(m) == catalog.Progressing { // it is one of the causes only because its roll-out fails
+				t.fault.Reason = v1alpha1.ReasonRolloutFailing
+			}
+			tales = []tale{t}
+		}
+		out = append(out, tales...)
+	}
+	return out
+}
+
+// missing returns of each component that is missing which object it lacks: of the objects each of which would do, the one
+// that most components lack.
+func (r *rollup) missing() []tale {
+	lacking := map[v1alpha1.ObservedObject]int{}
+	missed := r.filter(missing)
+	tales := make([][]tale, len(missed))
+	count := func(tales []tale) {
+		seen := map[v1alpha1.ObservedObject]bool{}
+		for _, t := range tales {
+			if t.fault.Reason == v1alpha1.ReasonNotFound && !seen[t.fault.Subject] {
+				seen[t.fault.Subject] = true
+				lacking[t.fault.Subject]++
 			}
 		}
 	}
-	for _, m := range r.byPlacement(catalog.Tolerates) {
-		c := catalog.Condition(m, v1alpha1.ConditionHealthy)
-		if lacksNodes(m) {
-			ofNodes.add(m, r.nodeFault(v1alpha1.SeverityMinor, c, ofNodes))
-		} else {
-			minor.add(m, minorCause(m, c))
+	for i, m := range missed {
+		tales[i] = talesOf(m, isAbsent)
+		count(tales[i])
+	}
+	for _, m := range r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
+		count(talesOf(m, isAbsent))
+	}
+	var out []tale
+	for i, m := range missed {
+		if len(tales[i]) == 0 {
+			out = append(out, untold(m, v1alpha1.SeverityMajor, catalog.Condition(m, v1alpha1.ConditionPresent)))
+			continue
+		}
+		best := slices.MinFunc(tales[i], func(a, b tale) int { return cmp.Compare(lacking[b.fault.Subject], lacking[a.fault.Subject]) })
+		best.fault.Message = catalog.Condition(m, v1alpha1.ConditionPresent).Message
+		out = append(out, best)
+	}
+	return out
+}
+
+func isAbsent(c *v1alpha1.CheckStatus) bool { return c.Present == v1alpha1.VerdictFalse }
+
+// joinLost adds the components that nobody misses to the cause of the lost object without which they are gone, too.
+func (r *rollup) joinLost() {
+	lost := map[v1alpha1.ObservedObject]*v1alpha1.Cause{}
+	for _, causes := range [][]v1alpha1.Cause{r.faults, r.gaps} {
+		for i := range causes {
+			if c := &causes[i]; c.Kind == v1alpha1.FaultObject && (c.Reason == v1alpha1.ReasonNotFound || c.Reason == v1alpha1.ReasonPartMissing) {
+				lost[c.Subject] = c
+			}
 		}
 	}
-	if len(ofNodes) > 0 && ofNodes[0].Severity == v1alpha1.SeverityMinor {
-		return slices.Concat(ofWebhooks, major), slices.Concat(ofNodes, minor)
+	if len(lost) == 0 {
+		return
 	}
-	return slices.Concat(ofNodes, ofWebhooks, major), minor
+	for _, m := range r.filter(func(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Absent }) {
+		for i := range m.Spec.Variants {
+			if c := lost[onlyLack(m, &m.Spec.Variants[i])]; c != nil && !slices.Contains(c.Components, m.Name) {
+				c.Components = append(c.Components, m.Name)
+			}
+		}
+	}
+}
+
+// onlyLack is the only object that a variant lacks on a cluster that is made for it; empty when it lacks more, or the
+// cluster is made for another one.
+func onlyLack(m *v1alpha1.ComponentMapping, v *v1alpha1.Variant) v1alpha1.ObservedObject {
+	var lacks []v1alpha1.ObservedObject
+	made := false
+	for i, c := range slices.Concat(m.Spec.Checks, v.Checks) {
+		name := c.Name
+		if i >= len(m.Spec.Checks) {
+			name = v.Name + "/" + name
+		}
+		at := slices.IndexFunc(m.Status.Checks, func(s v1alpha1.CheckStatus) bool { return s.Name == name })
+		present := at >= 0 && m.Status.Checks[at].Present == v1alpha1.VerdictTrue
+		switch expect := catalog.Expect(&c); {
+		case expect == v1alpha1.ExpectPrecondition && present:
+			made = true
+		case expect == v1alpha1.ExpectPrecondition, expect == v1alpha1.ExpectAbsent && present:
+			return v1alpha1.ObservedObject{}
+		case expect == v1alpha1.ExpectPresent && !present:
+			lacks = append(lacks, check.Sought(&c))
+		}
+	}
+	if !made || len(lacks) != 1 {
+		return v1alpha1.ObservedObject{}
+	}
+	return lacks[0]
+}
+
+// talesOf returns the faults that some checks of a component tell.
+func talesOf(m *v1alpha1.ComponentMapping, of func(*v1alpha1.CheckStatus) bool) []tale {
+	var out []tale
+	for i := range m.Status.Checks {
+		c := &m.Status.Checks[i]
+		if !of(c) {
+			continue
+		}
+		for _, f := range c.Faults {
+			out = append(out, tale{mapping: m, check: c.Name, fault: f})
+		}
+	}
+	return out
+}
+
+// kindMapping is the kind of a component as a subject.
+const kindMapping = "ComponentMapping"
+
+// untold is the fault of a component of which no check tells one.
+func untold(m *v1alpha1.ComponentMapping, severity v1alpha1.Severity, c metav1.Condition) tale {
+	return tale{mapping: m, fault: v1alpha1.Fault{
+		Kind: v1alpha1.FaultObject, Subject: v1alpha1.ObservedObject{Kind: kindMapping, Name: m.Name}, Severity: severity,
+		Reason: c.Reason, Message: c.Message, Next: msg.Kubectl("", "archmap", "explain", m.Name),
+	}}
 }
 
 // byPlacement returns the mappings to keep in the order in which one hurts the next.
@@ -77,80 +250,6 @@ func (r *rollup) byPlacement(keep func(*v1alpha1.ComponentMapping) bool) []*v1al
 		return cmp.Compare(slices.Index(placements, a.Spec.Placement), slices.Index(placements, b.Spec.Placement))
 	})
 	return kept
-}
-
-// lacksNodes reports whether nodes that are down are all that a mapping tolerates.
-func lacksNodes(m *v1alpha1.ComponentMapping) bool {
-	down := false
-	for _, c := range m.Status.Checks {
-		if c.Reason == v1alpha1.ReasonWithinTolerance || c.Reason == v1alpha1.ReasonRolloutFailing {
-			return false
-		}
-		down = down || c.Reason == v1alpha1.ReasonNodesDown
-	}
-	return down
-}
-
-// findGaps returns the causes of absence.
-func (r *rollup) findGaps() []v1alpha1.Cause {
-	var out causeList
-	for _, m := range r.filter(missing) {
-		out.add(m, causeOf(v1alpha1.SeverityMajor, catalog.Condition(m, v1alpha1.ConditionPresent)))
-	}
-	return out
-}
-
-// causeOf returns the cause that a condition tells of. Since when is known only of what turned the condition.
-func causeOf(severity v1alpha1.Severity, c metav1.Condition) v1alpha1.Cause {
-	cause := v1alpha1.Cause{Severity: severity, Reason: c.Reason, Message: c.Message}
-	if severity == v1alpha1.SeverityMajor {
-		cause.Since = c.LastTransitionTime
-	}
-	return cause
-}
-
-// minorCause returns the cause that a component tells of which is healthy. One that is Progressing does so only because
-// its roll-out fails.
-func minorCause(m *v1alpha1.ComponentMapping, c metav1.Condition) v1alpha1.Cause {
-	cause := causeOf(v1alpha1.SeverityMinor, c)
-	if catalog.StateOf(m) == catalog.Progressing {
-		cause.Reason = v1alpha1.ReasonRolloutFailing
-	}
-	return cause
-}
-
-// causeList joins what has the same explanation.
-type causeList []v1alpha1.Cause
-
-func (l *causeList) add(m *v1alpha1.ComponentMapping, cause v1alpha1.Cause) {
-	i := slices.IndexFunc(*l, func(c v1alpha1.Cause) bool { return c.Reason == cause.Reason && c.Message == cause.Message })
-	if i < 0 {
-		*l = append(*l, cause)
-		i = len(*l) - 1
-	}
-	known := &(*l)[i]
-	if !slices.Contains(known.Components, m.Name) { // two webhooks may have gone with the same nodes
-		known.Components = append(known.Components, m.Name)
-	}
-	if !cause.Since.IsZero() && cause.Since.Before(&known.Since) {
-		known.Since = cause.Since
-	}
-}
-
-// nodeFault returns the one cause for whatever nodes affect. Its message says what is observed on the nodes themselves,
-// else (they may have recovered just now) what the first component says.
-func (r *rollup) nodeFault(severity v1alpha1.Severity, c metav1.Condition, known causeList) v1alpha1.Cause {
-	if len(known) > 0 {
-		cause := known[0]
-		cause.Components, cause.Since = nil, causeOf(severity, c).Since
-		return cause
-	}
-	cause := causeOf(severity, c)
-	cause.Message = cmp.Or(r.view.nodeFault(), c.Message)
-	if severity == v1alpha1.SeverityMinor {
-		cause.Reason = v1alpha1.ReasonNodesDown
-	}
-	return cause
 }
 
 // sumUpFaults says how much is unhealthy, by how many causes, and by which.

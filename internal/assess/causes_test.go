@@ -4,6 +4,7 @@
 package assess_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
 )
 
 func TestCauses(t *testing.T) { runArchitectures(t, causeCases(t)) }
@@ -44,7 +46,7 @@ func causeCases(t testing.TB) []archCase {
 		mappings: list(half(t, "a"), gone(t, "b"), unhealthy(t, "c"), notNeeded(unhealthy(t, "d")), healthy(t, "e")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{"PartMissing", "a"}, {"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}}))
-			g.Expect(s.Causes[1].Message).To(Equal("c: Deployment kube-system/c: 0/2 available"))
+			g.Expect(s.Causes[1].Message).To(Equal("Deployment kube-system/c: 0/2 available"))
 			g.Expect(s.Causes[3].Message).To(Equal("not found; no Deployment kube-system/b"))
 		},
 	}, {
@@ -85,11 +87,23 @@ func faulty(t testing.TB, name string, reasons ...string) v1alpha1.ComponentMapp
 	for i, reason := range reasons {
 		c := *check.DeepCopy()
 		c.Name, c.Reason, c.Message = string(rune('a'+i)), reason, "so says the test of "+name
+		c.Faults = []v1alpha1.Fault{faultOf(name, reason, c.Name+": "+c.Message)}
 		m.Status.Checks = append(m.Status.Checks, c)
 	}
 	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionHealthy)
 	c.Reason, c.Message = reasons[0], "a: so says the test of "+name
 	return m
+}
+
+// faultOf returns the fault that a component tells: of the one node that is down, or of its own Deployment.
+func faultOf(name, reason, message string) v1alpha1.Fault {
+	f := v1alpha1.Fault{Kind: v1alpha1.FaultWorkload, Subject: v1alpha1.ObservedObject{Kind: "Deployment", Namespace: "kube-system", Name: name},
+		Severity: v1alpha1.SeverityMajor, Reason: reason, Message: message, Next: "kubectl describe it"}
+	if reason == v1alpha1.ReasonNodeFault || reason == v1alpha1.ReasonNodesDown {
+		f.Kind, f.Subject, f.Reason = v1alpha1.FaultNode, v1alpha1.ObservedObject{Kind: "Node", Name: "a"}, v1alpha1.ReasonNodeFault
+		f.OperatedBy = v1alpha1.OperatedByCustomer
+	}
+	return f
 }
 
 // tolerant returns a component that is healthy, for the reason, in spite of what its checks show.
@@ -99,6 +113,7 @@ func tolerant(t testing.TB, name, reason string, checks ...string) v1alpha1.Comp
 	c.Status, c.Reason = metav1.ConditionTrue, reason
 	for i := range m.Status.Checks {
 		m.Status.Checks[i].Healthy = v1alpha1.VerdictTrue
+		m.Status.Checks[i].Faults[0].Severity = v1alpha1.SeverityMinor
 	}
 	return m
 }
@@ -140,9 +155,9 @@ func minorCauseCases(t testing.TB) []archCase {
 		name: "a pod that keeps crashing is a cause of its own, after what somebody must act on", view: &seen,
 		mappings: list(tolerant(t, "dns", tolerated, tolerated), unhealthy(t, "api"), gone(t, "scheduler"), tolerant(t, "csi", tolerated, tolerated, down)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonWorkloadUnavailable, "api"}, {v1alpha1.ReasonNotFound, "scheduler"}, {tolerated, "csi"}, {tolerated, "dns"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonWorkloadUnavailable, "api"}, {v1alpha1.ReasonNotFound, "scheduler"}, {down, "csi"}, {tolerated, "csi"}, {tolerated, "dns"}}))
 			g.Expect(the("Healthy", s.Conditions).Message).To(HavePrefix("1 unhealthy (1 cause): api"))
-			g.Expect(s.Causes[3].Message).To(Equal("a: so says the test of dns"))
+			g.Expect(s.Causes[4].Message).To(Equal("a: so says the test of dns"))
 		},
 	}}
 }
@@ -176,7 +191,7 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "kubelet", "proxy", "dns"}, {"WorkloadUnavailable", "api"}}))
 			g.Expect(s.Causes[0].Message).To(Equal(twoDown))
 			g.Expect(the("Healthy", s.Conditions).Message).To(Equal("4 unhealthy (2 causes): kubelet, proxy, dns: NodeFault: " + twoDown +
-				"; api: WorkloadUnavailable: api: Deployment kube-system/api: 0/2 available"))
+				"; api: WorkloadUnavailable: Deployment kube-system/api: 0/2 available"))
 		},
 	}, {
 		name: "began when the first of them was hurt", view: &seen,
@@ -185,11 +200,11 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(s.Causes[0].Since).To(at(time.Minute))
 		},
 	}, {
-		name: "what has another fault beside it counts under its own", view: &seen,
+		name: "what has another fault beside it counts under both", view: &seen,
 		mappings: list(faulty(t, "a", v1alpha1.ReasonNodeFault), faulty(t, "b", v1alpha1.ReasonCrashLooping, v1alpha1.ReasonNodeFault),
 			faulty(t, "c", v1alpha1.ReasonLeaseStale, v1alpha1.ReasonNodeFault)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "a"}, {"CrashLooping", "b"}, {"LeaseStale", "c"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{"NodeFault", "a", "b", "c"}, {"CrashLooping", "b"}, {"LeaseStale", "c"}}))
 		},
 	}, {
 		name: "more nodes than a check names", mappings: list(component(t, "kubelet", checks(allReady), with(dozen...))), view: &crowd,
@@ -209,4 +224,102 @@ func nodeFaultCases(t testing.TB) []archCase {
 			g.Expect(s.Causes[0].Message).To(Equal("a: so says the test of a"))
 		},
 	}}
+}
+
+// Who can act, and where to read on, follows the fault, not the component that has it.
+func TestWhoActs(t *testing.T) {
+	const provider, customer, shared = v1alpha1.OperatedByProvider, v1alpha1.OperatedByCustomer, v1alpha1.OperatedByShared
+	with := func(f v1alpha1.Fault, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
+		f.Severity, f.Message = v1alpha1.SeverityMajor, "it is so"
+		m.Status.Checks[0].Faults = []v1alpha1.Fault{f}
+		return m
+	}
+	of := func(kind v1alpha1.FaultKind, reason, name string) v1alpha1.Fault {
+		return v1alpha1.Fault{Kind: kind, Reason: reason, Subject: v1alpha1.ObservedObject{Kind: string(kind), Name: name}}
+	}
+	scheduling := of(v1alpha1.FaultScheduling, v1alpha1.ReasonUnschedulable, "x")
+	scheduling.OperatedBy = customer
+	provisioner := by(provider, unhealthy(t, "node-auto-provisioning"))
+	for name, test := range map[string]struct {
+		mappings []v1alpha1.ComponentMapping
+		want     v1alpha1.Operator
+		url      string
+	}{
+		"the provider's registry":       {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "mcr.microsoft.com"), by(provider, unhealthy(t, "a")))), shared, "outbound-connections"},
+		"another registry":              {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "quay.io"), by(provider, unhealthy(t, "a")))), customer, "outbound-connections"},
+		"no room":                       {list(with(scheduling, by(provider, unhealthy(t, "a")))), customer, "troubleshoot-pod-scheduler-errors"},
+		"no room, and nobody makes any": {list(with(scheduling, by(provider, unhealthy(t, "a"))), provisioner), provider, "troubleshoot-pod-scheduler-errors"},
+		"the provider's workload":       {list(by(provider, unhealthy(t, "a"))), provider, "debug-pods"},
+		"scaled to 0":                   {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(provider, unhealthy(t, "a")))), shared, "debug-pods"},
+		"the customer's, scaled to 0":   {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(customer, unhealthy(t, "a")))), customer, "debug-pods"},
+		"one runs what another shares": {list(by(shared, unhealthy(t, "a")), with(of(v1alpha1.FaultWorkload, "NotReady", "x"), by(shared, unhealthy(t, "b"))),
+			with(of(v1alpha1.FaultWorkload, "NotReady", "x"), by(provider, unhealthy(t, "c")))), shared, "debug-pods"},
+		"a lost object": {list(with(of(v1alpha1.FaultObject, v1alpha1.ReasonNotFound, "x"), by(provider, unhealthy(t, "a")))), provider, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			a := newArchitecture(t, "platform: aks")
+			status, _ := assess.Architecture(a, test.mappings, aks, start)
+			g.Expect(status.Causes).NotTo(BeEmpty())
+			g.Expect(status.Causes[0].OperatedBy).To(Equal(test.want))
+			g.Expect(string(status.Causes[0].URL)).To(ContainSubstring(test.url))
+			if name == "one runs what another shares" {
+				g.Expect(status.Causes[1].OperatedBy).To(Equal(provider))
+			}
+		})
+	}
+}
+
+// An image of which nothing is known is that of a registry from which others get nothing; one that is not there is its own
+// cause.
+func TestImagesOfAFailingRegistry(t *testing.T) {
+	pulling := func(name string, f v1alpha1.Fault) v1alpha1.ComponentMapping {
+		m := faulty(t, name, v1alpha1.ReasonImagePullFailed)
+		f.Severity, f.Reason, f.Message, f.Subject.Kind = v1alpha1.SeverityMajor, v1alpha1.ReasonImagePullFailed, "it is so", string(f.Kind)
+		m.Status.Checks[0].Faults = []v1alpha1.Fault{f}
+		return m
+	}
+	registry := v1alpha1.ObservedObject{Kind: "Registry", Name: "r"}
+	untold := v1alpha1.Fault{Kind: v1alpha1.FaultImage, Subject: v1alpha1.ObservedObject{Name: "r/untold:1"}, Related: []v1alpha1.ObservedObject{registry}}
+	lost := v1alpha1.Fault{Kind: v1alpha1.FaultImage, Subject: v1alpha1.ObservedObject{Name: "r/lost:1"}}
+	failing := v1alpha1.Fault{Kind: v1alpha1.FaultRegistry, Subject: registry}
+	runArchitectures(t, []archCase{{
+		name: "with others that fail", mappings: list(pulling("a", untold), pulling("b", failing), pulling("c", lost)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(ConsistOf([]string{"ImagePullFailed", "b", "a"}, []string{"ImagePullFailed", "c"}))
+		},
+	}, {
+		name: "alone", mappings: list(pulling("a", untold), pulling("c", lost)),
+		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
+			g.Expect(inShort(s)).To(Equal([][]string{{"ImagePullFailed", "a"}, {"ImagePullFailed", "c"}}))
+		},
+	}})
+}
+
+// What causes cost does not depend on how many nodes there are.
+func BenchmarkCauses(b *testing.B) {
+	mappings := list(since(time.Hour, faulty(b, "kubelet", v1alpha1.ReasonNodeFault)))
+	for i := range 40 {
+		name := fmt.Sprintf("m%d", i)
+		mappings = append(mappings, tolerant(b, name, v1alpha1.ReasonNodesDown, v1alpha1.ReasonNodesDown, v1alpha1.ReasonWithinTolerance))
+	}
+	for _, nodes := range []int{6, 100, 5000} {
+		b.Run(fmt.Sprintf("%d nodes", nodes), func(b *testing.B) {
+			var objects []object
+			for i := range nodes {
+				status := corev1.ConditionTrue
+				if i%50 == 0 {
+					status = corev1.ConditionUnknown
+				}
+				objects = append(objects, node(fmt.Sprintf("n%04d", i), status, map[string]string{
+					"aks": "here", "kubernetes.azure.com/agentpool": fmt.Sprintf("pool%d", i%10), corev1.LabelTopologyZone: fmt.Sprint(i % 3)}))
+			}
+			seen := view(b, "", with(objects...))
+			a := newArchitecture(b, "")
+			b.ReportAllocs()
+			for b.Loop() {
+				assess.Architecture(a, mappings, seen, start)
+			}
+		})
+	}
 }

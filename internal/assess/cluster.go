@@ -54,6 +54,8 @@ type ClusterView struct {
 	Down NodeList
 	// Cordoned are the nodes on which nothing may be scheduled.
 	Cordoned NodeList
+	// NodeGroups are both by what they have in common.
+	NodeGroups []NodeGroup
 	// DownAt is when the first of the nodes that join or leave counts as down, unless it is done by then; zero when none does.
 	DownAt time.Time
 	// Kubelets are the platform's nodes by the version of their kubelet.
@@ -73,21 +75,6 @@ type NodeList struct {
 
 // String names the first nodes and says how many more there are.
 func (l NodeList) String() string { return msg.ShortenOf(l.First, l.Count, ", ") }
-
-// nodeFault says what is wrong with the nodes; it is empty when nothing is.
-func (v *ClusterView) nodeFault() string {
-	var parts []string
-	say := func(nodes NodeList, what string) {
-		if nodes.Count == 1 {
-			parts = append(parts, fmt.Sprintf("1 of %d nodes is %s: %s", v.Nodes, what, nodes))
-		} else if nodes.Count > 1 {
-			parts = append(parts, fmt.Sprintf("%d of %d nodes are %s: %s", nodes.Count, v.Nodes, what, nodes))
-		}
-	}
-	say(v.Down, "not ready")
-	say(v.Cordoned, "cordoned")
-	return strings.Join(parts, "; ")
-}
 
 // recheck returns when another node may count as down although nothing changes; 0 is never.
 func (v *ClusterView) recheck(now time.Time) time.Duration {
@@ -177,8 +164,10 @@ type clusterMark struct {
 	ours  bool
 	ready bool
 	state nodeState
-	// reason of the condition Ready of a node that is down.
+	// reason of the condition Ready of a node that is down, and since when it is, in minutes since 1970.
 	reason string
+	since  int64
+	traits nodeTraits
 	// downAt is when a node that joins or leaves counts as down, in nanoseconds since 1970.
 	downAt int64
 
@@ -205,6 +194,7 @@ func CountCluster(table *tally.Table[*corev1.Node], scope *Scope, now time.Time)
 			return mark, false, until
 		}
 		mark = stateMark(node, now)
+		mark.traits = traitsOf(scope, node)
 		if mark.downAt != 0 {
 			until = time.Unix(0, mark.downAt).UTC()
 		}
@@ -221,6 +211,9 @@ func stateMark(node *corev1.Node, now time.Time) clusterMark {
 	switch {
 	case nodestate.IsDown(node, now):
 		mark.state, mark.reason = nodeDown, readyReason(node)
+		if turned := nodestate.TurnedAt(node); !turned.IsZero() {
+			mark.since = turned.Unix() / 60
+		}
 	case nodestate.IsStopped(node):
 		mark.state = nodeStopped
 	case nodestate.IsLeaving(node, now):
@@ -262,13 +255,11 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 	if nodes.State != facts.Known {
 		return view
 	}
-	kubelets, cordons := map[string][]clusterMark{}, []clusterMark(nil)
+	kubelets, byState := map[string][]clusterMark{}, map[nodeState][]clusterMark{}
 	pools := poolCounter{pools: map[string]*pool{}}
 	for mark, n := range t.Marks() {
 		view.Nodes += n
-		if mark.state == nodeCordoned {
-			cordons = append(cordons, mark)
-		}
+		byState[mark.state] = append(byState[mark.state], mark)
 		if at := time.Unix(0, mark.downAt).UTC(); mark.downAt != 0 && (view.DownAt.IsZero() || at.Before(view.DownAt)) {
 			view.DownAt = at
 		}
@@ -283,7 +274,8 @@ func (t *ClusterTally) View(nodes, version facts.Answer) ClusterView {
 			pools.add(mark, n, t.First(1, mark)[0])
 		}
 	}
-	view.Down, view.Cordoned = t.down(), t.nodeList(cordons)
+	view.Down, view.Cordoned = t.down(byState[nodeDown]), t.nodeList(byState[nodeCordoned])
+	view.NodeGroups = t.groups()
 	for version, marks := range kubelets {
 		if view.Kubelets == nil {
 			view.Kubelets = map[string]NodeList{}
@@ -317,15 +309,13 @@ func (t *ClusterTally) nodeList(marks []clusterMark) NodeList {
 	return l
 }
 
-// down lists the nodes that are down, each with the reason.
-func (t *ClusterTally) down() NodeList {
+// down lists the nodes with the marks, each with the reason.
+func (t *ClusterTally) down(marks []clusterMark) NodeList {
 	var l NodeList
 	reasons := map[string]string{}
-	for mark, n := range t.Marks() {
-		if mark.state != nodeDown {
-			continue
-		}
-		l.Count += n
+	counts := t.Marks()
+	for _, mark := range marks {
+		l.Count += counts[mark]
 		for _, name := range t.First(msg.MaxNames, mark) {
 			reasons[name] = mark.reason
 		}

@@ -276,6 +276,7 @@ func (a *assessment) silentParts() string {
 // checkStatuses returns the verdict of every check, with the time at which it last turned.
 func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 	var out []v1alpha1.CheckStatus
+	faults := a.faults()
 	for i := range a.findings {
 		f := &a.findings[i]
 		out = append(out, v1alpha1.CheckStatus{
@@ -284,7 +285,7 @@ func (a *assessment) checkStatuses() []v1alpha1.CheckStatus {
 			Image:              msg.Truncate(msg.Shorten(f.Images, ", "), 512),
 			Objects:            f.Objects,
 			ObjectCount:        new(int32(f.ObjectCount)),
-			Webhooks:           f.Webhooks,
+			Faults:             faults[f],
 			LastTransitionTime: a.since(f),
 		})
 	}
@@ -318,7 +319,7 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 		f := &out[i]
 		previous := previousOf(m, f)
 		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
-			f.Healthy, f.Reason, f.Message, f.Webhooks = previous.Healthy, previous.Reason, previous.Message, previous.Webhooks
+			f.Healthy, f.Reason, f.Message, f.Faults = previous.Healthy, previous.Reason, previous.Message, previous.Faults
 		}
 	}
 	return out

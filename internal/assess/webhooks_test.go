@@ -19,24 +19,27 @@ const (
 	crashing    = v1alpha1.ReasonCrashLooping
 )
 
-// known is what a Webhook check says of a webhook of the configuration that is called like it, behind a Service.
-func knownWebhook(name, service string) v1alpha1.WebhookFault {
-	return v1alpha1.WebhookFault{Names: []string{name}, Message: name + " cannot be called",
-		Configuration: v1alpha1.ObservedObject{Kind: "ValidatingWebhookConfiguration", Name: name + "-cfg"},
-		Service:       v1alpha1.ObservedObject{Kind: "Service", Namespace: "w", Name: service}}
+// knownWebhook is what a Webhook check says of a webhook of the configuration that is called like it, behind a Service.
+func knownWebhook(name, service string) v1alpha1.Fault {
+	return v1alpha1.Fault{Kind: v1alpha1.FaultWebhook, Severity: v1alpha1.SeverityMajor, Reason: unavailable, Message: name + " cannot be called",
+		Subject: v1alpha1.ObservedObject{Kind: "ValidatingWebhookConfiguration", Name: name + "-cfg"},
+		Related: []v1alpha1.ObservedObject{{Kind: "Service", Namespace: "w", Name: service}, {Kind: "Webhook", Name: name}}}
 }
 
 // refusedBy is what a workload says of a webhook.
-func refusedBy(name string) v1alpha1.WebhookFault {
-	return v1alpha1.WebhookFault{Names: []string{name}, Message: "cannot call " + name}
+func refusedBy(name string) v1alpha1.Fault {
+	return v1alpha1.Fault{Kind: v1alpha1.FaultWebhook, Severity: v1alpha1.SeverityMajor, Reason: callFailed, Message: "cannot call " + name,
+		Subject: v1alpha1.ObservedObject{Kind: "Webhook", Name: name}}
 }
 
 // saying returns an unhealthy component: its checks fail for these reasons, and say these webhooks of the two reasons that
 // tell of some.
-func saying(t testing.TB, name string, webhooks map[string][]v1alpha1.WebhookFault, reasons ...string) v1alpha1.ComponentMapping {
+func saying(t testing.TB, name string, webhooks map[string][]v1alpha1.Fault, reasons ...string) v1alpha1.ComponentMapping {
 	m := faulty(t, name, reasons...)
 	for i := range m.Status.Checks {
-		m.Status.Checks[i].Webhooks = webhooks[m.Status.Checks[i].Reason]
+		if faults := webhooks[m.Status.Checks[i].Reason]; len(faults) > 0 {
+			m.Status.Checks[i].Faults = faults
+		}
 	}
 	return m
 }
@@ -49,8 +52,8 @@ func by(o v1alpha1.Operator, m v1alpha1.ComponentMapping) v1alpha1.ComponentMapp
 func TestWebhookCauses(t *testing.T) { runArchitectures(t, webhookCases(t)) }
 
 func webhookCases(t testing.TB) []archCase {
-	type hooks = map[string][]v1alpha1.WebhookFault
-	all := func(webhooks ...v1alpha1.WebhookFault) v1alpha1.ComponentMapping {
+	type hooks = map[string][]v1alpha1.Fault
+	all := func(webhooks ...v1alpha1.Fault) v1alpha1.ComponentMapping {
 		return by(v1alpha1.OperatedByCustomer, saying(t, "all", hooks{unavailable: webhooks}, unavailable))
 	}
 	refused := func(name, webhook string) v1alpha1.ComponentMapping {
@@ -73,14 +76,14 @@ func webhookCases(t testing.TB) []archCase {
 			g.Expect(inShort(s)).To(Equal([][]string{{unavailable, "a", "all", "b"}, {"WorkloadUnavailable", "z"}}))
 			g.Expect(subjects(s)[0]).To(Equal(configured("x", v1alpha1.OperatedByCustomer)))
 			g.Expect(s.Causes[0].Message).To(Equal("x cannot be called"))
-			g.Expect(s.Causes[1].Subject).To(BeZero())
+			g.Expect(s.Causes[1].Subject.Name).To(Equal("z"))
 		},
 	}, {
 		name:     "a webhook of which only its name is known",
 		mappings: list(refused("a", "x"), refused("b", "x"), refused("c", "y")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{callFailed, "a", "b"}, {callFailed, "c"}}))
-			g.Expect(subjects(s)).To(Equal([]string{"Webhook x ", "Webhook y "}))
+			g.Expect(subjects(s)).To(Equal([]string{"Webhook x Customer", "Webhook y Customer"}))
 		},
 	}, {
 		name:     "webhooks behind one Service are one cause, those behind others are others",
@@ -94,8 +97,8 @@ func webhookCases(t testing.TB) []archCase {
 		mappings: list(all(knownWebhook("x", "s")), refused("a", "x"),
 			by(v1alpha1.OperatedByProvider, saying(t, "owner", hooks{unavailable: {knownWebhook("x", "s")}}, crashing, unavailable))),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{crashing, "a", "all", "owner"}}))
-			g.Expect(subjects(s)).To(Equal([]string{configured("x", v1alpha1.OperatedByProvider)}))
+			g.Expect(inShort(s)).To(Equal([][]string{{crashing, "owner", "a", "all"}}))
+			g.Expect(subjects(s)).To(Equal([]string{"Deployment owner Provider"}))
 			g.Expect(s.Causes[0].Message).To(HavePrefix("a: so says the test of owner"))
 		},
 	}, {
@@ -103,7 +106,7 @@ func webhookCases(t testing.TB) []archCase {
 		mappings: list(all(knownWebhook("x", "s"), knownWebhook("y", "t")), refused("a", "x"),
 			saying(t, "owner", hooks{unavailable: {knownWebhook("x", "s")}, callFailed: {refusedBy("y")}}, callFailed, unavailable)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{unavailable, "a", "all", "owner"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{unavailable, "all", "owner", "a"}}))
 			g.Expect(subjects(s)).To(Equal([]string{configured("y", v1alpha1.OperatedByCustomer)}))
 		},
 	}, {
@@ -125,7 +128,7 @@ func webhookCases(t testing.TB) []archCase {
 		mappings: list(all(knownWebhook("x", "s")), refused("a", "x"),
 			saying(t, "owner", hooks{unavailable: {knownWebhook("x", "s")}}, v1alpha1.ReasonNodeFault, unavailable)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonNodeFault, "a", "all", "owner"}}))
+			g.Expect(inShort(s)).To(Equal([][]string{{v1alpha1.ReasonNodeFault, "owner", "a", "all"}}))
 		},
 	}, {
 		name:     "a policy that denies pods is no webhook that fails",

@@ -60,6 +60,9 @@ func endpointResult(e *Evaluator, given facts.Facts) Result {
 		}
 	}
 	r := endpointHealth(e, response, vars)
+	if r.Healthy == v1alpha1.VerdictFalse {
+		r.Faults = []v1alpha1.Fault{endpointFault(e, response, r)}
+	}
 	if p := e.programs[fieldVersion]; p != nil {
 		if v, err := p.evalString(vars); err == nil {
 			r.Versions = CountVersions(map[string]int{v: 1})
@@ -91,6 +94,37 @@ func endpointHealth(e *Evaluator, response facts.Response, vars map[string]any) 
 		}
 	}
 	return r
+}
+
+// kindPath is the kind of a path of the API server as a subject.
+const kindPath = "Path"
+
+// endpointFault is the fault of a path. What fails behind it has a path of its own, which others may look at.
+func endpointFault(e *Evaluator, response facts.Response, r Result) v1alpha1.Fault {
+	path := soughtPath(&e.Spec)
+	f := v1alpha1.Fault{
+		Kind: v1alpha1.FaultAPI, Subject: path, Severity: v1alpha1.SeverityMajor,
+		Reason: r.Reason, Message: msg.Truncate(r.Message, msg.MaxCheckMessage), Next: msg.Kubectl("", "get", "--raw", e.Spec.Endpoint.Path),
+	}
+	for _, name := range failedNames(response.Body) {
+		if len(f.Related) < MaxObjects {
+			f.Related = append(f.Related, v1alpha1.ObservedObject{Kind: kindPath, Name: msg.Truncate(path.Name+"/"+name, maxObjectName)})
+		}
+	}
+	return f
+}
+
+// failedNames are the names of what fails behind a path.
+func failedNames(body string) []string {
+	var names []string
+	for line := range strings.Lines(body) {
+		if text, ok := strings.CutPrefix(line, "[-]"); ok {
+			if name, _, found := strings.Cut(text, " "); found {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // failedSubchecks reads from the answer of /readyz and its like what fails: "etcd failed: reason withheld".

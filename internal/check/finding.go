@@ -56,9 +56,9 @@ type Result struct {
 	// Explaining says that why it is unhealthy is still being read.
 	Explaining bool
 
-	// Webhooks are the admission webhooks that cannot be called, and count: those that a Webhook check looks at, or that keep
-	// the pods of a workload from being created. At most MaxObjects.
-	Webhooks []v1alpha1.WebhookFault
+	// Faults are what is at fault of what was found, the major ones first, at most MaxObjects. What was not found is
+	// told by Finding.Lost.
+	Faults []v1alpha1.Fault
 
 	// Stopped says that what was found is not at work: workloads that want no pods, a lease that nobody renews.
 	Stopped bool

@@ -69,7 +69,24 @@ func summarizeLeases(verdicts []objectVerdict) Result {
 	r := summarize(verdicts)
 	r.Healthy, r.Reason, r.Message = best.healthy, best.reason, best.detail
 	r.Stopped = best.healthy == v1alpha1.VerdictFalse
+	if r.Stopped {
+		r.Faults = []v1alpha1.Fault{leaseFault(best)}
+	}
 	return r
+}
+
+// leaseFault is the fault of a lease; it began when that was renewed last.
+func leaseFault(v objectVerdict) v1alpha1.Fault {
+	lease := v.object.(*coordinationv1.Lease)
+	f := v1alpha1.Fault{
+		Kind: v1alpha1.FaultLease, Subject: v1alpha1.ObservedObject{Kind: v.kind, Namespace: lease.Namespace, Name: lease.Name},
+		Severity: v1alpha1.SeverityMajor, Reason: v.reason, Message: msg.Truncate(v.detail, msg.MaxCheckMessage),
+		Next: msg.Kubectl(lease.Namespace, "get", "lease", lease.Name, "-o", "yaml"),
+	}
+	if lease.Spec.RenewTime != nil {
+		f.Since = metav1.NewTime(lease.Spec.RenewTime.Time)
+	}
+	return f
 }
 
 func leaseVerdict(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer facts.Answer) objectVerdict {

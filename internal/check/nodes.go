@@ -110,6 +110,7 @@ type NodeTally struct {
 // nodeMark is what a node counts as.
 type nodeMark struct {
 	nodeClass
+	nodeTrouble
 
 	group   nodeGroup
 	version string
@@ -236,6 +237,7 @@ func (e *Evaluator) countNode(node *corev1.Node, now time.Time) (mark nodeMark, 
 	h := heartbeats{now: now}
 	if counted = e.selectsNode(node, &h) && h.firstUnmet(e.Spec.Nodes.Present, node) == ""; counted {
 		mark.nodeClass, _ = h.classify(e.Spec.Nodes, node)
+		mark.nodeTrouble = h.trouble(e.Spec.Nodes, node, mark.nodeClass)
 		mark.group, mark.version = groupOf(node, e.Spec.Nodes.GroupBy), nodeVersion(node, e.Spec.Nodes.Version)
 	}
 	if h.recheckAfter > 0 {
@@ -283,23 +285,30 @@ func (h *heartbeats) classify(spec *v1alpha1.NodesCheck, node *corev1.Node) (c n
 
 // notice says which problem a node that meets the criteria reports all the same; it is empty when it reports none.
 func (h *heartbeats) notice(spec *v1alpha1.NodesCheck, node *corev1.Node) string {
+	if cond := h.noticed(spec, node); cond != nil {
+		return describeProblem(cond)
+	}
+	return ""
+}
+
+func (h *heartbeats) noticed(spec *v1alpha1.NodesCheck, node *corev1.Node) *corev1.NodeCondition {
 	for _, m := range spec.Healthy.ForbiddenConditions {
 		if cond := nodestate.Condition(node, m.Type); m.MinAgeSeconds > 0 && cond != nil && matchesCondition(m, cond) &&
 			!h.tooOld(m.MaxHeartbeatAgeSeconds, cond) { // it does not count yet, or the criteria were not met
-			return describeProblem(cond)
+			return cond
 		}
 	}
 	if spec.Notices == nil {
-		return ""
+		return nil
 	}
 	for i := range node.Status.Conditions {
 		cond := &node.Status.Conditions[i]
 		if reportsProblem(cond) && !slices.Contains(spec.Notices.Except, string(cond.Type)) &&
 			!h.tooOld(spec.Notices.MaxHeartbeatAgeSeconds, cond) {
-			return describeProblem(cond)
+			return cond
 		}
 	}
-	return ""
+	return nil
 }
 
 // reportsProblem says whether a condition of a type that is not known tells of a problem. Problem detectors name
@@ -352,6 +361,7 @@ func (t *NodeTally) summarize(told groups[toldNode], pools map[nodeGroup]nodePoo
 	default:
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 	}
+	r.Faults = t.faults(pools, now)
 	var parts []string
 	if all := r.ObjectCount - joining.count() - leaving.count(); len(beyond)+len(tolerated) == 0 && all > 0 {
 		parts = append(parts, fmt.Sprintf("%d/%d nodes healthy", all, all))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/cel-go/cel"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -201,7 +202,69 @@ func (t *ObjectTally) summarize(told groups[objectClass], now time.Time) Result 
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
 		r.Message = fmt.Sprintf("%d of %d unhealthy, within tolerance: %s", unhealthy, told.count(), r.Message)
 	}
+	if unhealthy > 0 {
+		r.Faults = t.faults(told, r)
+	}
 	return r
+}
+
+// faults is the one fault of all objects that are unhealthy: that of the first of them.
+func (t *ObjectTally) faults(told groups[objectClass], r Result) []v1alpha1.Fault {
+	o, ok := t.table.Get(told.first(1)[0])
+	if !ok {
+		return nil
+	}
+	f := v1alpha1.Fault{Kind: v1alpha1.FaultObject, Severity: v1alpha1.SeverityMajor, Reason: v1alpha1.ReasonExpressionFalse,
+		Message: msg.Truncate(r.Message, msg.MaxCheckMessage)}
+	if r.Healthy != v1alpha1.VerdictFalse {
+		f.Severity = v1alpha1.SeverityMinor
+	}
+	spec := t.evaluator.Spec.Object
+	f.Subject = v1alpha1.ObservedObject{Kind: spec.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
+	f.Next = msg.Kubectl(o.GetNamespace(), "get", resourceOf(spec), o.GetName(), "-o", "yaml")
+	u := o.(*unstructured.Unstructured)
+	f.Since = sinceOf(u)
+	switch spec.Kind {
+	case sliceKind.Kind:
+		if service := o.GetLabels()[discoveryv1.LabelServiceName]; service != "" { // of which it is a part
+			f.Subject = v1alpha1.ObservedObject{Kind: serviceKind.Kind, Namespace: o.GetNamespace(), Name: service}
+			f.Next = msg.Kubectl(o.GetNamespace(), "describe", "service", service)
+		}
+	case kindAPIService:
+		f.Kind = v1alpha1.FaultAPI
+		if name, _, _ := unstructured.NestedString(u.Object, "spec", "service", "name"); name != "" {
+			namespace, _, _ := unstructured.NestedString(u.Object, "spec", "service", "namespace")
+			f.Related = []v1alpha1.ObservedObject{{Kind: serviceKind.Kind, Namespace: namespace, Name: name}}
+		}
+	}
+	return []v1alpha1.Fault{f}
+}
+
+const kindAPIService = "APIService"
+
+// sinceOf is since when an object has said that it is not ready, or not available; zero for one that does not.
+func sinceOf(u *unstructured.Unstructured) metav1.Time {
+	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	for _, c := range conditions {
+		condition, _ := c.(map[string]any)
+		if kind := condition["type"]; kind != "Ready" && kind != "Available" || condition["status"] != "False" {
+			continue
+		}
+		text, _ := condition["lastTransitionTime"].(string)
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			return metav1.NewTime(at)
+		}
+	}
+	return metav1.Time{}
+}
+
+// resourceOf names the kind as kubectl takes it.
+func resourceOf(spec *v1alpha1.ObjectCheck) string {
+	name := strings.ToLower(spec.Kind)
+	if group := schema.FromAPIVersionAndKind(spec.APIVersion, spec.Kind).Group; group != "" {
+		name += "." + group
+	}
+	return name
 }
 
 // shorten tells of the first objects; of more than one, also how many more there are.

@@ -22,6 +22,8 @@ type checkType struct {
 	evaluate func(*Evaluator, facts.Facts) Evaluation
 	// subject names what is looked at, in a few words for a message.
 	subject func(*Evaluator) string
+	// sought is the object that is at fault when nothing is found, as far as the check names it.
+	sought func(*v1alpha1.Check) v1alpha1.ObservedObject
 	// within says whether whatever check a finds, check b finds as well. Both are of the type.
 	within func(a, b *v1alpha1.Check) bool
 
@@ -45,38 +47,38 @@ type checkType struct {
 var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckWorkload: {
 		member: "workload", isSet: func(c *v1alpha1.Check) bool { return c.Workload != nil },
-		needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin,
+		needs: workloadNeeds, evaluate: evaluateWorkload, subject: workloadSubject, within: workloadWithin, sought: soughtWorkload,
 		explaining: workloadExplaining, concerns: workloadConcerns, selector: workloadSelector,
 	},
 	v1alpha1.CheckNodes: {
 		member: "nodes", isSet: func(c *v1alpha1.Check) bool { return c.Nodes != nil },
-		needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin,
+		needs: nodesNeeds, evaluate: evaluateNodes, subject: nodesSubject, within: nodesWithin, sought: soughtNodes,
 		selector: nodesSelector, countsNodes: true,
 	},
 	v1alpha1.CheckLease: {
 		member: "lease", isSet: func(c *v1alpha1.Check) bool { return c.Lease != nil },
-		needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject, within: leaseWithin,
+		needs: leaseNeeds, evaluate: evaluateLease, subject: leaseSubject, within: leaseWithin, sought: soughtLease,
 		selector: leaseSelector,
 	},
 	v1alpha1.CheckEndpoint: {
 		member: "endpoint", isSet: func(c *v1alpha1.Check) bool { return c.Endpoint != nil },
-		needs: endpointNeeds, evaluate: evaluateEndpoint, subject: endpointSubject, within: endpointWithin,
+		needs: endpointNeeds, evaluate: evaluateEndpoint, subject: endpointSubject, within: endpointWithin, sought: soughtPath,
 		expressions: endpointExpressions,
 	},
 	v1alpha1.CheckObject: {
 		member: "object", isSet: func(c *v1alpha1.Check) bool { return c.Object != nil },
-		needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin,
+		needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin, sought: soughtObject,
 		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns,
 		explaining: objectExplaining, countsObjects: true,
 	},
 	v1alpha1.CheckAccessReview: {
 		member: "accessReview", isSet: func(c *v1alpha1.Check) bool { return c.AccessReview != nil },
 		needs: accessReviewNeeds, evaluate: evaluateAccessReview, subject: accessReviewSubject,
-		within: accessReviewWithin,
+		within: accessReviewWithin, sought: soughtReview,
 	},
 	v1alpha1.CheckWebhook: {
 		member: "webhook", isSet: func(c *v1alpha1.Check) bool { return c.Webhook != nil },
-		needs: webhookNeeds, evaluate: evaluateWebhooks, subject: webhookSubject, within: webhookWithin,
+		needs: webhookNeeds, evaluate: evaluateWebhooks, subject: webhookSubject, within: webhookWithin, sought: soughtWebhook,
 		explaining: webhookExplaining, selector: webhookSelector,
 	},
 }

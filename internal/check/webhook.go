@@ -197,7 +197,7 @@ func evaluateWebhooks(e *Evaluator, given facts.Facts) Evaluation {
 		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "still checking the endpoints of "+webhookSubject(e))
 	default:
 		out.Result = summarize(verdicts)
-		out.Webhooks = seen.unavailable[:min(len(seen.unavailable), MaxObjects)]
+		out.Faults = worstFaults(seen.faults)
 		if out.Reason == v1alpha1.ReasonHealthy || out.Message == "" {
 			out.Message = seen.counts(len(verdicts))
 		}
@@ -217,8 +217,8 @@ type webhookView struct {
 
 	// called and byURL count the webhooks that can be called, and those that are not assessed.
 	called, byURL int
-	// unavailable are the fail-closed webhooks that cannot be called and count.
-	unavailable []v1alpha1.WebhookFault
+	// faults are of the webhooks that cannot be called and count.
+	faults []v1alpha1.Fault
 }
 
 // counts says how many webhooks can be called.
@@ -254,6 +254,8 @@ type trouble struct {
 	remedy  string
 	lasting bool
 	unknown string
+	// noService says that its Service does not exist.
+	noService bool
 }
 
 // trouble of a webhook with a Service; assessed is false for one that leads out of the cluster.
@@ -314,7 +316,7 @@ func otherPorts(service facts.Answer, port int64) string {
 func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
 	case service.State == facts.Known && len(service.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "reinstall it", lasting: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall it", lasting: true, noService: true}, true
 	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
@@ -396,8 +398,8 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 		if healthy == verdict.healthy && reason == verdict.reason {
 			details = append(details, f.describe(kind, o.GetName()))
 		}
-		if healthy == v1alpha1.VerdictFalse && f.closed {
-			v.unavailable = append(v.unavailable, f.fault(kind, o.GetName()))
+		if healthy == v1alpha1.VerdictFalse {
+			v.faults = append(v.faults, v.fault(&f, kind, o.GetName()))
 		}
 	}
 	verdict.detail = msg.Shorten(details, "; ")
@@ -438,14 +440,24 @@ func (f *troubled) verdict() (healthy v1alpha1.Verdict, reason string) {
 	return v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
 }
 
-// fault is what a status tells of them.
-func (f *troubled) fault(kind, configuration string) v1alpha1.WebhookFault {
-	return v1alpha1.WebhookFault{
-		Names:         f.names[:min(len(f.names), MaxObjects)],
-		Configuration: v1alpha1.ObservedObject{Kind: kind, Name: configuration},
-		Service:       v1alpha1.ObservedObject{Kind: serviceKind.Kind, Namespace: f.service.Namespace, Name: f.service.Name},
-		Message:       msg.Truncate(f.describe(kind, configuration), msg.MaxCheckMessage),
+// fault is what a status tells of them. What lacks the Service of its own webhooks has lost that Service; of a webhook that
+// may be anybody's, nobody knows whether anything but its configuration should be there.
+func (v *webhookView) fault(f *troubled, kind, configuration string) v1alpha1.Fault {
+	of := v1alpha1.ObservedObject{Kind: kind, Name: configuration}
+	service := v1alpha1.ObservedObject{Kind: serviceKind.Kind, Namespace: f.service.Namespace, Name: f.service.Name}
+	out := v1alpha1.Fault{
+		Kind: v1alpha1.FaultWebhook, Subject: of, Severity: v1alpha1.SeverityMajor, Reason: v1alpha1.ReasonWebhookUnavailable,
+		Message: msg.Truncate(f.describe(kind, configuration), msg.MaxCheckMessage), Related: []v1alpha1.ObservedObject{service},
+		Next: msg.Kubectl("", "get", strings.ToLower(kind), configuration, "-o", "yaml"),
 	}
+	if f.noService && namesWebhooks(v.evaluator.Spec.Webhook) {
+		out.Kind, out.Subject, out.Related[0] = v1alpha1.FaultObject, service, of
+		out.Next = msg.Kubectl(service.Namespace, "get", "services")
+	}
+	for _, name := range f.names[:min(len(f.names), MaxObjects)] {
+		out.Related = append(out.Related, v1alpha1.ObservedObject{Kind: kindWebhook, Name: msg.Truncate(name, maxObjectName)})
+	}
+	return out
 }
 
 func (f *troubled) describe(kind, configuration string) string {

@@ -222,13 +222,16 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 			f := a.evaluate(newCheck(allWebhooks))
 			if test.needed {
 				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; get"))
-				g.Expect(f.Webhooks).To(HaveLen(1), "a webhook that counts is named for those who are refused")
-				g.Expect(f.Webhooks[0].Names).To(Equal([]string{"h"}))
-				g.Expect(f.Webhooks[0].Configuration).To(Equal(v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}))
-				g.Expect(f.Webhooks[0].Service).To(Equal(v1alpha1.ObservedObject{Kind: "Service", Namespace: "a", Name: "s"}))
+				g.Expect(f.Faults).To(HaveLen(1))
+				g.Expect(f.Faults[0]).To(And(HaveField("Kind", v1alpha1.FaultWebhook), HaveField("Severity", v1alpha1.SeverityMajor),
+					HaveField("Subject", v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}),
+					HaveField("Next", "kubectl get validatingwebhookconfiguration w -o yaml"),
+					HaveField("Related", ConsistOf(
+						v1alpha1.ObservedObject{Kind: "Service", Namespace: "a", Name: "s"},
+						v1alpha1.ObservedObject{Kind: "Webhook", Name: "h"}))), "a webhook that counts is named for those who are refused")
 			} else {
 				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + ", which the cluster itself doesn't need"))
-				g.Expect(f.Webhooks).To(BeEmpty())
+				g.Expect(f.Faults).To(BeEmpty())
 			}
 		})
 	}

@@ -109,10 +109,11 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 			r.Available = v1alpha1.VerdictTrue
 		}
 		r.Explaining = r.Explaining || d.Pending
-		r.Webhooks = addRefusals(r.Webhooks, d)
+		r.Faults = append(r.Faults, d.Faults...)
 		r.Further = append(r.Further, d.Further...)
 		r.RecheckAfter = facts.Earliest(r.RecheckAfter, d.RecheckAfter)
 	}
+	r.Faults = worstFaults(r.Faults)
 	imagesInUse(&r, workloads, e.Spec.Workload.Container, given)
 	return r
 }
@@ -134,18 +135,6 @@ func (e *Evaluator) MatchingWorkloads(given facts.Facts) []client.Object {
 		objects = append(objects, w.Object)
 	}
 	return objects
-}
-
-// addRefusals adds the webhooks that keep pods from being created, each once.
-func addRefusals(known []v1alpha1.WebhookFault, d workload.Diagnosis) []v1alpha1.WebhookFault {
-	for _, c := range d.Causes {
-		named := func(w v1alpha1.WebhookFault) bool { return w.Names[0] == c.Webhook }
-		if c.Webhook == "" || d.Healthy != v1alpha1.VerdictFalse || len(known) == MaxObjects || slices.ContainsFunc(known, named) {
-			continue
-		}
-		known = append(known, v1alpha1.WebhookFault{Names: []string{c.Webhook}, Message: msg.Truncate(c.Text, msg.MaxCheckMessage)})
-	}
-	return known
 }
 
 // excuse returns for how much longer no workload counts that fails, and whether nothing accounts for what one lacks.

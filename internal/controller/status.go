@@ -147,6 +147,9 @@ func withoutCounters(status v1alpha1.ComponentMappingStatus) *v1alpha1.Component
 	}
 	for i := range s.Checks {
 		s.Checks[i].Message, s.Checks[i].Version, s.Checks[i].ObjectCount = "", "", nil
+		for j := range s.Checks[i].Faults { // its command may name a pod, which comes and goes
+			s.Checks[i].Faults[j].Message, s.Checks[i].Faults[j].Next = "", ""
+		}
 	}
 	return s
 }
@@ -160,7 +163,7 @@ func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1a
 		s.Conditions[i].Message = ""
 	}
 	for i := range s.Causes {
-		s.Causes[i].Message = ""
+		s.Causes[i].Message, s.Causes[i].Next = "", ""
 	}
 	for i := range s.Components {
 		s.Components[i].Version = ""

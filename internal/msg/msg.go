@@ -86,6 +86,21 @@ func Count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
+// Kubectl is a command line; namespace is empty for what has none. What a shell would take apart is quoted.
+func Kubectl(namespace string, args ...string) string {
+	words := []string{"kubectl"}
+	if namespace != "" {
+		words = append(words, "-n", namespace)
+	}
+	for _, arg := range args {
+		if strings.ContainsAny(arg, " ?*&|<>()$`;'\"\\") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
 // Times rounds a number that keeps growing, as not each restart is worth a write of the status: 1, 2, 5, 10, 20,
 // 50 and so on, "or more".
 func Times(n int32) string {

@@ -157,8 +157,9 @@ func TestExplain(t *testing.T) {
 	g.Expect(explain("kubenet")).To(SatisfyAll(ContainSubstring("– not installed for 2d"), ContainSubstring("False (NotFound)"), ContainSubstring("kubenet on AKS is retired")))
 	r = reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
 	g.Expect(explain("kube-proxy")).To(SatisfyAll(ContainSubstring("✓ healthy for 2d"), ContainSubstring("NodesDown: pods are missing only because of their nodes"),
-		ContainSubstring("Also affects    kubelet, cloud-controller-manager, cloud-node-manager"), ContainSubstring("Provider: Azure runs it")))
-	g.Expect(explain("kubelet")).To(ContainSubstring("Shared: Azure ships it"))
+		ContainSubstring("NodeFault: Node aks-user-25795745-vmss000000"), ContainSubstring("Also affects    kubelet, cloud-controller-manager"),
+		ContainSubstring("Customer: "), ContainSubstring("kubectl describe node aks-user-25795745-vmss000000")))
+	g.Expect(explain("keda")).To(ContainSubstring("Provider: Azure runs it"), "nothing is wrong with it")
 	g.Expect(explain("coredns")).NotTo(ContainSubstring("NodeFault"))
 }
 

@@ -63,7 +63,8 @@ func hostile(t testing.TB, text string) *report.Report {
 	a := &r.Architecture.Status
 	a.KubernetesVersion = text
 	a.NodePools = []v1alpha1.NodePool{{Name: text, Mode: text, OS: text, KubeletVersions: text, ContainerRuntimes: text, NodeImages: text}}
-	a.Causes = []v1alpha1.Cause{{Reason: text, Message: text, Components: []string{text, "etcd"}}}
+	a.Causes = []v1alpha1.Cause{{Reason: text, Message: text, Components: []string{text, "etcd"}, Next: text, URL: v1alpha1.WebAddress(text),
+		Subject: v1alpha1.ObservedObject{Kind: text, Namespace: text, Name: text}, OperatedBy: v1alpha1.Operator(text)}}
 	a.Violations = []v1alpha1.Violation{{Rule: text, Message: text}}
 	a.Skews = []v1alpha1.VersionSkew{{Type: v1alpha1.SkewTooFarBehind, Name: text, Message: text}, {Type: v1alpha1.SkewMixedKubelets, Name: text, Message: text}}
 	a.Message, a.Abstract = text, []string{text}
@@ -110,7 +111,7 @@ func shown(text string) string {
 }
 
 // pageElements are the elements that the page is made of.
-var pageElements = strings.Fields(`html head meta title link style body a header p nav ul li main h1 h2 h3 h4 div span bdi strong br dl dt dd time svg rect text tspan path desc
+var pageElements = strings.Fields(`html head meta title link style body a header p nav ul li main h1 h2 h3 h4 div span bdi code strong br dl dt dd time svg rect text tspan path desc
 	form label input select option button table caption thead tbody tr th td details summary footer script`)
 
 func checkHTML(t *testing.T, r *report.Report) {
@@ -233,7 +234,7 @@ var (
 // grids returns all listings of a report.
 func grids(r *report.Report) map[string]report.Grid {
 	return map[string]report.Grid{
-		"table": report.Table(r, true), "pools": report.NodePools(r), "causes": report.Causes(r), "advisories": report.Advisories(r),
+		"table": report.Table(r, true), "pools": report.NodePools(r), "advisories": report.Advisories(r),
 		"departures": report.DepartureTable(report.Departures(r, true)), "changes": report.Compare(&report.Report{}, r).Table(),
 		"clusters": report.Clusters([]report.Cluster{{Name: r.Source, Report: r}, {Name: "b", Err: errors.New(r.Source)}}, true),
 	}
@@ -310,6 +311,7 @@ func checkText(t *testing.T, r *report.Report) {
 		write("explain", func(w io.Writer) error {
 			return report.Explain(w, r, &r.Mappings[0], report.ExplainOptions{Color: color})
 		})
+		write("screen", func(w io.Writer) error { return report.Screen(w, r, report.View{Color: color, Wide: true}) })
 		for _, plain := range []bool{false, true} {
 			write(fmt.Sprintf("drawing, plain %t", plain), func(w io.Writer) error {
 				return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Color: color})

@@ -261,8 +261,11 @@ func (e *explanation) cause(c *v1alpha1.Cause) {
 	if c.Message != e.Status.Message {
 		e.text(c.Message)
 	}
-	operator := cmp.Or(c.OperatedBy, e.operatedBy())
-	e.field("Who acts", string(operator)+": "+e.words.call(operator))
+	e.field("Who acts", e.who(c))
+	if c.Next != "" {
+		e.line("  " + pad("Next", 16) + Clean(c.Next)) // in one line, to be copied
+	}
+	e.field("See", webAddress(c.URL))
 	others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })
 	e.field("Also affects", joined(others))
 }

@@ -23,7 +23,6 @@ func TestGolden(t *testing.T) {
 			"table.csv":        report.Table(r, true).CSV,
 			"advisories.txt":   func(w io.Writer) error { return report.Advisories(r).Text(w, false) },
 			"pools.txt":        func(w io.Writer) error { return report.NodePools(r).Text(w, false) },
-			"causes.txt":       func(w io.Writer) error { return report.Causes(r).Text(w, false) },
 			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(r, true)).Text(w, false) },
 			"document.md":      func(w io.Writer) error { return report.Document(w, r, report.DocumentOptions{Live: true}) },
 			"diagram.txt":      func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{}) },
@@ -47,7 +46,6 @@ func TestGolden(t *testing.T) {
 			return report.Draw(elsewhere, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{})
 		},
 		"down-table.txt":      func(w io.Writer) error { return report.Table(down, false).Text(w, false) },
-		"down-causes.txt":     func(w io.Writer) error { return report.Causes(down).Text(w, false) },
 		"down-pools.txt":      func(w io.Writer) error { return report.NodePools(down).Text(w, false) },
 		"down-departures.txt": func(w io.Writer) error { return report.DepartureTable(report.Departures(down, false)).Text(w, false) },
 		"down-explain.txt": func(w io.Writer) error {

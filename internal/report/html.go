@@ -21,6 +21,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 //go:embed html/page.html html/page.css html/page.js
@@ -138,7 +139,8 @@ func (v pageView) Age(t time.Time) string   { return v.report.age(t) }
 func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 
 type causeView struct {
-	Reason, Message, Since, Advice string
+	Reason, Subject, Message, Since, Advice string
+	Who, Next, URL                          string
 	// Minor says that it is tolerated.
 	Minor      bool
 	Components []componentLink
@@ -232,7 +234,8 @@ func newPageView(r *Report) pageView {
 	}
 	for _, c := range r.causes() {
 		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason],
-			Minor: c.Severity == v1alpha1.SeverityMinor}
+			Minor: c.Severity == v1alpha1.SeverityMinor, Subject: msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name),
+			Who: string(c.OperatedBy) + ", " + words.act(c.OperatedBy), Next: c.Next, URL: webAddress(c.URL)}
 		for _, name := range c.Components {
 			cause.Components = append(cause.Components, r.linkTo(name))
 		}

@@ -85,7 +85,7 @@ func (s *screen) causes() {
 	add(major, catalog.Unhealthy.Mark(), catalog.Unhealthy)
 	if !s.Part {
 		for _, v := range s.Architecture.Status.Violations {
-			s.line("\n" + s.paint(catalog.Unhealthy, catalog.Unhealthy.Mark()) + " rule " + Clean(v.Rule))
+			s.line("\n" + s.paint(catalog.Unhealthy, catalog.Unhealthy.Mark()) + " " + v1alpha1.ReasonRulesViolated + ": rule " + Clean(v.Rule))
 			s.hang("    ", v.Message, maxCauseLines)
 		}
 	}
@@ -112,15 +112,12 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 	s.hang("    ", c.Message, lines)
 	s.hang("    affects  ", msg.Shorten(c.Components, ", "), 1)
 	s.hang("    who      ", s.who(c), 0)
-}
-
-// who says who can act on a cause: whoever operates what is at fault, else whoever operates the first component.
-func (s *screen) who(c *v1alpha1.Cause) string {
-	operator := c.OperatedBy
-	if first, ok := s.component(c.Components[0]); ok {
-		operator = cmp.Or(operator, first.operatedBy())
+	if c.Next != "" {
+		s.line("    next     " + Clean(c.Next)) // in one line, to be copied
 	}
-	return string(operator) + ": " + s.platform().call(operator)
+	if url := webAddress(c.URL); url != "" {
+		s.line("    see      " + url)
+	}
 }
 
 // deadlines writes the retirements of what is there, the nearest first.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/catalog"
-	"github.com/archmap/archmap/internal/msg"
 )
 
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide, where kubectl
@@ -98,23 +96,4 @@ func Advisories(r *Report) Grid {
 
 func readyNodes(pool v1alpha1.NodePool) string {
 	return fmt.Sprintf("%d/%d", number(pool.Ready), number(pool.Nodes))
-}
-
-// Causes lists the causes of faults and the violated rules, then the causes of what is tolerated.
-func Causes(r *Report) Grid {
-	g := Grid{Header: []string{"Cause", "Severity", "Components", "Since", headMessage}}
-	major, minor := r.causesBySeverity()
-	add := func(causes []v1alpha1.Cause, state catalog.State) {
-		for _, c := range causes {
-			g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: state}, {Text: string(c.Severity)}, {Text: msg.Shorten(c.Components, ", ")},
-				r.sinceCell(c.Since.Time), {Text: c.Message}})
-		}
-	}
-	add(major, catalog.Unhealthy)
-	for _, v := range r.Architecture.Status.Violations {
-		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: catalog.Unhealthy}, {Text: string(v1alpha1.SeverityMajor)},
-			{Text: v.Rule}, {}, {Text: v.Message}})
-	}
-	add(minor, catalog.Healthy)
-	return g
 }

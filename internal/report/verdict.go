@@ -4,6 +4,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 )
 
 // Verdict sums up the report: Unhealthy when a component is unhealthy, else Missing when a required one is missing or a
@@ -83,6 +85,11 @@ func (r *Report) causesBySeverity() (major, minor []v1alpha1.Cause) {
 	return major, minor
 }
 
+// who says who can act on a cause.
+func (r *Report) who(c *v1alpha1.Cause) string {
+	return string(c.OperatedBy) + ": " + r.platform().act(c.OperatedBy)
+}
+
 func (c component) bad() bool { return c.state.Bad() }
 
 func (c component) tolerates() bool { return catalog.Tolerates(c.ComponentMapping) }
@@ -100,13 +107,32 @@ func ownCauses(components []component, bad func(component) bool) []v1alpha1.Caus
 			continue
 		}
 		decisive := catalog.Decisive(c.ComponentMapping)
-		cause := v1alpha1.Cause{Severity: severity, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name}}
+		cause := v1alpha1.Cause{Severity: severity, Reason: decisive.Reason, Message: decisive.Message, Components: []string{c.Name},
+			Kind: v1alpha1.FaultObject, Subject: v1alpha1.ObservedObject{Kind: "ComponentMapping", Name: c.Name}, OperatedBy: c.operatedBy(),
+			Next: msg.Kubectl("", "archmap", "explain", c.Name)}
+		if worst := c.worstFault(); worst != nil {
+			cause.Kind, cause.Subject = worst.Kind, worst.Subject
+			cause.OperatedBy, cause.Next = cmp.Or(worst.OperatedBy, cause.OperatedBy), cmp.Or(worst.Next, cause.Next)
+		}
 		if severity == v1alpha1.SeverityMajor {
 			cause.Since = decisive.LastTransitionTime
 		}
 		out = append(out, cause)
 	}
 	return out
+}
+
+// worstFault is the first fault that the checks tell; nil when they tell none.
+func (c component) worstFault() *v1alpha1.Fault {
+	var worst *v1alpha1.Fault
+	for i := range c.Status.Checks {
+		for j := range c.Status.Checks[i].Faults {
+			if f := &c.Status.Checks[i].Faults[j]; worst == nil || f.Severity < worst.Severity { // Major before Minor
+				worst = f
+			}
+		}
+	}
+	return worst
 }
 
 // Notes returns the warnings that qualify the rest of the report: the cluster is of another platform, verdicts are not

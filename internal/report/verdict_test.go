@@ -52,11 +52,7 @@ func TestVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), reportOf(t, tc.shape, tc.faults...)
 			g.Expect(r.Verdict()).To(Equal(tc.want), r.Architecture.Status.Message)
-			var causes []string
-			for _, row := range report.Causes(r).Rows {
-				causes = append(causes, row[0].Text)
-			}
-			g.Expect(causes).To(Equal(tc.causes))
+			g.Expect(causesOf(t, r)).To(Equal(tc.causes))
 			if tc.note == "" {
 				g.Expect(r.Notes()).To(BeEmpty())
 			} else {
@@ -149,7 +145,7 @@ func TestVerdictOfMappings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), &report.Report{Mappings: tc.mappings}
 			g.Expect(r.Verdict()).To(Equal(tc.want))
-			g.Expect(report.Causes(r).Rows).To(HaveLen(tc.causes))
+			g.Expect(causesOf(t, r)).To(HaveLen(tc.causes))
 
 			beside := reportOf(t, reporttest.Modern)
 			g.Expect(beside.Verdict()).To(Equal(catalog.Healthy))
@@ -157,7 +153,7 @@ func TestVerdictOfMappings(t *testing.T) {
 			if name != "nothing" && name != "nothing is there" {
 				g.Expect(beside.Verdict()).To(Equal(tc.want), "an architecture that does not take them in hides nothing")
 			}
-			g.Expect(report.Causes(beside).Rows).To(HaveLen(tc.causes))
+			g.Expect(causesOf(t, beside)).To(HaveLen(tc.causes))
 		})
 	}
 }
@@ -173,7 +169,7 @@ func TestElsewhere(t *testing.T) {
 	g.Expect(box(boxes(d)["Not found"], "azuredisk-csi-driver").State).To(Equal(catalog.Absent))
 
 	r.Architecture.Status.Conditions = nil
-	g.Expect(report.Causes(r).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")
+	g.Expect(causesOf(t, r)).NotTo(BeEmpty(), "without an architecture it is asked for")
 }
 
 // TestSummary: the report in one line.

@@ -124,6 +124,23 @@ func (p platform) call(o v1alpha1.Operator) string {
 	return "not specified"
 }
 
+// act says who has to act on a cause.
+func (p platform) act(o v1alpha1.Operator) string {
+	provider := "the provider"
+	if p.provider != someProvider {
+		provider = p.provider
+	}
+	switch o {
+	case v1alpha1.OperatedByProvider:
+		return "open a support request with " + provider + ", with this evidence"
+	case v1alpha1.OperatedByCustomer:
+		return "the cluster owner"
+	case v1alpha1.OperatedByShared:
+		return "the cluster owner checks the settings first, then asks " + provider
+	}
+	return "not specified"
+}
+
 // evidenceWords say how far a verdict can be trusted.
 var evidenceWords = map[v1alpha1.Evidence]string{
 	v1alpha1.EvidenceDirect:   "the component itself was observed",

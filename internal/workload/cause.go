@@ -42,6 +42,15 @@ type Cause struct {
 	// Places are the nodes concerned, or the pods while they are on none, sorted.
 	Places []string
 
+	// root is what is at fault, where that is neither the workload nor told by the reason.
+	root root
+	// lacking is the resource that no node has enough of.
+	lacking []v1alpha1.ObservedObject
+	// pod is the first of the pods, and container the one of its containers that is at fault; empty while there is none.
+	pod, container string
+	// began is when the first of the pods was not ready any more; zero is not known.
+	began time.Time
+
 	// since is when the first of the pods began to lack, and until when it may; zero is not known.
 	since, until time.Time
 }
@@ -54,12 +63,16 @@ func causesOf(faults []fault, everywhere []string) []Cause {
 		key := fmt.Sprint(f.reason, f.starting, cmp.Or(f.key, f.text))
 		c := byKey[key]
 		if c == nil {
-			c = &Cause{Reason: f.reason, Text: f.text, Transient: f.transient, Starting: f.starting}
+			c = &Cause{Reason: f.reason, Text: f.text, Transient: f.transient, Starting: f.starting, root: f.root, lacking: f.lacking,
+				pod: f.pod, container: f.container}
 			byKey[key] = c
+		}
+		if c.root.kind == v1alpha1.FaultImage && f.root.kind == v1alpha1.FaultRegistry {
+			c.root = f.root // one of the errors says more
 		}
 		c.Count++
 		c.Restarts = max(c.Restarts, f.restarts)
-		c.since, c.until = first(c.since, f.since), first(c.until, f.until)
+		c.since, c.until, c.began = first(c.since, f.since), first(c.until, f.until), first(c.began, f.began)
 		wide[key] = wide[key] || f.everywhere
 		if f.place != "" {
 			places[key] = append(places[key], f.place)

@@ -24,6 +24,8 @@ type Diagnosis struct {
 	Unattributed bool
 	// Causes of missing pods, the most frequent first; empty when none is known.
 	Causes []Cause
+	// Faults are what is at fault, one for each root, the major ones first.
+	Faults []v1alpha1.Fault
 	// Further is what must be read to explain more; empty when the workload's numbers explain everything.
 	Further []facts.Demand
 	// Pending is true while some of it is being read for the first time.
@@ -43,7 +45,7 @@ const StartTime = 10 * time.Minute
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	if !w.Unexplained() {
 		v, recheckAfter := w.byNumbers(now)
-		return Diagnosis{Verdict: v, RecheckAfter: recheckAfter}
+		return Diagnosis{Verdict: v, Faults: faultsOf(w, nodes, v, nil), RecheckAfter: recheckAfter}
 	}
 	d := Diagnosis{Further: []facts.Demand{{Need: facts.Nodes}}}
 	if w.Kind == v1alpha1.WorkloadDaemonSet && nodes.state == facts.Pending {
@@ -53,8 +55,8 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	d.RecheckAfter = e.moving.recheckAfter
 	if lack, ok := e.byNodes(pods.Asked); ok {
 		e.lack = lack
-		d.Causes = lack.causes
 		d.Verdict = e.verdict()
+		d.Causes, d.Faults = lack.causes, faultsOf(w, nodes, d.Verdict, lack.causes)
 		return d
 	}
 	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
@@ -77,8 +79,8 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 		e.lack = lackOf(e.workload, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
 		d.RecheckAfter = facts.Earliest(d.RecheckAfter, until)
 	}
-	d.Causes = e.lack.causes
 	d.Verdict = e.verdict()
+	d.Causes, d.Faults = e.lack.causes, faultsOf(e.workload, nodes, d.Verdict, e.lack.causes)
 	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
 	d.RecheckAfter = facts.Earliest(d.RecheckAfter, e.recheckAfter())
 	return d

@@ -28,6 +28,13 @@ type fault struct {
 	// may take until then. since is how long it has not been ready.
 	transient, starting bool
 	since, until        time.Time
+	// began is when it was ready last.
+	began time.Time
+	// root is what is at fault, where that is neither the workload nor told by the reason; pod and container show it.
+	root           root
+	pod, container string
+	// lacking is the resource that no node has enough of.
+	lacking []v1alpha1.ObservedObject
 	// place is where the fault is: a node, or the pod while it is on none; empty when unknown. everywhere says
 	// that it is on all blocked nodes.
 	place      string
@@ -46,7 +53,12 @@ func unreadySince(pod *corev1.Pod) time.Time {
 // aged returns the fault with its age at a time. Only a new pod starts: one that was ready for long and is not any more
 // has a fault, even if it passes.
 func (f fault) aged(pod *corev1.Pod, at time.Time) fault {
-	f.since = unreadySince(pod)
+	f.since, f.pod = unreadySince(pod), pod.Name
+	f.began = f.since
+	if scheduled := podCondition(pod, corev1.PodScheduled); scheduled != nil && scheduled.Status == corev1.ConditionFalse &&
+		scheduled.LastTransitionTime.After(f.began) {
+		f.began = scheduled.LastTransitionTime.Time
+	}
 	began := pod.CreationTimestamp.Time
 	if pod.DeletionTimestamp != nil {
 		began = pod.DeletionTimestamp.Time
@@ -84,6 +96,7 @@ func containerFault(pod *corev1.Pod, readAt time.Time) fault {
 	for _, find := range []func(container, time.Time) (fault, bool){pullFault, crashFault, startFault} {
 		for _, c := range containers {
 			if f, ok := find(c, readAt); ok {
+				f.container = c.Name
 				return f
 			}
 		}
@@ -137,7 +150,7 @@ func pullFault(c container, _ time.Time) (fault, bool) {
 	if why := innermostError(c.State.Waiting.Message); why != "" {
 		text += ", " + why
 	}
-	return fault{reason: v1alpha1.ReasonImagePullFailed, key: key, text: text}, true
+	return fault{reason: v1alpha1.ReasonImagePullFailed, key: key, text: text, root: pullRoot(c.Image, c.waiting(), c.State.Waiting.Message)}, true
 }
 
 // innermostError returns the last of a chain of wrapped errors, such as "not found" or "401 Unauthorized"; empty when

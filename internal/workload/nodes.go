@@ -48,17 +48,25 @@ func exists(nodes facts.Answer, name string) bool {
 	return found
 }
 
+// suspect returns the suspect of the name; nil when there is none.
+func (n Nodes) suspect(name string) *corev1.Node {
+	i, found := slices.BinarySearchFunc(n.suspects, name, func(node *corev1.Node, name string) int {
+		return strings.Compare(node.Name, name)
+	})
+	if !found {
+		return nil
+	}
+	return n.suspects[i]
+}
+
 // stateOf returns the state of a node by its name; Ready while the nodes are not known.
 func (n Nodes) stateOf(name string) nodestate.State {
 	if n.state != facts.Known {
 		return nodestate.Ready
 	}
-	i, found := slices.BinarySearchFunc(n.suspects, name, func(node *corev1.Node, name string) int {
-		return strings.Compare(node.Name, name)
-	})
-	switch {
-	case found:
-		return nodestate.Of(n.suspects[i], n.now)
+	switch suspect := n.suspect(name); {
+	case suspect != nil:
+		return nodestate.Of(suspect, n.now)
 	case n.exists(name):
 		return nodestate.Ready
 	}

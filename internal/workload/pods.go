@@ -167,7 +167,8 @@ func notCreated(w Workload, joined, drained int) absentPods {
 	if n == coming+gone {
 		return absent
 	}
-	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload", since: w.failedAt}
+	c := Cause{Count: n - coming - gone, Reason: v1alpha1.ReasonWorkloadUnavailable, Text: "not created: see the events of the workload",
+		since: w.failedAt, began: w.failedAt}
 	if w.silent {
 		c.Text = "not created, and no recent event says why"
 	}
@@ -245,6 +246,9 @@ func (s surroundings) unscheduled(pod *corev1.Pod) fault {
 	text := parseSchedulerText(c.Message)
 	f.text = "cannot be scheduled: " + cmp.Or(text.message, c.Reason)
 	f.key = withoutNumbers(f.text)
+	if text.lacking != "" {
+		f.lacking = []v1alpha1.ObservedObject{{Kind: kindResource, Name: msg.Truncate(text.lacking, maxName)}}
+	}
 	f = f.aged(pod, s.ageAt)
 	if !text.mayBeNodes() {
 		return f

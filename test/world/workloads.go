@@ -388,6 +388,7 @@ func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
 	for _, p := range l.pods {
 		if p.fault != nil && p.fault.State == Denied {
 			set(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "FailedCreate", p.fault.Message)
+			d.Status.Conditions[len(d.Status.Conditions)-1].LastTransitionTime = metaTime(p.fault.Since)
 			return
 		}
 	}

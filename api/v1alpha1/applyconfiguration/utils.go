@@ -57,6 +57,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EndpointCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventsMeanwhile"):
 		return &apiv1alpha1.EventsMeanwhileApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Fault"):
+		return &apiv1alpha1.FaultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Implementation"):
 		return &apiv1alpha1.ImplementationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LeaseCheck"):
@@ -105,8 +107,6 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ViolationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookCheck"):
 		return &apiv1alpha1.WebhookCheckApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("WebhookFault"):
-		return &apiv1alpha1.WebhookFaultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookMark"):
 		return &apiv1alpha1.WebhookMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadCheck"):

@@ -117,7 +117,13 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: kind
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.FaultKind
     - name: message
+      type:
+        scalar: string
+    - name: next
       type:
         scalar: string
     - name: operatedBy
@@ -135,6 +141,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: subject
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
+    - name: url
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.WebAddress
 - name: com.github.archmap.archmap.api.v1alpha1.Check
   map:
     fields:
@@ -183,6 +192,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.CheckStatus
   map:
     fields:
+    - name: faults
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Fault
+          elementRelationship: atomic
     - name: healthy
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Verdict
@@ -216,12 +231,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
-    - name: webhooks
-      type:
-        list:
-          elementType:
-            namedType: com.github.archmap.archmap.api.v1alpha1.WebhookFault
-          elementRelationship: atomic
 - name: com.github.archmap.archmap.api.v1alpha1.CheckType
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ClusterArchitecture
@@ -662,6 +671,41 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.Expectation
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Expression
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Fault
+  map:
+    fields:
+    - name: kind
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.FaultKind
+    - name: message
+      type:
+        scalar: string
+    - name: next
+      type:
+        scalar: string
+    - name: operatedBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Operator
+    - name: reason
+      type:
+        scalar: string
+    - name: related
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
+          elementRelationship: atomic
+    - name: severity
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Severity
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: subject
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
+- name: com.github.archmap.archmap.api.v1alpha1.FaultKind
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Implementation
   map:
@@ -1190,24 +1234,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serviceNamespace
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.NamespaceName
-- name: com.github.archmap.archmap.api.v1alpha1.WebhookFault
-  map:
-    fields:
-    - name: configuration
-      type:
-        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
-    - name: message
-      type:
-        scalar: string
-    - name: names
-      type:
-        list:
-          elementType:
-            scalar: string
-          elementRelationship: atomic
-    - name: service
-      type:
-        namedType: com.github.archmap.archmap.api.v1alpha1.ObservedObject
 - name: com.github.archmap.archmap.api.v1alpha1.WebhookKind
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.WebhookMark

@@ -13,24 +13,32 @@ import (
 // CauseApplyConfiguration represents a declarative configuration of the Cause type for use
 // with apply.
 //
-// Cause is one thing that is wrong.
+// Cause is one thing that is wrong, and all that it affects.
 type CauseApplyConfiguration struct {
 	// severity is Major if action is needed, Minor if the fault is within tolerance.
 	Severity *apiv1alpha1.Severity `json:"severity,omitempty"`
-	// reason in one CamelCase word: the fault, or NotFound. NodeFault is listed
-	// once, with everything that it affects.
+	// kind says what kind of thing is at fault.
+	Kind *apiv1alpha1.FaultKind `json:"kind,omitempty"`
+	// subject is what is at fault, as a fault of a check names it: the node or node pool,
+	// the image, the registry, the workload, the webhook configuration, the object that is
+	// gone. Where no check tells, it is the ComponentMapping.
+	Subject *ObservedObjectApplyConfiguration `json:"subject,omitempty"`
+	// reason in one CamelCase word: the fault, or NotFound.
 	Reason *string `json:"reason,omitempty"`
 	// message explains it.
 	Message *string `json:"message,omitempty"`
-	// subject is the object at fault, where that is another one than the components: the
-	// configuration of an admission webhook that cannot be called. Where only its name
-	// is known, kind is Webhook.
-	Subject *ObservedObjectApplyConfiguration `json:"subject,omitempty"`
-	// operatedBy says who can act; left out where that is who operates the components.
+	// operatedBy says who can act on the subject, which need not be who operates the
+	// components: nodes and their sizes are the Customer's, and so is a webhook that the
+	// customer has installed.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
+	// next is the command to type first, with the names that it needs.
+	Next *string `json:"next,omitempty"`
+	// url of an article about faults of this kind.
+	URL *apiv1alpha1.WebAddress `json:"url,omitempty"`
 	// components are the names of the ComponentMappings that it affects.
 	Components []string `json:"components,omitempty"`
-	// since is when it began; left out for a Minor cause, for which it is not known.
+	// since is when it began, as far as the objects at fault tell, else when the first
+	// component turned; left out for a Minor one, of which neither is known.
 	Since *v1.Time `json:"since,omitempty"`
 }
 
@@ -45,6 +53,22 @@ func Cause() *CauseApplyConfiguration {
 // If called multiple times, the Severity field is set to the value of the last call.
 func (b *CauseApplyConfiguration) WithSeverity(value apiv1alpha1.Severity) *CauseApplyConfiguration {
 	b.Severity = &value
+	return b
+}
+
+// WithKind sets the Kind field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Kind field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithKind(value apiv1alpha1.FaultKind) *CauseApplyConfiguration {
+	b.Kind = &value
+	return b
+}
+
+// WithSubject sets the Subject field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Subject field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithSubject(value *ObservedObjectApplyConfiguration) *CauseApplyConfiguration {
+	b.Subject = value
 	return b
 }
 
@@ -64,19 +88,27 @@ func (b *CauseApplyConfiguration) WithMessage(value string) *CauseApplyConfigura
 	return b
 }
 
-// WithSubject sets the Subject field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Subject field is set to the value of the last call.
-func (b *CauseApplyConfiguration) WithSubject(value *ObservedObjectApplyConfiguration) *CauseApplyConfiguration {
-	b.Subject = value
-	return b
-}
-
 // WithOperatedBy sets the OperatedBy field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the OperatedBy field is set to the value of the last call.
 func (b *CauseApplyConfiguration) WithOperatedBy(value apiv1alpha1.Operator) *CauseApplyConfiguration {
 	b.OperatedBy = &value
+	return b
+}
+
+// WithNext sets the Next field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Next field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithNext(value string) *CauseApplyConfiguration {
+	b.Next = &value
+	return b
+}
+
+// WithURL sets the URL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the URL field is set to the value of the last call.
+func (b *CauseApplyConfiguration) WithURL(value apiv1alpha1.WebAddress) *CauseApplyConfiguration {
+	b.URL = &value
 	return b
 }
 

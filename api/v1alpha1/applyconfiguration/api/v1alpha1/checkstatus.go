@@ -40,10 +40,11 @@ type CheckStatusApplyConfiguration struct {
 	Objects []ObservedObjectApplyConfiguration `json:"objects,omitempty"`
 	// objectCount is how many objects are behind the verdict in all.
 	ObjectCount *int32 `json:"objectCount,omitempty"`
-	// webhooks are the admission webhooks that cannot be called: of those that a Webhook
-	// check reads, or reported by the API server when it rejects the pods of a workload.
-	// They show which components are unhealthy because of the same fault.
-	Webhooks []WebhookFaultApplyConfiguration `json:"webhooks,omitempty"`
+	// faults are what the check finds at fault, as far as that counts for the component: at
+	// most eight, the worst first. They say which components have a fault in common, and
+	// become status.causes of the ClusterArchitecture. Left out where nothing is at fault.
+	// They are remembered with the reason.
+	Faults []FaultApplyConfiguration `json:"faults,omitempty"`
 	// lastTransitionTime is when present or healthy last changed. The grace period
 	// of a failing check is counted from it.
 	LastTransitionTime *v1.Time `json:"lastTransitionTime,omitempty"`
@@ -132,15 +133,15 @@ func (b *CheckStatusApplyConfiguration) WithObjectCount(value int32) *CheckStatu
 	return b
 }
 
-// WithWebhooks adds the given value to the Webhooks field in the declarative configuration
+// WithFaults adds the given value to the Faults field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the Webhooks field.
-func (b *CheckStatusApplyConfiguration) WithWebhooks(values ...*WebhookFaultApplyConfiguration) *CheckStatusApplyConfiguration {
+// If called multiple times, values provided by each call will be appended to the Faults field.
+func (b *CheckStatusApplyConfiguration) WithFaults(values ...*FaultApplyConfiguration) *CheckStatusApplyConfiguration {
 	for i := range values {
 		if values[i] == nil {
-			panic("nil value passed to WithWebhooks")
+			panic("nil value passed to WithFaults")
 		}
-		b.Webhooks = append(b.Webhooks, *values[i])
+		b.Faults = append(b.Faults, *values[i])
 	}
 	return b
 }

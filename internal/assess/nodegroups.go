@@ -1,0 +1,217 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package assess
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/archmap/archmap/internal/msg"
+	"github.com/archmap/archmap/internal/nodestate"
+)
+
+// NodeGroup is nodes that are down or cordoned by one cause: those of a pool, or of several when more than their number shows
+// that it is the same.
+type NodeGroup struct {
+	// Pools of the nodes, sorted; empty names those that are in none.
+	Pools []string
+	// Nodes counts all nodes of the pools.
+	Nodes int
+	// Down and Cordoned are the nodes, as in a ClusterView.
+	Down, Cordoned NodeList
+	// Common says what they have in common and all others have not; empty when nothing is.
+	Common string
+}
+
+// sameTime is how far apart nodes may go down by one cause: it takes the node controller some minutes to tell of many.
+const sameTime = 5 * time.Minute
+
+// manyPools is in how many pools nodes may go down at the same time until that is no coincidence any more.
+const manyPools = 3
+
+// nodeTraits are what nodes may have in common.
+type nodeTraits struct {
+	pool, image, zone, size, os string
+}
+
+func traitsOf(scope *Scope, node *corev1.Node) nodeTraits {
+	return nodeTraits{
+		pool: nodestate.Pool(node), image: cmp.Or(node.Labels[scope.image], node.Status.NodeInfo.OSImage), zone: node.Labels[corev1.LabelTopologyZone],
+		size: node.Labels[corev1.LabelInstanceTypeStable], os: node.Labels[corev1.LabelOSStable],
+	}
+}
+
+// traits are those that tell something, what can be acted on first.
+var traits = []struct {
+	name string
+	of   func(*nodeTraits) string
+}{
+	{"node image", func(t *nodeTraits) string { return t.image }},
+	{"zone", func(t *nodeTraits) string { return t.zone }},
+	{"size", func(t *nodeTraits) string { return t.size }},
+	{"operating system", func(t *nodeTraits) string { return t.os }},
+}
+
+// badPool is the nodes of a pool that are down or cordoned.
+type badPool struct {
+	pools       []string
+	marks       []clusterMark
+	first, last int64 // when they went down, in minutes; 0 is not known
+}
+
+func (p *badPool) add(other *badPool) {
+	p.pools, p.marks = append(p.pools, other.pools...), append(p.marks, other.marks...)
+	if other.first != 0 && (p.first == 0 || other.first < p.first) {
+		p.first = other.first
+	}
+	p.last = max(p.last, other.last)
+}
+
+// alike reports whether the nodes of both went down at the same time.
+func (p *badPool) alike(other *badPool) bool {
+	return p.first != 0 && other.first != 0 &&
+		time.Duration(max(p.last, other.last)-min(p.first, other.first))*time.Minute <= sameTime
+}
+
+// cordoned reports whether none of the nodes is down.
+func (p *badPool) cordoned() bool {
+	return !slices.ContainsFunc(p.marks, func(m clusterMark) bool { return m.state == nodeDown })
+}
+
+// groups returns the nodes that are down or cordoned by what they have in common. It costs as much as there are marks.
+func (t *ClusterTally) groups() []NodeGroup {
+	byPool, good, sizes := map[string]*badPool{}, map[nodeTraits]bool{}, map[string]int{}
+	for mark, n := range t.Marks() {
+		sizes[mark.traits.pool] += n
+		if mark.state != nodeDown && mark.state != nodeCordoned {
+			good[mark.traits] = true
+			continue
+		}
+		one := &badPool{marks: []clusterMark{mark}, first: mark.since, last: mark.since}
+		if byPool[mark.traits.pool] == nil {
+			byPool[mark.traits.pool] = &badPool{pools: []string{mark.traits.pool}}
+		}
+		byPool[mark.traits.pool].add(one)
+	}
+	var pools []*badPool
+	for _, name := range slices.Sorted(maps.Keys(byPool)) {
+		pools = append(pools, byPool[name])
+	}
+	var out []NodeGroup
+	for _, p := range joinPools(pools, good) {
+		out = append(out, t.group(p, good, sizes))
+	}
+	return out
+}
+
+// joinPools joins the pools whose nodes are bad by one cause: all nodes are, or they were cordoned, or they went down at the
+// same time, and share what no good node has, or are in many pools.
+func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
+	if len(good) == 0 && len(pools) > 1 {
+		for _, p := range pools[1:] {
+			pools[0].add(p)
+		}
+		return pools[:1]
+	}
+	var out []*badPool
+	for _, p := range pools {
+		together := 0
+		for _, other := range pools {
+			if p.alike(other) {
+				together++
+			}
+		}
+		i := slices.IndexFunc(out, func(known *badPool) bool {
+			return known.cordoned() && p.cordoned() || known.alike(p) && (together >= manyPools || common(append(slices.Clone(known.marks), p.marks...), good) != "")
+		})
+		if i < 0 {
+			out = append(out, p)
+			continue
+		}
+		out[i].add(p)
+	}
+	return out
+}
+
+// common returns what all of the nodes have in common, and no good one has; empty when nothing is. That they are of one
+// pool is told anyway.
+func common(bad []clusterMark, good map[nodeTraits]bool) string {
+	for _, trait := range traits {
+		value := trait.of(&bad[0].traits)
+		if value == "" || slices.ContainsFunc(bad, func(m clusterMark) bool { return trait.of(&m.traits) != value }) {
+			continue
+		}
+		shared := false
+		for t := range good {
+			shared = shared || trait.of(&t) == value
+		}
+		if !shared && len(good) > 0 {
+			return trait.name + " " + value
+		}
+	}
+	return ""
+}
+
+func (t *ClusterTally) group(p *badPool, good map[nodeTraits]bool, sizes map[string]int) NodeGroup {
+	slices.Sort(p.pools)
+	var down, cordoned []clusterMark
+	for _, mark := range p.marks {
+		if mark.state == nodeDown {
+			down = append(down, mark)
+		} else {
+			cordoned = append(cordoned, mark)
+		}
+	}
+	g := NodeGroup{Pools: p.pools, Down: t.down(down), Cordoned: t.nodeList(cordoned)}
+	for _, pool := range p.pools {
+		g.Nodes += sizes[pool]
+	}
+	if g.Down.Count+g.Cordoned.Count > 1 {
+		g.Common = common(p.marks, good)
+	}
+	return g
+}
+
+// describe says what is wrong with the nodes of the pools; it is empty when nothing is.
+func (v *ClusterView) describe(pools []string) string {
+	var parts []string
+	for i := range v.NodeGroups {
+		g := &v.NodeGroups[i]
+		if slices.ContainsFunc(g.Pools, func(pool string) bool { return slices.Contains(pools, pool) }) {
+			parts = append(parts, g.describe(v.Nodes))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// describe counts against the nodes of the pools, or against all where they are in none.
+func (g *NodeGroup) describe(all int) string {
+	of := fmt.Sprintf("%d nodes", all)
+	if named := slices.DeleteFunc(slices.Clone(g.Pools), func(pool string) bool { return pool == "" }); len(named) == len(g.Pools) {
+		of = fmt.Sprintf("%d nodes of the node pool %s", g.Nodes, named[0])
+		if len(named) > 1 {
+			of = fmt.Sprintf("%d nodes of the node pools %s", g.Nodes, msg.Shorten(named, ", "))
+		}
+	}
+	var parts []string
+	say := func(nodes NodeList, what string) {
+		if nodes.Count == 1 {
+			parts = append(parts, fmt.Sprintf("1 of %s is %s: %s", of, what, nodes))
+		} else if nodes.Count > 1 {
+			parts = append(parts, fmt.Sprintf("%d of %s are %s: %s", nodes.Count, of, what, nodes))
+		}
+	}
+	say(g.Down, "not ready")
+	say(g.Cordoned, "cordoned")
+	if g.Common != "" {
+		parts = append(parts, "all of them, and no others, have the "+g.Common)
+	}
+	return strings.Join(parts, "; ")
+}
