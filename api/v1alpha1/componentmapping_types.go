@@ -114,8 +114,8 @@ const CheckMethodNone CheckMethod = "None"
 // +kubebuilder:printcolumn:name="Method",type=string,JSONPath=`.status.methodSummary`
 // +kubebuilder:printcolumn:name="Present",type=string,JSONPath=`.status.conditions[?(@.type=="Present")].status`
 // +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="Healthy")].status`
-// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Healthy")].lastTransitionTime`,description="Time since Healthy last changed"
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Category",type=string,JSONPath=`.spec.category`,priority=1
 // +kubebuilder:printcolumn:name="Variant",type=string,JSONPath=`.status.variant`,priority=1
 // +kubebuilder:printcolumn:name="Evidence",type=string,JSONPath=`.status.evidence`,priority=1

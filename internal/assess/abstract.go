@@ -4,6 +4,7 @@
 package assess
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,6 +83,9 @@ func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 	for _, skew := range r.skews.exceeded {
 		say("! "+skew.Name, string(skew.Type), skew.Message)
 	}
+	for _, d := range r.deadlines() {
+		say("! "+d.mapping.Name, string(v1alpha1.AdvisoryRetirement), d.String()+": "+d.message)
+	}
 	for _, c := range r.tolerated {
 		say("~ "+msg.Shorten(c.Components, ", "), c.Reason, c.Message)
 	}
@@ -97,6 +101,27 @@ func (r *rollup) troubles(s *v1alpha1.ClusterArchitectureStatus) []string {
 		lines = append(lines, fmt.Sprintf("and %d more: see causes, violations and skews", left))
 	}
 	return lines
+}
+
+// deadline is a retirement of something that is there, which is near.
+type deadline struct {
+	catalog.Deadline
+	mapping *v1alpha1.ComponentMapping
+	message string
+}
+
+// deadlines returns those that are near, the nearest first.
+func (r *rollup) deadlines() []deadline {
+	var out []deadline
+	for _, m := range r.filter(is(v1alpha1.ConditionPresent, metav1.ConditionTrue)) {
+		for _, a := range catalog.AdvisoriesOf(m) {
+			if d, ok := catalog.DeadlineOf(&a, r.now.Time); ok && d.Near() {
+				out = append(out, deadline{d, m, a.Message})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b deadline) int { return cmp.Compare(a.Days, b.Days) })
+	return out
 }
 
 // column is one of the table.

@@ -25,6 +25,12 @@ func abstractOf(t testing.TB, spec string, view assess.ClusterView, mappings ...
 	return a.Status.Abstract
 }
 
+// retiring is a mapping of what retires on a date.
+func retiring(m v1alpha1.ComponentMapping, date string) v1alpha1.ComponentMapping {
+	m.Spec.Implementation.Advisories = []v1alpha1.Advisory{{Type: v1alpha1.AdvisoryRetirement, Date: date, Message: "move on"}}
+	return m
+}
+
 func TestAbstract(t *testing.T) {
 	broken := aks
 	broken.Nodes, broken.Down = 50, assess.NodeList{Count: 2, First: []string{"a (NodeStatusUnknown)", "b (KubeletNotReady)"}}
@@ -50,6 +56,16 @@ func TestAbstract(t *testing.T) {
 			"Networking  addon           not installed           2026-03-01 08:00 UTC",
 			"Networking  old    deploy   healthy        v1.2.3   2026-03-01 08:00 UTC",
 		}},
+		{"a retirement that is near is told until then, and as long as the component is there", "", aks,
+			list(retiring(old, "2026-03-31"), retiring(healthy(t, "gone"), "2026-02-28"), retiring(healthy(t, "later"), "2026-04-01")), []string{
+				"AKS v1.33.1, 3 nodes: 3 of 3 components present, none unhealthy",
+				"! gone: Retirement: retired 1 day ago, on 2026-02-28: move on",
+				"! old: Retirement: 30 days left, until 2026-03-31: move on",
+				"CATEGORY    NAME   METHODS  STATE    VERSION  SINCE OR REASON",
+				"Networking  gone   deploy   healthy           2026-03-01 08:00 UTC",
+				"Networking  later  deploy   healthy           2026-03-01 08:00 UTC",
+				"Networking  old    deploy   healthy  v1.2.3   2026-03-01 08:00 UTC",
+			}},
 		{"what is wrong comes before the table, causes before consequences", "rules: [{name: one, type: ExactlyOne, components: [a, b]}]", broken,
 			list(storage(faulty(t, "disk", v1alpha1.ReasonNodeFault)), faulty(t, "proxy", v1alpha1.ReasonNodeFault), unhealthy(t, "web"), gone(t, "dns")), []string{
 				"AKS v1.33.1, 50 nodes (2 down): 3 of 4 components present, 3 unhealthy (2 causes), 1 required missing",

@@ -26,6 +26,11 @@ func (e *env) completeComponents(command *cobra.Command, args []string, typed st
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return e.completeManyComponents(command, args, typed)
+}
+
+// completeManyComponents is for commands that take several.
+func (e *env) completeManyComponents(command *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var mappings []v1alpha1.ComponentMapping
 	if shipped, err := catalog.Load(catalog.AKS, catalog.AKSExtras); err == nil {
 		mappings = shipped.Mappings

@@ -5,7 +5,6 @@ package cli
 
 import (
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -75,7 +74,7 @@ func (e *env) draw(d report.Diagram, format string, ascii report.ASCIIOptions) e
 
 // columns of a terminal; 0 for what is none.
 func columns(w io.Writer) int {
-	if file, ok := w.(*os.File); ok {
+	if file, ok := w.(interface{ Fd() uintptr }); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
 			return width
 		}

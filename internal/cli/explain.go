@@ -14,13 +14,14 @@ import (
 )
 
 func newExplainCommand(e *env) *cobra.Command {
-	from, output := &sourceFlags{env: e}, &format{}
+	from, output, verbose := &sourceFlags{env: e}, &format{}, false
 	command := &cobra.Command{
 		Use:   "explain COMPONENT",
-		Short: "Show everything about one component",
-		Long: "Show everything about one component: what is documented and what was observed, each check with its objects and\n" +
-			"since when, advisories, references, and who to contact. Name the component by its mapping, by an alias such as\n" +
-			"karpenter, or by its name in the table; name a provider workload that no mapping covers by NAME or NAMESPACE/NAME.",
+		Short: "Explain one component: what is wrong, who acts, and what was observed",
+		Long: "Explain one component: what is wrong, who can act and what to do, and what was observed. --verbose adds what is\n" +
+			"documented, each check with its objects, and the checks of other variants. Name the component by its mapping, by an\n" +
+			"alias such as karpenter, or by its name in the table; name a provider workload that no mapping covers by NAME or\n" +
+			"NAMESPACE/NAME.",
 		Example: `  # Why is CoreDNS red?
   kubectl archmap explain coredns
 
@@ -49,10 +50,11 @@ func newExplainCommand(e *env) *cobra.Command {
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
 			}
-			return report.Explain(e.Out, r, m, colors(e.Out))
+			return report.Explain(e.Out, r, m, report.ExplainOptions{Verbose: verbose, Color: colors(e.Out)})
 		},
 	}
 	from.addAllFlags(command)
+	command.Flags().BoolVar(&verbose, "verbose", false, "Also show the documentation, each check with its objects, and the other variants")
 	output.addFlag(command, formatText, formatJSON, formatYAML)
 	return command
 }

@@ -6,7 +6,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -23,6 +22,7 @@ type status struct {
 	operator source.Operator
 	output   format
 	fail     failOn
+	view     viewFlags
 	contexts contexts
 	watch    bool
 }
@@ -64,31 +64,28 @@ func newStatusCommand(e *env) *cobra.Command {
 		"The operator's namespace. Default: "+source.DefaultNamespace+", or wherever its Lease "+source.LeaseName+" is")
 	command.Flags().StringVar(&s.operator.Architecture, "architecture", "",
 		"ClusterArchitecture to show, if there are several. Default: "+source.DefaultArchitecture+", or the first by name")
+	s.view.addFlags(command)
 	s.fail.addFlag(command, concernNames(report.DefaultConcerns())...)
 	s.output.addFlag(command, formatText, formatWide, formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
 	return command
 }
 
 func (s *status) validate(command *cobra.Command) error {
-	if err := errors.Join(s.output.validate(), s.fail.validate()); err != nil {
+	if err := errors.Join(s.output.validate(), s.fail.validate(), s.view.validate(&s.output)); err != nil {
 		return err
-	}
-	refuse := func(with string, formats ...string) error {
-		if slices.Contains(formats, s.output.chosen) {
-			return usagef("--output %s can't be used with %s", s.output.chosen, with)
-		}
-		return nil
 	}
 	switch {
 	case s.watch && s.contexts.wanted():
 		return usagef("--watch follows one cluster; choose it with --context")
 	case s.watch:
-		return refuse("--watch", formatJSON, formatYAML, formatName, formatMarkdown, formatCSV)
+		return followable(&s.output)
 	case s.contexts.wanted():
 		if err := s.contexts.validate(command); err != nil {
 			return err
 		}
-		return refuse("several clusters", formatName)
+		if s.output.chosen == formatName {
+			return usagef("--output name can't be used with several clusters")
+		}
 	}
 	return nil
 }
@@ -121,7 +118,7 @@ func (s *status) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.env.printCheck(result.Report, &s.output); err != nil {
+	if err := s.env.printCheck(result.Report, &s.output, &s.view); err != nil {
 		return err
 	}
 	s.env.warn(result.Warnings()...)

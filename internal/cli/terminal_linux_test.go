@@ -115,7 +115,7 @@ func TestFollowOnTerminal(t *testing.T) {
 	g.Expect(screens).To(HaveLen(2))
 	for _, s := range screens {
 		g.Expect(strings.Count(s, "\n")).To(BeNumerically("<", 12))
-		g.Expect(s).To(ContainSubstring("more rows"))
+		g.Expect(s).To(ContainSubstring("more lines"))
 	}
 	g.Eventually(func() string { return after + p.shown() }).Should(ContainSubstring("component-29"))
 }

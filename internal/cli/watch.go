@@ -39,14 +39,22 @@ func (s *status) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &follower{env: s.env, output: &s.output, fail: &s.fail, stale: feed.Stale, terminal: terminal(s.env.Out) && os.Getenv("TERM") != "dumb"}
-	return f.run(ctx, feed)
+	return s.env.newFollower(&s.output, &s.view, &s.fail, feed).run(ctx, feed)
+}
+
+// followable returns an error unless reports can be shown in a format one after the other.
+func followable(output *format) error {
+	if output.chosen != formatText && output.chosen != formatWide {
+		return usagef("--output %s can't be used with --watch", output.chosen)
+	}
+	return nil
 }
 
 // follower shows reports as they come.
 type follower struct {
 	env    *env
 	output *format
+	view   viewFlags
 	fail   *failOn
 	// stale says why the newest report may be out of date.
 	stale func() string
@@ -58,6 +66,11 @@ type follower struct {
 	at       time.Time
 	printed  map[string]string
 	wasStale bool
+}
+
+func (e *env) newFollower(output *format, view *viewFlags, fail *failOn, feed source.Feed) *follower {
+	return &follower{env: e, output: output, view: *view, fail: fail, stale: feed.Stale,
+		terminal: terminal(e.Out) && os.Getenv("TERM") != "dumb"}
 }
 
 func (f *follower) run(ctx context.Context, feed source.Feed) error {
@@ -91,7 +104,7 @@ func (f *follower) end(err error) error {
 	case f.last == nil:
 		return verdictError{exitUnknown}
 	case f.terminal:
-		if err := f.env.printCheck(f.last, f.output); err != nil {
+		if err := f.env.printCheck(f.last, f.output, &f.view); err != nil {
 			return err
 		}
 	}
@@ -103,6 +116,7 @@ func (f *follower) show(r *report.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if r != nil {
+		r = f.view.of(r)
 		f.last, f.at = r, time.Now()
 	}
 	switch {
@@ -171,7 +185,7 @@ func (f *follower) draw() {
 		fmt.Fprintf(screen, "Warning: %s\n", stale)
 	}
 	fmt.Fprintln(screen)
-	if err := on.printCheck(&r, f.output); err == nil {
+	if err := on.printCheck(&r, f.output, &f.view); err == nil {
 		screen.flush()
 	}
 }
@@ -212,25 +226,11 @@ func (s *screen) flush() {
 	_, _ = io.WriteString(s.to, cutLines+toTop+strings.Join(lines, clearRight+"\n")+clearRight+"\n"+clearBelow+wrapLines)
 }
 
-// fit leaves out as many lines of the table as there is no room for. What stands before and below it, says more.
+// fit cuts off the lines for which there is no room: the first ones matter most.
 func fit(lines []string, height int) []string {
 	if len(lines) <= height {
 		return lines
 	}
-	var gaps []int // empty lines: the table stands between the first two
-	for i, l := range lines {
-		if l == "" {
-			gaps = append(gaps, i)
-		}
-	}
-	end := len(lines)
-	if len(gaps) > 1 {
-		end = gaps[1]
-	}
-	tail := lines[end:]
-	room := height - len(tail) - 1
-	if room < 3 {
-		return lines[:max(1, height)]
-	}
-	return append(append(lines[:room:room], fmt.Sprintf("… %d more rows", end-room)), tail...)
+	room := max(1, height-1)
+	return append(lines[:room:room], fmt.Sprintf("… %d more lines", len(lines)-room))
 }

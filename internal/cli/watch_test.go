@@ -94,14 +94,15 @@ func TestFollowReportsStaleness(t *testing.T) {
 	g.Expect(fmt.Sprint(e.ErrOut)).To(Equal("Warning: these verdicts are 1m old\nThe verdicts are up to date again.\n"))
 }
 
+// What has no room is cut off at the end: the verdict and its causes come first.
 func TestFit(t *testing.T) {
-	lines := []string{"prod", "", "NAME", "a", "b", "c", "d", "e", "", "CAUSE", "x"}
+	lines := []string{"prod", "", "verdict", "", "NAME", "a", "b", "c"}
 	for height, want := range map[int][]string{
 		20: lines,
-		11: lines,
-		9:  {"prod", "", "NAME", "a", "b", "… 3 more rows", "", "CAUSE", "x"},
-		5:  {"prod", "", "NAME", "a", "b"},
-		0:  {"prod"},
+		8:  lines,
+		6:  {"prod", "", "verdict", "", "NAME", "… 3 more lines"},
+		2:  {"prod", "… 7 more lines"},
+		0:  {"prod", "… 7 more lines"},
 	} {
 		NewWithT(t).Expect(fit(lines, height)).To(Equal(want), "%d lines", height)
 	}

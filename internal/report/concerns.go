@@ -80,7 +80,7 @@ func DefaultConcerns() []Concern {
 // concerned are the components that count one by one: those that no architecture sums up. Where nothing is claimed of the
 // cluster, nothing is required.
 func (r *Report) concerned() []component {
-	if r.judged() && r.claimed() {
+	if r.judged() && r.claimed() && !r.Part {
 		return r.rest()
 	}
 	return r.components()
@@ -88,7 +88,7 @@ func (r *Report) concerned() []component {
 
 // whole reports whether a condition of the architecture is False, while the architecture claims anything.
 func (r *Report) whole(conditionType string) bool {
-	return r.judged() && r.claimed() && r.condition(conditionType).Status == metav1.ConditionFalse
+	return r.judged() && r.claimed() && !r.Part && r.condition(conditionType).Status == metav1.ConditionFalse
 }
 
 func (r *Report) hasUnhealthy() bool {
@@ -115,7 +115,7 @@ func (r *Report) hasUnknown() bool {
 	if slices.ContainsFunc(r.concerned(), component.doubtful) || len(r.Mappings) == 0 {
 		return true
 	}
-	if !r.judged() {
+	if !r.judged() || r.Part {
 		return false
 	}
 	unknown := func(conditionType string) bool {

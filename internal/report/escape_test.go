@@ -234,7 +234,7 @@ var (
 // grids returns all listings of a report.
 func grids(r *report.Report) map[string]report.Grid {
 	return map[string]report.Grid{
-		"table": report.Table(r, true), "pools": report.NodePools(r), "causes": report.Causes(r), "advisories": report.Advisories(r),
+		"table": report.Table(r, true), "pools": report.NodePools(r), "advisories": report.Advisories(r),
 		"departures": report.DepartureTable(report.Departures(r, true)), "changes": report.Compare(&report.Report{}, r).Table(),
 		"clusters": report.Clusters([]report.Cluster{{Name: r.Source, Report: r}, {Name: "b", Err: errors.New(r.Source)}}, true),
 	}
@@ -308,7 +308,10 @@ func checkText(t *testing.T, r *report.Report) {
 		for name, grid := range grids(r) {
 			write(name, func(w io.Writer) error { return grid.Text(w, color) })
 		}
-		write("explain", func(w io.Writer) error { return report.Explain(w, r, &r.Mappings[0], color) })
+		write("explain", func(w io.Writer) error {
+			return report.Explain(w, r, &r.Mappings[0], report.ExplainOptions{Color: color})
+		})
+		write("screen", func(w io.Writer) error { return report.Screen(w, r, report.View{Color: color, Wide: true}) })
 		for _, plain := range []bool{false, true} {
 			write(fmt.Sprintf("drawing, plain %t", plain), func(w io.Writer) error {
 				return report.Draw(r, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{Plain: plain, Color: color})

@@ -4,6 +4,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -71,17 +72,30 @@ func wordsFor(c component) []string {
 	return words
 }
 
-// Explain writes everything about one component of the report.
-func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, color bool) error {
-	e := explanation{Report: r, component: r.newComponent(m), words: r.platform(), color: color}
+// ExplainOptions say how much is told of a component.
+type ExplainOptions struct {
+	// Verbose also tells what is documented, every check with its objects, those of other variants, and references.
+	Verbose bool
+	// Color paints states.
+	Color bool
+}
+
+// Explain writes what there is to know about one component of the report: what is wrong, who acts and what to do, then what
+// was observed.
+func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, o ExplainOptions) error {
+	e := newExplanation(r, o)
+	e.component = r.newComponent(m)
 	e.headline()
-	e.documented()
+	e.causes()
 	e.observed()
 	e.checks()
-	e.causes()
-	e.advice()
-	e.section("Who to contact")
-	e.call()
+	e.advisories()
+	if o.Verbose {
+		e.documented()
+		e.references()
+	} else {
+		e.line("\n--verbose adds the documentation, each check with its objects, and the other variants.")
+	}
 	_, err := io.WriteString(w, e.out.String())
 	return err
 }
@@ -90,44 +104,27 @@ func Explain(w io.Writer, r *Report, m *v1alpha1.ComponentMapping, color bool) e
 type explanation struct {
 	*Report
 	component
-	words platform
-	color bool
-	out   strings.Builder
+	prose
+	words   platform
+	verbose bool
 }
 
-func (e *explanation) line(s string) { e.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+func newExplanation(r *Report, o ExplainOptions) *explanation {
+	return &explanation{Report: r, words: r.platform(), verbose: o.Verbose, prose: prose{columns: proseWidth, color: o.Color}}
+}
 
-func (e *explanation) section(title string) { e.line("\n" + title) }
+// fieldOf is a field that has so many lines at most, unless all is told.
+func (e *explanation) fieldOf(name, value string, lines int) {
+	if e.verbose {
+		lines = 0
+	}
+	e.hang("  "+pad(name, 16), value, lines)
+}
 
 // text is a paragraph, indented.
-func (e *explanation) text(s string) { e.hang("  ", s) }
+func (e *explanation) text(s string) { e.hang("  ", s, 0) }
 
-// hang writes a text whose further lines stand below its first.
-func (e *explanation) hang(first, s string) {
-	indent := strings.Repeat(" ", width(first))
-	for i, l := range wrap(Clean(s), proseWidth-width(first), 0) {
-		if i == 0 {
-			e.line(first + l)
-		} else {
-			e.line(indent + l)
-		}
-	}
-}
-
-// field is a name with its value; nothing when it has none.
-func (e *explanation) field(name, value string) {
-	if value != "" {
-		e.hang("  "+pad(name, 16), value)
-	}
-}
-
-func (e *explanation) paint(s catalog.State, text string) string {
-	if e.color {
-		return colored(s, text)
-	}
-	return text
-}
-
+// headline says how the component is, and why where that is not well.
 func (e *explanation) headline() {
 	e.line(Clean(e.Name) + ": " + Clean(e.Spec.Component))
 	since := ""
@@ -135,7 +132,9 @@ func (e *explanation) headline() {
 		since = " for " + age + ", since " + stamp(e.since())
 	}
 	e.line("  " + e.paint(e.state, e.state.Mark()+" "+e.state.Word()) + since)
-	e.text(e.Status.Message)
+	if e.verbose || e.state != catalog.Healthy || e.tolerates() {
+		e.text(e.Status.Message)
+	}
 	if words := reasonWords[e.reason()]; words != "" {
 		e.text(e.reason() + ": " + words)
 	}
@@ -161,10 +160,10 @@ func (e *explanation) documented() {
 		e.field("Presence", "required")
 	}
 	for _, d := range doc.Details {
-		e.hang("  - ", d)
+		e.hang("  - ", d, 0)
 	}
 	for _, a := range doc.Artifacts {
-		e.hang("  - ", strings.TrimSuffix(string(a.Type)+" "+a.Name+": "+a.Description, ": "))
+		e.hang("  - ", strings.TrimSuffix(string(a.Type)+" "+a.Name+": "+a.Description, ": "), 0)
 	}
 }
 
@@ -178,15 +177,19 @@ func (e *explanation) observed() {
 	e.field("Method", e.words.methodNames(e.Status.Methods))
 	for _, v := range e.Spec.Variants {
 		if slices.Contains(e.Status.Variants, v.Name) {
-			e.field("Variant", strings.TrimSuffix(v.Name+": "+v.Description, ": "))
+			e.fieldOf("Variant", strings.TrimSuffix(v.Name+": "+v.Description, ": "), 2)
 		}
 	}
 	e.field("Version", e.Status.Version)
 	e.field("Image", e.Status.Image)
-	e.field("Evidence", strings.TrimSuffix(string(e.Status.Evidence)+": "+evidenceWords[e.Status.Evidence], ": "))
-	for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented} {
-		e.condition(t)
+	if e.verbose || e.Status.Evidence != v1alpha1.EvidenceDirect {
+		e.field("Evidence", strings.TrimSuffix(string(e.Status.Evidence)+": "+evidenceWords[e.Status.Evidence], ": "))
 	}
+	if e.verbose || e.is(v1alpha1.ConditionPresent).Reason != v1alpha1.ReasonObserved {
+		e.condition(v1alpha1.ConditionPresent)
+	}
+	e.condition(v1alpha1.ConditionHealthy)
+	e.condition(v1alpha1.ConditionAsDocumented)
 }
 
 func (e *explanation) condition(conditionType string) {
@@ -194,13 +197,29 @@ func (e *explanation) condition(conditionType string) {
 	e.field(conditionType, strings.TrimSuffix(fmt.Sprintf("%s (%s): %s", c.Status, c.Reason, c.Message), ": "))
 }
 
+// checks writes those of the observed variants. Unless all is told, one that passes is a line, and what may be absent and
+// is goes without.
 func (e *explanation) checks() {
-	for _, part := range e.evidence() {
+	for i, part := range e.evidence() {
+		if i > 0 && !e.verbose {
+			return
+		}
 		e.section(part.title)
 		for _, c := range part.checks {
-			e.check(c)
+			switch {
+			case e.verbose || !passes(c):
+				e.check(c)
+			case c.state != catalog.Absent: // as it may or must be
+				e.line(shorten("  "+e.paint(c.state, c.state.Mark())+" "+Clean(c.short)+": "+Clean(cmp.Or(c.Message, c.verdict())), e.columns))
+			}
 		}
 	}
+}
+
+// passes reports whether there is nothing to look at in a check.
+func passes(c checkView) bool {
+	absentRightly := c.expect == v1alpha1.ExpectAbsent || c.expect == v1alpha1.ExpectOptional
+	return c.state == catalog.Healthy || c.state == catalog.Observed || c.state == catalog.Absent && absentRightly
 }
 
 func (e *explanation) check(c checkView) {
@@ -209,67 +228,74 @@ func (e *explanation) check(c checkView) {
 		since = " (" + age + ")"
 	}
 	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + Clean(c.short) + ": " + e.paint(c.state, c.verdict()) + since)
-	e.hang("      ", c.reasoned())
+	e.hang("      ", c.reasoned(), 0)
 	if v := strings.TrimSpace(c.Image + " " + c.Version); v != "" {
-		e.hang("      ", v)
+		e.hang("      ", v, 0)
 	}
 	if objects := c.objects(fewObjects); objects != "" {
-		e.hang("      ", objects)
+		e.hang("      ", objects, 0)
 	}
 }
 
+// causes writes who acts, and what to do, for each cause that affects the component; of one without any, who operates it.
 func (e *explanation) causes() {
-	first := true
+	found := false
 	for _, c := range e.Report.causes() {
-		if !slices.Contains(c.Components, e.Name) || len(c.Components) < 2 {
-			continue
+		if slices.Contains(c.Components, e.Name) {
+			found = true
+			e.cause(&c)
 		}
-		if first {
-			e.section("Affected by the same cause")
-			first = false
-		}
-		others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })
-		reason := c.Reason
-		if c.Subject.Name != "" {
-			reason += ", " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
-		}
-		e.hang("  - ", reason+": "+joined(others))
+	}
+	if !found {
+		e.line("")
+		e.field("Operated by", string(e.operatedBy())+": "+e.words.call(e.operatedBy()))
 	}
 }
 
-// call says who can act on each cause, and what to type first; without any, who operates the component.
-func (e *explanation) call() {
-	told := false
-	for _, c := range e.Report.causes() {
-		if c.OperatedBy == "" || !slices.Contains(c.Components, e.Name) {
-			continue
-		}
-		told = true
-		e.hang("  - ", msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)+": "+string(c.OperatedBy)+", "+e.words.act(c.OperatedBy))
-		e.line("    $ " + Clean(c.Next))
-		if c.URL != "" {
-			e.line("    " + Clean(string(c.URL)))
-		}
+func (e *explanation) cause(c *v1alpha1.Cause) {
+	title := c.Reason
+	if c.Subject.Name != "" {
+		title += ": " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
 	}
-	if !told {
-		e.text(string(e.operatedBy()) + ": " + e.words.call(e.operatedBy()))
+	e.section(Clean(title))
+	if c.Message != e.Status.Message {
+		e.text(c.Message)
+	}
+	e.field("Who acts", e.who(c))
+	if c.Next != "" {
+		e.line("  " + pad("Next", 16) + Clean(c.Next)) // in one line, to be copied
+	}
+	e.field("See", webAddress(c.URL))
+	others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })
+	e.field("Also affects", joined(others))
+}
+
+// advisories writes those that are about what was found, with how much time there is. Corrections are of the documentation.
+func (e *explanation) advisories() {
+	list := slices.DeleteFunc(catalog.AdvisoriesOf(e.ComponentMapping), func(a v1alpha1.Advisory) bool {
+		return a.Type == v1alpha1.AdvisoryCorrection && !e.verbose
+	})
+	if len(list) == 0 {
+		return
+	}
+	e.section("Advisories")
+	for _, a := range list {
+		when := strings.TrimSpace(string(a.Type) + " " + a.Date)
+		if d, ok := catalog.DeadlineOf(&a, e.ObservedAt); ok {
+			when = string(a.Type) + ", " + d.String()
+		}
+		e.hang("  - ", when+": "+a.Message, 0)
+		if a.URL != "" && e.verbose {
+			e.line("    " + Clean(string(a.URL)))
+		}
 	}
 }
 
-func (e *explanation) advice() {
-	if list := catalog.AdvisoriesOf(e.ComponentMapping); len(list) > 0 {
-		e.section("Advisories")
-		for _, a := range list {
-			e.hang("  - ", strings.TrimSpace(string(a.Type)+" "+a.Date)+": "+a.Message)
-			if a.URL != "" {
-				e.line("    " + Clean(string(a.URL)))
-			}
-		}
-	}
+func (e *explanation) references() {
 	if list := e.Spec.Implementation.References; len(list) > 0 {
 		e.section("References")
 		for _, r := range list {
-			e.hang("  - ", r.Name+": "+string(r.URL))
+			e.hang("  - ", r.Name+": "+string(r.URL), 0)
 		}
 	}
 }

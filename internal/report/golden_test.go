@@ -23,7 +23,6 @@ func TestGolden(t *testing.T) {
 			"table.csv":        report.Table(r, true).CSV,
 			"advisories.txt":   func(w io.Writer) error { return report.Advisories(r).Text(w, false) },
 			"pools.txt":        func(w io.Writer) error { return report.NodePools(r).Text(w, false) },
-			"causes.txt":       func(w io.Writer) error { return report.Causes(r).Text(w, false) },
 			"departures.txt":   func(w io.Writer) error { return report.DepartureTable(report.Departures(r, true)).Text(w, false) },
 			"document.md":      func(w io.Writer) error { return report.Document(w, r, report.DocumentOptions{Live: true}) },
 			"diagram.txt":      func(w io.Writer) error { return diagram.ASCII(w, report.ASCIIOptions{}) },
@@ -31,9 +30,11 @@ func TestGolden(t *testing.T) {
 			"diagram.mmd":      diagram.Mermaid,
 			"diagram.svg":      diagram.SVG,
 			"explain-disk.txt": func(w io.Writer) error {
-				return report.Explain(w, r, reporttest.Mapping(r, "azuredisk-csi-driver"), false)
+				return report.Explain(w, r, reporttest.Mapping(r, "azuredisk-csi-driver"), report.ExplainOptions{})
 			},
-			"explain-dns.txt": func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, "coredns"), false) },
+			"explain-dns.txt": func(w io.Writer) error {
+				return report.Explain(w, r, reporttest.Mapping(r, "coredns"), report.ExplainOptions{})
+			},
 		} {
 			t.Run(name+"/"+file, func(t *testing.T) { golden(t, name+"-"+file, written(t, write)) })
 		}
@@ -45,10 +46,11 @@ func TestGolden(t *testing.T) {
 			return report.Draw(elsewhere, report.DiagramOptions{}).ASCII(w, report.ASCIIOptions{})
 		},
 		"down-table.txt":      func(w io.Writer) error { return report.Table(down, false).Text(w, false) },
-		"down-causes.txt":     func(w io.Writer) error { return report.Causes(down).Text(w, false) },
 		"down-pools.txt":      func(w io.Writer) error { return report.NodePools(down).Text(w, false) },
 		"down-departures.txt": func(w io.Writer) error { return report.DepartureTable(report.Departures(down, false)).Text(w, false) },
-		"down-explain.txt":    func(w io.Writer) error { return report.Explain(w, down, reporttest.Mapping(down, "kubelet"), false) },
+		"down-explain.txt": func(w io.Writer) error {
+			return report.Explain(w, down, reporttest.Mapping(down, "kubelet"), report.ExplainOptions{})
+		},
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, file, written(t, write)) })
 	}

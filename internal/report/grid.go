@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/archmap/archmap/internal/catalog"
@@ -19,6 +20,46 @@ type Grid struct {
 	Rows   [][]Cell
 	// Notes stand below the listing, except in CSV.
 	Notes []string
+	// Optional are headers of columns that may be left out where there is no room, what matters least first.
+	Optional []string
+}
+
+// Fit returns the listing without as many optional columns as it takes to have it in so many columns of a terminal; all of
+// it when that is 0.
+func (g Grid) Fit(columns int) Grid {
+	for _, header := range g.Optional {
+		if columns <= 0 || g.width() <= columns {
+			break
+		}
+		if i := slices.Index(g.Header, header); i >= 0 {
+			g = g.without(i)
+		}
+	}
+	return g
+}
+
+// width is how many columns of a terminal the listing takes.
+func (g Grid) width() int {
+	total := columnGap * (len(g.Header) - 1)
+	for i := range g.Header {
+		widest := width(g.Header[i])
+		for _, r := range g.Rows {
+			widest = max(widest, width(Clean(r[i].Text)))
+		}
+		total += widest
+	}
+	return total
+}
+
+// without returns the listing without a column.
+func (g Grid) without(i int) Grid {
+	g.Header = slices.Delete(slices.Clone(g.Header), i, i+1)
+	rows := make([][]Cell, len(g.Rows))
+	for n, r := range g.Rows {
+		rows[n] = slices.Delete(slices.Clone(r), i, i+1)
+	}
+	g.Rows = rows
+	return g
 }
 
 // Cell is one field of a Grid.

@@ -28,6 +28,23 @@ type Report struct {
 	Source string
 	// ObservedAt is when the cluster was observed; ages are counted from then.
 	ObservedAt time.Time
+	// Part says that it is of some of the components only, so that it says nothing of the whole.
+	Part bool
+}
+
+// Of returns the report of the mappings of these names alone.
+func Of(r *Report, names []string) *Report {
+	part := *r
+	part.Part, part.Mappings = true, nil
+	for i := range r.Mappings {
+		if slices.Contains(names, r.Mappings[i].Name) {
+			part.Mappings = append(part.Mappings, r.Mappings[i])
+		}
+	}
+	part.Architecture.Status.Causes = slices.DeleteFunc(slices.Clone(r.Architecture.Status.Causes), func(c v1alpha1.Cause) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return slices.Contains(c.Components, name) })
+	})
+	return &part
 }
 
 // component is one row of all listings.

@@ -9,25 +9,31 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/catalog"
-	"github.com/archmap/archmap/internal/msg"
 )
 
 // Table lists the components in the columns of kubectl get componentmappings; wide adds those of -o wide, where kubectl
 // has them. Its notes are those of the report.
 func Table(r *Report, wide bool) Grid {
-	g := Grid{Header: named(wide, headName, headComponent), Notes: r.Notes()}
-	g.Header = append(g.Header, "Implementation", "Method", "Present", "Healthy", headVersion, "Since")
+	g := r.tableOf(r.components(), wide)
+	g.Notes = r.Notes()
+	return g
+}
+
+// tableOf lists some components. What a terminal has no room for goes without: what archmap knows of a component, before
+// what it says of it.
+func (r *Report) tableOf(components []component, wide bool) Grid {
+	g := Grid{Header: named(wide, headName, headComponent), Optional: []string{headMethod, headImplementation, headVersion}}
+	g.Header = append(g.Header, headImplementation, headMethod, "Present", "Healthy", "Since", headVersion)
 	if wide {
 		g.Header = append(g.Header, "Category", "Variant", "Evidence", "As-Documented", "Operated-By", "Ready", headMessage)
 	}
-	for _, c := range r.components() {
+	for _, c := range components {
 		cells := append(row(named(wide, c.Name, c.Spec.Component)...), row(c.Status.Implementation, c.Status.MethodSummary)...)
 		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
 		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
-		cells = append(cells, Cell{Text: c.Status.Version}, r.sinceCell(since))
+		cells = append(cells, r.sinceCell(since), Cell{Text: c.Status.Version})
 		if wide {
 			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
 				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),
@@ -90,23 +96,4 @@ func Advisories(r *Report) Grid {
 
 func readyNodes(pool v1alpha1.NodePool) string {
 	return fmt.Sprintf("%d/%d", number(pool.Ready), number(pool.Nodes))
-}
-
-// Causes lists the causes of faults and the violated rules, then the causes of what is tolerated.
-func Causes(r *Report) Grid {
-	g := Grid{Header: []string{"Cause", "Severity", "Components", "Since", "Who acts", "Next", headMessage}}
-	major, minor := r.causesBySeverity()
-	add := func(causes []v1alpha1.Cause, state catalog.State) {
-		for _, c := range causes {
-			g.Rows = append(g.Rows, []Cell{{Text: c.Reason, State: state}, {Text: string(c.Severity)}, {Text: msg.Shorten(c.Components, ", ")},
-				r.sinceCell(c.Since.Time), {Text: string(c.OperatedBy)}, {Text: c.Next}, {Text: c.Message}})
-		}
-	}
-	add(major, catalog.Unhealthy)
-	for _, v := range r.Architecture.Status.Violations {
-		g.Rows = append(g.Rows, []Cell{{Text: v1alpha1.ReasonRulesViolated, State: catalog.Unhealthy}, {Text: string(v1alpha1.SeverityMajor)},
-			{Text: v.Rule}, {}, {}, {}, {Text: v.Message}})
-	}
-	add(minor, catalog.Healthy)
-	return g
 }

@@ -66,7 +66,7 @@ func (r *Report) unmapped() []unmappedWorkload {
 
 // hasUnmapped reports whether one of them is unhealthy.
 func (r *Report) hasUnmapped() bool {
-	return slices.ContainsFunc(r.unmapped(), unmappedWorkload.unhealthy)
+	return !r.Part && slices.ContainsFunc(r.unmapped(), unmappedWorkload.unhealthy)
 }
 
 // unmappedNotes say what is not listed, and what could not be looked at. What a dump lacks says whoever read it.
@@ -108,7 +108,7 @@ func LookupUnmapped(r *Report, name string) *v1alpha1.UnmappedWorkload {
 
 // ExplainUnmapped writes what is known of a workload that no mapping covers.
 func ExplainUnmapped(w io.Writer, r *Report, found *v1alpha1.UnmappedWorkload, color bool) error {
-	e := explanation{Report: r, words: r.platform(), color: color}
+	e := newExplanation(r, ExplainOptions{Color: color})
 	one := unmappedWorkload{*found}
 	e.line(Clean(one.Title()) + ": not in the catalog")
 	e.line("  " + e.paint(one.Class(), one.Mark()+" "+one.Words()))

@@ -85,6 +85,11 @@ func (r *Report) causesBySeverity() (major, minor []v1alpha1.Cause) {
 	return major, minor
 }
 
+// who says who can act on a cause.
+func (r *Report) who(c *v1alpha1.Cause) string {
+	return string(c.OperatedBy) + ": " + r.platform().act(c.OperatedBy)
+}
+
 func (c component) bad() bool { return c.state.Bad() }
 
 func (c component) tolerates() bool { return catalog.Tolerates(c.ComponentMapping) }
@@ -134,7 +139,7 @@ func (c component) worstFault() *v1alpha1.Fault {
 // current or not known, versions are not supported. It is empty when there are none.
 func (r *Report) Notes() []string {
 	notes := r.caveats()
-	if !r.claimed() {
+	if !r.claimed() || r.Part {
 		return notes
 	}
 	for _, t := range []string{v1alpha1.ConditionHealthy, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported} {

@@ -52,11 +52,7 @@ func TestVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), reportOf(t, tc.shape, tc.faults...)
 			g.Expect(r.Verdict()).To(Equal(tc.want), r.Architecture.Status.Message)
-			var causes []string
-			for _, row := range report.Causes(r).Rows {
-				causes = append(causes, row[0].Text)
-			}
-			g.Expect(causes).To(Equal(tc.causes))
+			g.Expect(causesOf(t, r)).To(Equal(tc.causes))
 			if tc.note == "" {
 				g.Expect(r.Notes()).To(BeEmpty())
 			} else {
@@ -149,7 +145,7 @@ func TestVerdictOfMappings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, r := NewWithT(t), &report.Report{Mappings: tc.mappings}
 			g.Expect(r.Verdict()).To(Equal(tc.want))
-			g.Expect(report.Causes(r).Rows).To(HaveLen(tc.causes))
+			g.Expect(causesOf(t, r)).To(HaveLen(tc.causes))
 
 			beside := reportOf(t, reporttest.Modern)
 			g.Expect(beside.Verdict()).To(Equal(catalog.Healthy))
@@ -157,7 +153,7 @@ func TestVerdictOfMappings(t *testing.T) {
 			if name != "nothing" && name != "nothing is there" {
 				g.Expect(beside.Verdict()).To(Equal(tc.want), "an architecture that does not take them in hides nothing")
 			}
-			g.Expect(report.Causes(beside).Rows).To(HaveLen(tc.causes))
+			g.Expect(causesOf(t, beside)).To(HaveLen(tc.causes))
 		})
 	}
 }
@@ -173,7 +169,7 @@ func TestElsewhere(t *testing.T) {
 	g.Expect(box(boxes(d)["Not found"], "azuredisk-csi-driver").State).To(Equal(catalog.Absent))
 
 	r.Architecture.Status.Conditions = nil
-	g.Expect(report.Causes(r).Rows).NotTo(BeEmpty(), "without an architecture it is asked for")
+	g.Expect(causesOf(t, r)).NotTo(BeEmpty(), "without an architecture it is asked for")
 }
 
 // TestSummary: the report in one line.
@@ -188,8 +184,10 @@ func TestSummary(t *testing.T) {
 func TestFirstObservation(t *testing.T) {
 	g, r := NewWithT(t), broken(t)
 	r.ObservedAt = reporttest.Mapping(r, "coredns").Status.Conditions[0].LastTransitionTime.Time
-	g.Expect(report.Table(r, false).Rows[0][6]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
-	explained := written(t, func(w io.Writer) error { return report.Explain(w, r, reporttest.Mapping(r, "coredns"), false) })
+	g.Expect(report.Table(r, false).Rows[0][5]).To(SatisfyAll(HaveField("Text", BeEmpty()), HaveField("Exact", BeEmpty())))
+	explained := written(t, func(w io.Writer) error {
+		return report.Explain(w, r, reporttest.Mapping(r, "coredns"), report.ExplainOptions{})
+	})
 	g.Expect(explained).To(ContainSubstring("✗ unhealthy\n"))
 	_, text := page(t, r, report.HTMLOptions{})
 	g.Expect(text).NotTo(ContainSubstring(" for <"))

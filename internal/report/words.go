@@ -39,11 +39,13 @@ func (r *Report) platform() platform {
 
 // Words that several listings have as headings.
 const (
-	headName      = "Name"
-	headComponent = "Component"
-	headVersion   = "Version"
-	headImage     = "Image"
-	headMessage   = "Message"
+	headName           = "Name"
+	headComponent      = "Component"
+	headImplementation = "Implementation"
+	headMethod         = "Method"
+	headVersion        = "Version"
+	headImage          = "Image"
+	headMessage        = "Message"
 )
 
 // methodWords are the implementation methods in the order in which the mapping document explains them. The explanation
@@ -130,7 +132,7 @@ func (p platform) act(o v1alpha1.Operator) string {
 	}
 	switch o {
 	case v1alpha1.OperatedByProvider:
-		return provider + ": open a support request with this evidence"
+		return "open a support request with " + provider + ", with this evidence"
 	case v1alpha1.OperatedByCustomer:
 		return "the cluster owner"
 	case v1alpha1.OperatedByShared:

@@ -36,7 +36,7 @@ func renderers(r *report.Report, m *v1alpha1.ComponentMapping) map[string]func(i
 			}
 			return nil
 		},
-		"explain": func(w io.Writer) error { return report.Explain(w, r, m, false) },
+		"explain": func(w io.Writer) error { return report.Explain(w, r, m, report.ExplainOptions{}) },
 		"clusters": func(w io.Writer) error {
 			return report.Clusters([]report.Cluster{{Name: "c", Report: r}}, false).Text(w, false)
 		},
