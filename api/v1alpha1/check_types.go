@@ -689,7 +689,7 @@ type ObjectCheck struct {
 	// object is healthy by its fields. Where they cannot be read, and when there are
 	// none, the fields decide. For kinds of which there are few objects.
 	// +optional
-	Events *ObjectEvents `json:"events,omitempty"`
+	Events ObjectEvents `json:"events,omitzero"`
 }
 
 // ObjectEvents are the events that turn an object unhealthy, with the reason
@@ -723,7 +723,7 @@ type ObjectEvents struct {
 	// lack what these objects provide: otherwise nothing is affected, and an unused
 	// object is not a fault. Default: it always counts.
 	// +optional
-	Meanwhile *EventsMeanwhile `json:"meanwhile,omitempty"`
+	Meanwhile EventsMeanwhile `json:"meanwhile,omitzero"`
 }
 
 // EventsMeanwhile are events about the affected objects, in all namespaces.

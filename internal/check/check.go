@@ -136,7 +136,7 @@ func (e *Evaluator) CountsNodes() bool { return e.checkType.countsNodes }
 // CountsObjects says whether the evaluator counts the objects of its need one by one, by CountObjects. Where events tell of
 // them it looks at all together.
 func (e *Evaluator) CountsObjects() bool {
-	return e.checkType.countsObjects && e.Spec.Object.Events == nil
+	return e.checkType.countsObjects && len(e.Spec.Object.Events.Reasons) == 0
 }
 
 // Concerns says whether a change of an object of that name, among those that the evaluator needs in any case, may change

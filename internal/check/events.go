@@ -21,9 +21,9 @@ import (
 func objectExplaining(e *Evaluator) []facts.Need {
 	o := e.Spec.Object
 	switch {
-	case o.Events == nil:
+	case len(o.Events.Reasons) == 0:
 		return nil
-	case o.Events.Meanwhile != nil:
+	case o.Events.Meanwhile.Kind != "":
 		return []facts.Need{facts.AllEvents(metav1.NamespaceAll)}
 	}
 	return []facts.Need{facts.AllEvents(string(o.Namespace))}
@@ -42,7 +42,7 @@ func eventsNeed(e *Evaluator, given facts.Facts) facts.Need {
 // evaluateEvents turns the result that the fields of the objects give where events report that they fail. What cannot be read
 // of events turns nothing.
 func evaluateEvents(e *Evaluator, given facts.Facts, byFields Evaluation) Evaluation {
-	view := eventView{given: given, spec: e.Spec.Object.Events}
+	view := eventView{given: given, spec: &e.Spec.Object.Events}
 	view.notBefore, view.notAfter = catalog.EventAges(view.spec)
 	reported := view.failures(view.ask(eventsNeed(e, given)))
 	meanwhile := view.meanwhile(len(reported) > 0)
@@ -50,7 +50,7 @@ func evaluateEvents(e *Evaluator, given facts.Facts, byFields Evaluation) Evalua
 	switch {
 	case view.pending:
 		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "the events about "+objectSubject(e)+" are being read")
-	case len(reported) > 0 && (view.spec.Meanwhile == nil || meanwhile != ""):
+	case len(reported) > 0 && (view.spec.Meanwhile.Kind == "" || meanwhile != ""):
 		out = evaluateFields(e, given, reported)
 		out.Message += meanwhile
 	default:
@@ -121,7 +121,7 @@ func (v *eventView) lasts(event *facts.Event) bool {
 // meanwhile says which other objects are hurt; empty when nothing reports that any is. Nobody asks while nothing fails.
 func (v *eventView) meanwhile(failing bool) string {
 	m := v.spec.Meanwhile
-	if m == nil || !failing {
+	if m.Kind == "" || !failing {
 		return ""
 	}
 	var hurt []string

@@ -95,7 +95,7 @@ func objectReads(spec *v1alpha1.Check) Reading {
 
 func evaluateObject(e *Evaluator, given facts.Facts) Evaluation {
 	byFields := evaluateFields(e, given, nil)
-	if e.Spec.Object.Events == nil || byFields.Present != v1alpha1.VerdictTrue || byFields.Healthy == v1alpha1.VerdictFalse {
+	if len(e.Spec.Object.Events.Reasons) == 0 || byFields.Present != v1alpha1.VerdictTrue || byFields.Healthy == v1alpha1.VerdictFalse {
 		return byFields
 	}
 	return evaluateEvents(e, given, byFields)

@@ -35,13 +35,15 @@ var phrases = map[string]map[metav1.ConditionStatus]string{
 	v1alpha1.ConditionHealthy: {
 		metav1.ConditionTrue: catalog.Healthy.Word(), metav1.ConditionFalse: catalog.Unhealthy.Word(), metav1.ConditionUnknown: "of unknown health"},
 	v1alpha1.ConditionAsDocumented: {
-		metav1.ConditionTrue: "as documented", metav1.ConditionFalse: "different from its documentation", metav1.ConditionUnknown: "not comparable with its documentation"},
+		metav1.ConditionTrue: "as documented", metav1.ConditionFalse: "different from its documentation",
+		metav1.ConditionUnknown: "not comparable with its documentation"},
 	v1alpha1.ConditionPlatformDetected: {
 		metav1.ConditionTrue: "detected", metav1.ConditionFalse: "undetected", metav1.ConditionUnknown: "of unknown platform"},
 	v1alpha1.ConditionComplete: {
 		metav1.ConditionTrue: "complete", metav1.ConditionFalse: catalog.Missing.WordOfWhole(), metav1.ConditionUnknown: "of unknown completeness"},
 	v1alpha1.ConditionVersionsSupported: {
-		metav1.ConditionTrue: "within the version skew policy", metav1.ConditionFalse: "outside the version skew policy", metav1.ConditionUnknown: "of unknown version skew"},
+		metav1.ConditionTrue: "within the version skew policy", metav1.ConditionFalse: "outside the version skew policy",
+		metav1.ConditionUnknown: "of unknown version skew"},
 }
 
 func phraseOf(c metav1.Condition) string {
