@@ -52,7 +52,7 @@ func (a *assessment) dated(f *check.Finding) []v1alpha1.Fault {
 	previous := a.previous(f)
 	for i := range faults { // the API keeps whole seconds
 		if at := faults[i].Since; !at.IsZero() {
-			faults[i].Since = metav1.NewTime(at.Add(time.Second - time.Nanosecond).Truncate(time.Second))
+			faults[i].Since = metav1.NewTime(at.Add(time.Second - time.Nanosecond).Truncate(time.Second).UTC())
 		}
 	}
 	if previous == nil || previous.Healthy != f.Healthy {

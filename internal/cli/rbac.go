@@ -63,7 +63,7 @@ func newRBACCommand(e *env) *cobra.Command {
 	flags.StringVar(&o.reader, "for", string(rbac.Operator), "Who reads: operator, which watches, or user, who reads once")
 	_ = command.RegisterFlagCompletionFunc("for",
 		cobra.FixedCompletions([]string{string(rbac.Operator), string(rbac.User)}, cobra.ShellCompDirectiveNoFileComp))
-	flags.StringVar(&o.name, "name", "", "Name of the roles (default archmap-observer-extra, or archmap-reader for a user)")
+	flags.StringVar(&o.name, "name", "", "Name of the roles (default archmap-observer-MAPPING, archmap-observer-extra for several mappings, or archmap-reader for a user)")
 	flags.BoolVar(&o.namespaced, "namespaced", false, "Print a Role per namespace, and a ClusterRole only where needed")
 	flags.StringArrayVar(&o.subjects, "subject", nil,
 		"Bind the roles to user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME (default for the operator's Roles: its service account)")
@@ -85,6 +85,9 @@ func (e *env) rbac(o *granting) error {
 	needs, err := e.needs(o.files, o.onlyFiles, options.Reader)
 	if err != nil {
 		return err
+	}
+	if only := needs.Only(); o.name == "" && only != "" && options.Reader == rbac.Operator {
+		options.Name = "archmap-observer-" + only // so that the roles of two mappings do not replace each other
 	}
 	rules := needs.ClusterRules()
 	if o.namespaced {

@@ -21,7 +21,7 @@ func TestRBAC(t *testing.T) {
 	g.Expect(code).To(Equal(exitNothing), errOut)
 	var role rbacv1.ClusterRole
 	g.Expect(yaml.UnmarshalStrict([]byte(out), &role)).To(Succeed())
-	g.Expect(role.Name).To(Equal("archmap-observer-extra"))
+	g.Expect(role.Name).To(Equal("archmap-observer-redis"), "each mapping has a role of its own, so that none replaces another's")
 	g.Expect(role.Labels).To(HaveKeyWithValue("rbac.architecture.archmap.dev/aggregate-to-observer", "true"))
 	g.Expect(role.Rules).To(ContainElement(rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, Verbs: []string{"list", "watch"}}))
 

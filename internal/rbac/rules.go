@@ -81,6 +81,18 @@ func NewNeeds(reader Reader, plurals Plurals) *Needs {
 	return &Needs{reader: reader, plurals: plurals, rights: map[right]sets.Set[string]{}, useful: map[right]sets.Set[string]{}}
 }
 
+// Only returns the name of what needs all of it, where that is one alone; empty when several do.
+func (n *Needs) Only() string {
+	all := sets.New[string]()
+	for _, by := range n.rights {
+		all = all.Union(by)
+	}
+	if len(all) != 1 {
+		return ""
+	}
+	return sets.List(all)[0]
+}
+
 // AddMapping adds what the checks of a mapping need, and what it takes to explain them.
 func (n *Needs) AddMapping(m *v1alpha1.ComponentMapping) error {
 	checks, err := check.Compile(&m.Spec)

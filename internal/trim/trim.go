@@ -159,6 +159,20 @@ var CustomResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", K
 // every type of machine that would do.
 var nodeClaim = schema.GroupKind{Group: "karpenter.sh", Kind: "NodeClaim"}
 
+// nodeNetworkConfig is the kind of which each node of Azure CNI has one, with every address of its pods.
+var nodeNetworkConfig = schema.GroupKind{Group: "acn.azure.com", Kind: "NodeNetworkConfig"}
+
+// trimNetworkContainers drops the addresses; how many there are stands beside them.
+func trimNetworkContainers(u *unstructured.Unstructured) {
+	containers, _, _ := unstructured.NestedFieldNoCopy(u.Object, "status", "networkContainers")
+	list, _ := containers.([]any)
+	for _, c := range list {
+		if container, ok := c.(map[string]any); ok {
+			delete(container, "ipAssignments")
+		}
+	}
+}
+
 // constraintTemplate is the kind of the policies of Gatekeeper, most of whose size is their program.
 var constraintTemplate = schema.GroupKind{Group: "templates.gatekeeper.sh", Kind: "ConstraintTemplate"}
 
@@ -174,6 +188,8 @@ func trimUnstructured(u *unstructured.Unstructured, kind schema.GroupVersionKind
 		for _, fields := range [][]string{{"spec"}, {"status", "capacity"}, {"status", "allocatable"}} {
 			unstructured.RemoveNestedField(u.Object, fields...)
 		}
+	case kind.GroupKind() == nodeNetworkConfig:
+		trimNetworkContainers(u)
 	case kind.GroupKind() == constraintTemplate:
 		unstructured.RemoveNestedField(u.Object, "spec", "targets")
 	case kind.Group == "admissionregistration.k8s.io":

@@ -195,6 +195,20 @@ func TestNodeClaimsAreTrimmed(t *testing.T) {
 		"metadata": map[string]any{"name": "default-1"}, "status": map[string]any{"conditions": []any{"Launched"}}}))
 }
 
+func TestNodeNetworkConfigsAreTrimmed(t *testing.T) {
+	g := NewWithT(t)
+	trimmed := func(status map[string]any) any {
+		u, err := Func(schema.GroupVersionKind{Group: "acn.azure.com", Version: "v1alpha", Kind: "NodeNetworkConfig"})(&unstructured.Unstructured{
+			Object: map[string]any{"status": status}})
+		g.Expect(err).NotTo(HaveOccurred())
+		return u.(*unstructured.Unstructured).Object["status"]
+	}
+	g.Expect(trimmed(map[string]any{"assignedIPCount": int64(2), "networkContainers": []any{
+		map[string]any{"id": "a", "status": "NCUpdateSuccess", "ipAssignments": []any{map[string]any{"ip": "10.0.0.4"}}}, "not a container"}})).
+		To(Equal(map[string]any{"assignedIPCount": int64(2), "networkContainers": []any{map[string]any{"id": "a", "status": "NCUpdateSuccess"}, "not a container"}}))
+	g.Expect(trimmed(map[string]any{"networkContainers": "none"})).To(Equal(map[string]any{"networkContainers": "none"}))
+}
+
 func TestSigningRequestsAreTrimmed(t *testing.T) {
 	g := NewWithT(t)
 	request := &unstructured.Unstructured{Object: map[string]any{

@@ -209,7 +209,7 @@ checks:
 		release := net.hold("GET /apis/apps/v1/namespaces/default/deployments")
 		startOperator(cfg, net, func(o *controller.Options) { o.Observe.SyncTimeout = time.Second })
 		create(mapping("slow", checkDeployment("nowhere")))
-		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the first read is not complete after 1s"))
+		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "still reading after 1s"))
 		release()
 		Eventually(get("slow")).WithTimeout(soon).Should(haveCondition("Present", "False", "NotFound"))
 	})
@@ -561,7 +561,7 @@ checks:
 checks:
 - {name: thing, type: Object, method: None, evidence: Direct, object: {apiVersion: gone.example.com/v1, kind: Thing}}
 `))
-		Eventually(get("backendless")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "the first read is not complete after 1s"))
+		Eventually(get("backendless")).WithTimeout(soon).Should(haveCondition("Present", "Unknown", "ObservationFailed", "still reading after 1s"))
 	})
 })
 

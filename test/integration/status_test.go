@@ -80,10 +80,10 @@ var _ = Describe("The status of a ComponentMapping", func() {
 	It("fills the columns of kubectl get", func() {
 		table := tableOf("componentmappings", mapping.Name)
 		Expect(columns(table, narrow)).To(Equal([]string{
-			"Name", "Implementation", "Method", "Present", "Healthy", "Version", "Since"}))
+			"Name", "Implementation", "Method", "Present", "Healthy", "Since", "Version"}))
 		Expect(cells(table, narrow)).To(HaveExactElements(
 			"azuredisk-csi-driver", "Azure Disk CSI", "ds,hosted", "True", "False",
-			"v1.32.3 (412), v1.33.1 (88)", MatchRegexp(`^\d+y$`)))
+			MatchRegexp(`^\d+y$`), "v1.32.3 (412), v1.33.1 (88)"))
 	})
 
 	It("fills the further columns of kubectl get -o wide", func() {

@@ -71,7 +71,7 @@ var _ = Describe("check", func() {
 		result := archmap("check", "--kubeconfig", bare.kubeconfig)
 		Expect(result.code).To(Equal(unhealthy))
 		Expect(result.out).To(MatchRegexp(`(?m)^coredns .* True +False`))
-		Expect(result.out).To(MatchRegexp(`(?m)^\S+ +Major +coredns .*coredns.*0/2`))
+		Expect(result.out).To(MatchRegexp(`(?m)^✗ WorkloadUnavailable: Deployment kube-system/coredns\n.*0/2 available`))
 	})
 
 	Describe("for a user with fewer rights", func() {
@@ -109,7 +109,7 @@ var _ = Describe("check", func() {
 		result := archmap("check", "--kubeconfig", kubeconfig, "--request-timeout", "1s")
 		Expect(result.code).To(Equal(unknown))
 		Expect(result.took).To(BeNumerically("<", 8*time.Second))
-		Expect(result.errOut).To(Equal("error: the cluster https://" + address + " cannot be read: no answer in time\n"))
+		Expect(result.errOut).To(Equal("error: couldn't read the cluster https://" + address + ": no response in time\n"))
 	})
 
 	It("says at once that nobody is there", func() {

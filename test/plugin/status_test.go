@@ -50,7 +50,7 @@ var _ = Describe("status", func() {
 		keep(&kept{})
 		result := status(installed)
 		Expect(result.code).To(Equal(unknown))
-		Expect(result.errOut).To(And(MatchRegexp(`none of the \d+ ComponentMappings has been judged yet`), ContainSubstring("there is no Lease archmap-system/manager.archmap.dev")))
+		Expect(result.errOut).To(And(MatchRegexp(`none of the \d+ ComponentMappings has a verdict yet`), ContainSubstring("there is no Lease archmap-system/manager.archmap.dev")))
 		renew("archmap-system", 0)
 		Expect(status(installed).errOut).To(ContainSubstring("the operator has just begun"))
 	})
@@ -66,8 +66,8 @@ var _ = Describe("status", func() {
 		Expect(architecture).To(Equal(*installed.shape.ExpectedArchitecture))
 
 		result = status(installed)
-		Expect(result.out).To(MatchRegexp(`(?m)^NAME +IMPLEMENTATION .* SINCE$`))
-		Expect(result.out).To(MatchRegexp(`(?m)^aks v.* components present, none unhealthy$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^NAME +IMPLEMENTATION .* SINCE +VERSION$`))
+		Expect(result.out).To(MatchRegexp(`(?m)^✓ aks v.* components present, none unhealthy$`))
 	})
 
 	It("tells what is unhealthy, and why", func() {
@@ -78,7 +78,7 @@ var _ = Describe("status", func() {
 		renew("archmap-system", 2*time.Second)
 		result := status(installed)
 		Expect(result.code).To(Equal(unhealthy))
-		Expect(result.out).To(MatchRegexp(`(?m)^CAUSE +SEVERITY +COMPONENTS`))
+		Expect(result.out).To(MatchRegexp(`(?m)^ +affects +coredns$`))
 		Expect(status(installed, "-o", "name").out).To(ContainSubstring("componentmapping.architecture.archmap.dev/coredns\n"))
 	})
 
@@ -156,7 +156,7 @@ var _ = Describe("status", func() {
 		create(other)
 		result := status(installed)
 		Expect(result.code).To(Equal(exitHealthy), result.errOut)
-		Expect(result.errOut).To(Equal("Warning: this is ClusterArchitecture aks; there are: a-platform, aks (--architecture)\n"))
+		Expect(result.errOut).To(Equal("Warning: showing ClusterArchitecture aks; choose with --architecture: a-platform, aks\n"))
 		Expect(status(installed, "--architecture", "aks").errOut).To(BeEmpty())
 		result = status(installed, "--architecture", "bogus")
 		Expect(result.code).To(Equal(usage))
@@ -191,7 +191,7 @@ var _ = Describe("status of several clusters", func() {
 		Expect(result.out).To(MatchRegexp(`(?m)^coredns +✓ healthy +✓ healthy$`))
 		for name, why := range map[string]string{
 			"bare": "archmap is not installed in this cluster",
-			"dead": "connection refused", "hole": "no answer ", "hung": "no answer within 2s",
+			"dead": "connection refused", "hole": "no response ", "hung": "no response within 2s",
 		} {
 			Expect(strings.Join(strings.Fields(result.out), " ")).To(MatchRegexp(`%s: [^✓]*%s`, name, why))
 		}
