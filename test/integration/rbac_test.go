@@ -9,8 +9,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
@@ -29,6 +32,7 @@ const everyRight = `
 checks:
 - {name: workload, type: Workload, workload: {kind: Deployment, namespace: default, names: [rights], container: main}}
 - {name: agent, type: Workload, expect: Optional, workload: {kind: DaemonSet, namespace: default, names: [rights-agent], container: main}}
+- {name: silent, type: Workload, expect: Optional, workload: {kind: DaemonSet, namespace: default, names: [rights-silent]}}
 - {name: nodes, type: Nodes, method: None, expect: Optional, nodes: {}}
 - {name: lease, type: Lease, method: None, expect: Optional, lease: {namespace: kube-system, name: a}}
 - {name: endpoint, type: Endpoint, method: None, expect: Optional, endpoint: {path: /readyz/etcd}}
@@ -62,9 +66,22 @@ var _ = Describe("The least role", func() {
 		return names
 	}
 
+	// silent is a DaemonSet whose pods do not exist, of which only events say why.
+	silent := func(name string) {
+		GinkgoHelper()
+		labels := map[string]string{"app": name}
+		ds := create(&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault},
+			Spec: appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "registry.example/agent:v1"}}}}}})
+		ds.Status = appsv1.DaemonSetStatus{ObservedGeneration: ds.Generation, DesiredNumberScheduled: 2}
+		Expect(k8sClient.Status().Update(ctx, ds)).To(Succeed())
+	}
+
 	It("is enough for the operator", func() {
 		crash("rights")
 		rollingAgent("rights-agent")
+		silent("rights-silent")
 		m := create(mapping("rights", everyRight))
 		startOperator(restrictedUser("least-operator", rulesFor(rbac.Operator, m)...), nil)
 		Eventually(get("rights")).WithTimeout(soon).Should(And(
@@ -76,6 +93,7 @@ var _ = Describe("The least role", func() {
 	It("is enough for a user, who misses each right that is taken away", func() {
 		crash("rights")
 		rollingAgent("rights-agent")
+		silent("rights-silent")
 		m := create(mapping("rights", everyRight))
 		rules := rulesFor(rbac.User, m)
 		catalog := judge.Compile(nil, []v1alpha1.ComponentMapping{*m})

@@ -52,7 +52,7 @@ var _ = Describe("status", func() {
 		Expect(result.code).To(Equal(unknown))
 		Expect(result.errOut).To(And(MatchRegexp(`none of the \d+ ComponentMappings has a verdict yet`), ContainSubstring("there is no Lease archmap-system/manager.archmap.dev")))
 		renew("archmap-system", 0)
-		Expect(status(installed).errOut).To(ContainSubstring("the operator has just begun"))
+		Expect(status(installed).errOut).To(ContainSubstring("the operator has just started"))
 	})
 
 	It("shows what a living operator keeps", func() {
