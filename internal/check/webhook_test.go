@@ -51,8 +51,9 @@ func hook(name string, more ...string) string {
 	return text + "}"
 }
 
-func serviceNamed(name, spec string) client.Object {
-	return object(fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {namespace: a, name: %s}, spec: %s}", name, spec))
+// theService is the one that webhooks of these tests call.
+func theService(spec string) client.Object {
+	return object(fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {namespace: a, name: s}, spec: %s}", spec))
 }
 
 // endpointsOf are endpoints of a Service, each its conditions.
@@ -116,7 +117,7 @@ const (
 // Whether the API server can call a webhook, and what its failure stops.
 func TestWebhooks(t *testing.T) {
 	const head = "ValidatingWebhookConfiguration w, webhook h: "
-	served := serviceNamed("s", "{type: ClusterIP}")
+	served := theService("{type: ClusterIP}")
 	refuses := func(what string) string { return "; the API server rejects all requests to create or update " + what }
 	for name, test := range map[string]struct {
 		check   string
@@ -139,13 +140,13 @@ func TestWebhooks(t *testing.T) {
 		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
 			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall it, or delete the configuration"},
 		"its port": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
-			serviceNamed("s", "{ports: [{port: 443}, {port: 8443}]}"), endpointsOf("a", "s", isReady)},
+			theService("{ports: [{port: 443}, {port: 8443}]}"), endpointsOf("a", "s", isReady)},
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
 		"a port that its Service does not have": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
-			serviceNamed("s", "{ports: [{port: 443}]}"), endpointsOf("a", "s", isReady)},
+			theService("{ports: [{port: 443}]}"), endpointsOf("a", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no port 8443, only 443" + refuses("pods") + "; name a port that it has, or delete the configuration"},
 		"no port named, and another at its Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")),
-			serviceNamed("s", "{ports: [{port: 9443}, {port: 8080}]}"), endpointsOf("a", "s", isReady)},
+			theService("{ports: [{port: 9443}, {port: 8080}]}"), endpointsOf("a", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no port 443, only 9443, 8080" + refuses("pods") + "; name a port that it has, or delete the configuration"},
 		"no caBundle": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s}}")), served, endpointsOf("a", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so the API server trusts no certificate of Service a/s" + refuses("pods") +
@@ -162,7 +163,7 @@ func TestWebhooks(t *testing.T) {
 			"True/NotAssessed Observed: 1 webhook configuration: 1 outside the cluster, not checked"},
 		"by URL, beside others": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("g", "clientConfig: {url: 'https://example.com'}"), hook("h")), endpointsOf("a", "s", isReady)},
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called, 1 outside the cluster, not checked"},
-		"behind a name outside of the cluster": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), serviceNamed("s", "{type: ExternalName}")},
+		"behind a name outside of the cluster": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), theService("{type: ExternalName}")},
 			"True/NotAssessed Observed: 1 webhook configuration: 1 outside the cluster, not checked"},
 		"one that intercepts nothing": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "rules: []"))},
 			"True/NotAssessed Observed: 1 webhook configuration: no requests are intercepted"},
@@ -218,7 +219,7 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			a := admission{objects: []client.Object{system, hooks(validatingKind, "w", hook("h", test.hook...)), endpointsOf("a", "s", isNotReady)}}
-			a.objects = append(a.objects, serviceNamed("s", "{}"))
+			a.objects = append(a.objects, theService("{}"))
 			f := a.evaluate(newCheck(allWebhooks))
 			if test.needed {
 				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; get"))

@@ -63,7 +63,8 @@ func newRBACCommand(e *env) *cobra.Command {
 	flags.StringVar(&o.reader, "for", string(rbac.Operator), "Who reads: operator, which watches, or user, who reads once")
 	_ = command.RegisterFlagCompletionFunc("for",
 		cobra.FixedCompletions([]string{string(rbac.Operator), string(rbac.User)}, cobra.ShellCompDirectiveNoFileComp))
-	flags.StringVar(&o.name, "name", "", "Name of the roles (default archmap-observer-MAPPING, archmap-observer-extra for several mappings, or archmap-reader for a user)")
+	flags.StringVar(&o.name, "name", "",
+		"Name of the roles (default archmap-observer-MAPPING, archmap-observer-extra for several mappings, or archmap-reader for a user)")
 	flags.BoolVar(&o.namespaced, "namespaced", false, "Print a Role per namespace, and a ClusterRole only where needed")
 	flags.StringArrayVar(&o.subjects, "subject", nil,
 		"Bind the roles to user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME (default for the operator's Roles: its service account)")

@@ -173,7 +173,7 @@ func testServeCluster(t *testing.T, api *apiServer) {
 
 	// The cluster falls silent: the page says so, and what was seen last stays.
 	api.way.cut()
-	eventually[string](p, liveText).WithTimeout(2 * patience).Should(HavePrefix("The cluster has not answered since "))
+	eventually[string](p, liveText).WithTimeout(2 * patience).Should(HavePrefix("The cluster has not responded since "))
 	p.Expect(js[string](p, stateOf("web"))).To(Equal("healthy"))
 	api.apply(t.Context(), p, web(0))
 	api.way.fix(t)
