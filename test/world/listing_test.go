@@ -41,7 +41,7 @@ func fitScreen(t *testing.T, w *world.World, verdicts *world.Verdicts) {
 	g.Expect(table.Text(&plugin, false)).To(Succeed())
 	for command, text := range map[string]string{"kubectl get componentmappings": kubectlGet(g, r.Mappings), "kubectl archmap check": plugin.String()} {
 		header, _, _ := strings.Cut(text, "\n")
-		g.Expect(strings.Fields(header)).To(Equal([]string{"NAME", "IMPLEMENTATION", "METHOD", "PRESENT", "HEALTHY", "VERSION", "SINCE"}), command)
+		g.Expect(strings.Fields(header)).To(Equal([]string{"NAME", "IMPLEMENTATION", "METHOD", "PRESENT", "HEALTHY", "SINCE", "VERSION"}), command)
 		g.Expect(strings.Count(text, "\n")).To(Equal(len(r.Mappings)+1), "%s lists every mapping", command)
 		for line := range strings.Lines(text) {
 			g.Expect(utf8.RuneCountInString(strings.TrimSpace(line))).To(BeNumerically("<=", screen), "what %s lists fits a screen: %s", command, line)
