@@ -18,9 +18,9 @@ import (
 // causeOf is the cause of faults that have one root.
 func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 	first := slices.MinFunc(of.first, func(a, b tale) int { return cmp.Compare(rootRank(&a.fault), rootRank(&b.fault)) })
-	f, all := &first.fault, slices.Concat(of.first, of.others)
+	f, all := &first.fault, of.all()
 	cause := v1alpha1.Cause{
-		Severity: v1alpha1.SeverityMinor, Kind: f.Kind, Subject: f.Subject, Reason: f.Reason, Message: f.Message,
+		Kind: f.Kind, Subject: f.Subject, Reason: f.Reason, Message: f.Message,
 		Next:       cmp.Or(f.Next, msg.Kubectl("", "archmap", "explain", first.mapping.Name)),
 		OperatedBy: r.whoActs(first, of.first),
 	}

@@ -268,7 +268,7 @@ func (r *rollup) sumUpFaults() string {
 	return r.countFaults() + ": " + msg.Shorten(parts, "; ")
 }
 
-// countFaults returns "3 unhealthy by 1 cause".
+// countFaults returns "3 unhealthy (1 cause)".
 func (r *rollup) countFaults() string {
 	unhealthy := r.filter(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse))
 	return fmt.Sprintf("%d unhealthy (%s)", len(unhealthy), msg.Count(len(r.faults), "cause"))

@@ -253,11 +253,7 @@ func (e *explanation) causes() {
 }
 
 func (e *explanation) cause(c *v1alpha1.Cause) {
-	title := c.Reason
-	if c.Subject.Name != "" {
-		title += ": " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
-	}
-	e.section(Clean(title))
+	e.section(titleOf(c))
 	if c.Message != e.Status.Message {
 		e.text(c.Message)
 	}

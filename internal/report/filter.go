@@ -4,8 +4,6 @@
 package report
 
 import (
-	"slices"
-
 	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/msg"
 )
@@ -37,13 +35,12 @@ func Filters() []Filter {
 }
 
 func (f Filter) holds(c component) bool {
-	i := slices.IndexFunc(filters, func(known struct {
-		name  Filter
-		holds func(component) bool
-	}) bool {
-		return known.name == f
-	})
-	return i >= 0 && filters[i].holds(c)
+	for _, known := range filters {
+		if known.name == f {
+			return known.holds(c)
+		}
+	}
+	return false
 }
 
 // eitherFilter joins filters for a sentence.

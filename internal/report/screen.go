@@ -97,14 +97,11 @@ func (s *screen) causes() {
 
 // cause writes one: what is at fault, since when, what it affects, why, who acts, and what to do next.
 func (s *screen) cause(c *v1alpha1.Cause, mark string) {
-	title := c.Reason
-	if c.Subject.Name != "" {
-		title += ": " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
-	}
+	title := titleOf(c)
 	if age := s.age(c.Since.Time); age != "" {
 		title += ", for " + age
 	}
-	s.line("\n" + mark + " " + Clean(title))
+	s.line("\n" + mark + " " + title)
 	lines := maxCauseLines
 	if s.Wide {
 		lines = 0

@@ -85,6 +85,14 @@ func (r *Report) causesBySeverity() (major, minor []v1alpha1.Cause) {
 	return major, minor
 }
 
+// titleOf says what a cause is, and which object is at fault.
+func titleOf(c *v1alpha1.Cause) string {
+	if c.Subject.Name == "" {
+		return Clean(c.Reason)
+	}
+	return Clean(c.Reason + ": " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name))
+}
+
 // who says who can act on a cause.
 func (r *Report) who(c *v1alpha1.Cause) string {
 	return string(c.OperatedBy) + ": " + r.platform().act(c.OperatedBy)
