@@ -222,7 +222,7 @@ func (t *ObjectTally) faults(told groups[objectClass], r Result) []v1alpha1.Faul
 	}
 	spec := t.evaluator.Spec.Object
 	f.Subject = v1alpha1.ObservedObject{Kind: spec.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
-	f.Next = msg.Kubectl(o.GetNamespace(), "get", resourceOf(spec), o.GetName(), "-o", "yaml")
+	f.Next = msg.Kubectl(o.GetNamespace(), "describe", resourceOf(spec), o.GetName()) // its conditions, and its events
 	u := o.(*unstructured.Unstructured)
 	f.Since = sinceOf(u)
 	switch spec.Kind {
