@@ -274,7 +274,7 @@ func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 		return withoutEndpoint(itself, name, all)
 	}
 	if ports := otherPorts(itself, w.port()); ports != "" {
-		return trouble{text: fmt.Sprintf("%s has no port %d, only %s", name, w.port(), ports), remedy: "name a port that it has", lasting: true}, true
+		return trouble{text: fmt.Sprintf("%s has no port %d, only %s", name, w.port(), ports), remedy: "set the webhook to a port that it has", lasting: true}, true
 	}
 	if w.ClientConfig.CABundle == "" {
 		t.text, t.remedy = "its caBundle is empty, so the API server trusts no certificate of "+name, "inject the CA certificate"
@@ -316,11 +316,11 @@ func otherPorts(service facts.Answer, port int64) string {
 func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
 	case service.State == facts.Known && len(service.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "restore it", lasting: true, noService: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall the chart or add-on that it comes from", lasting: true, noService: true}, true
 	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
-		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "get its pods ready"}, true
+		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "fix the pods behind it"}, true
 	}
 	return trouble{text: name + " has no endpoints", remedy: "start its pods", lasting: true}, true
 }

@@ -133,31 +133,31 @@ func TestWebhooks(t *testing.T) {
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
 		"no endpoint is ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s", isNotReady, isNotReady)},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (2 not ready)" + refuses("pods") +
-				"; get its pods ready"},
+				"; fix the pods behind it"},
 		"no endpoint at all": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s")},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
 		"endpoints of another Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "t", isReady), endpointsOf("b", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
 		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; restore it"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall the chart or add-on that it comes from"},
 		"its port": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
 			theService("{ports: [{port: 443}, {port: 8443}]}"), endpointsOf("a", "s", isReady)},
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
 		"a port that its Service does not have": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
 			theService("{ports: [{port: 443}]}"), endpointsOf("a", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no port 8443, only 443" + refuses("pods") + "; name a port that it has"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no port 8443, only 443" + refuses("pods") + "; set the webhook to a port that it has"},
 		"no port named, and another at its Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")),
 			theService("{ports: [{port: 9443}, {port: 8080}]}"), endpointsOf("a", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no port 443, only 9443, 8080" + refuses("pods") + "; name a port that it has"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no port 443, only 9443, 8080" + refuses("pods") + "; set the webhook to a port that it has"},
 		"no caBundle": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s}}")), served, endpointsOf("a", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so the API server trusts no certificate of Service a/s" + refuses("pods") +
 				"; inject the CA certificate"},
 		"the policy is not written down": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: null"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; restore it"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall the chart or add-on that it comes from"},
 		"fail-open": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore")), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready); failurePolicy is Ignore, so requests pass without it"},
 		"fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; restore it"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; reinstall the chart or add-on that it comes from"},
 		"fail-open, of any maker, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
 			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
 		"by URL": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {url: 'https://example.com'}"))},
@@ -179,12 +179,12 @@ func TestWebhooks(t *testing.T) {
 		"anybody's kinds, its pods not ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", anyKind)), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("ingresses.networking.k8s.io") + ", which the cluster itself doesn't need"},
 		"anybody's kinds, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", anyKind))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("ingresses.networking.k8s.io") + "; restore it"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("ingresses.networking.k8s.io") + "; reinstall the chart or add-on that it comes from"},
 		"the worst counts, others of the kind are told": {allWebhooks, []client.Object{
 			hooks(validatingKind, "w", hook("g", "failurePolicy: Ignore"), hook("h"), hook("i")), hooks(mutatingKind, "ok", hook("j", "clientConfig: {service: {namespace: a, name: t}, caBundle: eA==}")),
 			served, endpointsOf("a", "s", isNotReady), endpointsOf("a", "t", isReady)},
 			"True/False WebhookUnavailable: ValidatingWebhookConfiguration w, webhooks h, i: Service a/s has no ready endpoints (1 not ready)" + refuses("pods") +
-				"; get its pods ready"},
+				"; fix the pods behind it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(told(admission{objects: test.objects}.evaluate(newCheck(test.check)))).To(Equal(test.want))
@@ -236,7 +236,7 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 			a.objects = append(a.objects, theService("{}"))
 			f := a.evaluate(newCheck(allWebhooks))
 			if test.needed {
-				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; get"))
+				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; fix"))
 				g.Expect(f.Faults).To(HaveLen(1))
 				g.Expect(f.Faults[0]).To(And(HaveField("Kind", v1alpha1.FaultWebhook), HaveField("Severity", v1alpha1.SeverityMajor),
 					HaveField("Subject", v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}),

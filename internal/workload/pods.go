@@ -180,7 +180,7 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		reason, webhook := w.refusal()
 		c.Reason, c.Webhook = cmp.Or(reason, c.Reason), webhook
 		if webhook != "" {
-			c.Text = "not created: the API server cannot call the webhook " + webhook
+			c.Text = "not created: can't call the webhook " + webhook
 			if why := innermostError(w.failure); why != "" {
 				c.Text += ": " + why
 			}
