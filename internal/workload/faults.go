@@ -115,7 +115,7 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 // its own.
 func (w Workload) rollout(v Verdict, causes []Cause) v1alpha1.Fault {
 	f := v1alpha1.Fault{Kind: v1alpha1.FaultRollout, Subject: w.subject(), Reason: v.Reason, Message: msg.Truncate(v.Detail, msg.MaxCheckMessage),
-		Next: w.kubectl("rollout", "status", w.ref())}
+		Since: metav1.NewTime(w.unavailableAt), Next: w.kubectl("rollout", "status", w.ref())}
 	for _, c := range causes {
 		f.Since = metav1.NewTime(first(f.Since.Time, c.began))
 		if c.pod != "" {
@@ -128,7 +128,7 @@ func (w Workload) rollout(v Verdict, causes []Cause) v1alpha1.Fault {
 // unexplained is the fault of a workload that fails without any of its pods showing why.
 func (w Workload) unexplained(v Verdict) v1alpha1.Fault {
 	f := v1alpha1.Fault{Kind: v1alpha1.FaultWorkload, Subject: w.subject(), Reason: v.Reason, Message: msg.Truncate(v.Detail, msg.MaxCheckMessage),
-		Next: w.kubectl("describe", w.ref())}
+		Since: metav1.NewTime(w.unavailableAt), Next: w.kubectl("describe", w.ref())}
 	if v.Reason == v1alpha1.ReasonScaledToZero {
 		f.Next = w.kubectl("get", w.ref(), "-o", "yaml", "--show-managed-fields") // which says who did it
 	}

@@ -54,7 +54,12 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 		return known
 	}
 	s := surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt, ageAt: ageAt}
-	there := sortPods(s, m, w.lacking(pods.Objects))
+	lacking := w.lacking(pods.Objects)
+	there := sortPods(s, m, lacking)
+	shared := newSharing(w, nodes, lacking, pods.ReadyPods)
+	for i := range there.causes {
+		there.causes[i].Common = shared.describe(&there.causes[i])
+	}
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
 	untold := w.Kind != v1alpha1.WorkloadDeployment && (len(absent.causes) > 0 || w.rolling && w.hidden && len(there.causes) == 0)
