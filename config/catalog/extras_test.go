@@ -50,10 +50,10 @@ func provided(objects []client.Object) []client.Object {
 	return objects
 }
 
-// flux are controllers of Flux, whoever installed them.
+// flux are controllers of Flux, whoever installed them, and the Service of the one that has what the others apply.
 func flux() []client.Object {
-	return []client.Object{deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0"),
-		deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
+	source := deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0")
+	return []client.Object{source, leadingTo(source), deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
 }
 
 // labeledFlux are the same with the labels that its command line and its chart give them, in another namespace.

@@ -1016,6 +1016,8 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Placement
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.PortName
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Presence
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.QualifiedName
@@ -1048,6 +1050,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ScaleToZero
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.ServiceRequirement
+  map:
+    fields:
+    - name: ignorePorts
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.PortName
+          elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.Severity
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.SkewType
@@ -1281,6 +1292,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: service
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ServiceRequirement
     - name: tolerance
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance
