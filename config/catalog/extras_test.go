@@ -4,6 +4,7 @@
 package catalog_test
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -186,4 +187,36 @@ func TestEgressGatewayWithoutAddresses(t *testing.T) {
 	status := c.judge(t, load(t, catalog.AKSExtras).Mappings)["static-egress-gateway"]
 	NewWithT(t).Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
 		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("it has no addresses"))))
+}
+
+// TestNodePools: who makes a NodePool answers for it. The Karpenter of AKS is the provider's, with pools of either.
+func TestNodePools(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	pool := func(name, release, ready string) client.Object {
+		return object("karpenter.sh/v1", "NodePool", "", name, map[string]any{"status": condition("Ready", ready),
+			"metadata": map[string]any{"annotations": map[string]any{"meta.helm.sh/release-name": release}}})
+	}
+	const karpenter = "aks-managed-karpenter-overlay"
+	for name, tc := range map[string]struct {
+		pools    []client.Object
+		variants string
+		healthy  metav1.ConditionStatus
+		by       v1alpha1.Operator
+	}{
+		"of AKS alone":              {[]client.Object{pool("default", karpenter, "True")}, "hosted", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"of both":                   {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"one of AKS fails":          {[]client.Object{pool("default", karpenter, "False"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByProvider},
+		"one of the owner fails":    {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+		"by a release of one's own": {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "pools", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+		"none of AKS":               {[]client.Object{pool("gpu", "", "True")}, "hosted-own-pools,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"none of AKS, and it fails": {[]client.Object{pool("gpu", "", "False")}, "hosted-own-pools,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			status := aks(nil).with(tc.pools...).judge(t, mappings)["node-auto-provisioning"]
+			g.Expect(strings.Join(status.Variants, ",")).To(Equal(tc.variants))
+			g.Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy).Status).To(Equal(tc.healthy))
+			g.Expect(status.OperatedBy).To(Equal(tc.by))
+		})
+	}
 }
