@@ -61,6 +61,9 @@ func (s *screen) headline() {
 	text := Summary(s.Report)
 	if abstract := s.Architecture.Status.Abstract; len(abstract) > 0 && !s.Part {
 		text = Clean(abstract[0])
+		if rest := s.rest(); len(rest) > 0 { // what the architecture does not select counts there for nothing
+			text += fmt.Sprintf("; outside ClusterArchitecture %s: %s", Clean(s.Architecture.Name), summary(rest))
+		}
 	}
 	for i, l := range wrap(text, s.columns-2, 0) {
 		mark := " "

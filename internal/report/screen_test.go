@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,16 @@ func TestScreenOrder(t *testing.T) {
 	all := firstCells(screenOf(t, r, report.View{All: true}))
 	g.Expect(all).To(ContainElement("kubenet"))
 	g.Expect(all).To(HaveLen(len(r.Mappings)))
+}
+
+// The line of the whole counts what the architecture selects; what is beside it is counted behind that.
+func TestScreenBesideTheArchitecture(t *testing.T) {
+	g := NewWithT(t)
+	r := *reportOf(t, reporttest.Modern)
+	g.Expect(screenOf(t, &r, report.View{})).NotTo(ContainSubstring("outside"))
+	r.Mappings = slices.Clone(r.Mappings)
+	r.Mappings[0].Labels = nil
+	g.Expect(screenOf(t, &r, report.View{})).To(MatchRegexp(`; outside\s+ClusterArchitecture\s+aks: 1\s+of\s+1\s+component\s+present`))
 }
 
 // Only what is asked for has a row.
