@@ -27,7 +27,8 @@ func newDiagramCommand(e *env) *cobra.Command {
 		Use:   "diagram",
 		Short: "Draw the architecture of the cluster",
 		Long: "Draw the architecture: the managed control plane, the cloud API, the node pools with what runs on every node, and\n" +
-			"the add-ons. Each box has the color and symbol of its state.",
+			"the add-ons. Each box has the color and symbol of its state. Each cause is marked once, where it is; what it\n" +
+			"affects says so. In the terminal the verdict, the causes and the retirements come first.",
 		Example: `  # In the terminal
   kubectl archmap diagram
 

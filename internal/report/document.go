@@ -30,7 +30,7 @@ func Document(w io.Writer, r *Report, o DocumentOptions) error {
 	d := document{Report: r, DocumentOptions: o, words: r.platform(), all: r.components()}
 	d.intro()
 	if o.Live {
-		d.causesAndDeadlines()
+		d.findings()
 	}
 	d.table()
 	d.methods()
@@ -92,10 +92,23 @@ func (d *document) notTrue() []metav1.Condition {
 	})
 }
 
-// causesAndDeadlines says what is wrong, who acts and what comes next, then what is retired and when.
-func (d *document) causesAndDeadlines() {
+// MarkdownFindings writes the verdict, what is wrong with who acts and what to do next, and what is retired and when.
+func MarkdownFindings(w io.Writer, r *Report) error {
+	d := document{Report: r}
+	d.line("**%s**", markdown(Summary(r)))
+	d.findings()
+	d.line("")
+	_, err := io.WriteString(w, d.out.String())
+	return err
+}
+
+// findings says what is wrong, who acts and what comes next, then what is retired and when.
+func (d *document) findings() {
 	d.heading(2, "Causes")
 	causes, violations := d.Report.causes(), d.Architecture.Status.Violations
+	if d.Part {
+		violations = nil
+	}
 	if len(causes)+len(violations) == 0 {
 		d.line("No problems detected.")
 	}
