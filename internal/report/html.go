@@ -191,9 +191,9 @@ type singleCheckView struct {
 }
 
 type advisoryView struct {
-	Component          componentLink
-	Type               v1alpha1.AdvisoryType
-	Date, Message, URL string
+	Component                componentLink
+	Type                     v1alpha1.AdvisoryType
+	Date, When, Message, URL string
 }
 
 type referenceView struct{ Name, URL string }
@@ -245,7 +245,7 @@ func newPageView(r *Report) pageView {
 		v.Pools = append(v.Pools, poolView{pool, readyNodes(pool), poolState(pool, components)})
 	}
 	for _, a := range r.advisories() {
-		v.Advisories = append(v.Advisories, viewAdvisory(a.component, a.Advisory))
+		v.Advisories = append(v.Advisories, r.viewAdvisory(a.component, a.Advisory))
 	}
 	return v
 }
@@ -318,7 +318,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		v.Checks = append(v.Checks, view)
 	}
 	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-		v.Advisories = append(v.Advisories, viewAdvisory(c, a))
+		v.Advisories = append(v.Advisories, r.viewAdvisory(c, a))
 	}
 	for _, reference := range doc.References {
 		v.References = append(v.References, referenceView{reference.Name, webAddress(reference.URL)})
@@ -326,6 +326,6 @@ func (r *Report) componentView(c component, words platform) componentView {
 	return v
 }
 
-func viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
-	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, Message: a.Message, URL: webAddress(a.URL)}
+func (r *Report) viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
+	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, When: r.when(&a), Message: a.Message, URL: webAddress(a.URL)}
 }

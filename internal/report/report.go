@@ -129,7 +129,25 @@ type advisory struct {
 	component component
 }
 
-// advisories about what is in the cluster: those with a date by date, then the others.
+// when says when an advisory takes effect, and how many days were left when the cluster was observed; empty when it
+// names no date.
+func (r *Report) when(a *v1alpha1.Advisory) string {
+	if d, ok := catalog.DeadlineOf(a, r.ObservedAt); ok && !r.ObservedAt.IsZero() {
+		return d.String()
+	}
+	return a.Date
+}
+
+// order puts before all else what there is a date for until which to act.
+func (a advisory) order() int {
+	if a.Type == v1alpha1.AdvisoryRetirement && a.Date != "" {
+		return 0
+	}
+	return 1
+}
+
+// advisories about what is in the cluster: retirements, the nearest first, then the others by date. Corrections are none: they are about
+// the documentation, and stand with the differences that they explain.
 func (r *Report) advisories() []advisory {
 	var out []advisory
 	for _, c := range r.components() {
@@ -137,10 +155,14 @@ func (r *Report) advisories() []advisory {
 			continue
 		}
 		for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-			out = append(out, advisory{a, c})
+			if a.Type != v1alpha1.AdvisoryCorrection {
+				out = append(out, advisory{a, c})
+			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b advisory) int { return catalog.CompareDates(a.Date, b.Date) })
+	slices.SortStableFunc(out, func(a, b advisory) int {
+		return cmp.Or(cmp.Compare(a.order(), b.order()), catalog.CompareDates(a.Date, b.Date))
+	})
 	return out
 }
 
