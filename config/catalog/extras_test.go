@@ -185,5 +185,5 @@ func TestEgressGatewayWithoutAddresses(t *testing.T) {
 		with(staticGateway("", "2026-10-02T13:00:00Z"))
 	status := c.judge(t, load(t, catalog.AKSExtras).Mappings)["static-egress-gateway"]
 	NewWithT(t).Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
-		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("it has no addresses"))))
+		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("no egress IP prefix is assigned"))))
 }

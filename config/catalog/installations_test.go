@@ -4,6 +4,7 @@
 package catalog_test
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -139,7 +141,7 @@ func ownDrivers() map[string]installation {
 			besides: []client.Object{object("storage.k8s.io/v1", "CSIDriver", "", "secrets-store.csi.k8s.io", nil)}}
 	}
 	return map[string]installation{
-		"blob, chart":    ownBlob("helm", "edge", "name=blob-csi-driver"),
+		"blob, chart":    ownBlob("helm", "edge", "name=blob-csi-driver,helm.sh/chart=blob-csi-driver-v1.27.9"),
 		"blob, manifest": ownBlob("manifest", "kube-system", ""),
 		"secrets store, chart": secretsStore("helm",
 			installed("DaemonSet edge/rel-secrets-store-csi-driver", "name=secrets-store-csi-driver,app=secrets-store-csi-driver", secrets)),
@@ -189,15 +191,17 @@ func ownAddOns() map[string]installation {
 	}
 	return map[string]installation{
 		"KEDA, chart": {row: "keda", variant: "self-installed", workloads: []client.Object{
-			installed("Deployment edge/keda-operator", "name=keda-operator,part-of=keda-operator", "keda-operator="+keda+"keda:2.20.2"),
-			installed("Deployment edge/keda-operator-metrics-apiserver", "name=keda-operator-metrics-apiserver,part-of=keda-operator", "keda-operator-metrics-apiserver="+keda+"keda-metrics-apiserver:2.20.2"),
-			installed("Deployment edge/keda-admission-webhooks", "name=keda-admission-webhooks,part-of=keda-operator", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.20.2")}},
+			installed("Deployment edge/keda-operator", "name=keda-operator,part-of=keda-operator,helm.sh/chart=keda-2.20.2", "keda-operator="+keda+"keda:2.20.2"),
+			installed("Deployment edge/keda-operator-metrics-apiserver", "name=keda-operator-metrics-apiserver,part-of=keda-operator,helm.sh/chart=keda-2.20.2", "keda-operator-metrics-apiserver="+keda+"keda-metrics-apiserver:2.20.2"),
+			installed("Deployment edge/keda-admission-webhooks", "name=keda-admission-webhooks,part-of=keda-operator,helm.sh/chart=keda-2.20.2", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.20.2")},
+			besides: externalMetrics("edge", "keda-operator-metrics-apiserver")},
 		"KEDA, manifest": {row: "keda", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment keda/keda-operator", "name=keda-operator,part-of=keda-operator", "keda-operator="+keda+"keda:2.18.0"),
 			installed("Deployment keda/keda-metrics-apiserver", "name=keda-metrics-apiserver,part-of=keda-operator", "keda-metrics-apiserver="+keda+"keda-metrics-apiserver:2.18.0"),
-			installed("Deployment keda/keda-admission", "name=admission-webhooks,part-of=keda", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.18.0")}},
+			installed("Deployment keda/keda-admission", "name=admission-webhooks,part-of=keda", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.18.0")},
+			besides: externalMetrics("keda", "keda-metrics-apiserver")},
 		"eraser, chart": {row: "image-cleaner", variant: "self-installed", workloads: []client.Object{
-			installed("Deployment edge/eraser-controller-manager", "name=eraser,control-plane=controller-manager", "manager=ghcr.io/eraser-dev/eraser-manager:v1.4.0")}},
+			installed("Deployment edge/eraser-controller-manager", "name=eraser,control-plane=controller-manager,helm.sh/chart=eraser", "manager=ghcr.io/eraser-dev/eraser-manager:v1.4.0")}},
 		"eraser, manifest": {row: "image-cleaner", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment eraser-system/eraser-controller-manager", "control-plane=controller-manager", "manager=ghcr.io/eraser-dev/eraser-manager:v1.4.0")}},
 		"Karpenter, chart": {row: "node-auto-provisioning", variant: "self-installed", workloads: []client.Object{
@@ -221,7 +225,7 @@ func ownAddOns() map[string]installation {
 		"snapshots, manifest": {row: "snapshot-controller", variant: "in-cluster", workloads: []client.Object{
 			installed("Deployment kube-system/snapshot-controller", "", "snapshot-controller=registry.k8s.io/sig-storage/snapshot-controller:v8.6.0")},
 			besides: []client.Object{lease("snapshot-controller-leader")}},
-		"workload identity, chart":    identity("edge", "app=workload-identity-webhook,azure-workload-identity.io/system=true"),
+		"workload identity, chart":    identity("edge", "app=workload-identity-webhook,chart=workload-identity-webhook,release=rel,azure-workload-identity.io/system=true"),
 		"workload identity, manifest": identity("azure-workload-identity-system", "azure-workload-identity.io/system=true"),
 		"Istio, charts": {row: "istio", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment edge/istiod", "name=istiod,part-of=istio,app=istiod,istio=pilot", "discovery=registry.istio.io/pilot:1.30.0"),
@@ -235,6 +239,12 @@ func ownAddOns() map[string]installation {
 			installed("Deployment istio-system/istio-ingressgateway", "app=istio-ingressgateway,istio=ingressgateway", "istio-proxy=auto")},
 			besides: []client.Object{injector("istio-sidecar-injector"), behind("istio-system", "istiod")}},
 	}
+}
+
+// externalMetrics is the API by which autoscalers ask KEDA.
+func externalMetrics(namespace, service string) []client.Object {
+	return []client.Object{object("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.external.metrics.k8s.io", map[string]any{
+		"spec": map[string]any{"service": map[string]any{"namespace": namespace, "name": service}}, "status": condition("Available", "True")})}
 }
 
 // ownCNIs are CNIs that charts and manifests install on a cluster without one, with what they bring besides.
@@ -258,15 +268,25 @@ func ownCNIs() map[string]installation {
 	}
 }
 
-// TestInstallations: what a chart or a manifest installs is found wherever it is, as one's own, and each of its workloads
-// counts. What is left of it without them is no component.
-func TestInstallations(t *testing.T) {
-	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+// installations are what charts and manifests install.
+func installations() map[string]installation {
 	all := ingressControllers()
 	maps.Copy(all, ownDrivers())
 	maps.Copy(all, ownAddOns())
 	maps.Copy(all, ownCNIs())
-	for name, i := range all {
+	return all
+}
+
+// anywhere reports whether a label that the chart or the manifest sets names the program, so that it is found in any namespace.
+func (i installation) anywhere() bool {
+	return !slices.ContainsFunc(i.workloads, func(w client.Object) bool { return w.GetLabels()[program] == "" })
+}
+
+// TestInstallations: what a chart or a manifest installs is found wherever it is, as one's own, and each of its workloads
+// counts. What is left of it without them is no component.
+func TestInstallations(t *testing.T) {
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for name, i := range installations() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			base := aks(nil).with(i.besides...)
@@ -297,6 +317,127 @@ func TestInstallations(t *testing.T) {
 					HaveField("Message", ContainSubstring("left behind: IngressClass own"))))
 			}
 		})
+	}
+}
+
+// inKubeSystem is the installation as its owner gets it who names kube-system as the namespace.
+func (i installation) inKubeSystem() installation {
+	moved := func(objects []client.Object) (out []client.Object) {
+		for _, o := range objects {
+			o = o.DeepCopyObject().(client.Object)
+			if o.GetNamespace() != "" {
+				o.SetNamespace("kube-system")
+			}
+			if u, ok := o.(*unstructured.Unstructured); ok && u.GetKind() == "MutatingWebhookConfiguration" {
+				webhooks, _, _ := unstructured.NestedSlice(u.Object, "webhooks")
+				for _, w := range webhooks {
+					_ = unstructured.SetNestedField(w.(map[string]any), "kube-system", "clientConfig", "service", "namespace")
+				}
+				_ = unstructured.SetNestedSlice(u.Object, webhooks, "webhooks")
+			}
+			out = append(out, o)
+		}
+		return out
+	}
+	i.workloads, i.besides = moved(i.workloads), moved(i.besides)
+	return i
+}
+
+// unmarked are installations of which nothing tells that they are no add-on, in the states that are named.
+var unmarked = map[string][]string{
+	// Of two objects without labels the one is there that the add-on has as well, with the same image.
+	"blob, manifest": {"without csi-blob-controller"},
+	// Nobody has seen what labels the add-on carries. Image and names are the chart's.
+	"ALB controller":               {"whole", "without pods of alb-controller"},
+	"ALB controller, other labels": {"whole", "without pods of alb-controller"},
+}
+
+// operator is who runs what is found as the variant of a row.
+func operator(mappings []v1alpha1.ComponentMapping, row, variant string) v1alpha1.Operator {
+	m := mappings[slices.IndexFunc(mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == row })]
+	v := m.Spec.Variants[slices.IndexFunc(m.Spec.Variants, func(v v1alpha1.Variant) bool { return v.Name == variant })]
+	return cmp.Or(v.OperatedBy, m.Spec.OperatedBy)
+}
+
+// TestInstallationsInKubeSystem: what an owner puts where the add-ons of AKS are does not pass for one, whether it works or
+// a part of it fails or is gone.
+func TestInstallationsInKubeSystem(t *testing.T) {
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for name, i := range installations() {
+		t.Run(name, func(t *testing.T) {
+			i := i.inKubeSystem()
+			base := aks(nil).with(i.besides...)
+			before := base.judge(t, mappings)[i.row].Variants
+			states := map[string][]client.Object{"whole": i.workloads}
+			for at, w := range i.workloads {
+				without := slices.Delete(slices.Clone(i.workloads), at, at+1)
+				states["without "+w.GetName()] = without
+				states["without pods of "+w.GetName()] = append(without, withPods(w, 0))
+			}
+			for state, workloads := range states {
+				status := base.with(workloads...).judge(t, mappings)[i.row]
+				for _, found := range status.Variants {
+					if !slices.Contains(before, found) && !slices.Contains(unmarked[name], state) {
+						NewWithT(t).Expect(operator(mappings, i.row, found)).To(Equal(v1alpha1.OperatedByCustomer), "%s: it is the owner's, and not %s", state, found)
+					}
+				}
+				if state == "whole" && i.anywhere() && unmarked[name] == nil {
+					NewWithT(t).Expect(status.Variants).To(Equal(strings.Split(i.variant, ",")), "it is found by its labels")
+				}
+			}
+		})
+	}
+}
+
+// TestAddOnsOfAnyAge: what AKS installs is the add-on, and nothing of the owner's, whichever of its marks it carries. Which
+// ones it does changes from release to release.
+func TestAddOnsOfAnyAge(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	const (
+		aksLabels, manager = "kubernetes.azure.com/managedby=aks", "addonmanager.kubernetes.io/mode=Reconcile,kubernetes.io/cluster-service=true"
+		// On the kinds of the add-on in its documentation: learn.microsoft.com/azure/aks/keda-deploy-add-on-cli.
+		release = "helm.toolkit.fluxcd.io/name=keda-adapter-helmrelease,app.kubernetes.io/managed-by=Helm"
+	)
+	for name, tc := range map[string]struct {
+		row     string
+		labels  []string
+		objects func(labels string) []client.Object
+	}{
+		"KEDA": {"keda", []string{aksLabels, release, ""}, func(labels string) (out []client.Object) {
+			if labels != "" {
+				labels = ",part-of=keda-operator," + labels
+			}
+			for _, part := range []string{"keda-operator", "keda-operator-metrics-apiserver", "keda-admission-webhooks"} {
+				out = append(out, installed("Deployment kube-system/"+part, "name="+part+labels, part+"=mcr.microsoft.com/oss/kedacore/keda:2.17.2"))
+			}
+			return append(out, externalMetrics("kube-system", "keda-operator-metrics-apiserver")...)
+		}},
+		// A public listing of 2023 shows both on its pod.
+		"Eraser": {"image-cleaner", []string{aksLabels, "name=image-cleaner", "name=image-cleaner," + aksLabels}, func(labels string) []client.Object {
+			return []client.Object{installed("Deployment kube-system/eraser-controller-manager", "control-plane=controller-manager,"+labels,
+				"manager=mcr.microsoft.com/oss/eraser/eraser-manager:v1.3.1")}
+		}},
+		// Public listings of 2023 and 2024 have it as the Helm release aks-managed-workload-identity, of the chart workload-identity-addon.
+		"workload identity": {"workload-identity", []string{aksLabels, "app.kubernetes.io/managed-by=Helm", manager + "," + aksLabels,
+			"app.kubernetes.io/managed-by=Helm,chart=workload-identity-addon"}, func(labels string) []client.Object {
+			return []client.Object{installed("Deployment kube-system/azure-wi-webhook-controller-manager", "azure-workload-identity.io/system=true,"+labels,
+				"manager=mcr.microsoft.com/oss/v2/azure/workload-identity/webhook:v1.5.1"), behind("kube-system", "azure-wi-webhook-webhook-service"),
+				mutating("azure-wi-webhook-mutating-webhook-configuration", "kube-system", "azure-wi-webhook-webhook-service")}
+		}},
+		"blob": {"blob-csi-driver", []string{aksLabels, manager, "", "name=blob-csi-driver," + manager}, func(labels string) []client.Object {
+			return []client.Object{installed("DaemonSet kube-system/csi-blob-node", labels, "blob=mcr.microsoft.com/oss/v2/kubernetes-csi/blob-csi:v1.27.9"),
+				object("storage.k8s.io/v1", "CSIDriver", "", "blob.csi.azure.com", nil)}
+		}},
+	} {
+		for _, labels := range tc.labels {
+			t.Run(name+" "+labels, func(t *testing.T) {
+				status := aks(nil).with(tc.objects(labels)...).judge(t, mappings)[tc.row]
+				g := NewWithT(t)
+				g.Expect(status.Variants).To(HaveLen(1))
+				g.Expect(operator(mappings, tc.row, status.Variants[0])).To(Equal(v1alpha1.OperatedByProvider))
+				g.Expect(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
+			})
+		}
 	}
 }
 

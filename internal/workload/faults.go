@@ -19,11 +19,12 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Kinds of subjects that are no kinds of the API server.
+// Kinds of subjects; most are no kinds of the API server.
 const (
 	kindImage    = "Image"
 	kindRegistry = "Registry"
 	kindResource = "Resource"
+	kindService  = "Service"
 	kindWebhook  = "Webhook"
 )
 
@@ -99,6 +100,9 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 	case c.Webhook != "":
 		f.Kind, f.Subject = v1alpha1.FaultWebhook, v1alpha1.ObservedObject{Kind: kindWebhook, Name: c.Webhook}
 		f.Next = msg.Kubectl("", "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations") // of which it is one
+		if c.service.Name != "" {
+			f.Related = []v1alpha1.ObservedObject{c.service}
+		}
 	case c.Reason == v1alpha1.ReasonUnschedulable: // who sizes the pools has to act
 		f.Kind, f.OperatedBy, f.Related = v1alpha1.FaultScheduling, v1alpha1.OperatedByCustomer, c.lacking
 	case c.Reason == v1alpha1.ReasonAdmissionDenied: // who sets quotas and policies
