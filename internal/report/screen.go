@@ -36,10 +36,7 @@ const (
 
 // Screen writes the verdict, what is wrong with who acts and what to do next, what is near, then the table.
 func Screen(w io.Writer, r *Report, v View) error {
-	s := screen{Report: r, View: v, prose: prose{columns: proseWidth, color: v.Color}}
-	if v.Width > 0 {
-		s.columns = min(v.Width, proseWidth)
-	}
+	s := screen{Report: r, View: v, prose: prose{columns: proseColumns(v.Width), color: v.Color}}
 	s.headline()
 	s.causes()
 	s.deadlines()
@@ -101,7 +98,13 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 	if age := s.age(c.Since.Time); age != "" {
 		title += ", for " + age
 	}
-	s.line("\n" + mark + " " + title)
+	s.line("")
+	for i, l := range wrap(title, s.columns-2, 0) {
+		if i > 0 {
+			mark = " "
+		}
+		s.line(mark + " " + l)
+	}
 	lines := maxCauseLines
 	if s.Wide {
 		lines = 0
