@@ -192,7 +192,7 @@ const (
 
 	// ReasonNoService: no Service leads to the pods of a workload that needs one.
 	ReasonNoService = "NoService"
-	// ReasonExpressionFalse: the CEL expression for health is false.
+	// ReasonExpressionFalse: the CEL expression for health is false, and its check gives no reason of its own.
 	ReasonExpressionFalse = "ExpressionFalse"
 	// ReasonExpressionError: a CEL expression failed when it ran.
 	ReasonExpressionError = "ExpressionError"

@@ -967,6 +967,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: present
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expression
+    - name: reason
+      type:
+        scalar: string
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector

@@ -43,6 +43,9 @@ type ObjectCheckApplyConfiguration struct {
 	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
 	// version is a CEL expression that returns the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`
+	// reason is the reason of the check while the expression healthy is false, one word
+	// that programs can read, such as CSRPending. Default: ExpressionFalse.
+	Reason *string `json:"reason,omitempty"`
 	// message is a CEL expression that returns what to say about an unhealthy
 	// object, a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
@@ -136,6 +139,14 @@ func (b *ObjectCheckApplyConfiguration) WithTolerance(value *ToleranceApplyConfi
 // If called multiple times, the Version field is set to the value of the last call.
 func (b *ObjectCheckApplyConfiguration) WithVersion(value apiv1alpha1.Expression) *ObjectCheckApplyConfiguration {
 	b.Version = &value
+	return b
+}
+
+// WithReason sets the Reason field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reason field is set to the value of the last call.
+func (b *ObjectCheckApplyConfiguration) WithReason(value string) *ObjectCheckApplyConfiguration {
+	b.Reason = &value
 	return b
 }
 
