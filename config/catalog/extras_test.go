@@ -99,6 +99,16 @@ func staticGateway(prefix string, age string) client.Object {
 		"metadata": map[string]any{"creationTimestamp": age}, "status": map[string]any{"egressIpPrefix": prefix}})
 }
 
+// ownEgressGateway is what the chart of the egress gateway installs.
+func ownEgressGateway() []client.Object {
+	const name, label = "kube-egress-gateway-", "kube-egress-gateway-control-plane"
+	out := append(daemonSets("egress", name+"cni-manager", name+"daemon-manager"), deployments("egress", name+"controller-manager")...)
+	for _, o := range out {
+		labeled(o, label, strings.TrimPrefix(o.GetName(), name))
+	}
+	return out
+}
+
 // TestExtras: add-ons and extensions that no shape has are found as what they are, healthy, and told from those that the
 // cluster's owner installs; one without one of its parts is there in part.
 func TestExtras(t *testing.T) {
@@ -132,16 +142,15 @@ func TestExtras(t *testing.T) {
 			"static-egress-gateway", "addon", egress + "-cni-manager"},
 		"egress gateway that is being made": {append(daemonSets("kube-system", egress+"-cni-manager", egress+"-daemon-manager"), staticGateway("", "2026-10-02T14:25:00Z")),
 			"static-egress-gateway", "addon", ""},
-		"egress gateway of one's own": {append(daemonSets(egress+"-system", egress+"-cni-manager", egress+"-daemon-manager"),
-			deployments(egress+"-system", egress+"-controller-manager")...), "static-egress-gateway", "self-installed", egress + "-controller-manager"},
-		"KAITO":                {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
-		"KAITO of one's own":   {[]client.Object{labeled(deployment("models", "rel-workspace", "workspace", "aks/kaito/workspace:0.12.0"), program, "workspace")}, "kaito", "self-installed", ""},
-		"virtual nodes on ACI": {[]client.Object{labeled(statefulSet("vn2", "virtualnode"), program, "virtualnode")}, "virtual-node", "self-installed", ""},
-		"OSM":                  {deployments("kube-system", "osm-controller", "osm-injector", "osm-bootstrap"), "open-service-mesh", "addon", "osm-injector"},
-		"OSM of one's own":     {deployments("osm-system", "osm-controller", "osm-injector"), "open-service-mesh", "self-installed", "osm-controller"},
-		"image integrity":      {[]client.Object{deployment("gatekeeper-system", "ratify", "ratify", "aks/notaryproject/ratify:v1.4.1")}, "image-integrity", "addon", ""},
-		"Ratify of one's own":  {[]client.Object{labeled(deployment("gatekeeper-system", "ratify", "ratify", "ghcr.io/notaryproject/ratify:v1.4.0"), program, "ratify")}, "image-integrity", "self-installed", ""},
-		"health monitor":       {deployments("kube-system", "cluster-health-monitor"), "cluster-health-monitor", "addon", ""},
+		"egress gateway of one's own": {ownEgressGateway(), "static-egress-gateway", "self-installed", egress + "-cni-manager"},
+		"KAITO":                       {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
+		"KAITO of one's own":          {[]client.Object{labeled(deployment("models", "rel-workspace", "workspace", "aks/kaito/workspace:0.12.0"), program, "workspace")}, "kaito", "self-installed", ""},
+		"virtual nodes on ACI":        {[]client.Object{labeled(statefulSet("vn2", "virtualnode"), program, "virtualnode")}, "virtual-node", "self-installed", ""},
+		"OSM":                         {deployments("kube-system", "osm-controller", "osm-injector", "osm-bootstrap"), "open-service-mesh", "addon", "osm-injector"},
+		"OSM of one's own":            {deployments("osm-system", "osm-controller", "osm-injector"), "open-service-mesh", "self-installed", "osm-controller"},
+		"image integrity":             {[]client.Object{deployment("gatekeeper-system", "ratify", "ratify", "aks/notaryproject/ratify:v1.4.1")}, "image-integrity", "addon", ""},
+		"Ratify of one's own":         {[]client.Object{labeled(deployment("gatekeeper-system", "ratify", "ratify", "ghcr.io/notaryproject/ratify:v1.4.0"), program, "ratify")}, "image-integrity", "self-installed", ""},
+		"health monitor":              {deployments("kube-system", "cluster-health-monitor"), "cluster-health-monitor", "addon", ""},
 		"app monitoring": {append(deployments("kube-system", "app-monitoring-webhook"), mutating("app-monitoring-webhook", "kube-system", "app-monitoring-webhook-service"),
 			behind("kube-system", "app-monitoring-webhook-service")), "app-monitoring", "addon", ""},
 		"member of a fleet":   {[]client.Object{lease("136224848560.member.fleet.azure.com")}, "fleet-member-agent", "hosted", ""},
