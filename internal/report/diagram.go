@@ -86,7 +86,8 @@ func Draw(r *Report, o DiagramOptions) Diagram {
 		a.places = r.places(a.all)
 	}
 	d := Diagram{Title: a.words.short + " cluster architecture", Subtitle: a.subtitle()}
-	for _, g := range []Group{{Title: "At fault", Note: "not a component", Boxes: a.others}, a.controlPlane(), a.cloudAPI(), a.nodePools(), a.addOns(), a.absent()} {
+	others := Group{Title: "At fault", Note: "not a component", Boxes: a.others}
+	for _, g := range []Group{others, a.controlPlane(), a.cloudAPI(), a.nodePools(), a.addOns(), a.absent()} {
 		if len(g.Boxes)+len(g.Groups) > 0 {
 			d.Groups = append(d.Groups, g)
 		}
@@ -184,11 +185,11 @@ func (a artist) cloudAPI() Group {
 }
 
 func (a artist) nodePools() Group {
-	g := Group{Title: "Node pools", Arrow: "nodes"}
+	g := Group{Arrow: "nodes"}
 	if !a.Documented {
 		g.Boxes = a.poolBoxes()
-		g.Title, g.Note = a.nodesTitle()
 	}
+	g.Title, g.Note = a.nodesTitle()
 	every := Group{Title: "On every node"}
 	for _, c := range a.all {
 		if a.draws(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
@@ -203,14 +204,15 @@ func (a artist) nodePools() Group {
 
 func (a artist) nodesTitle() (title, note string) {
 	pools := len(a.Architecture.Status.NodePools)
-	if pools == 0 {
+	if pools == 0 && !a.Documented {
 		return "Nodes", ""
 	}
-	if a.Uncounted {
-		return "Node pools", ""
+	title = "Node pools"
+	if a.Uncounted || a.Documented {
+		return title, ""
 	}
 	ready, total := a.nodes()
-	return "Node pools", fmt.Sprintf("%s, %d of %s ready", msg.Count(pools, "pool"), ready, msg.Count(int(total), "node"))
+	return title, fmt.Sprintf("%s, %d of %s ready", msg.Count(pools, "pool"), ready, msg.Count(int(total), "node"))
 }
 
 // addOns returns what runs somewhere on the nodes, by category.

@@ -105,7 +105,7 @@ func MarkdownFindings(w io.Writer, r *Report) error {
 // findings says what is wrong, who acts and what comes next, then what is retired and when.
 func (d *document) findings() {
 	d.heading(2, "Causes")
-	causes, violations := d.Report.causes(), d.Architecture.Status.Violations
+	causes, violations := d.causes(), d.Architecture.Status.Violations
 	if d.Part {
 		violations = nil
 	}

@@ -229,7 +229,7 @@ func newPageView(r *Report) pageView {
 	v := pageView{
 		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: r.Verdict().WordOfWhole(), Source: r.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
-		Notes: r.Notes(), Conditions: r.briefConditions(), Causes: r.causeViews(words), Violations: status.Violations,
+		Notes: r.Notes(), Conditions: r.briefConditions(), Causes: r.causeViews(), Violations: status.Violations,
 		Unmapped: r.unmapped(), UnmappedNotes: r.unmappedNotes(), Drawing: Draw(r, DiagramOptions{Uncounted: true}),
 		Differences: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
 	}
@@ -262,7 +262,7 @@ func newPageView(r *Report) pageView {
 }
 
 // causeViews are the causes as cards.
-func (r *Report) causeViews(words platform) []causeView {
+func (r *Report) causeViews() []causeView {
 	var out []causeView
 	causes := r.causes()
 	for i := range causes {

@@ -92,6 +92,8 @@ func TestReadable(t *testing.T) {
 			p := openReport(t, shown, settings...)
 			js[any](p, openAll)
 			p.Expect(js[int](p, tooWide)).To(BeNumerically("<=", 0), "the page is wider than the window")
+			p.Expect(js[[]string](p, `[...document.querySelectorAll("#components th, #components td")]
+			  .filter((cell) => cell.offsetWidth && cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)`)).To(BeEmpty(), "cells that run into the next")
 			text := js[string](p, bodyText)
 			for i := range shown.Mappings {
 				p.Expect(text).To(ContainSubstring(shown.Mappings[i].Spec.Component))
