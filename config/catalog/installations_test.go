@@ -41,7 +41,7 @@ func installed(object, labels string, containers ...string) client.Object {
 		container, image, _ := strings.Cut(c, "=")
 		pod.Containers = append(pod.Containers, corev1.Container{Name: container, Image: image})
 	}
-	template := corev1.PodTemplateSpec{Spec: pod}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels(name)}, Spec: pod}
 	switch kind {
 	case "Deployment":
 		return withPods(&appsv1.Deployment{ObjectMeta: o, Spec: appsv1.DeploymentSpec{Replicas: new(int32(5)), Template: template}}, 5)
@@ -77,7 +77,11 @@ type installation struct {
 
 // ingress is one of a controller of ingresses with its class.
 func ingress(variant, class string, workloads ...client.Object) installation {
-	return installation{row: "ingress-controller", variant: variant, workloads: workloads, besides: []client.Object{ingressClass("own", class)}}
+	i := installation{row: "ingress-controller", variant: variant, workloads: workloads, besides: []client.Object{ingressClass("own", class)}}
+	for _, w := range workloads {
+		i.besides = append(i.besides, leadingTo(w))
+	}
+	return i
 }
 
 // ingressControllers are what the charts and manifests of controllers of ingresses install, in the namespace edge where a
@@ -232,12 +236,13 @@ func ownAddOns() map[string]installation {
 			installed("DaemonSet edge/istio-cni-node", "name=istio-cni,k8s-app=istio-cni-node", "install-cni=registry.istio.io/install-cni:1.30.0"),
 			installed("DaemonSet edge/ztunnel", "name=ztunnel,part-of=istio", "istio-proxy=registry.istio.io/ztunnel:1.30.0"),
 			installed("Deployment ways/istio-ingress", "name=istio-ingress,app=istio-ingress,istio=ingress", "istio-proxy=auto")},
-			besides: []client.Object{labeled(mutating("istio-sidecar-injector-edge", "edge", "istiod"), "app", "sidecar-injector"), behind("edge", "istiod")}},
+			besides: []client.Object{labeled(mutating("istio-sidecar-injector-edge", "edge", "istiod"), "app", "sidecar-injector"), behind("edge", "istiod"),
+				leadingTo(installed("Deployment ways/istio-ingress", ""))}},
 		"Istio, command line": {row: "istio", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment istio-system/istiod", "app=istiod,istio=pilot", "discovery=docker.io/istio/pilot:1.22.0"),
 			installed("DaemonSet istio-system/ztunnel", "", "istio-proxy=docker.io/istio/ztunnel:1.22.0"),
 			installed("Deployment istio-system/istio-ingressgateway", "app=istio-ingressgateway,istio=ingressgateway", "istio-proxy=auto")},
-			besides: []client.Object{injector("istio-sidecar-injector"), behind("istio-system", "istiod")}},
+			besides: []client.Object{injector("istio-sidecar-injector"), behind("istio-system", "istiod"), leadingTo(installed("Deployment istio-system/istio-ingressgateway", ""))}},
 	}
 }
 
@@ -439,6 +444,94 @@ func TestAddOnsOfAnyAge(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestServiceOfIngressControllers: clients reach the pods of each controller through a Service of any name and labels, or by
+// their nodes. One that leads to metrics or to the webhook alone is none for them.
+func TestServiceOfIngressControllers(t *testing.T) {
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	onPort := func(target string) func(*unstructured.Unstructured) {
+		return func(service *unstructured.Unstructured) {
+			_ = unstructured.SetNestedSlice(service.Object, []any{map[string]any{"port": int64(443), "targetPort": target}}, "spec", "ports")
+		}
+	}
+	for name, i := range installations() {
+		if i.row != "ingress-controller" && i.row != "istio" || strings.HasPrefix(i.variant, "ag") || i.variant == "kong" {
+			continue // the gateway is not in the cluster, or the proxies may be elsewhere
+		}
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			for _, w := range i.workloads {
+				if i.row == "istio" && !strings.HasPrefix(w.GetName(), "istio-ingress") {
+					continue
+				}
+				healthy := func(w client.Object, services ...client.Object) metav1.ConditionStatus {
+					c := aks(nil).with(i.besides...).with(i.workloads...).without(w.GetName()).with(w).with(services...)
+					found := meta.FindStatusCondition(c.judge(t, mappings)[i.row].Conditions, v1alpha1.ConditionHealthy)
+					if found.Status == metav1.ConditionFalse {
+						g.Expect(found).To(SatisfyAll(HaveField("Reason", v1alpha1.ReasonNoService), HaveField("Message",
+							ContainSubstring(w.GetNamespace()+"/"+w.GetName()+": no Service leads to its pods"))))
+					}
+					return found.Status
+				}
+				altered := func(change func(*unstructured.Unstructured)) client.Object {
+					service := leadingTo(w)
+					change(service)
+					return service
+				}
+				g.Expect(healthy(w, leadingTo(w))).To(Equal(metav1.ConditionTrue))
+				g.Expect(healthy(w)).To(Equal(metav1.ConditionFalse), "its Service is gone")
+				g.Expect(healthy(w, altered(func(s *unstructured.Unstructured) { s.SetNamespace("other") }))).To(Equal(metav1.ConditionFalse), "another namespace")
+				g.Expect(healthy(w, altered(func(s *unstructured.Unstructured) {
+					_ = unstructured.SetNestedStringMap(s.Object, podLabels("other"), "spec", "selector")
+				}))).To(Equal(metav1.ConditionFalse), "other pods")
+				g.Expect(healthy(w, altered(func(s *unstructured.Unstructured) { unstructured.RemoveNestedField(s.Object, "spec", "selector") }))).To(
+					Equal(metav1.ConditionTrue), "where it leads nobody can tell")
+				for _, port := range ignoredPorts(mappings, i) {
+					g.Expect(healthy(w, altered(onPort(port)))).To(Equal(metav1.ConditionFalse), "port %s alone", port)
+				}
+				g.Expect(healthy(w, altered(onPort("https")))).To(Equal(metav1.ConditionTrue))
+				for _, pod := range []func(*corev1.PodSpec){
+					func(pod *corev1.PodSpec) { pod.HostNetwork = true },
+					func(pod *corev1.PodSpec) {
+						pod.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 80}}
+					},
+				} {
+					g.Expect(healthy(withPodSpec(w, pod))).To(Equal(metav1.ConditionTrue), "clients reach it by its nodes")
+				}
+			}
+		})
+	}
+}
+
+// ignoredPorts are the ports that are not for clients of what was installed.
+func ignoredPorts(mappings []v1alpha1.ComponentMapping, i installation) (ports []string) {
+	m := find(mappings, i.row)
+	for _, v := range m.Spec.Variants {
+		for _, c := range v.Checks {
+			if v.Name == i.variant && c.Workload != nil {
+				for _, port := range c.Workload.Service.IgnorePorts {
+					ports = append(ports, string(port))
+				}
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// withPodSpec is the workload with other pods.
+func withPodSpec(o client.Object, change func(*corev1.PodSpec)) client.Object {
+	o = o.DeepCopyObject().(client.Object)
+	switch w := o.(type) {
+	case *appsv1.Deployment:
+		change(&w.Spec.Template.Spec)
+	case *appsv1.StatefulSet:
+		change(&w.Spec.Template.Spec)
+	case *appsv1.DaemonSet:
+		change(&w.Spec.Template.Spec)
+	}
+	return o
 }
 
 // TestOwnCalicoDegraded: its operator says that it cannot do its work, and each of the rows says so.

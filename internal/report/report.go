@@ -146,16 +146,25 @@ func (a advisory) order() int {
 	return 1
 }
 
-// advisories about what is in the cluster: retirements, the nearest first, then the others by date. Corrections are none: they are about
-// the documentation, and stand with the differences that they explain.
+// advisories about what is in the cluster: retirements, the nearest first, then the others by date. Corrections are none:
+// they are about the documentation.
 func (r *Report) advisories() []advisory {
+	return r.advised(func(t v1alpha1.AdvisoryType) bool { return t != v1alpha1.AdvisoryCorrection })
+}
+
+// corrections of what the documentation says of what is in the cluster.
+func (r *Report) corrections() []advisory {
+	return r.advised(func(t v1alpha1.AdvisoryType) bool { return t == v1alpha1.AdvisoryCorrection })
+}
+
+func (r *Report) advised(of func(v1alpha1.AdvisoryType) bool) []advisory {
 	var out []advisory
 	for _, c := range r.components() {
 		if !c.isPresent() {
 			continue
 		}
 		for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-			if a.Type != v1alpha1.AdvisoryCorrection {
+			if of(a.Type) {
 				out = append(out, advisory{a, c})
 			}
 		}

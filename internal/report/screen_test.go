@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,16 @@ func TestScreenOrder(t *testing.T) {
 	all := firstCells(screenOf(t, r, report.View{All: true}))
 	g.Expect(all).To(ContainElement("kubenet"))
 	g.Expect(all).To(HaveLen(len(r.Mappings)))
+}
+
+// The line of the whole counts what the architecture selects; what is beside it is counted behind that.
+func TestScreenBesideTheArchitecture(t *testing.T) {
+	g := NewWithT(t)
+	r := *reportOf(t, reporttest.Modern)
+	g.Expect(screenOf(t, &r, report.View{})).NotTo(ContainSubstring("outside"))
+	r.Mappings = slices.Clone(r.Mappings)
+	r.Mappings[0].Labels = nil
+	g.Expect(screenOf(t, &r, report.View{})).To(MatchRegexp(`; outside\s+ClusterArchitecture\s+aks: 1\s+of\s+1\s+component\s+present`))
 }
 
 // Only what is asked for has a row.
@@ -221,4 +232,27 @@ func TestExplainOrder(t *testing.T) {
 		return report.Explain(w, r, reporttest.Mapping(r, "coredns"), report.ExplainOptions{Verbose: true})
 	})
 	g.Expect(verbose).To(SatisfyAll(ContainSubstring("\nDocumented"), ContainSubstring("\nChecks of other variants"), ContainSubstring("\nReferences")))
+}
+
+// TestFindings: what stands above the table is the same without a table, and fits where only ASCII does.
+func TestFindings(t *testing.T) {
+	g := NewWithT(t)
+	r := fresh(taken(t, badDay))
+	retire(r, 4)
+	view := report.View{Width: 80}
+	findings := written(t, func(w io.Writer) error { return report.Findings(w, r, view) })
+	g.Expect(written(t, func(w io.Writer) error { return report.Screen(w, r, view) })).To(HavePrefix(findings + "\nNAME "))
+	g.Expect(findings).To(SatisfyAll(ContainSubstring("\n✗ NodeFault: Node "), ContainSubstring("\n    who      Customer: "),
+		ContainSubstring("\n    next     kubectl describe node "), ContainSubstring("\n! kubelet: 4 days left, until ")))
+
+	view.Plain = true
+	plain := written(t, func(w io.Writer) error { return report.Findings(w, r, view) })
+	g.Expect(plain).To(MatchRegexp(`^[\n -~]*$`))
+	g.Expect(plain).To(SatisfyAll(HavePrefix("x "), ContainSubstring("\nx NodeFault: Node ")))
+
+	text := written(t, func(w io.Writer) error { return report.MarkdownFindings(w, r) })
+	g.Expect(text).To(SatisfyAll(HavePrefix("**unhealthy: AKS v1.35.8, "), ContainSubstring("\n## Causes\n\n- **NodeFault: Node "),
+		ContainSubstring("\n  - Who acts: Customer: the cluster owner\n"), ContainSubstring("\n- **kubelet**: ! 4 days left, until ")))
+	part := report.Of(r, []string{"coredns"})
+	g.Expect(written(t, func(w io.Writer) error { return report.MarkdownFindings(w, part) })).NotTo(ContainSubstring("NodeFault"))
 }

@@ -102,6 +102,19 @@ func Of(o client.Object, spec *v1alpha1.WorkloadCheck) (w Workload, ok bool) {
 	return w, true
 }
 
+// PodLabels are the labels of the pods it makes.
+func (w Workload) PodLabels() map[string]string {
+	switch o := w.Object.(type) {
+	case *appsv1.Deployment:
+		return o.Spec.Template.Labels
+	case *appsv1.DaemonSet:
+		return o.Spec.Template.Labels
+	case *appsv1.StatefulSet:
+		return o.Spec.Template.Labels
+	}
+	return nil
+}
+
 // tolerated is how many pods may have a fault of their own.
 func (w Workload) tolerated() int { return int(w.Desired - w.required) }
 
