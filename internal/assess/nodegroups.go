@@ -114,7 +114,8 @@ func joinPools(pools []*badPool, counts map[clusterMark]int, good map[nodestate.
 			}
 		}
 		i := slices.IndexFunc(out, func(known *badPool) bool {
-			return known.cordoned() && p.cordoned() || known.alike(p) && (together >= manyPools || exclusive(common(append(slices.Clone(known.marks), p.marks...), counts, good)))
+			both := append(slices.Clone(known.marks), p.marks...)
+			return known.cordoned() && p.cordoned() || known.alike(p) && (together >= manyPools || exclusive(common(both, counts, good)))
 		})
 		if i < 0 {
 			out = append(out, p)

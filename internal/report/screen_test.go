@@ -197,6 +197,23 @@ func TestExplainIsShort(t *testing.T) {
 	}
 }
 
+// On a terminal an explanation is as wide as that, but for what is to be copied, and what is wrong with a check is said once.
+func TestExplainFits(t *testing.T) {
+	r := broken(t)
+	for _, columns := range []int{60, 80, 120} {
+		g := NewWithT(t)
+		m := reporttest.Mapping(r, "coredns")
+		text := written(t, func(w io.Writer) error { return report.Explain(w, r, m, report.ExplainOptions{Width: columns}) })
+		for line := range strings.Lines(text) {
+			if line = strings.TrimRight(line, "\n"); !strings.HasPrefix(line, "  Next ") && !strings.HasPrefix(line, "  See ") && !strings.HasPrefix(line, "--verbose") {
+				g.Expect(displaywidth.String(line)).To(BeNumerically("<=", columns), line)
+			}
+		}
+		_, checks, _ := strings.Cut(text, "\nChecks")
+		g.Expect(checks).To(SatisfyAll(ContainSubstring("CrashLooping"), Not(ContainSubstring("0/2 available"))), "it stands above")
+	}
+}
+
 // What is wrong, who acts and what to do stand before what was observed; what is documented has to be asked for.
 func TestExplainOrder(t *testing.T) {
 	g := NewWithT(t)

@@ -21,6 +21,7 @@ import (
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/workload"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -127,12 +128,6 @@ func (c *Case) begins(at time.Time) time.Time {
 	return at
 }
 
-// timelessFaults are the kinds of faults whose objects need not tell since when they last: those that are gone, that have no
-// condition, or whose condition has no time.
-var timelessFaults = []v1alpha1.FaultKind{
-	v1alpha1.FaultObject, v1alpha1.FaultAPI, v1alpha1.FaultWebhook, v1alpha1.FaultNode, v1alpha1.FaultNodePool,
-}
-
 // wrongTimes lists the major faults that began before something broke, or do not say since when they last though pods or a lease
 // tell.
 func wrongTimes(broke time.Time, mappings map[string]*v1alpha1.ComponentMapping) []string {
@@ -143,10 +138,10 @@ func wrongTimes(broke time.Time, mappings map[string]*v1alpha1.ComponentMapping)
 		}
 		for _, c := range m.Status.Checks {
 			for _, f := range c.Faults {
-				noPod := f.Reason == v1alpha1.ReasonWorkloadUnavailable || f.Reason == v1alpha1.ReasonScaledToZero
+				tells := f.Kind == v1alpha1.FaultLease || slices.Contains(workload.PodReasons, f.Reason)
 				switch {
 				case f.Severity != v1alpha1.SeverityMajor:
-				case f.Since.IsZero() && !noPod && !slices.Contains(timelessFaults, f.Kind):
+				case f.Since.IsZero() && tells:
 					wrong = append(wrong, fmt.Sprintf("%s: %s of %s, since when is not told", name, f.Reason, f.Subject.Name))
 				case !f.Since.IsZero() && f.Since.Time.Before(broke.Truncate(time.Second)):
 					wrong = append(wrong, fmt.Sprintf("%s: %s of %s since %s, before %s", name, f.Reason, f.Subject.Name, f.Since.UTC(), broke.UTC()))
