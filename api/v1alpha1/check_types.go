@@ -296,7 +296,30 @@ type WorkloadCheck struct {
 	// that an autoscaler or the owner may scale to 0.
 	// +optional
 	ScaleToZero ScaleToZero `json:"scaleToZero,omitempty"`
+
+	// service says that clients reach the pods through a Service: a workload is unhealthy
+	// when no Service of its namespace leads to its pods. Pods that use the network or a
+	// port of their node need none.
+	// +optional
+	Service ServiceRequirement `json:"service,omitzero"`
 }
+
+// ServiceRequirement says which Services of a workload its clients use.
+type ServiceRequirement struct {
+	// ignorePorts are container ports, by name, that are not for clients, such as those
+	// of metrics and webhooks: a Service that leads to no other port does not count.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	IgnorePorts []PortName `json:"ignorePorts,omitempty"`
+}
+
+// PortName is the name of a container port.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=15
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of a port: lower case letters, digits and '-', such as metrics"
+type PortName string
 
 // ScaleToZero says whether a workload may be scaled to 0.
 // +kubebuilder:validation:Enum=Allowed;Forbidden

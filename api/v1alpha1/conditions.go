@@ -190,6 +190,8 @@ const (
 	// ReasonEndpointFailing: the path answers with another status than 200.
 	ReasonEndpointFailing = "EndpointFailing"
 
+	// ReasonNoService: no Service leads to the pods of a workload that needs one.
+	ReasonNoService = "NoService"
 	// ReasonExpressionFalse: the CEL expression for health is false, and its check gives no reason of its own.
 	ReasonExpressionFalse = "ExpressionFalse"
 	// ReasonExpressionError: a CEL expression failed when it ran.

@@ -107,9 +107,32 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 	return out
 }
 
+// podLabels are those of the pods of the workload of that name.
+func podLabels(workload string) map[string]string { return map[string]string{"pods": workload} }
+
+// leadingTo is a Service for the pods of a workload.
+func leadingTo(workload client.Object) *unstructured.Unstructured {
+	return object("v1", "Service", workload.GetNamespace(), workload.GetName(), map[string]any{"spec": map[string]any{
+		"selector": map[string]any{"pods": workload.GetName()}, "ports": []any{map[string]any{"port": int64(80)}}}})
+}
+
+// withServices is the cluster with a Service for each of its workloads outside of kube-system.
+func (c cluster) withServices() cluster {
+	for _, o := range slices.Clone(c.objects) {
+		switch o.(type) {
+		case *appsv1.Deployment, *appsv1.DaemonSet, *appsv1.StatefulSet:
+			if o.GetNamespace() != "kube-system" {
+				c.objects = append(c.objects, leadingTo(o))
+			}
+		}
+	}
+	return c
+}
+
 func deployment(namespace, name, container, image string) *appsv1.Deployment {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	d.Spec.Replicas = new(int32(2))
+	d.Spec.Template.Labels = podLabels(name)
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: container, Image: "mcr.microsoft.com/oss/" + image}}
 	d.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
 	return d
@@ -117,6 +140,7 @@ func deployment(namespace, name, container, image string) *appsv1.Deployment {
 
 func daemonSet(namespace, name, container, image string) *appsv1.DaemonSet {
 	d := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	d.Spec.Template.Labels = podLabels(name)
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: container, Image: "mcr.microsoft.com/oss/" + image}}
 	d.Status = appsv1.DaemonSetStatus{DesiredNumberScheduled: 1, CurrentNumberScheduled: 1, UpdatedNumberScheduled: 1, NumberReady: 1, NumberAvailable: 1}
 	return d
@@ -481,7 +505,7 @@ func TestClusters(t *testing.T) {
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")}),
 			// The istiod of application routing is no mesh.
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
-			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
+			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")).withServices(),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
 				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress,contour,kong"})},
 		"what ways in have left behind": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),

@@ -4,6 +4,7 @@
 package catalog_test
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -50,10 +51,10 @@ func provided(objects []client.Object) []client.Object {
 	return objects
 }
 
-// flux are controllers of Flux, whoever installed them.
+// flux are controllers of Flux, whoever installed them, and the Service of the one that has what the others apply.
 func flux() []client.Object {
-	return []client.Object{deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0"),
-		deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
+	source := deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0")
+	return []client.Object{source, leadingTo(source), deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
 }
 
 // labeledFlux are the same with the labels that its command line and its chart give them, in another namespace.
@@ -133,8 +134,16 @@ func TestExtras(t *testing.T) {
 			"static-egress-gateway", "addon", ""},
 		"egress gateway of one's own": {append(daemonSets(egress+"-system", egress+"-cni-manager", egress+"-daemon-manager"),
 			deployments(egress+"-system", egress+"-controller-manager")...), "static-egress-gateway", "self-installed", egress + "-controller-manager"},
-		"KAITO":               {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
-		"KAITO of one's own":  {deployments("kaito-workspace", "kaito-workspace"), "kaito", "self-installed", ""},
+		"KAITO":                {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
+		"KAITO of one's own":   {[]client.Object{labeled(deployment("models", "rel-workspace", "workspace", "aks/kaito/workspace:0.12.0"), program, "workspace")}, "kaito", "self-installed", ""},
+		"virtual nodes on ACI": {[]client.Object{labeled(statefulSet("vn2", "virtualnode"), program, "virtualnode")}, "virtual-node", "self-installed", ""},
+		"OSM":                  {deployments("kube-system", "osm-controller", "osm-injector", "osm-bootstrap"), "open-service-mesh", "addon", "osm-injector"},
+		"OSM of one's own":     {deployments("osm-system", "osm-controller", "osm-injector"), "open-service-mesh", "self-installed", "osm-controller"},
+		"image integrity":      {[]client.Object{deployment("gatekeeper-system", "ratify", "ratify", "aks/notaryproject/ratify:v1.4.1")}, "image-integrity", "addon", ""},
+		"Ratify of one's own":  {[]client.Object{labeled(deployment("gatekeeper-system", "ratify", "ratify", "ghcr.io/notaryproject/ratify:v1.4.0"), program, "ratify")}, "image-integrity", "self-installed", ""},
+		"health monitor":       {deployments("kube-system", "cluster-health-monitor"), "cluster-health-monitor", "addon", ""},
+		"app monitoring": {append(deployments("kube-system", "app-monitoring-webhook"), mutating("app-monitoring-webhook", "kube-system", "app-monitoring-webhook-service"),
+			behind("kube-system", "app-monitoring-webhook-service")), "app-monitoring", "addon", ""},
 		"member of a fleet":   {[]client.Object{lease("136224848560.member.fleet.azure.com")}, "fleet-member-agent", "hosted", ""},
 		"cost analysis":       {deployments("kube-system", "cost-analysis-agent"), "cost-analysis", "addon", ""},
 		"managed Gateway API": {[]client.Object{gatewayAPI("aks")}, "managed-gateway-api", "managed", ""},
@@ -186,4 +195,36 @@ func TestEgressGatewayWithoutAddresses(t *testing.T) {
 	status := c.judge(t, load(t, catalog.AKSExtras).Mappings)["static-egress-gateway"]
 	NewWithT(t).Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
 		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("no egress IP prefix is assigned"))))
+}
+
+// TestNodePools: who makes a NodePool answers for it. The Karpenter of AKS is the provider's, with pools of either.
+func TestNodePools(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	pool := func(name, release, ready string) client.Object {
+		return object("karpenter.sh/v1", "NodePool", "", name, map[string]any{"status": condition("Ready", ready),
+			"metadata": map[string]any{"annotations": map[string]any{"meta.helm.sh/release-name": release}}})
+	}
+	const karpenter = "aks-managed-karpenter-overlay"
+	for name, tc := range map[string]struct {
+		pools    []client.Object
+		variants string
+		healthy  metav1.ConditionStatus
+		by       v1alpha1.Operator
+	}{
+		"of AKS alone":              {[]client.Object{pool("default", karpenter, "True")}, "hosted", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"of both":                   {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"one of AKS fails":          {[]client.Object{pool("default", karpenter, "False"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByProvider},
+		"one of the owner fails":    {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+		"by a release of one's own": {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "pools", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+		"none of AKS":               {[]client.Object{pool("gpu", "", "True")}, "hosted-own-pools,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"none of AKS, and it fails": {[]client.Object{pool("gpu", "", "False")}, "hosted-own-pools,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			status := aks(nil).with(tc.pools...).judge(t, mappings)["node-auto-provisioning"]
+			g.Expect(strings.Join(status.Variants, ",")).To(Equal(tc.variants))
+			g.Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy).Status).To(Equal(tc.healthy))
+			g.Expect(status.OperatedBy).To(Equal(tc.by))
+		})
+	}
 }

@@ -42,6 +42,10 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 		if slices.ContainsFunc(of.first, func(t tale) bool { return t.fault.Subject != f.Subject }) {
 			cause.Subject = f.Related[0] // of which there is too little for several
 		}
+	case v1alpha1.FaultWebhook:
+		if f.Reason == v1alpha1.ReasonWebhookUnavailable && cause.OperatedBy == v1alpha1.OperatedByCustomer { // nobody restores it
+			cause.Message += "; if nothing needs it, delete the configuration"
+		}
 	}
 	cause.Message, cause.URL = msg.Truncate(cause.Message, msg.MaxMessage), r.article(&cause)
 	return cause

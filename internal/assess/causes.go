@@ -45,6 +45,7 @@ func (r *rollup) findCauses() {
 	for _, g := range r.view.NodeGroups {
 		roots.joinPools(g.Pools)
 	}
+	roots.joinWebhooks(told)
 	roots.foldImages(told)
 	roots.fold(told)
 	for _, f := range roots.families(told) {

@@ -54,7 +54,31 @@ func (r *roots) add(t tale) {
 		r.join(key, keyOfObject(t.fault.Subject))
 	case v1alpha1.FaultWebhook, v1alpha1.FaultObject, v1alpha1.FaultAPI:
 		for _, o := range t.fault.Related {
-			r.join(key, keyOfObject(o))
+			if o.Kind != kindWebhook { // webhooks of several configurations may have one name
+				r.join(key, keyOfObject(o))
+			}
+		}
+	}
+}
+
+// joinWebhooks joins a webhook of which only the name is told with the only one of that name that cannot be called.
+func (r *roots) joinWebhooks(told []tale) {
+	named := map[string]string{}
+	for _, t := range told {
+		for _, o := range t.fault.Related {
+			if o.Kind != kindWebhook {
+				continue
+			}
+			name, key := keyOfObject(o), r.find(keyOf(&t.fault))
+			if other, known := named[name]; known && other != key {
+				key = "" // which of them is not told
+			}
+			named[name] = key
+		}
+	}
+	for name, key := range named {
+		if key != "" {
+			r.join(key, name)
 		}
 	}
 }
@@ -130,7 +154,11 @@ var leadingKinds = []string{
 	string(v1alpha1.WorkloadDeployment), string(v1alpha1.WorkloadDaemonSet), string(v1alpha1.WorkloadStatefulSet), kindService,
 }
 
-const kindService = "Service"
+const (
+	kindService = "Service"
+	// kindWebhook is that of a webhook of which only the name is told.
+	kindWebhook = "Webhook"
+)
 
 // follows reports whether the fault may follow from another one of the component: an object that is there and says so.
 func follows(f *v1alpha1.Fault) bool {
@@ -181,6 +209,9 @@ func keyOf(f *v1alpha1.Fault) string {
 			return string(f.Kind) + keyOfObject(f.Related[0])
 		}
 	case v1alpha1.FaultWebhook, v1alpha1.FaultObject, v1alpha1.FaultAPI: // other names of them may be those of objects
+		if f.Reason == v1alpha1.ReasonWebhookCallFailed && len(f.Related) > 0 {
+			return keyOfObject(f.Related[0]) // its Service
+		}
 		return keyOfObject(f.Subject)
 	}
 	return string(f.Kind) + keyOfObject(f.Subject)

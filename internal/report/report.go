@@ -103,9 +103,21 @@ func (c component) operatedBy() v1alpha1.Operator {
 	return cmp.Or(c.Status.OperatedBy, c.Spec.OperatedBy)
 }
 
-// since returns when the decisive condition last changed.
+// since returns since when the component is as it is: since the decisive condition last changed, or since what is at fault
+// went wrong, as far as its objects tell. Whoever looks once sees no condition change.
 func (c component) since() time.Time {
-	return catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
+	since := catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
+	if c.state != catalog.Unhealthy {
+		return since
+	}
+	for i := range c.Status.Checks {
+		for _, f := range c.Status.Checks[i].Faults {
+			if f.Severity == v1alpha1.SeverityMajor && !f.Since.IsZero() && f.Since.Time.Before(since) {
+				since = f.Since.Time
+			}
+		}
+	}
+	return since
 }
 
 // reason of the state, in one word.

@@ -32,8 +32,7 @@ func (r *Report) tableOf(components []component, wide bool) Grid {
 		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
-		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
-		cells = append(cells, r.sinceCell(since), Cell{Text: c.Status.Version})
+		cells = append(cells, r.sinceCell(c.since()), Cell{Text: c.Status.Version})
 		if wide {
 			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
 				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),

@@ -134,7 +134,7 @@ func ownCauses(components []component, bad func(component) bool) []v1alpha1.Caus
 			cause.OperatedBy, cause.Next = cmp.Or(worst.OperatedBy, cause.OperatedBy), cmp.Or(worst.Next, cause.Next)
 		}
 		if severity == v1alpha1.SeverityMajor {
-			cause.Since = decisive.LastTransitionTime
+			cause.Since = metav1.NewTime(c.since())
 		}
 		out = append(out, cause)
 	}

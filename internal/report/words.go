@@ -159,6 +159,7 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonAdmissionDenied:     "the API server rejects the pods; check quotas and policies",
 	v1alpha1.ReasonWebhookCallFailed:   "the API server rejects the pods because it can't call an admission webhook; fix that webhook",
 	v1alpha1.ReasonWebhookUnavailable:  "the API server can't call an admission webhook, and rejects what it intercepts; its configuration can always be deleted",
+	v1alpha1.ReasonNoService:           "clients do not reach the pods; create the Service again, or fix its selector",
 	v1alpha1.ReasonFailureReported:     "its events report the failure, its status doesn't; check its events (kubectl events)",
 	v1alpha1.ReasonRolloutStuck:        "a rollout does not finish; check its newest pods",
 	v1alpha1.ReasonWorkloadUnavailable: "pods are missing for an unknown reason; check the events of the workload",

@@ -156,6 +156,23 @@ type index struct {
 
 func (i index) Suspects() []*corev1.Node { return i.suspects }
 
+func (i index) Get(name string) *corev1.Node {
+	for _, node := range i.all {
+		if node.Name == name {
+			return node
+		}
+	}
+	return nil
+}
+
+func (i index) Alike() []nodestate.Alike {
+	var out []nodestate.Alike
+	for _, node := range i.all {
+		out = append(out, nodestate.Alike{Traits: nodestate.TraitsOf(node), Count: 1, Example: node.Name})
+	}
+	return out
+}
+
 func (i index) Exists(name string) bool {
 	return slices.ContainsFunc(i.all, func(node *corev1.Node) bool { return node.Name == name })
 }

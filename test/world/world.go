@@ -239,7 +239,10 @@ func (w *World) SetOpinion(text string) { w.state.opinion = text }
 
 // NodeName resolves pool/index, such as user/0.
 func (w *World) NodeName(text string) (string, error) {
-	pool, index, _ := strings.Cut(text, "/")
+	pool, index, ok := strings.Cut(text, "/")
+	if !ok {
+		return text, nil
+	}
 	for _, p := range w.shape.NodePools {
 		if p.Name != pool {
 			continue

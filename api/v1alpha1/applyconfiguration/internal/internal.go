@@ -1019,6 +1019,8 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Placement
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.PortName
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Presence
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.QualifiedName
@@ -1051,6 +1053,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ScaleToZero
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.ServiceRequirement
+  map:
+    fields:
+    - name: ignorePorts
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.PortName
+          elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.Severity
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.SkewType
@@ -1284,6 +1295,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: service
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ServiceRequirement
     - name: tolerance
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance
