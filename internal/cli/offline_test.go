@@ -270,6 +270,7 @@ func TestDrawings(t *testing.T) {
 	for line := range strings.Lines(ascii.out) {
 		g.Expect(len(strings.TrimRight(line, "\n"))).To(BeNumerically("<=", 80), line)
 	}
+	g.Expect(ascii.out).To(MatchRegexp(`^\+ aks v1\.35\.8, 6 nodes: [\n -~]*\nAKS cluster architecture\n`), "the verdict comes first")
 	g.Expect(run("", "diagram", "--from", from, "-o", "mermaid").out).To(HavePrefix("flowchart"))
 	svg := run("", "diagram", "--from", from, "-o", "svg").out
 	decoder := xml.NewDecoder(strings.NewReader(svg))
@@ -280,7 +281,7 @@ func TestDrawings(t *testing.T) {
 		}
 		g.Expect(err).NotTo(HaveOccurred())
 	}
-	g.Expect(run("", "diagram", "--documented").out).To(ContainSubstring("kube-apiserver"), "which needs no cluster")
+	g.Expect(run("", "diagram", "--documented").out).To(And(HavePrefix("AKS cluster architecture\n"), ContainSubstring("kube-apiserver")), "which needs no cluster")
 	g.Expect(run("", "table", "--documented").out).To(ContainSubstring("## References"), "which needs no cluster")
 }
 

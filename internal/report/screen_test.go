@@ -205,3 +205,26 @@ func TestExplainOrder(t *testing.T) {
 	})
 	g.Expect(verbose).To(SatisfyAll(ContainSubstring("\nDocumented"), ContainSubstring("\nChecks of other variants"), ContainSubstring("\nReferences")))
 }
+
+// TestFindings: what stands above the table is the same without a table, and fits where only ASCII does.
+func TestFindings(t *testing.T) {
+	g := NewWithT(t)
+	r := fresh(taken(t, badDay))
+	retire(r, 4)
+	view := report.View{Width: 80}
+	findings := written(t, func(w io.Writer) error { return report.Findings(w, r, view) })
+	g.Expect(written(t, func(w io.Writer) error { return report.Screen(w, r, view) })).To(HavePrefix(findings + "\nNAME "))
+	g.Expect(findings).To(SatisfyAll(ContainSubstring("\n✗ NodeFault: Node "), ContainSubstring("\n    who      Customer: "),
+		ContainSubstring("\n    next     kubectl describe node "), ContainSubstring("\n! kubelet: 4 days left, until ")))
+
+	view.Plain = true
+	plain := written(t, func(w io.Writer) error { return report.Findings(w, r, view) })
+	g.Expect(plain).To(MatchRegexp(`^[\n -~]*$`))
+	g.Expect(plain).To(SatisfyAll(HavePrefix("x "), ContainSubstring("\nx NodeFault: Node ")))
+
+	text := written(t, func(w io.Writer) error { return report.MarkdownFindings(w, r) })
+	g.Expect(text).To(SatisfyAll(HavePrefix("**unhealthy: AKS v1.35.8, "), ContainSubstring("\n## Causes\n\n- **NodeFault: Node "),
+		ContainSubstring("\n  - Who acts: Customer: the cluster owner\n"), ContainSubstring("\n- **kubelet**: ! 4 days left, until ")))
+	part := report.Of(r, []string{"coredns"})
+	g.Expect(written(t, func(w io.Writer) error { return report.MarkdownFindings(w, part) })).NotTo(ContainSubstring("NodeFault"))
+}
