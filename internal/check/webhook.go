@@ -316,7 +316,7 @@ func otherPorts(service facts.Answer, port int64) string {
 func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
 	case service.State == facts.Known && len(service.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "reinstall the chart or add-on that it comes from", lasting: true, noService: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall its chart or add-on", lasting: true, noService: true}, true
 	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
