@@ -160,6 +160,9 @@ func (r *rollup) describeNodes(cause *v1alpha1.Cause, tales []tale) {
 			problems = append(problems, t.fault.Message)
 		}
 	}
+	if len(pools) > 1 {
+		cause.Next = msg.Kubectl("", "get", "nodes", "-o", "wide") // those of one pool are not all
+	}
 	cause.Reason = v1alpha1.ReasonNodesUnhealthy
 	if down {
 		cause.Reason = v1alpha1.ReasonNodeFault

@@ -50,7 +50,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
 			}
-			return report.Explain(e.Out, r, m, report.ExplainOptions{Verbose: verbose, Color: colors(e.Out)})
+			return report.Explain(e.Out, r, m, report.ExplainOptions{Verbose: verbose, Width: columns(e.Out), Color: colors(e.Out)})
 		},
 	}
 	from.addAllFlags(command)

@@ -325,7 +325,11 @@ func (d *document) keyDetail(c component) {
 		d.line("- **Image in use**: %s, version %s", code(c.Status.Image), markdown(c.Status.Version))
 	}
 	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-		d.line("- **%s**%s: %s%s", markdown(string(a.Type)), dated(a.Date), markdown(a.Message), more(a.URL))
+		when := a.Date
+		if d.Live {
+			when = d.when(&a)
+		}
+		d.line("- **%s**%s: %s%s", markdown(string(a.Type)), dated(when), markdown(a.Message), more(a.URL))
 	}
 }
 

@@ -144,7 +144,6 @@ type pageView struct {
 type deadlineView struct {
 	advisoryView
 
-	When string
 	// Near says that it is time to act.
 	Near bool
 }
@@ -210,9 +209,9 @@ type singleCheckView struct {
 }
 
 type advisoryView struct {
-	Component          componentLink
-	Type               v1alpha1.AdvisoryType
-	Date, Message, URL string
+	Component                componentLink
+	Type                     v1alpha1.AdvisoryType
+	Date, When, Message, URL string
 }
 
 type referenceView struct{ Name, URL string }
@@ -281,14 +280,15 @@ func (r *Report) causeViews(words platform) []causeView {
 // addAdvisories tells each advisory once: as a deadline, as a correction, or as another one.
 func (v *pageView) addAdvisories() {
 	for _, a := range v.report.advisories() {
-		view := viewAdvisory(a.component, a.Advisory)
+		view := v.report.viewAdvisory(a.component, a.Advisory)
 		if d, ok := catalog.DeadlineOf(&a.Advisory, v.report.ObservedAt); ok {
-			v.Deadlines = append(v.Deadlines, deadlineView{view, d.String(), d.Near()})
-		} else if a.Type == v1alpha1.AdvisoryCorrection {
-			v.Corrections = append(v.Corrections, view)
+			v.Deadlines = append(v.Deadlines, deadlineView{view, d.Near()})
 		} else {
 			v.Advisories = append(v.Advisories, view)
 		}
+	}
+	for _, a := range v.report.corrections() {
+		v.Corrections = append(v.Corrections, v.report.viewAdvisory(a.component, a.Advisory))
 	}
 }
 
@@ -363,7 +363,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		v.Checks = append(v.Checks, view)
 	}
 	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-		v.Advisories = append(v.Advisories, viewAdvisory(c, a))
+		v.Advisories = append(v.Advisories, r.viewAdvisory(c, a))
 	}
 	for _, reference := range doc.References {
 		v.References = append(v.References, referenceView{reference.Name, webAddress(reference.URL)})
@@ -371,6 +371,6 @@ func (r *Report) componentView(c component, words platform) componentView {
 	return v
 }
 
-func viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
-	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, Message: a.Message, URL: webAddress(a.URL)}
+func (r *Report) viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
+	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, When: r.when(&a), Message: a.Message, URL: webAddress(a.URL)}
 }

@@ -61,11 +61,7 @@ type screen struct {
 }
 
 func newScreen(r *Report, v View) *screen {
-	s := &screen{Report: r, View: v, prose: prose{columns: proseWidth, color: v.Color, plain: v.Plain}}
-	if v.Width > 0 {
-		s.columns = min(v.Width, proseWidth)
-	}
-	return s
+	return &screen{Report: r, View: v, prose: prose{columns: proseColumns(v.Width), color: v.Color, plain: v.Plain}}
 }
 
 func (s *screen) findings() {
@@ -123,7 +119,13 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 	if age := s.age(c.Since.Time); age != "" {
 		title += ", for " + age
 	}
-	s.line("\n" + mark + " " + title)
+	s.line("")
+	for i, l := range wrap(title, s.columns-2, 0) {
+		if i > 0 {
+			mark = " "
+		}
+		s.line(mark + " " + l)
+	}
 	lines := maxCauseLines
 	if s.Wide {
 		lines = 0

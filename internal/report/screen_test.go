@@ -166,6 +166,17 @@ func TestDeadlines(t *testing.T) {
 	g.Expect(lines).To(Equal([]string{
 		"! proxy: retired 30 days ago, on 2026-09-02", "! proxy: 4 days left, until 2026-10-06", "- proxy: 83 days left, until 2026-12-24",
 	}))
+	listing := report.Advisories(r)
+	var when []string
+	for _, cells := range listing.Rows {
+		when = append(when, cells[2].Text+": "+cells[3].Text+"/"+cells[3].Exact)
+	}
+	g.Expect(when).To(Equal([]string{"Retirement: retired 30 days ago, on 2026-09-02/2026-09-02",
+		"Retirement: 4 days left, until 2026-10-06/2026-10-06", "Retirement: 83 days left, until 2026-12-24/2026-12-24",
+		"Rename: 2026-10-05/2026-10-05", "Retirement: /"}),
+		"what has to be done by a date comes first, and a correction of the documentation is none")
+	page := written(t, func(w io.Writer) error { return report.HTMLMain(w, r) })
+	g.Expect(page).To(SatisfyAll(ContainSubstring("4 days left, until 2026-10-06"), ContainSubstring(`datetime="2026-10-06"`)))
 }
 
 // Of a component that is healthy, what there is to know fits a screen.

@@ -88,7 +88,9 @@ func unsupported(s v1alpha1.VersionSkew) bool {
 func Advisories(r *Report) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Type", "Date", headMessage, "URL"}}
 	for _, a := range r.advisories() {
-		g.Rows = append(g.Rows, row(a.component.Name, a.component.Spec.Component, string(a.Type), a.Date, a.Message, webAddress(a.URL)))
+		cells := row(a.component.Name, a.component.Spec.Component, string(a.Type), r.when(&a.Advisory), a.Message, webAddress(a.URL))
+		cells[3].Exact = a.Date
+		g.Rows = append(g.Rows, cells)
 	}
 	return g
 }

@@ -240,7 +240,7 @@ func (w *World) SetOpinion(text string) { w.state.opinion = text }
 // NodeName resolves pool/index, such as user/0.
 func (w *World) NodeName(text string) (string, error) {
 	pool, index, ok := strings.Cut(text, "/")
-	if !ok {
+	if !ok && w.Has(Ref{Kind: nodeKind, Name: text}) {
 		return text, nil
 	}
 	for _, p := range w.shape.NodePools {
