@@ -388,6 +388,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 			found = v.addTroubled(found, w, t)
 		}
 	}
+	found = slices.Concat(closed(found, true), closed(found, false)) // what rejects requests comes first
 	var details []string
 	for _, f := range found {
 		healthy, reason := f.verdict()
@@ -426,6 +427,11 @@ func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []tro
 		}
 	}
 	return append(found, f)
+}
+
+// closed returns those of the webhooks that fail closed, or those that do not.
+func closed(found []troubled, closed bool) []troubled {
+	return slices.DeleteFunc(slices.Clone(found), func(f troubled) bool { return f.closed != closed })
 }
 
 func (f *troubled) verdict() (healthy v1alpha1.Verdict, reason string) {
