@@ -226,7 +226,7 @@ type ComponentMappingSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Checks []Check `json:"checks,omitempty"`
 
-	// variants are the ways in which the component is really found. A variant is
+	// variants are the ways in which the component can run. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
 	// complete at once. If a part of a running variant is missing, it is partly
 	// present, and unhealthy. The first one that is present names status.variant.
@@ -736,26 +736,26 @@ const (
 	FaultNodePool FaultKind = "NodePool"
 	// FaultImage: the registry has no such image, or it cannot be used.
 	FaultImage FaultKind = "Image"
-	// FaultRegistry: no image comes from the registry, or from the mirror before it: no answer, no
-	// trust, no permission, too many requests.
+	// FaultRegistry: images can't be pulled from the registry, or from the mirror in front
+	// of it: no response, untrusted certificate, no permission, too many requests.
 	FaultRegistry FaultKind = "Registry"
-	// FaultWebhook: the API server cannot call an admission webhook.
+	// FaultWebhook: the API server can't call an admission webhook.
 	FaultWebhook FaultKind = "Webhook"
 	// FaultScheduling: no node fits the pods of the workload.
 	FaultScheduling FaultKind = "Scheduling"
-	// FaultAdmission: a quota or a policy refuses pods.
+	// FaultAdmission: a quota or a policy rejects pods.
 	FaultAdmission FaultKind = "Admission"
-	// FaultWorkload: pods of a workload crash, are not ready or not made, or it is scaled to
+	// FaultWorkload: pods of a workload crash, are not ready or not created, or it is scaled to
 	// 0.
 	FaultWorkload FaultKind = "Workload"
-	// FaultRollout: a roll-out does not come to its end.
+	// FaultRollout: a rollout does not finish.
 	FaultRollout FaultKind = "Rollout"
 	// FaultObject: an object is not there, or says that something is wrong.
 	FaultObject FaultKind = "Object"
 	// FaultAPI: a path of the API server answers with an error, or an API of another server
 	// is not available.
 	FaultAPI FaultKind = "API"
-	// FaultLease: a lease is not renewed, or nobody holds it.
+	// FaultLease: a lease is not renewed, or has no holder.
 	FaultLease FaultKind = "Lease"
 )
 

@@ -316,7 +316,7 @@ func otherPorts(service facts.Answer, port int64) string {
 func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
 	case service.State == facts.Known && len(service.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "reinstall the chart or add-on that it comes from", lasting: true, noService: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall its chart or add-on", lasting: true, noService: true}, true
 	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
@@ -388,6 +388,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 			found = v.addTroubled(found, w, t)
 		}
 	}
+	found = slices.Concat(closed(found, true), closed(found, false)) // what rejects requests comes first
 	var details []string
 	for _, f := range found {
 		healthy, reason := f.verdict()
@@ -426,6 +427,11 @@ func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []tro
 		}
 	}
 	return append(found, f)
+}
+
+// closed returns those of the webhooks that fail closed, or those that do not.
+func closed(found []troubled, closed bool) []troubled {
+	return slices.DeleteFunc(slices.Clone(found), func(f troubled) bool { return f.closed != closed })
 }
 
 func (f *troubled) verdict() (healthy v1alpha1.Verdict, reason string) {

@@ -261,7 +261,7 @@ func (e *explanation) causes() {
 func (e *explanation) cause(c *v1alpha1.Cause) {
 	e.section(titleOf(c))
 	if c.Message != e.Status.Message {
-		e.text(c.Message)
+		e.text(detailOf(c))
 	}
 	e.field("Who acts", e.who(c))
 	if c.Next != "" {

@@ -130,7 +130,7 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 	if s.Wide {
 		lines = 0
 	}
-	s.hang("    ", c.Message, lines)
+	s.hang("    ", detailOf(c), lines)
 	s.hang("    affects  ", msg.Shorten(c.Components, ", "), 1)
 	s.hang("    who      ", s.who(c), 0)
 	if c.Next != "" {

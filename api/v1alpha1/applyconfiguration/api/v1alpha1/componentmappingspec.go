@@ -45,7 +45,7 @@ type ComponentMappingSpecApplyConfiguration struct {
 	// checks apply to every variant. A mapping without checks and variants means
 	// that the component can't be observed: Present is Unknown, NotObservable.
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
-	// variants are the ways in which the component is really found. A variant is
+	// variants are the ways in which the component can run. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
 	// complete at once. If a part of a running variant is missing, it is partly
 	// present, and unhealthy. The first one that is present names status.variant.

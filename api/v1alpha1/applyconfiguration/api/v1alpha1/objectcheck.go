@@ -49,10 +49,10 @@ type ObjectCheckApplyConfiguration struct {
 	// message is a CEL expression that returns what to say about an unhealthy
 	// object, a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
-	// events say that an object is unhealthy although its fields do not: what its
-	// controller reports as warnings, and nowhere else. They are read only while an
-	// object is healthy by its fields. Where they cannot be read, and when there are
-	// none, the fields decide. For kinds of which there are few objects.
+	// events make an object unhealthy whose fields look healthy: warnings by which a
+	// controller reports a failure that it reports nowhere else. They are read only
+	// while the fields are healthy. If there are none, or they can't be read, the
+	// fields decide. Use it only for kinds with few objects.
 	Events *ObjectEventsApplyConfiguration `json:"events,omitempty"`
 }
 

@@ -34,10 +34,10 @@ type WorkloadCheckApplyConfiguration struct {
 	// container is the container whose image is reported as status.image and, by
 	// its tag, as status.version. Without it the check reports neither.
 	Container *string `json:"container,omitempty"`
-	// imagePath narrows the match to workloads that run an image with this end of
-	// its path, registry and tag apart: "pause" and "kubernetes/pause" both match
-	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
-	// looked at, or each of them when none is named.
+	// imagePath narrows the match to workloads that run an image whose path, without
+	// registry and tag, ends in this: "pause" and "kubernetes/pause" both match
+	// registry.example/oss/kubernetes/pause:3.6. Only the image of the container above
+	// counts, or that of any container if none is given.
 	ImagePath *string `json:"imagePath,omitempty"`
 	// minAvailable is how many available pods are enough, instead of the workload's
 	// own maxUnavailable: 1 for a controller with two pods that can't share a node,
