@@ -200,6 +200,13 @@ type ComponentMappingSpec struct {
 	// +required
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
+	// provides is what all others get from the component. While nothing of it works, its
+	// causes come before all others, and what others lack for it is no fault of theirs.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	Provides []Provision `json:"provides,omitempty"`
+
 	// presence is Required (the default) when the platform's clusters are incomplete
 	// without the component, Optional if they do not need it.
 	// +optional
@@ -725,6 +732,36 @@ type CheckStatus struct {
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
 }
 
+// Provision is what other components get from one.
+// +kubebuilder:validation:Enum=API;Network;DNS;Tunnel;Nodes
+type Provision string
+
+const (
+	// ProvidesAPI: the API server, and what it cannot do without.
+	ProvidesAPI Provision = "API"
+	// ProvidesNetwork: pods get addresses, and reach each other and Services.
+	ProvidesNetwork Provision = "Network"
+	// ProvidesDNS: names of Services are resolved.
+	ProvidesDNS Provision = "DNS"
+	// ProvidesTunnel: the API server reaches nodes and pods through it, and so the APIs and
+	// webhooks that pods serve.
+	ProvidesTunnel Provision = "Tunnel"
+	// ProvidesNodes: it makes nodes for pods that have none, in place of pools that the
+	// cluster's owner sizes.
+	ProvidesNodes Provision = "Nodes"
+)
+
+// Extent says how much of a workload is lost.
+// +kubebuilder:validation:Enum=All;Part
+type Extent string
+
+const (
+	// ExtentAll: none of its pods is available.
+	ExtentAll Extent = "All"
+	// ExtentPart: some are.
+	ExtentPart Extent = "Part"
+)
+
 // FaultKind says what kind of thing is at fault.
 // +kubebuilder:validation:Enum=Node;NodePool;Image;Registry;Webhook;Scheduling;Admission;Workload;Rollout;Object;API;Lease
 type FaultKind string
@@ -777,6 +814,11 @@ type Fault struct {
 	// not decide.
 	// +required
 	Severity Severity `json:"severity,omitempty"`
+
+	// extent says how much of a workload is lost, whatever is at fault; left out where no
+	// workload tells the fault.
+	// +optional
+	Extent Extent `json:"extent,omitempty"`
 
 	// reason in one CamelCase word: that of the check, or, of a node, the type of the
 	// condition that tells the problem.

@@ -518,6 +518,11 @@ func (in *ComponentMappingSpec) DeepCopyInto(out *ComponentMappingSpec) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.Provides != nil {
+		in, out := &in.Provides, &out.Provides
+		*out = make([]Provision, len(*in))
+		copy(*out, *in)
+	}
 	in.Implementation.DeepCopyInto(&out.Implementation)
 	if in.GracePeriodSeconds != nil {
 		in, out := &in.GracePeriodSeconds, &out.GracePeriodSeconds

@@ -158,7 +158,7 @@ var reasonWords = map[string]string{
 	v1alpha1.ReasonNotReady:            "the containers run but are not ready; check their probes and logs",
 	v1alpha1.ReasonAdmissionDenied:     "the API server rejects the pods; check quotas and policies",
 	v1alpha1.ReasonWebhookCallFailed:   "the API server rejects the pods because it can't call an admission webhook; fix that webhook",
-	v1alpha1.ReasonWebhookUnavailable:  "the API server can't call an admission webhook, and rejects what it intercepts; its configuration can always be deleted",
+	v1alpha1.ReasonWebhookUnavailable:  "the API server can't call an admission webhook; get what answers it to run",
 	v1alpha1.ReasonNoService:           "clients do not reach the pods; create the Service again, or fix its selector",
 	v1alpha1.ReasonFailureReported:     "its events report the failure, its status doesn't; check its events (kubectl events)",
 	v1alpha1.ReasonRolloutStuck:        "a rollout does not finish; check its newest pods",

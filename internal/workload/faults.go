@@ -81,6 +81,12 @@ func faultsOf(w Workload, nodes Nodes, v Verdict, causes []Cause) []v1alpha1.Fau
 	if failing && !slices.ContainsFunc(out, func(f v1alpha1.Fault) bool { return f.Severity == v1alpha1.SeverityMajor }) {
 		add(v1alpha1.SeverityMajor, w.unexplained(v))
 	}
+	for i := range out {
+		out[i].Extent = v1alpha1.ExtentPart
+		if w.Available == 0 {
+			out[i].Extent = v1alpha1.ExtentAll
+		}
+	}
 	slices.SortStableFunc(out, func(a, b v1alpha1.Fault) int { return cmp.Compare(a.Severity, b.Severity) }) // Major before Minor
 	return out
 }

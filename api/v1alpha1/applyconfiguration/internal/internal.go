@@ -494,6 +494,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Presence
       default: Required
+    - name: provides
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Provision
+          elementRelationship: associative
     - name: variants
       type:
         list:
@@ -672,9 +678,14 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Expression
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Extent
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Fault
   map:
     fields:
+    - name: extent
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Extent
     - name: kind
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.FaultKind
@@ -1022,6 +1033,8 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.archmap.archmap.api.v1alpha1.PortName
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Presence
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Provision
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.QualifiedName
   scalar: string
