@@ -415,7 +415,7 @@ func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []tro
 		who, what := v.intercepted(w)
 		if f.closed {
 			f.refused = what
-			f.counts = who == needsCluster || who == needsOthers && (t.lasting || named)
+			f.counts = who == needsCluster || named || who == needsOthers && t.lasting
 		} else { // all requests pass, but without what the component does to them
 			f.counts = who != needsMaker && t.lasting && named
 		}

@@ -171,7 +171,7 @@ func TestWebhooks(t *testing.T) {
 		"its maker's kinds, its pods not ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
 		"the same, looked at for its maker": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
-			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + "; fix the pods behind it"},
 		"its maker's kinds, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind))},
 			"True/True WithinTolerance: " + head + "Service a/s does not exist" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
 		"its maker's kinds, fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", ownKind, "failurePolicy: Ignore"))},
