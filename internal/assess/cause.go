@@ -50,7 +50,7 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 		}
 	}
 	if down := of.down(); len(down) > 0 && !ofWorkload(f.Kind) {
-		cause.Message = "no pods left: " + msg.Shorten(down, ", ") + "; " + cause.Message
+		cause.Message += "; no pods left: " + msg.Shorten(down, ", ")
 	}
 	cause.Message, cause.URL = msg.Truncate(cause.Message, msg.MaxMessage), r.article(&cause)
 	return cause

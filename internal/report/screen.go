@@ -131,7 +131,7 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 		lines = 0
 	}
 	s.hang("    ", detailOf(c), lines)
-	s.hang("    affects  ", msg.Shorten(c.Components, ", "), 1)
+	s.hang("    affects  ", s.affects(c, msg.MaxNames), 1)
 	s.hang("    who      ", s.who(c), 0)
 	if c.Next != "" {
 		s.line("    next     " + Clean(c.Next)) // in one line, to be copied
