@@ -101,6 +101,9 @@ func detailOf(c *v1alpha1.Cause) string {
 	if c.Subject.Name != "" {
 		subject := msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
 		detail = strings.TrimPrefix(strings.TrimPrefix(detail, subject+": "), subject+", ")
+		if rest, lost := strings.CutPrefix(detail, "no "+subject); lost {
+			detail = "does not exist" + rest
+		}
 	}
 	return detail
 }
