@@ -124,7 +124,7 @@ func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 	switch {
 	case t.fault.Kind == v1alpha1.FaultScheduling && r.failsToProvision():
 		return v1alpha1.OperatedByProvider
-	case t.fault.OperatedBy != "":
+	case t.fault.OperatedBy != "" && !r.platform().setsPolicy(t.fault.Subject): // who runs what that denies
 		return t.fault.OperatedBy
 	}
 	own := t.operatedBy()
