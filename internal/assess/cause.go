@@ -164,8 +164,11 @@ func specOf(m *v1alpha1.ComponentMapping, check string) *v1alpha1.Check {
 	return &checks[i]
 }
 
-// operatorOf returns who operates the variant of a check, named as in a status.
+// operatorOf returns who answers for a check, named as in a status: for its objects, or for its variant.
 func operatorOf(m *v1alpha1.ComponentMapping, check string) v1alpha1.Operator {
+	if spec := specOf(m, check); spec != nil && spec.OperatedBy != "" {
+		return spec.OperatedBy
+	}
 	variant, _, _ := strings.Cut(check, "/")
 	for _, v := range m.Spec.Variants {
 		if v.Name == variant {
