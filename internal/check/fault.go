@@ -48,8 +48,7 @@ func Sought(spec *v1alpha1.Check) v1alpha1.ObservedObject {
 	return v1alpha1.ObservedObject{}
 }
 
-// whereToLook is the command that shows what became of an object that is gone: who deleted its pods, or what there is in its
-// place.
+// whereToLook is the command that shows what there is in place of an object that is gone. No event tells who deleted it.
 func (e *Evaluator) whereToLook(o v1alpha1.ObservedObject) string {
 	words := []string{"get", strings.ToLower(o.Kind)}
 	switch {
@@ -57,8 +56,6 @@ func (e *Evaluator) whereToLook(o v1alpha1.ObservedObject) string {
 		return msg.Kubectl("", "get", "--raw", e.Spec.Endpoint.Path)
 	case e.Spec.AccessReview != nil:
 		return msg.Kubectl("", "auth", "can-i", e.Spec.AccessReview.Verb, o.Name)
-	case e.Spec.Workload != nil && len(e.Spec.Workload.Names) > 0 && o.Namespace != "":
-		return msg.Kubectl(o.Namespace, "get", "events", "--field-selector", "involvedObject.name="+o.Name)
 	case e.Spec.Object != nil && o.Kind == e.Spec.Object.Kind:
 		words[1] = resourceOf(e.Spec.Object)
 	}
