@@ -108,6 +108,12 @@ type Check struct {
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
+	// operatedBy says who can act when the check fails, where that is not who runs the
+	// component: objects that the owner of the cluster writes for a program of the
+	// provider's are the owner's. Default: that of the variant, or of the mapping.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
 	// intervalSeconds is the time between two reads of what is polled (Lease,
 	// Endpoint, AccessReview, polled Object), in seconds, with some jitter. Default
 	// 30.

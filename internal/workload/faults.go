@@ -25,6 +25,7 @@ const (
 	kindRegistry = "Registry"
 	kindResource = "Resource"
 	kindService  = "Service"
+	kindPolicy   = "ValidatingAdmissionPolicy"
 	kindWebhook  = "Webhook"
 )
 
@@ -113,6 +114,10 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 		f.Kind, f.OperatedBy, f.Related = v1alpha1.FaultScheduling, v1alpha1.OperatedByCustomer, c.lacking
 	case c.Reason == v1alpha1.ReasonAdmissionDenied: // who sets quotas and policies
 		f.Kind, f.OperatedBy = v1alpha1.FaultAdmission, v1alpha1.OperatedByCustomer
+		if c.policy != "" { // it may deny those of other workloads, too
+			f.Subject = v1alpha1.ObservedObject{Kind: kindPolicy, Name: c.policy}
+			f.Next = msg.Kubectl("", "get", strings.ToLower(kindPolicy), c.policy, "-o", "yaml")
+		}
 	}
 	return f
 }

@@ -144,6 +144,9 @@ var failedCall = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
 // calledService is where it called the webhook, when that is a Service: webhooks of several configurations may have one name.
 var calledService = regexp.MustCompile(`Post "https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc[.:/]`)
 
+// deniedBy names the policy in its answer when a ValidatingAdmissionPolicy denies the pod.
+var deniedBy = regexp.MustCompile(`ValidatingAdmissionPolicy '([^']+)'(?: with binding '[^']+')? denied request`)
+
 // refusal is why the API server does not create the pods of a workload: a reason, which is empty when it is not known, and
 // the webhook that it could not call, if that is why.
 func (w Workload) refusal() (reason, webhook string) {
@@ -184,6 +187,9 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		reason, webhook := w.refusal()
 		c.Reason, c.Webhook = cmp.Or(reason, c.Reason), webhook
+		if policy := deniedBy.FindStringSubmatch(w.failure); policy != nil && webhook == "" {
+			c.policy = msg.Truncate(policy[1], maxName)
+		}
 		if webhook != "" {
 			c.Text = "not created: can't call the webhook " + webhook
 			if why := innermostError(w.failure); why != "" {

@@ -178,6 +178,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: object
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ObjectCheck
+    - name: operatedBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Operator
     - name: type
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.CheckType
