@@ -84,8 +84,7 @@ func (r *reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	return r.all.Read(ctx, needs)
 }
 
-// Pods are read only of workloads that are not healthy, after these were read; while all is well, nothing but what is behind
-// webhooks is.
+// Pods are read after their workloads. While all is well, those that may restart are, and what is behind webhooks.
 func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 	g := NewWithT(t)
 	w, rows := newWorld(g), shipped(g)
@@ -97,7 +96,7 @@ func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 	g.Expect(healthy.reads).To(HaveLen(2))
 	const endpoints, services = "EndpointSlice", "Service" // behind webhooks
 	for _, need := range healthy.reads[1] {
-		g.Expect(need.Kind.Kind).To(BeElementOf(endpoints, services))
+		g.Expect(need.Kind.Kind).To(BeElementOf(facts.PodKind.Kind, endpoints, services))
 	}
 
 	dns := world.Ref{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}
