@@ -197,7 +197,7 @@ func forgo(read *snapshot.Snapshot, demands []facts.Demand) {
 // maxRounds is how often more is read to explain the verdicts.
 const maxRounds = 4
 
-// ReadAndJudge reads what the catalog needs, then what explains the bad verdicts, and judges it. It also returns what
+// ReadAndJudge reads what the catalog needs, then what explains the bad verdicts and shows which pods restart, and judges it. It also returns what
 // was read. An error is that of the context.
 func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
 	read, err := reader.Read(ctx, c.Needs())
