@@ -135,9 +135,15 @@ func TestWebhooks(t *testing.T) {
 			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (2 not ready)" + refuses("pods") +
 				"; fix the pods behind it"},
 		"no endpoint at all": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s")},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; its own pods are rejected, too: set its failurePolicy to Ignore until they run"},
+		"no endpoint at all, and it leaves its own namespace alone": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h",
+			"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [a]}]}")), served, endpointsOf("a", "s")},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
+		"no endpoint at all, and labels of its namespace may leave that alone": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h",
+			"namespaceSelector: {matchExpressions: [{key: policy, operator: NotIn, values: ['off']}]}")), served, endpointsOf("a", "s")},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
 		"endpoints of another Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "t", isReady), endpointsOf("b", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; its own pods are rejected, too: set its failurePolicy to Ignore until they run"},
 		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
 			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall its chart or add-on"},
 		"its port": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
@@ -269,7 +275,7 @@ func TestWebhooksThatCannotBeAssessed(t *testing.T) {
 		"endpoints, not served":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotServed}, "True/Unknown ObservationFailed: " + refused + "couldn't check the endpoints of Service a/s: grant it"},
 		"of a fail-open one":       {[]client.Object{open}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/NotAssessed Observed: " + refused + "not permitted to check the endpoints of Service a/s: grant it"},
 		"the Service, not permitted": {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.NotPermitted},
-			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoints; the API server rejects all requests to create or update pods; start its pods"},
+			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoints; the API server rejects all requests to create or update pods; its own pods are rejected, too: set its failurePolicy to Ignore until they run"},
 		"a configuration that cannot be": {[]client.Object{hooks(validatingKind, "w", "{name: h, rules: 3}")}, nil, "True/Unknown ObservationFailed: ValidatingWebhookConfiguration w couldn't be read: cannot restore slice from int64"},
 	} {
 		t.Run(name, func(t *testing.T) {

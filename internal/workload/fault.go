@@ -237,7 +237,7 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	case len(waiting) > 0:
 		f.text = "not ready: " + msg.Shorten(waiting, ", ") + ", " + waitingFor(containers)
 	case len(probed) > 0:
-		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", its probe is not passing"
+		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", readiness probe failing"
 	case len(containers) == 0:
 		f.text = "not ready: the kubelet has not started it yet"
 	default:

@@ -981,6 +981,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+    - name: rootCause
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.RootCause
+      default: Component
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
@@ -1047,6 +1051,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.WebAddress
+- name: com.github.archmap.archmap.api.v1alpha1.RootCause
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Rule
   map:
     fields:
