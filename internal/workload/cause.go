@@ -41,6 +41,8 @@ type Cause struct {
 	Webhook string
 	// policy is the ValidatingAdmissionPolicy that denies the pods; empty for other causes.
 	policy string
+	// ready says that the pods are ready, between restarts.
+	ready bool
 	// service is what answers the webhook, as far as the API server tells.
 	service v1alpha1.ObservedObject
 	// Places are the nodes concerned, or the pods while they are on none, sorted.

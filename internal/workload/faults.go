@@ -71,7 +71,7 @@ func faultsOf(w Workload, nodes Nodes, v Verdict, causes []Cause) []v1alpha1.Fau
 				severity = v1alpha1.SeverityMajor
 			}
 			add(severity, nodeFaults(nodes, c)...)
-		case c.Starting:
+		case c.Starting, c.ready && failing: // what it lacks counts
 		default:
 			if failing {
 				severity = v1alpha1.SeverityMajor

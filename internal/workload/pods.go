@@ -25,6 +25,8 @@ type Pods struct {
 	Answer, Events facts.Answer
 	// Asked is true when they were requested, though the answer may still be pending.
 	Asked bool
+	// Once is that of the facts.
+	Once bool
 }
 
 // lack is what pods and nodes say of the pods that a workload lacks.
@@ -56,7 +58,7 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 	s := surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt, ageAt: ageAt}
 	lacking := w.lacking(pods.Objects)
 	there := sortPods(s, m, lacking)
-	shared := newSharing(w, nodes, lacking, pods.ReadyPods)
+	shared := newSharing(w, nodes, lacking, readyPods(pods))
 	for i := range there.causes {
 		there.causes[i].Common = shared.describe(&there.causes[i])
 	}
