@@ -60,6 +60,14 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	if n := len(r.filter(missing)); n > 0 {
 		line += fmt.Sprintf(", %d required missing", n)
 	}
+	for _, state := range []catalog.State{catalog.Unknown, catalog.HealthUnknown} {
+		unseen := func(m *v1alpha1.ComponentMapping) bool {
+			return catalog.StateOf(m) == state && !slices.Contains(undoubted, catalog.Decisive(m).Reason)
+		}
+		if n := len(r.filter(unseen)); n > 0 {
+			line += fmt.Sprintf(", %d %s", n, state.Word())
+		}
+	}
 	return line
 }
 

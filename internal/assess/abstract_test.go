@@ -83,7 +83,7 @@ func TestAbstract(t *testing.T) {
 			}},
 		{"every state in a word", "", aks,
 			list(healthless(t, "idle"), forbidden(t, "forbidden"), half(t, "half"), progressing, invisible(t, "invisible")), []string{
-				"AKS v1.33.1, 3 nodes: 3 of 5 components present, 1 unhealthy (1 cause)",
+				"AKS v1.33.1, 3 nodes: 3 of 5 components present, 1 unhealthy (1 cause), 1 unknown",
 				"! half: PartMissing: no DaemonSet kube-system/agent",
 				"CATEGORY    NAME       METHODS  STATE           VERSION  SINCE OR REASON",
 				"Networking  forbidden           unknown                  NotPermitted",

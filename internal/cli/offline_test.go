@@ -94,6 +94,8 @@ func TestExitCodes(t *testing.T) {
 		"no name":                            {[]string{"explain"}, 3, "missing argument: archmap explain COMPONENT"},
 		"rights of the built-in catalog":     {[]string{"rbac", "--for", "user"}, 0, "archmap-reader"},
 		"a thin dump":                        {[]string{"check", "--from", nodes}, 1, "not in this dump: APIService, "},
+		"asked for, not in the dump":         {[]string{"check", "karpenter", "--from", nodes}, 2, "? unknown: AKS, 0 of 1 node ready, 0 of 1 component present, 1 unknown"},
+		"asked for, not installed":           {[]string{"check", "karpenter", "--from", healthy}, 0, "– not installed: AKS v1.35.8, 6 of 6 nodes ready, 0 of 1 component"},
 		"explained, though broken":           {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
 		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, "no differences"},
 		"not as documented, strictly":        {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},

@@ -109,10 +109,11 @@ func (r *Report) hasViolations() bool {
 }
 
 // hasUnknown reports whether something that should be known is not: it could not be read, verdicts are about an older spec,
-// or the cluster is of another platform, so that nobody has said what it must have. What a dump cannot hold is not unknown in this sense,
-// but not looked at.
+// a dump lacks what is required or was asked for, or the cluster is of another platform, so that nobody has said what it
+// must have. What no dump can hold is not unknown in this sense, but not looked at.
 func (r *Report) hasUnknown() bool {
-	if slices.ContainsFunc(r.concerned(), component.doubtful) || len(r.Mappings) == 0 {
+	unseen := func(c component) bool { return c.unseen() && (r.Part || !catalog.Optional(c.ComponentMapping)) }
+	if slices.ContainsFunc(r.concerned(), component.doubtful) || slices.ContainsFunc(r.components(), unseen) || len(r.Mappings) == 0 {
 		return true
 	}
 	if !r.judged() || r.Part {
@@ -133,6 +134,27 @@ func (c component) doubtful() bool {
 }
 
 var undoubted = []string{v1alpha1.ReasonHealthNotObservable, v1alpha1.ReasonNotObservable, v1alpha1.ReasonNotInDump}
+
+// unseen reports whether a component could not be told because the dump lacks objects that its checks look at. Answers of
+// the API server are in no dump.
+func (c component) unseen() bool {
+	if c.reason() != v1alpha1.ReasonNotInDump {
+		return false
+	}
+	answers := map[string]bool{}
+	note := func(prefix string, checks []v1alpha1.Check) {
+		for i := range checks {
+			answers[prefix+checks[i].Name] = checks[i].Type == v1alpha1.CheckEndpoint || checks[i].Type == v1alpha1.CheckAccessReview
+		}
+	}
+	note("", c.Spec.Checks)
+	for i := range c.Spec.Variants {
+		note(c.Spec.Variants[i].Name+"/", c.Spec.Variants[i].Checks)
+	}
+	return slices.ContainsFunc(c.Status.Checks, func(s v1alpha1.CheckStatus) bool {
+		return s.Reason == v1alpha1.ReasonNotInDump && !answers[s.Name]
+	})
+}
 
 func (r *Report) hasMinor() bool {
 	return slices.ContainsFunc(r.components(), component.tolerates)

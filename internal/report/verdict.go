@@ -20,8 +20,17 @@ import (
 
 // Verdict sums up the report: Unhealthy when a component is unhealthy, else Missing when a required one is missing or a
 // rule is violated, else Unknown when that is not known, else Healthy. Unsupported versions, what is tolerated, and
-// differences from the documentation do not count.
-func (r *Report) Verdict() catalog.State { return verdictOf(r.Concerns()) }
+// differences from the documentation do not count. Where nothing is present, nothing is healthy: it is Absent, or Unknown.
+func (r *Report) Verdict() catalog.State {
+	verdict, components := verdictOf(r.Concerns()), r.components()
+	switch {
+	case verdict != catalog.Healthy || slices.ContainsFunc(components, func(c component) bool { return c.state.Present() }):
+		return verdict
+	case slices.ContainsFunc(components, func(c component) bool { return c.state == catalog.Unknown }):
+		return catalog.Unknown
+	}
+	return catalog.Absent
+}
 
 func verdictOf(concerns []Concern) catalog.State {
 	for _, c := range concernTable {

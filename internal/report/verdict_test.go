@@ -5,6 +5,8 @@ package report_test
 
 import (
 	"io"
+	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -120,6 +122,13 @@ func TestVerdictOfMappings(t *testing.T) {
 	dark := mapping("dark", is("True", v1alpha1.ReasonObserved), is("Unknown", v1alpha1.ReasonNotPermitted))
 	hidden := mapping("hidden", is("Unknown", v1alpha1.ReasonNotPermitted), is("Unknown", v1alpha1.ReasonNotPermitted))
 	notHeld := mapping("not-held", is("Unknown", v1alpha1.ReasonNotInDump), is("Unknown", v1alpha1.ReasonNotInDump))
+	unseen := *notHeld.DeepCopy() // what a dump could hold
+	unseen.Spec.Checks = []v1alpha1.Check{{Name: "pods", Type: v1alpha1.CheckWorkload}}
+	unseen.Status.Checks = []v1alpha1.CheckStatus{{Name: "pods", Reason: v1alpha1.ReasonNotInDump}}
+	unasked := *unseen.DeepCopy() // what none can
+	unasked.Spec.Checks[0].Type = v1alpha1.CheckEndpoint
+	optional := *unseen.DeepCopy()
+	optional.Spec.Presence = v1alpha1.PresenceOptional
 	gone := mapping("gone", is("False", v1alpha1.ReasonNotFound), is("Unknown", v1alpha1.ReasonNotPresent))
 	half := mapping("half", is("True", v1alpha1.ReasonPartial), is("False", v1alpha1.ReasonPartMissing))
 	absent := *gone.DeepCopy()
@@ -135,7 +144,11 @@ func TestVerdictOfMappings(t *testing.T) {
 		"health was not shown":       {[]v1alpha1.ComponentMapping{well, dark}, catalog.Unknown, 0},
 		"looking is not permitted":   {[]v1alpha1.ComponentMapping{well, hidden}, catalog.Unknown, 0},
 		"nobody has looked":          {[]v1alpha1.ComponentMapping{{}}, catalog.Unknown, 0},
-		"nothing is there":           {[]v1alpha1.ComponentMapping{absent}, catalog.Healthy, 0},
+		"nothing is there":           {[]v1alpha1.ComponentMapping{absent}, catalog.Absent, 0},
+		"nothing to see":             {[]v1alpha1.ComponentMapping{absent, unasked}, catalog.Unknown, 0},
+		"objects not in the dump":    {[]v1alpha1.ComponentMapping{well, unseen}, catalog.Unknown, 0},
+		"answers not in the dump":    {[]v1alpha1.ComponentMapping{well, unasked}, catalog.Healthy, 0},
+		"optional, not in the dump":  {[]v1alpha1.ComponentMapping{well, optional}, catalog.Healthy, 0},
 		"sick":                       {[]v1alpha1.ComponentMapping{well, sick}, catalog.Unhealthy, 1},
 		"missing":                    {[]v1alpha1.ComponentMapping{gone}, catalog.Missing, 1},
 		"half of it":                 {[]v1alpha1.ComponentMapping{well, half}, catalog.Unhealthy, 1},
@@ -150,10 +163,45 @@ func TestVerdictOfMappings(t *testing.T) {
 			beside := reportOf(t, reporttest.Modern)
 			g.Expect(beside.Verdict()).To(Equal(catalog.Healthy))
 			beside.Mappings = append(beside.Mappings, tc.mappings...)
-			if name != "nothing" && name != "nothing is there" {
+			if !strings.HasPrefix(name, "nothing ") && name != "nothing" {
 				g.Expect(beside.Verdict()).To(Equal(tc.want), "an architecture that does not take them in hides nothing")
 			}
 			g.Expect(causesOf(t, beside)).To(HaveLen(tc.causes))
+		})
+	}
+}
+
+// TestVerdictOfPart: whoever names a component asks for it, be it required or not.
+func TestVerdictOfPart(t *testing.T) {
+	for name, tc := range map[string]struct {
+		present metav1.Condition
+		kind    v1alpha1.CheckType
+		want    catalog.State
+		open    bool
+	}{
+		"there":                    {is("True", v1alpha1.ReasonObserved), v1alpha1.CheckWorkload, catalog.Healthy, false},
+		"not installed":            {is("False", v1alpha1.ReasonNotFound), v1alpha1.CheckWorkload, catalog.Absent, false},
+		"not in the dump":          {is("Unknown", v1alpha1.ReasonNotInDump), v1alpha1.CheckWorkload, catalog.Unknown, true},
+		"in no dump":               {is("Unknown", v1alpha1.ReasonNotInDump), v1alpha1.CheckEndpoint, catalog.Unknown, false},
+		"not permitted":            {is("Unknown", v1alpha1.ReasonNotPermitted), v1alpha1.CheckWorkload, catalog.Unknown, true},
+		"seen from no cluster":     {is("Unknown", v1alpha1.ReasonNotObservable), v1alpha1.CheckWorkload, catalog.Unknown, false},
+		"variants not in the dump": {is("Unknown", v1alpha1.ReasonNotInDump), "", catalog.Unknown, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, r := NewWithT(t), reportOf(t, reporttest.Modern)
+			m := mapping("asked", tc.present, is("True", v1alpha1.ReasonAllChecksPass))
+			m.Spec.Presence = v1alpha1.PresenceOptional
+			check := v1alpha1.Check{Name: "a", Type: tc.kind}
+			m.Spec.Checks, m.Status.Checks = []v1alpha1.Check{check}, []v1alpha1.CheckStatus{{Name: "a", Reason: tc.present.Reason}}
+			if tc.kind == "" {
+				check.Type = v1alpha1.CheckWorkload
+				m.Spec.Checks, m.Spec.Variants, m.Status.Checks[0].Name = nil, []v1alpha1.Variant{{Name: "v", Checks: []v1alpha1.Check{check}}}, "v/a"
+			}
+			r.Mappings = append(r.Mappings, m)
+			part := report.Of(r, []string{"asked"})
+			g.Expect(part.Verdict()).To(Equal(tc.want))
+			g.Expect(slices.Contains(part.Concerns(), report.ConcernUnknown)).To(Equal(tc.open))
+			g.Expect(strings.HasPrefix(report.Summary(part), "healthy:")).To(Equal(tc.want == catalog.Healthy), report.Summary(part))
 		})
 	}
 }
