@@ -50,7 +50,7 @@ help: ## Show this help.
 		/^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build $(CONTROL_PLANE) ## See archmap at work on a real control plane (SHAPE=a folder of test/shapes, KEEP=1).
+demo: build $(CONTROL_PLANE) ## See archmap at work on a real control plane (SHAPE=a healthy AKS cluster of test/shapes, KEEP=1).
 	go run ./test/demo
 
 ##@ Development
