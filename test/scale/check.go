@@ -1,0 +1,89 @@
+// Copyright The archmap Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// checkRuns is how often the plugin, and kubectl, read the cluster.
+const checkRuns = 3
+
+// check measures the plugin on a cluster without an operator, next to kubectl that reads the same kinds.
+func (d *bed) check(ctx context.Context) error {
+	defer d.step("kubectl archmap check, and kubectl get")()
+	var seconds, memory, least []float64
+	for range checkRuns {
+		took, rss, err := d.runOnce(ctx, d.binary("kubectl-archmap"), "check", "--fail-on", "none")
+		if err != nil {
+			return err
+		}
+		seconds, memory = append(seconds, took.Seconds()), append(memory, rss)
+		took, _, err = d.runOnce(ctx, d.cluster.Binary("kubectl"), "get", "--namespace", metav1.NamespaceSystem, "-o", "json",
+			"nodes,csinodes,nodenetworkconfigs,deployments,daemonsets,leases")
+		if err != nil {
+			return err
+		}
+		least = append(least, took.Seconds())
+	}
+	floor := summarize(least)
+	d.add(Row{Name: "kubectl archmap check", Unit: "s", Stats: summarize(seconds), Floor: &floor, Against: "kubectl get -o json", Goal: atMost(2)})
+	d.add(Row{Name: "kubectl archmap check, memory", Unit: mebibytes, Stats: summarize(memory), Goal: atMost(128)})
+	return nil
+}
+
+// runOnce runs a program to its end with all rights, and returns how long it took and the most memory that it had, in MiB.
+func (d *bed) runOnce(ctx context.Context, binary string, args ...string) (took time.Duration, rss float64, err error) {
+	command := exec.CommandContext(ctx, binary, append(args, d.clientFlags()...)...)
+	var complaints bytes.Buffer
+	command.Stderr = &complaints // what it prints goes nowhere
+	began := time.Now()
+	if err := command.Run(); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w\n%s", command, err, &complaints)
+	}
+	took = time.Since(began)
+	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0, 0, errors.New("the system does not say how much memory a program had")
+	}
+	return took, float64(usage.Maxrss) / 1024, nil
+}
+
+// size measures the manager as the image has it, next to a manager without anything in it.
+func (d *bed) size(ctx context.Context) error {
+	defer d.step("Size of the manager")()
+	const stripped = "-s -w"
+	manager, err := d.builtSize(ctx, "stripped", stripped, "./cmd")
+	if err != nil {
+		return err
+	}
+	empty, err := d.builtSize(ctx, "empty", stripped, "./test/scale/emptymanager")
+	if err != nil {
+		return err
+	}
+	peer := figure(empty)
+	d.add(Row{Name: "Manager, stripped", Unit: "MB", Stats: figure(manager), Floor: &peer, Against: "empty manager", Goal: times(1.4, 0)})
+	return nil
+}
+
+// builtSize builds a program and returns the size of its binary, in MB.
+func (d *bed) builtSize(ctx context.Context, name, ldflags, path string) (float64, error) {
+	if err := d.build(ctx, name, ldflags, path); err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(d.binary(name))
+	if err != nil {
+		return 0, err
+	}
+	return float64(info.Size()) / 1e6, nil
+}
