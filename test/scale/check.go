@@ -62,12 +62,11 @@ func (d *bed) runOnce(ctx context.Context, binary string, args ...string) (took 
 // size measures the manager as the image has it, next to a manager without anything in it.
 func (d *bed) size(ctx context.Context) error {
 	defer d.step("Size of the manager")()
-	const stripped = "-s -w"
-	manager, err := d.builtSize(ctx, "stripped", stripped, "./cmd")
+	manager, err := d.strippedSize(ctx, "stripped", "./cmd")
 	if err != nil {
 		return err
 	}
-	empty, err := d.builtSize(ctx, "empty", stripped, "./test/scale/emptymanager")
+	empty, err := d.strippedSize(ctx, "empty", "./test/scale/emptymanager")
 	if err != nil {
 		return err
 	}
@@ -76,9 +75,9 @@ func (d *bed) size(ctx context.Context) error {
 	return nil
 }
 
-// builtSize builds a program and returns the size of its binary, in MB.
-func (d *bed) builtSize(ctx context.Context, name, ldflags, path string) (float64, error) {
-	if err := d.build(ctx, name, ldflags, path); err != nil {
+// strippedSize builds a program without symbols, and returns the size of its binary in MB.
+func (d *bed) strippedSize(ctx context.Context, name, path string) (float64, error) {
+	if err := d.build(ctx, ".", name, path, "-ldflags", "-s -w"); err != nil {
 		return 0, err
 	}
 	info, err := os.Stat(d.binary(name))

@@ -34,8 +34,10 @@ const (
 type store struct {
 	url    string
 	mapper meta.RESTMapper
-	group  *errgroup.Group
 	ctx    context.Context
+
+	group    *errgroup.Group
+	groupCtx context.Context
 
 	batch []etcdOp
 	size  int
@@ -52,9 +54,15 @@ type etcdOp struct {
 }
 
 func newStore(ctx context.Context, url string, mapper meta.RESTMapper) *store {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(4)
-	return &store{url: url, mapper: mapper, group: group, ctx: ctx}
+	s := &store{url: url, mapper: mapper, ctx: ctx}
+	s.begin()
+	return s
+}
+
+// begin makes the store ready for objects after those that are written.
+func (s *store) begin() {
+	s.group, s.groupCtx = errgroup.WithContext(s.ctx)
+	s.group.SetLimit(4)
 }
 
 // put adds an object. It may be written as late as flush.
@@ -93,6 +101,7 @@ func (s *store) put(object runtime.Object, created time.Time) error {
 // flush writes what is left, and returns when everything is written.
 func (s *store) flush() error {
 	s.send()
+	defer s.begin()
 	return s.group.Wait()
 }
 
@@ -102,15 +111,16 @@ func (s *store) send() {
 	}
 	batch := s.batch
 	s.batch, s.size = nil, 0
-	s.group.Go(func() error { return s.transact(batch) })
+	ctx := s.groupCtx
+	s.group.Go(func() error { return s.transact(ctx, batch) })
 }
 
-func (s *store) transact(batch []etcdOp) error {
+func (s *store) transact(ctx context.Context, batch []etcdOp) error {
 	body, err := json.Marshal(map[string]any{"success": batch})
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, s.url+"/v3/kv/txn", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v3/kv/txn", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -172,6 +173,9 @@ func TestStore(t *testing.T) {
 	}
 	if least := put / batchObjects; etcd.calls < least {
 		t.Errorf("a call has at most %d objects: %d calls for %d", batchObjects, etcd.calls, put)
+	}
+	if err := errors.Join(s.put(deployment("shop", "cart"), time.Now()), s.flush()); err != nil || etcd.kept["/registry/deployments/shop/cart"] == nil {
+		t.Errorf("a store that was flushed takes more: %v", err)
 	}
 	for key, protobuf := range map[string]bool{
 		"/registry/minions/aks-user-25795745-vmss000001":                                      true,

@@ -219,14 +219,18 @@ func (b *bench) prepare(ctx context.Context) error {
 		commit = []byte("an unknown commit") // a tree without git
 	}
 	b.report.Commit = strings.TrimSpace(string(commit))
-	defer b.step("Building the manager and the plugin")()
-	return errors.Join(b.build(ctx, "manager", "", "./cmd"), b.build(ctx, "kubectl-archmap", "", "./cmd/kubectl-archmap"))
+	defer b.step("Building the manager, the plugin and their peers")()
+	return errors.Join(b.build(ctx, ".", "manager", "./cmd"), b.build(ctx, ".", "kubectl-archmap", "./cmd/kubectl-archmap"),
+		b.build(ctx, peers, "kube-state-metrics", "k8s.io/kube-state-metrics/v2"))
 }
 
-// build builds a program into the run's folder.
-func (b *bench) build(ctx context.Context, name, ldflags, path string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-ldflags", ldflags, "-o", b.binary(name), path)
-	command.Dir = b.root
+// peers is the folder of the module that pins other programs.
+const peers = "test/scale/peers"
+
+// build builds a program of a module into the run's folder.
+func (b *bench) build(ctx context.Context, module, name, path string, flags ...string) error {
+	command := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", b.binary(name)}, flags...), path)...)
+	command.Dir = b.file(module)
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", path, err, out)
 	}

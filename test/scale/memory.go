@@ -4,9 +4,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -36,8 +38,15 @@ func (d *bed) memory(ctx context.Context) (err error) {
 		return err
 	}
 	d.heaps[len(d.nodes)] = heap
+	peer, err := d.peerMemory(ctx)
+	if err != nil {
+		return err
+	}
 	for _, r := range []Row{
-		{Name: "Memory, RSS", Stats: figure(rss)},
+		{
+			Name: "Memory, RSS", Stats: figure(rss), Floor: &peer, Against: "kube-state-metrics", Goal: times(1.0/3, 0),
+			Note: "kube-state-metrics holds nodes and workloads alone.",
+		},
 		{Name: "Memory, peak of RSS", Stats: figure(peak), Goal: atMost(float64(d.manager.memoryLimit) / mebi)},
 		{Name: "Live heap", Stats: figure(heap)},
 	} {
@@ -52,6 +61,37 @@ func (d *bed) memory(ctx context.Context) (err error) {
 		})
 	}
 	return nil
+}
+
+// peerMemory is the RSS of kube-state-metrics that has settled, in MiB.
+func (d *bed) peerMemory(ctx context.Context) (rss Stats, err error) {
+	metrics, err := freeAddress()
+	if err != nil {
+		return Stats{}, err
+	}
+	_, port, err := net.SplitHostPort(metrics)
+	if err != nil {
+		return Stats{}, err
+	}
+	p, err := d.startProgram("kube-state-metrics", d.binary("kube-state-metrics"), nil, "--kubeconfig", d.floorKubeconfig,
+		"--host", loopback, "--port", port, "--telemetry-host", loopback, "--telemetry-port", "0",
+		"--resources", "nodes,deployments,daemonsets,statefulsets")
+	if err != nil {
+		return Stats{}, err
+	}
+	defer func() { err = errors.Join(err, p.Stop()) }()
+	last := d.nodes[len(d.nodes)-1]
+	if err := d.await(ctx, "kube-state-metrics to have read all nodes; its log is "+p.log, func(ctx context.Context) (bool, error) {
+		text, err := get(ctx, "http://"+metrics+"/metrics")
+		return err == nil && bytes.Contains(text, []byte(`kube_node_info{node="`+last)), p.alive()
+	}); err != nil {
+		return Stats{}, err
+	}
+	if err := pause(ctx, 2*calm); err != nil {
+		return Stats{}, err
+	}
+	mib, err := p.memory("VmRSS")
+	return figure(mib), err
 }
 
 // startSettled starts the manager and returns when it has nothing to do any more.

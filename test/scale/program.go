@@ -61,9 +61,11 @@ func (d *bed) startManager() (*program, error) {
 	return p, nil
 }
 
+const loopback = "127.0.0.1"
+
 // freeAddress is one on loopback that nobody listens on.
 func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback+":0")
 	if err != nil {
 		return "", err
 	}
