@@ -21,7 +21,7 @@ const checkRuns = 3
 
 // check measures the plugin on a cluster without an operator, next to kubectl that reads the same kinds.
 func (d *bed) check(ctx context.Context) error {
-	defer d.step("kubectl archmap check, and kubectl get")()
+	d.step("kubectl archmap check, and kubectl get")
 	var seconds, memory, least []float64
 	for range checkRuns {
 		took, rss, err := d.runOnce(ctx, d.binary("kubectl-archmap"), "check", "--fail-on", "none")
@@ -61,7 +61,7 @@ func (d *bed) runOnce(ctx context.Context, binary string, args ...string) (took 
 
 // size measures the manager as the image has it, next to a manager without anything in it.
 func (d *bed) size(ctx context.Context) error {
-	defer d.step("Size of the manager")()
+	d.step("Size of the manager")
 	manager, err := d.strippedSize(ctx, "stripped", "./cmd")
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ const (
 
 // cold measures starts with statuses that say nothing yet: until everything has a verdict, and how often it is written.
 func (d *bed) cold(ctx context.Context) error {
-	defer d.step("Cold starts")()
+	d.step("Cold starts")
 	var list v1alpha1.ComponentMappingList
 	if err := d.client.List(ctx, &list); err != nil {
 		return err

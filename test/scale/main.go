@@ -187,16 +187,22 @@ func (b *bench) measure(ctx context.Context) error {
 }
 
 func (b *bench) measureSize(ctx context.Context, size int, due []part) (err error) {
-	done := b.step("Starting an API server with %s nodes", grouped(int64(size)))
+	b.step("Starting an API server with %s nodes", grouped(int64(size)))
 	d, err := b.newBed(ctx, size)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.stop()) }()
-	done()
+	// Without its API server a part would only say that the connection was refused.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(d.cluster.Alive(), func() { cancel(context.Cause(d.cluster.Alive())) })()
 	for _, p := range due {
 		d.part = p.name
 		if err := p.run(d, ctx); err != nil {
+			if died := context.Cause(d.cluster.Alive()); died != nil {
+				err = died
+			}
 			return fmt.Errorf("part %s at %s nodes: %w", p.name, grouped(int64(size)), err)
 		}
 	}
@@ -219,7 +225,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		commit = []byte("an unknown commit") // a tree without git
 	}
 	b.report.Commit = strings.TrimSpace(string(commit))
-	defer b.step("Building the manager, the plugin and their peers")()
+	b.step("Building the manager, the plugin and their peers")
 	return errors.Join(b.build(ctx, ".", "manager", "./cmd"), b.build(ctx, ".", "kubectl-archmap", "./cmd/kubectl-archmap"),
 		b.build(ctx, peers, "kube-state-metrics", "k8s.io/kube-state-metrics/v2"))
 }
@@ -243,15 +249,14 @@ func (b *bench) file(elem ...string) string {
 	return filepath.Join(append([]string{b.root}, elem...)...)
 }
 
-// step prints what is being done, and when it is done how long it took.
-func (b *bench) step(format string, args ...any) func() {
-	began := time.Now()
-	fmt.Printf("[%5.0f s] %s ... ", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
-	return func() { fmt.Printf("%.1f s\n", time.Since(began).Seconds()) }
+// step prints what is being done.
+func (b *bench) step(format string, args ...any) {
+	fmt.Printf("[%5.0f s] %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// add takes a row into the report.
+// add takes a row into the report, and prints it.
 func (d *bed) add(r Row) {
 	r.Part, r.Nodes = d.part, len(d.nodes)
 	d.report.Rows = append(d.report.Rows, r)
+	fmt.Printf("          %s: %s\n", r.Name, r.words())
 }

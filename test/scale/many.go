@@ -55,7 +55,7 @@ func (d *bed) many(ctx context.Context) error {
 }
 
 func (d *bed) manyAtOnce(ctx context.Context, n int) (err error) {
-	defer d.step("%s mappings at once", grouped(int64(n)))()
+	d.step("%s mappings at once", grouped(int64(n)))
 	board, err := d.newBoard(ctx)
 	if err != nil {
 		return err

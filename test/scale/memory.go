@@ -25,7 +25,7 @@ const (
 
 // memory measures what a manager holds that has settled.
 func (d *bed) memory(ctx context.Context) (err error) {
-	defer d.step("Memory")()
+	d.step("Memory")
 	manager, err := d.startSettled(ctx)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (d *bed) startSettled(ctx context.Context) (*program, error) {
 
 // objects measures what objects cost that no check names.
 func (d *bed) objects(ctx context.Context) (err error) {
-	defer d.step("Objects that nobody names")()
+	d.step("Objects that nobody names")
 	manager, err := d.startSettled(ctx)
 	if err != nil {
 		return err

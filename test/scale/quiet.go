@@ -60,7 +60,7 @@ func (d *bed) costOf(board *board, manager *program, do func() (int, error)) (co
 
 // quiet measures what the manager costs while nothing changes but heartbeats, and while the counters of a DaemonSet do.
 func (d *bed) quiet(ctx context.Context) (err error) {
-	defer d.step("Quiet: nothing, heartbeats, and a DaemonSet that rolls out")()
+	d.step("Quiet: nothing, heartbeats, and a DaemonSet that rolls out")
 	board, err := d.newBoard(ctx)
 	if err != nil {
 		return err

@@ -94,6 +94,17 @@ func report() *Report {
 	}
 }
 
+func TestWords(t *testing.T) {
+	for i, want := range []string{"12.1 ms, p99 26.8, 1.12 x / 0.97 x, goal 1.10 x / 1.50 x", "5.90 s, 1.97 x, goal 1.30 x", "0, goal 0", "63.8 MB"} {
+		if got := report().Rows[i].words(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got, want := (Goal{P50: 1.25, Plus: 50}).words("ms"), "1.25 x + 50 ms"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTable(t *testing.T) {
 	var out strings.Builder
 	if err := report().table(&out); err != nil {

@@ -124,6 +124,21 @@ func (r *Row) verdict() Verdict {
 	return NotMet
 }
 
+// words are the row in short.
+func (r *Row) words() string {
+	text := withUnit(r.Stats.P50, r.Unit)
+	if r.Stats.hasP99() {
+		text += ", p99 " + number(r.Stats.P99)
+	}
+	if ratios := r.ratios(); ratios != "" {
+		text += ", " + ratios
+	}
+	if goal := r.Goal.words(r.Unit); goal != "" {
+		text += ", goal " + goal
+	}
+	return text
+}
+
 // ratios to the floor, of p50 and p99.
 func (r *Row) ratios() string {
 	if r.Floor == nil || r.Floor.P50 == 0 {
