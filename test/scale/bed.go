@@ -127,7 +127,19 @@ func (d *bed) start(ctx context.Context, nodes int) error {
 	if err := d.install(ctx); err != nil {
 		return err
 	}
-	return d.live()
+	if err := d.live(); err != nil {
+		return err
+	}
+	return d.firstVerdicts(ctx)
+}
+
+// firstVerdicts has the manager write every status once: the floor copies them.
+func (d *bed) firstVerdicts(ctx context.Context) error {
+	manager, err := d.startManager()
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.untilReady(ctx, manager), manager.Stop())
 }
 
 // live keeps the hidden control plane alive until stop.

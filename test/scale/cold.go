@@ -183,7 +183,7 @@ func (f *floor) runCold(ctx context.Context, rows int) error {
 }
 
 // floorWorkers is how many statuses the floor applies at once.
-const floorWorkers = 4
+const floorWorkers = 20
 
 // listAll reads, page by page, the kinds of which there is one for each node, and the workloads of kube-system.
 func (f *floor) listAll(ctx context.Context) error {

@@ -107,7 +107,7 @@ func (f *floor) follow(ctx context.Context, node string) error {
 	}
 	group.Go(func() error {
 		return each(ctx, deployments, floorDeployment, func(d *appsv1.Deployment) error {
-			return f.applyRow(ctx, row, floorRow, d.Status.AvailableReplicas == *d.Spec.Replicas)
+			return f.applyRow(ctx, row, floorRow, isAvailable(d))
 		})
 	})
 	group.Go(func() error {

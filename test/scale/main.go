@@ -126,20 +126,20 @@ func partNames() []string {
 	return names
 }
 
-// pick finds parts by name.
+// pick finds parts by name. They stay in their order.
 func pick(names string) ([]part, error) {
 	if names == "" {
 		return allParts, nil
 	}
-	var picked []part
+	wanted := map[string]bool{}
 	for name := range strings.SplitSeq(names, ",") {
-		i := slices.Index(partNames(), strings.TrimSpace(name))
-		if i < 0 {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(partNames(), name) {
 			return nil, fmt.Errorf("PART: there is no %q; the parts are %s", name, strings.Join(partNames(), ", "))
 		}
-		picked = append(picked, allParts[i])
+		wanted[name] = true
 	}
-	return picked, nil
+	return slices.DeleteFunc(slices.Clone(allParts), func(p part) bool { return !wanted[p.name] }), nil
 }
 
 func (b *bench) run(ctx context.Context) error {
@@ -237,6 +237,7 @@ const peers = "test/scale/peers"
 func (b *bench) build(ctx context.Context, module, name, path string, flags ...string) error {
 	command := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", b.binary(name)}, flags...), path)...)
 	command.Dir = b.file(module)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath -buildvcs=false") // as the Makefile builds all
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", path, err, out)
 	}

@@ -8,13 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -55,7 +58,11 @@ func (d *bed) many(ctx context.Context) error {
 }
 
 func (d *bed) manyAtOnce(ctx context.Context, n int) (err error) {
-	d.step("%s mappings at once", grouped(int64(n)))
+	title := grouped(int64(n)) + " mappings"
+	if n == 1 {
+		title = "1 mapping"
+	}
+	d.step("%s at once", title)
 	board, err := d.newBoard(ctx)
 	if err != nil {
 		return err
@@ -86,7 +93,6 @@ func (d *bed) manyAtOnce(ctx context.Context, n int) (err error) {
 		return err
 	}
 	floor := figure(least.Seconds())
-	title := grouped(int64(n)) + " mappings"
 	d.add(Row{
 		Name: title + " at once", Unit: "s", Stats: figure(took.Seconds()), Floor: &floor, Against: watchAndApply, Goal: times(1.2, 0),
 	})
@@ -206,7 +212,7 @@ func (d *bed) deleteFloor(ctx context.Context, board *board, n int) error {
 	return err
 }
 
-// runMany applies a status to each row that is created, and reads the Deployment for it from a watch.
+// runMany applies a status to each row that is created. The Deployments are read when the first one is.
 func (f *floor) runMany(ctx context.Context) error {
 	row, err := f.template(ctx, mappings, coreDNS)
 	if err != nil {
@@ -217,38 +223,67 @@ func (f *floor) runMany(ctx context.Context) error {
 		return err
 	}
 	defer rows.Stop()
-	deployments, err := f.objects.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
+	healthy := sync.OnceValues(func() (map[string]bool, error) {
+		deployments, err := f.objects.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		available := map[string]bool{}
+		for i := range deployments.Items {
+			available[deployments.Items[i].Name] = isAvailable(&deployments.Items[i])
+		}
+		return available, nil
+	})
+	// The API server ends a watch whose reader does not keep up, so what is to be done waits in a queue.
+	queue := workqueue.NewTyped[string]()
+	group, ctx := errgroup.WithContext(ctx)
+	for range floorWorkers {
+		group.Go(func() error { return f.work(ctx, queue, row, healthy) })
 	}
-	healthy := map[string]bool{}
-	for i := range deployments.Items {
-		healthy[deployments.Items[i].Name] = isAvailable(&deployments.Items[i])
+	group.Go(func() error {
+		defer queue.ShutDown()
+		return queueRows(ctx, rows, queue)
+	})
+	return group.Wait()
+}
+
+// work applies rows until the queue is shut down.
+func (f *floor) work(
+	ctx context.Context, queue workqueue.TypedInterface[string], row *unstructured.Unstructured, healthy func() (map[string]bool, error),
+) error {
+	for {
+		name, shutdown := queue.Get()
+		if shutdown {
+			return nil
+		}
+		available, err := healthy()
+		if err == nil {
+			err = f.applyRow(ctx, row, name, available[name])
+		}
+		queue.Done(name)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
-	limit := make(chan struct{}, floorWorkers)
-	failed := make(chan error, 1)
+}
+
+// queueRows queues the rows that are created, until the floor is stopped.
+func queueRows(ctx context.Context, rows watch.Interface, queue workqueue.TypedInterface[string]) error {
 	for {
 		select {
-		case err := <-failed:
-			return err
+		case <-ctx.Done():
+			return nil
 		case event, ok := <-rows.ResultChan():
 			u, isObject := event.Object.(*unstructured.Unstructured)
 			if !ok || !isObject {
+				if ctx.Err() != nil {
+					return nil
+				}
 				return errors.New("the floor's watch of rows has ended")
 			}
-			if event.Type != watch.Added || !strings.HasPrefix(u.GetName(), manyPrefix) {
-				continue
+			if event.Type == watch.Added && strings.HasPrefix(u.GetName(), manyPrefix) {
+				queue.Add(u.GetName())
 			}
-			limit <- struct{}{}
-			go func() {
-				defer func() { <-limit }()
-				if err := f.applyRow(ctx, row, u.GetName(), healthy[u.GetName()]); err != nil && ctx.Err() == nil {
-					select {
-					case failed <- err:
-					default: // the first one is told
-					}
-				}
-			}()
 		}
 	}
 }

@@ -149,15 +149,15 @@ func TestMarkdown(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	b, err := parse([]string{"-nodes", "100, 6", "-part", "latency"})
+	b, err := parse([]string{"-nodes", "100, 6", "-part", "memory, latency"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(b.sizes) != 2 || b.sizes[0] != 6 || b.sizes[1] != 100 {
 		t.Errorf("sizes are in order: %v", b.sizes)
 	}
-	if len(b.parts) != 1 || b.parts[0].name != "latency" {
-		t.Errorf("a part is found by its name: %v", b.parts)
+	if len(b.parts) != 2 || b.parts[0].name != "latency" {
+		t.Errorf("parts are found by their names, and stay in order: %v", b.parts)
 	}
 	for args, want := range map[string]string{
 		"-nodes=5":      `NODES: "5" is not a number of nodes from 6 on`,
