@@ -186,21 +186,21 @@ type Check struct {
 	// +optional
 	AccessReview *AccessReviewCheck `json:"accessReview,omitempty"`
 
-	// webhook picks admission webhooks by their configurations: by names, namePrefix or
-	// selector, all of them without any.
+	// webhook selects admission webhooks by their configurations: by names, namePrefix or
+	// selector; without any of these, all of them.
 	//
 	// Present: at least one configuration with a webhook matches.
 	//
-	// Healthy: the API server can call each webhook: its Service exists and has a ready
-	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
-	// when its failurePolicy is Fail, because all requests that it intercepts are
-	// rejected; with Ignore, it is healthy with the reason WithinTolerance, as they
-	// pass without it, but for one that the check picks by the fields above and whose
-	// Service is missing or has no endpoint: then a part of its component is missing.
-	// One that fails while its pods are there is within tolerance, too, if the check
-	// picks webhooks of any maker, by none of these fields, and it intercepts nothing
-	// that the cluster itself needs: pods, nodes, leases and the like. A webhook with a
-	// URL is counted, and not assessed.
+	// Healthy: the API server can call each webhook: its Service exists, has the port and
+	// a ready endpoint, and its caBundle is not empty. With failurePolicy Fail, one that
+	// can't be called is unhealthy, because all requests that it intercepts are rejected.
+	// With Ignore, requests pass without it, so it is healthy with the reason
+	// WithinTolerance; but if the check selects it by the fields above and its Service is
+	// missing or has no endpoint, a part of its component is missing, and it is
+	// unhealthy. If the check selects all webhooks, by none of these fields, one whose
+	// pods exist but are not ready is within tolerance, too, unless it intercepts what the
+	// cluster itself needs: pods, nodes, leases and the like. A webhook with a URL is
+	// counted, but not assessed.
 	// +optional
 	Webhook *WebhookCheck `json:"webhook,omitempty"`
 }
@@ -265,10 +265,10 @@ type WorkloadCheck struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a container's name: lower case letters, digits and '-', such as azuredisk"
 	Container string `json:"container,omitempty"`
 
-	// imagePath narrows the match to workloads that run an image with this end of
-	// its path, registry and tag apart: "pause" and "kubernetes/pause" both match
-	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
-	// looked at, or each of them when none is named.
+	// imagePath narrows the match to workloads that run an image whose path, without
+	// registry and tag, ends in this: "pause" and "kubernetes/pause" both match
+	// registry.example/oss/kubernetes/pause:3.6. Only the image of the container above
+	// counts, or that of any container if none is given.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
@@ -296,7 +296,30 @@ type WorkloadCheck struct {
 	// that an autoscaler or the owner may scale to 0.
 	// +optional
 	ScaleToZero ScaleToZero `json:"scaleToZero,omitempty"`
+
+	// service says that clients reach the pods through a Service: a workload is unhealthy
+	// when no Service of its namespace leads to its pods. Pods that use the network or a
+	// port of their node need none.
+	// +optional
+	Service ServiceRequirement `json:"service,omitzero"`
 }
+
+// ServiceRequirement says which Services of a workload its clients use.
+type ServiceRequirement struct {
+	// ignorePorts are container ports, by name, that are not for clients, such as those
+	// of metrics and webhooks: a Service that leads to no other port does not count.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	IgnorePorts []PortName `json:"ignorePorts,omitempty"`
+}
+
+// PortName is the name of a container port.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=15
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of a port: lower case letters, digits and '-', such as metrics"
+type PortName string
 
 // ScaleToZero says whether a workload may be scaled to 0.
 // +kubebuilder:validation:Enum=Allowed;Forbidden
@@ -327,19 +350,20 @@ type NodesCheck struct {
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="must have matchLabels or matchExpressions: an empty selector selects everything"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// present says by what else than labels a node is known to run the component.
-	// Default: nothing else.
+	// present are the criteria, besides labels, by which a node is known to run the
+	// component. Default: none.
 	// +optional
 	Present *NodeCriteria `json:"present,omitempty"`
 
-	// healthy says what each such node must show.
+	// healthy are the criteria that each such node must meet. Without it the check has
+	// no vote on health.
 	// +optional
 	Healthy *NodeCriteria `json:"healthy,omitempty"`
 
-	// groupBy are the labels that name the group of a node, such as its node pool:
-	// the first one that it carries with a value does. The tolerance holds for each
-	// group, so that a small pool that is down counts in a big cluster, too. Nodes
-	// that carry none of them are one group, and the same value of two labels is two
+	// groupBy lists labels that name the group of a node, such as its node pool; the
+	// first one that has a value on the node counts. Each group has the tolerance for
+	// itself, so that a small pool that is down counts in a big cluster, too. Nodes
+	// with none of the labels are one group, and the same value of two labels is two
 	// groups. Default: all nodes are one group.
 	// +optional
 	// +listType=atomic
@@ -451,8 +475,8 @@ type NodeCriteria struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []NodeConditionMatch `json:"conditions,omitempty"`
 
-	// forbiddenConditions must none of them be on the node. One that the node does
-	// not report, or whose heartbeat is too old, does not count.
+	// forbiddenConditions must not be on the node. One that the node does not report,
+	// or whose heartbeat is too old, does not count.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -679,15 +703,24 @@ type ObjectCheck struct {
 	// +optional
 	Version Expression `json:"version,omitempty"`
 
+	// reason is the reason of the check while the expression healthy is false, one word
+	// that programs can read, such as CSRPending. Default: ExpressionFalse.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be one word in CamelCase, such as CSRPending"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['AllChecksPass', 'GenerationNotObserved', 'HealthNotObservable', 'Idle', 'InvalidSpec', 'NodeFault', 'NodesDown', 'NotFound', 'NotInDump', 'NotObservable', 'NotPermitted', 'NotPresent', 'NotYetObserved', 'ObservationFailed', 'PartMissing', 'Partial', 'Progressing', 'RolloutFailing', 'ScaledToZero', 'WebhookCallFailed', 'WebhookUnavailable', 'WithinGracePeriod', 'WithinTolerance'])",message="must not be a reason that archmap itself gives and acts on"
+	Reason string `json:"reason,omitempty"`
+
 	// message is a CEL expression that returns what to say about an unhealthy
 	// object, a string.
 	// +optional
 	Message Expression `json:"message,omitempty"`
 
-	// events say that an object is unhealthy although its fields do not: what its
-	// controller reports as warnings, and nowhere else. They are read only while an
-	// object is healthy by its fields. Where they cannot be read, and when there are
-	// none, the fields decide. For kinds of which there are few objects.
+	// events make an object unhealthy whose fields look healthy: warnings by which a
+	// controller reports a failure that it reports nowhere else. They are read only
+	// while the fields are healthy. If there are none, or they can't be read, the
+	// fields decide. Use it only for kinds with few objects.
 	// +optional
 	Events ObjectEvents `json:"events,omitzero"`
 }
@@ -719,9 +752,10 @@ type ObjectEvents struct {
 	// +kubebuilder:validation:Maximum=3600
 	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
 
-	// meanwhile are other objects of which the same controller must report that they
-	// lack what these objects provide: otherwise nothing is affected, and an unused
-	// object is not a fault. Default: it always counts.
+	// meanwhile names events that must be reported at the same time, about objects that
+	// lack what these ones provide, such as pods that no node fits. Without them
+	// nothing is affected, and an unused object is not a fault. Default: the events
+	// above always count.
 	// +optional
 	Meanwhile EventsMeanwhile `json:"meanwhile,omitzero"`
 }
@@ -752,7 +786,7 @@ type EventsMeanwhile struct {
 // +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$')",message="must be the reason of an event, such as FailedScheduling"
 type EventReason string
 
-// AccessReviewCheck is the member of a Check for a permission that is refused.
+// AccessReviewCheck is the member of a Check for a permission that is denied.
 type AccessReviewCheck struct {
 	// verb asked for, such as delete.
 	// +required
@@ -836,7 +870,7 @@ type WebhookCheck struct {
 
 	// anyOf narrows the match to configurations with at least one of these marks, such
 	// as those that the provider leaves. They say whose the webhooks are, not which: a
-	// check with nothing but marks is one of webhooks of any maker.
+	// check with only marks selects the webhooks of all programs.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

@@ -285,8 +285,8 @@ type ClusterArchitectureStatus struct {
 	// +optional
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
 
-	// skews are the versions that are not alike: those that are not supported, then
-	// the node pools with several of them.
+	// skews are version differences: those that are not supported, then node pools with
+	// several versions.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -538,7 +538,7 @@ type Cause struct {
 	Components []string `json:"components,omitempty"`
 
 	// since is when it began, as far as the objects at fault tell, else when the first
-	// component turned; left out for a Minor one, of which neither is known.
+	// component became unhealthy; left out for a Minor one if neither is known.
 	// +optional
 	Since metav1.Time `json:"since,omitzero"`
 }
@@ -607,7 +607,7 @@ type Violation struct {
 	Message string `json:"message,omitempty"`
 }
 
-// WorkloadState sums up how a workload is.
+// WorkloadState is the state of a workload in one word.
 // +kubebuilder:validation:Enum=Unhealthy;Progressing;ScaledToZero;Healthy;Idle
 type WorkloadState string
 
@@ -651,7 +651,7 @@ type UnmappedWorkload struct {
 	// +optional
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
-	// state is how it is.
+	// state of the workload.
 	// +required
 	State WorkloadState `json:"state,omitempty"`
 

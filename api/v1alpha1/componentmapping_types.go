@@ -200,6 +200,13 @@ type ComponentMappingSpec struct {
 	// +required
 	OperatedBy Operator `json:"operatedBy,omitempty"`
 
+	// provides is what all others get from the component. While nothing of it works, its
+	// causes come before all others, and what others lack for it is no fault of theirs.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	Provides []Provision `json:"provides,omitempty"`
+
 	// presence is Required (the default) when the platform's clusters are incomplete
 	// without the component, Optional if they do not need it.
 	// +optional
@@ -226,7 +233,7 @@ type ComponentMappingSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Checks []Check `json:"checks,omitempty"`
 
-	// variants are the ways in which the component is really found. A variant is
+	// variants are the ways in which the component can run. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
 	// complete at once. If a part of a running variant is missing, it is partly
 	// present, and unhealthy. The first one that is present names status.variant.
@@ -725,6 +732,36 @@ type CheckStatus struct {
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
 }
 
+// Provision is what other components get from one.
+// +kubebuilder:validation:Enum=API;Network;DNS;Tunnel;Nodes
+type Provision string
+
+const (
+	// ProvidesAPI: the API server, and what it cannot do without.
+	ProvidesAPI Provision = "API"
+	// ProvidesNetwork: pods get addresses, and reach each other and Services.
+	ProvidesNetwork Provision = "Network"
+	// ProvidesDNS: names of Services are resolved.
+	ProvidesDNS Provision = "DNS"
+	// ProvidesTunnel: the API server reaches nodes and pods through it, and so the APIs and
+	// webhooks that pods serve.
+	ProvidesTunnel Provision = "Tunnel"
+	// ProvidesNodes: it makes nodes for pods that have none, in place of pools that the
+	// cluster's owner sizes.
+	ProvidesNodes Provision = "Nodes"
+)
+
+// Extent says how much of a workload is lost.
+// +kubebuilder:validation:Enum=All;Part
+type Extent string
+
+const (
+	// ExtentAll: none of its pods is available.
+	ExtentAll Extent = "All"
+	// ExtentPart: some are.
+	ExtentPart Extent = "Part"
+)
+
 // FaultKind says what kind of thing is at fault.
 // +kubebuilder:validation:Enum=Node;NodePool;Image;Registry;Webhook;Scheduling;Admission;Workload;Rollout;Object;API;Lease
 type FaultKind string
@@ -736,26 +773,26 @@ const (
 	FaultNodePool FaultKind = "NodePool"
 	// FaultImage: the registry has no such image, or it cannot be used.
 	FaultImage FaultKind = "Image"
-	// FaultRegistry: no image comes from the registry, or from the mirror before it: no answer, no
-	// trust, no permission, too many requests.
+	// FaultRegistry: images can't be pulled from the registry, or from the mirror in front
+	// of it: no response, untrusted certificate, no permission, too many requests.
 	FaultRegistry FaultKind = "Registry"
-	// FaultWebhook: the API server cannot call an admission webhook.
+	// FaultWebhook: the API server can't call an admission webhook.
 	FaultWebhook FaultKind = "Webhook"
 	// FaultScheduling: no node fits the pods of the workload.
 	FaultScheduling FaultKind = "Scheduling"
-	// FaultAdmission: a quota or a policy refuses pods.
+	// FaultAdmission: a quota or a policy rejects pods.
 	FaultAdmission FaultKind = "Admission"
-	// FaultWorkload: pods of a workload crash, are not ready or not made, or it is scaled to
+	// FaultWorkload: pods of a workload crash, are not ready or not created, or it is scaled to
 	// 0.
 	FaultWorkload FaultKind = "Workload"
-	// FaultRollout: a roll-out does not come to its end.
+	// FaultRollout: a rollout does not finish.
 	FaultRollout FaultKind = "Rollout"
 	// FaultObject: an object is not there, or says that something is wrong.
 	FaultObject FaultKind = "Object"
 	// FaultAPI: a path of the API server answers with an error, or an API of another server
 	// is not available.
 	FaultAPI FaultKind = "API"
-	// FaultLease: a lease is not renewed, or nobody holds it.
+	// FaultLease: a lease is not renewed, or has no holder.
 	FaultLease FaultKind = "Lease"
 )
 
@@ -777,6 +814,11 @@ type Fault struct {
 	// not decide.
 	// +required
 	Severity Severity `json:"severity,omitempty"`
+
+	// extent says how much of a workload is lost, whatever is at fault; left out where no
+	// workload tells the fault.
+	// +optional
+	Extent Extent `json:"extent,omitempty"`
 
 	// reason in one CamelCase word: that of the check, or, of a node, the type of the
 	// condition that tells the problem.

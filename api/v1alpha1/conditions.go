@@ -190,7 +190,9 @@ const (
 	// ReasonEndpointFailing: the path answers with another status than 200.
 	ReasonEndpointFailing = "EndpointFailing"
 
-	// ReasonExpressionFalse: the CEL expression for health is false.
+	// ReasonNoService: no Service leads to the pods of a workload that needs one.
+	ReasonNoService = "NoService"
+	// ReasonExpressionFalse: the CEL expression for health is false, and its check gives no reason of its own.
 	ReasonExpressionFalse = "ExpressionFalse"
 	// ReasonExpressionError: a CEL expression failed when it ran.
 	ReasonExpressionError = "ExpressionError"

@@ -439,7 +439,8 @@ func TestUnknownFolder(t *testing.T) {
 	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("no-such-platform")))
 }
 
-// TestEvidenceOfObjects: what outlives a component proves nothing of it, and what is wrong with an object is said in words.
+// TestEvidenceOfObjects: what outlives a component proves nothing of it, and what is wrong with an object is said, in one
+// word and in a sentence.
 func TestEvidenceOfObjects(t *testing.T) {
 	outlive := []string{
 		"IngressClass", "GatewayClass", "CSIDriver", "CSINode", "CustomResourceDefinition", "APIService", "EndpointSlice",
@@ -461,6 +462,7 @@ func TestEvidenceOfObjects(t *testing.T) {
 				g.Expect(c.Evidence).To(BeEmpty(), "a %s outlives what it was made for: %s, check %s", c.Object.Kind, m.Name, c.Name)
 			}
 			if c.Object.Healthy != "" {
+				g.Expect(c.Object.Reason).NotTo(BeEmpty(), "an unhealthy %s has a reason of its own: %s, check %s", c.Object.Kind, m.Name, c.Name)
 				g.Expect(c.Object.Message).NotTo(BeEmpty(), "an unhealthy %s is explained in words: %s, check %s", c.Object.Kind, m.Name, c.Name)
 			}
 		}

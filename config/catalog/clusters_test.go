@@ -107,9 +107,32 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 	return out
 }
 
+// podLabels are those of the pods of the workload of that name.
+func podLabels(workload string) map[string]string { return map[string]string{"pods": workload} }
+
+// leadingTo is a Service for the pods of a workload.
+func leadingTo(workload client.Object) *unstructured.Unstructured {
+	return object("v1", "Service", workload.GetNamespace(), workload.GetName(), map[string]any{"spec": map[string]any{
+		"selector": map[string]any{"pods": workload.GetName()}, "ports": []any{map[string]any{"port": int64(80)}}}})
+}
+
+// withServices is the cluster with a Service for each of its workloads outside of kube-system.
+func (c cluster) withServices() cluster {
+	for _, o := range slices.Clone(c.objects) {
+		switch o.(type) {
+		case *appsv1.Deployment, *appsv1.DaemonSet, *appsv1.StatefulSet:
+			if o.GetNamespace() != "kube-system" {
+				c.objects = append(c.objects, leadingTo(o))
+			}
+		}
+	}
+	return c
+}
+
 func deployment(namespace, name, container, image string) *appsv1.Deployment {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	d.Spec.Replicas = new(int32(2))
+	d.Spec.Template.Labels = podLabels(name)
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: container, Image: "mcr.microsoft.com/oss/" + image}}
 	d.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
 	return d
@@ -117,6 +140,7 @@ func deployment(namespace, name, container, image string) *appsv1.Deployment {
 
 func daemonSet(namespace, name, container, image string) *appsv1.DaemonSet {
 	d := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	d.Spec.Template.Labels = podLabels(name)
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: container, Image: "mcr.microsoft.com/oss/" + image}}
 	d.Status = appsv1.DaemonSetStatus{DesiredNumberScheduled: 1, CurrentNumberScheduled: 1, UpdatedNumberScheduled: 1, NumberReady: 1, NumberAvailable: 1}
 	return d
@@ -481,7 +505,7 @@ func TestClusters(t *testing.T) {
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "azure-alb-external", map[string]any{"status": condition("Accepted", "True")}),
 			// The istiod of application routing is no mesh.
 			object("gateway.networking.k8s.io/v1", "GatewayClass", "", "approuting-istio", map[string]any{"status": condition("Accepted", "True")}),
-			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")),
+			labeled(deployment("aks-istio-system", "istiod", "discovery", "istio/pilot:1.30.0"), managedAKS, "aks")).withServices(),
 			merged(everywhere, hosted, map[string]string{"kube-proxy": "daemonset", "azure-cni": "overlay",
 				"ingress-controller": "agic-helm,app-routing-nginx,app-routing-gw,agc-helm,ingress-nginx,nginx-f5,traefik,haproxy,haproxy-ingress,contour,kong"})},
 		"what ways in have left behind": {aks(map[string]string{netLabel: "overlay"}).with(kubeProxy(), azureCNS(), nodeNetworkConfig(256),
@@ -623,33 +647,33 @@ func TestTroubles(t *testing.T) {
 		"deallocated":              {base.with(deallocated), "kubelet", "True", v1alpha1.ReasonAllChecksPass, ""},
 		"containerd down":          {base.with(badNode("ContainerRuntimeProblem", "True")), "container-runtime", "False", v1alpha1.ReasonNodesUnhealthy, "aks-np1-2"},
 		"CoreDNS crashes":          {base.without("coredns").with(broken(deployment("kube-system", "coredns", "coredns", "coredns:v1.12.1"))), "coredns", "False", v1alpha1.ReasonWorkloadUnavailable, "0/2 available"},
-		"DNS leads to nothing":     {base.without("kube-dns-1").with(noEndpoint), "coredns", "False", v1alpha1.ReasonExpressionFalse, "no ready endpoint"},
-		"driver missing on a node": {base.with(csiNode("aks-np1-2", "file.csi.azure.com")), "azuredisk-csi-driver", "False", v1alpha1.ReasonExpressionFalse, "aks-np1-2"},
+		"DNS leads to nothing":     {base.without("kube-dns-1").with(noEndpoint), "coredns", "False", "NoReadyEndpoints", "no ready endpoint"},
+		"driver missing on a node": {base.with(csiNode("aks-np1-2", "file.csi.azure.com")), "azuredisk-csi-driver", "False", "DriverNotRegistered", "aks-np1-2"},
 		"attacher lost": {base.without("external-attacher-leader-disk-csi-azure-com").with(staleLease("external-attacher-leader-disk-csi-azure-com")),
 			"azuredisk-csi-driver", "False", v1alpha1.ReasonLeaseStale, "attacher"},
 		"no addresses": {base.without("aks-np1-1").with(labeled(labeled(labeled(node("aks-np1-1", nil), aksLabel, "c"), netLabel, "overlay"), bpfLabel, "cilium"),
-			csiNode("aks-np1-1", "disk.csi.azure.com", "file.csi.azure.com"), nodeNetworkConfig(0)), "azure-cni", "False", v1alpha1.ReasonExpressionFalse, "no addresses"},
+			csiNode("aks-np1-1", "disk.csi.azure.com", "file.csi.azure.com"), nodeNetworkConfig(0)), "azure-cni", "False", "IPAllocationFailed", "no IP addresses"},
 		"Cilium's operator away, says it is available": {base.without("cilium-operator").with(broken(deployment("kube-system", "cilium-operator", "o", "o:1"))),
 			"azure-cni", "False", v1alpha1.ReasonWorkloadUnavailable, "cilium-operator"},
 		"no route to any node": {aks(nil).without("aks-np1-1").with(unrouted(), kubeProxy(), masquerade()),
 			"kubenet", "False", v1alpha1.ReasonNodesUnhealthy, "NoRouteCreated"},
 		"metrics API down": {base.without("v1beta1.metrics.k8s.io").with(object("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.metrics.k8s.io", map[string]any{
 			"spec": map[string]any{"service": map[string]any{"name": "metrics-server"}}, "status": condition("Available", "False")})),
-			"metrics-server", "False", v1alpha1.ReasonExpressionFalse, "because"},
+			"metrics-server", "False", "APIUnavailable", "because"},
 		"agents on medium nodes down": {base.with(deployment("kube-system", "ama-logs-rs", "ama-logs", "ciprod:3.6.0"), idle("ama-logs-xs"),
 			broken(daemonSet("kube-system", "ama-logs-m", "ama-logs", "ciprod:3.6.0"))), "azure-monitor-agent", "False", v1alpha1.ReasonWorkloadUnavailable, "ama-logs-m"},
 		"autoscaler: cluster unhealthy": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.Replace(autoscalerYAML, "Healthy", "Unhealthy", 1))),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
+			"cluster-autoscaler", "False", "AutoscalerUnhealthy", "not ready"},
 		"autoscaler: cluster unhealthy, text": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.Replace(autoscalerText, "Healthy", "Unhealthy", 1))),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "not ready"},
+			"cluster-autoscaler", "False", "AutoscalerUnhealthy", "not ready"},
 		"autoscaler starts": {base.without("cluster-autoscaler-status").with(autoscalerStatus("time: 2026-10-02 14:29:59 +0000 UTC\nautoscalerStatus: Initializing\n")),
 			"cluster-autoscaler", "True", v1alpha1.ReasonAllChecksPass, ""},
 		"autoscaler hangs while it starts": {base.without("cluster-autoscaler-status").with(autoscalerStatus("time: 2026-10-02 14:22:00.1 +0000 UTC\nautoscalerStatus: Initializing\n")),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "has been initializing since 2026-10-02 14:22:00 UTC: set the node pools to manual scaling and back"},
+			"cluster-autoscaler", "False", "AutoscalerUnhealthy", "has been initializing since 2026-10-02 14:22:00 UTC: switch the node pools to manual scaling and back"},
 		"autoscaler silent": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.ReplaceAll(autoscalerYAML, "14:29", "11:29"))),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "the autoscaler has written no status since 2026-10-02 11:29:22 UTC"},
+			"cluster-autoscaler", "False", "AutoscalerUnhealthy", "the autoscaler has not written its status since 2026-10-02 11:29:22 UTC"},
 		"autoscaler silent, text": {base.without("cluster-autoscaler-status").with(autoscalerStatus(strings.ReplaceAll(autoscalerText, "14:29", "11:29"))),
-			"cluster-autoscaler", "False", v1alpha1.ReasonExpressionFalse, "the autoscaler has written no status since 2026-10-02 11:29:22 UTC"},
+			"cluster-autoscaler", "False", "AutoscalerUnhealthy", "the autoscaler has not written its status since 2026-10-02 11:29:22 UTC"},
 		"autoscaler off": {base.without("cluster-autoscaler-status"), "cluster-autoscaler", "Unknown", v1alpha1.ReasonNotPresent, ""},
 		"the Service of DNS is gone, and its endpoints with it": {base.without("kube-dns-1"), "coredns", "False", v1alpha1.ReasonPartMissing,
 			"no EndpointSlice in kube-system with labels kubernetes.io/service-name=kube-dns"},

@@ -4,6 +4,7 @@
 package catalog_test
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -50,10 +51,10 @@ func provided(objects []client.Object) []client.Object {
 	return objects
 }
 
-// flux are controllers of Flux, whoever installed them.
+// flux are controllers of Flux, whoever installed them, and the Service of the one that has what the others apply.
 func flux() []client.Object {
-	return []client.Object{deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0"),
-		deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
+	source := deployment("flux-system", "source-controller", "manager", "source-controller:v1.6.0")
+	return []client.Object{source, leadingTo(source), deployment("flux-system", "kustomize-controller", "manager", "kustomize-controller:v1.6.0")}
 }
 
 // labeledFlux are the same with the labels that its command line and its chart give them, in another namespace.
@@ -98,6 +99,16 @@ func staticGateway(prefix string, age string) client.Object {
 		"metadata": map[string]any{"creationTimestamp": age}, "status": map[string]any{"egressIpPrefix": prefix}})
 }
 
+// ownEgressGateway is what the chart of the egress gateway installs.
+func ownEgressGateway() []client.Object {
+	const name, label = "kube-egress-gateway-", "kube-egress-gateway-control-plane"
+	out := append(daemonSets("egress", name+"cni-manager", name+"daemon-manager"), deployments("egress", name+"controller-manager")...)
+	for _, o := range out {
+		labeled(o, label, strings.TrimPrefix(o.GetName(), name))
+	}
+	return out
+}
+
 // TestExtras: add-ons and extensions that no shape has are found as what they are, healthy, and told from those that the
 // cluster's owner installs; one without one of its parts is there in part.
 func TestExtras(t *testing.T) {
@@ -131,10 +142,17 @@ func TestExtras(t *testing.T) {
 			"static-egress-gateway", "addon", egress + "-cni-manager"},
 		"egress gateway that is being made": {append(daemonSets("kube-system", egress+"-cni-manager", egress+"-daemon-manager"), staticGateway("", "2026-10-02T14:25:00Z")),
 			"static-egress-gateway", "addon", ""},
-		"egress gateway of one's own": {append(daemonSets(egress+"-system", egress+"-cni-manager", egress+"-daemon-manager"),
-			deployments(egress+"-system", egress+"-controller-manager")...), "static-egress-gateway", "self-installed", egress + "-controller-manager"},
-		"KAITO":               {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
-		"KAITO of one's own":  {deployments("kaito-workspace", "kaito-workspace"), "kaito", "self-installed", ""},
+		"egress gateway of one's own": {ownEgressGateway(), "static-egress-gateway", "self-installed", egress + "-cni-manager"},
+		"KAITO":                       {deployments("kube-system", "kaito-workspace", "kaito-gpu-provisioner"), "kaito", "addon", "kaito-workspace"},
+		"KAITO of one's own":          {[]client.Object{labeled(deployment("models", "rel-workspace", "workspace", "aks/kaito/workspace:0.12.0"), program, "workspace")}, "kaito", "self-installed", ""},
+		"virtual nodes on ACI":        {[]client.Object{labeled(statefulSet("vn2", "virtualnode"), program, "virtualnode")}, "virtual-node", "self-installed", ""},
+		"OSM":                         {deployments("kube-system", "osm-controller", "osm-injector", "osm-bootstrap"), "open-service-mesh", "addon", "osm-injector"},
+		"OSM of one's own":            {deployments("osm-system", "osm-controller", "osm-injector"), "open-service-mesh", "self-installed", "osm-controller"},
+		"image integrity":             {[]client.Object{deployment("gatekeeper-system", "ratify", "ratify", "aks/notaryproject/ratify:v1.4.1")}, "image-integrity", "addon", ""},
+		"Ratify of one's own":         {[]client.Object{labeled(deployment("gatekeeper-system", "ratify", "ratify", "ghcr.io/notaryproject/ratify:v1.4.0"), program, "ratify")}, "image-integrity", "self-installed", ""},
+		"health monitor":              {deployments("kube-system", "cluster-health-monitor"), "cluster-health-monitor", "addon", ""},
+		"app monitoring": {append(deployments("kube-system", "app-monitoring-webhook"), mutating("app-monitoring-webhook", "kube-system", "app-monitoring-webhook-service"),
+			behind("kube-system", "app-monitoring-webhook-service")), "app-monitoring", "addon", ""},
 		"member of a fleet":   {[]client.Object{lease("136224848560.member.fleet.azure.com")}, "fleet-member-agent", "hosted", ""},
 		"cost analysis":       {deployments("kube-system", "cost-analysis-agent"), "cost-analysis", "addon", ""},
 		"managed Gateway API": {[]client.Object{gatewayAPI("aks")}, "managed-gateway-api", "managed", ""},
@@ -185,5 +203,37 @@ func TestEgressGatewayWithoutAddresses(t *testing.T) {
 		with(staticGateway("", "2026-10-02T13:00:00Z"))
 	status := c.judge(t, load(t, catalog.AKSExtras).Mappings)["static-egress-gateway"]
 	NewWithT(t).Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy)).To(SatisfyAll(
-		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("it has no addresses"))))
+		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("no egress IP prefix is assigned"))))
+}
+
+// TestNodePools: who makes a NodePool answers for it. The Karpenter of AKS is the provider's, with pools of either.
+func TestNodePools(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	pool := func(name, release, ready string) client.Object {
+		return object("karpenter.sh/v1", "NodePool", "", name, map[string]any{"status": condition("Ready", ready),
+			"metadata": map[string]any{"annotations": map[string]any{"meta.helm.sh/release-name": release}}})
+	}
+	const karpenter = "aks-managed-karpenter-overlay"
+	for name, tc := range map[string]struct {
+		pools    []client.Object
+		variants string
+		healthy  metav1.ConditionStatus
+		by       v1alpha1.Operator
+	}{
+		"of AKS alone":              {[]client.Object{pool("default", karpenter, "True")}, "hosted", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"of both":                   {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"one of AKS fails":          {[]client.Object{pool("default", karpenter, "False"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByProvider},
+		"one of the owner fails":    {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+		"by a release of one's own": {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "pools", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+		"none of AKS":               {[]client.Object{pool("gpu", "", "True")}, "hosted-own-pools,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
+		"none of AKS, and it fails": {[]client.Object{pool("gpu", "", "False")}, "hosted-own-pools,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			status := aks(nil).with(tc.pools...).judge(t, mappings)["node-auto-provisioning"]
+			g.Expect(strings.Join(status.Variants, ",")).To(Equal(tc.variants))
+			g.Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy).Status).To(Equal(tc.healthy))
+			g.Expect(status.OperatedBy).To(Equal(tc.by))
+		})
+	}
 }

@@ -4,6 +4,7 @@
 package catalog_test
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -39,7 +41,7 @@ func installed(object, labels string, containers ...string) client.Object {
 		container, image, _ := strings.Cut(c, "=")
 		pod.Containers = append(pod.Containers, corev1.Container{Name: container, Image: image})
 	}
-	template := corev1.PodTemplateSpec{Spec: pod}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels(name)}, Spec: pod}
 	switch kind {
 	case "Deployment":
 		return withPods(&appsv1.Deployment{ObjectMeta: o, Spec: appsv1.DeploymentSpec{Replicas: new(int32(5)), Template: template}}, 5)
@@ -75,7 +77,11 @@ type installation struct {
 
 // ingress is one of a controller of ingresses with its class.
 func ingress(variant, class string, workloads ...client.Object) installation {
-	return installation{row: "ingress-controller", variant: variant, workloads: workloads, besides: []client.Object{ingressClass("own", class)}}
+	i := installation{row: "ingress-controller", variant: variant, workloads: workloads, besides: []client.Object{ingressClass("own", class)}}
+	for _, w := range workloads {
+		i.besides = append(i.besides, leadingTo(w))
+	}
+	return i
 }
 
 // ingressControllers are what the charts and manifests of controllers of ingresses install, in the namespace edge where a
@@ -139,7 +145,7 @@ func ownDrivers() map[string]installation {
 			besides: []client.Object{object("storage.k8s.io/v1", "CSIDriver", "", "secrets-store.csi.k8s.io", nil)}}
 	}
 	return map[string]installation{
-		"blob, chart":    ownBlob("helm", "edge", "name=blob-csi-driver"),
+		"blob, chart":    ownBlob("helm", "edge", "name=blob-csi-driver,helm.sh/chart=blob-csi-driver-v1.27.9"),
 		"blob, manifest": ownBlob("manifest", "kube-system", ""),
 		"secrets store, chart": secretsStore("helm",
 			installed("DaemonSet edge/rel-secrets-store-csi-driver", "name=secrets-store-csi-driver,app=secrets-store-csi-driver", secrets)),
@@ -189,15 +195,17 @@ func ownAddOns() map[string]installation {
 	}
 	return map[string]installation{
 		"KEDA, chart": {row: "keda", variant: "self-installed", workloads: []client.Object{
-			installed("Deployment edge/keda-operator", "name=keda-operator,part-of=keda-operator", "keda-operator="+keda+"keda:2.20.2"),
-			installed("Deployment edge/keda-operator-metrics-apiserver", "name=keda-operator-metrics-apiserver,part-of=keda-operator", "keda-operator-metrics-apiserver="+keda+"keda-metrics-apiserver:2.20.2"),
-			installed("Deployment edge/keda-admission-webhooks", "name=keda-admission-webhooks,part-of=keda-operator", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.20.2")}},
+			installed("Deployment edge/keda-operator", "name=keda-operator,part-of=keda-operator,helm.sh/chart=keda-2.20.2", "keda-operator="+keda+"keda:2.20.2"),
+			installed("Deployment edge/keda-operator-metrics-apiserver", "name=keda-operator-metrics-apiserver,part-of=keda-operator,helm.sh/chart=keda-2.20.2", "keda-operator-metrics-apiserver="+keda+"keda-metrics-apiserver:2.20.2"),
+			installed("Deployment edge/keda-admission-webhooks", "name=keda-admission-webhooks,part-of=keda-operator,helm.sh/chart=keda-2.20.2", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.20.2")},
+			besides: externalMetrics("edge", "keda-operator-metrics-apiserver")},
 		"KEDA, manifest": {row: "keda", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment keda/keda-operator", "name=keda-operator,part-of=keda-operator", "keda-operator="+keda+"keda:2.18.0"),
 			installed("Deployment keda/keda-metrics-apiserver", "name=keda-metrics-apiserver,part-of=keda-operator", "keda-metrics-apiserver="+keda+"keda-metrics-apiserver:2.18.0"),
-			installed("Deployment keda/keda-admission", "name=admission-webhooks,part-of=keda", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.18.0")}},
+			installed("Deployment keda/keda-admission", "name=admission-webhooks,part-of=keda", "keda-admission-webhooks="+keda+"keda-admission-webhooks:2.18.0")},
+			besides: externalMetrics("keda", "keda-metrics-apiserver")},
 		"eraser, chart": {row: "image-cleaner", variant: "self-installed", workloads: []client.Object{
-			installed("Deployment edge/eraser-controller-manager", "name=eraser,control-plane=controller-manager", "manager=ghcr.io/eraser-dev/eraser-manager:v1.4.0")}},
+			installed("Deployment edge/eraser-controller-manager", "name=eraser,control-plane=controller-manager,helm.sh/chart=eraser", "manager=ghcr.io/eraser-dev/eraser-manager:v1.4.0")}},
 		"eraser, manifest": {row: "image-cleaner", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment eraser-system/eraser-controller-manager", "control-plane=controller-manager", "manager=ghcr.io/eraser-dev/eraser-manager:v1.4.0")}},
 		"Karpenter, chart": {row: "node-auto-provisioning", variant: "self-installed", workloads: []client.Object{
@@ -221,20 +229,27 @@ func ownAddOns() map[string]installation {
 		"snapshots, manifest": {row: "snapshot-controller", variant: "in-cluster", workloads: []client.Object{
 			installed("Deployment kube-system/snapshot-controller", "", "snapshot-controller=registry.k8s.io/sig-storage/snapshot-controller:v8.6.0")},
 			besides: []client.Object{lease("snapshot-controller-leader")}},
-		"workload identity, chart":    identity("edge", "app=workload-identity-webhook,azure-workload-identity.io/system=true"),
+		"workload identity, chart":    identity("edge", "app=workload-identity-webhook,chart=workload-identity-webhook,release=rel,azure-workload-identity.io/system=true"),
 		"workload identity, manifest": identity("azure-workload-identity-system", "azure-workload-identity.io/system=true"),
 		"Istio, charts": {row: "istio", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment edge/istiod", "name=istiod,part-of=istio,app=istiod,istio=pilot", "discovery=registry.istio.io/pilot:1.30.0"),
 			installed("DaemonSet edge/istio-cni-node", "name=istio-cni,k8s-app=istio-cni-node", "install-cni=registry.istio.io/install-cni:1.30.0"),
 			installed("DaemonSet edge/ztunnel", "name=ztunnel,part-of=istio", "istio-proxy=registry.istio.io/ztunnel:1.30.0"),
 			installed("Deployment ways/istio-ingress", "name=istio-ingress,app=istio-ingress,istio=ingress", "istio-proxy=auto")},
-			besides: []client.Object{labeled(mutating("istio-sidecar-injector-edge", "edge", "istiod"), "app", "sidecar-injector"), behind("edge", "istiod")}},
+			besides: []client.Object{labeled(mutating("istio-sidecar-injector-edge", "edge", "istiod"), "app", "sidecar-injector"), behind("edge", "istiod"),
+				leadingTo(installed("Deployment ways/istio-ingress", ""))}},
 		"Istio, command line": {row: "istio", variant: "self-installed", workloads: []client.Object{
 			installed("Deployment istio-system/istiod", "app=istiod,istio=pilot", "discovery=docker.io/istio/pilot:1.22.0"),
 			installed("DaemonSet istio-system/ztunnel", "", "istio-proxy=docker.io/istio/ztunnel:1.22.0"),
 			installed("Deployment istio-system/istio-ingressgateway", "app=istio-ingressgateway,istio=ingressgateway", "istio-proxy=auto")},
-			besides: []client.Object{injector("istio-sidecar-injector"), behind("istio-system", "istiod")}},
+			besides: []client.Object{injector("istio-sidecar-injector"), behind("istio-system", "istiod"), leadingTo(installed("Deployment istio-system/istio-ingressgateway", ""))}},
 	}
+}
+
+// externalMetrics is the API by which autoscalers ask KEDA.
+func externalMetrics(namespace, service string) []client.Object {
+	return []client.Object{object("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.external.metrics.k8s.io", map[string]any{
+		"spec": map[string]any{"service": map[string]any{"namespace": namespace, "name": service}}, "status": condition("Available", "True")})}
 }
 
 // ownCNIs are CNIs that charts and manifests install on a cluster without one, with what they bring besides.
@@ -258,15 +273,25 @@ func ownCNIs() map[string]installation {
 	}
 }
 
-// TestInstallations: what a chart or a manifest installs is found wherever it is, as one's own, and each of its workloads
-// counts. What is left of it without them is no component.
-func TestInstallations(t *testing.T) {
-	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+// installations are what charts and manifests install.
+func installations() map[string]installation {
 	all := ingressControllers()
 	maps.Copy(all, ownDrivers())
 	maps.Copy(all, ownAddOns())
 	maps.Copy(all, ownCNIs())
-	for name, i := range all {
+	return all
+}
+
+// anywhere reports whether a label that the chart or the manifest sets names the program, so that it is found in any namespace.
+func (i installation) anywhere() bool {
+	return !slices.ContainsFunc(i.workloads, func(w client.Object) bool { return w.GetLabels()[program] == "" })
+}
+
+// TestInstallations: what a chart or a manifest installs is found wherever it is, as one's own, and each of its workloads
+// counts. What is left of it without them is no component.
+func TestInstallations(t *testing.T) {
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for name, i := range installations() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			base := aks(nil).with(i.besides...)
@@ -298,6 +323,215 @@ func TestInstallations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inKubeSystem is the installation as its owner gets it who names kube-system as the namespace.
+func (i installation) inKubeSystem() installation {
+	moved := func(objects []client.Object) (out []client.Object) {
+		for _, o := range objects {
+			o = o.DeepCopyObject().(client.Object)
+			if o.GetNamespace() != "" {
+				o.SetNamespace("kube-system")
+			}
+			if u, ok := o.(*unstructured.Unstructured); ok && u.GetKind() == "MutatingWebhookConfiguration" {
+				webhooks, _, _ := unstructured.NestedSlice(u.Object, "webhooks")
+				for _, w := range webhooks {
+					_ = unstructured.SetNestedField(w.(map[string]any), "kube-system", "clientConfig", "service", "namespace")
+				}
+				_ = unstructured.SetNestedSlice(u.Object, webhooks, "webhooks")
+			}
+			out = append(out, o)
+		}
+		return out
+	}
+	i.workloads, i.besides = moved(i.workloads), moved(i.besides)
+	return i
+}
+
+// unmarked are installations of which nothing tells that they are no add-on, in the states that are named.
+var unmarked = map[string][]string{
+	// Of two objects without labels the one is there that the add-on has as well, with the same image.
+	"blob, manifest": {"without csi-blob-controller"},
+	// Nobody has seen what labels the add-on carries. Image and names are the chart's.
+	"ALB controller":               {"whole", "without pods of alb-controller"},
+	"ALB controller, other labels": {"whole", "without pods of alb-controller"},
+}
+
+// operator is who runs what is found as the variant of a row.
+func operator(mappings []v1alpha1.ComponentMapping, row, variant string) v1alpha1.Operator {
+	m := mappings[slices.IndexFunc(mappings, func(m v1alpha1.ComponentMapping) bool { return m.Name == row })]
+	v := m.Spec.Variants[slices.IndexFunc(m.Spec.Variants, func(v v1alpha1.Variant) bool { return v.Name == variant })]
+	return cmp.Or(v.OperatedBy, m.Spec.OperatedBy)
+}
+
+// TestInstallationsInKubeSystem: what an owner puts where the add-ons of AKS are does not pass for one, whether it works or
+// a part of it fails or is gone.
+func TestInstallationsInKubeSystem(t *testing.T) {
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	for name, i := range installations() {
+		t.Run(name, func(t *testing.T) {
+			i := i.inKubeSystem()
+			base := aks(nil).with(i.besides...)
+			before := base.judge(t, mappings)[i.row].Variants
+			states := map[string][]client.Object{"whole": i.workloads}
+			for at, w := range i.workloads {
+				without := slices.Delete(slices.Clone(i.workloads), at, at+1)
+				states["without "+w.GetName()] = without
+				states["without pods of "+w.GetName()] = append(without, withPods(w, 0))
+			}
+			for state, workloads := range states {
+				status := base.with(workloads...).judge(t, mappings)[i.row]
+				for _, found := range status.Variants {
+					if !slices.Contains(before, found) && !slices.Contains(unmarked[name], state) {
+						NewWithT(t).Expect(operator(mappings, i.row, found)).To(Equal(v1alpha1.OperatedByCustomer), "%s: it is the owner's, and not %s", state, found)
+					}
+				}
+				if state == "whole" && i.anywhere() && unmarked[name] == nil {
+					NewWithT(t).Expect(status.Variants).To(Equal(strings.Split(i.variant, ",")), "it is found by its labels")
+				}
+			}
+		})
+	}
+}
+
+// TestAddOnsOfAnyAge: what AKS installs is the add-on, and nothing of the owner's, whichever of its marks it carries. Which
+// ones it does changes from release to release.
+func TestAddOnsOfAnyAge(t *testing.T) {
+	mappings := load(t, catalog.AKSExtras).Mappings
+	const (
+		aksLabels, manager = "kubernetes.azure.com/managedby=aks", "addonmanager.kubernetes.io/mode=Reconcile,kubernetes.io/cluster-service=true"
+		// On the kinds of the add-on in its documentation: learn.microsoft.com/azure/aks/keda-deploy-add-on-cli.
+		release = "helm.toolkit.fluxcd.io/name=keda-adapter-helmrelease,app.kubernetes.io/managed-by=Helm"
+	)
+	for name, tc := range map[string]struct {
+		row     string
+		labels  []string
+		objects func(labels string) []client.Object
+	}{
+		"KEDA": {"keda", []string{aksLabels, release, ""}, func(labels string) (out []client.Object) {
+			if labels != "" {
+				labels = ",part-of=keda-operator," + labels
+			}
+			for _, part := range []string{"keda-operator", "keda-operator-metrics-apiserver", "keda-admission-webhooks"} {
+				out = append(out, installed("Deployment kube-system/"+part, "name="+part+labels, part+"=mcr.microsoft.com/oss/kedacore/keda:2.17.2"))
+			}
+			return append(out, externalMetrics("kube-system", "keda-operator-metrics-apiserver")...)
+		}},
+		// A public listing of 2023 shows both on its pod.
+		"Eraser": {"image-cleaner", []string{aksLabels, "name=image-cleaner", "name=image-cleaner," + aksLabels}, func(labels string) []client.Object {
+			return []client.Object{installed("Deployment kube-system/eraser-controller-manager", "control-plane=controller-manager,"+labels,
+				"manager=mcr.microsoft.com/oss/eraser/eraser-manager:v1.3.1")}
+		}},
+		// Public listings of 2023 and 2024 have it as the Helm release aks-managed-workload-identity, of the chart workload-identity-addon.
+		"workload identity": {"workload-identity", []string{aksLabels, "app.kubernetes.io/managed-by=Helm", manager + "," + aksLabels,
+			"app.kubernetes.io/managed-by=Helm,chart=workload-identity-addon"}, func(labels string) []client.Object {
+			return []client.Object{installed("Deployment kube-system/azure-wi-webhook-controller-manager", "azure-workload-identity.io/system=true,"+labels,
+				"manager=mcr.microsoft.com/oss/v2/azure/workload-identity/webhook:v1.5.1"), behind("kube-system", "azure-wi-webhook-webhook-service"),
+				mutating("azure-wi-webhook-mutating-webhook-configuration", "kube-system", "azure-wi-webhook-webhook-service")}
+		}},
+		"blob": {"blob-csi-driver", []string{aksLabels, manager, "", "name=blob-csi-driver," + manager}, func(labels string) []client.Object {
+			return []client.Object{installed("DaemonSet kube-system/csi-blob-node", labels, "blob=mcr.microsoft.com/oss/v2/kubernetes-csi/blob-csi:v1.27.9"),
+				object("storage.k8s.io/v1", "CSIDriver", "", "blob.csi.azure.com", nil)}
+		}},
+	} {
+		for _, labels := range tc.labels {
+			t.Run(name+" "+labels, func(t *testing.T) {
+				status := aks(nil).with(tc.objects(labels)...).judge(t, mappings)[tc.row]
+				g := NewWithT(t)
+				g.Expect(status.Variants).To(HaveLen(1))
+				g.Expect(operator(mappings, tc.row, status.Variants[0])).To(Equal(v1alpha1.OperatedByProvider))
+				g.Expect(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
+			})
+		}
+	}
+}
+
+// TestServiceOfIngressControllers: clients reach the pods of each controller through a Service of any name and labels, or by
+// their nodes. One that leads to metrics or to the webhook alone is none for them.
+func TestServiceOfIngressControllers(t *testing.T) {
+	mappings := load(t, catalog.AKS, catalog.AKSExtras).Mappings
+	onPort := func(target string) func(*unstructured.Unstructured) {
+		return func(service *unstructured.Unstructured) {
+			_ = unstructured.SetNestedSlice(service.Object, []any{map[string]any{"port": int64(443), "targetPort": target}}, "spec", "ports")
+		}
+	}
+	for name, i := range installations() {
+		if i.row != "ingress-controller" && i.row != "istio" || strings.HasPrefix(i.variant, "ag") || i.variant == "kong" {
+			continue // the gateway is not in the cluster, or the proxies may be elsewhere
+		}
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			for _, w := range i.workloads {
+				if i.row == "istio" && !strings.HasPrefix(w.GetName(), "istio-ingress") {
+					continue
+				}
+				healthy := func(w client.Object, services ...client.Object) metav1.ConditionStatus {
+					c := aks(nil).with(i.besides...).with(i.workloads...).without(w.GetName()).with(w).with(services...)
+					found := meta.FindStatusCondition(c.judge(t, mappings)[i.row].Conditions, v1alpha1.ConditionHealthy)
+					if found.Status == metav1.ConditionFalse {
+						g.Expect(found).To(SatisfyAll(HaveField("Reason", v1alpha1.ReasonNoService), HaveField("Message",
+							ContainSubstring(w.GetNamespace()+"/"+w.GetName()+": no Service leads to its pods"))))
+					}
+					return found.Status
+				}
+				altered := func(change func(*unstructured.Unstructured)) client.Object {
+					service := leadingTo(w)
+					change(service)
+					return service
+				}
+				g.Expect(healthy(w, leadingTo(w))).To(Equal(metav1.ConditionTrue))
+				g.Expect(healthy(w)).To(Equal(metav1.ConditionFalse), "its Service is gone")
+				g.Expect(healthy(w, altered(func(s *unstructured.Unstructured) { s.SetNamespace("other") }))).To(Equal(metav1.ConditionFalse), "another namespace")
+				g.Expect(healthy(w, altered(func(s *unstructured.Unstructured) {
+					_ = unstructured.SetNestedStringMap(s.Object, podLabels("other"), "spec", "selector")
+				}))).To(Equal(metav1.ConditionFalse), "other pods")
+				g.Expect(healthy(w, altered(func(s *unstructured.Unstructured) { unstructured.RemoveNestedField(s.Object, "spec", "selector") }))).To(
+					Equal(metav1.ConditionTrue), "where it leads nobody can tell")
+				for _, port := range ignoredPorts(mappings, i) {
+					g.Expect(healthy(w, altered(onPort(port)))).To(Equal(metav1.ConditionFalse), "port %s alone", port)
+				}
+				g.Expect(healthy(w, altered(onPort("https")))).To(Equal(metav1.ConditionTrue))
+				for _, pod := range []func(*corev1.PodSpec){
+					func(pod *corev1.PodSpec) { pod.HostNetwork = true },
+					func(pod *corev1.PodSpec) {
+						pod.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 80}}
+					},
+				} {
+					g.Expect(healthy(withPodSpec(w, pod))).To(Equal(metav1.ConditionTrue), "clients reach it by its nodes")
+				}
+			}
+		})
+	}
+}
+
+// ignoredPorts are the ports that are not for clients of what was installed.
+func ignoredPorts(mappings []v1alpha1.ComponentMapping, i installation) (ports []string) {
+	m := find(mappings, i.row)
+	for _, v := range m.Spec.Variants {
+		for _, c := range v.Checks {
+			if v.Name == i.variant && c.Workload != nil {
+				for _, port := range c.Workload.Service.IgnorePorts {
+					ports = append(ports, string(port))
+				}
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// withPodSpec is the workload with other pods.
+func withPodSpec(o client.Object, change func(*corev1.PodSpec)) client.Object {
+	o = o.DeepCopyObject().(client.Object)
+	switch w := o.(type) {
+	case *appsv1.Deployment:
+		change(&w.Spec.Template.Spec)
+	case *appsv1.StatefulSet:
+		change(&w.Spec.Template.Spec)
+	case *appsv1.DaemonSet:
+		change(&w.Spec.Template.Spec)
+	}
+	return o
 }
 
 // TestOwnCalicoDegraded: its operator says that it cannot do its work, and each of the rows says so.

@@ -100,6 +100,25 @@ func TestAbstract(t *testing.T) {
 	}
 }
 
+// The days that are left are those of the day on which it was looked, in UTC: nothing else need change.
+func TestAbstractCountsDays(t *testing.T) {
+	g := NewWithT(t)
+	a, mappings := newArchitecture(t, ""), list(retiring(healthy(t, "old"), start.AddDate(0, 0, 2).Format(time.DateOnly)))
+	midnight := start.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	for _, look := range []struct {
+		at   time.Time
+		want string
+	}{
+		{start, "2 days left"}, {midnight.Add(-time.Second), "2 days left"}, {midnight, "1 day left"},
+		{midnight.Add(24 * time.Hour), "0 days left"}, {midnight.Add(48 * time.Hour), "retired 1 day ago"},
+	} {
+		var wait time.Duration
+		a.Status, wait = assess.Architecture(a, mappings, aks, look.at)
+		g.Expect(a.Status.Abstract[1]).To(ContainSubstring("! old: Retirement: "+look.want), "at %s", look.at)
+		g.Expect(wait).To(BeNumerically("<=", time.Hour), "it is looked at again soon enough")
+	}
+}
+
 // TestAbstractFits holds the longest texts to the length of a line, and a great many to the limits of the API.
 func TestAbstractFits(t *testing.T) {
 	g := NewWithT(t)

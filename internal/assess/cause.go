@@ -17,14 +17,16 @@ import (
 
 // causeOf is the cause of faults that have one root.
 func (r *rollup) causeOf(of *family) v1alpha1.Cause {
-	first := slices.MinFunc(of.first, func(a, b tale) int { return cmp.Compare(rootRank(&a.fault), rootRank(&b.fault)) })
+	first := of.root()
 	f, all := &first.fault, of.all()
 	cause := v1alpha1.Cause{
 		Kind: f.Kind, Subject: f.Subject, Reason: f.Reason, Message: f.Message,
 		Next:       cmp.Or(f.Next, msg.Kubectl("", "archmap", "explain", first.mapping.Name)),
 		OperatedBy: r.whoActs(first, of.first),
 	}
-	slices.SortStableFunc(all, func(a, b tale) int { return cmp.Compare(a.fault.Severity, b.fault.Severity) }) // Major before Minor
+	slices.SortStableFunc(all, func(a, b tale) int { // Major before Minor
+		return cmp.Or(cmp.Compare(a.fault.Severity, b.fault.Severity), cmp.Compare(a.loss, b.loss))
+	})
 	cause.Severity = all[0].fault.Severity
 	for _, t := range all {
 		if !slices.Contains(cause.Components, t.mapping.Name) {
@@ -42,9 +44,25 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 		if slices.ContainsFunc(of.first, func(t tale) bool { return t.fault.Subject != f.Subject }) {
 			cause.Subject = f.Related[0] // of which there is too little for several
 		}
+	case v1alpha1.FaultWebhook:
+		if f.Reason == v1alpha1.ReasonWebhookUnavailable && cause.OperatedBy == v1alpha1.OperatedByCustomer { // nobody restores it
+			cause.Message += "; if nothing needs it, delete the configuration"
+		}
+	}
+	if down := of.down(); len(down) > 0 && !ofWorkload(f.Kind) {
+		cause.Message = "no pods left: " + msg.Shorten(down, ", ") + "; " + cause.Message
 	}
 	cause.Message, cause.URL = msg.Truncate(cause.Message, msg.MaxMessage), r.article(&cause)
 	return cause
+}
+
+// ofWorkload reports whether the message of such a fault counts the pods of a workload.
+func ofWorkload(kind v1alpha1.FaultKind) bool {
+	switch kind {
+	case v1alpha1.FaultNode, v1alpha1.FaultNodePool, v1alpha1.FaultWebhook, v1alpha1.FaultRegistry, v1alpha1.FaultObject:
+		return false
+	}
+	return true
 }
 
 // rootRank orders faults that have one root: what the others follow from first, then those that know more of it.
@@ -124,8 +142,26 @@ func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 // failsToProvision reports whether the platform makes the nodes for pods that have none, and does not.
 func (r *rollup) failsToProvision() bool {
 	return slices.ContainsFunc(r.mappings, func(m *v1alpha1.ComponentMapping) bool {
-		return m.Name == r.platform().provisioner && catalog.StateOf(m) == catalog.Unhealthy
+		return slices.Contains(m.Spec.Provides, v1alpha1.ProvidesNodes) && catalog.StateOf(m) == catalog.Unhealthy &&
+			!slices.ContainsFunc(talesOf(m, anyCheck), func(t tale) bool { return t.ofUnhealthy() && t.operatedBy() == v1alpha1.OperatedByCustomer })
 	})
+}
+
+// specOf returns a check that is named as in a status; nil when there is none.
+func specOf(m *v1alpha1.ComponentMapping, check string) *v1alpha1.Check {
+	checks := m.Spec.Checks
+	if variant, name, ofVariant := strings.Cut(check, "/"); ofVariant {
+		i := slices.IndexFunc(m.Spec.Variants, func(v v1alpha1.Variant) bool { return v.Name == variant })
+		if i < 0 {
+			return nil
+		}
+		checks, check = m.Spec.Variants[i].Checks, name
+	}
+	i := slices.IndexFunc(checks, func(c v1alpha1.Check) bool { return c.Name == check })
+	if i < 0 {
+		return nil
+	}
+	return &checks[i]
 }
 
 // operatorOf returns who operates the variant of a check, named as in a status.
@@ -155,6 +191,9 @@ func (r *rollup) describeNodes(cause *v1alpha1.Cause, tales []tale) {
 		} else if !slices.Contains(problems, t.fault.Message) {
 			problems = append(problems, t.fault.Message)
 		}
+	}
+	if len(pools) > 1 {
+		cause.Next = msg.Kubectl("", "get", "nodes", "-o", "wide") // those of one pool are not all
 	}
 	cause.Reason = v1alpha1.ReasonNodesUnhealthy
 	if down {

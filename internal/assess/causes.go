@@ -39,33 +39,42 @@ func (r *rollup) causes() []v1alpha1.Cause {
 func (r *rollup) findCauses() {
 	roots := newRoots()
 	told := slices.Concat(r.unhealthy(), r.missing(), r.tolerating())
-	for _, t := range told {
-		roots.add(t)
+	for i := range told {
+		told[i].loss = told[i].lossRank()
+		roots.add(told[i])
 	}
 	for _, g := range r.view.NodeGroups {
 		roots.joinPools(g.Pools)
 	}
+	roots.joinWebhooks(told)
 	roots.foldImages(told)
 	roots.fold(told)
-	for _, f := range roots.families(told) {
-		cause := r.causeOf(&f)
+	roots.foldTunnel(told)
+	families := roots.families(told)
+	slices.SortStableFunc(families, compareFamilies)
+	for i := range families {
+		cause := r.causeOf(&families[i])
 		switch {
 		case cause.Severity == v1alpha1.SeverityMinor:
 			r.tolerated = append(r.tolerated, cause)
-		case slices.ContainsFunc(f.all(), tale.ofUnhealthy):
+		case slices.ContainsFunc(families[i].all(), tale.ofUnhealthy):
 			r.faults = append(r.faults, cause)
 		default:
 			r.gaps = append(r.gaps, cause)
 		}
 	}
 	r.joinLost()
-	for _, causes := range [][]v1alpha1.Cause{r.faults, r.gaps, r.tolerated} {
-		slices.SortStableFunc(causes, func(a, b v1alpha1.Cause) int { return cmp.Compare(causeRank(a.Kind), causeRank(b.Kind)) })
-	}
 }
 
-// causeRank puts causes before what they hurt: nodes and webhooks before all else.
-func causeRank(kind v1alpha1.FaultKind) int {
+// compareFamilies puts first what takes from all others what they need; then causes before what they hurt; then what leaves
+// nothing of a component.
+func compareFamilies(a, b family) int {
+	x, y := a.lossRank(), b.lossRank()
+	return cmp.Or(cmp.Compare(min(x, 1), min(y, 1)), cmp.Compare(kindRank(a.root().fault.Kind), kindRank(b.root().fault.Kind)), cmp.Compare(x, y))
+}
+
+// kindRank puts nodes and webhooks before all else.
+func kindRank(kind v1alpha1.FaultKind) int {
 	switch kind {
 	case v1alpha1.FaultNode, v1alpha1.FaultNodePool:
 		return 0
@@ -81,6 +90,8 @@ type tale struct {
 	// check is the name of the one that tells it; empty where none does.
 	check string
 	fault v1alpha1.Fault
+	// loss is its lossRank.
+	loss int
 }
 
 // ofUnhealthy reports whether the component is unhealthy by the fault.
@@ -99,6 +110,40 @@ func (t tale) since() metav1.Time {
 	return catalog.Condition(t.mapping, v1alpha1.ConditionPresent).LastTransitionTime
 }
 
+// lossRank says how much the component loses by the fault: 0 for what all others need, 1 when nothing of it is left, 2 else.
+func (t tale) lossRank() int {
+	needed := slices.ContainsFunc(t.mapping.Spec.Provides, func(p v1alpha1.Provision) bool { return p != v1alpha1.ProvidesNodes })
+	switch f := &t.fault; {
+	case f.Severity != v1alpha1.SeverityMajor:
+		return 2
+	case f.Extent == v1alpha1.ExtentAll && isDown(t.mapping):
+		if needed {
+			return 0
+		}
+		return 1
+	case needed && (f.Kind == v1alpha1.FaultAPI || f.Kind == v1alpha1.FaultObject && f.Reason == v1alpha1.ReasonNotFound):
+		return 0
+	}
+	return 2
+}
+
+// isDown reports whether nothing of a component runs any more: no workload that it needs has a pod that is available.
+func isDown(m *v1alpha1.ComponentMapping) bool {
+	down := false
+	for i := range m.Status.Checks {
+		c := &m.Status.Checks[i]
+		spec := specOf(m, c.Name)
+		if spec == nil || spec.Workload == nil || catalog.Expect(spec) != v1alpha1.ExpectPresent || c.Present != v1alpha1.VerdictTrue {
+			continue
+		}
+		if !slices.ContainsFunc(c.Faults, func(f v1alpha1.Fault) bool { return f.Extent == v1alpha1.ExtentAll }) {
+			return false
+		}
+		down = true
+	}
+	return down
+}
+
 // operatedBy says who operates what tells the fault: the variant of the check, else the component.
 func (t tale) operatedBy() v1alpha1.Operator {
 	return operatorOf(t.mapping, t.check)
@@ -108,7 +153,7 @@ func (t tale) operatedBy() v1alpha1.Operator {
 func (r *rollup) unhealthy() []tale {
 	var out []tale
 	for _, m := range r.byPlacement(is(v1alpha1.ConditionHealthy, metav1.ConditionFalse)) {
-		tales := talesOf(m, func(*v1alpha1.CheckStatus) bool { return true })
+		tales := talesOf(m, anyCheck)
 		if !slices.ContainsFunc(tales, tale.ofUnhealthy) {
 			tales = append(tales, untold(m, v1alpha1.SeverityMajor, catalog.Condition(m, v1alpha1.ConditionHealthy)))
 		}
@@ -168,6 +213,8 @@ func (r *rollup) missing() []tale {
 	}
 	return out
 }
+
+func anyCheck(*v1alpha1.CheckStatus) bool { return true }
 
 func isAbsent(c *v1alpha1.CheckStatus) bool { return c.Present == v1alpha1.VerdictFalse }
 

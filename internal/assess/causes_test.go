@@ -45,16 +45,16 @@ func causeCases(t testing.TB) []archCase {
 		name:     "what is unhealthy or there in part first, then what is missing",
 		mappings: list(half(t, "a"), gone(t, "b"), unhealthy(t, "c"), notNeeded(unhealthy(t, "d")), healthy(t, "e")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{"PartMissing", "a"}, {"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"NotFound", "b"}}))
-			g.Expect(s.Causes[1].Message).To(Equal("Deployment kube-system/c: 0/2 available"))
+			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "c"}, {"WorkloadUnavailable", "d"}, {"PartMissing", "a"}, {"NotFound", "b"}}))
+			g.Expect(s.Causes[0].Message).To(Equal("Deployment kube-system/c: 0/2 available"))
 			g.Expect(s.Causes[3].Message).To(Equal("not found; no Deployment kube-system/b"))
 		},
 	}, {
 		name:     "the same explanation is one cause, that began when the first of them broke",
 		mappings: list(shared("a", 2*time.Hour), unhealthy(t, "b"), shared("c", time.Hour), shared("d", 3*time.Hour)),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
-			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "a", "c", "d"}, {"WorkloadUnavailable", "b"}}))
-			g.Expect(s.Causes[0].Since).To(at(time.Hour))
+			g.Expect(inShort(s)).To(Equal([][]string{{"WorkloadUnavailable", "b"}, {"WorkloadUnavailable", "a", "c", "d"}})) // of b nothing is left
+			g.Expect(s.Causes[1].Since).To(at(time.Hour))
 		},
 	}, {
 		name: "causes before consequences: the control plane, then nodes, then the cluster; each in the order of the table",
@@ -238,8 +238,9 @@ func TestWhoActs(t *testing.T) {
 		return v1alpha1.Fault{Kind: kind, Reason: reason, Subject: v1alpha1.ObservedObject{Kind: string(kind), Name: name}}
 	}
 	scheduling := of(v1alpha1.FaultScheduling, v1alpha1.ReasonUnschedulable, "x")
-	scheduling.OperatedBy = customer
-	provisioner := by(provider, unhealthy(t, "node-auto-provisioning"))
+	scheduling.OperatedBy, scheduling.Extent = customer, v1alpha1.ExtentAll
+	provisioner := by(provider, unhealthy(t, "p"))
+	provisioner.Spec.Provides = []v1alpha1.Provision{v1alpha1.ProvidesNodes}
 	for name, test := range map[string]struct {
 		mappings []v1alpha1.ComponentMapping
 		want     v1alpha1.Operator

@@ -167,7 +167,7 @@ type clusterMark struct {
 	// reason of the condition Ready of a node that is down, and since when it is, in minutes since 1970.
 	reason string
 	since  int64
-	traits nodeTraits
+	traits nodestate.Traits
 	// downAt is when a node that joins or leaves counts as down, in nanoseconds since 1970.
 	downAt int64
 

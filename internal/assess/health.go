@@ -157,7 +157,7 @@ func summed(f *check.Finding) string {
 // EndpointSlice has no endpoints, an API is not available, a webhook cannot be called.
 func worstFirst(failing []*check.Finding, lostToNodes bool) {
 	severity := func(f *check.Finding) int {
-		if lostToNodes && (f.Reason == v1alpha1.ReasonExpressionFalse || f.Reason == v1alpha1.ReasonWebhookUnavailable) {
+		if t := f.Check.Spec.Type; lostToNodes && (t == v1alpha1.CheckObject || t == v1alpha1.CheckWebhook) {
 			return check.Severity(v1alpha1.ReasonNodeFault) + 1
 		}
 		return check.Severity(f.Reason)

@@ -26,8 +26,8 @@ type NodeGroup struct {
 	Nodes int
 	// Down and Cordoned are the nodes, as in a ClusterView.
 	Down, Cordoned NodeList
-	// Common says what they have in common and all others have not; empty when nothing is.
-	Common string
+	// Common is what they have in common and hardly any other has.
+	Common nodestate.Common
 }
 
 // sameTime is how far apart nodes may go down by one cause: it takes the node controller some minutes to tell of many.
@@ -36,27 +36,11 @@ const sameTime = 5 * time.Minute
 // manyPools is in how many pools nodes may go down at the same time until that is no coincidence any more.
 const manyPools = 3
 
-// nodeTraits are what nodes may have in common.
-type nodeTraits struct {
-	pool, image, zone, size, os string
-}
-
-func traitsOf(scope *Scope, node *corev1.Node) nodeTraits {
-	return nodeTraits{
-		pool: nodestate.Pool(node), image: cmp.Or(node.Labels[scope.image], node.Status.NodeInfo.OSImage), zone: node.Labels[corev1.LabelTopologyZone],
-		size: node.Labels[corev1.LabelInstanceTypeStable], os: node.Labels[corev1.LabelOSStable],
-	}
-}
-
-// traits are those that tell something, what can be acted on first.
-var traits = []struct {
-	name string
-	of   func(*nodeTraits) string
-}{
-	{"node image", func(t *nodeTraits) string { return t.image }},
-	{"zone", func(t *nodeTraits) string { return t.zone }},
-	{"size", func(t *nodeTraits) string { return t.size }},
-	{"operating system", func(t *nodeTraits) string { return t.os }},
+// traitsOf are those of a node, with the image as the scope names it.
+func traitsOf(scope *Scope, node *corev1.Node) nodestate.Traits {
+	t := nodestate.TraitsOf(node)
+	t.Image = cmp.Or(node.Labels[scope.image], t.Image)
+	return t
 }
 
 // badPool is the nodes of a pool that are down or cordoned.
@@ -87,33 +71,34 @@ func (p *badPool) cordoned() bool {
 
 // groups returns the nodes that are down or cordoned by what they have in common. It costs as much as there are marks.
 func (t *ClusterTally) groups() []NodeGroup {
-	byPool, good, sizes := map[string]*badPool{}, map[nodeTraits]bool{}, map[string]int{}
-	for mark, n := range t.Marks() {
-		sizes[mark.traits.pool] += n
+	byPool, good, sizes := map[string]*badPool{}, map[nodestate.Traits]int{}, map[string]int{}
+	counts := t.Marks()
+	for mark, n := range counts {
+		sizes[mark.traits.Pool] += n
 		if mark.state != nodeDown && mark.state != nodeCordoned {
-			good[mark.traits] = true
+			good[mark.traits] += n
 			continue
 		}
 		one := &badPool{marks: []clusterMark{mark}, first: mark.since, last: mark.since}
-		if byPool[mark.traits.pool] == nil {
-			byPool[mark.traits.pool] = &badPool{pools: []string{mark.traits.pool}}
+		if byPool[mark.traits.Pool] == nil {
+			byPool[mark.traits.Pool] = &badPool{pools: []string{mark.traits.Pool}}
 		}
-		byPool[mark.traits.pool].add(one)
+		byPool[mark.traits.Pool].add(one)
 	}
 	var pools []*badPool
 	for _, name := range slices.Sorted(maps.Keys(byPool)) {
 		pools = append(pools, byPool[name])
 	}
 	var out []NodeGroup
-	for _, p := range joinPools(pools, good) {
-		out = append(out, t.group(p, good, sizes))
+	for _, p := range joinPools(pools, counts, good) {
+		out = append(out, t.group(p, counts, good, sizes))
 	}
 	return out
 }
 
 // joinPools joins the pools whose nodes are bad by one cause: all nodes are, or they were cordoned, or they went down at the
 // same time, and share what no good node has, or are in many pools.
-func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
+func joinPools(pools []*badPool, counts map[clusterMark]int, good map[nodestate.Traits]int) []*badPool {
 	if len(good) == 0 && len(pools) > 1 {
 		for _, p := range pools[1:] {
 			pools[0].add(p)
@@ -129,7 +114,8 @@ func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
 			}
 		}
 		i := slices.IndexFunc(out, func(known *badPool) bool {
-			return known.cordoned() && p.cordoned() || known.alike(p) && (together >= manyPools || common(append(slices.Clone(known.marks), p.marks...), good) != "")
+			both := append(slices.Clone(known.marks), p.marks...)
+			return known.cordoned() && p.cordoned() || known.alike(p) && (together >= manyPools || exclusive(common(both, counts, good)))
 		})
 		if i < 0 {
 			out = append(out, p)
@@ -140,26 +126,26 @@ func joinPools(pools []*badPool, good map[nodeTraits]bool) []*badPool {
 	return out
 }
 
-// common returns what all of the nodes have in common, and no good one has; empty when nothing is. That they are of one
-// pool is told anyway.
-func common(bad []clusterMark, good map[nodeTraits]bool) string {
-	for _, trait := range traits {
-		value := trait.of(&bad[0].traits)
-		if value == "" || slices.ContainsFunc(bad, func(m clusterMark) bool { return trait.of(&m.traits) != value }) {
-			continue
-		}
-		shared := false
-		for t := range good {
-			shared = shared || trait.of(&t) == value
-		}
-		if !shared && len(good) > 0 {
-			return trait.name + " " + value
-		}
+// common returns what all of the nodes have in common. That they are of one pool is told anyway.
+func common(bad []clusterMark, counts map[clusterMark]int, good map[nodestate.Traits]int) nodestate.Common {
+	unpooled := func(t nodestate.Traits) nodestate.Traits {
+		t.Pool = ""
+		return t
 	}
-	return ""
+	nodes, others := map[nodestate.Traits]int{}, map[nodestate.Traits]int{}
+	for _, mark := range bad {
+		nodes[unpooled(mark.traits)] += counts[mark]
+	}
+	for t, n := range good {
+		others[unpooled(t)] += n
+	}
+	return nodestate.CommonOf(nodes, others)
 }
 
-func (t *ClusterTally) group(p *badPool, good map[nodeTraits]bool, sizes map[string]int) NodeGroup {
+// exclusive reports whether no other node has it.
+func exclusive(c nodestate.Common) bool { return c.Trait != "" && c.Others == 0 }
+
+func (t *ClusterTally) group(p *badPool, counts map[clusterMark]int, good map[nodestate.Traits]int, sizes map[string]int) NodeGroup {
 	slices.Sort(p.pools)
 	var down, cordoned []clusterMark
 	for _, mark := range p.marks {
@@ -173,9 +159,7 @@ func (t *ClusterTally) group(p *badPool, good map[nodeTraits]bool, sizes map[str
 	for _, pool := range p.pools {
 		g.Nodes += sizes[pool]
 	}
-	if g.Down.Count+g.Cordoned.Count > 1 {
-		g.Common = common(p.marks, good)
-	}
+	g.Common = common(p.marks, counts, good)
 	return g
 }
 
@@ -210,8 +194,12 @@ func (g *NodeGroup) describe(all int) string {
 	}
 	say(g.Down, "not ready")
 	say(g.Cordoned, "cordoned")
-	if g.Common != "" {
-		parts = append(parts, "all of them, and no others, have the "+g.Common)
+	switch {
+	case g.Common.Trait == "":
+	case g.Common.Others == 0:
+		parts = append(parts, "all of them, and no others, have the "+g.Common.String())
+	default:
+		parts = append(parts, fmt.Sprintf("all of them have the %s, as %d of the others do", g.Common, g.Common.Others))
 	}
 	return strings.Join(parts, "; ")
 }

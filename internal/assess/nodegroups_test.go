@@ -54,7 +54,7 @@ func TestNodeGroups(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			for _, g := range view(t, "nodeImageLabel: image", with(test.nodes...)).NodeGroups {
-				got = append(got, fmt.Sprintf("%v %d/%d %s", g.Pools, g.Down.Count+g.Cordoned.Count, g.Nodes, g.Common))
+				got = append(got, fmt.Sprintf("%v %d/%d %s", g.Pools, g.Down.Count+g.Cordoned.Count, g.Nodes, g.Common.String()))
 			}
 			NewWithT(t).Expect(got).To(Equal(test.want))
 		})

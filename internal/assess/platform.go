@@ -13,9 +13,7 @@ import (
 type platform struct {
 	// registries are those from which the provider ships its components.
 	registries []string
-	// provisioner is the component that makes nodes for pods that have none, in place of pools of the customer.
-	provisioner string
-	articles    map[v1alpha1.FaultKind]v1alpha1.WebAddress
+	articles   map[v1alpha1.FaultKind]v1alpha1.WebAddress
 }
 
 const (
@@ -26,8 +24,7 @@ const (
 // platforms by the spec.platform of a ClusterArchitecture.
 var platforms = map[string]platform{
 	"aks": {
-		registries:  []string{"mcr.microsoft.com"},
-		provisioner: "node-auto-provisioning",
+		registries: []string{"mcr.microsoft.com"},
 		articles: map[v1alpha1.FaultKind]v1alpha1.WebAddress{
 			v1alpha1.FaultNode:       aksArticles + "availability-performance/node-not-ready-basic-troubleshooting",
 			v1alpha1.FaultNodePool:   aksArticles + "availability-performance/node-not-ready-basic-troubleshooting",

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -88,3 +89,24 @@ func documentedReasons(t *testing.T) map[string]bool {
 	}
 	return out
 }
+
+// TestReservedReasons: what programs conclude from a reason of Healthy must not come from the reason of a mapping.
+func TestReservedReasons(t *testing.T) {
+	g := NewWithT(t)
+	source, err := os.ReadFile("../../api/v1alpha1/check_types.go")
+	g.Expect(err).NotTo(HaveOccurred())
+	rule := regexp.MustCompile(`!\(self in \[(.*)\]\).*must not be a reason`).FindSubmatch(source)
+	g.Expect(rule).NotTo(BeNil(), "object.reason has the rule")
+	reserved := quoted.FindAllString(string(rule[1]), -1)
+	for documented := range documentedReasons(t) {
+		reason, ok := strings.CutPrefix(documented, v1alpha1.ConditionHealthy+"=")
+		_, reason, _ = strings.Cut(reason, " ")
+		ofArchitectures := strings.HasPrefix(reason, "Components") || reason == v1alpha1.ReasonPlatformNotDetected
+		if !ok || ofArchitectures || slices.ContainsFunc(symptoms(), func(s symptom) bool { return s.reason == reason }) {
+			continue
+		}
+		g.Expect(reserved).To(ContainElement("'"+reason+"'"), "object.reason may not be a reason that archmap gives to Healthy: %s", reason)
+	}
+}
+
+var quoted = regexp.MustCompile(`'\w+'`)

@@ -4,7 +4,9 @@
 package assess
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/nodestate"
@@ -54,7 +56,31 @@ func (r *roots) add(t tale) {
 		r.join(key, keyOfObject(t.fault.Subject))
 	case v1alpha1.FaultWebhook, v1alpha1.FaultObject, v1alpha1.FaultAPI:
 		for _, o := range t.fault.Related {
-			r.join(key, keyOfObject(o))
+			if o.Kind != kindWebhook { // webhooks of several configurations may have one name
+				r.join(key, keyOfObject(o))
+			}
+		}
+	}
+}
+
+// joinWebhooks joins a webhook of which only the name is told with the only one of that name that cannot be called.
+func (r *roots) joinWebhooks(told []tale) {
+	named := map[string]string{}
+	for _, t := range told {
+		for _, o := range t.fault.Related {
+			if o.Kind != kindWebhook {
+				continue
+			}
+			name, key := keyOfObject(o), r.find(keyOf(&t.fault))
+			if other, known := named[name]; known && other != key {
+				key = "" // which of them is not told
+			}
+			named[name] = key
+		}
+	}
+	for name, key := range named {
+		if key != "" {
+			r.join(key, name)
 		}
 	}
 }
@@ -84,8 +110,8 @@ func (r *roots) foldImages(told []tale) {
 	}
 }
 
-// fold has what follows from another fault of the same component lead there: an API, a Service or a webhook without anything
-// that runs behind it.
+// fold has what follows from another fault of the same variant lead there: an API, a Service or a webhook without anything
+// that runs behind it, and what runs without what a job makes for it.
 func (r *roots) fold(told []tale) {
 	for len(told) > 0 {
 		n := slices.IndexFunc(told, func(t tale) bool { return t.mapping != told[0].mapping })
@@ -94,17 +120,71 @@ func (r *roots) fold(told []tale) {
 		}
 		own := told[:n]
 		told = told[n:]
-		i := slices.IndexFunc(own, func(t tale) bool { return leads(&t.fault) })
-		if i < 0 {
-			continue
-		}
-		to := r.find(keyOf(&own[i].fault))
 		for _, t := range own {
-			if from := r.find(keyOf(&t.fault)); follows(&t.fault) && from != to && r.leadsTo[from] == "" {
+			i := slices.IndexFunc(own, func(o tale) bool { return t.besides(o) && t.followsFrom(o) })
+			if i < 0 {
+				continue
+			}
+			from, to := r.find(keyOf(&t.fault)), r.find(keyOf(&own[i].fault))
+			if from != to && r.leadsTo[from] == "" {
 				r.leadsTo[from] = to
 			}
 		}
 	}
+}
+
+// besides reports whether checks of one variant tell both, or all variants share one of them.
+func (t tale) besides(o tale) bool {
+	a, _, ofA := strings.Cut(t.check, "/")
+	b, _, ofB := strings.Cut(o.check, "/")
+	return a == b || !ofA || !ofB
+}
+
+// followsFrom reports whether the fault may follow from another one of the component.
+func (t tale) followsFrom(o tale) bool {
+	if t.fault.Kind == v1alpha1.FaultWorkload {
+		return prepares(&o.fault)
+	}
+	return follows(&t.fault) && leads(&o.fault)
+}
+
+// prepares reports whether the fault is of a job: what runs needs what it makes, such as certificates.
+func prepares(f *v1alpha1.Fault) bool {
+	return f.Severity == v1alpha1.SeverityMajor && f.Kind == v1alpha1.FaultObject && f.Reason != v1alpha1.ReasonNotFound && slices.Contains(jobKinds, f.Subject.Kind)
+}
+
+var jobKinds = []string{"Job", "CronJob"}
+
+// foldTunnel has what the API server cannot reach lead to the tunnel through which it would, while nothing of that runs: an API,
+// or a webhook with a Service, of which nothing else tells why.
+func (r *roots) foldTunnel(told []tale) {
+	i := slices.IndexFunc(told, func(t tale) bool {
+		return slices.Contains(t.mapping.Spec.Provides, v1alpha1.ProvidesTunnel) && t.fault.Extent == v1alpha1.ExtentAll && t.loss == 0
+	})
+	if i < 0 {
+		return
+	}
+	known := map[string]bool{} // without the tunnel
+	for _, t := range told {
+		known[r.find(keyOf(&t.fault))] = known[r.find(keyOf(&t.fault))] || !throughTunnel(&t.fault)
+	}
+	to := r.find(keyOf(&told[i].fault))
+	for _, t := range told {
+		if from := r.find(keyOf(&t.fault)); from != to && !known[from] && r.leadsTo[from] == "" {
+			r.leadsTo[from] = to
+		}
+	}
+}
+
+// throughTunnel reports whether the fault may be that the API server reaches no pods: it tells of a call that failed.
+func throughTunnel(f *v1alpha1.Fault) bool {
+	switch f.Kind {
+	case v1alpha1.FaultAPI:
+		return f.Subject.Kind == kindAPIService && f.Reason != v1alpha1.ReasonNotFound
+	case v1alpha1.FaultWebhook:
+		return f.Reason == v1alpha1.ReasonWebhookCallFailed && len(f.Related) > 0
+	}
+	return false
 }
 
 // leads reports whether other faults of the component follow from the fault: nothing runs that would serve.
@@ -130,7 +210,11 @@ var leadingKinds = []string{
 	string(v1alpha1.WorkloadDeployment), string(v1alpha1.WorkloadDaemonSet), string(v1alpha1.WorkloadStatefulSet), kindService,
 }
 
-const kindService = "Service"
+const (
+	kindService = "Service"
+	// kindWebhook is that of a webhook of which only the name is told.
+	kindWebhook = "Webhook"
+)
 
 // follows reports whether the fault may follow from another one of the component: an object that is there and says so.
 func follows(f *v1alpha1.Fault) bool {
@@ -138,7 +222,7 @@ func follows(f *v1alpha1.Fault) bool {
 	case v1alpha1.FaultWebhook:
 		return f.Reason == v1alpha1.ReasonWebhookUnavailable
 	case v1alpha1.FaultObject, v1alpha1.FaultAPI:
-		return f.Reason != v1alpha1.ReasonNotFound
+		return f.Reason != v1alpha1.ReasonNotFound && !slices.Contains(jobKinds, f.Subject.Kind)
 	}
 	return false
 }
@@ -147,6 +231,33 @@ func follows(f *v1alpha1.Fault) bool {
 type family struct{ first, others []tale }
 
 func (f *family) all() []tale { return slices.Concat(f.first, f.others) }
+
+// root is what tells most of the root itself.
+func (f *family) root() tale {
+	return slices.MinFunc(f.first, func(a, b tale) int { return cmp.Compare(rootRank(&a.fault), rootRank(&b.fault)) })
+}
+
+// lossRank is that of the component that loses most.
+func (f *family) lossRank() int {
+	rank := 2
+	for _, t := range f.all() {
+		rank = min(rank, t.loss)
+	}
+	return rank
+}
+
+// down are the components of which nothing is left, those that all others need first.
+func (f *family) down() []string {
+	var out []string
+	for rank := range 2 {
+		for _, t := range f.all() {
+			if t.loss == rank && t.fault.Extent == v1alpha1.ExtentAll && !slices.Contains(out, t.mapping.Name) {
+				out = append(out, t.mapping.Name)
+			}
+		}
+	}
+	return out
+}
 
 // families returns the faults by their roots, in the order in which the roots were told first.
 func (r *roots) families(told []tale) []family {
@@ -181,6 +292,9 @@ func keyOf(f *v1alpha1.Fault) string {
 			return string(f.Kind) + keyOfObject(f.Related[0])
 		}
 	case v1alpha1.FaultWebhook, v1alpha1.FaultObject, v1alpha1.FaultAPI: // other names of them may be those of objects
+		if f.Reason == v1alpha1.ReasonWebhookCallFailed && len(f.Related) > 0 {
+			return keyOfObject(f.Related[0]) // its Service
+		}
 		return keyOfObject(f.Subject)
 	}
 	return string(f.Kind) + keyOfObject(f.Subject)

@@ -75,7 +75,7 @@ func webhookCases(t testing.TB) []archCase {
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{unavailable, "a", "all", "b"}, {"WorkloadUnavailable", "z"}}))
 			g.Expect(subjects(s)[0]).To(Equal(configured("x", v1alpha1.OperatedByCustomer)))
-			g.Expect(s.Causes[0].Message).To(Equal("x cannot be called"))
+			g.Expect(s.Causes[0].Message).To(Equal("x cannot be called; if nothing needs it, delete the configuration"))
 			g.Expect(s.Causes[1].Subject.Name).To(Equal("z"))
 		},
 	}, {
@@ -90,7 +90,7 @@ func webhookCases(t testing.TB) []archCase {
 		mappings: list(all(knownWebhook("x", "s"), knownWebhook("y", "s"), knownWebhook("z", "t")), refused("a", "y")),
 		also: func(g *WithT, s, _ v1alpha1.ClusterArchitectureStatus) {
 			g.Expect(inShort(s)).To(Equal([][]string{{unavailable, "a", "all"}, {unavailable, "all"}}))
-			g.Expect(s.Causes[1].Message).To(Equal("z cannot be called"))
+			g.Expect(s.Causes[1].Message).To(Equal("z cannot be called; if nothing needs it, delete the configuration"))
 		},
 	}, {
 		name: "the component whose own fault takes the webhook down is the cause",

@@ -101,6 +101,7 @@ type readyPods struct {
 	Kind      string `json:"kind"`
 	Name      string `json:"name"`
 	Revision  string `json:"revision"`
+	Node      string `json:"node,omitempty"`
 	Count     int    `json:"count"`
 }
 
@@ -168,7 +169,7 @@ func (m *Manifest) Restore(d *snapshot.Snapshot) error {
 	}
 	d.ReadyPods = map[facts.PodRevision]int{}
 	for _, p := range m.ReadyPods {
-		d.ReadyPods[facts.PodRevision{Namespace: p.Namespace, Kind: p.Kind, Name: p.Name, Hash: p.Revision}] = p.Count
+		d.ReadyPods[facts.PodRevision{Namespace: p.Namespace, Kind: p.Kind, Name: p.Name, Hash: p.Revision, Node: p.Node}] = p.Count
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func TestEventsTellOfFailures(t *testing.T) {
 	lasting := warning("NodePool", "a", "NoTypes", 59, hour, minute)
 	waiting := warning("Pod", "web-1", "FailedScheduling", 3, hour, 2*minute)
 	known := func(events ...client.Object) facts.Answer { return facts.Answer{State: facts.Known, Objects: events} }
-	const reported = "NodePool a: NoTypes reported 50 times or more since 2026-10-02T11:00:00Z: nothing fits"
+	const reported = "NodePool a: NoTypes reported 50+ times since 2026-10-02T11:00:00Z: nothing fits"
 	for name, tc := range map[string]struct {
 		more        string
 		pools       []client.Object

@@ -59,7 +59,7 @@ status: {conditions: [{type: Available, status: "False", lastTransitionTime: "20
 		}, []string{"Major API Path /readyz EndpointFailing [Path /readyz/etcd] [Path /readyz/etcd-readiness]: kubectl get --raw '/readyz?verbose'"}},
 		"an API of another server": {"{type: Object, object: {apiVersion: apiregistration.k8s.io/v1, kind: APIService, name: v1.x, healthy: 'false'}}",
 			func(c *Check) facts.Facts { return seeing(c, api) },
-			[]string{"Major API APIService v1.x ExpressionFalse since 10:00:00 [Service a/s]: kubectl get apiservice.apiregistration.k8s.io v1.x -o yaml"}},
+			[]string{"Major API APIService v1.x ExpressionFalse since 10:00:00 [Service a/s]: kubectl describe apiservice.apiregistration.k8s.io v1.x"}},
 		"the Service of an EndpointSlice": {"{type: Object, object: {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, namespace: a, healthy: 'false'}}",
 			func(c *Check) facts.Facts { return seeing(c, slice) },
 			[]string{"Major Object Service a/s ExpressionFalse: kubectl -n a describe service s"}},

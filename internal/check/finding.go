@@ -167,15 +167,15 @@ var healthRank = map[v1alpha1.Verdict]int{
 var severity = slices.Concat(workload.PodReasons, []string{
 	v1alpha1.ReasonWorkloadUnavailable, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonNodesUnhealthy, v1alpha1.ReasonLeaseStale,
 	v1alpha1.ReasonNoHolder, v1alpha1.ReasonWebhookUnavailable, v1alpha1.ReasonEndpointFailing,
-	v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonFailureReported, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
+	v1alpha1.ReasonNoService, v1alpha1.ReasonExpressionFalse, v1alpha1.ReasonFailureReported, v1alpha1.ReasonRolloutStuck, v1alpha1.ReasonNodeFault,
 })
 
-// Severity of the reason of a failing check: the lower the worse.
+// Severity of the reason of a failing check: the lower the worse. One that a mapping gives is as bad as ExpressionFalse.
 func Severity(reason string) int {
 	if i := slices.Index(severity, reason); i >= 0 {
 		return i
 	}
-	return len(severity)
+	return slices.Index(severity, v1alpha1.ReasonExpressionFalse)
 }
 
 // explainedReasons are those that only the pods of a workload give.

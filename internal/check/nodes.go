@@ -323,14 +323,25 @@ func reportsProblem(cond *corev1.NodeCondition) bool {
 // maxProblem is the most of a problem detector's words that is told of one node, in bytes.
 const maxProblem = 160
 
-// describeProblem says what a condition reports, and since when.
+// describeProblem says what a condition reports, and since when. What is True is said by its type, and a reason that only
+// repeats the type is left out: "GPUMissing since 2026-10-02T14:31:00Z: expected 8, found 7".
 func describeProblem(cond *corev1.NodeCondition) string {
-	text := fmt.Sprintf("%s is %s: %s", cond.Type, cond.Status, cond.Reason)
+	text := string(cond.Type)
+	if cond.Status != corev1.ConditionTrue {
+		text += " is " + string(cond.Status)
+	}
 	if !cond.LastTransitionTime.IsZero() {
 		text += " since " + cond.LastTransitionTime.UTC().Format(time.RFC3339)
 	}
+	var why []string
+	if cond.Reason != "" && cond.Reason != string(cond.Type) {
+		why = append(why, cond.Reason)
+	}
 	if cond.Message != "" {
-		text += ", " + msg.Truncate(cond.Message, maxProblem)
+		why = append(why, msg.Truncate(cond.Message, maxProblem))
+	}
+	if len(why) > 0 {
+		text += ": " + strings.Join(why, ", ")
 	}
 	return text
 }

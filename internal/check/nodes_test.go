@@ -129,21 +129,21 @@ func TestNodesHealth(t *testing.T) {
 		// When the machine dies its conditions stay as they were; only their heartbeat tells.
 		"required, heartbeat is frozen":     {mustBeUp, nodeWith("b", ready(), up(16*minute)), unhealthy1 + "b (KubeletProblem has had no heartbeat since 2026-10-02T11:44:00Z)"},
 		"required, heartbeat just in time":  {mustBeUp, nodeWith("b", up(15*minute)), healthy2},
-		"forbidden":                         {mustNotBe, nodeWith("b", ready(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
-		"forbidden, be the node down or up": {mustNotBe, nodeWith("b", notReady(), down(0)), unhealthy1 + "b (KubeletProblem is True: KubeletIsDown)"},
+		"forbidden":                         {mustNotBe, nodeWith("b", ready(), down(0)), unhealthy1 + "b (KubeletProblem: KubeletIsDown)"},
+		"forbidden, be the node down or up": {mustNotBe, nodeWith("b", notReady(), down(0)), unhealthy1 + "b (KubeletProblem: KubeletIsDown)"},
 		"forbidden, heartbeat is frozen":    {mustNotBe, nodeWith("b", down(16*minute)), healthy2},
 		"any heartbeat will do": {
 			"{healthy: {conditions: [{type: KubeletProblem, status: 'False'}]}}", nodeWith("b", up(999*time.Hour)), healthy2,
 		},
 
 		// What comes and goes is told at once, and counts when it stays.
-		"forbidden for long, just now":    {mustNotLast, nodeWith("b", pressure(9*minute)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:51:00Z, no space)"},
-		"forbidden for long":              {mustNotLast, nodeWith("b", pressure(10*minute)), unhealthy1 + "b (DiskPressure is True: KubeletHasDiskPressure since 2026-10-02T11:50:00Z, no space)"},
-		"forbidden for long, since when?": {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'True', reason: Full}"), unhealthy1 + "b (DiskPressure is True: Full)"},
+		"forbidden for long, just now":    {mustNotLast, nodeWith("b", pressure(9*minute)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (DiskPressure since 2026-10-02T11:51:00Z: KubeletHasDiskPressure, no space)"},
+		"forbidden for long":              {mustNotLast, nodeWith("b", pressure(10*minute)), unhealthy1 + "b (DiskPressure since 2026-10-02T11:50:00Z: KubeletHasDiskPressure, no space)"},
+		"forbidden for long, since when?": {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'True', reason: Full}"), unhealthy1 + "b (DiskPressure: Full)"},
 		"forbidden for long, and over":    {mustNotLast, nodeWith("b", "{type: DiskPressure, status: 'False', reason: Fine}"), healthy2},
 
 		// What nobody has named is told.
-		"a notice":                          {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 0)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (Scheduled is True: Freeze)"},
+		"a notice":                          {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 0)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (Scheduled: Freeze)"},
 		"a notice, named after success":     {mayTell, nodeWith("b", ready(), condition("DiskReady", "False", "Worn", 0)), "True/True WithinTolerance: 2/2 nodes healthy; problems reported by 1 node: b (DiskReady is False: Worn)"},
 		"no notice":                         {mayTell, nodeWith("b", ready(), condition("Scheduled", "False", "None", 0), condition("DiskReady", "True", "Fine", 0)), healthy2},
 		"no notice, heartbeat is frozen":    {mayTell, nodeWith("b", ready(), condition("Scheduled", "True", "Freeze", 16*minute)), healthy2},
@@ -319,7 +319,7 @@ func TestNodesGroupsReason(t *testing.T) {
 	big[7] = labeled(nodeWith("a0007", ready(), condition("KubeletProblem", "True", "KubeletIsDown", 0)), big[7].GetLabels())
 	expectTold(t, c, seeing(c, append(big, pool("b", 3, 3)...)...), "True/False NodeFault: "+
 		"pool b: 3/3 nodes unhealthy: b0000 (Ready is Unknown: NodeStatusUnknown), b0001 (Ready is Unknown: NodeStatusUnknown), b0002 (Ready is Unknown: NodeStatusUnknown); "+
-		"pool a: 1/20 nodes unhealthy, within tolerance: a0007 (KubeletProblem is True: KubeletIsDown)")
+		"pool a: 1/20 nodes unhealthy, within tolerance: a0007 (KubeletProblem: KubeletIsDown)")
 }
 
 // A node that moves to another pool counts there from then on.
@@ -506,7 +506,7 @@ func TestNodesJoin(t *testing.T) {
 		"it is ready": {[]client.Object{old("a"), aged(nodeWith("x", ready()), minute)}, 0, "True/True Healthy: 2/2 nodes healthy", 0},
 		"it is ready, and something else is wrong": {
 			[]client.Object{old("a"), sick("x", minute)}, 0,
-			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (KubeletProblem is True: KubeletIsDown)", 0,
+			"True/False NodesUnhealthy: 1/2 nodes unhealthy: x (KubeletProblem: KubeletIsDown)", 0,
 		},
 		"another one is down": {
 			[]client.Object{old("a"), aged(nodeWith("b", notReady()), time.Hour), fresh("x", minute)}, 0,

@@ -4,6 +4,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -214,14 +215,14 @@ func (t *ObjectTally) faults(told groups[objectClass], r Result) []v1alpha1.Faul
 	if !ok {
 		return nil
 	}
-	f := v1alpha1.Fault{Kind: v1alpha1.FaultObject, Severity: v1alpha1.SeverityMajor, Reason: v1alpha1.ReasonExpressionFalse,
+	f := v1alpha1.Fault{Kind: v1alpha1.FaultObject, Severity: v1alpha1.SeverityMajor, Reason: told[0].as.reason,
 		Message: msg.Truncate(r.Message, msg.MaxCheckMessage)}
 	if r.Healthy != v1alpha1.VerdictFalse {
 		f.Severity = v1alpha1.SeverityMinor
 	}
 	spec := t.evaluator.Spec.Object
 	f.Subject = v1alpha1.ObservedObject{Kind: spec.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
-	f.Next = msg.Kubectl(o.GetNamespace(), "get", resourceOf(spec), o.GetName(), "-o", "yaml")
+	f.Next = msg.Kubectl(o.GetNamespace(), "describe", resourceOf(spec), o.GetName()) // its conditions, and its events
 	u := o.(*unstructured.Unstructured)
 	f.Since = sinceOf(u)
 	switch spec.Kind {
@@ -361,7 +362,7 @@ func (e *Evaluator) healthOf(o client.Object, vars map[string]any) (c objectClas
 		c.healthy, c.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
 		return c, e.objectName(o) + " is healthy"
 	}
-	c.healthy, c.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonExpressionFalse
+	c.healthy, c.reason = v1alpha1.VerdictFalse, cmp.Or(e.Spec.Object.Reason, v1alpha1.ReasonExpressionFalse)
 	if p := e.programs[fieldMessage]; p != nil { // what the author wants said of it
 		if text, err := p.evalString(vars); err == nil && text != "" {
 			return c, e.objectName(o) + ": " + text

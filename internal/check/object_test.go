@@ -57,6 +57,10 @@ func TestObject(t *testing.T) {
 			available + ", " + message, metrics("False", "endpoints not found"),
 			"True/False ExpressionFalse: " + subject + ": endpoints not found",
 		},
+		"the author's reason": {
+			"healthy: object.spec.version == 'v1', reason: WrongVersion, " + message, metrics("True", "of no use"),
+			"True/False WrongVersion: " + subject + ": of no use",
+		},
 		"the author's message cannot be made": {
 			"healthy: object.spec.version == 'v1', message: object.status.reason", metrics("False", ""),
 			"True/False ExpressionFalse: " + subject + " is unhealthy",

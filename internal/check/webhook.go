@@ -217,7 +217,7 @@ type webhookView struct {
 
 	// called and byURL count the webhooks that can be called, and those that are not assessed.
 	called, byURL int
-	// faults are of the webhooks that cannot be called and count.
+	// faults are of the webhooks that cannot be called; those that do not count are minor.
 	faults []v1alpha1.Fault
 }
 
@@ -274,7 +274,7 @@ func (v *webhookView) trouble(w *webhook) (t trouble, assessed bool) {
 		return withoutEndpoint(itself, name, all)
 	}
 	if ports := otherPorts(itself, w.port()); ports != "" {
-		return trouble{text: fmt.Sprintf("%s has no port %d, only %s", name, w.port(), ports), remedy: "name a port that it has", lasting: true}, true
+		return trouble{text: fmt.Sprintf("%s has no port %d, only %s", name, w.port(), ports), remedy: "set the webhook to a port that it has", lasting: true}, true
 	}
 	if w.ClientConfig.CABundle == "" {
 		t.text, t.remedy = "its caBundle is empty, so the API server trusts no certificate of "+name, "inject the CA certificate"
@@ -316,11 +316,11 @@ func otherPorts(service facts.Answer, port int64) string {
 func withoutEndpoint(service facts.Answer, name string, endpoints int) (t trouble, assessed bool) {
 	switch {
 	case service.State == facts.Known && len(service.Objects) == 0:
-		return trouble{text: name + " does not exist", remedy: "reinstall it", lasting: true, noService: true}, true
+		return trouble{text: name + " does not exist", remedy: "reinstall its chart or add-on", lasting: true, noService: true}, true
 	case service.State == facts.Known && isExternal(service.Objects[0]):
 		return trouble{}, false
 	case endpoints > 0:
-		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "get its pods ready"}, true
+		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "fix the pods behind it"}, true
 	}
 	return trouble{text: name + " has no endpoints", remedy: "start its pods", lasting: true}, true
 }
@@ -388,6 +388,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 			found = v.addTroubled(found, w, t)
 		}
 	}
+	found = slices.Concat(closed(found, true), closed(found, false)) // what rejects requests comes first
 	var details []string
 	for _, f := range found {
 		healthy, reason := f.verdict()
@@ -398,7 +399,7 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 		if healthy == verdict.healthy && reason == verdict.reason {
 			details = append(details, f.describe(kind, o.GetName()))
 		}
-		if healthy == v1alpha1.VerdictFalse {
+		if f.unknown == "" {
 			v.faults = append(v.faults, v.fault(&f, kind, o.GetName()))
 		}
 	}
@@ -409,15 +410,15 @@ func (v *webhookView) configuration(kind string, o client.Object, webhooks []web
 // addTroubled adds a webhook to those of the same configuration for which the same is to be said.
 func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []troubled {
 	f := troubled{trouble: t, service: w.service(), closed: w.failsClosed(), names: []string{w.Name}}
-	named := namesWebhooks(v.evaluator.Spec.Webhook)
-	switch {
-	case t.unknown != "":
-	case f.closed:
-		var needed bool
-		needed, f.refused = v.refused(w)
-		f.counts = needed || t.lasting || named
-	default: // all requests pass, but without what the component does to them
-		f.counts = named && t.lasting
+	if t.unknown == "" {
+		named := namesWebhooks(v.evaluator.Spec.Webhook)
+		who, what := v.intercepted(w)
+		if f.closed {
+			f.refused = what
+			f.counts = who == needsCluster || who == needsOthers && (t.lasting || named)
+		} else { // all requests pass, but without what the component does to them
+			f.counts = who != needsMaker && t.lasting && named
+		}
 	}
 	for i := range found {
 		if other := &found[i]; other.trouble == t && other.closed == f.closed && other.counts == f.counts && other.refused == f.refused {
@@ -426,6 +427,11 @@ func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []tro
 		}
 	}
 	return append(found, f)
+}
+
+// closed returns those of the webhooks that fail closed, or those that do not.
+func closed(found []troubled, closed bool) []troubled {
+	return slices.DeleteFunc(slices.Clone(found), func(f troubled) bool { return f.closed != closed })
 }
 
 func (f *troubled) verdict() (healthy v1alpha1.Verdict, reason string) {
@@ -446,9 +452,12 @@ func (v *webhookView) fault(f *troubled, kind, configuration string) v1alpha1.Fa
 	of := v1alpha1.ObservedObject{Kind: kind, Name: configuration}
 	service := v1alpha1.ObservedObject{Kind: serviceKind.Kind, Namespace: f.service.Namespace, Name: f.service.Name}
 	out := v1alpha1.Fault{
-		Kind: v1alpha1.FaultWebhook, Subject: of, Severity: v1alpha1.SeverityMajor, Reason: v1alpha1.ReasonWebhookUnavailable,
+		Kind: v1alpha1.FaultWebhook, Subject: of, Severity: v1alpha1.SeverityMinor, Reason: v1alpha1.ReasonWebhookUnavailable,
 		Message: msg.Truncate(f.describe(kind, configuration), msg.MaxCheckMessage), Related: []v1alpha1.ObservedObject{service},
 		Next: msg.Kubectl("", "get", strings.ToLower(kind), configuration, "-o", "yaml"),
+	}
+	if f.counts {
+		out.Severity = v1alpha1.SeverityMajor
 	}
 	if f.noService && namesWebhooks(v.evaluator.Spec.Webhook) {
 		out.Kind, out.Subject, out.Related[0] = v1alpha1.FaultObject, service, of
@@ -474,39 +483,54 @@ func (f *troubled) describe(kind, configuration string) string {
 	case !f.closed:
 		return text + "; failurePolicy is Ignore, so requests pass without it"
 	case f.counts:
-		return text + "; the API server rejects " + f.refused + "; " + f.remedy + ", or delete the configuration"
+		return text + "; the API server rejects " + f.refused + "; " + f.remedy
 	}
 	return text + "; the API server rejects " + f.refused + ", which the cluster itself doesn't need"
 }
 
-// essential are the resources without which a cluster stops: no pod starts, no node joins or stays.
-var essential = []struct{ group, resource string }{
-	{"", "pods"},
-	{"", "nodes"},
-	{"coordination.k8s.io", "leases"},
-	{"apps", "replicasets"},
-	{"discovery.k8s.io", "endpointslices"},
-	{"certificates.k8s.io", "certificatesigningrequests"},
-	{"", "pods/binding"},
-	{"", "pods/status"},
-	{"", "nodes/status"},
-	{"", "serviceaccounts/token"},
+// whose says who makes the objects that a webhook intercepts, in order of what is lost while they cannot be made.
+type whose int
+
+const (
+	// needsMaker: only who installed the webhook brings such kinds.
+	needsMaker whose = iota
+	// needsOthers: kinds of Kubernetes, which anybody writes.
+	needsOthers
+	// needsCluster: those of essential.
+	needsCluster
+)
+
+// essential are the resources without which a cluster stops: no pod starts, no node joins or stays, nobody gets a namespace.
+var essential = []struct {
+	group, resource string
+	// unlabeled says that no label is on those that the cluster itself makes.
+	unlabeled bool
+	// in are the namespaces of those; empty are all of them, or none.
+	in []string
+}{
+	{group: "", resource: "pods"},
+	{group: "", resource: "nodes"},
+	{group: "coordination.k8s.io", resource: "leases", unlabeled: true, in: []string{metav1.NamespaceSystem, corev1.NamespaceNodeLease}},
+	{group: "", resource: "namespaces"},
+	{group: "apps", resource: "replicasets"},
+	{group: "discovery.k8s.io", resource: "endpointslices"},
+	{group: "certificates.k8s.io", resource: "certificatesigningrequests", unlabeled: true},
+	{group: "", resource: "pods/binding", unlabeled: true},
+	{group: "", resource: "pods/status"},
+	{group: "", resource: "nodes/status"},
+	{group: "", resource: "serviceaccounts/token", unlabeled: true},
 }
 
-// refused says which requests are refused while a fail-closed webhook cannot be called, and whether they are some that the
-// cluster itself needs.
-func (v *webhookView) refused(w *webhook) (needed bool, text string) {
+// intercepted says whose requests a webhook intercepts, and which.
+func (v *webhookView) intercepted(w *webhook) (who whose, text string) {
 	var operations, resources, others []string
 	everything := false
 	for i := range w.Rules {
 		rule := &w.Rules[i]
-		changes := slices.ContainsFunc(rule.Operations, func(o admissionv1.OperationType) bool { return o != admissionv1.Connect })
-		var hit []string
-		for _, r := range essential {
-			if changes && intercepts(&rule.Rule, r.group, r.resource) {
-				hit = append(hit, r.resource)
-			}
+		if slices.ContainsFunc(rule.APIGroups, ofKubernetes) {
+			who = max(who, needsOthers)
 		}
+		hit := v.essentialOf(w, rule)
 		if len(hit) == 0 {
 			others = append(others, resourcesOf(&rule.Rule)...)
 			continue
@@ -515,18 +539,49 @@ func (v *webhookView) refused(w *webhook) (needed bool, text string) {
 		resources = append(resources, hit...)
 		operations = append(operations, slices.DeleteFunc(verbsOf(rule), func(verb string) bool { return verb == verbConnect })...)
 	}
-	needed = len(resources) > 0
 	switch {
-	case everything:
-		resources = []string{"any object"}
-	case !needed:
+	case len(resources) == 0:
 		resources = distinct(others)
 		for i := range w.Rules {
 			operations = append(operations, verbsOf(&w.Rules[i])...)
 		}
+	default:
+		who = needsCluster
 	}
-	return needed, fmt.Sprintf("all requests to %s %s%s", msg.Either(distinct(operations)),
-		msg.Shorten(distinct(resources), ", "), v.where(w))
+	if everything {
+		resources = []string{"any object"}
+	}
+	return who, fmt.Sprintf("all requests to %s %s%s", msg.Either(distinct(operations)), msg.Shorten(distinct(resources), ", "), v.where(w))
+}
+
+// essentialOf are the essential resources that a rule intercepts, and the selectors of its webhook do not leave out.
+func (v *webhookView) essentialOf(w *webhook, rule *admissionv1.RuleWithOperations) []string {
+	if !slices.ContainsFunc(rule.Operations, func(o admissionv1.OperationType) bool { return o != admissionv1.Connect }) {
+		return nil
+	}
+	var out []string
+	for _, r := range essential {
+		spared := r.unlabeled && !selects(w.ObjectSelector, nil) || len(r.in) > 0 && w.NamespaceSelector != nil &&
+			!slices.ContainsFunc(r.in, func(namespace string) bool { return selects(w.NamespaceSelector, v.labelsOf(namespace)) })
+		if !spared && intercepts(&rule.Rule, r.group, r.resource) {
+			out = append(out, r.resource)
+		}
+	}
+	return out
+}
+
+// ofKubernetes reports whether a group is one of Kubernetes itself: any other one is of who made its kinds.
+func ofKubernetes(group string) bool {
+	return group == "*" || !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io")
+}
+
+// selects reports whether a selector selects what has such labels; one that is not there or cannot be used selects anything.
+func selects(s *metav1.LabelSelector, set labels.Set) bool {
+	if s == nil {
+		return true
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	return err != nil || selector.Matches(set)
 }
 
 func isWildcard(resource string) bool { return resource == "*" || resource == "*/*" }
@@ -597,7 +652,7 @@ func distinct(items []string) []string {
 func (v *webhookView) where(w *webhook) string {
 	text := ""
 	if s := w.NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
-		if v.sparesSystem(s) {
+		if !selects(s, v.labelsOf(metav1.NamespaceSystem)) {
 			text = " outside " + metav1.NamespaceSystem
 		}
 		if chosen := chooses(s); chosen != "" {
@@ -613,17 +668,16 @@ func (v *webhookView) where(w *webhook) string {
 	return text
 }
 
-// sparesSystem reports whether a selector of namespaces leaves out what the cluster itself runs.
-func (v *webhookView) sparesSystem(s *metav1.LabelSelector) bool {
-	selector, err := metav1.LabelSelectorAsSelector(s)
-	if err != nil {
-		return false
+// labelsOf are the labels of a namespace that the cluster itself uses, as far as they are known.
+func (v *webhookView) labelsOf(namespace string) labels.Set {
+	set := labels.Set{corev1.LabelMetadataName: namespace} // which every namespace has
+	if namespace != metav1.NamespaceSystem {
+		return set
 	}
-	set := labels.Set{corev1.LabelMetadataName: metav1.NamespaceSystem} // which every namespace has
 	if answer := v.ask(systemNamespace); answer.State == facts.Known && len(answer.Objects) > 0 {
-		set = labels.Merge(answer.Objects[0].GetLabels(), set)
+		return labels.Merge(answer.Objects[0].GetLabels(), set)
 	}
-	return !selector.Matches(set)
+	return set
 }
 
 // chooses are the labels that a namespace must have; empty where it must only lack some.

@@ -111,6 +111,7 @@ const (
 	oneWebhook  = "{type: Webhook, webhook: {names: [w]}}"
 	isReady     = "{ready: true}"
 	isNotReady  = "{ready: false}"
+	anyKind     = "rules: [{apiGroups: [networking.k8s.io], apiVersions: ['*'], operations: [CREATE, UPDATE], resources: [ingresses]}]"
 	ownKind     = "rules: [{apiGroups: [keda.sh], apiVersions: ['*'], operations: [CREATE, UPDATE], resources: [scaledobjects]}]"
 )
 
@@ -132,31 +133,31 @@ func TestWebhooks(t *testing.T) {
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
 		"no endpoint is ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s", isNotReady, isNotReady)},
 			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (2 not ready)" + refuses("pods") +
-				"; get its pods ready, or delete the configuration"},
+				"; fix the pods behind it"},
 		"no endpoint at all": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "s")},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
 		"endpoints of another Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")), served, endpointsOf("a", "t", isReady), endpointsOf("b", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no endpoints" + refuses("pods") + "; start its pods"},
 		"no Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall it, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall its chart or add-on"},
 		"its port": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
 			theService("{ports: [{port: 443}, {port: 8443}]}"), endpointsOf("a", "s", isReady)},
 			"True/True Healthy: 1 webhook configuration: 1 webhook can be called"},
 		"a port that its Service does not have": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s, port: 8443}, caBundle: eA==}")),
 			theService("{ports: [{port: 443}]}"), endpointsOf("a", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no port 8443, only 443" + refuses("pods") + "; name a port that it has, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no port 8443, only 443" + refuses("pods") + "; set the webhook to a port that it has"},
 		"no port named, and another at its Service": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h")),
 			theService("{ports: [{port: 9443}, {port: 8080}]}"), endpointsOf("a", "s", isReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no port 443, only 9443, 8080" + refuses("pods") + "; name a port that it has, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s has no port 443, only 9443, 8080" + refuses("pods") + "; set the webhook to a port that it has"},
 		"no caBundle": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {service: {namespace: a, name: s}}")), served, endpointsOf("a", "s", isReady)},
 			"True/False WebhookUnavailable: " + head + "its caBundle is empty, so the API server trusts no certificate of Service a/s" + refuses("pods") +
-				"; inject the CA certificate, or delete the configuration"},
+				"; inject the CA certificate"},
 		"the policy is not written down": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: null"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall it, or delete the configuration"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("pods") + "; reinstall its chart or add-on"},
 		"fail-open": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore")), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready); failurePolicy is Ignore, so requests pass without it"},
 		"fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; reinstall it"},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it; reinstall its chart or add-on"},
 		"fail-open, of any maker, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "failurePolicy: Ignore"))},
 			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
 		"by URL": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", "clientConfig: {url: 'https://example.com'}"))},
@@ -170,14 +171,20 @@ func TestWebhooks(t *testing.T) {
 		"its maker's kinds, its pods not ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
 			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
 		"the same, looked at for its maker": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", ownKind)), served, endpointsOf("a", "s", isNotReady)},
-			"True/False WebhookUnavailable: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + "; get its pods ready, or delete the configuration"},
+			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
 		"its maker's kinds, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", ownKind))},
-			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("scaledobjects.keda.sh") + "; reinstall it, or delete the configuration"},
+			"True/True WithinTolerance: " + head + "Service a/s does not exist" + refuses("scaledobjects.keda.sh") + ", which the cluster itself doesn't need"},
+		"its maker's kinds, fail-open, left behind": {oneWebhook, []client.Object{hooks(validatingKind, "w", hook("h", ownKind, "failurePolicy: Ignore"))},
+			"True/True WithinTolerance: " + head + "Service a/s does not exist; failurePolicy is Ignore, so requests pass without it"},
+		"anybody's kinds, its pods not ready": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", anyKind)), served, endpointsOf("a", "s", isNotReady)},
+			"True/True WithinTolerance: " + head + "Service a/s has no ready endpoints (1 not ready)" + refuses("ingresses.networking.k8s.io") + ", which the cluster itself doesn't need"},
+		"anybody's kinds, left behind": {allWebhooks, []client.Object{hooks(validatingKind, "w", hook("h", anyKind))},
+			"True/False WebhookUnavailable: " + head + "Service a/s does not exist" + refuses("ingresses.networking.k8s.io") + "; reinstall its chart or add-on"},
 		"the worst counts, others of the kind are told": {allWebhooks, []client.Object{
 			hooks(validatingKind, "w", hook("g", "failurePolicy: Ignore"), hook("h"), hook("i")), hooks(mutatingKind, "ok", hook("j", "clientConfig: {service: {namespace: a, name: t}, caBundle: eA==}")),
 			served, endpointsOf("a", "s", isNotReady), endpointsOf("a", "t", isReady)},
 			"True/False WebhookUnavailable: ValidatingWebhookConfiguration w, webhooks h, i: Service a/s has no ready endpoints (1 not ready)" + refuses("pods") +
-				"; get its pods ready, or delete the configuration"},
+				"; fix the pods behind it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(told(admission{objects: test.objects}.evaluate(newCheck(test.check)))).To(Equal(test.want))
@@ -196,17 +203,24 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 		needed bool
 		want   string
 	}{
-		"everything":                       {[]string{rule("'*'", "'*'", "'*/*'")}, true, "create, update or delete any object"},
-		"nodes":                            {[]string{rule("''", "CREATE", "nodes")}, true, "create nodes"},
-		"leases":                           {[]string{rule("coordination.k8s.io", "UPDATE", "leases")}, true, "update leases"},
-		"all subresources of pods":         {[]string{rule("''", "CREATE", "pods/*")}, true, "create pods, pods/binding, pods/status"},
-		"bindings":                         {[]string{rule("''", "CREATE", "pods/binding")}, true, "create pods/binding"},
-		"the status of all":                {[]string{rule("'*'", "UPDATE", "'*/status'")}, true, "update pods/status, nodes/status"},
-		"removal of pods":                  {[]string{rule("''", "DELETE", "pods")}, true, "delete pods"},
-		"shells, which nothing needs":      {[]string{rule("''", "CONNECT", "pods/exec, pods")}, false, "connect to pods/exec, pods"},
-		"pods of another group":            {[]string{rule("metrics.k8s.io", "CREATE", "pods")}, false, "create pods.metrics.k8s.io"},
-		"every kind of one group":          {[]string{rule("security.istio.io", "CREATE", "'*'")}, false, "create *.security.istio.io"},
-		"namespaces and Ingresses":         {[]string{rule("'', networking.k8s.io", "CREATE", "namespaces, ingresses")}, false, "create namespaces, ingresses, namespaces.networking.k8s.io and 1 more"},
+		"everything":                  {[]string{rule("'*'", "'*'", "'*/*'")}, true, "create, update or delete any object"},
+		"nodes":                       {[]string{rule("''", "CREATE", "nodes")}, true, "create nodes"},
+		"leases":                      {[]string{rule("coordination.k8s.io", "UPDATE", "leases")}, true, "update leases"},
+		"all subresources of pods":    {[]string{rule("''", "CREATE", "pods/*")}, true, "create pods, pods/binding, pods/status"},
+		"bindings":                    {[]string{rule("''", "CREATE", "pods/binding")}, true, "create pods/binding"},
+		"the status of all":           {[]string{rule("'*'", "UPDATE", "'*/status'")}, true, "update pods/status, nodes/status"},
+		"removal of pods":             {[]string{rule("''", "DELETE", "pods")}, true, "delete pods"},
+		"shells, which nothing needs": {[]string{rule("''", "CONNECT", "pods/exec, pods")}, false, "connect to pods/exec, pods"},
+		"pods of another group":       {[]string{rule("metrics.k8s.io", "CREATE", "pods")}, false, "create pods.metrics.k8s.io"},
+		"every kind of one group":     {[]string{rule("security.istio.io", "CREATE", "'*'")}, false, "create *.security.istio.io"},
+		"namespaces and Ingresses":    {[]string{rule("'', networking.k8s.io", "CREATE", "namespaces, ingresses")}, true, "create namespaces"},
+		"Ingresses":                   {[]string{rule("networking.k8s.io", "CREATE", "ingresses")}, false, "create ingresses.networking.k8s.io"},
+		"leases that somebody labels": {[]string{rule("coordination.k8s.io", "UPDATE", "leases"), "objectSelector: {matchLabels: {use: 'true'}}"}, false,
+			"update leases.coordination.k8s.io with labels use=true"},
+		"leases of chosen namespaces": {[]string{rule("coordination.k8s.io", "UPDATE", "leases"), "namespaceSelector: {matchLabels: {mesh: 'on'}}"}, false,
+			"update leases.coordination.k8s.io in namespaces with mesh=on"},
+		"leases of nodes": {[]string{rule("coordination.k8s.io", "UPDATE", "leases"),
+			"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]}"}, true, "update leases outside kube-system"},
 		"not in kube-system, by its name":  {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]}"}, true, "create or update pods outside kube-system"},
 		"not in kube-system, by its label": {[]string{"namespaceSelector: {matchExpressions: [{key: control-plane, operator: DoesNotExist}]}"}, true, "create or update pods outside kube-system"},
 		"not in another namespace":         {[]string{"namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [b]}]}"}, true, "create or update pods"},
@@ -222,7 +236,7 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 			a.objects = append(a.objects, theService("{}"))
 			f := a.evaluate(newCheck(allWebhooks))
 			if test.needed {
-				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; get"))
+				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + "; fix"))
 				g.Expect(f.Faults).To(HaveLen(1))
 				g.Expect(f.Faults[0]).To(And(HaveField("Kind", v1alpha1.FaultWebhook), HaveField("Severity", v1alpha1.SeverityMajor),
 					HaveField("Subject", v1alpha1.ObservedObject{Kind: validatingKind, Name: "w"}),
@@ -232,7 +246,7 @@ func TestWhatWebhooksRefuse(t *testing.T) {
 						v1alpha1.ObservedObject{Kind: "Webhook", Name: "h"}))), "a webhook that counts is named for those who are refused")
 			} else {
 				g.Expect(f.Message).To(ContainSubstring("the API server rejects all requests to " + test.want + ", which the cluster itself doesn't need"))
-				g.Expect(f.Faults).To(BeEmpty())
+				g.Expect(f.Faults).To(ConsistOf(And(HaveField("Kind", v1alpha1.FaultWebhook), HaveField("Severity", v1alpha1.SeverityMinor))))
 			}
 		})
 	}
@@ -255,7 +269,7 @@ func TestWebhooksThatCannotBeAssessed(t *testing.T) {
 		"endpoints, not served":    {[]client.Object{closed}, map[string]facts.State{"EndpointSlice": facts.NotServed}, "True/Unknown ObservationFailed: " + refused + "couldn't check the endpoints of Service a/s: grant it"},
 		"of a fail-open one":       {[]client.Object{open}, map[string]facts.State{"EndpointSlice": facts.NotPermitted}, "True/NotAssessed Observed: " + refused + "not permitted to check the endpoints of Service a/s: grant it"},
 		"the Service, not permitted": {[]client.Object{closed, down}, map[string]facts.State{"Service": facts.NotPermitted},
-			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoints; the API server rejects all requests to create or update pods; start its pods, or delete the configuration"},
+			"True/False WebhookUnavailable: " + refused + "Service a/s has no endpoints; the API server rejects all requests to create or update pods; start its pods"},
 		"a configuration that cannot be": {[]client.Object{hooks(validatingKind, "w", "{name: h, rules: 3}")}, nil, "True/Unknown ObservationFailed: ValidatingWebhookConfiguration w couldn't be read: cannot restore slice from int64"},
 	} {
 		t.Run(name, func(t *testing.T) {

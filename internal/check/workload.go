@@ -43,6 +43,9 @@ func workloadExplaining(e *Evaluator) []facts.Need {
 	if w.Container != "" {
 		needs = append(needs, workload.RevisionsNeed(w.Kind, string(w.Namespace)))
 	}
+	if needsService(e) {
+		needs = append(needs, servicesNeed(string(w.Namespace)))
+	}
 	return needs
 }
 
@@ -100,7 +103,9 @@ func evaluateWorkload(e *Evaluator, given facts.Facts) Evaluation {
 		w := workloads[i]
 		verdicts[i] = objectVerdict{object: w.Object, kind: string(w.Kind), healthy: d.Healthy, reason: d.Reason, detail: d.Detail}
 	}
-	r := Evaluation{Result: summarize(verdicts)}
+	reach := reachedOf(e, workloads, verdicts, given)
+	r := Evaluation{Result: summarize(verdicts), Further: reach.further}
+	r.Explaining, r.Faults = reach.pending, reach.faults
 	r.Available = v1alpha1.VerdictFalse
 	r.Stopped = !slices.ContainsFunc(workloads, func(w workload.Workload) bool { return w.Desired > 0 })
 	r.ExcusedFor, r.Unattributed = excuse(diagnoses)

@@ -183,6 +183,11 @@ func (e *env) printCheck(r *report.Report, output *format, flags *viewFlags) err
 		fmt.Fprintln(e.Out, strings.Join(report.ObjectNames(r), "\n"))
 		return nil
 	case formatText, formatWide:
+	case formatMarkdown:
+		if err := report.MarkdownFindings(e.Out, r); err != nil {
+			return err
+		}
+		return report.Table(r, false).Markdown(e.Out)
 	default:
 		return output.write(e.Out, report.Table(r, false), report.Export(r))
 	}

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,8 @@ func newDiagramCommand(e *env) *cobra.Command {
 		Use:   "diagram",
 		Short: "Draw the architecture of the cluster",
 		Long: "Draw the architecture: the managed control plane, the cloud API, the node pools with what runs on every node, and\n" +
-			"the add-ons. Each box has the color and symbol of its state.",
+			"the add-ons. Each box has the color and symbol of its state. Each cause is marked once, where it is; what it\n" +
+			"affects says so. In the terminal the verdict, the causes and the retirements come first.",
 		Example: `  # In the terminal
   kubectl archmap diagram
 
@@ -45,7 +47,7 @@ func newDiagramCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.draw(report.Draw(r, options), output.chosen, ascii)
+			return e.draw(r, options, output.chosen, ascii)
 		},
 	}
 	from.addAllFlags(command)
@@ -58,18 +60,27 @@ func newDiagramCommand(e *env) *cobra.Command {
 	return command
 }
 
-func (e *env) draw(d report.Diagram, format string, ascii report.ASCIIOptions) error {
+// draw writes a drawing. For a terminal the causes come before it: the drawing shows them, and has no room to tell them.
+func (e *env) draw(r *report.Report, o report.DiagramOptions, format string, ascii report.ASCIIOptions) error {
 	switch format {
 	case formatMermaid:
-		return d.Mermaid(e.Out)
+		return report.Draw(r, o).Mermaid(e.Out)
 	case formatSVG:
-		return d.SVG(e.Out)
+		return report.Draw(r, o).SVG(e.Out)
 	}
 	ascii.Color = colors(e.Out)
 	if ascii.Width == 0 {
 		ascii.Width = columns(e.Out)
 	}
-	return d.ASCII(e.Out, ascii)
+	if !o.Documented {
+		view := report.View{Width: ascii.Width, Color: ascii.Color, Plain: ascii.Plain}
+		if err := report.Findings(e.Out, r, view); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.Out)
+		o.Uncounted = true
+	}
+	return report.Draw(r, o).ASCII(e.Out, ascii)
 }
 
 // columns of a terminal; 0 for what is none.

@@ -50,7 +50,7 @@ func newExplainCommand(e *env) *cobra.Command {
 			if output.chosen != formatText {
 				return output.write(e.Out, report.Grid{}, report.ExportMapping(m))
 			}
-			return report.Explain(e.Out, r, m, report.ExplainOptions{Verbose: verbose, Color: colors(e.Out)})
+			return report.Explain(e.Out, r, m, report.ExplainOptions{Verbose: verbose, Width: columns(e.Out), Color: colors(e.Out)})
 		},
 	}
 	from.addAllFlags(command)
@@ -67,6 +67,9 @@ func (e *env) explainUnmapped(r *report.Report, w *v1alpha1.UnmappedWorkload, ou
 	return report.ExplainUnmapped(e.Out, r, w, colors(e.Out))
 }
 
+// maxClosest is how many names are told when one is like none.
+const maxClosest = 3
+
 // findComponent returns the component that a name means.
 func findComponent(r *report.Report, name string) (*v1alpha1.ComponentMapping, error) {
 	found := report.Find(r, name)
@@ -77,7 +80,8 @@ func findComponent(r *report.Report, name string) (*v1alpha1.ComponentMapping, e
 		if like := report.Suggest(r, name); len(like) > 0 {
 			return nil, usagef("no component named %q; did you mean %s?", name, eitherOf(like))
 		}
-		return nil, usagef("no component named %q; there are: %s", name, strings.Join(report.ComponentNames(r), ", "))
+		return nil, usagef("no component named %q; the closest are %s; kubectl archmap table --documented lists all",
+			name, strings.Join(msg.Closest(name, report.ComponentNames(r), maxClosest), ", "))
 	default:
 		return nil, usagef("several components are named %q; did you mean %s?", name, eitherOf(found))
 	}

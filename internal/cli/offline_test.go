@@ -88,7 +88,7 @@ func TestExitCodes(t *testing.T) {
 		"unknown command":                    {[]string{"chekc"}, 3, `unknown command "chekc"`},
 		"no such time":                       {[]string{"check", "--from", healthy, "--at", "yesterday"}, 3, `invalid time --at "yesterday"`},
 		"no such component":                  {[]string{"explain", "corends", "--from", healthy}, 3, `no component named "corends"; did you mean coredns?`},
-		"nothing like a component":           {[]string{"explain", "xyzzy", "--from", healthy}, 3, `no component named "xyzzy"; there are: kube-apiserver`},
+		"nothing like a component":           {[]string{"explain", "xyzzy", "--from", healthy}, 3, `no component named "xyzzy"; the closest are `},
 		"an alias":                           {[]string{"explain", "karpenter", "--from", healthy}, 0, "node-auto-provisioning"},
 		"part of a name":                     {[]string{"explain", "disk", "--from", healthy}, 3, "did you mean azuredisk-csi-driver?"},
 		"no name":                            {[]string{"explain"}, 3, "missing argument: archmap explain COMPONENT"},
@@ -270,6 +270,7 @@ func TestDrawings(t *testing.T) {
 	for line := range strings.Lines(ascii.out) {
 		g.Expect(len(strings.TrimRight(line, "\n"))).To(BeNumerically("<=", 80), line)
 	}
+	g.Expect(ascii.out).To(MatchRegexp(`^\+ aks v1\.35\.8, 6 nodes: [\n -~]*\nAKS cluster architecture\n`), "the verdict comes first")
 	g.Expect(run("", "diagram", "--from", from, "-o", "mermaid").out).To(HavePrefix("flowchart"))
 	svg := run("", "diagram", "--from", from, "-o", "svg").out
 	decoder := xml.NewDecoder(strings.NewReader(svg))
@@ -280,7 +281,7 @@ func TestDrawings(t *testing.T) {
 		}
 		g.Expect(err).NotTo(HaveOccurred())
 	}
-	g.Expect(run("", "diagram", "--documented").out).To(ContainSubstring("kube-apiserver"), "which needs no cluster")
+	g.Expect(run("", "diagram", "--documented").out).To(And(HavePrefix("AKS cluster architecture\n"), ContainSubstring("kube-apiserver")), "which needs no cluster")
 	g.Expect(run("", "table", "--documented").out).To(ContainSubstring("## References"), "which needs no cluster")
 }
 

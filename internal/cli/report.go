@@ -18,8 +18,9 @@ func newReportCommand(e *env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "report -o FILE",
 		Short: "Write a single HTML page with everything, to view, print or attach",
-		Long: "Write a single, self-contained HTML page: a summary, the diagram, the table with filter and sort, the evidence of\n" +
-			"each component, workloads that no mapping covers, node pools, causes and advisories. It loads nothing from the network.\n\n" +
+		Long: "Write a single, self-contained HTML page: the verdict, the causes with who acts and the command to copy, retirements,\n" +
+			"the diagram, the table with filter and sort, the evidence of each component, workloads that no mapping covers, node\n" +
+			"pools, differences and advisories. It fits phones and paper, and loads nothing from the network.\n\n" +
 			"The exit code is 0 whatever the page says, unless --fail-on is set.",
 		Example: `  kubectl archmap report -o report.html
 

@@ -132,6 +132,7 @@ func (f *findings) endpointsCheck(s service) noted {
 	c.Object.Namespace = v1alpha1.NamespaceName(f.namespace())
 	c.Object.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/service-name": s.name}}
 	c.Object.Healthy = "has(object.endpoints) && object.endpoints != null && object.endpoints.exists(e, e.?conditions.?ready.orValue(true))"
+	c.Object.Reason = "NoReadyEndpoints"
 	c.Object.Message = v1alpha1.Expression(fmt.Sprintf("'the Service %s has no ready endpoints'", s.name))
 	if s.called {
 		return noted{c, "The API server calls this Service: without a ready endpoint its requests fail."}
@@ -154,6 +155,7 @@ func apiCheck(name string) noted {
 	c := objectCheck("api-"+name, snapshot.APIServiceKind, name)
 	c.Object.Observe = v1alpha1.ObservePoll
 	c.Object.Healthy = "object.?status.?conditions.orValue([]).exists(c, c.type == 'Available' && c.status == 'True')"
+	c.Object.Reason = "APIUnavailable"
 	c.Object.Message = "object.?status.?conditions.orValue([]).filter(c, c.type == 'Available').map(c, c.?message.orValue('')).join('; ')"
 	return noted{c, "An API that the program serves itself."}
 }
@@ -168,7 +170,8 @@ func (f *findings) definitionChecks() []noted {
 		c := objectCheck("kind-"+strings.TrimSuffix(d.name, "."+d.group), snapshot.DefinitionKind, d.name)
 		c.Object.Observe = v1alpha1.ObservePoll
 		c.Object.Healthy = "object.?status.?conditions.orValue([]).exists(c, c.type == 'Established' && c.status == 'True')"
-		c.Object.Message = "'its kind is not served'"
+		c.Object.Reason = "NotEstablished"
+		c.Object.Message = "'the API server does not serve it yet'"
 		note := ""
 		if i == 0 {
 			note = "The kinds that it brings. They stay when it is removed, so they prove nothing.\n" +

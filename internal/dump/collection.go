@@ -52,7 +52,7 @@ type identity struct {
 func newCollection(o Options) *collection {
 	w := newFilter(o.Needs)
 	w.everything, w.schemas = o.everything, o.Schemas
-	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}, ready: readyPods{}}
+	return &collection{filter: w, mappings: o.Mappings, info: &Info{}, index: map[identity]int{}, unread: map[string]int{}, ready: newReadyPods()}
 }
 
 // maxListed is how many files and problems are listed one by one.
@@ -85,7 +85,7 @@ func (c *collection) add(f *file, found *scan.Summary) {
 	}
 	c.info.Definitions = append(c.info.Definitions, f.definitions...)
 	c.reads = append(c.reads, f.reads()...)
-	maps.Copy(c.ready, f.ready)
+	c.ready.add(f.ready)
 	c.documents = append(c.documents, f.documents...)
 	c.newest = latest(c.newest, f.newest)
 	for what, n := range f.unread {

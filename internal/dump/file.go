@@ -71,7 +71,7 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 
 func newFile(name string, p place, w *filter) *file {
 	return &file{
-		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{}, ready: readyPods{},
+		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{}, ready: newReadyPods(),
 		namespaces: map[*scan.List]map[schema.GroupVersionKind]*spread{},
 	}
 }

@@ -5,6 +5,7 @@ package dump
 
 import (
 	"hash/maphash"
+	"maps"
 	"unique"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,9 +17,23 @@ import (
 	"github.com/archmap/archmap/internal/workload"
 )
 
-// readyPods are the revisions of pods that are ready, by the hash of the pod's name: a dump may hold a pod several times,
-// and a hundred thousand pods.
-type readyPods map[uint64]unique.Handle[facts.PodRevision]
+// readyPods are the pods that are ready: a dump may hold a pod several times, and a hundred thousand pods.
+type readyPods struct {
+	// revisions by the hash of the pod's name.
+	revisions map[uint64]unique.Handle[facts.PodRevision]
+	// places are the same with the nodes where some of them run.
+	places map[facts.PodRevision]int
+}
+
+func newReadyPods() readyPods {
+	return readyPods{map[uint64]unique.Handle[facts.PodRevision]{}, map[facts.PodRevision]int{}}
+}
+
+// add takes those of another file.
+func (r readyPods) add(other readyPods) {
+	maps.Copy(r.revisions, other.revisions)
+	maps.Copy(r.places, other.places)
+}
 
 var podSeed = maphash.MakeSeed()
 
@@ -26,7 +41,8 @@ var podSeed = maphash.MakeSeed()
 func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 	text, err := it.Pruned(func(path string) bool {
 		switch path {
-		case "metadata", "metadata.labels", "metadata.ownerReferences", "metadata.deletionTimestamp", "status", "status.phase", "status.conditions":
+		case "metadata", "metadata.labels", "metadata.ownerReferences", "metadata.deletionTimestamp",
+			"spec", "spec.nodeName", "status", "status.phase", "status.conditions":
 			return true
 		}
 		return false
@@ -36,7 +52,10 @@ func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 	}
 	var small struct {
 		Metadata metav1.ObjectMeta `json:"metadata"`
-		Status   corev1.PodStatus  `json:"status"`
+		Spec     struct {
+			NodeName string `json:"nodeName"`
+		} `json:"spec"`
+		Status corev1.PodStatus `json:"status"`
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &small); err != nil {
 		return false, it.Misread(err)
@@ -47,7 +66,8 @@ func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 		return false, nil
 	}
 	if of, ok := workload.RevisionOf(pod); ok {
-		r[maphash.String(podSeed, it.Namespace+"/"+it.Name)] = unique.Make(of)
+		r.revisions[maphash.String(podSeed, it.Namespace+"/"+it.Name)] = unique.Make(of)
+		workload.CountReady(r.places, of, small.Spec.NodeName)
 	}
 	return true, nil
 }
@@ -55,8 +75,13 @@ func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 // counts returns how many pods there are of each revision.
 func (r readyPods) counts() map[facts.PodRevision]int {
 	counts := map[facts.PodRevision]int{}
-	for _, of := range r {
+	for _, of := range r.revisions {
 		counts[of.Value()]++
+	}
+	for of, n := range r.places {
+		if of.Node != "" {
+			counts[of] = n
+		}
 	}
 	return counts
 }

@@ -29,10 +29,11 @@ type nodesLane struct {
 	checks         map[string]*nodeCount
 	views          map[string]*nodeCount
 	added, removed []*nodeCount
-	// names are those of all nodes, suspects the nodes that nodestate.Suspect reports, and state is the answer to the need for
-	// nodes without objects, as of when the nodes were counted last.
+	// names are those of all nodes, suspects the nodes that nodestate.Suspect reports, alike is all of them by their traits, and
+	// state is the answer to the need for nodes without objects, as of when the nodes were counted last.
 	names    sets.Set[string]
 	suspects []*corev1.Node
+	alike    []nodestate.Alike
 	state    facts.Answer
 	// lapsed says that nobody wanted the nodes for a while: what changed meanwhile was not told.
 	lapsed bool
@@ -41,6 +42,7 @@ type nodesLane struct {
 	objects facts.Objects // of the view that is being evaluated
 	table   *tally.Table[*corev1.Node]
 	notes   *tally.Tally[*corev1.Node, struct{}]
+	traits  *tally.Tally[*corev1.Node, nodestate.Traits]
 	counts  map[int]*nodeCount // by slot of the table
 	filled  bool
 	last    facts.Answer
@@ -179,7 +181,7 @@ func (n *nodesLane) answer() facts.Answer {
 	defer n.engine.mu.Unlock()
 	answer := n.state
 	if answer.State == facts.Known {
-		answer.Nodes = nodeIndex{lane: n, suspects: n.suspects}
+		answer.Nodes = nodeIndex{lane: n, suspects: n.suspects, alike: n.alike}
 	}
 	return answer
 }
@@ -188,6 +190,7 @@ func (n *nodesLane) answer() facts.Answer {
 type nodeIndex struct {
 	lane     *nodesLane
 	suspects []*corev1.Node
+	alike    []nodestate.Alike
 }
 
 func (i nodeIndex) Exists(name string) bool {
@@ -197,6 +200,14 @@ func (i nodeIndex) Exists(name string) bool {
 }
 
 func (i nodeIndex) Suspects() []*corev1.Node { return i.suspects }
+
+func (i nodeIndex) Alike() []nodestate.Alike { return i.alike }
+
+func (i nodeIndex) Get(name string) *corev1.Node {
+	_, objects := i.lane.engine.sources.View(facts.Nodes)
+	node, _ := objects.Get(objectName(name)).(*corev1.Node)
+	return node
+}
 
 func (n *nodesLane) work(ctx context.Context, now time.Time, changed changes) (func(), time.Time) {
 	added, removed := n.takeCounts()
@@ -210,6 +221,7 @@ func (n *nodesLane) work(ctx context.Context, now time.Time, changed changes) (f
 	touch := func(slot int) { touched.Insert(slot) }
 	if n.notes == nil {
 		n.notes = tally.Add(n.table, nodestate.Suspect, now)
+		n.traits = tally.Add(n.table, countTraits, now)
 	}
 	moved := n.update(ctx, state, changed, now, touch)
 	for _, count := range added {
@@ -273,6 +285,11 @@ func (n *nodesLane) update(ctx context.Context, state facts.Answer, changed chan
 	return moved
 }
 
+// countTraits counts all nodes.
+func countTraits(node *corev1.Node, _ time.Time) (traits nodestate.Traits, counted bool, until time.Time) {
+	return nodestate.TraitsOf(node), true, until
+}
+
 // publishNodes shows the nodes to those who look for some that explain something.
 func (n *nodesLane) publishNodes(state facts.Answer, moved []string) func() {
 	var suspects []*corev1.Node
@@ -281,13 +298,17 @@ func (n *nodesLane) publishNodes(state facts.Answer, moved []string) func() {
 			suspects = append(suspects, node)
 		}
 	}
+	var alike []nodestate.Alike
+	for traits, count := range n.traits.Marks() {
+		alike = append(alike, nodestate.Alike{Traits: traits, Count: count, Example: n.traits.First(1, traits)[0]})
+	}
 	return func() {
 		for _, name := range moved {
 			if n.names.Delete(name); n.table.Has(name) {
 				n.names.Insert(name)
 			}
 		}
-		n.state, n.suspects = state, suspects
+		n.state, n.suspects, n.alike = state, suspects, alike
 		for l := range n.engine.readers[facts.Nodes] {
 			if l != n.lane {
 				n.engine.touchLocked(l)

@@ -28,7 +28,7 @@ func TestEventsOfBothForms(t *testing.T) {
 		got = append(got, e.Reason+" "+e.Often()+", last "+noon.Sub(e.Last).String())
 	}
 	g.Expect(got).To(Equal([]string{
-		"Series 5 times or more since 2026-10-02T11:10:00Z, last 1m0s", "Counted 5 times or more since 2026-10-02T11:00:00Z, last 2m0s",
+		"Series 5+ times since 2026-10-02T11:10:00Z, last 1m0s", "Counted 5+ times since 2026-10-02T11:00:00Z, last 2m0s",
 		"Single once since 2026-10-02T11:57:00Z, last 3m0s",
 	}))
 }

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/nodestate"
 )
 
 // DefaultInterval is the time between two reads of what is polled.
@@ -132,7 +134,8 @@ type Answer struct {
 	// all others *unstructured.Unstructured; sorted by namespace and name. Pods that are ready or have finished, and
 	// ReplicaSets without pods, are not among them. Read-only.
 	Objects []client.Object
-	// ReadyPods counts the pods that are ready, by what they run. It may count others than those of the need.
+	// ReadyPods counts the pods that are ready, by what they run, and says of some where they run. It may count others than those
+	// of the need.
 	ReadyPods map[PodRevision]int
 	// Renewals says since when each Lease has had its renewTime. It is nil where nobody watched the time
 	// pass, as in a dump: then renewTime is compared with ReadAt.
@@ -154,8 +157,10 @@ type PodRevision struct {
 	Namespace string
 	// Kind and Name of the controller of the pod.
 	Kind, Name string
-	// Hash is the label controller-revision-hash of the pod.
+	// Hash is the label controller-revision-hash of the pod; empty for that of a ReplicaSet, which is a revision itself.
 	Hash string
+	// Node is where some of the pods of a ReplicaSet run, which are counted without it as well; else it is empty.
+	Node string
 }
 
 // Objects are the objects of an answer, as they are at the time of asking. They are read-only.
@@ -172,6 +177,10 @@ type NodeIndex interface {
 	Exists(name string) bool
 	// Suspects are the nodes that nodestate.Suspect reports, sorted by name.
 	Suspects() []*corev1.Node
+	// Get returns the node of that name; nil when there is none.
+	Get(name string) *corev1.Node
+	// Alike are all nodes by their traits, in no order.
+	Alike() []nodestate.Alike
 }
 
 // Renewal is what was seen of a Lease's renewTime, by the reader's own clock.

@@ -112,7 +112,8 @@ var withoutVersion = []string{
 	"ComponentMapping image-cleaner", "ComponentMapping node-auto-provisioning", "ComponentMapping retina", "ComponentMapping snapshot-controller",
 	"ComponentMapping entra-id", "ComponentMapping kubenet", "ComponentMapping azure-backup", "ComponentMapping azure-container-storage",
 	"ComponentMapping cost-analysis", "ComponentMapping defender-sensor", "ComponentMapping extension-manager", "ComponentMapping kaito",
-	"ComponentMapping static-egress-gateway", "ComponentMapping virtual-node",
+	"ComponentMapping static-egress-gateway", "ComponentMapping virtual-node", "ComponentMapping app-monitoring",
+	"ComponentMapping cluster-health-monitor", "ComponentMapping image-integrity",
 }
 
 func TestTheShippedFilesAreClean(t *testing.T) {

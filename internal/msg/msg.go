@@ -102,7 +102,7 @@ func Kubectl(namespace string, args ...string) string {
 }
 
 // Times rounds a number that keeps growing, as not each restart is worth a write of the status: 1, 2, 5, 10, 20,
-// 50 and so on, "or more".
+// 50 and so on, as in "50+ times".
 func Times(n int32) string {
 	if n == 1 {
 		return "once"
@@ -118,5 +118,5 @@ func Times(n int32) string {
 	if known == n {
 		return fmt.Sprintf("%d times", n)
 	}
-	return fmt.Sprintf("%d times or more", known)
+	return fmt.Sprintf("%d+ times", known)
 }

@@ -99,5 +99,11 @@ func TestTimesAreRounded(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(len(text)).To(BeNumerically("<", 20))
 	g.Expect([]string{Times(1), Times(2), Times(3), Times(5), Times(9), Times(49), Times(50), Times(2_000_000_000)}).To(Equal([]string{
-		"once", "2 times", "2 times or more", "5 times", "5 times or more", "20 times or more", "50 times", "500000000 times or more"}))
+		"once", "2 times", "2+ times", "5 times", "5+ times", "20+ times", "50 times", "500000000+ times"}))
+}
+
+func TestClosest(t *testing.T) {
+	known := []string{"etcd", "coredns", "kubelet", "kubenet"}
+	NewWithT(t).Expect(Closest("kubeled", known, 2)).To(Equal([]string{"kubelet", "kubenet"}), "the most like first")
+	NewWithT(t).Expect(Closest("x", known[:1], 3)).To(Equal([]string{"etcd"}))
 }

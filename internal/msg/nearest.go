@@ -3,6 +3,8 @@
 
 package msg
 
+import "slices"
+
 // Nearest returns the known word that is most like one that was mistyped, and the first of several that are as like;
 // empty when none is like it.
 func Nearest(typed string, known []string) string {
@@ -13,6 +15,13 @@ func Nearest(typed string, known []string) string {
 		}
 	}
 	return best
+}
+
+// Closest returns the n known words that are most like a typed one, the most like first.
+func Closest(typed string, known []string, n int) []string {
+	sorted := slices.Clone(known)
+	slices.SortStableFunc(sorted, func(a, b string) int { return distance(typed, a) - distance(typed, b) })
+	return sorted[:min(n, len(sorted))]
 }
 
 // distance is the number of letters to insert, remove or replace to get from one word to another.

@@ -78,17 +78,23 @@ func (a *plotter) mark(s catalog.State) string {
 
 // plain replaces what is no ASCII, where that is asked for.
 func (a *plotter) plain(s string) string {
-	s = Clean(s)
 	if !a.Plain {
-		return s
+		return Clean(s)
 	}
+	return ascii(Clean(s))
+}
+
+// ascii replaces what is no ASCII.
+func ascii(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r > '~' {
 			return '?'
 		}
 		return r
-	}, strings.NewReplacer("↔", "<->", "–", "-", "≠", "#").Replace(s))
+	}, asASCII.Replace(s))
 }
+
+var asASCII = strings.NewReplacer("↔", "<->", "–", "-", "≠", "#", "…", "~")
 
 func (a *plotter) line(s string) { a.out.WriteString(strings.TrimRight(s, " ") + "\n") }
 
@@ -125,6 +131,13 @@ func (a *plotter) group(g Group) {
 // inside returns the lines within the frame of a group, each of the given width.
 func (a *plotter) inside(g Group, columns int) []string {
 	perRow, each := grid(columns)
+	if g.Folded {
+		lines := wrap(a.plain(joined(g.titles())), columns, 0)
+		for i := range lines {
+			lines[i] = pad(lines[i], columns)
+		}
+		return lines
+	}
 	lines := a.boxes(g.Boxes, columns)
 	for _, batch := range batches(g.Groups, perRow) {
 		titles, boxes := "", []Box{}
@@ -198,14 +211,17 @@ func (a *plotter) content(b Box, columns int) []string {
 	for _, l := range b.Lines {
 		lines = append(lines, wrap(a.plain(l), columns, 2)...)
 	}
-	switch {
-	case b.State != "" && b.State != catalog.Healthy && b.State != catalog.Absent && b.Differs:
-		lines = append(lines, wrap(b.State.Word()+", not as documented", columns, 2)...)
-	case b.Differs:
-		lines = append(lines, "not as documented")
-	case b.State != "" && b.State != catalog.Healthy && b.State != catalog.Absent:
-		lines = append(lines, b.State.Word())
+	var words []string
+	if b.State != "" && b.State != catalog.Healthy && b.State != catalog.Absent {
+		words = append(words, b.State.Word())
 	}
+	if note := b.Note(); note != "" {
+		words = append(words, a.plain(note))
+	}
+	if b.Differs {
+		words = append(words, "not as documented")
+	}
+	lines = append(lines, wrap(joined(words), columns, 3)...)
 	return lines
 }
 

@@ -28,6 +28,8 @@ type Group struct {
 	Arrow  string
 	Boxes  []Box
 	Groups []Group
+	// Folded says that the names of the boxes are enough.
+	Folded bool
 }
 
 // Box is a component, a node pool, or anything else with a state.
@@ -38,8 +40,30 @@ type Box struct {
 	Lines []string
 	// State colors the box; it is empty for what has none.
 	State catalog.State
+	// Fault is the reason of the cause that is drawn here: nothing else shows it as its own.
+	Fault string
+	// Affected are the reasons of the causes that are drawn elsewhere and affect this.
+	Affected []string
 	// Differs marks a component that is not as documented.
 	Differs bool
+}
+
+// Light reports whether a box is only marked lightly: what is wrong with it is drawn elsewhere.
+func (b Box) Light() bool { return b.State.Bad() && b.Fault == "" && len(b.Affected) > 0 }
+
+// Note says which causes are drawn here and which affect the box; empty where there are none.
+func (b Box) Note() string {
+	var notes []string
+	switch {
+	case b.Fault != "" && b.State.Bad():
+		notes = append(notes, b.Fault)
+	case b.Fault != "":
+		notes = append(notes, "minor: "+b.Fault)
+	}
+	if len(b.Affected) > 0 {
+		notes = append(notes, "affected by "+joined(b.Affected))
+	}
+	return joined(notes)
 }
 
 // DiagramOptions configure Draw.
@@ -48,6 +72,8 @@ type DiagramOptions struct {
 	Documented bool
 	// OmitAbsent leaves out what is not in the cluster and need not be.
 	OmitAbsent bool
+	// Uncounted leaves out how many there are of what, for where that is said already.
+	Uncounted bool
 }
 
 // Draw draws a report.
@@ -56,8 +82,12 @@ func Draw(r *Report, o DiagramOptions) Diagram {
 	if r.isElsewhere() && !o.Documented {
 		a.words = someplace
 	}
+	if !o.Documented {
+		a.places = r.places(a.all)
+	}
 	d := Diagram{Title: a.words.short + " cluster architecture", Subtitle: a.subtitle()}
-	for _, g := range []Group{a.controlPlane(), a.cloudAPI(), a.nodePools(), a.addOns(), a.absent()} {
+	others := Group{Title: "At fault", Note: "not a component", Boxes: a.others}
+	for _, g := range []Group{others, a.controlPlane(), a.cloudAPI(), a.nodePools(), a.addOns(), a.absent()} {
 		if len(g.Boxes)+len(g.Groups) > 0 {
 			d.Groups = append(d.Groups, g)
 		}
@@ -72,6 +102,7 @@ func Draw(r *Report, o DiagramOptions) Diagram {
 type artist struct {
 	*Report
 	DiagramOptions
+	places
 	words platform
 	all   []component
 }
@@ -87,7 +118,10 @@ func (a artist) subtitle() string {
 	if a.isElsewhere() {
 		parts = append(parts, "not "+a.platform().short)
 	}
-	return joined(append(parts, summary(a.all)))
+	if !a.Uncounted {
+		parts = append(parts, summary(a.all))
+	}
+	return joined(parts)
 }
 
 // methods returns the observed ones, or the documented ones where those are drawn.
@@ -151,13 +185,11 @@ func (a artist) cloudAPI() Group {
 }
 
 func (a artist) nodePools() Group {
-	g := Group{Title: "Node pools", Arrow: "nodes"}
+	g := Group{Arrow: "nodes"}
 	if !a.Documented {
-		for _, pool := range a.Architecture.Status.NodePools {
-			g.Boxes = append(g.Boxes, poolBox(pool, a.all))
-		}
-		g.Title, g.Note = a.nodesTitle()
+		g.Boxes = a.poolBoxes()
 	}
+	g.Title, g.Note = a.nodesTitle()
 	every := Group{Title: "On every node"}
 	for _, c := range a.all {
 		if a.draws(c) && a.inside(c) && c.Spec.Placement == v1alpha1.PlacementNode {
@@ -172,24 +204,15 @@ func (a artist) nodePools() Group {
 
 func (a artist) nodesTitle() (title, note string) {
 	pools := len(a.Architecture.Status.NodePools)
-	if pools == 0 {
+	if pools == 0 && !a.Documented {
 		return "Nodes", ""
 	}
+	title = "Node pools"
+	if a.Uncounted || a.Documented {
+		return title, ""
+	}
 	ready, total := a.nodes()
-	return "Node pools", fmt.Sprintf("%s, %d of %s ready", msg.Count(pools, "pool"), ready, msg.Count(int(total), "node"))
-}
-
-func poolBox(pool v1alpha1.NodePool, components []component) Box {
-	b := Box{Title: pool.Name, State: poolState(pool, components), Lines: []string{readyNodes(pool) + " nodes ready"}}
-	if kind := joined(slices.DeleteFunc([]string{pool.Mode, pool.OS}, func(s string) bool { return s == "" })); kind != "" {
-		b.Title += " (" + kind + ")"
-	}
-	for _, v := range []struct{ what, version string }{{"kubelet", pool.KubeletVersions}, {"", pool.ContainerRuntimes}, {"", pool.NodeImages}} {
-		if v.version != "" {
-			b.Lines = append(b.Lines, strings.TrimSpace(v.what+" "+v.version))
-		}
-	}
-	return b
+	return title, fmt.Sprintf("%s, %d of %s ready", msg.Count(pools, "pool"), ready, msg.Count(int(total), "node"))
 }
 
 // addOns returns what runs somewhere on the nodes, by category.
@@ -210,9 +233,9 @@ func (a artist) addOns() Group {
 }
 
 func (a artist) absent() Group {
-	g := Group{Title: "Not installed", Note: "optional"}
+	g := Group{Title: "Not installed", Note: "optional", Folded: true}
 	if a.isElsewhere() {
-		g = Group{Title: "Not found", Note: "as " + a.platform().short + " implements it"}
+		g.Title, g.Note = "Not found", "as "+a.platform().short+" implements it"
 	}
 	for _, c := range a.all {
 		if !a.OmitAbsent && !a.draws(c) {
@@ -232,6 +255,10 @@ func (a artist) box(c component, part func(v1alpha1.ImplementationMethod) bool) 
 	name := c.Spec.Implementation.Name
 	if !a.Documented {
 		b.State, b.Differs = c.state, c.differs()
+		b.Fault, b.Affected = a.faults[c.Name], a.affected[c.Name]
+		if b.Fault != "" && part != nil && part(v1alpha1.MethodPlatformService) { // the half that is in the cluster shows it
+			b.Fault, b.Affected = "", append([]string{b.Fault}, b.Affected...)
+		}
 		name = c.implementation()
 	}
 	if name != b.Title {
@@ -246,6 +273,15 @@ func (a artist) box(c component, part func(v1alpha1.ImplementationMethod) bool) 
 		b.Lines = append(b.Lines, how)
 	}
 	return b
+}
+
+// titles of the boxes.
+func (g Group) titles() []string {
+	out := make([]string, len(g.Boxes))
+	for i := range g.Boxes {
+		out[i] = g.Boxes[i].Title
+	}
+	return out
 }
 
 // batches puts small groups side by side, where so many boxes go into a row.
@@ -269,6 +305,9 @@ func (b Box) status() string {
 	text := ""
 	if b.State != "" {
 		text = b.State.Mark() + " " + b.State.Word()
+	}
+	if note := b.Note(); note != "" {
+		text += ", " + Clean(note)
 	}
 	if b.Differs {
 		text += differsMark + " not as documented"
@@ -298,6 +337,9 @@ func (g Group) describe(out *strings.Builder) {
 		text := Clean(b.Title)
 		if b.State != "" {
 			text += " " + b.State.Word()
+		}
+		if note := b.Note(); note != "" {
+			text += " (" + Clean(note) + ")"
 		}
 		if b.Differs {
 			text += " and not as documented"

@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
@@ -32,6 +34,15 @@ func boxes(d report.Diagram) map[string][]report.Box {
 	}
 	for _, g := range d.Groups {
 		visit(g)
+	}
+	return out
+}
+
+// boxesOf are the boxes of a group and of those within it.
+func boxesOf(g report.Group) []report.Box {
+	out := slices.Clone(g.Boxes)
+	for _, in := range g.Groups {
+		out = append(out, boxesOf(in)...)
 	}
 	return out
 }
@@ -99,7 +110,7 @@ func TestMissing(t *testing.T) {
 	d := report.Draw(reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.DiagramOptions{})
 	g.Expect(box(boxes(d)["Monitoring & Observability"], "metrics-server").State).To(Equal(catalog.Missing))
 	g.Expect(written(t, d.SVG)).To(MatchRegexp(`<svg class="box missing"[^>]*data-component="metrics-server">`))
-	g.Expect(written(t, d.Mermaid)).To(ContainSubstring("<b>Metrics Server</b><br/>metrics-server<br/>∅ missing\"]:::missing"))
+	g.Expect(written(t, d.Mermaid)).To(ContainSubstring("<b>Metrics Server</b><br/>metrics-server<br/>∅ missing, NotFound\"]:::missing"))
 }
 
 // TestDocumentedDiagram: the documentation has no states and no nodes.
@@ -114,6 +125,72 @@ func TestDocumentedDiagram(t *testing.T) {
 	}
 	g.Expect(boxes(d)).NotTo(HaveKey("Node pools"))
 	g.Expect(box(boxes(d)["Add-ons & Extensions"], "cluster-autoscaler").Lines).To(Equal([]string{"AKS Cluster Autoscaler", "deploy"}))
+}
+
+// TestCauseOnce: each cause is drawn at one place, at what is at fault. What it affects is marked, and only lightly.
+func TestCauseOnce(t *testing.T) {
+	cause := func(kind v1alpha1.FaultKind, subject v1alpha1.ObservedObject, reason string, components ...string) v1alpha1.Cause {
+		return v1alpha1.Cause{Kind: kind, Subject: subject, Reason: reason, Severity: v1alpha1.SeverityMajor, Message: "because", Components: components}
+	}
+	for name, tc := range map[string]struct {
+		report *report.Report
+		// causes replace those of the architecture, and bad are the components that they make unhealthy.
+		causes []v1alpha1.Cause
+		bad    []string
+		// faults are the loud boxes by their titles, light the others that are bad, affected some of the healthy ones.
+		faults          map[string]string
+		light, affected []string
+	}{
+		"a node": {report: reportOf(t, reporttest.Modern, reporttest.Node("user/0", world.NodeDown)),
+			faults: map[string]string{"user (user, linux)": "NodeFault"}, light: []string{"kubelet"}, affected: []string{"kube-proxy", "azure-cni"}},
+		"pods": {report: broken(t), faults: map[string]string{"DNS": "CrashLooping"}},
+		"a node, pods and an object": {report: fresh(taken(t, badDay)), light: []string{"kubelet"},
+			faults: map[string]string{"user (user, linux)": "NodeFault", "DNS": "CrashLooping", "Metrics Server": "NotFound"}},
+		"an object of several components": {report: reportOf(t, reporttest.Modern, reporttest.Gone("DaemonSet kube-system/cilium")),
+			faults: map[string]string{"CNI Plugin (Advanced)": "PartMissing"}, light: []string{"kube-proxy"}},
+		"a node pool": {report: reportOf(t, reporttest.Modern), bad: []string{"kubelet"}, light: []string{"kubelet"},
+			causes: []v1alpha1.Cause{cause(v1alpha1.FaultNodePool, v1alpha1.ObservedObject{Kind: "NodePool", Name: "spot"}, "NodeFault", "kubelet")},
+			faults: map[string]string{"spot (user, linux)": "NodeFault"}},
+		"a registry": {report: reportOf(t, reporttest.Modern), bad: []string{"coredns", "metrics-server"}, light: []string{"coredns", "metrics-server"},
+			causes: []v1alpha1.Cause{cause(v1alpha1.FaultRegistry, v1alpha1.ObservedObject{Kind: "Registry", Name: "r.example"}, "ImagePullFailed", "coredns", "metrics-server")},
+			faults: map[string]string{"Registry r.example": "ImagePullFailed"}},
+		"an image of one component": {report: reportOf(t, reporttest.Modern), bad: []string{"coredns"},
+			causes: []v1alpha1.Cause{cause(v1alpha1.FaultImage, v1alpha1.ObservedObject{Kind: "Image", Name: "r.example/dns"}, "ImagePullFailed", "coredns")},
+			faults: map[string]string{"DNS": "ImagePullFailed"}},
+		"a driver with a hidden half": {report: reportOf(t, reporttest.Modern), bad: []string{"azuredisk-csi-driver"}, light: []string{"azuredisk-csi-driver"},
+			causes: []v1alpha1.Cause{cause(v1alpha1.FaultWorkload, v1alpha1.ObservedObject{Kind: "DaemonSet", Name: "x"}, "CrashLooping", "azuredisk-csi-driver")},
+			faults: map[string]string{"CSI Driver (Azure Disk)": "CrashLooping"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, r := NewWithT(t), tc.report
+			if tc.causes != nil {
+				r.Architecture.Status.Causes = tc.causes
+			}
+			for _, bad := range tc.bad {
+				set(reporttest.Mapping(r, bad), v1alpha1.ConditionHealthy, metav1.ConditionFalse, "Broken")
+			}
+			faults, light, affected := map[string]string{}, []string{}, []string{}
+			for _, in := range boxes(report.Draw(r, report.DiagramOptions{})) {
+				for _, b := range in {
+					switch {
+					case b.Fault != "":
+						g.Expect(faults).NotTo(HaveKey(b.Title), "drawn twice")
+						g.Expect(b.Light()).To(BeFalse())
+						faults[b.Title] = b.Fault
+					case b.Light():
+						light = append(light, b.Name)
+					case len(b.Affected) > 0 && !b.State.Bad():
+						affected = append(affected, b.Name)
+					}
+				}
+			}
+			g.Expect(faults).To(Equal(tc.faults))
+			g.Expect(light).To(ConsistOf(tc.light))
+			for _, name := range tc.affected {
+				g.Expect(affected).To(ContainElement(name))
+			}
+		})
+	}
 }
 
 // TestPools: nodes that are not ready are a fault only when they hurt a component.

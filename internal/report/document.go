@@ -29,6 +29,9 @@ type DocumentOptions struct {
 func Document(w io.Writer, r *Report, o DocumentOptions) error {
 	d := document{Report: r, DocumentOptions: o, words: r.platform(), all: r.components()}
 	d.intro()
+	if o.Live {
+		d.findings()
+	}
 	d.table()
 	d.methods()
 	d.keyDetails()
@@ -82,9 +85,74 @@ func (d *document) intro() {
 	}
 }
 
-// notTrue returns the conditions of the cluster that are not True.
+// notTrue returns the conditions of the cluster that are not True, apart from what the causes tell.
 func (d *document) notTrue() []metav1.Condition {
-	return slices.DeleteFunc(d.conditions(), func(c metav1.Condition) bool { return c.Status == metav1.ConditionTrue })
+	return slices.DeleteFunc(d.conditions(), func(c metav1.Condition) bool {
+		return c.Status == metav1.ConditionTrue || c.Type == v1alpha1.ConditionHealthy && c.Status == metav1.ConditionFalse
+	})
+}
+
+// MarkdownFindings writes the verdict, what is wrong with who acts and what to do next, and what is retired and when.
+func MarkdownFindings(w io.Writer, r *Report) error {
+	d := document{Report: r}
+	d.line("**%s**", markdown(Summary(r)))
+	d.findings()
+	d.line("")
+	_, err := io.WriteString(w, d.out.String())
+	return err
+}
+
+// findings says what is wrong, who acts and what comes next, then what is retired and when.
+func (d *document) findings() {
+	d.heading(2, "Causes")
+	causes, violations := d.causes(), d.Architecture.Status.Violations
+	if d.Part {
+		violations = nil
+	}
+	if len(causes)+len(violations) == 0 {
+		d.line("No problems detected.")
+	}
+	for i := range causes {
+		d.cause(&causes[i])
+	}
+	for _, v := range violations {
+		d.line("- **Rule %s** is violated: %s", markdown(v.Rule), markdown(v.Message))
+	}
+	first := true
+	for _, a := range d.advisories() {
+		deadline, ok := catalog.DeadlineOf(&a.Advisory, d.ObservedAt)
+		if !ok {
+			continue
+		}
+		if first {
+			d.heading(2, "Retirements")
+			first = false
+		}
+		when := deadline.String()
+		if deadline.Near() {
+			when = "! " + when
+		}
+		d.line("- **%s**: %s: %s%s", markdown(a.component.Spec.Component), markdown(when), markdown(a.Message), more(a.URL))
+	}
+}
+
+func (d *document) cause(c *v1alpha1.Cause) {
+	since := ""
+	if age := d.age(c.Since.Time); age != "" {
+		since = ", for " + age
+	}
+	if c.Severity == v1alpha1.SeverityMinor {
+		since += ", minor"
+	}
+	d.line("- **%s**%s: %s", markdown(titleOf(c)), since, markdown(c.Message))
+	d.line("  - Affects: %s", markdown(joined(c.Components)))
+	d.line("  - Who acts: %s", markdown(d.who(c)))
+	if c.Next != "" {
+		d.line("  - Next: %s", code(c.Next))
+	}
+	if url := webAddress(c.URL); url != "" {
+		d.line("  - See: %s", link(url, url))
+	}
 }
 
 func (d *document) version() string {
@@ -257,7 +325,11 @@ func (d *document) keyDetail(c component) {
 		d.line("- **Image in use**: %s, version %s", code(c.Status.Image), markdown(c.Status.Version))
 	}
 	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-		d.line("- **%s**%s: %s%s", markdown(string(a.Type)), dated(a.Date), markdown(a.Message), more(a.URL))
+		when := a.Date
+		if d.Live {
+			when = d.when(&a)
+		}
+		d.line("- **%s**%s: %s%s", markdown(string(a.Type)), dated(when), markdown(a.Message), more(a.URL))
 	}
 }
 
@@ -316,7 +388,7 @@ func workloads(c component) []string {
 
 func (d *document) flow() error {
 	d.heading(2, "Architecture Flow")
-	diagram := Draw(d.Report, DiagramOptions{Documented: !d.Live})
+	diagram := Draw(d.Report, DiagramOptions{Documented: !d.Live, Uncounted: d.Live})
 	language, draw := "text", func(w io.Writer) error { return diagram.ASCII(w, ASCIIOptions{}) }
 	if d.Mermaid {
 		language, draw = "mermaid", diagram.Mermaid

@@ -24,6 +24,21 @@ func documents(t *testing.T) map[string]string {
 	}
 }
 
+// TestDocumentCauses: the document says what is wrong, since when, who acts and what comes next, before all else.
+func TestDocumentCauses(t *testing.T) {
+	g := NewWithT(t)
+	r := broken(t)
+	retire(r, 4)
+	text := document(t, r, report.DocumentOptions{Live: true})
+	above, _, _ := strings.Cut(text, "## OSS Kubernetes")
+	g.Expect(above).To(SatisfyAll(
+		ContainSubstring("\n- **CrashLooping: Deployment kube-system/coredns**, for 10m: Deployment kube-system/coredns: 0/2 available"),
+		ContainSubstring("\n  - Affects: coredns\n"), ContainSubstring("\n  - Who acts: Provider: "),
+		ContainSubstring("\n  - Next: `kubectl -n kube-system logs deployment/coredns"), ContainSubstring("\n  - See: <https://"),
+		ContainSubstring("\n## Retirements\n\n- **kubelet**: ! 4 days left, until "), ContainSubstring("\n- **Ingress Controller**: 57 days left, until ")))
+	g.Expect(strings.Count(above, "2 keep crashing")).To(Equal(1))
+}
+
 // TestDocumentSections: the document has the sections of the table's own, in its order.
 func TestDocumentSections(t *testing.T) {
 	for name, text := range documents(t) {
@@ -40,6 +55,7 @@ func TestDocumentSections(t *testing.T) {
 				"## Architecture Flow", "## Key Implementation Insights", "## References"}
 			if name == "live" {
 				want = slices.Insert(want, 7, "## Differences from the Documentation")
+				want = slices.Insert(want, 1, "## Causes", "## Retirements")
 			}
 			g.Expect(headings).To(Equal(want))
 			parts := takeApart(text).parts

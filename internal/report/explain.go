@@ -76,6 +76,8 @@ func wordsFor(c component) []string {
 type ExplainOptions struct {
 	// Verbose also tells what is documented, every check with its objects, those of other variants, and references.
 	Verbose bool
+	// Width of the terminal in columns; 0 when the text goes elsewhere.
+	Width int
 	// Color paints states.
 	Color bool
 }
@@ -110,7 +112,7 @@ type explanation struct {
 }
 
 func newExplanation(r *Report, o ExplainOptions) *explanation {
-	return &explanation{Report: r, words: r.platform(), verbose: o.Verbose, prose: prose{columns: proseWidth, color: o.Color}}
+	return &explanation{Report: r, words: r.platform(), verbose: o.Verbose, prose: prose{columns: proseColumns(o.Width), color: o.Color}}
 }
 
 // fieldOf is a field that has so many lines at most, unless all is told.
@@ -228,7 +230,11 @@ func (e *explanation) check(c checkView) {
 		since = " (" + age + ")"
 	}
 	e.line("  " + e.paint(c.state, c.state.Mark()) + " " + Clean(c.short) + ": " + e.paint(c.state, c.verdict()) + since)
-	e.hang("      ", c.reasoned(), 0)
+	if message := Clean(c.Message); !e.verbose && message != "" && strings.Contains(Clean(e.Status.Message), message) {
+		e.line("      " + Clean(c.Reason)) // it stands above
+	} else {
+		e.hang("      ", c.reasoned(), 0)
+	}
 	if v := strings.TrimSpace(c.Image + " " + c.Version); v != "" {
 		e.hang("      ", v, 0)
 	}
@@ -255,13 +261,15 @@ func (e *explanation) causes() {
 func (e *explanation) cause(c *v1alpha1.Cause) {
 	e.section(titleOf(c))
 	if c.Message != e.Status.Message {
-		e.text(c.Message)
+		e.text(detailOf(c))
 	}
 	e.field("Who acts", e.who(c))
 	if c.Next != "" {
 		e.line("  " + pad("Next", 16) + Clean(c.Next)) // in one line, to be copied
 	}
-	e.field("See", webAddress(c.URL))
+	if url := webAddress(c.URL); url != "" {
+		e.line("  " + pad("See", 16) + url)
+	}
 	others := slices.DeleteFunc(slices.Clone(c.Components), func(n string) bool { return n == e.Name })
 	e.field("Also affects", joined(others))
 }

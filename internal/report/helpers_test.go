@@ -6,7 +6,6 @@ package report_test
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -121,21 +120,23 @@ func set(m *v1alpha1.ComponentMapping, conditionType string, status metav1.Condi
 	meta.SetStatusCondition(&m.Status.Conditions, c)
 }
 
-// big returns a report as large as the API allows.
+// big returns a report as large as the API allows, of a bad day.
 func big(t testing.TB) *report.Report {
-	r := reportOf(t, reporttest.Modern)
-	shipped := r.Mappings
-	r.Mappings = nil
-	for i := range 512 {
-		m := *shipped[i%len(shipped)].DeepCopy()
-		m.Name = fmt.Sprintf("%s-%d", m.Name, i)
-		r.Mappings = append(r.Mappings, m)
-	}
-	pool := r.Architecture.Status.NodePools[0]
-	r.Architecture.Status.NodePools = nil
-	for i := range 200 {
-		pool.Name = fmt.Sprintf("pool%d", i)
-		r.Architecture.Status.NodePools = append(r.Architecture.Status.NodePools, pool)
-	}
+	r := fresh(taken(t, badDay))
+	reporttest.Big(r)
 	return r
+}
+
+// badDay is today's AKS where DNS crashes, a node is down and metrics-server is gone; it is made once.
+var badDay = sync.OnceValues(func() (*report.Report, error) {
+	return reporttest.Report(reporttest.Modern, reporttest.Pods("Deployment kube-system/coredns", world.Pods{State: world.CrashLooping}),
+		reporttest.Node("user/0", world.NodeDown), reporttest.Gone("Deployment kube-system/metrics-server"))
+})
+
+// retire gives the kubelet a retirement in so many days.
+func retire(r *report.Report, days int) {
+	m := reporttest.Mapping(r, "kubelet")
+	m.Spec.Implementation.Advisories = append(m.Spec.Implementation.Advisories, v1alpha1.Advisory{
+		Type: v1alpha1.AdvisoryRetirement, Date: r.ObservedAt.AddDate(0, 0, days).Format(time.DateOnly), Message: "move on",
+	})
 }

@@ -28,9 +28,10 @@ import (
 var pageFiles embed.FS
 
 var (
-	pageTemplate = template.Must(template.New("").Funcs(template.FuncMap{"text": isolate}).ParseFS(pageFiles, "html/page.html"))
-	pageStyle    = diagramCSS + pageFile("html/page.css")
-	pageScript   = pageFile("html/page.js")
+	pageTemplate = template.Must(template.New("").Funcs(template.FuncMap{"text": isolate, "id": componentID, "span": span}).
+			ParseFS(pageFiles, "html/page.html"))
+	pageStyle  = diagramCSS + pageFile("html/page.css")
+	pageScript = pageFile("html/page.js")
 )
 
 func pageFile(name string) string {
@@ -45,6 +46,9 @@ func pageFile(name string) string {
 func isolate(value any) template.HTML {
 	return template.HTML("<bdi>" + html.EscapeString(Clean(fmt.Sprint(value))) + "</bdi>") //nolint:gosec // it is escaped
 }
+
+// span is over how many columns of the drawing boxes run, at most.
+func span(boxes []Box) int { return min(svgColumns, len(boxes)) }
 
 // HTMLOptions configure HTML.
 type HTMLOptions struct {
@@ -112,14 +116,15 @@ func (r *Report) heading() string {
 type pageView struct {
 	report *Report
 
-	Title, Platform, VerdictWord, Summary, Source, KubernetesVersion, Nodes, ObservedAt string
+	Title, Platform, VerdictWord, Source, KubernetesVersion, Nodes, ObservedAt string
 
 	Verdict    catalog.State
 	Notes      []string
 	Conditions []metav1.Condition
 	Causes     []causeView
 	Violations []v1alpha1.Violation
-	Drawing    template.HTML
+	Deadlines  []deadlineView
+	Drawing    Diagram
 	Categories []categoryView
 	States     []catalog.State
 	Counts     map[catalog.State]int
@@ -131,7 +136,16 @@ type pageView struct {
 	Upgrades      []v1alpha1.VersionSkew
 	Differences   []Departure
 	Known         string
-	Advisories    []advisoryView
+	// Advisories are those that no deadline tells; Corrections are errors of the documentation.
+	Advisories, Corrections []advisoryView
+}
+
+// deadlineView is a retirement of what is there.
+type deadlineView struct {
+	advisoryView
+
+	// Near says that it is time to act.
+	Near bool
 }
 
 // Age and Stamp are for the template. What was first observed when the report was made has no age.
@@ -139,8 +153,8 @@ func (v pageView) Age(t time.Time) string   { return v.report.age(t) }
 func (v pageView) Stamp(t time.Time) string { return stamp(t) }
 
 type causeView struct {
-	Reason, Subject, Message, Since, Advice string
-	Who, Next, URL                          string
+	Title, Message, Since, Advice string
+	Who, Next, URL                string
 	// Minor says that it is tolerated.
 	Minor      bool
 	Components []componentLink
@@ -161,11 +175,15 @@ type componentView struct {
 	SinceSort                        int64
 	Name, Text, Message, Call        string
 	Category                         v1alpha1.Category
-	CategoryTitle, AsDocumented      string
+	AsDocumented                     string
+	// Reason of a state that calls for action.
+	Reason string
 	// Known is that it differs from its documentation as the catalog says.
-	Known                            bool
-	State                            catalog.State
-	Differs, Found, Optional         bool
+	Known                    bool
+	State                    catalog.State
+	Differs, Found, Optional bool
+	// Folded says that its row is shown only when asked for.
+	Folded                           bool
 	Implementation, Method           string
 	DocumentedMethod, ObservedMethod string
 	Version, Image, Evidence         string
@@ -191,9 +209,9 @@ type singleCheckView struct {
 }
 
 type advisoryView struct {
-	Component          componentLink
-	Type               v1alpha1.AdvisoryType
-	Date, Message, URL string
+	Component                componentLink
+	Type                     v1alpha1.AdvisoryType
+	Date, When, Message, URL string
 }
 
 type referenceView struct{ Name, URL string }
@@ -206,17 +224,17 @@ type poolView struct {
 
 func newPageView(r *Report) pageView {
 	components, words := r.components(), r.platform()
+	slices.SortStableFunc(components, byUrgency)
 	status := r.Architecture.Status
 	v := pageView{
-		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: r.Verdict().WordOfWhole(), Summary: summary(components), Source: r.Source,
+		report: r, Title: pageTitle(r), Platform: r.heading(), VerdictWord: r.Verdict().WordOfWhole(), Source: r.Source,
 		KubernetesVersion: status.KubernetesVersion, ObservedAt: stamp(r.ObservedAt), Verdict: r.Verdict(),
-		Notes: r.caveats(), Conditions: r.briefConditions(), Violations: status.Violations,
-		Unmapped: r.unmapped(), UnmappedNotes: r.unmappedNotes(),
+		Notes: r.Notes(), Conditions: r.briefConditions(), Causes: r.causeViews(), Violations: status.Violations,
+		Unmapped: r.unmapped(), UnmappedNotes: r.unmappedNotes(), Drawing: Draw(r, DiagramOptions{Uncounted: true}),
 		Differences: Departures(r, false), Known: r.knownDifferences(), Upgrades: r.upgrades(),
-		Drawing: template.HTML(Draw(r, DiagramOptions{}).svg("")), //nolint:gosec // every text in it is escaped
 	}
 	if ready, total := r.nodes(); total > 0 {
-		v.Nodes = fmt.Sprintf("%d of %d nodes ready", ready, total)
+		v.Nodes = fmt.Sprintf("%d of %s ready", ready, msg.Count(int(total), "node"))
 	}
 	for i, c := range components {
 		view := r.componentView(c, words)
@@ -226,28 +244,52 @@ func newPageView(r *Report) pageView {
 			v.Categories = append(v.Categories, category)
 		}
 	}
+	slices.SortFunc(v.Categories, func(a, b categoryView) int {
+		return cmp.Compare(slices.Index(v1alpha1.Categories, a.Value), slices.Index(v1alpha1.Categories, b.Value))
+	})
 	v.Counts = counts(components)
 	for _, s := range catalog.States {
 		if v.Counts[s] > 0 {
 			v.States = append(v.States, s)
 		}
 	}
-	for _, c := range r.causes() {
-		cause := causeView{Reason: c.Reason, Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason],
-			Minor: c.Severity == v1alpha1.SeverityMinor, Subject: msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name),
-			Who: string(c.OperatedBy) + ", " + words.act(c.OperatedBy), Next: c.Next, URL: webAddress(c.URL)}
-		for _, name := range c.Components {
-			cause.Components = append(cause.Components, r.linkTo(name))
-		}
-		v.Causes = append(v.Causes, cause)
-	}
 	for _, pool := range status.NodePools {
 		v.Pools = append(v.Pools, poolView{pool, readyNodes(pool), poolState(pool, components)})
 	}
-	for _, a := range r.advisories() {
-		v.Advisories = append(v.Advisories, viewAdvisory(a.component, a.Advisory))
-	}
+	slices.SortStableFunc(v.Pools, func(a, b poolView) int { return worstFirst(a.State, b.State) })
+	v.addAdvisories()
 	return v
+}
+
+// causeViews are the causes as cards.
+func (r *Report) causeViews() []causeView {
+	var out []causeView
+	causes := r.causes()
+	for i := range causes {
+		c := &causes[i]
+		view := causeView{Title: titleOf(c), Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason],
+			Minor: c.Severity == v1alpha1.SeverityMinor, Who: r.who(c), Next: c.Next, URL: webAddress(c.URL)}
+		for _, name := range c.Components {
+			view.Components = append(view.Components, r.linkTo(name))
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+// addAdvisories tells each advisory once: as a deadline, as a correction, or as another one.
+func (v *pageView) addAdvisories() {
+	for _, a := range v.report.advisories() {
+		view := v.report.viewAdvisory(a.component, a.Advisory)
+		if d, ok := catalog.DeadlineOf(&a.Advisory, v.report.ObservedAt); ok {
+			v.Deadlines = append(v.Deadlines, deadlineView{view, d.Near()})
+		} else {
+			v.Advisories = append(v.Advisories, view)
+		}
+	}
+	for _, a := range v.report.corrections() {
+		v.Corrections = append(v.Corrections, v.report.viewAdvisory(a.component, a.Advisory))
+	}
 }
 
 // briefConditions leave to the causes what is unhealthy.
@@ -291,17 +333,20 @@ func (r *Report) componentView(c component, words platform) componentView {
 	v := componentView{
 		componentLink: c.link(), Name: Clean(c.Name), State: c.state, Differs: c.differs(),
 		Known: len(c.Status.Differences) > 0 && !c.differs(), Found: c.isPresent(),
-		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category, CategoryTitle: categoryTitle(c.Spec.Category),
+		StateOrder: slices.Index(catalog.States, c.state), Category: c.Spec.Category,
 		CategoryOrder: slices.Index(v1alpha1.Categories, c.Spec.Category), Optional: catalog.Optional(c.ComponentMapping),
 		Implementation: c.implementation(), Method: c.Status.MethodSummary, Version: c.Status.Version, Image: c.Status.Image,
 		DocumentedMethod: words.methodNames(doc.Methods), ObservedMethod: words.methodNames(c.Status.Methods),
 		AsDocumented: string(c.is(v1alpha1.ConditionAsDocumented).Status), Message: c.Status.Message,
 		Evidence: evidenceWords[c.Status.Evidence], SourceURL: webAddress(doc.Source.URL), Since: c.since(), SinceSort: c.since().Unix(),
-		OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.conditions(),
+		Folded: c.folds(), OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.conditions(),
 	}
-	v.Text = Clean(strings.Join([]string{
+	v.Text = strings.ToLower(Clean(strings.Join([]string{
 		c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word(),
-	}, " "))
+	}, " ")))
+	if c.bad() {
+		v.Reason = c.reason()
+	}
 	for _, variant := range c.Spec.Variants {
 		if slices.Contains(c.Status.Variants, variant.Name) {
 			v.Variants = append(v.Variants, variant)
@@ -318,7 +363,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		v.Checks = append(v.Checks, view)
 	}
 	for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-		v.Advisories = append(v.Advisories, viewAdvisory(c, a))
+		v.Advisories = append(v.Advisories, r.viewAdvisory(c, a))
 	}
 	for _, reference := range doc.References {
 		v.References = append(v.References, referenceView{reference.Name, webAddress(reference.URL)})
@@ -326,6 +371,6 @@ func (r *Report) componentView(c component, words platform) componentView {
 	return v
 }
 
-func viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
-	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, Message: a.Message, URL: webAddress(a.URL)}
+func (r *Report) viewAdvisory(c component, a v1alpha1.Advisory) advisoryView {
+	return advisoryView{Component: c.link(), Type: a.Type, Date: a.Date, When: r.when(&a), Message: a.Message, URL: webAddress(a.URL)}
 }

@@ -79,16 +79,87 @@ func withID(root *html.Node, id string) *html.Node {
 	return found[0]
 }
 
-// TestSaidOnce: the causes say what is unhealthy; the conditions do not say it again.
+// TestSaidOnce: the causes say what is unhealthy, and the counts how many; nothing says it again.
 func TestSaidOnce(t *testing.T) {
 	g := NewWithT(t)
-	_, text := page(t, broken(t), report.HTMLOptions{})
+	root, text := page(t, broken(t), report.HTMLOptions{})
 	summary, _, _ := strings.Cut(text, `id="drawing"`)
 	g.Expect(strings.Count(summary, "2 keep crashing")).To(Equal(1))
-	g.Expect(summary).To(ContainSubstring("see Causes"))
+	g.Expect(text).To(ContainSubstring("see Causes"))
+	main := content(withID(root, "main"))
+	for count, times := range map[string]int{"31 ✓ healthy": 1, "1 ✗ unhealthy": 1, "of 6 nodes ready": 1, "components present": 0, "3 pools": 0} {
+		g.Expect(strings.Count(main, count)).To(Equal(times), count)
+	}
 
 	_, text = page(t, reportOf(t, reporttest.Modern, reporttest.Gone(metrics)), report.HTMLOptions{})
 	g.Expect(text).NotTo(ContainSubstring("see Causes"), "what is there is healthy")
+}
+
+// TestPageOrder: what needs action comes first, and the drawing and the table come after what they illustrate.
+func TestPageOrder(t *testing.T) {
+	g := NewWithT(t)
+	r := broken(t)
+	retire(r, 4)
+	root, _ := page(t, r, report.HTMLOptions{})
+	var sections []string
+	level := 0
+	for _, h := range elements(root, func(n *html.Node) bool {
+		return len(n.Data) == 2 && n.Data[0] == 'h' && n.Data[1] > '0' && n.Data[1] < '7'
+	}) {
+		at := int(h.Data[1] - '0')
+		g.Expect(at).To(BeNumerically("<=", level+1), "a level is left out before %s", content(h))
+		if level = at; at < 3 {
+			sections = append(sections, attr(h, "id"))
+		}
+	}
+	g.Expect(sections).To(Equal([]string{
+		"summary", "causes", "deadlines", "drawing", "table", "evidence", "unmapped", "pools", "differences", "advisories"}))
+
+	cards := elements(root, func(n *html.Node) bool { return attr(n, "class") == "card cause" })
+	g.Expect(cards).To(HaveLen(1))
+	g.Expect(content(cards[0])).To(SatisfyAll(ContainSubstring("CrashLooping: Deployment kube-system/coredns"), ContainSubstring("for 10m"),
+		MatchRegexp(`Who acts\s*Provider: `), MatchRegexp(`Next\s*kubectl -n kube-system logs deployment/coredns`), MatchRegexp(`See\s*https://`)))
+
+	deadlines := elements(root, func(n *html.Node) bool { return strings.HasPrefix(attr(n, "class"), "deadline") })
+	g.Expect(deadlines).To(HaveLen(2))
+	g.Expect(attr(deadlines[0], "class")).To(Equal("deadline near card"))
+	g.Expect(content(deadlines[0])).To(SatisfyAll(HavePrefix("! "), ContainSubstring("kubelet"), ContainSubstring("4 days left")))
+	g.Expect(attr(deadlines[1], "class")).NotTo(Equal("deadline near card"))
+	g.Expect(content(deadlines[1])).To(SatisfyAll(Not(ContainSubstring("!")), ContainSubstring("57 days left")))
+	listed := content(withID(root, "advisories").NextSibling.NextSibling)
+	g.Expect(listed).NotTo(Or(ContainSubstring("Retirement"), ContainSubstring("Correction")), "said already, or no advisory of that kind")
+
+	_, text := page(t, reportOf(t, reporttest.Elsewhere), report.HTMLOptions{})
+	g.Expect(text).NotTo(ContainSubstring(`id="deadlines"`), "nothing is retired")
+}
+
+// TestPageTable: the table is in the order of check, and what check folds is marked.
+func TestPageTable(t *testing.T) {
+	g := NewWithT(t)
+	r := fresh(taken(t, badDay))
+	root, _ := page(t, r, report.HTMLOptions{})
+	var names, folded []string
+	for _, row := range elements(withID(root, "components"), func(n *html.Node) bool { return has(n, "data-name") }) {
+		if has(row, "data-folded") {
+			folded = append(folded, attr(row, "data-name"))
+			continue
+		}
+		g.Expect(folded).To(BeEmpty(), "what is folded comes last")
+		names = append(names, attr(row, "data-name"))
+	}
+	screen := written(t, func(w io.Writer) error { return report.Screen(w, r, report.View{}) })
+	_, table, _ := strings.Cut(screen, "\nNAME ")
+	table, rest, _ := strings.Cut(table, "\n\n")
+	var listed []string
+	for _, line := range strings.Split(table, "\n")[1:] {
+		listed = append(listed, strings.Fields(line)[0])
+	}
+	g.Expect(names).To(Equal(listed))
+	g.Expect(names[:4]).To(ConsistOf("kubelet", "coredns", "metrics-server", "cloud-controller-manager"), "the worst, then what is affected")
+	for _, name := range folded {
+		g.Expect(rest).To(ContainSubstring(name))
+	}
+	g.Expect(folded).NotTo(BeEmpty())
 }
 
 // TestPolicy: the page runs its own script and style, and asks nothing of anybody.
@@ -150,10 +221,11 @@ func TestPage(t *testing.T) {
 				state, row := catalog.StateOf(m), rows[m.Name]
 				g.Expect(attr(row, "data-state")).To(BeEquivalentTo(state), m.Name)
 				g.Expect(content(row)).To(SatisfyAll(ContainSubstring(m.Spec.Component), ContainSubstring(state.Word()), ContainSubstring(m.Status.Version)))
-				drawn := elements(withID(root, "scroll-drawing"), func(n *html.Node) bool { return attr(n, "data-component") == m.Name })
+				drawn := elements(root, func(n *html.Node) bool { return attr(n, "data-component") == m.Name })
 				g.Expect(drawn).NotTo(BeEmpty(), m.Name)
 				for _, b := range drawn {
-					g.Expect(attr(b, "class")).To(Equal("box " + string(state)))
+					g.Expect(strings.Fields(attr(b, "class"))[:2]).To(Equal([]string{"box", string(state)}))
+					g.Expect(content(b)).To(ContainSubstring(state.Word()))
 				}
 				details := withID(root, attr(row, "data-details"))
 				g.Expect(details).NotTo(BeNil(), m.Name)

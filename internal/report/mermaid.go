@@ -18,6 +18,10 @@ const (
 	mermaidColumns = 4
 	// mermaidLinks is how many links are used to lay boxes out; Mermaid refuses more than 500.
 	mermaidLinks = 400
+	// mermaidWide is how many columns of text go into a line across the drawing.
+	mermaidWide = 130
+	// mermaidLight is the class of what is bad because of something else.
+	mermaidLight = "light"
 )
 
 // Mermaid writes a diagram as a flowchart of Mermaid.
@@ -37,6 +41,7 @@ type mermaid struct {
 	out           strings.Builder
 	groups, nodes int
 	links         int
+	light         bool
 	// previous is the group above.
 	previous string
 }
@@ -56,8 +61,12 @@ func (m *mermaid) group(depth int, g Group) string {
 	m.line(depth, fmt.Sprintf(`subgraph %s["%s"]`, name, title))
 	m.line(depth+1, "direction TB")
 	first := m.nodes + 1
-	for _, b := range g.Boxes {
-		m.box(depth+1, b)
+	if g.Folded {
+		m.names(depth+1, g.titles())
+	} else {
+		for _, b := range g.Boxes {
+			m.box(depth+1, b)
+		}
 	}
 	// Boxes in a grid: those below each other hang together by a link that is not drawn.
 	for n := first; n+mermaidColumns <= m.nodes && m.links < mermaidLinks; n++ {
@@ -71,6 +80,16 @@ func (m *mermaid) group(depth int, g Group) string {
 	return name
 }
 
+// names writes the titles of boxes that are not drawn, in one box.
+func (m *mermaid) names(depth int, titles []string) {
+	m.nodes++
+	lines := append(wrap(Clean(joined(titles)), mermaidWide, 0), Box{State: catalog.Absent}.status())
+	for i := range lines {
+		lines[i] = mermaidText(lines[i])
+	}
+	m.line(depth, fmt.Sprintf(`n%d["%s"]:::%s`, m.nodes, strings.Join(lines, "<br/>"), catalog.Absent))
+}
+
 func (m *mermaid) box(depth int, b Box) {
 	m.nodes++
 	lines := []string{"<b>" + mermaidText(b.Title) + "</b>"}
@@ -82,6 +101,9 @@ func (m *mermaid) box(depth int, b Box) {
 	class := string(b.State)
 	if class == "" {
 		class = "neutral"
+	}
+	if b.Light() {
+		class, m.light = mermaidLight, true
 	}
 	m.line(depth, fmt.Sprintf(`n%d["%s"]:::%s`, m.nodes, strings.Join(lines, "<br/>"), class))
 	if b.Differs {
@@ -116,6 +138,9 @@ var mermaidStyles = map[catalog.State]string{
 func (m *mermaid) classes(d Diagram) {
 	states, differs := d.states()
 	m.line(1, "classDef neutral "+mermaidStyles[""])
+	if m.light {
+		m.line(1, "classDef "+mermaidLight+" fill:#ffffff,stroke:#cf222e,color:#1f2328")
+	}
 	for _, s := range states {
 		m.line(1, fmt.Sprintf("classDef %s %s", s, mermaidStyles[s]))
 	}

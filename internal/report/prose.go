@@ -15,9 +15,16 @@ type prose struct {
 	// columns is how wide sentences run.
 	columns int
 	color   bool
+	// plain writes the characters of ASCII alone.
+	plain bool
 }
 
-func (p *prose) line(s string) { p.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+func (p *prose) line(s string) {
+	if p.plain {
+		s = ascii(s)
+	}
+	p.out.WriteString(strings.TrimRight(s, " ") + "\n")
+}
 
 func (p *prose) section(title string) { p.line("\n" + title) }
 
@@ -36,6 +43,13 @@ func (p *prose) field(name, value string) {
 	if value != "" {
 		p.hang("  "+pad(name, 16), value, 0)
 	}
+}
+
+func (p *prose) mark(s catalog.State) string {
+	if p.plain {
+		return p.paint(s, s.ASCII())
+	}
+	return p.paint(s, s.Mark())
 }
 
 func (p *prose) paint(s catalog.State, text string) string {

@@ -103,9 +103,21 @@ func (c component) operatedBy() v1alpha1.Operator {
 	return cmp.Or(c.Status.OperatedBy, c.Spec.OperatedBy)
 }
 
-// since returns when the decisive condition last changed.
+// since returns since when the component is as it is: since the decisive condition last changed, or since what is at fault
+// went wrong, as far as its objects tell. Whoever looks once sees no condition change.
 func (c component) since() time.Time {
-	return catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
+	since := catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
+	if c.state != catalog.Unhealthy {
+		return since
+	}
+	for i := range c.Status.Checks {
+		for _, f := range c.Status.Checks[i].Faults {
+			if f.Severity == v1alpha1.SeverityMajor && !f.Since.IsZero() && f.Since.Time.Before(since) {
+				since = f.Since.Time
+			}
+		}
+	}
+	return since
 }
 
 // reason of the state, in one word.
@@ -117,18 +129,49 @@ type advisory struct {
 	component component
 }
 
-// advisories about what is in the cluster: those with a date by date, then the others.
+// when says when an advisory takes effect, and how many days were left when the cluster was observed; empty when it
+// names no date.
+func (r *Report) when(a *v1alpha1.Advisory) string {
+	if d, ok := catalog.DeadlineOf(a, r.ObservedAt); ok && !r.ObservedAt.IsZero() {
+		return d.String()
+	}
+	return a.Date
+}
+
+// order puts before all else what there is a date for until which to act.
+func (a advisory) order() int {
+	if a.Type == v1alpha1.AdvisoryRetirement && a.Date != "" {
+		return 0
+	}
+	return 1
+}
+
+// advisories about what is in the cluster: retirements, the nearest first, then the others by date. Corrections are none:
+// they are about the documentation.
 func (r *Report) advisories() []advisory {
+	return r.advised(func(t v1alpha1.AdvisoryType) bool { return t != v1alpha1.AdvisoryCorrection })
+}
+
+// corrections of what the documentation says of what is in the cluster.
+func (r *Report) corrections() []advisory {
+	return r.advised(func(t v1alpha1.AdvisoryType) bool { return t == v1alpha1.AdvisoryCorrection })
+}
+
+func (r *Report) advised(of func(v1alpha1.AdvisoryType) bool) []advisory {
 	var out []advisory
 	for _, c := range r.components() {
 		if !c.isPresent() {
 			continue
 		}
 		for _, a := range catalog.AdvisoriesOf(c.ComponentMapping) {
-			out = append(out, advisory{a, c})
+			if of(a.Type) {
+				out = append(out, advisory{a, c})
+			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b advisory) int { return catalog.CompareDates(a.Date, b.Date) })
+	slices.SortStableFunc(out, func(a, b advisory) int {
+		return cmp.Or(cmp.Compare(a.order(), b.order()), catalog.CompareDates(a.Date, b.Date))
+	})
 	return out
 }
 

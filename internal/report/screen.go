@@ -26,6 +26,8 @@ type View struct {
 	Width int
 	// Color paints states.
 	Color bool
+	// Plain writes the characters of ASCII alone.
+	Plain bool
 }
 
 // maxScreenCauses is how many causes a screen has room for; maxCauseLines is for how many lines of each.
@@ -36,14 +38,17 @@ const (
 
 // Screen writes the verdict, what is wrong with who acts and what to do next, what is near, then the table.
 func Screen(w io.Writer, r *Report, v View) error {
-	s := screen{Report: r, View: v, prose: prose{columns: proseWidth, color: v.Color}}
-	if v.Width > 0 {
-		s.columns = min(v.Width, proseWidth)
-	}
-	s.headline()
-	s.causes()
-	s.deadlines()
+	s := newScreen(r, v)
+	s.findings()
 	s.table()
+	_, err := io.WriteString(w, s.out.String())
+	return err
+}
+
+// Findings writes what Screen writes above the table.
+func Findings(w io.Writer, r *Report, v View) error {
+	s := newScreen(r, v)
+	s.findings()
 	_, err := io.WriteString(w, s.out.String())
 	return err
 }
@@ -55,17 +60,30 @@ type screen struct {
 	prose
 }
 
+func newScreen(r *Report, v View) *screen {
+	return &screen{Report: r, View: v, prose: prose{columns: proseColumns(v.Width), color: v.Color, plain: v.Plain}}
+}
+
+func (s *screen) findings() {
+	s.headline()
+	s.causes()
+	s.deadlines()
+}
+
 // headline says what the cluster is, and the verdict.
 func (s *screen) headline() {
 	state := s.Verdict()
 	text := Summary(s.Report)
 	if abstract := s.Architecture.Status.Abstract; len(abstract) > 0 && !s.Part {
 		text = Clean(abstract[0])
+		if rest := s.rest(); len(rest) > 0 { // what the architecture does not select counts there for nothing
+			text += fmt.Sprintf("; outside ClusterArchitecture %s: %s", Clean(s.Architecture.Name), summary(rest))
+		}
 	}
 	for i, l := range wrap(text, s.columns-2, 0) {
 		mark := " "
 		if i == 0 {
-			mark = s.paint(state, state.Mark())
+			mark = s.mark(state)
 		}
 		s.line(mark + " " + l)
 	}
@@ -75,21 +93,21 @@ func (s *screen) headline() {
 func (s *screen) causes() {
 	major, minor := s.causesBySeverity()
 	shown := 0
-	add := func(causes []v1alpha1.Cause, mark string, state catalog.State) {
+	add := func(causes []v1alpha1.Cause, mark string) {
 		for i := range causes {
 			if shown++; s.Wide || shown <= maxScreenCauses {
-				s.cause(&causes[i], s.paint(state, mark))
+				s.cause(&causes[i], mark)
 			}
 		}
 	}
-	add(major, catalog.Unhealthy.Mark(), catalog.Unhealthy)
+	add(major, s.mark(catalog.Unhealthy))
 	if !s.Part {
 		for _, v := range s.Architecture.Status.Violations {
-			s.line("\n" + s.paint(catalog.Unhealthy, catalog.Unhealthy.Mark()) + " " + v1alpha1.ReasonRulesViolated + ": rule " + Clean(v.Rule))
+			s.line("\n" + s.mark(catalog.Unhealthy) + " " + v1alpha1.ReasonRulesViolated + ": rule " + Clean(v.Rule))
 			s.hang("    ", v.Message, maxCauseLines)
 		}
 	}
-	add(minor, "~", catalog.HealthUnknown)
+	add(minor, s.paint(catalog.HealthUnknown, "~"))
 	if more := shown - maxScreenCauses; more > 0 && !s.Wide {
 		s.line(fmt.Sprintf("\n… and %s; -o wide lists all", msg.Count(more, "more cause")))
 	}
@@ -101,12 +119,18 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 	if age := s.age(c.Since.Time); age != "" {
 		title += ", for " + age
 	}
-	s.line("\n" + mark + " " + title)
+	s.line("")
+	for i, l := range wrap(title, s.columns-2, 0) {
+		if i > 0 {
+			mark = " "
+		}
+		s.line(mark + " " + l)
+	}
 	lines := maxCauseLines
 	if s.Wide {
 		lines = 0
 	}
-	s.hang("    ", c.Message, lines)
+	s.hang("    ", detailOf(c), lines)
 	s.hang("    affects  ", msg.Shorten(c.Components, ", "), 1)
 	s.hang("    who      ", s.who(c), 0)
 	if c.Next != "" {
@@ -141,11 +165,11 @@ func (s *screen) deadlines() {
 // table writes the rows that are wanted: the worst first.
 func (s *screen) table() {
 	rows := slices.DeleteFunc(s.components(), func(c component) bool { return !s.wants(c) })
-	slices.SortStableFunc(rows, func(a, b component) int { return cmp.Compare(a.urgency(), b.urgency()) })
+	slices.SortStableFunc(rows, byUrgency)
 	var folded []string
 	if !s.All {
 		rows = slices.DeleteFunc(rows, func(c component) bool {
-			fold := c.state == catalog.Absent && catalog.Optional(c.ComponentMapping) && len(s.Only) == 0 && !s.Part
+			fold := c.folds() && len(s.Only) == 0 && !s.Part
 			if fold {
 				folded = append(folded, c.Name)
 			}
@@ -174,6 +198,14 @@ func (s *screen) table() {
 func (v View) wants(c component) bool {
 	return len(v.Only) == 0 || slices.ContainsFunc(v.Only, func(f Filter) bool { return f.holds(c) })
 }
+
+// folds reports whether a component is told of in a line with others unless it is asked for.
+func (c component) folds() bool {
+	return c.state == catalog.Absent && catalog.Optional(c.ComponentMapping)
+}
+
+// byUrgency orders components: the worst first, else as they are.
+func byUrgency(a, b component) int { return cmp.Compare(a.urgency(), b.urgency()) }
 
 // urgency orders rows: the lower the sooner somebody should read it.
 func (c component) urgency() int {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,16 @@ func TestScreenOrder(t *testing.T) {
 	g.Expect(all).To(HaveLen(len(r.Mappings)))
 }
 
+// The line of the whole counts what the architecture selects; what is beside it is counted behind that.
+func TestScreenBesideTheArchitecture(t *testing.T) {
+	g := NewWithT(t)
+	r := *reportOf(t, reporttest.Modern)
+	g.Expect(screenOf(t, &r, report.View{})).NotTo(ContainSubstring("outside"))
+	r.Mappings = slices.Clone(r.Mappings)
+	r.Mappings[0].Labels = nil
+	g.Expect(screenOf(t, &r, report.View{})).To(MatchRegexp(`; outside\s+ClusterArchitecture\s+aks: 1\s+of\s+1\s+component\s+present`))
+}
+
 // Only what is asked for has a row.
 func TestScreenOnly(t *testing.T) {
 	g := NewWithT(t)
@@ -155,6 +166,17 @@ func TestDeadlines(t *testing.T) {
 	g.Expect(lines).To(Equal([]string{
 		"! proxy: retired 30 days ago, on 2026-09-02", "! proxy: 4 days left, until 2026-10-06", "- proxy: 83 days left, until 2026-12-24",
 	}))
+	listing := report.Advisories(r)
+	var when []string
+	for _, cells := range listing.Rows {
+		when = append(when, cells[2].Text+": "+cells[3].Text+"/"+cells[3].Exact)
+	}
+	g.Expect(when).To(Equal([]string{"Retirement: retired 30 days ago, on 2026-09-02/2026-09-02",
+		"Retirement: 4 days left, until 2026-10-06/2026-10-06", "Retirement: 83 days left, until 2026-12-24/2026-12-24",
+		"Rename: 2026-10-05/2026-10-05", "Retirement: /"}),
+		"what has to be done by a date comes first, and a correction of the documentation is none")
+	page := written(t, func(w io.Writer) error { return report.HTMLMain(w, r) })
+	g.Expect(page).To(SatisfyAll(ContainSubstring("4 days left, until 2026-10-06"), ContainSubstring(`datetime="2026-10-06"`)))
 }
 
 // Of a component that is healthy, what there is to know fits a screen.
@@ -172,6 +194,23 @@ func TestExplainIsShort(t *testing.T) {
 				g.Expect(strings.Count(text, "\n")).To(BeNumerically("<=", 40), "%s:\n%s", m.Name, text)
 			}
 		})
+	}
+}
+
+// On a terminal an explanation is as wide as that, but for what is to be copied, and what is wrong with a check is said once.
+func TestExplainFits(t *testing.T) {
+	r := broken(t)
+	for _, columns := range []int{60, 80, 120} {
+		g := NewWithT(t)
+		m := reporttest.Mapping(r, "coredns")
+		text := written(t, func(w io.Writer) error { return report.Explain(w, r, m, report.ExplainOptions{Width: columns}) })
+		for line := range strings.Lines(text) {
+			if line = strings.TrimRight(line, "\n"); !strings.HasPrefix(line, "  Next ") && !strings.HasPrefix(line, "  See ") && !strings.HasPrefix(line, "--verbose") {
+				g.Expect(displaywidth.String(line)).To(BeNumerically("<=", columns), line)
+			}
+		}
+		_, checks, _ := strings.Cut(text, "\nChecks")
+		g.Expect(checks).To(SatisfyAll(ContainSubstring("CrashLooping"), Not(ContainSubstring("0/2 available"))), "it stands above")
 	}
 }
 
@@ -193,4 +232,27 @@ func TestExplainOrder(t *testing.T) {
 		return report.Explain(w, r, reporttest.Mapping(r, "coredns"), report.ExplainOptions{Verbose: true})
 	})
 	g.Expect(verbose).To(SatisfyAll(ContainSubstring("\nDocumented"), ContainSubstring("\nChecks of other variants"), ContainSubstring("\nReferences")))
+}
+
+// TestFindings: what stands above the table is the same without a table, and fits where only ASCII does.
+func TestFindings(t *testing.T) {
+	g := NewWithT(t)
+	r := fresh(taken(t, badDay))
+	retire(r, 4)
+	view := report.View{Width: 80}
+	findings := written(t, func(w io.Writer) error { return report.Findings(w, r, view) })
+	g.Expect(written(t, func(w io.Writer) error { return report.Screen(w, r, view) })).To(HavePrefix(findings + "\nNAME "))
+	g.Expect(findings).To(SatisfyAll(ContainSubstring("\n✗ NodeFault: Node "), ContainSubstring("\n    who      Customer: "),
+		ContainSubstring("\n    next     kubectl describe node "), ContainSubstring("\n! kubelet: 4 days left, until ")))
+
+	view.Plain = true
+	plain := written(t, func(w io.Writer) error { return report.Findings(w, r, view) })
+	g.Expect(plain).To(MatchRegexp(`^[\n -~]*$`))
+	g.Expect(plain).To(SatisfyAll(HavePrefix("x "), ContainSubstring("\nx NodeFault: Node ")))
+
+	text := written(t, func(w io.Writer) error { return report.MarkdownFindings(w, r) })
+	g.Expect(text).To(SatisfyAll(HavePrefix("**unhealthy: AKS v1.35.8, "), ContainSubstring("\n## Causes\n\n- **NodeFault: Node "),
+		ContainSubstring("\n  - Who acts: Customer: the cluster owner\n"), ContainSubstring("\n- **kubelet**: ! 4 days left, until ")))
+	part := report.Of(r, []string{"coredns"})
+	g.Expect(written(t, func(w io.Writer) error { return report.MarkdownFindings(w, part) })).NotTo(ContainSubstring("NodeFault"))
 }

@@ -35,6 +35,8 @@ const (
 	// are cut.
 	svgText = 29
 	svgBold = 25
+	// svgWide is how many go into a line across the drawing.
+	svgWide = 130
 )
 
 // svg returns the drawing; style is put into it, and empty where the page has the colors already.
@@ -42,7 +44,7 @@ func (d Diagram) svg(style string) string {
 	s := sketch{y: svgMargin}
 	s.text(svgMargin, s.y+16, "title", d.Title)
 	s.y += 26
-	for _, l := range wrap(Clean(d.Subtitle), 140, 0) {
+	for _, l := range wrap(Clean(d.Subtitle), svgWide, 0) {
 		s.text(svgMargin, s.y+14, "note", l)
 		s.y += 20
 	}
@@ -77,7 +79,11 @@ func (s *sketch) group(g Group) {
 	frame := s.out
 	s.out = strings.Builder{}
 	s.heading(svgMargin+svgPadding, g)
-	s.boxes(g.Boxes)
+	if g.Folded {
+		s.names(g.titles())
+	} else {
+		s.boxes(g.Boxes)
+	}
 	for _, batch := range batches(g.Groups, svgColumns) {
 		var boxes []Box
 		for _, in := range batch {
@@ -92,6 +98,15 @@ func (s *sketch) group(g Group) {
 	s.out.WriteString(frame.String())
 	s.add(`<rect class="group" x="%d" y="%d" width="%d" height="%d" rx="8"/>`, svgMargin, top, svgWidth-2*svgMargin, s.y-top)
 	s.out.WriteString(inside)
+}
+
+// names writes the titles of boxes that are not drawn.
+func (s *sketch) names(titles []string) {
+	for _, l := range wrap(Clean(joined(titles)), svgWide, 0) {
+		s.text(svgMargin+svgPadding, s.y+12, "line", l)
+		s.y += svgLine
+	}
+	s.y += svgGap
 }
 
 func (s *sketch) heading(x int, g Group) {
@@ -147,6 +162,9 @@ func (b Box) svgLines() []svgLineText {
 	if b.State != "" {
 		add("state", b.State.Mark()+" "+b.State.Word(), svgBold, 1)
 	}
+	if note := b.Note(); note != "" {
+		add("line", note, svgText, 2)
+	}
 	if b.Differs {
 		add("differs", strings.TrimSpace(differsMark)+" not as documented", svgBold, 1)
 	}
@@ -158,6 +176,9 @@ func (s *sketch) box(b Box, x, height int) {
 	class := string(b.State)
 	if class == "" {
 		class = "neutral"
+	}
+	if b.Light() {
+		class += " light"
 	}
 	name := ""
 	if b.Name != "" {

@@ -32,8 +32,7 @@ func (r *Report) tableOf(components []component, wide bool) Grid {
 		for _, t := range []string{v1alpha1.ConditionPresent, v1alpha1.ConditionHealthy} {
 			cells = append(cells, Cell{Text: string(c.is(t).Status), State: c.state})
 		}
-		since := c.is(v1alpha1.ConditionHealthy).LastTransitionTime.Time
-		cells = append(cells, r.sinceCell(since), Cell{Text: c.Status.Version})
+		cells = append(cells, r.sinceCell(c.since()), Cell{Text: c.Status.Version})
 		if wide {
 			cells = append(cells, row(string(c.Spec.Category), c.Status.Variant, string(c.Status.Evidence),
 				string(c.is(v1alpha1.ConditionAsDocumented).Status), string(c.operatedBy()),
@@ -89,7 +88,9 @@ func unsupported(s v1alpha1.VersionSkew) bool {
 func Advisories(r *Report) Grid {
 	g := Grid{Header: []string{headName, headComponent, "Type", "Date", headMessage, "URL"}}
 	for _, a := range r.advisories() {
-		g.Rows = append(g.Rows, row(a.component.Name, a.component.Spec.Component, string(a.Type), a.Date, a.Message, webAddress(a.URL)))
+		cells := row(a.component.Name, a.component.Spec.Component, string(a.Type), r.when(&a.Advisory), a.Message, webAddress(a.URL))
+		cells[3].Exact = a.Date
+		g.Rows = append(g.Rows, cells)
 	}
 	return g
 }

@@ -32,6 +32,14 @@ func Clean(s string) string {
 // proseWidth is how wide sentences run on a terminal.
 const proseWidth = 100
 
+// proseColumns is how wide sentences run on a terminal of so many columns; 0 is none.
+func proseColumns(terminal int) int {
+	if terminal > 0 {
+		return min(terminal, proseWidth)
+	}
+	return proseWidth
+}
+
 func width(s string) int { return displaywidth.String(s) }
 
 // pad fills a text up to a number of columns.

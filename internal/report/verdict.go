@@ -6,6 +6,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -93,6 +94,16 @@ func titleOf(c *v1alpha1.Cause) string {
 	return Clean(c.Reason + ": " + msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name))
 }
 
+// detailOf is the message of a cause, to stand below its title, which names the object already.
+func detailOf(c *v1alpha1.Cause) string {
+	detail := c.Message
+	if c.Subject.Name != "" {
+		subject := msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
+		detail = strings.TrimPrefix(strings.TrimPrefix(detail, subject+": "), subject+", ")
+	}
+	return detail
+}
+
 // who says who can act on a cause.
 func (r *Report) who(c *v1alpha1.Cause) string {
 	return string(c.OperatedBy) + ": " + r.platform().act(c.OperatedBy)
@@ -119,11 +130,11 @@ func ownCauses(components []component, bad func(component) bool) []v1alpha1.Caus
 			Kind: v1alpha1.FaultObject, Subject: v1alpha1.ObservedObject{Kind: "ComponentMapping", Name: c.Name}, OperatedBy: c.operatedBy(),
 			Next: msg.Kubectl("", "archmap", "explain", c.Name)}
 		if worst := c.worstFault(); worst != nil {
-			cause.Kind, cause.Subject = worst.Kind, worst.Subject
+			cause.Kind, cause.Subject, cause.Message = worst.Kind, worst.Subject, cmp.Or(worst.Message, cause.Message)
 			cause.OperatedBy, cause.Next = cmp.Or(worst.OperatedBy, cause.OperatedBy), cmp.Or(worst.Next, cause.Next)
 		}
 		if severity == v1alpha1.SeverityMajor {
-			cause.Since = decisive.LastTransitionTime
+			cause.Since = metav1.NewTime(c.since())
 		}
 		out = append(out, cause)
 	}

@@ -249,7 +249,11 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 	}
 	if need.Kind == facts.PodKind {
 		answer.ReadyPods = map[facts.PodRevision]int{}
-		maps.Copy(answer.ReadyPods, s.ReadyPods)
+		for of, n := range s.ReadyPods {
+			if need.Namespace == "" || need.Namespace == of.Namespace {
+				answer.ReadyPods[of] = n
+			}
+		}
 	}
 	for _, o := range s.byKind[need.Kind] {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {

@@ -109,6 +109,9 @@ func faultMessage(c corev1.NodeCondition) string {
 func trimReplicaSet(rs *appsv1.ReplicaSet) {
 	rs.Annotations = nil
 	rs.Spec = appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: trimPod(rs.Spec.Template.Spec).Containers}}}
+	for i := range rs.Spec.Template.Spec.Containers {
+		rs.Spec.Template.Spec.Containers[i].Ports = nil
+	}
 	rs.Status = appsv1.ReplicaSetStatus{Replicas: rs.Status.Replicas, ReadyReplicas: rs.Status.ReadyReplicas}
 }
 
@@ -132,13 +135,13 @@ func trimEvent(e *corev1.Event) {
 	}
 }
 
-// trimPod keeps names and images of the containers, and what says on which nodes the pods may run.
+// trimPod keeps names, images and ports of the containers, and what says on which nodes the pods may run.
 func trimPod(spec corev1.PodSpec) corev1.PodSpec {
 	out := corev1.PodSpec{
 		NodeSelector: spec.NodeSelector, Affinity: nodeAffinity(spec.Affinity), Tolerations: spec.Tolerations, HostNetwork: spec.HostNetwork,
 	}
 	for _, c := range spec.Containers {
-		out.Containers = append(out.Containers, corev1.Container{Name: c.Name, Image: c.Image})
+		out.Containers = append(out.Containers, corev1.Container{Name: c.Name, Image: c.Image, Ports: c.Ports})
 	}
 	return out
 }

@@ -39,9 +39,16 @@ type Cause struct {
 	Transient, Starting bool
 	// Webhook is the name of the admission webhook that cannot be called; empty for other causes.
 	Webhook string
+	// service is what answers the webhook, as far as the API server tells.
+	service v1alpha1.ObservedObject
 	// Places are the nodes concerned, or the pods while they are on none, sorted.
 	Places []string
 
+	// Common says what the pods have in common and ready ones have not, to be put behind all else; empty when nothing tells.
+	Common string
+
+	// pods are their names, of those that there are.
+	pods []string
 	// root is what is at fault, where that is neither the workload nor told by the reason.
 	root root
 	// lacking is the resource that no node has enough of.
@@ -74,6 +81,9 @@ func causesOf(faults []fault, everywhere []string) []Cause {
 		c.Restarts = max(c.Restarts, f.restarts)
 		c.since, c.until, c.began = first(c.since, f.since), first(c.until, f.until), first(c.began, f.began)
 		wide[key] = wide[key] || f.everywhere
+		if f.pod != "" {
+			c.pods = append(c.pods, f.pod)
+		}
 		if f.place != "" {
 			places[key] = append(places[key], f.place)
 		}
@@ -121,6 +131,9 @@ func (c Cause) String() string {
 	}
 	if len(c.Places) > 0 {
 		text += " (" + msg.Shorten(c.Places, ", ") + ")"
+	}
+	if c.Common != "" {
+		text += ", " + c.Common
 	}
 	return text
 }

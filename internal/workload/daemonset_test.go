@@ -92,7 +92,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		message = "DaemonSet kube-system/cns: "
 		joined  = ", growing: 2 nodes joined in the last 10 minutes (x, y)"
 		joining = ", growing: 2 nodes joining (x, y)"
-		crashed = "; 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more "
+		crashed = "; 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times "
 	)
 	windows := func(o client.Object) client.Object {
 		return labeled(o, map[string]string{"kubernetes.io/os": "windows"})

@@ -167,14 +167,18 @@ func TestExplainOneCause(t *testing.T) {
 		},
 
 		// The program.
-		"crash loop": {containerStatuses(isReady, crashing), "n1", nil, "CrashLooping: 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"},
+		"crash loop": {containerStatuses(isReady, crashing), "n1", nil, "CrashLooping: 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (n1)"},
 		"crash loop of an init container": {
 			"{initContainerStatuses: [" + strings.Replace(crashing, "name: web", "name: setup", 1) + "], containerStatuses: [" + creating + "]}", "n1", nil,
-			"CrashLooping: 1 keeps crashing: init container setup, last exit code 137 (OOMKilled), restarted 2 times or more (n1)",
+			"CrashLooping: 1 keeps crashing: init container setup, last exit code 137 (OOMKilled), restarted 2+ times (n1)",
 		},
 		"between two crashes": {
 			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:59:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
-			"CrashLooping: 1 keeps crashing: container web, last exit code 1 (Error), restarted once (n1)",
+			"CrashLooping: 1 keeps crashing: container web, last exit code 1, restarted once (n1)",
+		},
+		"killed, for whatever": {
+			containerStatuses(`{name: web, state: {terminated: {exitCode: 137, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 0}`), "n1", nil,
+			"CrashLooping: 1 keeps crashing: container web, last exit code 137 (SIGKILL) (n1)",
 		},
 		"a crash long ago": {
 			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:49:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
@@ -182,7 +186,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 		"the first crash": {
 			containerStatuses(`{name: web, state: {terminated: {exitCode: 2, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 0}`), "n1", nil,
-			"CrashLooping: 1 keeps crashing: container web, last exit code 2 (Error) (n1)",
+			"CrashLooping: 1 keeps crashing: container web, last exit code 2 (n1)",
 		},
 
 		// Not ready.
@@ -242,7 +246,7 @@ func TestExplainSeveralCauses(t *testing.T) {
 		}
 	)
 	const (
-		crashed = " keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1)"
+		crashed = " keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (n1)"
 		onDead  = " on nodes that are unreachable (unreachable)"
 	)
 	for name, test := range map[string]struct {
@@ -302,7 +306,7 @@ func TestExplainPodsThatDoNotExist(t *testing.T) {
 		"forbidden":       {failing(`pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: violates PodSecurity "restricted:latest": privileged`},
 		"quota":           {failing(`pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`), `AdmissionDenied: 2 not created: pods "web-5d4f8-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1`},
 		"webhook":         {failing(`admission webhook "a.example" denied the request: no`), `AdmissionDenied: 2 not created: admission webhook "a.example" denied the request: no`},
-		"webhook is down": {failing(`Internal error occurred: failed calling webhook "a.example": no endpoints`), `WebhookCallFailed: 2 not created: the API server cannot call the webhook a.example: no endpoints`},
+		"webhook is down": {failing(`Internal error occurred: failed calling webhook "a.example": no endpoints`), `WebhookCallFailed: 2 not created: can't call the webhook a.example: no endpoints`},
 		"another error":   {failing("etcdserver: request timed out"), "WorkloadUnavailable: 2 not created: etcdserver: request timed out"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -388,7 +392,7 @@ func TestExplainWhatIsUnknown(t *testing.T) {
 	}
 	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
-			" keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); "+
+			" keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (n1); "+
 			"1 not ready: container web, its probe is not passing (unreachable)")
 
 	// Without nodes there are still the words of a scheduler that names the taint.

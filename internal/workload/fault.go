@@ -179,12 +179,25 @@ func crashFault(c container, readAt time.Time) (fault, bool) {
 	}
 	text := "keeps crashing: " + c.title
 	if last != nil {
-		text += fmt.Sprintf(", last exit code %d", last.ExitCode)
-	}
-	if last != nil && last.Reason != "" {
-		text += " (" + last.Reason + ")"
+		text += ", last exit code " + exit(last)
 	}
 	return fault{reason: v1alpha1.ReasonCrashLooping, text: text, restarts: c.RestartCount}, true
+}
+
+// signals are those that end containers most, by the exit code that runtimes make of them.
+var signals = map[int32]string{134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
+
+// exit is an exit code and what it means: what the kubelet says of it, such as OOMKilled, else the signal. A SIGKILL alone
+// may also come from a probe or from the node, so it is not said to be for memory.
+func exit(t *corev1.ContainerStateTerminated) string {
+	means := t.Reason
+	if means == "" || means == "Error" {
+		means = signals[t.ExitCode]
+	}
+	if means == "" {
+		return fmt.Sprint(t.ExitCode)
+	}
+	return fmt.Sprintf("%d (%s)", t.ExitCode, means)
 }
 
 // startReasons are the kubelet's words for a container that will start if nothing goes wrong.

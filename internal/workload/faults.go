@@ -19,11 +19,12 @@ import (
 	"github.com/archmap/archmap/internal/nodestate"
 )
 
-// Kinds of subjects that are no kinds of the API server.
+// Kinds of subjects; most are no kinds of the API server.
 const (
 	kindImage    = "Image"
 	kindRegistry = "Registry"
 	kindResource = "Resource"
+	kindService  = "Service"
 	kindWebhook  = "Webhook"
 )
 
@@ -80,6 +81,12 @@ func faultsOf(w Workload, nodes Nodes, v Verdict, causes []Cause) []v1alpha1.Fau
 	if failing && !slices.ContainsFunc(out, func(f v1alpha1.Fault) bool { return f.Severity == v1alpha1.SeverityMajor }) {
 		add(v1alpha1.SeverityMajor, w.unexplained(v))
 	}
+	for i := range out {
+		out[i].Extent = v1alpha1.ExtentPart
+		if w.Available == 0 {
+			out[i].Extent = v1alpha1.ExtentAll
+		}
+	}
 	slices.SortStableFunc(out, func(a, b v1alpha1.Fault) int { return cmp.Compare(a.Severity, b.Severity) }) // Major before Minor
 	return out
 }
@@ -99,6 +106,9 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 	case c.Webhook != "":
 		f.Kind, f.Subject = v1alpha1.FaultWebhook, v1alpha1.ObservedObject{Kind: kindWebhook, Name: c.Webhook}
 		f.Next = msg.Kubectl("", "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations") // of which it is one
+		if c.service.Name != "" {
+			f.Related = []v1alpha1.ObservedObject{c.service}
+		}
 	case c.Reason == v1alpha1.ReasonUnschedulable: // who sizes the pools has to act
 		f.Kind, f.OperatedBy, f.Related = v1alpha1.FaultScheduling, v1alpha1.OperatedByCustomer, c.lacking
 	case c.Reason == v1alpha1.ReasonAdmissionDenied: // who sets quotas and policies
@@ -111,7 +121,7 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 // its own.
 func (w Workload) rollout(v Verdict, causes []Cause) v1alpha1.Fault {
 	f := v1alpha1.Fault{Kind: v1alpha1.FaultRollout, Subject: w.subject(), Reason: v.Reason, Message: msg.Truncate(v.Detail, msg.MaxCheckMessage),
-		Next: w.kubectl("rollout", "status", w.ref())}
+		Since: metav1.NewTime(w.unavailableAt), Next: w.kubectl("rollout", "status", w.ref())}
 	for _, c := range causes {
 		f.Since = metav1.NewTime(first(f.Since.Time, c.began))
 		if c.pod != "" {
@@ -124,7 +134,7 @@ func (w Workload) rollout(v Verdict, causes []Cause) v1alpha1.Fault {
 // unexplained is the fault of a workload that fails without any of its pods showing why.
 func (w Workload) unexplained(v Verdict) v1alpha1.Fault {
 	f := v1alpha1.Fault{Kind: v1alpha1.FaultWorkload, Subject: w.subject(), Reason: v.Reason, Message: msg.Truncate(v.Detail, msg.MaxCheckMessage),
-		Next: w.kubectl("describe", w.ref())}
+		Since: metav1.NewTime(w.unavailableAt), Next: w.kubectl("describe", w.ref())}
 	if v.Reason == v1alpha1.ReasonScaledToZero {
 		f.Next = w.kubectl("get", w.ref(), "-o", "yaml", "--show-managed-fields") // which says who did it
 	}

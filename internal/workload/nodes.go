@@ -22,13 +22,17 @@ type Nodes struct {
 	// suspects are the nodes that nodestate.Suspect reports, sorted by name.
 	suspects []*corev1.Node
 	exists   func(name string) bool
-	now      time.Time
+	// get finds a node, nil when there is none; alike are all nodes by their traits.
+	get   func(name string) *corev1.Node
+	alike func() []nodestate.Alike
+	now   time.Time
 }
 
 // NodesOf returns the nodes of an answer: from its index if it has one, else from its objects, which are sorted by name.
 func NodesOf(answer facts.Answer, now time.Time) Nodes {
 	if answer.Nodes != nil {
-		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists, now: now}
+		return Nodes{state: answer.State, suspects: answer.Nodes.Suspects(), exists: answer.Nodes.Exists,
+			get: answer.Nodes.Get, alike: answer.Nodes.Alike, now: now}
 	}
 	var suspects []*corev1.Node
 	for _, o := range answer.Objects {
@@ -38,14 +42,30 @@ func NodesOf(answer facts.Answer, now time.Time) Nodes {
 			}
 		}
 	}
-	return Nodes{state: answer.State, suspects: suspects, exists: func(name string) bool { return exists(answer, name) }, now: now}
+	get := func(name string) *corev1.Node { return find(answer, name) }
+	return Nodes{state: answer.State, suspects: suspects, exists: func(name string) bool { return get(name) != nil },
+		get: get, alike: func() []nodestate.Alike { return alike(answer) }, now: now}
 }
 
-func exists(nodes facts.Answer, name string) bool {
-	_, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
+func find(nodes facts.Answer, name string) *corev1.Node {
+	i, found := slices.BinarySearchFunc(nodes.Objects, name, func(o client.Object, name string) int {
 		return strings.Compare(o.GetName(), name)
 	})
-	return found
+	if !found {
+		return nil
+	}
+	node, _ := nodes.Objects[i].(*corev1.Node)
+	return node
+}
+
+func alike(nodes facts.Answer) []nodestate.Alike {
+	var out []nodestate.Alike
+	for _, o := range nodes.Objects {
+		if node, ok := o.(*corev1.Node); ok {
+			out = append(out, nodestate.Alike{Traits: nodestate.TraitsOf(node), Count: 1, Example: node.Name})
+		}
+	}
+	return out
 }
 
 // suspect returns the suspect of the name; nil when there is none.

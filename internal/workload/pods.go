@@ -54,7 +54,12 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 		return known
 	}
 	s := surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt, ageAt: ageAt}
-	there := sortPods(s, m, w.lacking(pods.Objects))
+	lacking := w.lacking(pods.Objects)
+	there := sortPods(s, m, lacking)
+	shared := newSharing(w, nodes, lacking, pods.ReadyPods)
+	for i := range there.causes {
+		there.causes[i].Common = shared.describe(&there.causes[i])
+	}
 	draining := m.draining - there.drained
 	absent := notCreated(w, len(m.joined)-there.joining, draining)
 	untold := w.Kind != v1alpha1.WorkloadDeployment && (len(absent.causes) > 0 || w.rolling && w.hidden && len(there.causes) == 0)
@@ -136,6 +141,9 @@ var denials = []string{"forbidden", "exceeded quota", "denied"}
 // failedCall is what it answers when it cannot ask an admission webhook that must be asked. No policy has refused the pod.
 var failedCall = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
 
+// calledService is where it called the webhook, when that is a Service: webhooks of several configurations may have one name.
+var calledService = regexp.MustCompile(`Post "https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc[.:/]`)
+
 // refusal is why the API server does not create the pods of a workload: a reason, which is empty when it is not known, and
 // the webhook that it could not call, if that is why.
 func (w Workload) refusal() (reason, webhook string) {
@@ -177,9 +185,12 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		reason, webhook := w.refusal()
 		c.Reason, c.Webhook = cmp.Or(reason, c.Reason), webhook
 		if webhook != "" {
-			c.Text = "not created: the API server cannot call the webhook " + webhook
+			c.Text = "not created: can't call the webhook " + webhook
 			if why := innermostError(w.failure); why != "" {
 				c.Text += ": " + why
+			}
+			if service := calledService.FindStringSubmatch(w.failure); service != nil {
+				c.service = v1alpha1.ObservedObject{Kind: kindService, Namespace: service[2], Name: service[1]}
 			}
 		}
 	}

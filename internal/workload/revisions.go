@@ -429,6 +429,9 @@ func (w Workload) revisionName(hash string) string {
 	return hash
 }
 
+// maxPlaces is of how many ready pods of a ReplicaSet it is kept where they run: enough to see what they have in common.
+const maxPlaces = 32
+
 // Sift reports whether an object that was read on demand tells anything: a pod that is ready or has finished does not, nor
 // does a ReplicaSet without pods. Ready pods are counted.
 func Sift(o client.Object, ready map[facts.PodRevision]int) (keep bool) {
@@ -438,7 +441,7 @@ func Sift(o client.Object, ready map[facts.PodRevision]int) (keep bool) {
 			return true
 		}
 		if of, ok := RevisionOf(o); ok {
-			ready[of]++
+			CountReady(ready, of, o.Spec.NodeName)
 		}
 		return false
 	case *appsv1.ReplicaSet:
@@ -447,12 +450,26 @@ func Sift(o client.Object, ready map[facts.PodRevision]int) (keep bool) {
 	return true
 }
 
+// CountReady counts a ready pod that runs on a node.
+func CountReady(ready map[facts.PodRevision]int, of facts.PodRevision, node string) {
+	ready[of]++
+	if of.Kind == facts.ReplicaSetKind.Kind && node != "" && ready[of] <= maxPlaces {
+		of.Node = strings.Clone(node)
+		ready[of]++
+	}
+}
+
 // RevisionOf returns the revision of a ready pod; ok is false for one that has finished or ends, and for one that does not
-// say its revision, as that of a Deployment.
+// say its revision.
 func RevisionOf(pod *corev1.Pod) (of facts.PodRevision, ok bool) {
 	owner, hash := metav1.GetControllerOf(pod), pod.Labels[appsv1.ControllerRevisionHashLabelKey]
-	if owner == nil || hash == "" || pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	if owner == nil || pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 		return of, false
 	}
-	return facts.PodRevision{Namespace: pod.Namespace, Kind: owner.Kind, Name: owner.Name, Hash: strings.Clone(hash)}, true
+	if owner.Kind == facts.ReplicaSetKind.Kind {
+		hash = ""
+	} else if hash == "" {
+		return of, false
+	}
+	return facts.PodRevision{Namespace: pod.Namespace, Kind: owner.Kind, Name: strings.Clone(owner.Name), Hash: strings.Clone(hash)}, true
 }

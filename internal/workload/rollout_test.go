@@ -20,7 +20,7 @@ import (
 func TestRollOutThatHangs(t *testing.T) {
 	const (
 		begins  = "DaemonSet kube-system/cns: 2/3 available, 1/3 updated"
-		crashed = "; 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (a)"
+		crashed = "; 1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (a)"
 	)
 	nodes := []client.Object{old("a"), old("b"), old("c")}
 	dead := []client.Object{old("a"), old("b"), pools()[5]}

@@ -35,7 +35,7 @@ var situations = map[string]struct {
 		},
 		want: "False Unschedulable: Deployment kube-system/web: 2/9 available; " +
 			"2 cannot be scheduled: 0/12 nodes are available: 12 Insufficient cpu (d, e); " +
-			"1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (n1); " +
+			"1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (n1); " +
 			"1 cannot pull image registry.example/web:v1 for container web: ImagePullBackOff, not found (n2) and 3 more",
 	},
 	"pods that wait for any node, and one that waits for a certain one": {
@@ -56,7 +56,7 @@ var situations = map[string]struct {
 			pod("4", "stopped", containerStatuses(running)), pod("5", "x", containerStatuses(creating)),
 		},
 		want: "False CrashLooping: DaemonSet kube-system/cns: 2/7 available, 1 node stopped (stopped), 2 nodes leaving (l, x); " +
-			"1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (a)",
+			"1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (a)",
 	},
 	"a DaemonSet that grows": {
 		workload: cns(4, 2, ""),
@@ -69,7 +69,7 @@ var situations = map[string]struct {
 		nodes:    []client.Object{old("a"), old("b"), old("c")},
 		pods:     []client.Object{pod("1", "a", containerStatuses(crashing)), pod("2", "b", containerStatuses(creating))},
 		want: "False RolloutStuck: DaemonSet kube-system/cns: 2/3 available, 1/3 updated; " +
-			"1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2 times or more (a); 1 not ready: container web, ContainerCreating (b)",
+			"1 keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (a); 1 not ready: container web, ContainerCreating (b)",
 	},
 	"a StatefulSet with pods that do not exist": {
 		workload: statefulSet("web", "{replicas: 4, minReadySeconds: 30, selector: {matchLabels: {app: web}}}",
@@ -155,6 +155,23 @@ type index struct {
 }
 
 func (i index) Suspects() []*corev1.Node { return i.suspects }
+
+func (i index) Get(name string) *corev1.Node {
+	for _, node := range i.all {
+		if node.Name == name {
+			return node
+		}
+	}
+	return nil
+}
+
+func (i index) Alike() []nodestate.Alike {
+	var out []nodestate.Alike
+	for _, node := range i.all {
+		out = append(out, nodestate.Alike{Traits: nodestate.TraitsOf(node), Count: 1, Example: node.Name})
+	}
+	return out
+}
 
 func (i index) Exists(name string) bool {
 	return slices.ContainsFunc(i.all, func(node *corev1.Node) bool { return node.Name == name })

@@ -71,6 +71,8 @@ type Workload struct {
 	failure, reported string
 	failedAt          time.Time
 	silent            bool
+	// unavailableAt is when a Deployment began to have too few pods by its own words; zero is not known.
+	unavailableAt time.Time
 	// progressedAt is when the roll-out of a Deployment last made progress; zero is not known, or not any more.
 	progressedAt time.Time
 	// ordered says that it makes a pod only when the one before it is ready.
@@ -98,6 +100,19 @@ func Of(o client.Object, spec *v1alpha1.WorkloadCheck) (w Workload, ok bool) {
 	w.share = catalog.Tolerated(spec.Tolerance, int(w.Desired))
 	w.required = max(1, min(w.required, w.Desired-int32(w.share)))
 	return w, true
+}
+
+// PodLabels are the labels of the pods it makes.
+func (w Workload) PodLabels() map[string]string {
+	switch o := w.Object.(type) {
+	case *appsv1.Deployment:
+		return o.Spec.Template.Labels
+	case *appsv1.DaemonSet:
+		return o.Spec.Template.Labels
+	case *appsv1.StatefulSet:
+		return o.Spec.Template.Labels
+	}
+	return nil
 }
 
 // tolerated is how many pods may have a fault of their own.
@@ -149,6 +164,8 @@ func (w *Workload) read(conditions []appsv1.DeploymentCondition) {
 			if cond.Status == corev1.ConditionFalse && cond.Reason == replicaSetRefused {
 				w.failure, w.failedAt = cond.Message, cond.LastTransitionTime.Time
 			}
+		case cond.Type == appsv1.DeploymentAvailable && cond.Status == corev1.ConditionFalse:
+			w.unavailableAt = cond.LastTransitionTime.Time
 		case cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue:
 			w.failure, w.failedAt = cond.Message, cond.LastTransitionTime.Time
 		}
@@ -335,9 +352,14 @@ func (w Workload) owns(pod *corev1.Pod) bool {
 	case owner == nil:
 		return true
 	case w.Kind == v1alpha1.WorkloadDeployment:
-		return owner.Kind == "ReplicaSet" && strings.HasPrefix(owner.Name, w.Object.GetName()+"-")
+		return owner.Kind == facts.ReplicaSetKind.Kind && w.ownsReplicaSet(owner.Name)
 	}
 	return owner.Kind == string(w.Kind) && owner.Name == w.Object.GetName()
+}
+
+// ownsReplicaSet reports whether a ReplicaSet of that name is one of the Deployment's: behind its name there is a hash.
+func (w Workload) ownsReplicaSet(name string) bool {
+	return strings.HasPrefix(name, w.Object.GetName()+"-")
 }
 
 func replicas(n *int32) int32 {

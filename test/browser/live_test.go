@@ -91,9 +91,10 @@ func testServeOperator(t *testing.T, api *apiServer) {
 
 	p.Expect(js[bool](p, marked)).To(BeTrue(), "no reload")
 	eventually[string](p, liveText).Should(MatchRegexp(`^Live\. Changed at .*: DNS unhealthy$`))
-	box := `document.querySelector('.architecture [data-component="coredns"]')`
+	box := `document.querySelector('.drawing [data-component="coredns"]')`
 	p.Expect(js[string](p, box+`.textContent`)).To(ContainSubstring("unhealthy"))
-	p.Expect(js[string](p, `getComputedStyle(`+box+`.querySelector("rect")).strokeWidth`)).NotTo(Equal(thin))
+	p.Expect(js[string](p, `getComputedStyle(`+box+`).boxShadow`)).NotTo(Equal("none"))
+	p.Expect(js[bool](p, `document.getElementById("fold").closest("tfoot").hidden`)).To(BeTrue(), "the reader filters")
 	p.Expect(js[string](p, `document.activeElement.id + " " + document.activeElement.value`)).To(Equal("filter-text DNS"))
 	p.Expect(js[bool](p, `document.getElementById("component-coredns").open`)).To(BeTrue())
 	p.Expect(js[[]string](p, visibleRows)).To(Equal(shown))

@@ -92,6 +92,8 @@ func TestReadable(t *testing.T) {
 			p := openReport(t, shown, settings...)
 			js[any](p, openAll)
 			p.Expect(js[int](p, tooWide)).To(BeNumerically("<=", 0), "the page is wider than the window")
+			p.Expect(js[[]string](p, `[...document.querySelectorAll("#components th, #components td")]
+			  .filter((cell) => cell.offsetWidth && cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)`)).To(BeEmpty(), "cells that run into the next")
 			text := js[string](p, bodyText)
 			for i := range shown.Mappings {
 				p.Expect(text).To(ContainSubstring(shown.Mappings[i].Spec.Component))
@@ -159,8 +161,8 @@ func TestKeyboard(t *testing.T) {
 	for i := range want {
 		p.press(tab)
 		got := js[string](p, `(() => { `+usable+`
-		  const e = document.activeElement, style = getComputedStyle(e.closest(".architecture a") ? e.querySelector("rect") : e);
-		  return usable.indexOf(e) + (style.outlineStyle !== "none" || style.strokeWidth === "4px" ? "" : " unmarked: " + e.outerHTML);
+		  const e = document.activeElement, style = getComputedStyle(e);
+		  return usable.indexOf(e) + (style.outlineStyle !== "none" ? "" : " unmarked: " + e.outerHTML);
 		})()`)
 		p.Expect(got).To(Equal(fmt.Sprint(i)))
 	}

@@ -47,6 +47,8 @@ var (
 		reporttest.Pods("Deployment kube-system/coredns", world.Pods{State: world.CrashLooping}),
 		reporttest.Node("user/0", world.KubeletDown),
 		reporttest.Gone("Deployment kube-system/metrics-server"))
+	// deadNode is today's AKS with one node down.
+	deadNode = take(reporttest.Modern, reporttest.Node("user/0", world.NodeDown))
 )
 
 // set gives a component other conditions.
@@ -121,7 +123,8 @@ func hostile(t *testing.T) *report.Report {
 		pool.Name, pool.Mode, pool.NodeImages = spoil(pool.Name), spoil("mode"), spoil("image")
 	}
 	for i := range r.Architecture.Status.Causes {
-		r.Architecture.Status.Causes[i].Message = spoil("cause")
+		c := &r.Architecture.Status.Causes[i]
+		c.Message, c.Subject.Name, c.Next, c.URL = spoil("cause"), spoil("subject"), spoil("next"), "javascript:document.title='taken'"
 	}
 	r.Source = spoil("source")
 	return r

@@ -51,14 +51,30 @@ func TestFilter(t *testing.T) {
 	shown := faulty(t)
 	p := openReport(t, shown)
 	all := named(shown, func(*v1alpha1.ComponentMapping) bool { return true })
-	expect := func(names []string) {
+	installed := named(shown, func(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) != catalog.Absent })
+	p.Expect(len(installed)).To(BeNumerically("<", len(all)))
+	see := func(names []string, count string) {
 		t.Helper()
 		p.Expect(names).NotTo(BeEmpty())
 		eventually[[]string](p, visibleRows).Should(ConsistOf(names))
 		p.Expect(js[[]string](p, visibleDetails)).To(ConsistOf(names))
-		p.Expect(js[string](p, `document.getElementById("filter-count").textContent`)).To(Equal(fmt.Sprintf("%d of %d components", len(names), len(all))))
+		p.Expect(js[string](p, `document.getElementById("filter-count").textContent`)).To(Equal(count))
 	}
-	expect(all)
+	expect := func(names []string) {
+		t.Helper()
+		see(names, fmt.Sprintf("%d of %d components", len(names), len(all)))
+	}
+	see(installed, "")
+
+	// What is not installed is one row, until it is asked for.
+	const folded = `document.getElementById("fold").getAttribute("aria-expanded") + " " + document.querySelector("#components tfoot").textContent`
+	p.Expect(js[string](p, folded)).To(SatisfyAll(HavePrefix("false Not installed (optional) "), ContainSubstring("Azure Backup")))
+	js[any](p, `document.getElementById("fold").focus()`)
+	p.press(enter)
+	see(all, "")
+	p.Expect(js[string](p, folded)).To(HavePrefix("true "))
+	p.press(enter)
+	see(installed, "")
 
 	js[any](p, `document.getElementById("filter-text").focus()`)
 	p.press("CSI drIVER")
@@ -71,7 +87,7 @@ func TestFilter(t *testing.T) {
 		return slices.Contains(csi, m.Name) && catalog.StateOf(m) == catalog.Healthy
 	}))
 	p.press(tab, enter)
-	expect(all)
+	see(installed, "")
 
 	p.choose("filter-category", "Node Components")
 	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool { return m.Spec.Category == v1alpha1.CategoryNode }))
@@ -83,12 +99,16 @@ func TestFilter(t *testing.T) {
 	js[any](p, `document.querySelector('[data-filter="missing"]').focus()`)
 	p.press(enter)
 	expect([]string{"metrics-server"})
+	js[any](p, `document.querySelector('[data-filter="absent"]').click()`)
+	expect(named(shown, func(m *v1alpha1.ComponentMapping) bool { return catalog.StateOf(m) == catalog.Absent }))
 }
 
 // TestSort: each column sorts, up and down, and says so.
 func TestSort(t *testing.T) {
 	shown := faulty(t)
 	p := openReport(t, shown)
+	p.Expect(js[[]string](p, visibleRows)[:3]).To(ConsistOf("kubelet", "coredns", "metrics-server"), "the worst come first")
+	js[any](p, `document.getElementById("fold").click()`)
 	const cells = `[...document.querySelectorAll("#components tbody tr")].map((row) => row.cells[%d].dataset.sort ?? row.cells[%[1]d].textContent.trim())`
 	const sorted = `[...document.querySelectorAll("#components thead th")].map((th) => th.getAttribute("aria-sort") ?? "")`
 	before := js[[]string](p, visibleRows)
@@ -114,7 +134,7 @@ func TestSort(t *testing.T) {
 	}
 	p.Expect(js[[]string](p, visibleRows)).To(ConsistOf(before))
 
-	// The worst come first where states are sorted down, and what is equal stays in the order of the table.
+	// What is equal stays in the order of the table.
 	js[any](p, `document.getElementById("sort-1").focus()`)
 	p.press(enter)
 	byState := slices.SortedStableFunc(slices.Values(before), func(a, b string) int {

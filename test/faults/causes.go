@@ -37,6 +37,8 @@ type ExpectedCause struct {
 	Subject    string            `json:"subject"`
 	OperatedBy v1alpha1.Operator `json:"operatedBy"`
 	Components []string          `json:"components"`
+	// Says is a part of the message.
+	Says string `json:"says"`
 }
 
 // Causes returns the truth of causes.yaml.

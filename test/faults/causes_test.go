@@ -77,7 +77,7 @@ func inBrief(causes []v1alpha1.Cause) string {
 // is reports whether the cause is the one that was expected, as far as that says.
 func (e *ExpectedCause) is(c *v1alpha1.Cause) bool {
 	return cmp.Or(e.Severity, v1alpha1.SeverityMajor) == c.Severity && (e.Kind == "" || e.Kind == c.Kind) &&
-		(e.Subject == "" || e.Subject == subjectOf(c)) && (e.OperatedBy == "" || e.OperatedBy == c.OperatedBy) &&
+		(e.Subject == "" || e.Subject == subjectOf(c)) && (e.OperatedBy == "" || e.OperatedBy == c.OperatedBy) && strings.Contains(c.Message, e.Says) &&
 		(e.Components == nil || slices.Equal(slices.Sorted(slices.Values(e.Components)), slices.Sorted(slices.Values(c.Components))))
 }
 

@@ -37,6 +37,8 @@ type Case struct {
 	// After is how long the fault lasts before the longest grace period, at the end of which the verdicts count.
 	// Default two minutes.
 	After metav1.Duration `json:"after"`
+	// Since when it lasts, where an object that it makes tells of an earlier time.
+	Since metav1.Time `json:"since"`
 	// Expect is what turns; every mapping that is not named here must stay as it was.
 	Expect []Expectation `json:"expect"`
 	// Causes is how many causes the architecture then counts; any number when it is not said.

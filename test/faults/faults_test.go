@@ -80,6 +80,7 @@ func TestFaults(t *testing.T) {
 				g.Expect(c.strays(before, verdicts)).To(BeEmpty(), "no row turns that the fault does not name, %s after it broke", w.Now().Sub(broke))
 			})
 			g.Expect(c.differences(before, broken)).To(BeEmpty(), "at last the verdicts are those that the fault expects")
+			g.Expect(c.tooEarly(before, broken, broke)).To(BeEmpty(), "no cause begins before something breaks")
 			if c.Ends != nil {
 				g.Expect(apply(w, c.Ends, healthy, func(*world.Verdicts) {})).To(Succeed(), "the steps of ends can be taken")
 				g.Expect(turned(before, verdictsOf(g, w))).To(BeEmpty(), "the steps of ends repair everything")
@@ -127,6 +128,20 @@ func live(g Gomega, w *world.World, c *Case, visit func(*world.Verdicts)) *world
 		visit(verdicts)
 	}
 	return verdicts
+}
+
+// tooEarly lists the causes that are new, and began before something broke.
+func (c *Case) tooEarly(before, after *world.Verdicts, broke time.Time) []string {
+	var early []string
+	if !c.Since.IsZero() {
+		broke = c.Since.Time
+	}
+	for _, cause := range newCauses(before, after) {
+		if !cause.Since.IsZero() && cause.Since.Time.Before(broke.Truncate(time.Second)) {
+			early = append(early, fmt.Sprintf("%s: since %s, before %s", subjectOf(&cause), cause.Since.UTC(), broke.UTC()))
+		}
+	}
+	return early
 }
 
 // expectGrace expects that nothing with a grace period turns unhealthy at once.

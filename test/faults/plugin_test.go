@@ -7,17 +7,21 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/config/catalog"
 	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/judge"
+	"github.com/archmap/archmap/internal/workload"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/world"
 )
@@ -38,7 +42,7 @@ var shipped = sync.OnceValues(func() (*plugin, error) {
 
 // expectPluginAgrees expects of what the plugin makes of the world, and of a bundle of it that is written and read back,
 // that it is what the operator says: each condition of each object, with its reason.
-func expectPluginAgrees(g Gomega, w *world.World, operator *world.Verdicts, when string) {
+func expectPluginAgrees(g Gomega, w *world.World, operator *world.Verdicts, broke time.Time, when string) {
 	p, err := shipped()
 	g.Expect(err).NotTo(HaveOccurred())
 	live, err := w.Snapshot()
@@ -56,6 +60,7 @@ func expectPluginAgrees(g Gomega, w *world.World, operator *world.Verdicts, when
 			mappings[verdicts.Mappings[i].Name] = &verdicts.Mappings[i]
 		}
 		got := conditionsOf(mappings, verdicts.Architecture)
+		g.Expect(wrongTimes(broke, mappings)).To(BeEmpty(), "%s: each fault is told since when it lasts, from %s", when, source)
 		for object, conditions := range want {
 			g.Expect(got[object]).To(Equal(conditions), "%s: the plugin agrees with the operator on %s, from %s", when, object, source)
 		}
@@ -92,16 +97,57 @@ func TestPluginAgrees(t *testing.T) {
 			verdictsOf(g, w)
 			healthy := w.Save()
 			w.Advance(10 * time.Minute)
-			expectPluginAgrees(g, w, verdictsOf(g, w), "in health")
+			expectPluginAgrees(g, w, verdictsOf(g, w), time.Time{}, "in health")
 			for _, c := range byShape[shape] {
 				t.Run(c.Name, func(t *testing.T) {
 					g := NewWithT(t)
 					w.Restore(healthy)
 					verdictsOf(g, w)
+					broke := c.begins(w.Now())
 					g.Expect(apply(w, c.Break, healthy, func(*world.Verdicts) {})).To(Succeed())
-					expectPluginAgrees(g, w, live(g, w, &c, func(*world.Verdicts) {}), "broken")
+					expectPluginAgrees(g, w, live(g, w, &c, func(*world.Verdicts) {}), broke, "broken")
 				})
 			}
 		})
 	}
+}
+
+// timeOf finds when what a step creates broke.
+var timeOf = regexp.MustCompile(`lastTransitionTime:(\S+Z)`)
+
+// begins is when the first of what the case breaks is broken, if its steps are taken at a time: what they create may have been
+// broken before.
+func (c *Case) begins(at time.Time) time.Time {
+	for _, step := range c.Break {
+		for _, found := range timeOf.FindAllStringSubmatch(fmt.Sprint(step.Create), -1) {
+			if t, err := time.Parse(time.RFC3339, found[1]); err == nil && t.Before(at) {
+				at = t
+			}
+		}
+	}
+	return at
+}
+
+// wrongTimes lists the major faults that began before something broke, or do not say since when they last though pods or a lease
+// tell.
+func wrongTimes(broke time.Time, mappings map[string]*v1alpha1.ComponentMapping) []string {
+	var wrong []string
+	for name, m := range mappings {
+		if !meta.IsStatusConditionFalse(m.Status.Conditions, v1alpha1.ConditionHealthy) {
+			continue
+		}
+		for _, c := range m.Status.Checks {
+			for _, f := range c.Faults {
+				tells := f.Kind == v1alpha1.FaultLease || slices.Contains(workload.PodReasons, f.Reason)
+				switch {
+				case f.Severity != v1alpha1.SeverityMajor:
+				case f.Since.IsZero() && tells:
+					wrong = append(wrong, fmt.Sprintf("%s: %s of %s, since when is not told", name, f.Reason, f.Subject.Name))
+				case !f.Since.IsZero() && f.Since.Time.Before(broke.Truncate(time.Second)):
+					wrong = append(wrong, fmt.Sprintf("%s: %s of %s since %s, before %s", name, f.Reason, f.Subject.Name, f.Since.UTC(), broke.UTC()))
+				}
+			}
+		}
+	}
+	return wrong
 }

@@ -52,6 +52,8 @@ type SizedFault struct {
 	After metav1.Duration `json:"after"`
 	// Expect by number of nodes.
 	Expect map[string]Turns `json:"expect"`
+	// Says are words of the architecture in clusters of every size.
+	Says []string `json:"says"`
 }
 
 // SizedBreak is what is done to a cluster of any size.
@@ -72,6 +74,8 @@ type NodesBreak struct {
 	Count   int     `json:"count"`
 	Percent float64 `json:"percent"`
 
+	// Pods of a workload on the nodes are in a state.
+	Pods *PodsStep `json:"pods"`
 	// State of the nodes, a condition that their problem detectors report, a taint that they have, or a patch of an object
 	// that each node has, with {node} for the node's name; one is set.
 	State     world.NodeState `json:"state"`
@@ -181,6 +185,10 @@ func (b *NodesBreak) names(w *world.World) ([]string, error) {
 
 func (b *NodesBreak) apply(w *world.World, name string) error {
 	switch {
+	case b.Pods != nil:
+		pods := b.Pods.Pods
+		pods.Node = name
+		return onObject(b.Pods.Of, func(ref world.Ref) error { return w.SetPods(ref, pods) })
 	case b.State != "":
 		return w.SetNode(name, b.State)
 	case b.Condition != nil:

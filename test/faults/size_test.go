@@ -30,10 +30,12 @@ func TestSizes(t *testing.T) {
 				t.Run(f.Name, func(t *testing.T) {
 					g := NewWithT(t)
 					w.Restore(healthy)
-					got := turnsOf(before, f.become(g, w))
+					after := f.become(g, w)
+					got := turnsOf(before, after)
 					text, err := yaml.Marshal(got)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(got).To(Equal(f.Expect[strconv.Itoa(size.Nodes())]), "what turns in a cluster of %d nodes:\n%s", size.Nodes(), text)
+					g.Expect(unsaid("the architecture", words(after.Architecture), f.Says)).To(BeEmpty())
 				})
 			}
 			w.Restore(healthy)

@@ -85,7 +85,7 @@ func TestManyUnmapped(t *testing.T) {
 			g.Expect(turned(before, broken)).To(BeEmpty(), "no verdict turns")
 			g.Expect(broken.PodLists).To(Equal(1))
 			if nodes <= 100 {
-				expectPluginAgrees(g, w, broken, "one crash-loops")
+				expectPluginAgrees(g, w, broken, time.Time{}, "one crash-loops")
 			}
 
 			w.Restore(healthy)

@@ -65,7 +65,7 @@ var _ = Describe("An explanation", func() {
 
 		setAvailable(d, 1)
 		Eventually(get("why")).WithTimeout(soon).Should(haveCondition("Healthy", "False", "CrashLooping",
-			"1/5 available; 2 keep crashing: container main, last exit code 137 (OOMKilled), restarted 5 times or more (well)",
+			"1/5 available; 2 keep crashing: container main, last exit code 137 (OOMKilled), restarted 5+ times (well)",
 			"1 cannot pull image registry.example/why:v9 for container main: ImagePullBackOff (well)",
 			"1 on nodes that are unreachable (down)"))
 		Expect(net.requests(podLists)).To(Equal(1))

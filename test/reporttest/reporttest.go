@@ -5,6 +5,7 @@
 package reporttest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -124,5 +125,45 @@ func on(object string, do func(*world.World, world.Ref) error) Fault {
 			return err
 		}
 		return do(w, ref)
+	}
+}
+
+// MaxComponents and MaxPools are as many as an architecture lists.
+const (
+	MaxComponents = 512
+	MaxPools      = 200
+)
+
+// Big makes a report as large as the API allows of a smaller one: its components again and again under other names, and its
+// node pools, of which one of the copies in 50 has lost a node.
+func Big(r *report.Report) {
+	small := r.Mappings
+	r.Mappings = nil
+	copies := map[string][]string{}
+	for i := range MaxComponents {
+		m := *small[i%len(small)].DeepCopy()
+		name := m.Name
+		if i >= len(small) {
+			m.Name = fmt.Sprintf("%s-%d", name, i)
+		}
+		copies[name] = append(copies[name], m.Name)
+		r.Mappings = append(r.Mappings, m)
+	}
+	for i := range r.Architecture.Status.Causes {
+		c := &r.Architecture.Status.Causes[i]
+		var affected []string
+		for _, name := range c.Components {
+			affected = append(affected, copies[name]...)
+		}
+		c.Components = affected[:min(len(affected), 64)]
+	}
+	pools := r.Architecture.Status.NodePools
+	for i := len(pools); i < MaxPools; i++ {
+		pool := *pools[0].DeepCopy()
+		pool.Name = fmt.Sprintf("pool%d", i)
+		if i%50 == 0 {
+			pool.Ready = new(*pool.Nodes - 1)
+		}
+		r.Architecture.Status.NodePools = append(r.Architecture.Status.NodePools, pool)
 	}
 }

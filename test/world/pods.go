@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/rand"
 	schedulingv1 "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
@@ -72,9 +77,59 @@ func (w *World) SetPods(workload Ref, pods Pods) error {
 		}
 		pods.Node = name
 	}
+	if err := w.mayRefuse(workload, pods.Message); err != nil {
+		return err
+	}
 	pods.Since = w.now
 	w.state.pods[workload] = append(slices.Clone(w.state.pods[workload]), pods)
 	return nil
+}
+
+var failedCall = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
+
+// mayRefuse returns an error when a message is one that no API server gives: it names a webhook of the cluster whose selectors
+// leave out the pods of a workload.
+func (w *World) mayRefuse(workload Ref, message string) error {
+	call := failedCall.FindStringSubmatch(message)
+	if call == nil {
+		return nil
+	}
+	template, _, err := unstructured.NestedStringMap(w.state.objects[workload].Object, "spec", "template", "metadata", "labels")
+	if err != nil {
+		return err
+	}
+	namespace := map[string]string{corev1.LabelMetadataName: workload.Namespace}
+	if o := w.state.objects[Ref{Kind: "Namespace", Name: workload.Namespace}]; o != nil {
+		maps.Copy(namespace, o.GetLabels())
+	}
+	named := false
+	for ref, o := range w.state.objects {
+		if !strings.HasSuffix(ref.Kind, "WebhookConfiguration") {
+			continue
+		}
+		var configuration admissionv1.MutatingWebhookConfiguration // of either kind, as far as it is read here
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &configuration); err != nil {
+			return err
+		}
+		for _, hook := range configuration.Webhooks {
+			if hook.Name != call[1] {
+				continue
+			}
+			named = true
+			if picks(hook.ObjectSelector, template) && picks(hook.NamespaceSelector, namespace) {
+				return nil
+			}
+		}
+	}
+	if named {
+		return fmt.Errorf("the webhook %s leaves out the pods of %s", call[1], workload)
+	}
+	return nil
+}
+
+func picks(s *metav1.LabelSelector, set labels.Set) bool {
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	return s == nil || err == nil && selector.Matches(set)
 }
 
 // pod is a pod of a workload before it is written down.

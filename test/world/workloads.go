@@ -375,6 +375,9 @@ func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
 		set(appsv1.DeploymentAvailable, corev1.ConditionTrue, "MinimumReplicasAvailable", "Deployment has minimum availability.")
 	} else {
 		set(appsv1.DeploymentAvailable, corev1.ConditionFalse, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+		if i := slices.IndexFunc(l.pods, func(p *pod) bool { return p.fault != nil }); i >= 0 {
+			d.Status.Conditions[0].LastTransitionTime = metaTime(l.pods[i].fault.Since)
+		}
 	}
 	replicaSet := fmt.Sprintf("ReplicaSet %q", l.ref.Name+"-"+suffix(l.ref, true))
 	switch {

@@ -237,9 +237,12 @@ func (w *World) Answer(path string, response facts.Response) { w.state.answers[p
 // SetOpinion changes what Azure's authorizer says in its refusals; empty, there is none.
 func (w *World) SetOpinion(text string) { w.state.opinion = text }
 
-// NodeName resolves pool/index, such as user/0.
+// NodeName resolves pool/index, such as user/0, and the name of a node.
 func (w *World) NodeName(text string) (string, error) {
-	pool, index, _ := strings.Cut(text, "/")
+	pool, index, ok := strings.Cut(text, "/")
+	if !ok && w.Has(Ref{Kind: nodeKind, Name: text}) {
+		return text, nil
+	}
 	for _, p := range w.shape.NodePools {
 		if p.Name != pool {
 			continue

@@ -85,6 +85,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rule"):
 		return &apiv1alpha1.RuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServiceRequirement"):
+		return &apiv1alpha1.ServiceRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Source"):
 		return &apiv1alpha1.SourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tolerance"):

@@ -7,23 +7,34 @@
   const rows = (root = document) => all("#components tbody tr", root);
   const collator = new Intl.Collator("en", { numeric: true });
   const order = { column: -1, down: false };
+  let unfolded = false;
 
-  // filter hides the rows and the details of the components that are not asked for.
+  // filter hides the rows and the details of the components that are not asked for. Without a filter it folds the rows of
+  // what is not installed into one.
   const filter = (root = document) => {
     const text = $("#filter-text").value.trim().toLocaleLowerCase();
     const category = $("#filter-category").value;
     const state = $("#filter-state").value;
+    const everything = !text && !category && !state;
+    const evidence = new Map(all("details.component", root).map((details) => [details.id, details]));
     let shown = 0;
     for (const row of rows(root)) {
-      const hit = (!text || row.dataset.text.toLocaleLowerCase().includes(text)) &&
+      const hit = (!text || row.dataset.text.includes(text)) &&
         (!category || row.dataset.category === category) &&
         (!state || row.dataset.state === state || (state === "bad" && "bad" in row.dataset) || (state === "differs" && "differs" in row.dataset));
-      row.hidden = !hit;
-      const details = $("#" + CSS.escape(row.dataset.details), root);
-      if (details) details.hidden = !hit;
+      const folded = everything && !unfolded && "folded" in row.dataset;
+      row.hidden = !hit || folded;
+      const details = evidence.get(row.dataset.details);
+      details.hidden = !hit;
+      details.classList.toggle("folded", folded && !details.open); // on paper there is room for it
       if (hit) shown++;
     }
-    $("#filter-count", root).textContent = shown + " of " + rows(root).length + " components";
+    const fold = $("#fold", root);
+    if (fold) {
+      fold.closest("tfoot").hidden = !everything;
+      fold.setAttribute("aria-expanded", unfolded);
+    }
+    $("#filter-count", root).textContent = everything ? "" : shown + " of " + rows(root).length + " components";
   };
 
   // sort orders the rows; equal ones keep the order of the table.
@@ -46,32 +57,50 @@
     const details = document.getElementById(id);
     if (!details || !details.matches("details")) return false;
     details.hidden = false;
+    details.classList.remove("folded");
     details.open = true;
     details.scrollIntoView();
     $("[role=group]", details).focus({ preventScroll: true }); // not the summary: the key that led here would close it again
     return true;
   };
 
-  // prepare adds to a fresh page what needs a script: the filter, buttons that sort, and links in the drawing.
+  const button = (id, text) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.id = id;
+    button.append(text);
+    return button;
+  };
+
+  // prepare adds to a fresh page what needs a script: the filter, and buttons that sort, unfold and copy.
   const prepare = (root = document) => {
     $("#filter", root).hidden = false;
     all("#components thead th", root).forEach((th, i) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.id = "sort-" + i;
-      button.dataset.column = i;
-      button.append(...th.childNodes);
-      th.append(button);
+      const sorter = button("sort-" + i, th.textContent);
+      sorter.dataset.column = i;
+      th.replaceChildren(sorter);
     });
-    const ids = new Map(rows(root).map((row) => [row.dataset.name, row.dataset.details]));
-    for (const box of all(".architecture [data-component]", root)) {
-      const link = document.createElementNS("http://www.w3.org/2000/svg", "a");
-      link.setAttribute("href", "#" + ids.get(box.dataset.component));
-      link.setAttribute("aria-label", all("text", box).map((line) => line.textContent).join(" "));
-      box.replaceWith(link);
-      link.append(box);
+    const folded = rows(root).filter((row) => "folded" in row.dataset);
+    if (folded.length) {
+      const cell = $("#components", root).createTFoot().insertRow().insertCell();
+      cell.colSpan = $("#components thead tr", root).cells.length;
+      cell.append(button("fold", "Not installed (optional)"), " " + folded.map((row) => row.cells[0].textContent).join(", "));
     }
-    $(".architecture", root)?.setAttribute("role", "group"); // an image has nothing in it that can be used
+    all(".next", root).forEach((next, i) => {
+      const copier = button("copy-" + i, "Copy");
+      copier.setAttribute("aria-live", "polite");
+      next.append(copier);
+    });
+  };
+
+  // copy copies a command; where that is not allowed, it marks the command for the reader to copy.
+  const copy = (button) => {
+    const code = $("code", button.parentNode);
+    getSelection().selectAllChildren(code);
+    navigator.clipboard?.writeText(code.textContent).then(() => {
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    }, () => {});
   };
 
   addEventListener("input", (e) => { if (e.target.closest("#filter")) filter(); });
@@ -79,12 +108,18 @@
   addEventListener("reset", () => setTimeout(filter));
   addEventListener("click", (e) => {
     const at = (selector) => e.target.closest(selector);
-    const button = at("button[data-column]");
-    if (button) {
-      const column = Number(button.dataset.column);
+    const sorter = at("button[data-column]");
+    if (sorter) {
+      const column = Number(sorter.dataset.column);
       order.down = order.column === column && !order.down;
       order.column = column;
       sort();
+    }
+    const copier = at(".next button");
+    if (copier) copy(copier);
+    if (at("#fold")) {
+      unfolded = !unfolded;
+      filter();
     }
     const count = at("[data-filter]");
     if (count) {
@@ -147,14 +182,14 @@
 
     const changed = rows().filter((row) => before.get(row.dataset.name) !== row.dataset.state);
     for (const row of changed) {
-      const boxes = all(".architecture [data-component]").filter((box) => box.dataset.component === row.dataset.name);
+      const boxes = all(".drawing [data-component]").filter((box) => box.dataset.component === row.dataset.name);
       for (const element of [row, ...boxes]) {
         element.classList.add("changed");
         setTimeout(() => element.classList.remove("changed"), 4000);
       }
     }
     if (changed.length) {
-      const told = changed.slice(0, 3).map((row) => row.cells[0].textContent.trim() + " " + row.cells[1].textContent.trim().replace(/^\S+\s+/, ""));
+      const told = changed.slice(0, 3).map((row) => row.cells[0].textContent.trim() + " " + $(".state", row).textContent.replace(/^\S+\s+/, ""));
       if (changed.length > 3) told.push(changed.length - 3 + " more");
       news = ". Changed at " + new Date().toLocaleTimeString() + ": " + told.join(", ");
     }

@@ -494,6 +494,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Presence
       default: Required
+    - name: provides
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.Provision
+          elementRelationship: associative
     - name: variants
       type:
         list:
@@ -672,9 +678,14 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Expression
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Extent
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Fault
   map:
     fields:
+    - name: extent
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Extent
     - name: kind
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.FaultKind
@@ -967,6 +978,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: present
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Expression
+    - name: reason
+      type:
+        scalar: string
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
@@ -1016,7 +1030,11 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Placement
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.PortName
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Presence
+  scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.Provision
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.QualifiedName
   scalar: string
@@ -1048,6 +1066,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.ScaleToZero
   scalar: string
+- name: com.github.archmap.archmap.api.v1alpha1.ServiceRequirement
+  map:
+    fields:
+    - name: ignorePorts
+      type:
+        list:
+          elementType:
+            namedType: com.github.archmap.archmap.api.v1alpha1.PortName
+          elementRelationship: associative
 - name: com.github.archmap.archmap.api.v1alpha1.Severity
   scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.SkewType
@@ -1281,6 +1308,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: service
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.ServiceRequirement
     - name: tolerance
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.Tolerance

@@ -8,7 +8,7 @@ package v1alpha1
 // AccessReviewCheckApplyConfiguration represents a declarative configuration of the AccessReviewCheck type for use
 // with apply.
 //
-// AccessReviewCheck is the member of a Check for a permission that is refused.
+// AccessReviewCheck is the member of a Check for a permission that is denied.
 type AccessReviewCheckApplyConfiguration struct {
 	// verb asked for, such as delete.
 	Verb *string `json:"verb,omitempty"`

@@ -38,7 +38,7 @@ type CauseApplyConfiguration struct {
 	// components are the names of the ComponentMappings that it affects.
 	Components []string `json:"components,omitempty"`
 	// since is when it began, as far as the objects at fault tell, else when the first
-	// component turned; left out for a Minor one, of which neither is known.
+	// component became unhealthy; left out for a Minor one if neither is known.
 	Since *v1.Time `json:"since,omitempty"`
 }
 

@@ -100,21 +100,21 @@ type CheckApplyConfiguration struct {
 	//
 	// Healthy: never assessed, because it does not show the health of an authorizer.
 	AccessReview *AccessReviewCheckApplyConfiguration `json:"accessReview,omitempty"`
-	// webhook picks admission webhooks by their configurations: by names, namePrefix or
-	// selector, all of them without any.
+	// webhook selects admission webhooks by their configurations: by names, namePrefix or
+	// selector; without any of these, all of them.
 	//
 	// Present: at least one configuration with a webhook matches.
 	//
-	// Healthy: the API server can call each webhook: its Service exists and has a ready
-	// endpoint, and its caBundle is not empty. One that cannot be called is unhealthy
-	// when its failurePolicy is Fail, because all requests that it intercepts are
-	// rejected; with Ignore, it is healthy with the reason WithinTolerance, as they
-	// pass without it, but for one that the check picks by the fields above and whose
-	// Service is missing or has no endpoint: then a part of its component is missing.
-	// One that fails while its pods are there is within tolerance, too, if the check
-	// picks webhooks of any maker, by none of these fields, and it intercepts nothing
-	// that the cluster itself needs: pods, nodes, leases and the like. A webhook with a
-	// URL is counted, and not assessed.
+	// Healthy: the API server can call each webhook: its Service exists, has the port and
+	// a ready endpoint, and its caBundle is not empty. With failurePolicy Fail, one that
+	// can't be called is unhealthy, because all requests that it intercepts are rejected.
+	// With Ignore, requests pass without it, so it is healthy with the reason
+	// WithinTolerance; but if the check selects it by the fields above and its Service is
+	// missing or has no endpoint, a part of its component is missing, and it is
+	// unhealthy. If the check selects all webhooks, by none of these fields, one whose
+	// pods exist but are not ready is within tolerance, too, unless it intercepts what the
+	// cluster itself needs: pods, nodes, leases and the like. A webhook with a URL is
+	// counted, but not assessed.
 	Webhook *WebhookCheckApplyConfiguration `json:"webhook,omitempty"`
 }
 

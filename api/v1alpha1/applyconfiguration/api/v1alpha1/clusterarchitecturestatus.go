@@ -53,8 +53,8 @@ type ClusterArchitectureStatusApplyConfiguration struct {
 	// observedAt is when archmap last updated the status; refreshed at least every
 	// five minutes while it is running, counted from here across restarts.
 	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
-	// skews are the versions that are not alike: those that are not supported, then
-	// the node pools with several of them.
+	// skews are version differences: those that are not supported, then node pools with
+	// several versions.
 	Skews []VersionSkewApplyConfiguration `json:"skews,omitempty"`
 	// summary counts the components.
 	Summary *ComponentCountsApplyConfiguration `json:"summary,omitempty"`

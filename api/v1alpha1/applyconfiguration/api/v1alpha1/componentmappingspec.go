@@ -33,6 +33,9 @@ type ComponentMappingSpecApplyConfiguration struct {
 	// operatedBy says who to contact when it fails: Provider, Customer or Shared. A
 	// variant may differ.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
+	// provides is what all others get from the component. While nothing of it works, its
+	// causes come before all others, and what others lack for it is no fault of theirs.
+	Provides []apiv1alpha1.Provision `json:"provides,omitempty"`
 	// presence is Required (the default) when the platform's clusters are incomplete
 	// without the component, Optional if they do not need it.
 	Presence *apiv1alpha1.Presence `json:"presence,omitempty"`
@@ -45,7 +48,7 @@ type ComponentMappingSpecApplyConfiguration struct {
 	// checks apply to every variant. A mapping without checks and variants means
 	// that the component can't be observed: Present is Unknown, NotObservable.
 	Checks []CheckApplyConfiguration `json:"checks,omitempty"`
-	// variants are the ways in which the component is really found. A variant is
+	// variants are the ways in which the component can run. A variant is
 	// complete when its checks and the shared ones are as expected; several may be
 	// complete at once. If a part of a running variant is missing, it is partly
 	// present, and unhealthy. The first one that is present names status.variant.
@@ -105,6 +108,16 @@ func (b *ComponentMappingSpecApplyConfiguration) WithPlacement(value apiv1alpha1
 // If called multiple times, the OperatedBy field is set to the value of the last call.
 func (b *ComponentMappingSpecApplyConfiguration) WithOperatedBy(value apiv1alpha1.Operator) *ComponentMappingSpecApplyConfiguration {
 	b.OperatedBy = &value
+	return b
+}
+
+// WithProvides adds the given value to the Provides field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Provides field.
+func (b *ComponentMappingSpecApplyConfiguration) WithProvides(values ...apiv1alpha1.Provision) *ComponentMappingSpecApplyConfiguration {
+	for i := range values {
+		b.Provides = append(b.Provides, values[i])
+	}
 	return b
 }
 

@@ -26,6 +26,9 @@ type FaultApplyConfiguration struct {
 	// severity is Major when the check fails for it, Minor when it is tolerated, or does
 	// not decide.
 	Severity *apiv1alpha1.Severity `json:"severity,omitempty"`
+	// extent says how much of a workload is lost, whatever is at fault; left out where no
+	// workload tells the fault.
+	Extent *apiv1alpha1.Extent `json:"extent,omitempty"`
 	// reason in one CamelCase word: that of the check, or, of a node, the type of the
 	// condition that tells the problem.
 	Reason *string `json:"reason,omitempty"`
@@ -69,6 +72,14 @@ func (b *FaultApplyConfiguration) WithSubject(value *ObservedObjectApplyConfigur
 // If called multiple times, the Severity field is set to the value of the last call.
 func (b *FaultApplyConfiguration) WithSeverity(value apiv1alpha1.Severity) *FaultApplyConfiguration {
 	b.Severity = &value
+	return b
+}
+
+// WithExtent sets the Extent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Extent field is set to the value of the last call.
+func (b *FaultApplyConfiguration) WithExtent(value apiv1alpha1.Extent) *FaultApplyConfiguration {
+	b.Extent = &value
 	return b
 }
 

@@ -16,8 +16,8 @@ import (
 type NodeCriteriaApplyConfiguration struct {
 	// conditions must all be on the node.
 	Conditions []NodeConditionMatchApplyConfiguration `json:"conditions,omitempty"`
-	// forbiddenConditions must none of them be on the node. One that the node does
-	// not report, or whose heartbeat is too old, does not count.
+	// forbiddenConditions must not be on the node. One that the node does not report,
+	// or whose heartbeat is too old, does not count.
 	ForbiddenConditions []NodeConditionMatchApplyConfiguration `json:"forbiddenConditions,omitempty"`
 	// forbiddenTaints are taint keys that the node must not carry.
 	ForbiddenTaints []apiv1alpha1.QualifiedName `json:"forbiddenTaints,omitempty"`

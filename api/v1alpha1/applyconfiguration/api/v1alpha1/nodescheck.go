@@ -17,15 +17,16 @@ import (
 type NodesCheckApplyConfiguration struct {
 	// selector picks nodes by label. Default: all of them.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// present says by what else than labels a node is known to run the component.
-	// Default: nothing else.
+	// present are the criteria, besides labels, by which a node is known to run the
+	// component. Default: none.
 	Present *NodeCriteriaApplyConfiguration `json:"present,omitempty"`
-	// healthy says what each such node must show.
+	// healthy are the criteria that each such node must meet. Without it the check has
+	// no vote on health.
 	Healthy *NodeCriteriaApplyConfiguration `json:"healthy,omitempty"`
-	// groupBy are the labels that name the group of a node, such as its node pool:
-	// the first one that it carries with a value does. The tolerance holds for each
-	// group, so that a small pool that is down counts in a big cluster, too. Nodes
-	// that carry none of them are one group, and the same value of two labels is two
+	// groupBy lists labels that name the group of a node, such as its node pool; the
+	// first one that has a value on the node counts. Each group has the tolerance for
+	// itself, so that a small pool that is down counts in a big cluster, too. Nodes
+	// with none of the labels are one group, and the same value of two labels is two
 	// groups. Default: all nodes are one group.
 	GroupBy []apiv1alpha1.QualifiedName `json:"groupBy,omitempty"`
 	// tolerance is the share of the nodes of each group that may be unhealthy while

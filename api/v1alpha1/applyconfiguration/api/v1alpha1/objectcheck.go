@@ -43,13 +43,16 @@ type ObjectCheckApplyConfiguration struct {
 	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
 	// version is a CEL expression that returns the version in use, a string.
 	Version *apiv1alpha1.Expression `json:"version,omitempty"`
+	// reason is the reason of the check while the expression healthy is false, one word
+	// that programs can read, such as CSRPending. Default: ExpressionFalse.
+	Reason *string `json:"reason,omitempty"`
 	// message is a CEL expression that returns what to say about an unhealthy
 	// object, a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
-	// events say that an object is unhealthy although its fields do not: what its
-	// controller reports as warnings, and nowhere else. They are read only while an
-	// object is healthy by its fields. Where they cannot be read, and when there are
-	// none, the fields decide. For kinds of which there are few objects.
+	// events make an object unhealthy whose fields look healthy: warnings by which a
+	// controller reports a failure that it reports nowhere else. They are read only
+	// while the fields are healthy. If there are none, or they can't be read, the
+	// fields decide. Use it only for kinds with few objects.
 	Events *ObjectEventsApplyConfiguration `json:"events,omitempty"`
 }
 
@@ -136,6 +139,14 @@ func (b *ObjectCheckApplyConfiguration) WithTolerance(value *ToleranceApplyConfi
 // If called multiple times, the Version field is set to the value of the last call.
 func (b *ObjectCheckApplyConfiguration) WithVersion(value apiv1alpha1.Expression) *ObjectCheckApplyConfiguration {
 	b.Version = &value
+	return b
+}
+
+// WithReason sets the Reason field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reason field is set to the value of the last call.
+func (b *ObjectCheckApplyConfiguration) WithReason(value string) *ObjectCheckApplyConfiguration {
+	b.Reason = &value
 	return b
 }
 

@@ -24,9 +24,10 @@ type ObjectEventsApplyConfiguration struct {
 	// events are kept after what they tell is over. It should be several times as
 	// long as the controller takes to report again. Default: 900.
 	MaxAgeSeconds *int32 `json:"maxAgeSeconds,omitempty"`
-	// meanwhile are other objects of which the same controller must report that they
-	// lack what these objects provide: otherwise nothing is affected, and an unused
-	// object is not a fault. Default: it always counts.
+	// meanwhile names events that must be reported at the same time, about objects that
+	// lack what these ones provide, such as pods that no node fits. Without them
+	// nothing is affected, and an unused object is not a fault. Default: the events
+	// above always count.
 	Meanwhile *EventsMeanwhileApplyConfiguration `json:"meanwhile,omitempty"`
 }
 

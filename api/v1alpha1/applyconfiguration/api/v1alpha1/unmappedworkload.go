@@ -26,7 +26,7 @@ type UnmappedWorkloadApplyConfiguration struct {
 	// for one that only runs in a namespace of the provider, and may belong to
 	// anyone.
 	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
-	// state is how it is.
+	// state of the workload.
 	State *apiv1alpha1.WorkloadState `json:"state,omitempty"`
 	// reason of the state in one CamelCase word; left out where there is nothing to
 	// explain.

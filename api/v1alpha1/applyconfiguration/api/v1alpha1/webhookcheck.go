@@ -32,7 +32,7 @@ type WebhookCheckApplyConfiguration struct {
 	ServiceNamespace *apiv1alpha1.NamespaceName `json:"serviceNamespace,omitempty"`
 	// anyOf narrows the match to configurations with at least one of these marks, such
 	// as those that the provider leaves. They say whose the webhooks are, not which: a
-	// check with nothing but marks is one of webhooks of any maker.
+	// check with only marks selects the webhooks of all programs.
 	AnyOf []WebhookMarkApplyConfiguration `json:"anyOf,omitempty"`
 	// noneOf narrows the match to configurations with none of these marks.
 	NoneOf []WebhookMarkApplyConfiguration `json:"noneOf,omitempty"`

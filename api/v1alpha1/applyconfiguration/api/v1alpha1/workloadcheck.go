@@ -34,10 +34,10 @@ type WorkloadCheckApplyConfiguration struct {
 	// container is the container whose image is reported as status.image and, by
 	// its tag, as status.version. Without it the check reports neither.
 	Container *string `json:"container,omitempty"`
-	// imagePath narrows the match to workloads that run an image with this end of
-	// its path, registry and tag apart: "pause" and "kubernetes/pause" both match
-	// registry.example/oss/kubernetes/pause:3.6. Only the named container is
-	// looked at, or each of them when none is named.
+	// imagePath narrows the match to workloads that run an image whose path, without
+	// registry and tag, ends in this: "pause" and "kubernetes/pause" both match
+	// registry.example/oss/kubernetes/pause:3.6. Only the image of the container above
+	// counts, or that of any container if none is given.
 	ImagePath *string `json:"imagePath,omitempty"`
 	// minAvailable is how many available pods are enough, instead of the workload's
 	// own maxUnavailable: 1 for a controller with two pods that can't share a node,
@@ -53,6 +53,10 @@ type WorkloadCheckApplyConfiguration struct {
 	// Forbidden, the default: it is unhealthy. Allowed: it is idle, for workloads
 	// that an autoscaler or the owner may scale to 0.
 	ScaleToZero *apiv1alpha1.ScaleToZero `json:"scaleToZero,omitempty"`
+	// service says that clients reach the pods through a Service: a workload is unhealthy
+	// when no Service of its namespace leads to its pods. Pods that use the network or a
+	// port of their node need none.
+	Service *ServiceRequirementApplyConfiguration `json:"service,omitempty"`
 }
 
 // WorkloadCheckApplyConfiguration constructs a declarative configuration of the WorkloadCheck type for use with
@@ -140,5 +144,13 @@ func (b *WorkloadCheckApplyConfiguration) WithTolerance(value *ToleranceApplyCon
 // If called multiple times, the ScaleToZero field is set to the value of the last call.
 func (b *WorkloadCheckApplyConfiguration) WithScaleToZero(value apiv1alpha1.ScaleToZero) *WorkloadCheckApplyConfiguration {
 	b.ScaleToZero = &value
+	return b
+}
+
+// WithService sets the Service field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Service field is set to the value of the last call.
+func (b *WorkloadCheckApplyConfiguration) WithService(value *ServiceRequirementApplyConfiguration) *WorkloadCheckApplyConfiguration {
+	b.Service = value
 	return b
 }
