@@ -82,12 +82,11 @@ func (d *bed) quiet(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	profiled := make(chan error, 1)
-	go func() {
-		profiled <- manager.profileCPU(ctx, int(spell.Seconds()), filepath.Join(d.out, fmt.Sprintf("cpu-heartbeats-%d.pb.gz", len(d.nodes))))
-	}()
 	beats, err := d.costOf(board, manager, func() (int, error) { return d.pace(ctx, nodes/often, storm, d.beat) })
-	if err = errors.Join(err, <-profiled); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := d.profileBeats(ctx, manager); err != nil {
 		return err
 	}
 	each := (beats.cpu - perSecond*storm.Seconds()) * 1000 / float64(max(1, beats.times))
@@ -106,6 +105,16 @@ func (d *bed) quiet(ctx context.Context) (err error) {
 		d.add(r)
 	}
 	return d.counters(ctx, board, manager, perSecond)
+}
+
+// profileBeats saves what heartbeats cost, after they were measured: a profile has a price.
+func (d *bed) profileBeats(ctx context.Context, manager *program) error {
+	done := make(chan error, 1)
+	go func() {
+		done <- manager.profileCPU(ctx, int(calm.Seconds()), filepath.Join(d.out, fmt.Sprintf("cpu-heartbeats-%d.pb.gz", len(d.nodes))))
+	}()
+	_, err := d.pace(ctx, float64(len(d.nodes))/often, calm, d.beat)
+	return errors.Join(err, <-done)
 }
 
 // counters measures what a DaemonSet costs whose counters move, as in a rollout.
