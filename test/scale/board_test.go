@@ -103,7 +103,7 @@ func TestProgramEnds(t *testing.T) {
 
 // What a program uses is read from the kernel and from its metrics.
 func TestProgramMeasured(t *testing.T) {
-	process, err := cluster.StartProcess("sleeper", "/bin/sh", filepath.Join(t.TempDir(), "log"), nil, "-c", "sleep 60")
+	process, err := cluster.StartProcess("sleeper", "/bin/sh", filepath.Join(t.TempDir(), "log"), nil, "-c", "exec sleep 60")
 	if err != nil {
 		t.Fatal(err)
 	}
