@@ -235,17 +235,26 @@ func (b *board) quiet(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// written counts the updates of archmap's objects so far.
+// written counts the updates of archmap's objects so far, in all.
 func (b *board) written() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	total := 0
-	for where, n := range b.writes {
-		if !where.floor {
-			total += n
-		}
+	for _, n := range b.writesByName() {
+		total += n
 	}
 	return total
+}
+
+// writesByName counts the updates of archmap's objects so far.
+func (b *board) writesByName() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	counts := map[string]int{}
+	for where, n := range b.writes {
+		if !where.floor {
+			counts[where.name] += n
+		}
+	}
+	return counts
 }
 
 // forget starts to count writes from zero.

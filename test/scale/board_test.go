@@ -25,8 +25,8 @@ func emptyBoard() *board {
 	}
 }
 
-// written is an object with conditions and components, each as NAME=STATUS.
-func written(name string, conditions []string, components ...string) *unstructured.Unstructured {
+// object is one with conditions and components, each as NAME=STATUS.
+func object(name string, conditions []string, components ...string) *unstructured.Unstructured {
 	list := func(pairs []string, key, value string) []any {
 		var out []any
 		for _, pair := range pairs {
@@ -46,7 +46,7 @@ func written(name string, conditions []string, components ...string) *unstructur
 func TestBoard(t *testing.T) {
 	b := emptyBoard()
 	dns := place{name: coreDNS}
-	b.note(false, mappings, written(coreDNS, []string{"Ready=False"}), false)
+	b.note(false, mappings, object(coreDNS, []string{"Ready=False"}), false)
 	if b.written() != 0 || !b.ready[dns].IsZero() {
 		t.Errorf("what is there is no write, and not ready yet: %d, %s", b.written(), b.ready[dns])
 	}
@@ -54,15 +54,15 @@ func TestBoard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.note(true, mappings, written(coreDNS, []string{"Healthy=True"}), true)
-	b.note(false, architectures, written(architecture, nil, coreDNS+"=True"), true)
-	b.note(false, mappings, written(coreDNS, []string{"Ready=True", "Healthy=False"}), true)
+	b.note(true, mappings, object(coreDNS, []string{"Healthy=True"}), true)
+	b.note(false, architectures, object(architecture, nil, coreDNS+"=True"), true)
+	b.note(false, mappings, object(coreDNS, []string{"Ready=True", "Healthy=False"}), true)
 	select {
 	case <-row:
 		t.Error("neither the floor, nor the architecture, nor another verdict is what was expected")
 	default:
 	}
-	b.note(false, mappings, written(coreDNS, []string{"Ready=True", "Healthy=True"}), true)
+	b.note(false, mappings, object(coreDNS, []string{"Ready=True", "Healthy=True"}), true)
 	select {
 	case <-row:
 	default:

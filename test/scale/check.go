@@ -6,11 +6,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,15 +46,27 @@ func (d *bed) runOnce(ctx context.Context, binary string, args ...string) (took 
 	var complaints bytes.Buffer
 	command.Stderr = &complaints // what it prints goes nowhere
 	began := time.Now()
-	if err := command.Run(); err != nil {
-		return 0, 0, fmt.Errorf("%s: %w\n%s", command, err, &complaints)
+	if err := command.Start(); err != nil {
+		return 0, 0, err
 	}
-	took = time.Since(began)
-	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0, 0, errors.New("the system does not say how much memory a program had")
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	// What the system counts of a child that has ended includes the bench itself, before the program was loaded.
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if mib, err := memoryOf(command.Process.Pid, "VmHWM"); err == nil { // it may have ended
+				rss = mib
+			}
+		case err := <-ended:
+			if err != nil {
+				err = fmt.Errorf("%s: %w\n%s", command, err, &complaints)
+			}
+			return time.Since(began), rss, err
+		}
 	}
-	return took, float64(usage.Maxrss) / 1024, nil
 }
 
 // size measures the manager as the image has it, next to a manager without anything in it.

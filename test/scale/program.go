@@ -84,12 +84,17 @@ func (p *program) alive() error {
 
 // memory is a line of /proc/PID/status, such as VmRSS, in MiB.
 func (p *program) memory(word string) (float64, error) {
-	text, _, _ := strings.Cut(field(fmt.Sprintf("/proc/%d/status", p.PID()), word+":"), " ")
-	kilobytes, err := strconv.ParseFloat(text, 64)
+	mib, err := memoryOf(p.PID(), word)
 	if err != nil {
 		return 0, fmt.Errorf("read %s of %s: %w", word, p.name, err)
 	}
-	return kilobytes / 1024, nil
+	return mib, nil
+}
+
+func memoryOf(pid int, word string) (float64, error) {
+	text, _, _ := strings.Cut(field(fmt.Sprintf("/proc/%d/status", pid), word+":"), " ")
+	kilobytes, err := strconv.ParseFloat(text, 64)
+	return kilobytes / 1024, err
 }
 
 // userHZ is the unit of times in /proc, on every architecture that Go runs on.

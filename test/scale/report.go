@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -121,8 +122,11 @@ func (r *Report) markdown(out io.Writer) error {
 		row := &r.Rows[i]
 		cells := row.cells()
 		if row.Note != "" {
-			notes = append(notes, row.Note)
-			cells[0] += fmt.Sprintf(" (%d)", len(notes))
+			n := slices.Index(notes, row.Note)
+			if n < 0 {
+				n, notes = len(notes), append(notes, row.Note)
+			}
+			cells[0] += fmt.Sprintf(" (%d)", n+1)
 		}
 		fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | "))
 	}
