@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
@@ -84,8 +83,8 @@ func (d *bed) newBoard(ctx context.Context) (*board, error) {
 	var synced []cache.InformerSynced
 	for _, floor := range []bool{false, true} {
 		for _, resource := range []string{mappings, architectures} {
-			gvr := schema.GroupVersionResource{Group: groupOf(floor), Version: v1alpha1.GroupVersion.Version, Resource: resource}
-			informer := dynamicinformer.NewFilteredDynamicInformer(dynamicClient, gvr, "", 0, cache.Indexers{}, nil).Informer()
+			of := resourceOf(groupOf(floor), resource)
+			informer := dynamicinformer.NewFilteredDynamicInformer(dynamicClient, of, "", 0, cache.Indexers{}, nil).Informer()
 			handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 				AddFunc:    func(o any) { b.note(floor, resource, o, false) },
 				UpdateFunc: func(_, o any) { b.note(floor, resource, o, true) },

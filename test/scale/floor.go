@@ -120,7 +120,11 @@ func (f *floor) follow(ctx context.Context, node string) error {
 }
 
 func (f *floor) kind(group, resource string) dynamic.ResourceInterface {
-	return f.dynamic.Resource(schema.GroupVersionResource{Group: group, Version: v1alpha1.GroupVersion.Version, Resource: resource})
+	return f.dynamic.Resource(resourceOf(group, resource))
+}
+
+func resourceOf(group, resource string) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: group, Version: v1alpha1.GroupVersion.Version, Resource: resource}
 }
 
 // template is the status that archmap wrote.

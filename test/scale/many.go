@@ -16,7 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -218,11 +219,6 @@ func (f *floor) runMany(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := f.kind(floorGroup, mappings).Watch(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	defer rows.Stop()
 	healthy := sync.OnceValues(func() (map[string]bool, error) {
 		deployments, err := f.objects.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -234,15 +230,26 @@ func (f *floor) runMany(ctx context.Context) error {
 		}
 		return available, nil
 	})
-	// The API server ends a watch whose reader does not keep up, so what is to be done waits in a queue.
+	// The API server ends a watch whose reader does not keep up, so what is to be done waits in a queue, and the watch goes
+	// on when it was ended all the same.
 	queue := workqueue.NewTyped[string]()
+	informer := dynamicinformer.NewFilteredDynamicInformer(f.dynamic, resourceOf(floorGroup, mappings), "", 0, cache.Indexers{}, nil).Informer()
+	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(o any) {
+		if u, ok := o.(*unstructured.Unstructured); ok && strings.HasPrefix(u.GetName(), manyPrefix) {
+			queue.Add(u.GetName())
+		}
+	}})
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for range floorWorkers {
 		group.Go(func() error { return f.work(ctx, queue, row, healthy) })
 	}
 	group.Go(func() error {
 		defer queue.ShutDown()
-		return queueRows(ctx, rows, queue)
+		informer.RunWithContext(ctx)
+		return nil
 	})
 	return group.Wait()
 }
@@ -263,27 +270,6 @@ func (f *floor) work(
 		queue.Done(name)
 		if err != nil && ctx.Err() == nil {
 			return err
-		}
-	}
-}
-
-// queueRows queues the rows that are created, until the floor is stopped.
-func queueRows(ctx context.Context, rows watch.Interface, queue workqueue.TypedInterface[string]) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case event, ok := <-rows.ResultChan():
-			u, isObject := event.Object.(*unstructured.Unstructured)
-			if !ok || !isObject {
-				if ctx.Err() != nil {
-					return nil
-				}
-				return errors.New("the floor's watch of rows has ended")
-			}
-			if event.Type == watch.Added && strings.HasPrefix(u.GetName(), manyPrefix) {
-				queue.Add(u.GetName())
-			}
 		}
 	}
 }
