@@ -144,9 +144,10 @@ bench: $(CONTROL_PLANE) ## Run the benchmarks of functions (PKG=./internal/... f
 	go test -run '^$$' -bench . -benchmem $(PKG)
 
 .PHONY: bench-scale
-bench-scale: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes (PART=latency NODES=6,1000 SAMPLES=300).
+bench-scale: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes (PART=latency NODES=6,1000 SAMPLES=300 LIMIT=256Mi).
 	go build -o $(BIN)/bench-scale ./test/scale
-	$(BIN)/bench-scale $(if $(PART),-part $(PART)) $(if $(NODES),-nodes $(NODES)) $(if $(SAMPLES),-samples $(SAMPLES))
+	$(BIN)/bench-scale $(if $(PART),-part $(PART)) $(if $(NODES),-nodes $(NODES)) $(if $(SAMPLES),-samples $(SAMPLES)) \
+		$(if $(LIMIT),-limit $(LIMIT))
 
 ##@ Build
 

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
@@ -61,9 +62,12 @@ type bench struct {
 	parts          []part
 	sizes          []int
 	samples        int
-	began          time.Time
-	manager        *shipped
-	report         Report
+	// limit of the manager's memory in place of the shipped one.
+	limit resource.Quantity
+
+	began   time.Time
+	manager *shipped
+	report  Report
 	// heaps are the live heaps of settled managers, in MiB, by the number of nodes.
 	heaps map[int]float64
 }
@@ -99,6 +103,7 @@ func parse(args []string) (*bench, error) {
 	flags.StringVar(&b.out, "out", "bin/scale", "The folder for report.md, report.json and profiles.")
 	flags.IntVar(&b.samples, "samples", samplesForP99, "The number of samples of a latency.")
 	only := flags.String("part", "", "The parts to run, separated by commas: "+strings.Join(partNames(), ", ")+". Default: all.")
+	limit := flags.String("limit", "", "The memory limit of the manager, such as 256Mi. Default: the shipped one.")
 	sizes := flags.String("nodes", "6,1000,5000", "The sizes of clusters, separated by commas.")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -115,6 +120,11 @@ func parse(args []string) (*bench, error) {
 		b.sizes = append(b.sizes, n)
 	}
 	slices.Sort(b.sizes)
+	if *limit != "" {
+		if b.limit, err = resource.ParseQuantity(*limit); err != nil {
+			return nil, fmt.Errorf("LIMIT: %w", err)
+		}
+	}
 	return b, nil
 }
 
@@ -214,6 +224,9 @@ func (b *bench) prepare(ctx context.Context) error {
 	var err error
 	if b.manager, err = readShipped(b.file("config", "manager", "manager.yaml")); err != nil {
 		return err
+	}
+	if !b.limit.IsZero() {
+		b.manager.memoryLimit = b.limit.Value()
 	}
 	if err := os.MkdirAll(b.out, 0o750); err != nil {
 		return err

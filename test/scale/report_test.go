@@ -150,7 +150,7 @@ func TestMarkdown(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	b, err := parse([]string{"-nodes", "100, 6", "-part", "memory, latency"})
+	b, err := parse([]string{"-nodes", "100, 6", "-part", "memory, latency", "-limit", "256Mi"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,9 +160,13 @@ func TestParse(t *testing.T) {
 	if len(b.parts) != 2 || b.parts[0].name != "latency" {
 		t.Errorf("parts are found by their names, and stay in order: %v", b.parts)
 	}
+	if b.limit.Value() != 256<<20 {
+		t.Errorf("the limit is in bytes: %d", b.limit.Value())
+	}
 	for args, want := range map[string]string{
 		"-nodes=5":      `NODES: "5" is not a number of nodes from 6 on`,
 		"-nodes=many":   `NODES: "many" is not a number of nodes from 6 on`,
+		"-limit=much":   "LIMIT: ",
 		"-part=latence": `PART: there is no "latence"`,
 	} {
 		if _, err := parse([]string{args}); err == nil || !strings.Contains(err.Error(), want) {
