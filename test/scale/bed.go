@@ -124,13 +124,12 @@ func (d *bed) start(ctx context.Context, nodes int) error {
 	if err := d.fill(ctx, shape, nodes); err != nil {
 		return err
 	}
-	if err := d.install(ctx); err != nil {
-		return err
+	for _, do := range []func(context.Context) error{d.install, d.createRows, d.live, d.firstVerdicts} {
+		if err := do(ctx); err != nil {
+			return err
+		}
 	}
-	if err := d.live(); err != nil {
-		return err
-	}
-	return d.firstVerdicts(ctx)
+	return nil
 }
 
 // firstVerdicts has the manager write every status once: the floor copies them.
@@ -143,11 +142,11 @@ func (d *bed) firstVerdicts(ctx context.Context) error {
 }
 
 // live keeps the hidden control plane alive until stop.
-func (d *bed) live() error {
+func (d *bed) live(ctx context.Context) error {
 	if err := d.simulator.Connect(d.config); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopAlive, d.ended = stop, make(chan struct{})
 	go func() {
 		d.simulator.RunControlPlane(ctx)

@@ -65,9 +65,6 @@ type target struct {
 // machine does hits both.
 func (d *bed) latency(ctx context.Context) (err error) {
 	d.step("Latency: the floor and archmap in turn, %d samples", d.samples)
-	if err := d.createRows(ctx); err != nil {
-		return err
-	}
 	board, err := d.newBoard(ctx)
 	if err != nil {
 		return err

@@ -215,7 +215,7 @@ func (d *bed) deleteFloor(ctx context.Context, board *board, n int) error {
 
 // runMany applies a status to each row that is created. The Deployments are read when the first one is.
 func (f *floor) runMany(ctx context.Context) error {
-	row, err := f.template(ctx, mappings, coreDNS)
+	row, err := f.template(ctx, mappings, ownRow)
 	if err != nil {
 		return err
 	}
