@@ -50,10 +50,34 @@ func (r *rollup) causeOf(of *family) v1alpha1.Cause {
 		}
 	}
 	if down := of.down(); len(down) > 0 && !ofWorkload(f.Kind) {
-		cause.Message = "no pods left: " + msg.Shorten(down, ", ") + "; " + cause.Message
+		cause.Message += "; no pods left: " + msg.Shorten(down, ", ")
+	}
+	if lost := of.lost(); len(lost) > 0 {
+		cause.Message += "; " + strings.Join(lost, "; ")
 	}
 	cause.Message, cause.URL = msg.Truncate(cause.Message, msg.MaxMessage), r.article(&cause)
 	return cause
+}
+
+// losses say what a cluster is without while nothing is left of what all need.
+var losses = []struct {
+	of   v1alpha1.Provision
+	text string
+}{
+	{v1alpha1.ProvidesDNS, "pods can't resolve names"},
+	{v1alpha1.ProvidesNetwork, "new pods may get no network"},
+	{v1alpha1.ProvidesTunnel, "kubectl logs and exec, webhooks and aggregated APIs fail"},
+}
+
+// lost says what the cluster is without.
+func (f *family) lost() []string {
+	var out []string
+	for _, l := range losses {
+		if slices.ContainsFunc(f.all(), func(t tale) bool { return t.loss == 0 && slices.Contains(t.mapping.Spec.Provides, l.of) }) {
+			out = append(out, l.text)
+		}
+	}
+	return out
 }
 
 // ofWorkload reports whether the message of such a fault counts the pods of a workload.
@@ -124,7 +148,7 @@ func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 	switch {
 	case t.fault.Kind == v1alpha1.FaultScheduling && r.failsToProvision():
 		return v1alpha1.OperatedByProvider
-	case t.fault.OperatedBy != "":
+	case t.fault.OperatedBy != "" && !r.platform().setsPolicy(t.fault.Subject): // who runs what that denies
 		return t.fault.OperatedBy
 	}
 	own := t.operatedBy()
@@ -164,8 +188,11 @@ func specOf(m *v1alpha1.ComponentMapping, check string) *v1alpha1.Check {
 	return &checks[i]
 }
 
-// operatorOf returns who operates the variant of a check, named as in a status.
+// operatorOf returns who answers for a check, named as in a status: for its objects, or for its variant.
 func operatorOf(m *v1alpha1.ComponentMapping, check string) v1alpha1.Operator {
+	if spec := specOf(m, check); spec != nil && spec.OperatedBy != "" {
+		return spec.OperatedBy
+	}
 	variant, _, _ := strings.Cut(check, "/")
 	for _, v := range m.Spec.Variants {
 		if v.Name == variant {

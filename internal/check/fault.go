@@ -32,11 +32,20 @@ func worstFaults(faults []v1alpha1.Fault) []v1alpha1.Fault {
 // Lost is the fault of what the check looks for and did not find.
 func (f *Finding) Lost() v1alpha1.Fault {
 	subject := Sought(&f.Check.Spec)
-	subject.Name = msg.Truncate(cmp.Or(subject.Name, f.Check.Subject()), maxObjectName)
+	subject.Name = msg.Truncate(cmp.Or(subject.Name, f.Check.withoutKind(subject.Kind)), maxObjectName)
 	return v1alpha1.Fault{
 		Kind: v1alpha1.FaultObject, Subject: subject, Severity: v1alpha1.SeverityMajor, Reason: v1alpha1.ReasonNotFound, Message: f.Message,
 		Next: f.Check.whereToLook(subject),
 	}
+}
+
+// withoutKind names what a check looks at where its kind is known: "with labels app=x".
+func (e *Evaluator) withoutKind(kind string) string {
+	rest := strings.TrimPrefix(strings.TrimPrefix(e.Subject(), kind), "s")
+	if name, cut := strings.CutPrefix(rest, " "); cut {
+		return name
+	}
+	return e.Subject()
 }
 
 // Sought is the object that a check looks for; the first one where it names several. Its name is empty where the check names
@@ -48,8 +57,7 @@ func Sought(spec *v1alpha1.Check) v1alpha1.ObservedObject {
 	return v1alpha1.ObservedObject{}
 }
 
-// whereToLook is the command that shows what became of an object that is gone: who deleted its pods, or what there is in its
-// place.
+// whereToLook is the command that shows what there is in place of an object that is gone. No event tells who deleted it.
 func (e *Evaluator) whereToLook(o v1alpha1.ObservedObject) string {
 	words := []string{"get", strings.ToLower(o.Kind)}
 	switch {
@@ -57,8 +65,6 @@ func (e *Evaluator) whereToLook(o v1alpha1.ObservedObject) string {
 		return msg.Kubectl("", "get", "--raw", e.Spec.Endpoint.Path)
 	case e.Spec.AccessReview != nil:
 		return msg.Kubectl("", "auth", "can-i", e.Spec.AccessReview.Verb, o.Name)
-	case e.Spec.Workload != nil && len(e.Spec.Workload.Names) > 0 && o.Namespace != "":
-		return msg.Kubectl(o.Namespace, "get", "events", "--field-selector", "involvedObject.name="+o.Name)
 	case e.Spec.Object != nil && o.Kind == e.Spec.Object.Kind:
 		words[1] = resourceOf(e.Spec.Object)
 	}

@@ -259,10 +259,10 @@ func sinceOf(u *unstructured.Unstructured) metav1.Time {
 	return metav1.Time{}
 }
 
-// resourceOf names the kind as kubectl takes it.
+// resourceOf names the kind as kubectl takes it: with its group where others may have such a kind, too.
 func resourceOf(spec *v1alpha1.ObjectCheck) string {
 	name := strings.ToLower(spec.Kind)
-	if group := schema.FromAPIVersionAndKind(spec.APIVersion, spec.Kind).Group; group != "" {
+	if group := schema.FromAPIVersionAndKind(spec.APIVersion, spec.Kind).Group; strings.Contains(group, ".") {
 		name += "." + group
 	}
 	return name

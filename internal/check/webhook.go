@@ -254,8 +254,8 @@ type trouble struct {
 	remedy  string
 	lasting bool
 	unknown string
-	// noService says that its Service does not exist.
-	noService bool
+	// noService says that its Service does not exist, noPods that nothing at all is behind it.
+	noService, noPods bool
 }
 
 // trouble of a webhook with a Service; assessed is false for one that leads out of the cluster.
@@ -322,7 +322,7 @@ func withoutEndpoint(service facts.Answer, name string, endpoints int) (t troubl
 	case endpoints > 0:
 		return trouble{text: fmt.Sprintf("%s has no ready endpoints (%d not ready)", name, endpoints), remedy: "fix the pods behind it"}, true
 	}
-	return trouble{text: name + " has no endpoints", remedy: "start its pods", lasting: true}, true
+	return trouble{text: name + " has no endpoints", remedy: "start its pods", lasting: true, noPods: true}, true
 }
 
 func isExternal(service client.Object) bool {
@@ -415,7 +415,10 @@ func (v *webhookView) addTroubled(found []troubled, w *webhook, t trouble) []tro
 		who, what := v.intercepted(w)
 		if f.closed {
 			f.refused = what
-			f.counts = who == needsCluster || who == needsOthers && (t.lasting || named)
+			f.counts = who == needsCluster || named || who == needsOthers && t.lasting
+			if t.noPods && rejectsOwnPods(w) {
+				f.remedy = "its own pods are rejected, too: set its failurePolicy to Ignore until they run"
+			}
 		} else { // all requests pass, but without what the component does to them
 			f.counts = who != needsMaker && t.lasting && named
 		}
@@ -623,10 +626,13 @@ var verbs = []struct {
 	operation admissionv1.OperationType
 	verb      string
 }{
-	{admissionv1.Create, "create"}, {admissionv1.Update, "update"}, {admissionv1.Delete, "delete"}, {admissionv1.Connect, verbConnect},
+	{admissionv1.Create, verbCreate}, {admissionv1.Update, "update"}, {admissionv1.Delete, "delete"}, {admissionv1.Connect, verbConnect},
 }
 
-const verbConnect = "connect to"
+const (
+	verbCreate  = "create"
+	verbConnect = "connect to"
+)
 
 func verbsOf(rule *admissionv1.RuleWithOperations) []string {
 	var out []string
@@ -666,6 +672,23 @@ func (v *webhookView) where(w *webhook) string {
 		text += " that meet its matchConditions"
 	}
 	return text
+}
+
+// rejectsOwnPods reports whether nothing keeps a webhook from the pods behind it, as far as names of namespaces tell.
+func rejectsOwnPods(w *webhook) bool {
+	notByName := func(e metav1.LabelSelectorRequirement) bool { return e.Key != corev1.LabelMetadataName }
+	if s := w.NamespaceSelector; s != nil {
+		set := labels.Set{corev1.LabelMetadataName: w.service().Namespace}
+		if len(s.MatchLabels) > 0 || slices.ContainsFunc(s.MatchExpressions, notByName) || !selects(s, set) {
+			return false
+		}
+	}
+	if s := w.ObjectSelector; len(w.MatchConditions) > 0 || s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
+		return false
+	}
+	return slices.ContainsFunc(w.Rules, func(r admissionv1.RuleWithOperations) bool {
+		return slices.Contains(verbsOf(&r), verbCreate) && intercepts(&r.Rule, "", "pods")
+	})
 }
 
 // labelsOf are the labels of a namespace that the cluster itself uses, as far as they are known.

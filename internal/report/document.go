@@ -144,8 +144,8 @@ func (d *document) cause(c *v1alpha1.Cause) {
 	if c.Severity == v1alpha1.SeverityMinor {
 		since += ", minor"
 	}
-	d.line("- **%s**%s: %s", markdown(titleOf(c)), since, markdown(c.Message))
-	d.line("  - Affects: %s", markdown(joined(c.Components)))
+	d.line("- **%s**%s: %s", markdown(titleOf(c)), since, markdown(detailOf(c)))
+	d.line("  - Affects: %s", markdown(d.affects(c, len(c.Components))))
 	d.line("  - Who acts: %s", markdown(d.who(c)))
 	if c.Next != "" {
 		d.line("  - Next: %s", code(c.Next))

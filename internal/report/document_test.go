@@ -32,7 +32,7 @@ func TestDocumentCauses(t *testing.T) {
 	text := document(t, r, report.DocumentOptions{Live: true})
 	above, _, _ := strings.Cut(text, "## OSS Kubernetes")
 	g.Expect(above).To(SatisfyAll(
-		ContainSubstring("\n- **CrashLooping: Deployment kube-system/coredns**, for 10m: Deployment kube-system/coredns: 0/2 available"),
+		ContainSubstring("\n- **CrashLooping: Deployment kube-system/coredns**, for 10m: 0/2 available"),
 		ContainSubstring("\n  - Affects: coredns\n"), ContainSubstring("\n  - Who acts: Provider: "),
 		ContainSubstring("\n  - Next: `kubectl -n kube-system logs deployment/coredns"), ContainSubstring("\n  - See: <https://"),
 		ContainSubstring("\n## Retirements\n\n- **kubelet**: ! 4 days left, until "), ContainSubstring("\n- **Ingress Controller**: 57 days left, until ")))

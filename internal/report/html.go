@@ -267,7 +267,7 @@ func (r *Report) causeViews() []causeView {
 	causes := r.causes()
 	for i := range causes {
 		c := &causes[i]
-		view := causeView{Title: titleOf(c), Message: c.Message, Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason],
+		view := causeView{Title: titleOf(c), Message: detailOf(c), Since: r.age(c.Since.Time), Advice: reasonWords[c.Reason],
 			Minor: c.Severity == v1alpha1.SeverityMinor, Who: r.who(c), Next: c.Next, URL: webAddress(c.URL)}
 		for _, name := range c.Components {
 			view.Components = append(view.Components, r.linkTo(name))

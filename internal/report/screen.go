@@ -33,7 +33,7 @@ type View struct {
 // maxScreenCauses is how many causes a screen has room for; maxCauseLines is for how many lines of each.
 const (
 	maxScreenCauses = 8
-	maxCauseLines   = 3
+	maxCauseLines   = 4
 )
 
 // Screen writes the verdict, what is wrong with who acts and what to do next, what is near, then the table.
@@ -131,7 +131,7 @@ func (s *screen) cause(c *v1alpha1.Cause, mark string) {
 		lines = 0
 	}
 	s.hang("    ", detailOf(c), lines)
-	s.hang("    affects  ", msg.Shorten(c.Components, ", "), 1)
+	s.hang("    affects  ", s.affects(c, msg.MaxNames), 1)
 	s.hang("    who      ", s.who(c), 0)
 	if c.Next != "" {
 		s.line("    next     " + Clean(c.Next)) // in one line, to be copied
@@ -167,9 +167,10 @@ func (s *screen) table() {
 	rows := slices.DeleteFunc(s.components(), func(c component) bool { return !s.wants(c) })
 	slices.SortStableFunc(rows, byUrgency)
 	var folded []string
+	major, _ := s.causesBySeverity()
 	if !s.All {
 		rows = slices.DeleteFunc(rows, func(c component) bool {
-			fold := c.folds() && len(s.Only) == 0 && !s.Part
+			fold := c.folds() && !slices.ContainsFunc(major, func(cause v1alpha1.Cause) bool { return slices.Contains(cause.Components, c.Name) }) && len(s.Only) == 0 && !s.Part
 			if fold {
 				folded = append(folded, c.Name)
 			}

@@ -251,7 +251,7 @@ func TestFindings(t *testing.T) {
 	g.Expect(plain).To(SatisfyAll(HavePrefix("x "), ContainSubstring("\nx NodeFault: Node ")))
 
 	text := written(t, func(w io.Writer) error { return report.MarkdownFindings(w, r) })
-	g.Expect(text).To(SatisfyAll(HavePrefix("**unhealthy: AKS v1.35.8, "), ContainSubstring("\n## Causes\n\n- **NodeFault: Node "),
+	g.Expect(text).To(SatisfyAll(HavePrefix("**unhealthy: AKS v1.35.8, "), ContainSubstring("\n## Causes\n\n- **CrashLooping: Deployment kube-system/coredns**"), ContainSubstring("\n- **NodeFault: Node "),
 		ContainSubstring("\n  - Who acts: Customer: the cluster owner\n"), ContainSubstring("\n- **kubelet**: ! 4 days left, until ")))
 	part := report.Of(r, []string{"coredns"})
 	g.Expect(written(t, func(w io.Writer) error { return report.MarkdownFindings(w, part) })).NotTo(ContainSubstring("NodeFault"))

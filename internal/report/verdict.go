@@ -5,6 +5,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -100,8 +101,30 @@ func detailOf(c *v1alpha1.Cause) string {
 	if c.Subject.Name != "" {
 		subject := msg.Object(c.Subject.Kind, c.Subject.Namespace, c.Subject.Name)
 		detail = strings.TrimPrefix(strings.TrimPrefix(detail, subject+": "), subject+", ")
+		if rest, lost := strings.CutPrefix(detail, "no "+subject); lost {
+			detail = "does not exist" + rest
+		}
 	}
 	return detail
+}
+
+// affects lists at most so many of the components that a cause makes worse, and counts those that stay healthy in spite of it.
+func (r *Report) affects(c *v1alpha1.Cause, most int) string {
+	var worse []string
+	for _, name := range c.Components {
+		if of, known := r.component(name); !known || of.state != catalog.Healthy {
+			worse = append(worse, name)
+		}
+	}
+	healthy := len(c.Components) - len(worse)
+	if len(worse) == 0 {
+		worse, healthy = c.Components, 0
+	}
+	text := msg.ShortenOf(worse[:min(most, len(worse))], len(worse), ", ")
+	if healthy > 0 {
+		text += fmt.Sprintf("; %d more, still healthy", healthy)
+	}
+	return text
 }
 
 // who says who can act on a cause.

@@ -144,7 +144,7 @@ func TestDaemonSetGrows(t *testing.T) {
 		"a pod on an old node is missing": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), young("x", 3*minute), young("y", 3*minute)},
 			pods: []client.Object{pod("1", "x", containerStatuses(creating)), pod("2", "a", containerStatuses(running))},
-			want: "False NotReady: " + message + "2/4 available; 1 not ready: container web, its probe is not passing (a)", recheck: 7*minute + time.Second,
+			want: "False NotReady: " + message + "2/4 available; 1 not ready: container web, readiness probe failing (a)", recheck: 7*minute + time.Second,
 		},
 		"a pod on a new node crashes": {
 			desired: 4, available: 2, nodes: []client.Object{old("a"), old("b"), aged(nodeWith("x", ready()), 3*minute), fresh("y", 3*minute)},

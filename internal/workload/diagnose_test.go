@@ -122,7 +122,7 @@ func TestExplainOneCause(t *testing.T) {
 		"node stopped":                         {containerStatuses(running), "stopped", nil, "NodeFault: 1 on nodes that are stopped (stopped)"},
 		"node deleted":                         {containerStatuses(running), "former", nil, "NodeFault: 1 on nodes that no longer exist (former)"},
 		"the node comes before the crash":      {containerStatuses(crashing), "unreachable", nil, "NodeFault: 1 on nodes that are unreachable (unreachable)"},
-		"a cordon does not hurt what is there": {containerStatuses(running), "cordoned", nil, "NotReady: 1 not ready: container web, its probe is not passing (cordoned)"},
+		"a cordon does not hurt what is there": {containerStatuses(running), "cordoned", nil, "NotReady: 1 not ready: container web, readiness probe failing (cordoned)"},
 
 		// The scheduler.
 		"no room": {
@@ -182,7 +182,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 		"a crash long ago": {
 			containerStatuses(`{name: web, state: {running: {startedAt: "2026-10-02T11:49:30Z"}}, lastState: {terminated: {exitCode: 1, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 1}`), "n1", nil,
-			"NotReady: 1 not ready: container web, its probe is not passing (n1)",
+			"NotReady: 1 not ready: container web, readiness probe failing (n1)",
 		},
 		"the first crash": {
 			containerStatuses(`{name: web, state: {terminated: {exitCode: 2, reason: Error}}, image: "", imageID: "", ready: false, restartCount: 0}`), "n1", nil,
@@ -190,7 +190,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 
 		// Not ready.
-		"probe":     {containerStatuses(running, isReady), "n1", nil, "NotReady: 1 not ready: container web, its probe is not passing (n1)"},
+		"probe":     {containerStatuses(running, isReady), "n1", nil, "NotReady: 1 not ready: container web, readiness probe failing (n1)"},
 		"starting":  {containerStatuses(creating), "n1", nil, "NotReady: 1 not ready: container web, ContainerCreating (n1)"},
 		"no status": {"{phase: Pending}", "n1", nil, "NotReady: 1 not ready: the kubelet has not started it yet (n1)"},
 		"cannot start": {
@@ -203,7 +203,7 @@ func TestExplainOneCause(t *testing.T) {
 		},
 		"init container is done": {
 			`{initContainerStatuses: [{name: setup, state: {terminated: {exitCode: 0, reason: Completed}}, image: "", imageID: "", ready: false, restartCount: 0}], containerStatuses: [` + running + "]}", "n1", nil,
-			"NotReady: 1 not ready: container web, its probe is not passing (n1)",
+			"NotReady: 1 not ready: container web, readiness probe failing (n1)",
 		},
 		"readiness gate": {
 			`{containerStatuses: [` + isReady + `], conditions: [{type: Ready, status: "False", reason: ReadinessGatesNotReady, message: 'the status of pod readiness gate "a" is not "True"'}]}`, "n1", nil,
@@ -393,7 +393,7 @@ func TestExplainWhatIsUnknown(t *testing.T) {
 	expectWhy(t, explained(workload, scene{pods: pods, noNodes: facts.NotPermitted}),
 		"CrashLooping: Deployment kube-system/web: 0/2 available; 1"+
 			" keeps crashing: container web, last exit code 137 (OOMKilled), restarted 2+ times (n1); "+
-			"1 not ready: container web, its probe is not passing (unreachable)")
+			"1 not ready: container web, readiness probe failing (unreachable)")
 
 	// Without nodes there are still the words of a scheduler that names the taint.
 	pods = []client.Object{pod("web-0", "", unscheduled("0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))}

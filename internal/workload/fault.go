@@ -82,9 +82,10 @@ const maxQuote = 200
 // PodReadyOrFinished reports whether the pod needs no explanation: it is ready, or it has finished and its controller
 // creates another.
 func PodReadyOrFinished(pod *corev1.Pod) bool {
-	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-		return true
-	}
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed || readyNow(pod)
+}
+
+func readyNow(pod *corev1.Pod) bool {
 	ready := podCondition(pod, corev1.PodReady)
 	return ready != nil && ready.Status == corev1.ConditionTrue
 }
@@ -236,7 +237,7 @@ func unready(pod *corev1.Pod, containers []container) fault {
 	case len(waiting) > 0:
 		f.text = "not ready: " + msg.Shorten(waiting, ", ") + ", " + waitingFor(containers)
 	case len(probed) > 0:
-		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", its probe is not passing"
+		f.text = "not ready: " + msg.Shorten(probed, ", ") + ", readiness probe failing"
 	case len(containers) == 0:
 		f.text = "not ready: the kubelet has not started it yet"
 	default:

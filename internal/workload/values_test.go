@@ -76,7 +76,7 @@ var situations = map[string]struct {
 			"{observedGeneration: 2, replicas: 3, readyReplicas: 1, availableReplicas: 0}"),
 		nodes: pools(),
 		pods:  []client.Object{pod("web-1", "n1", containerStatuses(running)), pod("web-2", "n2", containerStatuses(running))},
-		want: "False NotReady: StatefulSet kube-system/web: 0/4 available; 2 not ready: container web, its probe is not passing (n1, n2); " +
+		want: "False NotReady: StatefulSet kube-system/web: 0/4 available; 2 not ready: container web, readiness probe failing (n1, n2); " +
 			"1 ready, but for less than 30 seconds; 1 not created: the previous pod is not ready",
 	},
 }
