@@ -140,8 +140,14 @@ test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole con
 	$(GOTESTSUM) --format standard-quiet -- -timeout 30m -count 1 -tags e2e ./test/e2e/...
 
 .PHONY: bench
-bench: $(CONTROL_PLANE) ## Run the benchmarks (PKG=./internal/... for some).
+bench: $(CONTROL_PLANE) ## Run the benchmarks of functions (PKG=./internal/... for some).
 	go test -run '^$$' -bench . -benchmem $(PKG)
+
+.PHONY: bench-scale
+bench-scale: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes (PART=latency NODES=6,1000 SAMPLES=300 LIMIT=256Mi).
+	go build -o $(BIN)/bench-scale ./test/scale
+	$(BIN)/bench-scale $(if $(PART),-part $(PART)) $(if $(NODES),-nodes $(NODES)) $(if $(SAMPLES),-samples $(SAMPLES)) \
+		$(if $(LIMIT),-limit $(LIMIT))
 
 ##@ Build
 

@@ -61,6 +61,8 @@ type options struct {
 	metricsCert   struct{ dir, name, key string }
 	enableHTTP2   bool
 
+	pprofAddr string
+
 	log zap.Options
 }
 
@@ -97,6 +99,8 @@ func (o *options) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&o.metricsCert.name, "metrics-cert-name", "tls.crt", "The file name of the certificate.")
 	flags.StringVar(&o.metricsCert.key, "metrics-cert-key", "tls.key", "The file name of the certificate's key.")
 	flags.BoolVar(&o.enableHTTP2, "enable-http2", false, "Allow HTTP/2 for the metrics endpoint.")
+	flags.StringVar(&o.pprofAddr, "pprof-bind-address", "0",
+		"The address that profiles bind to, such as 127.0.0.1:6060; anybody who reaches it may read them. 0 disables it.")
 	o.log.BindFlags(flags)
 }
 
@@ -138,6 +142,7 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 		},
 		Metrics:                 o.metrics(),
 		HealthProbeBindAddress:  o.probeAddr,
+		PprofBindAddress:        o.pprofAddr,
 		LeaderElection:          o.leaderElect,
 		LeaderElectionID:        leaderElectionID,
 		LeaderElectionNamespace: o.leaderElectionNamespace,

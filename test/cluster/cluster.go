@@ -59,6 +59,9 @@ type Options struct {
 	// Dial connects the API server to what runs inside the cluster, by the address of a Service or a pod.
 	// Nothing else does: the addresses are made up. Default: nothing answers.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+
+	// Bare is a control plane of etcd and the API server alone: nothing moves by itself.
+	Bare bool
 }
 
 // Cluster is a running control plane.
@@ -67,11 +70,13 @@ type Cluster struct {
 	Config *rest.Config
 	// Kubeconfig is the path of a file with all rights.
 	Kubeconfig string
+	// EtcdURL is where etcd answers, to anybody.
+	EtcdURL string
 
 	options   Options
 	authority *authority
 	url       string
-	processes []*process
+	processes []*Process
 	servers   []*server
 	alive     context.Context
 	die       context.CancelCauseFunc
@@ -107,7 +112,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find free ports on loopback: %w", err)
 	}
-	c.url = "https://" + loopback(ports[2])
+	c.url, c.EtcdURL = "https://"+loopback(ports[2]), "http://"+loopback(ports[0])
 	if err := c.writeFiles(); err != nil {
 		return fmt.Errorf("prepare %s: %w", c.options.Dir, err)
 	}
@@ -122,10 +127,13 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.run(apiserver, c.apiserverArgs(ports[0], ports[2])...); err != nil {
 		return err
 	}
-	if err := c.await(ctx, "the API server to be ready", c.apiReady); err != nil {
+	if err := c.await(ctx, "the API server to be ready", c.apiReady); err != nil || c.options.Bare {
 		return err
 	}
+	return c.startControllers(ctx)
+}
 
+func (c *Cluster) startControllers(ctx context.Context) error {
 	if err := c.run(controllerManager, c.controllerManagerArgs()...); err != nil {
 		return err
 	}
@@ -145,7 +153,7 @@ func (c *Cluster) Alive() context.Context { return c.alive }
 func (c *Cluster) Stop() error {
 	var errs []error
 	for _, p := range slices.Backward(c.processes) {
-		errs = append(errs, p.stop())
+		errs = append(errs, p.Stop())
 	}
 	for _, s := range c.servers {
 		errs = append(errs, s.stop())
@@ -158,7 +166,11 @@ func (c *Cluster) path(elem ...string) string {
 }
 
 func (c *Cluster) checkBinaries() error {
-	for _, name := range []string{etcd, apiserver, controllerManager, scheduler, kwok} {
+	needed := []string{etcd, apiserver}
+	if !c.options.Bare {
+		needed = append(needed, controllerManager, scheduler, kwok)
+	}
+	for _, name := range needed {
 		if _, err := os.Stat(c.Binary(name)); err != nil {
 			return fmt.Errorf("%s is missing: %w; build the control plane with test/controlplane/build.sh, or point KUBEBUILDER_ASSETS to one",
 				name, err)
@@ -177,14 +189,14 @@ func (c *Cluster) run(name string, args ...string) error { return c.Run(name, c.
 
 // Run starts a process that lives as long as the cluster, and reports its end if that comes uncalled.
 func (c *Cluster) Run(name, binary string, args ...string) error {
-	p, err := startProcess(name, binary, c.Log(name), args)
+	p, err := StartProcess(name, binary, c.Log(name), nil, args...)
 	if err != nil {
 		return err
 	}
 	c.processes = append(c.processes, p)
 	go func() {
-		<-p.done
-		if err := p.failure(); err != nil {
+		<-p.Done()
+		if err := p.Failure(); err != nil {
 			c.die(err) // only the first counts: the others die of it
 		}
 	}()

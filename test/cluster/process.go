@@ -17,8 +17,8 @@ import (
 // a watch is open.
 const grace = 5 * time.Second
 
-// process is a child process whose output goes to a file.
-type process struct {
+// Process is a child process whose output goes to a file. It ends when its parent is killed.
+type Process struct {
 	name     string
 	cmd      *exec.Cmd
 	log      string
@@ -27,15 +27,17 @@ type process struct {
 	err      error
 }
 
-func startProcess(name, binary, log string, args []string) (*process, error) {
+// StartProcess starts a process that writes to the file log what it prints. env is added to the environment of this process.
+func StartProcess(name, binary, log string, env []string, args ...string) (*Process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = out.Close() }() // the child has its own handle
 
-	p := &process{name: name, log: log, done: make(chan struct{})}
+	p := &Process{name: name, log: log, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = ownGroup()
 	if err := p.cmd.Start(); err != nil {
@@ -48,8 +50,14 @@ func startProcess(name, binary, log string, args []string) (*process, error) {
 	return p, nil
 }
 
-// stop ends the process: politely, then for good.
-func (p *process) stop() error {
+// PID of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Stop ends the process: politely, then for good.
+func (p *Process) Stop() error {
 	p.stopping.Store(true)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -64,8 +72,12 @@ func (p *process) stop() error {
 	return nil
 }
 
-// failure returns why the process ended, with the end of its log; nil when it was stopped on purpose.
-func (p *process) failure() error {
+// Succeeded reports whether the process has done its work and ended by itself. It may be called once Done is closed.
+func (p *Process) Succeeded() bool { return p.err == nil }
+
+// Failure returns why the process ended, with the end of its log; nil when it was stopped on purpose. It may be called
+// once Done is closed.
+func (p *Process) Failure() error {
 	if p.stopping.Load() {
 		return nil
 	}

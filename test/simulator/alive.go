@@ -31,12 +31,19 @@ const (
 // Run keeps the hidden parts alive until ctx ends: it renews the leases, rewrites the autoscaler's status and
 // moves the heartbeats of the node problem detectors. What fails is logged and tried again in its turn.
 func (s *Simulator) Run(ctx context.Context) {
+	s.speak(ctx, map[time.Duration]func(context.Context) error{
+		leasePeriod: s.renewLeases, autoscalerPeriod: s.rewriteAutoscalerStatus, detectorPeriod: s.moveHeartbeats,
+	})
+}
+
+// RunControlPlane is Run without the heartbeats of nodes.
+func (s *Simulator) RunControlPlane(ctx context.Context) {
+	s.speak(ctx, map[time.Duration]func(context.Context) error{leasePeriod: s.renewLeases, autoscalerPeriod: s.rewriteAutoscalerStatus})
+}
+
+func (s *Simulator) speak(ctx context.Context, each map[time.Duration]func(context.Context) error) {
 	var group sync.WaitGroup
-	for period, speak := range map[time.Duration]func(context.Context) error{
-		leasePeriod:      s.renewLeases,
-		autoscalerPeriod: s.rewriteAutoscalerStatus,
-		detectorPeriod:   s.moveHeartbeats,
-	} {
+	for period, speak := range each {
 		group.Go(func() {
 			wait.UntilWithContext(ctx, func(ctx context.Context) {
 				if err := speak(ctx); err != nil && ctx.Err() == nil {

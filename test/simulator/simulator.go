@@ -67,13 +67,18 @@ func New(shape *shapes.Shape) *Simulator {
 	return &Simulator{shape: shape, extensions: serveExtensions(shape), silent: sets.New[types.NamespacedName]()}
 }
 
+// Connect is in place of Apply for a cluster that shows the shape already.
+func (s *Simulator) Connect(config *rest.Config) (err error) {
+	s.client, err = client.New(config, client.Options{})
+	return err
+}
+
 // Close ends what New started.
 func (s *Simulator) Close() { s.extensions.Close() }
 
 // Apply creates the shape's objects and returns when all its workloads are rolled out.
 func (s *Simulator) Apply(ctx context.Context, config *rest.Config) error {
-	var err error
-	if s.client, err = client.New(config, client.Options{}); err != nil {
+	if err := s.Connect(config); err != nil {
 		return err
 	}
 	// Namespaces and definitions come first, as all else lives in them. Webhooks come last, as they would
