@@ -98,7 +98,7 @@ func (c cluster) judgeAfter(t *testing.T, mappings []v1alpha1.ComponentMapping, 
 	out := map[string]v1alpha1.ComponentMappingStatus{}
 	for _, m := range mappings {
 		compiled, key := engine.CompileMapping(&m.Spec), engine.Key{Name: m.Name}
-		e := engine.Still(c.dump(compiled.Needs()))
+		e := engine.Still(c.dump(compiled.Needs()), false)
 		_, _, _ = e.Assess(key, compiled, &m, now) // to subscribe
 		e.EvaluateAll(t.Context())
 		m.Status, _, _ = e.Assess(key, compiled, &m, now.Add(-age))
