@@ -60,15 +60,16 @@ func (r *rollup) summary(s *v1alpha1.ClusterArchitectureStatus) string {
 	if n := len(r.filter(missing)); n > 0 {
 		line += fmt.Sprintf(", %d required missing", n)
 	}
+	var unknown []string
 	for _, state := range []catalog.State{catalog.Unknown, catalog.HealthUnknown} {
 		unseen := func(m *v1alpha1.ComponentMapping) bool {
 			return catalog.StateOf(m) == state && !slices.Contains(undoubted, catalog.Decisive(m).Reason)
 		}
 		if n := len(r.filter(unseen)); n > 0 {
-			line += fmt.Sprintf(", %d %s", n, state.Word())
+			unknown = append(unknown, fmt.Sprintf(", %d %s", n, state.Word()))
 		}
 	}
-	return line
+	return line + strings.Join(unknown, "")
 }
 
 // troubles returns a line for each thing that is wrong, and for each that is not but should be known.

@@ -156,7 +156,8 @@ func (t tale) standsAlone() bool {
 
 // prepares reports whether the fault is of a job: what runs needs what it makes, such as certificates.
 func prepares(f *v1alpha1.Fault) bool {
-	return f.Severity == v1alpha1.SeverityMajor && f.Kind == v1alpha1.FaultObject && f.Reason != v1alpha1.ReasonNotFound && slices.Contains(jobKinds, f.Subject.Kind)
+	return f.Severity == v1alpha1.SeverityMajor && f.Kind == v1alpha1.FaultObject && f.Reason != v1alpha1.ReasonNotFound &&
+		slices.Contains(jobKinds, f.Subject.Kind)
 }
 
 var jobKinds = []string{"Job", "CronJob"}

@@ -193,7 +193,8 @@ func newManifest(d *snapshot.Snapshot, about About, r *redactor) *Manifest {
 		m.ReadyPods = append(m.ReadyPods, readyPods{r.ids.replace(of.Namespace), of.Kind, r.ids.replace(of.Name), of.Hash, r.ids.replace(of.Node), n})
 	}
 	slices.SortFunc(m.ReadyPods, func(a, b readyPods) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.Node, b.Node))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.Node, b.Node))
 	})
 	return m
 }

@@ -168,9 +168,12 @@ func (s *screen) table() {
 	slices.SortStableFunc(rows, byUrgency)
 	var folded []string
 	major, _ := s.causesBySeverity()
+	affected := func(c component) bool {
+		return slices.ContainsFunc(major, func(cause v1alpha1.Cause) bool { return slices.Contains(cause.Components, c.Name) })
+	}
 	if !s.All {
 		rows = slices.DeleteFunc(rows, func(c component) bool {
-			fold := c.folds() && !slices.ContainsFunc(major, func(cause v1alpha1.Cause) bool { return slices.Contains(cause.Components, c.Name) }) && len(s.Only) == 0 && !s.Part
+			fold := c.folds() && !affected(c) && len(s.Only) == 0 && !s.Part
 			if fold {
 				folded = append(folded, c.Name)
 			}
