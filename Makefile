@@ -66,7 +66,7 @@ generate: $(CONTROLLER_GEN) ## Generate the DeepCopy methods and the apply confi
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: docs
-docs: ## Generate the pages that tell what archmap says of which cluster and of which fault.
+docs: ## Generate the documentation that shows what archmap reports: clusters, faults, rollouts, examples.
 	go run ./hack/docs
 
 .PHONY: fmt
@@ -131,7 +131,7 @@ test-browser: $(GOTESTSUM) $(API_SERVER) test/browser/node_modules/.package-lock
 	cd test/browser && $(GOTESTSUM) --format standard-quiet -- -timeout 15m ./...
 
 .PHONY: screenshots
-screenshots: ## Take the screenshots of the documentation anew.
+screenshots: ## Update the screenshots in the documentation.
 	hack/install-chromium.sh
 	go -C test/browser test -count 1 -run TestScreenshots . -update
 

@@ -108,6 +108,12 @@ type Check struct {
 	// +kubebuilder:validation:Enum=Direct;Indirect;None
 	Evidence Evidence `json:"evidence,omitempty"`
 
+	// operatedBy says who can act when the check fails, where that is not who runs the
+	// component: objects that the owner of the cluster writes for a program of the
+	// provider's are the owner's. Default: that of the variant, or of the mapping.
+	// +optional
+	OperatedBy Operator `json:"operatedBy,omitempty"`
+
 	// intervalSeconds is the time between two reads of what is polled (Lease,
 	// Endpoint, AccessReview, polled Object), in seconds, with some jitter. Default
 	// 30.
@@ -717,6 +723,14 @@ type ObjectCheck struct {
 	// +optional
 	Message Expression `json:"message,omitempty"`
 
+	// rootCause says what an unhealthy object may follow from. Component (the default):
+	// while a workload of the component fails, it counts as a consequence of that.
+	// Object: it is a cause of its own, as something else decides what the object
+	// says, such as the cloud on the address of a Service.
+	// +optional
+	// +default="Component"
+	RootCause RootCause `json:"rootCause,omitempty"`
+
 	// events make an object unhealthy whose fields look healthy: warnings by which a
 	// controller reports a failure that it reports nowhere else. They are read only
 	// while the fields are healthy. If there are none, or they can't be read, the
@@ -724,6 +738,17 @@ type ObjectCheck struct {
 	// +optional
 	Events ObjectEvents `json:"events,omitzero"`
 }
+
+// RootCause is where the fault of an unhealthy object may come from.
+// +kubebuilder:validation:Enum=Component;Object
+type RootCause string
+
+const (
+	// RootCauseComponent: an unhealthy object may follow from a workload of the component.
+	RootCauseComponent RootCause = "Component"
+	// RootCauseObject: an unhealthy object is a cause of its own.
+	RootCauseObject RootCause = "Object"
+)
 
 // ObjectEvents are the events that turn an object unhealthy, with the reason
 // FailureReported.

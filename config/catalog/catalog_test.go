@@ -340,6 +340,28 @@ func TestOperatedByAzure(t *testing.T) {
 	}
 }
 
+// ownersKinds are those of objects that the cluster's owner writes for what the provider runs; what the provider writes of them
+// is told apart by a name or a label.
+var ownersKinds = []string{"Gateway", "NginxIngressController", "NodeClaim", "NodePool", "StaticGatewayConfiguration"}
+
+// TestOperatedByOwner: whoever writes an object answers for it. No check of such a kind that may fail charges the provider
+// with what the owner wrote.
+func TestOperatedByOwner(t *testing.T) {
+	for _, m := range load(t, catalog.AKS, catalog.AKSExtras).Mappings {
+		for _, v := range append([]v1alpha1.Variant{{Name: "shared", Checks: m.Spec.Checks}}, m.Spec.Variants...) {
+			for _, c := range v.Checks {
+				if c.Object == nil || c.Object.Healthy == "" || !slices.Contains(ownersKinds, c.Object.Kind) {
+					continue
+				}
+				by := cmp.Or(c.OperatedBy, v.OperatedBy, m.Spec.OperatedBy)
+				toldApart := c.Object.Name != "" || c.Object.Selector != nil || strings.Contains(string(c.Object.Present), "aks-managed-")
+				NewWithT(t).Expect(by == v1alpha1.OperatedByCustomer || toldApart).To(BeTrue(),
+					"objects that the owner may write are the owner's to act: %s/%s: %s", m.Name, v.Name, c.Name)
+			}
+		}
+	}
+}
+
 // marks is a label that the nodes or workloads which a check looks for must have.
 func marks(c v1alpha1.Check) string {
 	var selector *metav1.LabelSelector

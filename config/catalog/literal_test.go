@@ -5,12 +5,12 @@ package catalog_test
 
 import (
 	"cmp"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,11 +63,13 @@ func literalProblem(status v1alpha1.ComponentMappingStatus, variant string) stri
 }
 
 // literal is a cluster made of what a mapping's document says: of each method that it names what a check of that method
-// looks for, under the name, in the namespace and of the image that the document gives, if it does. What is no
-// implementation comes with what registers it: a metrics server that registers no API is not installed.
+// looks for, under the name, in the namespace and of the image that the document gives, if it does, and with no labels but
+// those in shipped. What is no implementation comes with what registers it: a metrics server that registers no API is not
+// installed.
 type literal struct {
 	cluster
 
+	row       string
 	doc       v1alpha1.Implementation
 	node      *corev1.Node
 	namespace string
@@ -83,7 +85,7 @@ var (
 // newLiteral fails when the variant needs something by a method that the document does not name, or shows nothing of one
 // that it does.
 func newLiteral(m *v1alpha1.ComponentMapping, v v1alpha1.Variant) (cluster, bool) {
-	l := &literal{doc: m.Spec.Implementation, names: map[v1alpha1.WorkloadKind]string{},
+	l := &literal{row: m.Name, doc: m.Spec.Implementation, names: map[v1alpha1.WorkloadKind]string{},
 		cluster: cluster{responses: map[string]facts.Response{}}, node: labeled(node("aks-np1-1", nil), aksLabel, "MC_g_c_westeurope")}
 	for _, detail := range l.doc.Details {
 		for _, found := range documentedName.FindAllStringSubmatch(detail, -1) {
@@ -128,21 +130,18 @@ func methodOf(c *v1alpha1.Check) v1alpha1.ImplementationMethod {
 func (l *literal) show(c *v1alpha1.Check) {
 	switch {
 	case c.Workload != nil:
-		l.objects = append(l.objects, l.workload(c.Workload))
+		l.add(l.workload(c.Workload))
 	case c.Nodes != nil:
 		l.showNode(c.Nodes)
 	case c.Lease != nil:
-		o := lease(cmp.Or(string(c.Lease.Name), "holder"))
-		o.Labels = selected(c.Lease.Selector)
-		l.objects = append(l.objects, o)
+		l.add(lease(cmp.Or(string(c.Lease.Name), "holder")))
 	case c.Endpoint != nil:
 		l.responses[c.Endpoint.Path] = signedIn(kubernetes()).responses[c.Endpoint.Path]
 	case c.AccessReview != nil:
 		l.refusal = c.AccessReview.ReasonContains[0]
 	case c.Object != nil:
 		o := c.Object
-		l.objects = append(l.objects, labeledAll(object(o.APIVersion, o.Kind, string(o.Namespace), cmp.Or(string(o.Name), "one"),
-			l.registration(o.Kind)), selected(o.Selector)))
+		l.add(object(o.APIVersion, o.Kind, string(o.Namespace), cmp.Or(string(o.Name), "one"), l.registration(o.Kind)))
 	case c.Webhook != nil:
 		w := c.Webhook
 		name := string(w.NamePrefix) + "1"
@@ -150,8 +149,32 @@ func (l *literal) show(c *v1alpha1.Check) {
 			name = string(w.Names[0])
 		}
 		namespace, service := cmp.Or(string(w.ServiceNamespace), "kube-system"), "webhook"
-		l.objects = append(l.objects, labeledAll(mutating(name, namespace, service), selected(w.Selector)), behind(namespace, service))
+		l.add(mutating(name, namespace, service))
+		l.objects = append(l.objects, behind(namespace, service))
 	}
+}
+
+// add an object with the labels with which it is shipped.
+func (l *literal) add(o client.Object) {
+	kind := o.GetObjectKind().GroupVersionKind().Kind
+	switch o.(type) {
+	case *appsv1.Deployment:
+		kind = "Deployment"
+	case *appsv1.DaemonSet:
+		kind = "DaemonSet"
+	}
+	l.objects = append(l.objects, labeledAll(o, shipped[l.row+" "+kind]))
+}
+
+// shipped are the labels that tell objects of a component apart wherever it runs as documented, by its name and their kind.
+// They are facts, and no check is asked for them: what a check demands besides is not enough for what the document names.
+// All others need none.
+var shipped = map[string]map[string]string{
+	// The controller of EndpointSlices, in every Kubernetes: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+	"coredns EndpointSlice": {"kubernetes.io/service-name": "kube-dns"},
+	// Istio's chart sets app, https://github.com/istio/istio/tree/master/manifests/charts/istio-control/istio-discovery, and
+	// AKS marks what it manages, as kubectl describe of an istiod-asm-1-17 shows that somebody published in November 2023.
+	"istio Deployment": {"app": "istiod", managedAKS: "aks"},
 }
 
 func (l *literal) workload(w *v1alpha1.WorkloadCheck) client.Object {
@@ -173,12 +196,11 @@ func (l *literal) workload(w *v1alpha1.WorkloadCheck) client.Object {
 	case v1alpha1.WorkloadStatefulSet:
 		o = statefulSet(namespace, name)
 	}
-	return labeledAll(o, selected(w.Selector))
+	return o
 }
 
 // showNode gives the node what the check asks for.
 func (l *literal) showNode(c *v1alpha1.NodesCheck) {
-	labeledAll(l.node, selected(c.Selector))
 	if c.Present == nil {
 		return
 	}
@@ -203,25 +225,7 @@ func (l *literal) registration(kind string) map[string]any {
 	return nil
 }
 
-// selected are the fewest labels that the selector selects.
-func selected(s *metav1.LabelSelector) map[string]string {
-	out := map[string]string{}
-	if s == nil {
-		return out
-	}
-	maps.Copy(out, s.MatchLabels)
-	for _, r := range s.MatchExpressions {
-		switch r.Operator {
-		case metav1.LabelSelectorOpIn:
-			out[r.Key] = r.Values[0]
-		case metav1.LabelSelectorOpExists:
-			out[r.Key] = "any"
-		}
-	}
-	return out
-}
-
-func labeledAll[T client.Object](o T, more map[string]string) T {
+func labeledAll(o client.Object, more map[string]string) client.Object {
 	for key, value := range more {
 		o = labeled(o, key, value)
 	}

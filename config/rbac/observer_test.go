@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/config/catalog"
@@ -41,6 +42,27 @@ func TestObserverRolesAreExactlyWhatTheCatalogsNeed(t *testing.T) {
 			g.Expect(needed.Difference(shipped)).To(BeEmpty(), "config/rbac/%s grants what config/catalog/%s needs; it lacks these", file, folder)
 			g.Expect(shipped.Difference(needed)).To(BeEmpty(), "config/rbac/%s grants nothing that config/catalog/%s does not need; these are too many", file, folder)
 		})
+	}
+}
+
+// Kinds that not every cluster serves stay out of the command: kubectl prints nothing when it does not know one.
+func TestTheRecommendedDumpHasWhatTheCatalogsRead(t *testing.T) {
+	g := NewWithT(t)
+	page, err := os.ReadFile("../../docs/plugin.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	_, command, found := strings.Cut(string(page), "`kubectl get -A -o yaml ")
+	g.Expect(found).To(BeTrue())
+	kinds, _, _ := strings.Cut(command, " ")
+	dumped := sets.New(strings.Split(kinds, ",")...)
+	for _, file := range []string{"observer_aks_role.yaml", "observer_aks_extras_role.yaml"} {
+		for r := range granted(t, file) {
+			everywhere := scheme.Scheme.IsGroupRegistered(r.Group) || strings.HasPrefix(r.Group, "api") && strings.HasSuffix(r.Group, ".k8s.io")
+			// What is only listed explains a rollout, but for Leases, which are polled.
+			read := r.Verb == "watch" || r.Resource == "leases"
+			if r.Resource != "" && everywhere && read && !dumped.Has(r.Resource) {
+				t.Errorf("the dump that docs/plugin.md recommends has every kind that the catalogs read: not %s", r.Resource)
+			}
+		}
 	}
 }
 

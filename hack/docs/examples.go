@@ -25,6 +25,8 @@ type example struct {
 	name, shape string
 	// faults of the cluster.
 	faults func(*world.World) error
+	// keep the bundle beside the folder, for those who have no cluster at hand.
+	keep bool
 	// commands by the file that shows what they print; that of a .txt is shown as in a terminal.
 	commands map[string]string
 }
@@ -37,7 +39,7 @@ const (
 var examples = []example{
 	{name: modern, shape: modern, commands: everything},
 	{name: documented, shape: documented, commands: everything},
-	{name: "faulty", shape: modern, faults: breakSome, commands: map[string]string{
+	{name: "faulty", shape: modern, faults: breakSome, keep: true, commands: map[string]string{
 		"check.txt":           "check",
 		"explain-coredns.txt": "explain coredns",
 		"explain-kubelet.txt": "explain kubelet",
@@ -94,46 +96,54 @@ func writeExamples() error {
 }
 
 func (x *example) write(root, bundles string) error {
-	if err := x.collect(filepath.Join(bundles, x.name+".tar.gz")); err != nil {
+	bundle, err := x.collect()
+	if err != nil {
 		return err
 	}
-	for file, command := range x.commands {
+	file := x.name + ".tar.gz"
+	if err := save(filepath.Join(bundles, file), bundle); err != nil {
+		return err
+	}
+	if x.keep {
+		if err := save(filepath.Join(root, file), bundle); err != nil {
+			return err
+		}
+	}
+	for page, command := range x.commands {
 		show := output
-		if strings.HasSuffix(file, ".txt") {
+		if strings.HasSuffix(page, ".txt") {
 			show = transcript
 		}
-		text, err := show(command+" --from "+x.name+".tar.gz", bundles)
+		text, err := show(command+" --from "+file, bundles)
 		if err != nil {
 			return err
 		}
-		if err := save(filepath.Join(root, x.name, file), text); err != nil {
+		if err := save(filepath.Join(root, x.name, page), text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// collect writes a bundle of the cluster, ten minutes after the faults.
-func (x *example) collect(file string) error {
+// collect returns a bundle of the cluster, ten minutes after the faults.
+func (x *example) collect() ([]byte, error) {
 	shape, err := shapes.Load(x.shape)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w, err := world.New(shape)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if x.faults != nil {
 		if err := x.faults(w); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	w.Advance(faultAge)
 	var bundle bytes.Buffer
-	if err := w.Bundle(&bundle); err != nil {
-		return err
-	}
-	return os.WriteFile(file, bundle.Bytes(), 0o600)
+	err = w.Bundle(&bundle)
+	return bundle.Bytes(), err
 }
 
 // transcript returns a command as in a terminal: how it is called, what it prints, and its exit code.

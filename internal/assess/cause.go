@@ -148,7 +148,7 @@ func (r *rollup) whoActs(t tale, all []tale) v1alpha1.Operator {
 	switch {
 	case t.fault.Kind == v1alpha1.FaultScheduling && r.failsToProvision():
 		return v1alpha1.OperatedByProvider
-	case t.fault.OperatedBy != "":
+	case t.fault.OperatedBy != "" && !r.platform().setsPolicy(t.fault.Subject): // who runs what that denies
 		return t.fault.OperatedBy
 	}
 	own := t.operatedBy()
@@ -188,8 +188,11 @@ func specOf(m *v1alpha1.ComponentMapping, check string) *v1alpha1.Check {
 	return &checks[i]
 }
 
-// operatorOf returns who operates the variant of a check, named as in a status.
+// operatorOf returns who answers for a check, named as in a status: for its objects, or for its variant.
 func operatorOf(m *v1alpha1.ComponentMapping, check string) v1alpha1.Operator {
+	if spec := specOf(m, check); spec != nil && spec.OperatedBy != "" {
+		return spec.OperatedBy
+	}
 	variant, _, _ := strings.Cut(check, "/")
 	for _, v := range m.Spec.Variants {
 		if v.Name == variant {

@@ -239,6 +239,11 @@ func TestWhoActs(t *testing.T) {
 	}
 	scheduling := of(v1alpha1.FaultScheduling, v1alpha1.ReasonUnschedulable, "x")
 	scheduling.OperatedBy, scheduling.Extent = customer, v1alpha1.ExtentAll
+	denied := func(policy string) v1alpha1.Fault {
+		f := of(v1alpha1.FaultAdmission, v1alpha1.ReasonAdmissionDenied, policy)
+		f.Subject.Kind, f.OperatedBy = "ValidatingAdmissionPolicy", customer
+		return f
+	}
 	provisioner := by(provider, unhealthy(t, "p"))
 	provisioner.Spec.Provides = []v1alpha1.Provision{v1alpha1.ProvidesNodes}
 	for name, test := range map[string]struct {
@@ -246,13 +251,16 @@ func TestWhoActs(t *testing.T) {
 		want     v1alpha1.Operator
 		url      string
 	}{
-		"the provider's registry":       {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "mcr.microsoft.com"), by(provider, unhealthy(t, "a")))), shared, "outbound-connections"},
-		"another registry":              {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "quay.io"), by(provider, unhealthy(t, "a")))), customer, "outbound-connections"},
-		"no room":                       {list(with(scheduling, by(provider, unhealthy(t, "a")))), customer, "troubleshoot-pod-scheduler-errors"},
-		"no room, and nobody makes any": {list(with(scheduling, by(provider, unhealthy(t, "a"))), provisioner), provider, "troubleshoot-pod-scheduler-errors"},
-		"the provider's workload":       {list(by(provider, unhealthy(t, "a"))), provider, "debug-pods"},
-		"scaled to 0":                   {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(provider, unhealthy(t, "a")))), shared, "debug-pods"},
-		"the customer's, scaled to 0":   {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(customer, unhealthy(t, "a")))), customer, "debug-pods"},
+		"the provider's registry":                   {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "mcr.microsoft.com"), by(provider, unhealthy(t, "a")))), shared, "outbound-connections"},
+		"another registry":                          {list(with(of(v1alpha1.FaultRegistry, "ImagePullFailed", "quay.io"), by(provider, unhealthy(t, "a")))), customer, "outbound-connections"},
+		"no room":                                   {list(with(scheduling, by(provider, unhealthy(t, "a")))), customer, "troubleshoot-pod-scheduler-errors"},
+		"no room, and nobody makes any":             {list(with(scheduling, by(provider, unhealthy(t, "a"))), provisioner), provider, "troubleshoot-pod-scheduler-errors"},
+		"the provider's policy, for its own pods":   {list(with(denied("aks-managed-x"), by(provider, unhealthy(t, "a")))), provider, "concepts/policy"},
+		"the provider's policy, for the customer's": {list(with(denied("aks-managed-x"), by(customer, unhealthy(t, "a")))), customer, "concepts/policy"},
+		"the customer's policy":                     {list(with(denied("x"), by(provider, unhealthy(t, "a")))), customer, "concepts/policy"},
+		"the provider's workload":                   {list(by(provider, unhealthy(t, "a"))), provider, "debug-pods"},
+		"scaled to 0":                               {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(provider, unhealthy(t, "a")))), shared, "debug-pods"},
+		"the customer's, scaled to 0":               {list(with(of(v1alpha1.FaultWorkload, v1alpha1.ReasonScaledToZero, "x"), by(customer, unhealthy(t, "a")))), customer, "debug-pods"},
 		"one runs what another shares": {list(by(shared, unhealthy(t, "a")), with(of(v1alpha1.FaultWorkload, "NotReady", "x"), by(shared, unhealthy(t, "b"))),
 			with(of(v1alpha1.FaultWorkload, "NotReady", "x"), by(provider, unhealthy(t, "c")))), shared, "debug-pods"},
 		"a lost object": {list(with(of(v1alpha1.FaultObject, v1alpha1.ReasonNotFound, "x"), by(provider, unhealthy(t, "a")))), provider, ""},

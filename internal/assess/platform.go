@@ -5,6 +5,8 @@ package assess
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 )
@@ -13,7 +15,9 @@ import (
 type platform struct {
 	// registries are those from which the provider ships its components.
 	registries []string
-	articles   map[v1alpha1.FaultKind]v1alpha1.WebAddress
+	// policies are the prefixes of the names of the ValidatingAdmissionPolicies that the provider sets.
+	policies []string
+	articles map[v1alpha1.FaultKind]v1alpha1.WebAddress
 }
 
 const (
@@ -25,6 +29,7 @@ const (
 var platforms = map[string]platform{
 	"aks": {
 		registries: []string{"mcr.microsoft.com"},
+		policies:   []string{"aks-managed-"},
 		articles: map[v1alpha1.FaultKind]v1alpha1.WebAddress{
 			v1alpha1.FaultNode:       aksArticles + "availability-performance/node-not-ready-basic-troubleshooting",
 			v1alpha1.FaultNodePool:   aksArticles + "availability-performance/node-not-ready-basic-troubleshooting",
@@ -49,6 +54,11 @@ var articles = map[v1alpha1.FaultKind]v1alpha1.WebAddress{
 	v1alpha1.FaultLease:      kubernetesDocs + "concepts/architecture/leases/",
 }
 
+// setsPolicy reports whether an object is a policy of the provider's, by its name, which is all that a denial tells.
+func (p platform) setsPolicy(o v1alpha1.ObservedObject) bool {
+	return o.Kind == kindPolicy && slices.ContainsFunc(p.policies, func(prefix string) bool { return strings.HasPrefix(o.Name, prefix) })
+}
+
 func (r *rollup) platform() platform { return platforms[r.arch.Spec.Platform] }
 
 // article about faults like this one; empty where there is none.
@@ -59,4 +69,7 @@ func (r *rollup) article(c *v1alpha1.Cause) v1alpha1.WebAddress {
 	return cmp.Or(r.platform().articles[c.Kind], articles[c.Kind])
 }
 
-const kindAPIService = "APIService"
+const (
+	kindAPIService = "APIService"
+	kindPolicy     = "ValidatingAdmissionPolicy"
+)

@@ -286,9 +286,7 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Variant = s.Variants[0]
 	}
 	s.Implementation = msg.Brief(a.implementations(), ", ")
-	if o := a.telling().variant.OperatedBy; o != "" {
-		s.OperatedBy = o
-	}
+	s.OperatedBy = a.operatedBy()
 	s.Evidence = a.evidence()
 	s.Methods = a.methods()
 	s.MethodSummary = catalog.ShortMethods(s.Methods)
@@ -302,6 +300,21 @@ func (a *assessment) describe(s *v1alpha1.ComponentMappingStatus) {
 		s.Versions = append(s.Versions, used)
 	}
 	s.Image = msg.Truncate(msg.Shorten(images, ", "), 512)
+}
+
+// operatedBy says who can act: who answers for all the checks that fail, else who runs the variant.
+func (a *assessment) operatedBy() v1alpha1.Operator {
+	runs := cmp.Or(a.telling().variant.OperatedBy, a.mapping.Spec.OperatedBy)
+	var by []v1alpha1.Operator
+	for _, f := range a.votes() {
+		if o := cmp.Or(f.Check.Spec.OperatedBy, runs); f.Healthy == v1alpha1.VerdictFalse && !slices.Contains(by, o) {
+			by = append(by, o)
+		}
+	}
+	if len(by) != 1 {
+		return runs
+	}
+	return by[0]
 }
 
 // telling returns the observed variant whose operator can act: the first one of which a check of its own fails, else the

@@ -145,7 +145,13 @@ func (t tale) followsFrom(o tale) bool {
 	if t.fault.Kind == v1alpha1.FaultWorkload {
 		return prepares(&o.fault)
 	}
-	return follows(&t.fault) && leads(&o.fault)
+	return follows(&t.fault) && leads(&o.fault) && !t.standsAlone()
+}
+
+// standsAlone reports whether the check says that its objects follow from no workload.
+func (t tale) standsAlone() bool {
+	spec := specOf(t.mapping, t.check)
+	return spec != nil && spec.Object != nil && spec.Object.RootCause == v1alpha1.RootCauseObject
 }
 
 // prepares reports whether the fault is of a job: what runs needs what it makes, such as certificates.

@@ -32,11 +32,20 @@ func worstFaults(faults []v1alpha1.Fault) []v1alpha1.Fault {
 // Lost is the fault of what the check looks for and did not find.
 func (f *Finding) Lost() v1alpha1.Fault {
 	subject := Sought(&f.Check.Spec)
-	subject.Name = msg.Truncate(cmp.Or(subject.Name, f.Check.Subject()), maxObjectName)
+	subject.Name = msg.Truncate(cmp.Or(subject.Name, f.Check.withoutKind(subject.Kind)), maxObjectName)
 	return v1alpha1.Fault{
 		Kind: v1alpha1.FaultObject, Subject: subject, Severity: v1alpha1.SeverityMajor, Reason: v1alpha1.ReasonNotFound, Message: f.Message,
 		Next: f.Check.whereToLook(subject),
 	}
+}
+
+// withoutKind names what a check looks at where its kind is known: "with labels app=x".
+func (e *Evaluator) withoutKind(kind string) string {
+	rest := strings.TrimPrefix(strings.TrimPrefix(e.Subject(), kind), "s")
+	if name, cut := strings.CutPrefix(rest, " "); cut {
+		return name
+	}
+	return e.Subject()
 }
 
 // Sought is the object that a check looks for; the first one where it names several. Its name is empty where the check names

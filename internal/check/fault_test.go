@@ -86,12 +86,12 @@ func TestLost(t *testing.T) {
 	for spec, want := range map[string]string{
 		"{type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [cilium, b]}}":                                                              "DaemonSet kube-system/cilium NotFound: kubectl -n kube-system get daemonset",
 		"{type: Workload, workload: {kind: Deployment, namespace: a, namePrefix: istiod-}}":                                                                      "Deployment a/istiod- NotFound: kubectl -n a get deployment",
-		"{type: Workload, workload: {kind: Deployment, selector: {matchLabels: {app: x}}}}":                                                                      "Deployment Deployment with labels app=x NotFound: kubectl get deployment -A -l app=x",
+		"{type: Workload, workload: {kind: Deployment, selector: {matchLabels: {app: x}}}}":                                                                      "Deployment with labels app=x NotFound: kubectl get deployment -A -l app=x",
 		"{type: Object, object: {apiVersion: storage.k8s.io/v1, kind: CSIDriver, name: d}}":                                                                      "CSIDriver d NotFound: kubectl get csidriver.storage.k8s.io",
 		"{type: Object, object: {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, namespace: a, selector: {matchLabels: {kubernetes.io/service-name: s}}}}": "Service a/s NotFound: kubectl -n a get service",
 		schedulerLease: "Lease kube-system/kube-scheduler NotFound: kubectl -n kube-system get lease",
 		"{type: Endpoint, endpoint: {path: /readyz/kms}}":                                                  "Path /readyz/kms NotFound: kubectl get --raw /readyz/kms",
-		"{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}":                                          "Node Nodes with labels a=b NotFound: kubectl get node -l a=b",
+		"{type: Nodes, nodes: {selector: {matchLabels: {a: b}}}}":                                          "Node with labels a=b NotFound: kubectl get node -l a=b",
 		"{type: Webhook, webhook: {kinds: [Mutating], names: [w]}}":                                        "MutatingWebhookConfiguration w NotFound: kubectl get mutatingwebhookconfiguration",
 		"{type: AccessReview, accessReview: {verb: get, group: g, resource: things, reasonContains: [x]}}": "SelfSubjectAccessReview things.g NotFound: kubectl auth can-i get things.g",
 	} {

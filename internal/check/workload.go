@@ -162,7 +162,7 @@ func excuse(diagnoses []workload.Diagnosis) (excusedFor time.Duration, unattribu
 	return excusedFor, unattributed
 }
 
-// Diagnose judges workloads. It looks at nodes and pods only when there is something to explain.
+// Diagnose judges workloads. It looks at nodes only when there is something to explain, and at pods also when they may restart.
 func Diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagnosis {
 	var nodes workload.Nodes
 	if slices.ContainsFunc(workloads, workload.Workload.Unexplained) {
@@ -171,7 +171,8 @@ func Diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 	diagnoses := make([]workload.Diagnosis, len(workloads))
 	for i, w := range workloads {
 		var pods workload.Pods
-		if w.Unexplained() {
+		if w.Unexplained() || w.MayRestart(given.Now, given.Once) {
+			pods.Once = given.Once
 			pods.Answer, pods.Asked = given.Answers[w.PodsNeed()]
 			pods.Events = given.Answers[w.EventsNeed()]
 		}

@@ -472,6 +472,27 @@ func TestLoadCountsReadyPods(t *testing.T) {
 	g.Expect(d.ReadyPods).To(Equal(map[facts.PodRevision]int{of("old"): 1, of("new"): 2}))
 }
 
+// A pod that is ready between restarts is kept, and told while that is no longer ago than an hour before the dump was made; then it
+// counts as ready.
+func TestLoadKeepsPodsThatKeepRestarting(t *testing.T) {
+	g := NewWithT(t)
+	const pod = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"kube-system","labels":{"controller-revision-hash":"v1"},
+		"ownerReferences":[{"apiVersion":"apps/v1","kind":"DaemonSet","name":"cns","uid":"u","controller":true}]},
+		"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}],"containerStatuses":[{"name":"c","ready":true,"restartCount":9,
+		"state":{"running":{"startedAt":"2026-10-02T14:30:00Z"}},
+		"lastState":{"terminated":{"exitCode":1,"startedAt":"2026-10-02T14:20:00Z","finishedAt":"2026-10-02T14:30:00Z"}}}]}}`
+	need := facts.Need{Kind: facts.PodKind, Namespace: "kube-system"}
+	of := facts.PodRevision{Namespace: "kube-system", Kind: "DaemonSet", Name: "cns", Hash: "v1"}
+	for age, want := range map[time.Duration]struct{ kept, counted int }{59 * time.Minute: {1, 0}, time.Hour: {0, 1}} {
+		at := time.Date(2026, time.October, 2, 14, 30, 0, 0, time.UTC).Add(age)
+		d, _, err := dump.Load("-", strings.NewReader(`{"apiVersion":"v1","kind":"PodList","items":[`+pod+`]}`), dump.Options{Needs: []facts.Need{need}, At: at})
+		g.Expect(err).NotTo(HaveOccurred())
+		answer := d.Answer(need)
+		g.Expect(answer.Objects).To(HaveLen(want.kept), age.String())
+		g.Expect(answer.ReadyPods[of]).To(Equal(want.counted), age.String())
+	}
+}
+
 // Who needs nothing gets nothing, but what says which kinds there are.
 func TestLoadNeedsNothing(t *testing.T) {
 	g := NewWithT(t)

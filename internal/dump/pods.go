@@ -6,6 +6,7 @@ package dump
 import (
 	"hash/maphash"
 	"maps"
+	"time"
 	"unique"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,12 +38,14 @@ func (r readyPods) add(other readyPods) {
 
 var podSeed = maphash.MakeSeed()
 
-// sift reports whether the item is a pod that needs no explanation, and notes one that is ready.
+// sift reports whether the item is a pod that needs no explanation, and notes one that is ready. When the dump was made is not known
+// yet, so that one that ever kept restarting is kept.
 func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 	text, err := it.Pruned(func(path string) bool {
 		switch path {
 		case "metadata", "metadata.labels", "metadata.ownerReferences", "metadata.deletionTimestamp",
-			"spec", "spec.nodeName", "status", "status.phase", "status.conditions":
+			"spec", "spec.nodeName", "status", "status.phase", "status.conditions",
+			"status.containerStatuses", "status.initContainerStatuses":
 			return true
 		}
 		return false
@@ -62,7 +65,7 @@ func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 	}
 	pod := &corev1.Pod{ObjectMeta: small.Metadata, Status: small.Status}
 	pod.Namespace = it.Namespace
-	if !workload.PodReadyOrFinished(pod) {
+	if !workload.PodReadyOrFinished(pod) || workload.KeepsRestarting(pod, time.Time{}) {
 		return false, nil
 	}
 	if of, ok := workload.RevisionOf(pod); ok {

@@ -50,7 +50,7 @@ func TestStill(t *testing.T) {
 	broken.SetGroupVersionKind(deployments.Kind)
 	s := &snapshot.Snapshot{Time: noon, Coverage: snapshot.Complete, Objects: []client.Object{
 		broken, node("n", corev1.ConditionFalse), podOn("n", "web"), thing("Widget", "x", true)}}
-	e := Still(s)
+	e := Still(s, false)
 	checks := compileChecks(t, deploymentCheck("web"), nodesCheck("Ready"), objectCheck("Widget", `now == timestamp("2026-10-02T12:00:00Z")`))
 	_, ok := e.Findings(keyOf("m"), checks)
 	g.Expect(ok).To(BeFalse(), "nothing is evaluated yet")

@@ -107,7 +107,7 @@ func (e *Engine) demandLocked(demands []facts.Demand) {
 
 func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time) check.Evaluation {
 	countEvaluation(evaluator)
-	return evaluator.Evaluate(facts.Facts{Now: now, Answers: e.answers(needs)})
+	return evaluator.Evaluate(facts.Facts{Now: now, Answers: e.answers(needs), Once: e.options.Once})
 }
 
 // answers are what is known of needs.

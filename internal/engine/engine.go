@@ -52,6 +52,8 @@ type Options struct {
 	// NodeDebounce is how long changes of nodes are collected before they are evaluated, as they come in bursts.
 	// Default: 200 ms; negative is not at all.
 	NodeDebounce time.Duration
+	// Once is that of the facts.
+	Once bool
 }
 
 func (o *Options) setDefaults() {

@@ -53,7 +53,7 @@ func (w *unmappedWorker) work(_ context.Context, now time.Time, changed changes)
 	var view assess.UnmappedView
 	var recheckAfter time.Duration
 	publishDemandsLocked := w.engine.explore(w.view.lane, needs, func(shown sets.Set[facts.Need]) (further []facts.Demand) {
-		given := facts.Facts{Now: now, Answers: w.engine.answers(shown.Difference(always))}
+		given := facts.Facts{Now: now, Answers: w.engine.answers(shown.Difference(always)), Once: w.engine.options.Once}
 		maps.Copy(given.Answers, answers)
 		view, further, recheckAfter = w.scope.View(slices.Clone(found), given)
 		return further

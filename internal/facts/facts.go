@@ -76,6 +76,8 @@ type Demand struct {
 	Need
 	// Refresh says when to read again; it matters only for what is read OnDemand.
 	Refresh Refresh
+	// Spare says that the answer is not missed where it can't be had.
+	Spare bool
 }
 
 // NeedsOf are the needs of demands.
@@ -131,11 +133,11 @@ type Answer struct {
 	ReadAt time.Time
 
 	// Objects of the kind: *corev1.Node, *corev1.Pod, *corev1.Event, *coordinationv1.Lease and those of apps/v1 that are read are typed,
-	// all others *unstructured.Unstructured; sorted by namespace and name. Pods that are ready or have finished, and
-	// ReplicaSets without pods, are not among them. Read-only.
+	// all others *unstructured.Unstructured; sorted by namespace and name. Pods that are ready and don't keep restarting, or have
+	// finished, and ReplicaSets without pods, are not among them. Read-only.
 	Objects []client.Object
-	// ReadyPods counts the pods that are ready, by what they run, and says of some where they run. It may count others than those
-	// of the need.
+	// ReadyPods counts the ready pods that are not among the objects, by what they run, and says of some where they run. It may
+	// count others than those of the need.
 	ReadyPods map[PodRevision]int
 	// Renewals says since when each Lease has had its renewTime. It is nil where nobody watched the time
 	// pass, as in a dump: then renewTime is compared with ReadAt.
@@ -203,6 +205,8 @@ type Facts struct {
 	Now time.Time
 	// Answers by need; one that is missing is Pending.
 	Answers map[Need]Answer
+	// Once says that they are read once, as by a command: what would cost too much at each change may be asked for.
+	Once bool
 }
 
 // Earliest of two waits, of which 0 is never.

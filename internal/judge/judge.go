@@ -9,9 +9,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/engine"
@@ -110,13 +112,13 @@ func mappingKey(name string) engine.Key { return engine.Key{Kind: "ComponentMapp
 // Judge judges a snapshot on its own. It grants no grace period, as a single snapshot does not show for how long
 // something has been bad.
 func (c *Catalog) Judge(s *snapshot.Snapshot) *Verdicts {
-	return c.judge(c.evaluate(context.Background(), s), s.Time, nil, withoutGrace)
+	return c.judge(c.evaluate(context.Background(), s, false), s.Time, nil, withoutGrace)
 }
 
 // JudgeAgain continues from the previous verdicts, as the operator does: what has turned bad has its grace period.
 // before is nil for the first snapshot.
 func (c *Catalog) JudgeAgain(s *snapshot.Snapshot, before *Verdicts) *Verdicts {
-	return c.judge(c.evaluate(context.Background(), s), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
+	return c.judge(c.evaluate(context.Background(), s, false), s.Time, before, func(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping { return m })
 }
 
 func withoutGrace(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
@@ -124,9 +126,9 @@ func withoutGrace(m v1alpha1.ComponentMapping) v1alpha1.ComponentMapping {
 	return m
 }
 
-// evaluate evaluates everything once.
-func (c *Catalog) evaluate(ctx context.Context, s *snapshot.Snapshot) *engine.Engine {
-	e := engine.Still(s)
+// evaluate evaluates everything; once says that nobody evaluates it again when something changes.
+func (c *Catalog) evaluate(ctx context.Context, s *snapshot.Snapshot, once bool) *engine.Engine {
+	e := engine.Still(s, once)
 	// Whoever assesses subscribes; what comes of it now is not known yet.
 	for i := range c.mappings {
 		_, _, _ = e.Assess(c.mappings[i].key, c.mappings[i].compiled, &c.mappings[i].ComponentMapping, s.Time)
@@ -176,19 +178,38 @@ type Reader interface {
 	Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error)
 }
 
+// maxNodesListed is in how big a cluster the pods of healthy workloads are listed as well: for each list the API server may go
+// through all pods of the namespace, of which there are some on each node.
+const maxNodesListed = 100
+
+// affordsPods reports whether the pods of healthy workloads may be read: from a dump in any case.
+func affordsPods(reader Reader, read *snapshot.Snapshot) bool {
+	_, dumped := reader.(*snapshot.Snapshot)
+	return dumped || len(read.Answer(facts.Nodes).Objects) <= maxNodesListed
+}
+
+// forgo drops what could not be read and is not missed, so that nobody hears of it.
+func forgo(read *snapshot.Snapshot, demands []facts.Demand) {
+	missed := sets.New(snapshot.Distinct(facts.NeedsOf(slices.DeleteFunc(slices.Clone(demands), func(d facts.Demand) bool { return d.Spare })))...)
+	read.Reads = slices.DeleteFunc(read.Reads, func(r snapshot.Read) bool { return r.State != facts.Known && !missed.Has(r.Need) })
+}
+
 // maxRounds is how often more is read to explain the verdicts.
 const maxRounds = 4
 
-// ReadAndJudge reads what the catalog needs, then what explains the bad verdicts, and judges it. It also returns what
+// ReadAndJudge reads what the catalog needs, then what explains the bad verdicts and shows which pods restart, and judges it. It also returns what
 // was read. An error is that of the context.
 func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *snapshot.Snapshot, error) {
 	read, err := reader.Read(ctx, c.Needs())
 	if err != nil {
 		return nil, nil, err
 	}
-	e := c.evaluate(ctx, read)
+	e := c.evaluate(ctx, read, affordsPods(reader, read))
+	tried := sets.New[facts.Demand]()
 	for range maxRounds {
-		unread := read.Unread(facts.NeedsOf(e.Demands()))
+		demands := slices.DeleteFunc(e.Demands(), func(d facts.Demand) bool { return d.Spare && tried.Has(d) })
+		tried.Insert(demands...)
+		unread := read.Unread(facts.NeedsOf(demands))
 		if len(unread) == 0 {
 			break
 		}
@@ -196,6 +217,7 @@ func (c *Catalog) ReadAndJudge(ctx context.Context, reader Reader) (*Verdicts, *
 		if err != nil {
 			return nil, nil, err
 		}
+		forgo(more, demands)
 		read.Add(more)
 		for _, need := range facts.NeedsOf(e.Demands()) {
 			e.Changed(need, types.NamespacedName{})

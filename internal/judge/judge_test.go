@@ -84,8 +84,7 @@ func (r *reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	return r.all.Read(ctx, needs)
 }
 
-// Pods are read only of workloads that are not healthy, after these were read; while all is well, nothing but what is behind
-// webhooks is.
+// Pods are read after their workloads. While all is well, those that may restart are, and what is behind webhooks.
 func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 	g := NewWithT(t)
 	w, rows := newWorld(g), shipped(g)
@@ -97,7 +96,7 @@ func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 	g.Expect(healthy.reads).To(HaveLen(2))
 	const endpoints, services = "EndpointSlice", "Service" // behind webhooks
 	for _, need := range healthy.reads[1] {
-		g.Expect(need.Kind.Kind).To(BeElementOf(endpoints, services))
+		g.Expect(need.Kind.Kind).To(BeElementOf(facts.PodKind.Kind, endpoints, services))
 	}
 
 	dns := world.Ref{Kind: "Deployment", Namespace: "kube-system", Name: "coredns"}
@@ -120,6 +119,51 @@ func TestReadAndJudgeReadsWhatExplains(t *testing.T) {
 }
 
 // What is invalid is judged as the operator does, and hurts nothing else.
+// refusing permits nobody to read pods.
+type refusing struct{ reader }
+
+func (r *refusing) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
+	read, err := r.reader.Read(ctx, needs)
+	for i := range read.Reads {
+		if read.Reads[i].Need.Kind == facts.PodKind {
+			read.Reads[i].State = facts.NotPermitted
+		}
+	}
+	return read, err
+}
+
+// Whoever reads once sees the restarts of ready pods, also of a DaemonSet, whose status shows nothing of them. That they could not
+// be read is told to nobody, as they would only tell more; in a big cluster they are not read.
+func TestReadAndJudgeReadsRestarts(t *testing.T) {
+	g := NewWithT(t)
+	w, rows := newWorld(g), shipped(g)
+	c := judge.Compile(&rows.Architectures[0], rows.Mappings)
+	cilium := world.Ref{Kind: "DaemonSet", Namespace: "kube-system", Name: "cilium"}
+	g.Expect(w.SetPods(cilium, world.Pods{State: world.Restarting, ExitCode: 1, Restarts: 20})).To(Succeed())
+	verdicts, _, err := c.ReadAndJudge(t.Context(), &reader{all: snapshotOf(g, w)})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(healthOf(verdicts, "azure-cni")).To(Equal("True/WithinTolerance"))
+	g.Expect(healthOf(c.JudgeAgain(snapshotOf(g, w), nil), "azure-cni")).To(Equal("True/AllChecksPass"), "the operator reads no pods of a healthy DaemonSet")
+
+	refused := &refusing{reader{all: snapshotOf(g, w)}}
+	verdicts, read, err := c.ReadAndJudge(t.Context(), refused)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(healthOf(verdicts, "azure-cni")).To(Equal("True/AllChecksPass"))
+	g.Expect(refused.reads).To(HaveLen(2), "and it is not tried again")
+	for _, r := range read.Reads {
+		g.Expect(r.Need.Kind).NotTo(Equal(facts.PodKind))
+	}
+
+	big := newWorld(g)
+	g.Expect(big.Resize(world.NodePool{Name: "system", Like: "system", Count: 3}, world.NodePool{Name: "user", Like: "user", Count: 98})).To(Succeed())
+	live := &reader{all: snapshotOf(g, big)}
+	_, _, err = c.ReadAndJudge(t.Context(), live)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, need := range live.reads[1] {
+		g.Expect(need.Kind).NotTo(Equal(facts.PodKind))
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	g := NewWithT(t)
 	rows := shipped(g)

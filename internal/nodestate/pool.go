@@ -4,6 +4,8 @@
 package nodestate
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -36,14 +38,21 @@ func pool(node *corev1.Node) (label, name string) {
 	return "", ""
 }
 
+// hostedTaint is on the nodes of AKS that are in a subscription of Azure's own.
+const hostedTaint = "kubernetes.azure.com/hostedvm"
+
 // Fault returns the fault of as many nodes of one pool: of the node, if it is one, else of the pool. The name is that of the
-// first of them, node is nil when that is gone. The owner of the cluster sizes and repairs the pools, on every platform.
+// first of them, node is nil when that is gone. The owner of the cluster sizes and repairs the pools, but for those of nodes
+// that the provider hosts.
 func Fault(node *corev1.Node, name string, count int) v1alpha1.Fault {
 	f := v1alpha1.Fault{Kind: v1alpha1.FaultNode, Subject: v1alpha1.ObservedObject{Kind: kindNode, Name: name},
 		OperatedBy: v1alpha1.OperatedByCustomer, Next: msg.Kubectl("", "describe", "node", name)}
 	if node == nil {
 		f.Next = msg.Kubectl("", "get", "nodes")
 		return f
+	}
+	if slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == hostedTaint }) {
+		f.OperatedBy = v1alpha1.OperatedByProvider
 	}
 	label, in := pool(node)
 	switch {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -60,15 +61,16 @@ type api struct {
 	kube   kubernetes.Interface
 	// rights say with whose rights it asks.
 	rights Rights
+	now    func() time.Time
 }
 
-func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, rights Rights) (*api, error) {
+func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, rights Rights, now func() time.Time) (*api, error) {
 	reader, err := client.New(config, client.Options{HTTPClient: httpClient, Mapper: mapper})
 	if err != nil {
 		return nil, err
 	}
 	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
-	return &api{config: config, http: httpClient, reader: reader, kube: kube, rights: rights}, err
+	return &api{config: config, http: httpClient, reader: reader, kube: kube, rights: rights, now: now}, err
 }
 
 // ask reads what is needed. An error means that nothing was learned.
@@ -169,7 +171,7 @@ func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error)
 }
 
 func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Answer, error) {
-	answer := facts.Answer{ReadyPods: map[facts.PodRevision]int{}}
+	answer, now := facts.Answer{ReadyPods: map[facts.PodRevision]int{}}, a.now()
 	lister := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := trim.NewList(need.Kind)
 		err := a.reader.List(ctx, list, client.InNamespace(need.Namespace),
@@ -182,7 +184,7 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Ans
 	lister.PageSize = limit
 	options := metav1.ListOptions{LabelSelector: need.Selector, FieldSelector: need.Fields}
 	err := lister.EachListItem(ctx, options, func(o runtime.Object) error {
-		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods) {
+		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods, now) {
 			return nil
 		}
 		trimmed, err := trim.Func(need.Kind)(o)

@@ -53,7 +53,7 @@ func explaining(t *testing.T, test func(e *explainer)) {
 			return c.List(ctx, list, opts...)
 		},
 	}).Build()
-	inBubble(t, Options{}, &api{reader: reader, kube: kube}, (*source).run, func(o *observer) {
+	inBubble(t, Options{}, &api{reader: reader, kube: kube, now: time.Now}, (*source).run, func(o *observer) {
 		e.observer = o
 		o.start()
 		test(e)

@@ -55,7 +55,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 	if err != nil {
 		return nil, fmt.Errorf("list the kinds that the cluster %s serves: %w", config.Host, err)
 	}
-	api, err := newAPI(config, httpClient, mapper, OfUser)
+	api, err := newAPI(config, httpClient, mapper, OfUser, clock.Now)
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
 	}

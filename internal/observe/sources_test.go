@@ -455,7 +455,7 @@ func newPolled(objects ...client.Object) (*polled, *api) {
 		},
 	}).Build()
 	p.kube = kube
-	return p, &api{reader: p.WithWatch, kube: kube, config: &rest.Config{Host: "https://cluster"}, http: &http.Client{Transport: p}}
+	return p, &api{reader: p.WithWatch, kube: kube, config: &rest.Config{Host: "https://cluster"}, http: &http.Client{Transport: p}, now: time.Now}
 }
 
 func lease(name string, renewed int) *coordinationv1.Lease {

@@ -51,6 +51,8 @@ func Of(r *Report, names []string) *Report {
 type component struct {
 	*v1alpha1.ComponentMapping
 	state catalog.State
+	// affected is since when a cause makes it worse; zero where none tells.
+	affected time.Time
 }
 
 // components in the order of the table: by category, order and name.
@@ -74,7 +76,13 @@ func (r *Report) component(name string) (component, bool) {
 
 // newComponent gives a mapping its state. Nothing is missing where nothing is required.
 func (r *Report) newComponent(m *v1alpha1.ComponentMapping) component {
-	c := component{m, catalog.StateOf(m)}
+	c := component{ComponentMapping: m, state: catalog.StateOf(m)}
+	for i := range r.Architecture.Status.Causes {
+		cause := &r.Architecture.Status.Causes[i]
+		if c.state.Bad() && cause.Severity == v1alpha1.SeverityMajor && slices.Contains(cause.Components, m.Name) {
+			c.affected = earlier(c.affected, cause.Since.Time)
+		}
+	}
 	if c.state == catalog.Missing && r.judged() && !r.claimed() {
 		c.state = catalog.Absent
 	}
@@ -106,18 +114,26 @@ func (c component) operatedBy() v1alpha1.Operator {
 // since returns since when the component is as it is: since the decisive condition last changed, or since what is at fault
 // went wrong, as far as its objects tell. Whoever looks once sees no condition change.
 func (c component) since() time.Time {
-	since := catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time
+	since := earlier(catalog.Decisive(c.ComponentMapping).LastTransitionTime.Time, c.affected)
 	if c.state != catalog.Unhealthy {
 		return since
 	}
 	for i := range c.Status.Checks {
 		for _, f := range c.Status.Checks[i].Faults {
-			if f.Severity == v1alpha1.SeverityMajor && !f.Since.IsZero() && f.Since.Time.Before(since) {
-				since = f.Since.Time
+			if f.Severity == v1alpha1.SeverityMajor {
+				since = earlier(since, f.Since.Time)
 			}
 		}
 	}
 	return since
+}
+
+// earlier of two times, of which either may be unknown.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // reason of the state, in one word.

@@ -60,7 +60,7 @@ type Snapshot struct {
 	Responses map[string]facts.Response
 	// Reviews are the answers to access reviews.
 	Reviews map[facts.Review]ReviewAnswer
-	// ReadyPods counts pods that were read and are ready, so that they need not be among the objects.
+	// ReadyPods counts pods that were read and are ready, so that they need not be among the objects, and are not.
 	ReadyPods map[facts.PodRevision]int
 
 	mu      sync.Mutex
@@ -297,7 +297,7 @@ func (s *Snapshot) matching(need facts.Need, at time.Time) facts.Answer {
 		if o, err = asRead(need.Kind, o); err != nil {
 			return facts.Answer{State: facts.Failed, Message: err.Error()}
 		}
-		if !workload.Sift(o, answer.ReadyPods) {
+		if !workload.Sift(o, answer.ReadyPods, s.Time) {
 			continue
 		}
 		if event, is := o.(*corev1.Event); is && !facts.SelectedEvent(event, selected) {

@@ -39,6 +39,10 @@ type Cause struct {
 	Transient, Starting bool
 	// Webhook is the name of the admission webhook that cannot be called; empty for other causes.
 	Webhook string
+	// policy is the ValidatingAdmissionPolicy that denies the pods; empty for other causes.
+	policy string
+	// ready says that the pods are ready, between restarts.
+	ready bool
 	// service is what answers the webhook, as far as the API server tells.
 	service v1alpha1.ObservedObject
 	// Places are the nodes concerned, or the pods while they are on none, sorted.

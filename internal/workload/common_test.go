@@ -113,7 +113,7 @@ func TestReadyPodsByNode(t *testing.T) {
 	for i := range 3 * maxPlaces {
 		p := podOf("ReplicaSet", "web-1", fmt.Sprint("web-1-", i)).(*corev1.Pod)
 		p.Spec.NodeName, p.Status = fmt.Sprint("n", i), corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
-		g.Expect(Sift(p, ready)).To(BeFalse())
+		g.Expect(Sift(p, ready, noon)).To(BeFalse())
 	}
 	of := facts.PodRevision{Namespace: "kube-system", Kind: "ReplicaSet", Name: "web-1"}
 	g.Expect(ready).To(HaveLen(1 + maxPlaces))

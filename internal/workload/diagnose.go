@@ -22,7 +22,7 @@ type Diagnosis struct {
 	// Unattributed is true when no more pods are missing than a roll-out replaces at a time, and nothing that was read
 	// accounts for them: they may be ready by now.
 	Unattributed bool
-	// Causes of missing pods, the most frequent first; empty when none is known.
+	// Causes of missing pods, the most frequent first, then that of ready pods that keep restarting; empty when none is known.
 	Causes []Cause
 	// Faults are what is at fault, one for each root, the major ones first.
 	Faults []v1alpha1.Fault
@@ -40,12 +40,11 @@ const StartTime = 10 * time.Minute
 
 // Diagnose judges a workload, and explains why it lacks pods. The numbers in its status are not enough: a pod may be
 // missing because of its node, or because it starts, and the new pods of a roll-out may fail though enough old ones are
-// available. Why the pods of a DaemonSet or a StatefulSet are refused, only events tell. nodes and pods are used only when the
-// workload is Unexplained.
+// available. Why the pods of a DaemonSet or a StatefulSet are refused, only events tell. nodes are used only when the workload is
+// Unexplained, pods also when it MayRestart.
 func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	if !w.Unexplained() {
-		v, recheckAfter := w.byNumbers(now)
-		return Diagnosis{Verdict: v, Faults: faultsOf(w, nodes, v, nil), RecheckAfter: recheckAfter}
+		return healthyByNumbers(w, nodes, pods, now)
 	}
 	d := Diagnosis{Further: []facts.Demand{{Need: facts.Nodes}}}
 	if w.Kind == v1alpha1.WorkloadDaemonSet && nodes.state == facts.Pending {
@@ -59,7 +58,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 		d.Causes, d.Faults = lack.causes, faultsOf(w, nodes, d.Verdict, lack.causes)
 		return d
 	}
-	e.blocked, e.pods = blockedFor(w, nodes), pods.Answer
+	e.blocked, e.pods, e.restarts = blockedFor(w, nodes), pods.Answer, restartsOf(w, pods.Answer)
 	e.lack = lackOf(w, nodes, e.moving, e.blocked, pods.Answer, e.ageAt())
 	refresh := e.refresh()
 	d.Further = append(d.Further, facts.Demand{Need: w.PodsNeed(), Refresh: refresh})
@@ -80,7 +79,8 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 		d.RecheckAfter = facts.Earliest(d.RecheckAfter, until)
 	}
 	d.Verdict = e.verdict()
-	d.Causes, d.Faults = e.lack.causes, faultsOf(e.workload, nodes, d.Verdict, e.lack.causes)
+	d.Causes = slices.Concat(e.lack.causes, e.restarts)
+	d.Faults = faultsOf(e.workload, nodes, d.Verdict, d.Causes)
 	d.ExcusedFor, d.Unattributed = e.excusedFor(), e.unattributed(d.Verdict)
 	d.RecheckAfter = facts.Earliest(d.RecheckAfter, e.recheckAfter())
 	return d
@@ -130,6 +130,8 @@ type evidence struct {
 	blocked  blockedNodes
 	pods     facts.Answer
 	lack     lack
+	// restarts are the cause of pods that are ready and keep restarting; it has one or none.
+	restarts []Cause
 }
 
 // byNodes returns what a DaemonSet lacks when nodes alone account for it: nobody lists its pods just because nodes are
@@ -223,7 +225,7 @@ func (e evidence) why() string {
 		text = "; cause unknown: couldn't read its pods: " + e.pods.Message
 	}
 	var parts []string
-	for _, c := range e.lack.causes {
+	for _, c := range slices.Concat(e.lack.causes, e.restarts) {
 		parts = append(parts, c.String())
 	}
 	if len(parts) > 0 {

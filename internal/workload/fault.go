@@ -82,9 +82,10 @@ const maxQuote = 200
 // PodReadyOrFinished reports whether the pod needs no explanation: it is ready, or it has finished and its controller
 // creates another.
 func PodReadyOrFinished(pod *corev1.Pod) bool {
-	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-		return true
-	}
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed || readyNow(pod)
+}
+
+func readyNow(pod *corev1.Pod) bool {
 	ready := podCondition(pod, corev1.PodReady)
 	return ready != nil && ready.Status == corev1.ConditionTrue
 }

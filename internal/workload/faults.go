@@ -25,6 +25,7 @@ const (
 	kindRegistry = "Registry"
 	kindResource = "Resource"
 	kindService  = "Service"
+	kindPolicy   = "ValidatingAdmissionPolicy"
 	kindWebhook  = "Webhook"
 )
 
@@ -70,7 +71,7 @@ func faultsOf(w Workload, nodes Nodes, v Verdict, causes []Cause) []v1alpha1.Fau
 				severity = v1alpha1.SeverityMajor
 			}
 			add(severity, nodeFaults(nodes, c)...)
-		case c.Starting:
+		case c.Starting, c.ready && failing: // what it lacks counts
 		default:
 			if failing {
 				severity = v1alpha1.SeverityMajor
@@ -113,6 +114,10 @@ func (w Workload) fault(c Cause) v1alpha1.Fault {
 		f.Kind, f.OperatedBy, f.Related = v1alpha1.FaultScheduling, v1alpha1.OperatedByCustomer, c.lacking
 	case c.Reason == v1alpha1.ReasonAdmissionDenied: // who sets quotas and policies
 		f.Kind, f.OperatedBy = v1alpha1.FaultAdmission, v1alpha1.OperatedByCustomer
+		if c.policy != "" { // it may deny those of other workloads, too
+			f.Subject = v1alpha1.ObservedObject{Kind: kindPolicy, Name: c.policy}
+			f.Next = msg.Kubectl("", "get", strings.ToLower(kindPolicy), c.policy, "-o", "yaml")
+		}
 	}
 	return f
 }

@@ -26,6 +26,8 @@ func TestFaults(t *testing.T) {
 	denied := web(2, 0)
 	denied.Status.Replicas, denied.Status.UpdatedReplicas = 0, 0
 	denied.Status.Conditions = deployment("web", "", `{conditions: [{type: ReplicaFailure, status: "True", message: 'exceeded quota: q'}]}`).Status.Conditions
+	forbidden := denied.DeepCopy()
+	forbidden.Status.Conditions[0].Message = `pods "web-" is forbidden: ValidatingAdmissionPolicy 'no-hosts' denied request: no host ports`
 	lacking := unscheduled("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}.")
 	for name, test := range map[string]struct {
 		workload    client.Object
@@ -46,6 +48,8 @@ func TestFaults(t *testing.T) {
 			[]string{"Major Scheduling" + webIs + "Unschedulable: kubectl -n kube-system describe pod a [Resource cpu] Customer"}},
 		"a quota refuses it": {denied, pools(), nil,
 			[]string{"Major Admission" + webIs + "AdmissionDenied: kubectl -n kube-system describe replicasets -l app=web Customer"}},
+		"a policy denies it": {forbidden, pools(), nil,
+			[]string{"Major Admission ValidatingAdmissionPolicy no-hosts AdmissionDenied: kubectl get validatingadmissionpolicy no-hosts -o yaml Customer"}},
 		"it was scaled to 0": {web(0, 0), nil, nil,
 			[]string{"Major Workload" + webIs + "ScaledToZero: kubectl -n kube-system get deployment/web -o yaml --show-managed-fields"}},
 		"a node of a pool is down": {cns(3, 2, ""), []client.Object{old("a"), old("b"), pooled("x")}, nil,

@@ -25,6 +25,8 @@ type Pods struct {
 	Answer, Events facts.Answer
 	// Asked is true when they were requested, though the answer may still be pending.
 	Asked bool
+	// Once is that of the facts.
+	Once bool
 }
 
 // lack is what pods and nodes say of the pods that a workload lacks.
@@ -56,7 +58,7 @@ func lackOf(w Workload, nodes Nodes, m moving, blocked blockedNodes, pods facts.
 	s := surroundings{workload: w, nodes: nodes, blocked: blocked, readAt: pods.ReadAt, ageAt: ageAt}
 	lacking := w.lacking(pods.Objects)
 	there := sortPods(s, m, lacking)
-	shared := newSharing(w, nodes, lacking, pods.ReadyPods)
+	shared := newSharing(w, nodes, lacking, readyPods(pods))
 	for i := range there.causes {
 		there.causes[i].Common = shared.describe(&there.causes[i])
 	}
@@ -144,6 +146,9 @@ var failedCall = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
 // calledService is where it called the webhook, when that is a Service: webhooks of several configurations may have one name.
 var calledService = regexp.MustCompile(`Post "https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc[.:/]`)
 
+// deniedBy names the policy in its answer when a ValidatingAdmissionPolicy denies the pod.
+var deniedBy = regexp.MustCompile(`ValidatingAdmissionPolicy '([^']+)'(?: with binding '[^']+')? denied request`)
+
 // refusal is why the API server does not create the pods of a workload: a reason, which is empty when it is not known, and
 // the webhook that it could not call, if that is why.
 func (w Workload) refusal() (reason, webhook string) {
@@ -184,6 +189,9 @@ func notCreated(w Workload, joined, drained int) absentPods {
 		c.Text = "not created: " + msg.Truncate(msg.FirstLine(w.failure), maxQuote)
 		reason, webhook := w.refusal()
 		c.Reason, c.Webhook = cmp.Or(reason, c.Reason), webhook
+		if policy := deniedBy.FindStringSubmatch(w.failure); policy != nil && webhook == "" {
+			c.policy = msg.Truncate(policy[1], maxName)
+		}
 		if webhook != "" {
 			c.Text = "not created: can't call the webhook " + webhook
 			if why := innermostError(w.failure); why != "" {

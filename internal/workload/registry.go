@@ -54,7 +54,9 @@ func pullRoot(image, reason, message string) root {
 	}
 	for _, named := range []*regexp.Regexp{lookedUp, requested} {
 		if m := named.FindAllStringSubmatch(message, -1); m != nil {
-			registry.Name = msg.Truncate(m[len(m)-1][1], maxName)
+			if host := m[len(m)-1][1]; !strings.HasSuffix(host, "."+registry.Name) { // which serves the layers of the same
+				registry.Name = msg.Truncate(host, maxName)
+			}
 			break
 		}
 	}

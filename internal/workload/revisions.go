@@ -407,7 +407,7 @@ func (c podCounts) unready() int32 {
 // countPods counts the pods; there are none while they are not known.
 func (w Workload) countPods(pods facts.Answer) podCounts {
 	counts := podCounts{}
-	for of, n := range pods.ReadyPods {
+	for of, n := range readyPods(pods) {
 		if of.Namespace == w.Object.GetNamespace() && of.Kind == string(w.Kind) && of.Name == w.Object.GetName() {
 			counts.of(w.revisionName(of.Hash)).ready += int32(n)
 		}
@@ -432,12 +432,12 @@ func (w Workload) revisionName(hash string) string {
 // maxPlaces is of how many ready pods of a ReplicaSet it is kept where they run: enough to see what they have in common.
 const maxPlaces = 32
 
-// Sift reports whether an object that was read on demand tells anything: a pod that is ready or has finished does not, nor
-// does a ReplicaSet without pods. Ready pods are counted.
-func Sift(o client.Object, ready map[facts.PodRevision]int) (keep bool) {
+// Sift reports whether an object that was read on demand, at a time, tells anything: a pod that is ready or has finished does
+// not, unless it keeps restarting, nor does a ReplicaSet without pods. Ready pods that tell nothing are counted.
+func Sift(o client.Object, ready map[facts.PodRevision]int, at time.Time) (keep bool) {
 	switch o := o.(type) {
 	case *corev1.Pod:
-		if !PodReadyOrFinished(o) {
+		if !PodReadyOrFinished(o) || KeepsRestarting(o, at) {
 			return true
 		}
 		if of, ok := RevisionOf(o); ok {

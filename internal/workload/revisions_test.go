@@ -301,7 +301,7 @@ func TestSift(t *testing.T) {
 	counts, kept := map[facts.PodRevision]int{}, []string{}
 	for _, o := range []client.Object{ready("a", "v1"), ready("b", "v1"), ready("c", "v2"), finished, ends, ready("unlabeled", ""),
 		ofRevision(pod("unready", "n", containerStatuses(creating)), w, "v2"), replicaSet("v0", 0, 0), replicaSet("v1", 1, 0), controllerRevision("DaemonSet", "v1", 1)} {
-		if Sift(o, counts) {
+		if Sift(o, counts, noon) {
 			kept = append(kept, o.GetName())
 		}
 	}

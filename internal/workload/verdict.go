@@ -89,6 +89,8 @@ func (e evidence) verdict() Verdict {
 		return e.fine(v1alpha1.ReasonProgressing, e.why())
 	case w.rolling:
 		return e.fine(v1alpha1.ReasonProgressing, "")
+	case len(e.restarts) > 0:
+		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
 	case c.unknown > 0 && e.unreadable() && w.minAvailable == 0:
 		return e.fine(v1alpha1.ReasonWithinTolerance, e.why())
 	case w.minAvailable != 0 && w.Available < w.Desired:

@@ -73,6 +73,8 @@ type Workload struct {
 	silent            bool
 	// unavailableAt is when a Deployment began to have too few pods by its own words; zero is not known.
 	unavailableAt time.Time
+	// availableAt is when a Deployment last came to have enough pods; zero is not known, or it has too few.
+	availableAt time.Time
 	// progressedAt is when the roll-out of a Deployment last made progress; zero is not known, or not any more.
 	progressedAt time.Time
 	// ordered says that it makes a pod only when the one before it is ready.
@@ -166,6 +168,8 @@ func (w *Workload) read(conditions []appsv1.DeploymentCondition) {
 			}
 		case cond.Type == appsv1.DeploymentAvailable && cond.Status == corev1.ConditionFalse:
 			w.unavailableAt = cond.LastTransitionTime.Time
+		case cond.Type == appsv1.DeploymentAvailable && cond.Status == corev1.ConditionTrue:
+			w.availableAt = cond.LastTransitionTime.Time
 		case cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue:
 			w.failure, w.failedAt = cond.Message, cond.LastTransitionTime.Time
 		}

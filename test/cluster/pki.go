@@ -103,7 +103,7 @@ func (a *authority) user(url, name string, groups ...string) (*rest.Config, erro
 
 // writeKubeconfig writes config to a file that kubectl and the components read.
 func writeKubeconfig(path string, config *rest.Config) error {
-	const name = "archmap"
+	const name = "archmap-demo"
 	return clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters: map[string]*clientcmdapi.Cluster{name: {
 			Server:                   config.Host,

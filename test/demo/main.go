@@ -4,7 +4,7 @@
 // Command demo shows archmap at work on a real control plane: the table of an AKS cluster, three things that
 // break, and how the table shows them. Everything runs on loopback and is gone afterward.
 //
-//	SHAPE=documented  the cluster to show, a folder of test/shapes (overlay-cilium)
+//	SHAPE=documented  the cluster to show, a healthy one of AKS in test/shapes (overlay-cilium)
 //	KEEP=1            leave it up until Ctrl-C
 package main
 
@@ -16,15 +16,19 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/test/shapes"
 	"github.com/archmap/archmap/test/testbed"
 )
@@ -36,6 +40,8 @@ func main() {
 	d := demo{began: time.Now()}
 	err := d.run(ctx)
 	switch {
+	case err == nil && !keeps():
+		fmt.Println("\nKEEP=1 make demo keeps the cluster until Ctrl-C.")
 	case err == nil:
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "\nInterrupted.")
@@ -46,6 +52,9 @@ func main() {
 	}
 }
 
+// keeps reports whether the cluster is to stay up.
+func keeps() bool { return os.Getenv("KEEP") != "" }
+
 type demo struct {
 	began time.Time
 	bed   *testbed.Testbed
@@ -53,9 +62,13 @@ type demo struct {
 
 // run does it all in a folder of its own, which is left behind when something fails.
 func (d *demo) run(ctx context.Context) error {
-	shape, err := shapes.Load(cmp.Or(os.Getenv("SHAPE"), "overlay-cilium"))
+	name := cmp.Or(os.Getenv("SHAPE"), "overlay-cilium")
+	if !slices.Contains(shapes.Healthy(), name) {
+		return fmt.Errorf("SHAPE=%s: the demo breaks and repairs a healthy AKS cluster: one of %s", name, strings.Join(shapes.Healthy(), ", "))
+	}
+	shape, err := shapes.Load(name)
 	if err != nil {
-		return fmt.Errorf("SHAPE: %w", err)
+		return err
 	}
 	dir, err := os.MkdirTemp("", "archmap-")
 	if err != nil {
@@ -83,12 +96,13 @@ func (d *demo) runIn(ctx context.Context, dir string, shape *shapes.Shape) (err 
 	if err := d.show(ctx); err != nil {
 		return err
 	}
-	for _, fault := range d.bed.Faults() {
-		if err := d.breakAndRepair(ctx, fault); err != nil {
+	faults := d.bed.Faults()
+	for i, fault := range faults {
+		if err := d.breakAndRepair(ctx, fault, i == len(faults)-1); err != nil {
 			return err
 		}
 	}
-	d.heading("Everything is well again")
+	d.heading("The faults are fixed")
 	if _, err := d.bed.UntilAllHealthy(ctx); err != nil {
 		return err
 	}
@@ -99,22 +113,48 @@ func (d *demo) runIn(ctx context.Context, dir string, shape *shapes.Shape) (err 
 	if err := d.plugin(ctx, "diagram", "--source", "cluster", "--omit-absent"); err != nil {
 		return err
 	}
-	if os.Getenv("KEEP") != "" {
-		d.keep(ctx)
+	if keeps() {
+		return d.keep(ctx)
 	}
 	return nil
 }
 
-// show prints the table and the whole picture.
+// show prints the table and the whole picture, without what is not installed.
 func (d *demo) show(ctx context.Context) error {
-	d.heading("kubectl get componentmappings")
-	if err := d.kubectl(ctx, "get", "componentmappings"); err != nil {
+	mappings, err := d.bed.Mappings(ctx)
+	if err != nil {
 		return err
 	}
+	absent := sets.New[string]()
+	for i := range mappings {
+		if catalog.StateOf(&mappings[i]) == catalog.Absent {
+			absent.Insert(mappings[i].Name)
+		}
+	}
+	d.heading("kubectl get componentmappings")
+	out, err := d.bed.Kubectl(ctx, "get", "componentmappings")
+	if err != nil {
+		return err
+	}
+	printPresent(out, 0, absent)
 	d.heading("kubectl describe clusterarchitecture " + testbed.Architecture + ", as far as its abstract")
-	out, err := d.bed.Kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture)
-	fmt.Print(abstract(out))
-	return err
+	if out, err = d.bed.Kubectl(ctx, "describe", "clusterarchitecture", testbed.Architecture); err != nil {
+		return err
+	}
+	printPresent(abstract(out), 1, absent)
+	return nil
+}
+
+// printPresent prints a table without the rows that have the name of an absent component in a column.
+func printPresent(table string, column int, absent sets.Set[string]) {
+	for line := range strings.Lines(table) {
+		if fields := strings.Fields(line); column >= len(fields) || !absent.Has(fields[column]) {
+			fmt.Print(line)
+		}
+	}
+	if len(absent) > 0 {
+		fmt.Printf("... and %s that this cluster does not have\n", msg.Count(len(absent), "optional component"))
+	}
 }
 
 // abstract is the abstract of a description, which has hundreds of lines.
@@ -133,8 +173,8 @@ func abstract(description string) string {
 	return out.String()
 }
 
-// breakAndRepair breaks one thing, waits until its row shows it, and repairs it.
-func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
+// breakAndRepair breaks one thing, waits until its row shows it, has the plugin check the cluster if wanted, and repairs it.
+func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault, check bool) error {
 	d.heading(fault.Title)
 	broke := time.Now()
 	if err := fault.Break(ctx); err != nil {
@@ -161,6 +201,12 @@ func (d *demo) breakAndRepair(ctx context.Context, fault testbed.Fault) error {
 	}
 	healthy := meta.FindStatusCondition(architecture.Status.Conditions, v1alpha1.ConditionHealthy)
 	fmt.Printf("The whole: Healthy=%s, %s\n  %s\n", healthy.Status, healthy.Reason, healthy.Message)
+	if check {
+		d.heading("Who acts, and what to type next: kubectl archmap check")
+		if err := d.plugin(ctx, "check"); err != nil {
+			return err
+		}
+	}
 
 	fmt.Printf("\n%s.\n", fault.RepairTitle)
 	repaired := time.Now()
@@ -180,17 +226,24 @@ func printHealth(mapping *v1alpha1.ComponentMapping, since time.Time) {
 	fmt.Printf("After %.1f s: Healthy=%s, %s\n  %s\n", time.Since(since).Seconds(), healthy.Status, healthy.Reason, healthy.Message)
 }
 
-// keep leaves the cluster up until the user interrupts it.
-func (d *demo) keep(ctx context.Context) {
+// keep leaves the cluster up until the user interrupts it. What it prints works in any folder.
+func (d *demo) keep(ctx context.Context) error {
+	kubectl, err := filepath.Abs(d.bed.Cluster.Binary("kubectl"))
+	if err != nil {
+		return err
+	}
+	plugin, err := filepath.Abs(d.bed.PluginBinary())
+	if err != nil {
+		return err
+	}
 	d.heading("The cluster stays up until Ctrl-C")
-	fmt.Printf("export KUBECONFIG=%s\n", d.bed.Cluster.Kubeconfig)
-	fmt.Printf("%s get componentmappings -o wide\n", d.bed.Cluster.Binary("kubectl"))
-	fmt.Println("bin/kubectl-archmap check")
+	fmt.Printf("export KUBECONFIG=%s\n%s get componentmappings -o wide\n%s check\n", d.bed.Cluster.Kubeconfig, kubectl, plugin)
 	select {
 	case <-ctx.Done():
 	case <-d.bed.Cluster.Alive().Done():
 		fmt.Println(context.Cause(d.bed.Cluster.Alive()))
 	}
+	return nil
 }
 
 func (d *demo) kubectl(ctx context.Context, args ...string) error {

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -129,12 +130,24 @@ func Names() []string {
 
 // Live lists the shapes that are shown on a real control plane.
 func Live() []string {
+	return namesOf(func(s *Shape) bool { return s.Live })
+}
+
+// Healthy lists the shapes of which the architecture is assessed and healthy: in these, something can break.
+func Healthy() []string {
+	return namesOf(func(s *Shape) bool {
+		return s.ExpectedArchitecture != nil && strings.HasPrefix(s.ExpectedArchitecture.Healthy, string(metav1.ConditionTrue))
+	})
+}
+
+// namesOf lists the shapes that are wanted, by what they say of themselves and what is expected of them.
+func namesOf(wanted func(*Shape) bool) []string {
 	return slices.DeleteFunc(Names(), func(name string) bool {
-		var s Shape
-		if err := readStrict(data, path.Join(name, "shape.yaml"), &s); err != nil {
+		s, err := describe(data, name)
+		if err != nil {
 			panic(err) // the data is built in, and Load is tested on all of it
 		}
-		return !s.Live
+		return !wanted(s)
 	})
 }
 
@@ -147,11 +160,8 @@ func Load(name string) (*Shape, error) {
 }
 
 func load(files fs.FS, name string) (*Shape, error) {
-	s := &Shape{Name: name}
-	if err := readStrict(files, path.Join(name, "shape.yaml"), s); err != nil {
-		return nil, err
-	}
-	if err := s.readExpected(files); err != nil {
+	s, err := describe(files, name)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.compose(files); err != nil {
@@ -164,6 +174,15 @@ func load(files fs.FS, name string) (*Shape, error) {
 		return nil, fmt.Errorf("shape %s: %w", name, err)
 	}
 	return s, nil
+}
+
+// describe reads a shape without its objects.
+func describe(files fs.FS, name string) (*Shape, error) {
+	s := &Shape{Name: name}
+	if err := readStrict(files, path.Join(name, "shape.yaml"), s); err != nil {
+		return nil, err
+	}
+	return s, s.readExpected(files)
 }
 
 // Of lists the objects of one kind, in any version.

@@ -52,6 +52,17 @@ func TestUnknownShapeNamesTheKnownOnes(t *testing.T) {
 	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("documented, ")), "who mistypes a shape is told which there are")
 }
 
+func TestHealthyShapesAreThoseThatAreAssessed(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(Healthy()).To(ContainElements("overlay-cilium", "documented", "kubenet"))
+	g.Expect(Healthy()).NotTo(ContainElement("byo-cni-bare"), "no node of it is ready")
+	for _, name := range Healthy() {
+		s, err := Load(name)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(s.Provider).To(Equal(AKS), "the catalog assesses AKS, and nothing else: %s", name)
+	}
+}
+
 // A part that no shape includes is never tested.
 func TestEveryPartIsUsed(t *testing.T) {
 	g := NewWithT(t)

@@ -6,6 +6,7 @@ package simulator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -47,7 +48,9 @@ func (s *Simulator) Run(ctx context.Context) {
 	group.Wait()
 }
 
+// renewLeases renews each by itself: one that somebody has deleted stays deleted, and keeps no other from being renewed.
 func (s *Simulator) renewLeases(ctx context.Context) error {
+	var failed error
 	for _, o := range s.shape.Of(leaseKind) {
 		key := client.ObjectKeyFromObject(o)
 		if s.isSilent(key) {
@@ -55,11 +58,11 @@ func (s *Simulator) renewLeases(ctx context.Context) error {
 		}
 		lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 		renewed := map[string]any{"spec": map[string]any{"renewTime": micro(time.Now())}}
-		if err := s.merge(ctx, lease, renewed); err != nil {
-			return fmt.Errorf("renew lease %s: %w", key, err)
+		if err := s.merge(ctx, lease, renewed); client.IgnoreNotFound(err) != nil {
+			failed = errors.Join(failed, fmt.Errorf("renew lease %s: %w", key, err))
 		}
 	}
-	return nil
+	return failed
 }
 
 func (s *Simulator) isSilent(lease types.NamespacedName) bool {
@@ -89,6 +92,7 @@ func (s *Simulator) moveHeartbeats(ctx context.Context) error {
 	if err := s.client.List(ctx, &nodes); err != nil {
 		return err
 	}
+	var failed error
 	for _, node := range nodes.Items {
 		var beats []any
 		for _, condition := range node.Status.Conditions {
@@ -99,11 +103,11 @@ func (s *Simulator) moveHeartbeats(ctx context.Context) error {
 		if len(beats) == 0 {
 			continue // no problem detector runs there
 		}
-		if err := s.patchConditions(ctx, node.Name, beats...); err != nil {
-			return err
+		if err := s.patchConditions(ctx, node.Name, beats...); client.IgnoreNotFound(err) != nil {
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 // writtenByOthers are conditions that the node problem detector has no part in.

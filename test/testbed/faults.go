@@ -99,9 +99,12 @@ func (b *Testbed) UntilHealthy(ctx context.Context, mapping string) (*v1alpha1.C
 	})
 }
 
-// UntilAllHealthy waits until nothing of the architecture is unhealthy.
+// UntilAllHealthy waits until nothing of the architecture is unhealthy, rolls out, or is tolerated.
 func (b *Testbed) UntilAllHealthy(ctx context.Context) (*v1alpha1.ClusterArchitecture, error) {
-	return b.UntilArchitecture(ctx, "is healthy", func(a *v1alpha1.ClusterArchitecture) bool {
-		return meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ConditionHealthy)
+	return b.UntilArchitecture(ctx, "is healthy, and all rollouts are done", func(a *v1alpha1.ClusterArchitecture) bool {
+		return meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ConditionHealthy) &&
+			!slices.ContainsFunc(a.Status.Components, func(c v1alpha1.ComponentSummary) bool {
+				return c.Healthy == metav1.ConditionTrue && c.Reason != ""
+			})
 	})
 }

@@ -47,7 +47,7 @@ type Options struct {
 	Shape *shapes.Shape
 	// Dir is an empty folder with a short path, for the cluster's state and logs.
 	Dir string
-	// Step, when set, is parts what is being done. What it returns is called when that is done.
+	// Step, when set, is told what is being done. What it returns is called when that is done.
 	Step func(what string) func()
 }
 
@@ -187,12 +187,12 @@ func (b *Testbed) startManager(ctx context.Context) error {
 		return err
 	}
 
-	var mappings v1alpha1.ComponentMappingList
-	if err := b.Client.List(ctx, &mappings); err != nil {
+	mappings, err := b.Mappings(ctx)
+	if err != nil {
 		return err
 	}
-	for i := range mappings.Items {
-		_, err := b.UntilMapping(ctx, mappings.Items[i].Name, "has a verdict", func(m *v1alpha1.ComponentMapping) bool {
+	for i := range mappings {
+		_, err := b.UntilMapping(ctx, mappings[i].Name, "has a verdict", func(m *v1alpha1.ComponentMapping) bool {
 			return meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady)
 		})
 		if err != nil {
@@ -201,9 +201,16 @@ func (b *Testbed) startManager(ctx context.Context) error {
 	}
 	_, err = b.UntilArchitecture(ctx, "counts them all", func(a *v1alpha1.ClusterArchitecture) bool {
 		return meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ConditionReady) &&
-			(len(a.Status.Components) == len(mappings.Items) || b.shape.Provider != shapes.AKS)
+			(len(a.Status.Components) == len(mappings) || b.shape.Provider != shapes.AKS)
 	})
 	return err
+}
+
+// Mappings lists the ComponentMappings of the cluster.
+func (b *Testbed) Mappings(ctx context.Context) ([]v1alpha1.ComponentMapping, error) {
+	var mappings v1alpha1.ComponentMappingList
+	err := b.Client.List(ctx, &mappings)
+	return mappings.Items, err
 }
 
 func (b *Testbed) file(elem ...string) string {
@@ -222,9 +229,12 @@ func (b *Testbed) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), nil
 }
 
+// PluginBinary is the file of the kubectl plugin.
+func (b *Testbed) PluginBinary() string { return b.file("bin", "kubectl-archmap") }
+
 // Plugin runs the kubectl plugin with all rights and returns what it prints, and its exit code.
 func (b *Testbed) Plugin(ctx context.Context, args ...string) (out string, code int, err error) {
-	command := exec.CommandContext(ctx, b.file("bin", "kubectl-archmap"), append([]string{"--kubeconfig", b.Cluster.Kubeconfig}, args...)...)
+	command := exec.CommandContext(ctx, b.PluginBinary(), append([]string{"--kubeconfig", b.Cluster.Kubeconfig}, args...)...)
 	var complaints strings.Builder
 	command.Stderr = &complaints
 	text, err := command.Output()

@@ -196,9 +196,11 @@ func flipped(before, after *world.Verdicts) []string {
 }
 
 // leavesNoMark says that nothing in the cluster tells the two apart but what was lost: a controller that runs hidden in
-// Azure writes the same objects as the Deployment of the document, and nodes of AKS may wait for a CNI.
+// Azure writes the same objects as the Deployment of the document, nodes of AKS may wait for a CNI, and an add-on that lost all that
+// runs may as well have been removed.
 func leavesNoMark(row, variant string, was []string) bool {
 	return row == ownCNI && variant == waiting ||
+		variant == "left-behind" ||
 		variant == "hosted" && slices.Contains(was, "in-cluster") ||
 		variant == "hosted-controller" && slices.Contains(was, "in-cluster-controller")
 }

@@ -4,6 +4,7 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -43,6 +44,8 @@ const (
 	Missing PodState = "Missing"
 	// Denied: the API server refuses it.
 	Denied PodState = "Denied"
+	// Restarting: it is ready, after a restart.
+	Restarting PodState = "Restarting"
 )
 
 // Pods is what is wrong with pods of a workload.
@@ -55,10 +58,13 @@ type Pods struct {
 	// Container that is at fault; the first one when empty. Init says that it is an init container.
 	Container string `json:"container"`
 	Init      bool   `json:"init"`
-	// ExitCode, Reason and Restarts of a container that crashes.
-	ExitCode int32  `json:"exitCode"`
-	Reason   string `json:"reason"`
-	Restarts int32  `json:"restarts"`
+	// ExitCode, Reason and Restarts of a container that crashes. Of one that is ready again, Ran is how long it ran before the last
+	// restart, and Ago how long that was ago when it began.
+	ExitCode int32           `json:"exitCode"`
+	Reason   string          `json:"reason"`
+	Restarts int32           `json:"restarts"`
+	Ran      metav1.Duration `json:"ran"`
+	Ago      metav1.Duration `json:"ago"`
 	// Message of the scheduler, the kubelet or the API server.
 	Message string `json:"message"`
 	// Since when it is so.
@@ -164,7 +170,12 @@ func (p *pod) scheduled() bool {
 }
 
 // available reports whether the pod serves.
-func (p *pod) available() bool { return p.scheduled() && p.fault == nil && p.reachable() && !p.going }
+func (p *pod) available() bool {
+	return p.scheduled() && (p.fault == nil || p.fault.State == Restarting) && p.reachable() && !p.going
+}
+
+// restartedAt is when a container was restarted last that is ready again.
+func (p Pods) restartedAt() time.Time { return p.Since.Add(-p.Ago.Duration) }
 
 // reachable reports whether the node lets the pod be ready.
 func (p *pod) reachable() bool {
@@ -271,6 +282,8 @@ func (p *pod) run(o *corev1.Pod) {
 	}
 	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metaTime(p.madeAt())}
 	switch {
+	case p.fault != nil && p.fault.State == Restarting && p.reachable():
+		ready.LastTransitionTime = metaTime(p.fault.restartedAt())
 	case p.fault != nil:
 		if p.fault.Since.After(p.madeAt()) {
 			ready.LastTransitionTime = metaTime(p.fault.Since)
@@ -317,6 +330,12 @@ func (p *pod) container(name, image string) corev1.ContainerStatus {
 		}
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 5m0s restarting failed container=" + name}
 		status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: f.ExitCode, Reason: reason, Message: f.Message}
+	case Restarting:
+		at := metaTime(f.restartedAt())
+		status.Ready, status.Started = true, new(true)
+		status.State.Running = &corev1.ContainerStateRunning{StartedAt: at}
+		status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: f.ExitCode, Reason: cmp.Or(f.Reason, "Error"),
+			StartedAt: metaTime(at.Add(-f.Ran.Duration)), FinishedAt: at}
 	case ImagePull:
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: fmt.Sprintf("Back-off pulling image %q", image)}
 		if f.Message != "" {

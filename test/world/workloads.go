@@ -373,6 +373,9 @@ func (l *workload) conditions(d *appsv1.Deployment, minimum int32) {
 	}
 	if d.Status.AvailableReplicas >= minimum {
 		set(appsv1.DeploymentAvailable, corev1.ConditionTrue, "MinimumReplicasAvailable", "Deployment has minimum availability.")
+		if i := slices.IndexFunc(l.pods, func(p *pod) bool { return p.fault != nil && p.fault.State == Restarting }); i >= 0 {
+			d.Status.Conditions[0].LastTransitionTime = metaTime(l.pods[i].fault.restartedAt())
+		}
 	} else {
 		set(appsv1.DeploymentAvailable, corev1.ConditionFalse, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
 		if i := slices.IndexFunc(l.pods, func(p *pod) bool { return p.fault != nil }); i >= 0 {

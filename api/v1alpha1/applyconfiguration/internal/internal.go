@@ -178,6 +178,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: object
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.ObjectCheck
+    - name: operatedBy
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.Operator
     - name: type
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.CheckType
@@ -981,6 +984,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+    - name: rootCause
+      type:
+        namedType: com.github.archmap.archmap.api.v1alpha1.RootCause
+      default: Component
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
@@ -1047,6 +1054,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         namedType: com.github.archmap.archmap.api.v1alpha1.WebAddress
+- name: com.github.archmap.archmap.api.v1alpha1.RootCause
+  scalar: string
 - name: com.github.archmap.archmap.api.v1alpha1.Rule
   map:
     fields:

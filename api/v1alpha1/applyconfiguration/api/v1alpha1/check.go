@@ -38,6 +38,10 @@ type CheckApplyConfiguration struct {
 	// None for types Object and Webhook, because such objects may be left behind; Direct
 	// for all other types. Set it for an Object that something keeps writing.
 	Evidence *apiv1alpha1.Evidence `json:"evidence,omitempty"`
+	// operatedBy says who can act when the check fails, where that is not who runs the
+	// component: objects that the owner of the cluster writes for a program of the
+	// provider's are the owner's. Default: that of the variant, or of the mapping.
+	OperatedBy *apiv1alpha1.Operator `json:"operatedBy,omitempty"`
 	// intervalSeconds is the time between two reads of what is polled (Lease,
 	// Endpoint, AccessReview, polled Object), in seconds, with some jitter. Default
 	// 30.
@@ -161,6 +165,14 @@ func (b *CheckApplyConfiguration) WithMethod(value apiv1alpha1.CheckMethod) *Che
 // If called multiple times, the Evidence field is set to the value of the last call.
 func (b *CheckApplyConfiguration) WithEvidence(value apiv1alpha1.Evidence) *CheckApplyConfiguration {
 	b.Evidence = &value
+	return b
+}
+
+// WithOperatedBy sets the OperatedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OperatedBy field is set to the value of the last call.
+func (b *CheckApplyConfiguration) WithOperatedBy(value apiv1alpha1.Operator) *CheckApplyConfiguration {
+	b.OperatedBy = &value
 	return b
 }
 

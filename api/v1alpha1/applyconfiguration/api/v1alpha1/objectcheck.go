@@ -49,6 +49,11 @@ type ObjectCheckApplyConfiguration struct {
 	// message is a CEL expression that returns what to say about an unhealthy
 	// object, a string.
 	Message *apiv1alpha1.Expression `json:"message,omitempty"`
+	// rootCause says what an unhealthy object may follow from. Component (the default):
+	// while a workload of the component fails, it counts as a consequence of that.
+	// Object: it is a cause of its own, as something else decides what the object
+	// says, such as the cloud on the address of a Service.
+	RootCause *apiv1alpha1.RootCause `json:"rootCause,omitempty"`
 	// events make an object unhealthy whose fields look healthy: warnings by which a
 	// controller reports a failure that it reports nowhere else. They are read only
 	// while the fields are healthy. If there are none, or they can't be read, the
@@ -155,6 +160,14 @@ func (b *ObjectCheckApplyConfiguration) WithReason(value string) *ObjectCheckApp
 // If called multiple times, the Message field is set to the value of the last call.
 func (b *ObjectCheckApplyConfiguration) WithMessage(value apiv1alpha1.Expression) *ObjectCheckApplyConfiguration {
 	b.Message = &value
+	return b
+}
+
+// WithRootCause sets the RootCause field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RootCause field is set to the value of the last call.
+func (b *ObjectCheckApplyConfiguration) WithRootCause(value apiv1alpha1.RootCause) *ObjectCheckApplyConfiguration {
+	b.RootCause = &value
 	return b
 }
 
