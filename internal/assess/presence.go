@@ -209,7 +209,7 @@ func subjects(findings []*check.Finding) []string {
 	return out
 }
 
-// notFoundMessage says what was left behind, or is there all the same, and of every variant why it is not there.
+// notFoundMessage says what was left behind, or is there all the same, and why no variant is there: each reason once.
 func (a *assessment) notFoundMessage() string {
 	var parts []string
 	left, used := a.leftBehind()
@@ -225,10 +225,20 @@ func (a *assessment) notFoundMessage() string {
 	case len(used) == 0:
 		parts = append(parts, "not found")
 	}
+	var reasons []string
+	variants := map[string][]string{}
 	for _, c := range a.candidates {
 		why := c.whyNot()
+		if !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
+		}
 		if c.variant.Name != "" {
-			why = c.variant.Name + ": " + why
+			variants[why] = append(variants[why], c.variant.Name)
+		}
+	}
+	for _, why := range reasons {
+		if names := variants[why]; len(names) > 0 {
+			why = strings.Join(names, ", ") + ": " + why
 		}
 		parts = append(parts, why)
 	}

@@ -70,7 +70,11 @@ func (e *env) departures(ctx context.Context, from *sourceFlags, output *format,
 	}
 	e.warn(r.Notes()...)
 	found := report.ExportDepartures(r, strict)
-	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), "no differences", hides(r))
+	none := "no differences"
+	if known := len(report.Departures(r, true)); len(found.Items) == 0 && known > 0 {
+		none = fmt.Sprintf("no differences (%d known; --strict lists them)", known)
+	}
+	return e.printDiff(output, report.DepartureTable(found.Items), found, len(found.Items), none, hides(r))
 }
 
 // compare prints the changes from one cluster or dump to another.

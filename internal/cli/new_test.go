@@ -4,6 +4,9 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -52,6 +55,19 @@ func TestLintAgainst(t *testing.T) {
 	g.Expect(code).To(Equal(exitNothing))
 	g.Expect(out).To(BeEmpty())
 	g.Expect(errOut).To(ContainSubstring("0 errors, 0 warnings, 0 notes"))
+
+	timeless := filepath.Join(t.TempDir(), "dump.yaml") // which needs no flag that these commands do not have
+	text, err := os.ReadFile(certManagerDump)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(timeless, regexp.MustCompile(`\w+: '?"?\d{4}-\d\d-\d\dT[\d:.]+Z"?'?`).ReplaceAll(text, []byte("x: y")), 0o600)).To(Succeed())
+	code, _, errOut = runWith("", "check", "--from", timeless)
+	g.Expect(code).To(Equal(exitUnknown))
+	g.Expect(errOut).To(ContainSubstring("say it with --at"))
+	code, again, errOut := runWith("", "new", "cm", "--from-workload", "cert-manager/cert-manager", "--from", timeless)
+	g.Expect(code).To(Equal(exitNothing), errOut)
+	g.Expect(again).To(ContainSubstring("kind: ComponentMapping"))
+	code, _, errOut = runWith(again, "lint", "-", "--against", timeless)
+	g.Expect(code).To(Equal(exitNothing), errOut)
 
 	code, out, _ = runWith(validMapping, "lint", "-", "--against", "-")
 	g.Expect(code).To(Equal(exitUsage), out)

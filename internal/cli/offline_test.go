@@ -97,7 +97,7 @@ func TestExitCodes(t *testing.T) {
 		"asked for, not in the dump":         {[]string{"check", "karpenter", "--from", nodes}, 2, "? unknown: AKS, 0 of 1 node ready, 0 of 1 component present, 1 unknown"},
 		"asked for, not installed":           {[]string{"check", "karpenter", "--from", healthy}, 0, "– not installed: AKS v1.35.8, 6 of 6 nodes ready, 0 of 1 component"},
 		"explained, though broken":           {[]string{"explain", "coredns", "--from", broken}, 0, "CrashLooping"},
-		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, "no differences"},
+		"as documented, or known not":        {[]string{"diff", "--from", healthy}, 0, " known; --strict lists them)\n"},
 		"not as documented, strictly":        {[]string{"diff", "--from", healthy, "--strict"}, 1, "known: With Azure CNI Powered by Cilium"},
 		"strict about two":                   {[]string{"diff", "--from", healthy, "--to", broken, "--strict"}, 3, "--strict applies to the documentation"},
 		"fail on nothing":                    {[]string{"check", "--from", broken, "--fail-on", "none"}, 0, "CrashLooping"},
@@ -129,6 +129,14 @@ func TestExitCodes(t *testing.T) {
 			g.Expect(got.code).To(Equal(c.code), got.errors)
 		})
 	}
+}
+
+// TestKnownDifferences: as many are counted as --strict lists.
+func TestKnownDifferences(t *testing.T) {
+	g, healthy := NewWithT(t), bundle(t, "overlay-cilium")
+	rows := strings.Count(run("", "diff", "--from", healthy, "--strict").out, "known: ")
+	g.Expect(rows).To(BeNumerically(">", 1))
+	g.Expect(run("", "diff", "--from", healthy).errors).To(ContainSubstring("no differences (%d known; --strict lists them)\n", rows))
 }
 
 // Every format is what its name says, and tells of every component.

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/archmap/archmap/internal/bundle"
 	"github.com/archmap/archmap/internal/dump/scan"
@@ -41,6 +42,8 @@ type loader struct {
 	read    int64
 	all     int64
 	unpacks int64
+	// written is when the dump was, as far as its file tells.
+	written time.Time
 }
 
 // directory reads all files below root. It follows no symbolic links and opens nothing but files.

@@ -22,6 +22,8 @@ import (
 type Options struct {
 	// At is when the dump was made, for a dump that does not record it; zero when it is not known.
 	At time.Time
+	// AnyTime is for those whom the time does not matter: a dump without any is of when its file was written, or of now.
+	AnyTime bool
 	// Needs are what is kept, in addition to nodes and the objects that define which kinds are served.
 	Needs []facts.Need
 	// Mappings that will be judged: a warning names what they read and a bundle has left out.
@@ -74,6 +76,9 @@ func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))
 	}
+	if o.AnyTime && o.At.IsZero() && l.dump.newest.IsZero() && len(l.dump.bundles) == 0 {
+		o.At = l.written
+	}
 	d, err := l.dump.snapshotAt(o.At)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
@@ -83,6 +88,7 @@ func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, erro
 
 func (l *loader) load(path string, in io.Reader) (name string, err error) {
 	if path == stdin {
+		l.written = time.Now()
 		return "standard input", l.content("standard input", &counter{r: in, loader: l}, 0)
 	}
 	found, err := os.Stat(path)
@@ -90,8 +96,9 @@ func (l *loader) load(path string, in io.Reader) (name string, err error) {
 	case err != nil:
 		return path, errors.New(reasonOf(err))
 	case found.IsDir():
+		l.written = found.ModTime()
 		return path, l.directory(path)
 	}
-	l.all = found.Size()
+	l.written, l.all = found.ModTime(), found.Size()
 	return path, l.path(path, path)
 }

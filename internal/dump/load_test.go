@@ -227,8 +227,29 @@ func TestLoadRefuses(t *testing.T) {
 			g.Expect(err).To(MatchError(HavePrefix(path+": ")), "the file is named")
 		})
 	}
-	_, _, err := dump.Load("/nowhere/dump.yaml", nil, dump.Options{})
+	_, _, err := dump.Load("/nowhere/dump.yaml", nil, dump.Options{AnyTime: true})
 	NewWithT(t).Expect(err).To(MatchError("/nowhere/dump.yaml: no such file or directory"))
+}
+
+// Whom the time does not matter gets that of the file.
+func TestLoadOfAnyTime(t *testing.T) {
+	g := NewWithT(t)
+	text, written := asList(strings.ReplaceAll(oneJSON, "creationTimestamp", "x")), time.Date(2026, 10, 2, 13, 30, 0, 0, time.UTC)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "dump.yaml")
+	g.Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
+	for _, p := range []string{path, dir} {
+		g.Expect(os.Chtimes(p, written, written)).To(Succeed())
+		d, _, err := dump.Load(p, nil, dump.Options{Needs: needs, AnyTime: true})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(d.Time).To(BeTemporally("==", written), p)
+	}
+	d, _, err := dump.Load("-", strings.NewReader(text), dump.Options{Needs: needs, AnyTime: true})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(d.Time).To(BeTemporally("~", time.Now(), time.Minute))
+	d, _, err = dump.Load("-", strings.NewReader(asList(oneJSON)), dump.Options{Needs: needs, AnyTime: true})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(d.Time).To(BeTemporally("==", written.Add(time.Hour)), "what its objects tell counts")
 }
 
 // A dump may be one long line; its objects are not.

@@ -147,7 +147,7 @@ var (
 	prefixOfError = regexp.MustCompile(`^(error converting YAML to JSON: )?(yaml: )?(unmarshal errors:\n\s*)?`)
 )
 
-// failParsing puts the line that a parser names into the place.
+// failParsing puts the line that a parser names into the place, and says what is wrong with one that is indented with tabs.
 func (f *file) failParsing(d document, err error) {
 	message, line := prefixOfError.ReplaceAllString(err.Error(), ""), 1
 	if found := lineOfError.FindStringSubmatch(message); found != nil {
@@ -155,7 +155,9 @@ func (f *file) failParsing(d document, err error) {
 		message = strings.Replace(message, found[0], "", 1)
 	}
 	message, _, _ = strings.Cut(message, "\n")
-	if strings.Contains(message, "cannot start any token") || strings.Contains(message, "tab character") {
+	lines := bytes.Split(d.text, []byte("\n"))
+	token := strings.Contains(message, "cannot start any token") || strings.Contains(message, "tab character")
+	if token && line <= len(lines) && bytes.Contains(lines[line-1], []byte("\t")) {
 		message += ": YAML is indented with spaces, not with tabs"
 	}
 	f.fail(Place{File: f.name, Line: d.before + line}, "is not valid YAML: "+message)

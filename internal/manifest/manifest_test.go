@@ -37,7 +37,10 @@ func TestBadInput(t *testing.T) {
 	for name, tc := range map[string]struct{ text, problem string }{
 		"empty":              {"", "<stdin>: is empty"},
 		"comments alone":     {"# nothing\n---\n", "<stdin>: is empty"},
-		"a tab":              {"a: b\n\tc: d\n", "<stdin>:2: is not valid YAML: found a tab character that violates indentation"},
+		"a tab":              {"a: b\n\tc: d\n", "<stdin>:2: is not valid YAML: found a tab character that violates indentation: YAML is indented with spaces, not with tabs"},
+		"a tab in a map":     {"a:\n  b: c\nd:\n\te: f\n", "<stdin>:4: is not valid YAML: found character that cannot start any token: YAML is indented with spaces, not with tabs"},
+		"no tab":             {"a:\n  b: @c\n", "<stdin>:2: is not valid YAML: found character that cannot start any token"},
+		"a tab further down": {"---\n# none\n---\nd:\n\te: f\n", "<stdin>:5: is not valid YAML: found character that cannot start any token: YAML is indented with spaces, not with tabs"},
 		"truncated":          {"---\nkind: a\napiVersion: v1\n---\nx: [\n", "<stdin>:5: is not valid YAML: did not find expected node content"},
 		"a key twice":        {"# more\n---\na: 1\na: 2\n", `<stdin>:4: is not valid YAML: key "a" already set in map`},
 		"binary":             {"\x00\x01\x02", "<stdin>:1: is not valid YAML: control characters are not allowed"},

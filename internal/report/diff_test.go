@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/catalog"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/test/reporttest"
 	"github.com/archmap/archmap/test/world"
@@ -161,6 +162,32 @@ func TestExplain(t *testing.T) {
 		ContainSubstring("Customer: "), ContainSubstring("kubectl describe node aks-user-25795745-vmss000000")))
 	g.Expect(explain("keda")).To(ContainSubstring("Provider: Azure runs it"), "nothing is wrong with it")
 	g.Expect(explain("coredns")).NotTo(ContainSubstring("NodeFault"))
+}
+
+// TestExplainCallsForWhatIsBad: nobody is called for what is well or not there, and nothing is said twice.
+func TestExplainCallsForWhatIsBad(t *testing.T) {
+	for name, r := range map[string]*report.Report{"well": reportOf(t, reporttest.Modern), "a bad day": fresh(taken(t, badDay))} {
+		g := NewWithT(t)
+		html := written(t, func(w io.Writer) error { return report.HTML(w, r, report.HTMLOptions{}) })
+		g.Expect(strings.Contains(html, "open a support request")).To(Equal(name != "well"), name)
+		for _, component := range report.ComponentNames(r) {
+			m := reporttest.Mapping(r, component)
+			text := strings.Join(strings.Fields(written(t, func(w io.Writer) error { return report.Explain(w, r, m, report.ExplainOptions{}) })), " ")
+			caused := strings.Contains(text, "Who acts")
+			g.Expect(caused || catalog.StateOf(m).Bad() || !strings.Contains(text, "support request") && !strings.Contains(text, "then ask")).To(BeTrue(), text)
+			if catalog.StateOf(m) == catalog.Absent {
+				_, reasons, _ := strings.Cut(m.Status.Message, "not found; ")
+				seen := map[string]bool{}
+				for _, reason := range strings.SplitSeq(reasons, "; ") {
+					for _, variant := range m.Spec.Variants {
+						reason = strings.TrimPrefix(strings.TrimPrefix(reason, variant.Name+", "), variant.Name+": ")
+					}
+					g.Expect(reason == "" || !seen[reason]).To(BeTrue(), "%s: %s", component, m.Status.Message)
+					seen[reason] = true
+				}
+			}
+		}
+	}
 }
 
 // Versions are compared one by one, also those that are too many for a table; pods that become ready are no change of versions.

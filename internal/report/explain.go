@@ -254,7 +254,7 @@ func (e *explanation) causes() {
 	}
 	if !found {
 		e.line("")
-		e.field("Operated by", string(e.operatedBy())+": "+e.words.call(e.operatedBy()))
+		e.field("Operated by", string(e.operatedBy())+": "+e.words.call(e.operatedBy(), e.bad()))
 	}
 }
 

@@ -339,7 +339,7 @@ func (r *Report) componentView(c component, words platform) componentView {
 		DocumentedMethod: words.methodNames(doc.Methods), ObservedMethod: words.methodNames(c.Status.Methods),
 		AsDocumented: string(c.is(v1alpha1.ConditionAsDocumented).Status), Message: c.Status.Message,
 		Evidence: evidenceWords[c.Status.Evidence], SourceURL: webAddress(doc.Source.URL), Since: c.since(), SinceSort: c.since().Unix(),
-		Folded: c.folds(), OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy()), Documented: doc, Conditions: c.conditions(),
+		Folded: c.folds(), OperatedBy: c.operatedBy(), Call: words.call(c.operatedBy(), c.bad()), Documented: doc, Conditions: c.conditions(),
 	}
 	v.Text = strings.ToLower(Clean(strings.Join([]string{
 		c.Name, c.Spec.Component, doc.Name, v.Implementation, v.Method, v.ObservedMethod, v.Version, v.Message, c.reason(), v.State.Word(),

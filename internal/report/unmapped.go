@@ -122,7 +122,7 @@ func ExplainUnmapped(w io.Writer, r *Report, found *v1alpha1.UnmappedWorkload, c
 	if one.OperatedBy == "" {
 		e.text("Whoever installed it in a namespace of " + e.words.provider + ": nothing marks it as " + e.words.provider + "'s.")
 	} else {
-		e.text(string(one.OperatedBy) + ": " + e.words.call(one.OperatedBy))
+		e.text(string(one.OperatedBy) + ": " + e.words.call(one.OperatedBy, one.State == v1alpha1.WorkloadUnhealthy))
 	}
 	e.section("Why it is listed")
 	e.text("No check of any ComponentMapping matches it, so it affects no verdict. " +

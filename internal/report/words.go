@@ -107,21 +107,25 @@ var categoryTitles = map[v1alpha1.Category]string{
 
 func categoryTitle(c v1alpha1.Category) string { return cmp.Or(categoryTitles[c], string(c), "Other") }
 
-// call says whom to call.
-func (p platform) call(o v1alpha1.Operator) string {
+// call says who runs what is operated so, and, of what is bad, whom to call.
+func (p platform) call(o v1alpha1.Operator, bad bool) string {
 	provider := "the provider"
 	if p.provider != someProvider {
 		provider = p.provider
 	}
+	who, then := "not specified", ""
 	switch o {
 	case v1alpha1.OperatedByProvider:
-		return provider + " runs it: open a support request with this evidence"
+		who, then = provider+" runs it", ": open a support request with this evidence"
 	case v1alpha1.OperatedByCustomer:
-		return "the cluster owner installed it and runs it"
+		who = "the cluster owner installed it and runs it"
 	case v1alpha1.OperatedByShared:
-		return provider + " ships it, and the cluster owner configures it: check the settings first, then ask " + provider
+		who, then = provider+" ships it, and the cluster owner configures it", ": check the settings first, then ask "+provider
 	}
-	return "not specified"
+	if !bad {
+		return who
+	}
+	return who + then
 }
 
 // act says who has to act on a cause.

@@ -27,6 +27,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/msg"
 	"github.com/archmap/archmap/internal/trim"
 	"github.com/archmap/archmap/internal/workload"
 )
@@ -233,8 +234,45 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
 			"the dump has single objects of kind %s%s, not a complete list", need.Kind.Kind, inNamespace(need.Namespace))}
 	case read == nil && s.Coverage != Complete:
+		return s.objectsInPart(need)
+	}
+	at := s.Time
+	if read != nil && !read.At.IsZero() {
+		at = read.At
+	}
+	return s.matching(need, at)
+}
+
+// objectsInPart answers a need of which not all was read: what is selected in the namespaces that were is found, and all
+// else is open.
+func (s *Snapshot) objectsInPart(need facts.Need) facts.Answer {
+	namespaces := s.namespacesOf(need)
+	if need.Namespace != "" || len(namespaces) == 0 {
 		return notHeld(fmt.Sprintf("%s of %s%s", need.Kind.Kind, need.Kind.GroupVersion(), inNamespace(need.Namespace)))
 	}
+	if found := s.matching(need, s.Time); need.Selector != "" && (len(found.Objects) > 0 || found.State != facts.Known) {
+		return found
+	}
+	return facts.Answer{State: facts.NotHeld, Message: fmt.Sprintf("the dump has %s objects of namespace %s only; this check looks in all namespaces",
+		need.Kind.Kind, msg.Shorten(namespaces, ", "))}
+}
+
+// namespacesOf returns the namespaces of which the snapshot has what a need asks of all of them.
+func (s *Snapshot) namespacesOf(need facts.Need) []string {
+	var out []string
+	for _, r := range s.Reads {
+		all := r.Need
+		all.Namespace = ""
+		if r.Need.Namespace != "" && r.State == facts.Known && covers(all, need) && !slices.Contains(out, r.Need.Namespace) {
+			out = append(out, r.Need.Namespace)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// matching answers a need from the objects that are held, which were read at a time.
+func (s *Snapshot) matching(need facts.Need, at time.Time) facts.Answer {
 	selector, err := labels.Parse(need.Selector)
 	if err != nil {
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("selector %q: %s", need.Selector, err)}
@@ -243,10 +281,7 @@ func (s *Snapshot) objectsOf(need facts.Need) facts.Answer {
 	if err != nil {
 		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("fields %q: %s", need.Fields, err)}
 	}
-	answer := facts.Answer{State: facts.Known, ReadAt: s.Time}
-	if read != nil && !read.At.IsZero() {
-		answer.ReadAt = read.At
-	}
+	answer := facts.Answer{State: facts.Known, ReadAt: at}
 	if need.Kind == facts.PodKind {
 		answer.ReadyPods = map[facts.PodRevision]int{}
 		for of, n := range s.ReadyPods {

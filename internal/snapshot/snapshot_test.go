@@ -175,7 +175,9 @@ func TestSnapshotDistinguishesAbsentFromUnknown(t *testing.T) {
 		"recorded: only elsewhere": {Recorded, facts.Need{
 			Kind: kind("apps/v1", "Deployment"), Namespace: "default"}, facts.NotHeld, "the dump has no Deployment of apps/v1 in namespace default"},
 		"recorded: not everywhere": {Recorded, facts.Need{
-			Kind: kind("apps/v1", "Deployment")}, facts.NotHeld, "the dump has no Deployment of apps/v1"},
+			Kind: kind("apps/v1", "Deployment")}, facts.NotHeld, "the dump has Deployment objects of namespace kube-system only; this check looks in all namespaces"},
+		"recorded: others match": {Recorded, facts.Need{
+			Kind: kind("apps/v1", "Deployment"), Selector: "a=b"}, facts.NotHeld, "of namespace kube-system only; this check looks in all namespaces"},
 		"recorded: never read": {Recorded, facts.Need{
 			Kind: kind("coordination.k8s.io/v1", "Lease"), Namespace: "kube-system"}, facts.NotHeld, "the dump has no Lease"},
 		"recorded: the kind is defined":     {Recorded, facts.Need{Kind: nnc}, facts.NotHeld, "the dump has no NodeNetworkConfig"},
@@ -200,6 +202,18 @@ func TestSnapshotDistinguishesAbsentFromUnknown(t *testing.T) {
 			g.Expect(answer.Objects).To(BeEmpty())
 		})
 	}
+}
+
+// What is in a dump of one namespace is found by who looks in all of them.
+func TestSnapshotOfOneNamespace(t *testing.T) {
+	g := NewWithT(t)
+	s := &Snapshot{Time: snapshotTime, Coverage: Recorded, Objects: untyped(t, dnsDeployment), Reads: []Read{
+		{Need: facts.Need{Kind: kind("apps/v1", "Deployment"), Namespace: "kube-system"}, State: facts.Known},
+	}}
+	found := s.Answer(facts.Need{Kind: kind("apps/v1", "Deployment"), Selector: "k8s-app=kube-dns"})
+	g.Expect(found.State).To(Equal(facts.Known), found.Message)
+	g.Expect(found.Objects).To(ConsistOf(HaveField("Name", "coredns")))
+	g.Expect(s.Answer(facts.Need{Kind: kind("apps/v1", "Deployment")}).State).To(Equal(facts.NotHeld), "there may be more")
 }
 
 // A snapshot that holds all definitions and API services shows which kinds exist.

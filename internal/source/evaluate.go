@@ -82,7 +82,7 @@ type Dump struct {
 // Evaluate reads from the dump what the definitions need, and evaluates them.
 func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	catalog := d.Definitions.compile()
-	loaded, info, err := d.Read(ctx, catalog.AllNeeds(), false)
+	loaded, info, err := d.read(ctx, dump.Options{Needs: catalog.AllNeeds()})
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +94,16 @@ func (d *Dump) Evaluate(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-// Read reads from the dump what is needed. With schemas, Info has the definitions of kinds.
+// Read reads from the dump what is needed, of whatever time. With schemas, Info has the definitions of kinds.
 func (d *Dump) Read(ctx context.Context, needs []facts.Need, schemas bool) (*snapshot.Snapshot, *dump.Info, error) {
+	return d.read(ctx, dump.Options{Needs: needs, Schemas: schemas, AnyTime: true})
+}
+
+func (d *Dump) read(ctx context.Context, options dump.Options) (*snapshot.Snapshot, *dump.Info, error) {
 	update, end := d.Progress.begin("Reading the dump, MiB")
 	defer end()
-	options := dump.Options{
-		At: d.At, Needs: needs, Mappings: d.Definitions.Mappings, Schemas: schemas,
-		Progress: func(read, all int64) { update(int(read>>20), int(all>>20)) },
-	}
+	options.At, options.Mappings = d.At, d.Definitions.Mappings
+	options.Progress = func(read, all int64) { update(int(read>>20), int(all>>20)) }
 	type result struct {
 		read *snapshot.Snapshot
 		info *dump.Info
