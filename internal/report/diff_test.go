@@ -178,7 +178,7 @@ func TestExplainCallsForWhatIsBad(t *testing.T) {
 			if catalog.StateOf(m) == catalog.Absent {
 				_, reasons, _ := strings.Cut(m.Status.Message, "not found; ")
 				seen := map[string]bool{}
-				for _, reason := range strings.SplitSeq(reasons, "; ") {
+				for reason := range strings.SplitSeq(reasons, "; ") {
 					for _, variant := range m.Spec.Variants {
 						reason = strings.TrimPrefix(strings.TrimPrefix(reason, variant.Name+", "), variant.Name+": ")
 					}
