@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -95,6 +96,9 @@ func TestEventsTellOfFailures(t *testing.T) {
 			given.Answers[facts.EventsFrom("karpenter", "Pod", "FailedScheduling")] = tc.meanwhile
 			got := c.Evaluate(given)
 			g.Expect(told(got)).To(Equal(tc.want))
+			if got.Reason == v1alpha1.ReasonFailureReported {
+				g.Expect(got.Faults[0].Since.UTC().Format(time.RFC3339)).To(Equal("2026-10-02T11:00:00Z"), "as long as it has been reported")
+			}
 			g.Expect(got.Further).To(HaveLen(tc.asked))
 			for _, d := range got.Further {
 				g.Expect(d.OnDemand()).To(BeTrue())

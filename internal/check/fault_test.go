@@ -60,6 +60,17 @@ status: {conditions: [{type: Available, status: "False", lastTransitionTime: "20
 		"an API of another server": {"{type: Object, object: {apiVersion: apiregistration.k8s.io/v1, kind: APIService, name: v1.x, healthy: 'false'}}",
 			func(c *Check) facts.Facts { return seeing(c, api) },
 			[]string{"Major API APIService v1.x ExpressionFalse since 10:00:00 [Service a/s]: kubectl describe apiservice.apiregistration.k8s.io v1.x"}},
+		"an object that is degraded, and works for the rest": {"{type: Object, object: {apiVersion: operator.tigera.io/v1, kind: TigeraStatus, healthy: 'false'}}",
+			func(c *Check) facts.Facts {
+				return seeing(c, object(`{apiVersion: operator.tigera.io/v1, kind: TigeraStatus, metadata: {name: calico}, status: {conditions: [
+{type: Available, status: "True", lastTransitionTime: "2026-10-02T08:00:00Z"}, {type: Degraded, status: "True", lastTransitionTime: "2026-10-02T09:30:00Z"},
+{type: Progressing, status: "False", lastTransitionTime: "2026-10-02T07:00:00Z"}]}}`))
+			}, []string{"Major Object TigeraStatus calico ExpressionFalse since 09:30:00: kubectl describe tigerastatus.operator.tigera.io calico"}},
+		"an object that nobody has told yet whether it works": {"{type: Object, object: {apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, healthy: 'false'}}",
+			func(c *Check) facts.Facts {
+				return seeing(c, object(`{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: c}, status: {conditions: [
+{type: Accepted, status: Unknown, lastTransitionTime: "1970-01-01T00:00:00Z"}]}}`))
+			}, []string{"Major Object GatewayClass c ExpressionFalse: kubectl describe gatewayclass.gateway.networking.k8s.io c"}},
 		"the Service of an EndpointSlice": {"{type: Object, object: {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, namespace: a, healthy: 'false'}}",
 			func(c *Check) facts.Facts { return seeing(c, slice) },
 			[]string{"Major Object Service a/s ExpressionFalse: kubectl -n a describe service s"}},

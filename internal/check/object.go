@@ -225,6 +225,9 @@ func (t *ObjectTally) faults(told groups[objectClass], r Result) []v1alpha1.Faul
 	f.Next = msg.Kubectl(o.GetNamespace(), "describe", resourceOf(spec), o.GetName()) // its conditions, and its events
 	u := o.(*unstructured.Unstructured)
 	f.Since = sinceOf(u)
+	if event, reported := t.reported[client.ObjectKeyFromObject(o)]; reported && f.Reason == v1alpha1.ReasonFailureReported {
+		f.Since = metav1.NewTime(event.First)
+	}
 	switch spec.Kind {
 	case sliceKind.Kind:
 		if service := o.GetLabels()[discoveryv1.LabelServiceName]; service != "" { // of which it is a part
@@ -243,20 +246,29 @@ func (t *ObjectTally) faults(told groups[objectClass], r Result) []v1alpha1.Faul
 
 const kindAPIService = "APIService"
 
-// sinceOf is since when an object has said that it is not ready, or not available; zero for one that does not.
+// worksWhile is the status of conditions by which objects say that they work. Other types mean something else in each kind.
+var worksWhile = map[string]string{
+	"Ready": "True", "Available": "True", "Accepted": "True", "Programmed": "True", "Established": "True",
+	"Degraded": "False", "Stalled": "False",
+}
+
+// sinceOf is since when an object has said that it does not work; zero for one that does not say so.
 func sinceOf(u *unstructured.Unstructured) metav1.Time {
+	var since metav1.Time
 	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
 	for _, c := range conditions {
 		condition, _ := c.(map[string]any)
-		if kind := condition["type"]; kind != "Ready" && kind != "Available" || condition["status"] != "False" {
+		kind, _ := condition["type"].(string)
+		status, _ := condition["status"].(string)
+		if works, known := worksWhile[kind]; !known || status == works || status == string(metav1.ConditionUnknown) {
 			continue
 		}
 		text, _ := condition["lastTransitionTime"].(string)
-		if at, err := time.Parse(time.RFC3339, text); err == nil {
-			return metav1.NewTime(at)
+		if at, err := time.Parse(time.RFC3339, text); err == nil && (since.IsZero() || at.Before(since.Time)) {
+			since = metav1.NewTime(at)
 		}
 	}
-	return metav1.Time{}
+	return since
 }
 
 // resourceOf names the kind as kubectl takes it: with its group where others may have such a kind, too.
