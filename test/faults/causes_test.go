@@ -40,6 +40,9 @@ func TestCauses(t *testing.T) {
 			broke := w.Now()
 			lasting := Case{}
 			for _, f := range c.faults {
+				if began := f.began(broke); began.Before(broke) {
+					broke = began
+				}
 				g.Expect(apply(w, f.Break, healthy, func(*world.Verdicts) {})).To(Succeed(), "the steps of break can be taken")
 				lasting.After.Duration = max(lasting.After.Duration, f.After.Duration)
 			}

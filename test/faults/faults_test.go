@@ -130,12 +130,18 @@ func live(g Gomega, w *world.World, c *Case, visit func(*world.Verdicts)) *world
 	return verdicts
 }
 
+// began is when something began to be wrong, as far as objects tell, if it was broken at the time.
+func (c *Case) began(broke time.Time) time.Time {
+	if !c.Since.IsZero() {
+		return c.Since.Time
+	}
+	return broke
+}
+
 // tooEarly lists the causes that are new, and began before something broke.
 func (c *Case) tooEarly(before, after *world.Verdicts, broke time.Time) []string {
 	var early []string
-	if !c.Since.IsZero() {
-		broke = c.Since.Time
-	}
+	broke = c.began(broke)
 	for _, cause := range newCauses(before, after) {
 		if !cause.Since.IsZero() && cause.Since.Time.Before(broke.Truncate(time.Second)) {
 			early = append(early, fmt.Sprintf("%s: since %s, before %s", subjectOf(&cause), cause.Since.UTC(), broke.UTC()))
