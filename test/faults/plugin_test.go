@@ -112,15 +112,19 @@ func TestPluginAgrees(t *testing.T) {
 	}
 }
 
-// timeOf finds when what a step creates broke.
+// timeOf finds when what a step creates or patches broke.
 var timeOf = regexp.MustCompile(`lastTransitionTime:(\S+Z)`)
 
-// begins is when the first of what the case breaks is broken, if its steps are taken at a time: what they create may have been
-// broken before.
+// begins is when the first of what the case breaks is broken, if its steps are taken at a time: what they create or patch may
+// have been broken before.
 func (c *Case) begins(at time.Time) time.Time {
 	at = c.began(at)
 	for _, step := range c.Break {
-		for _, found := range timeOf.FindAllStringSubmatch(fmt.Sprint(step.Create), -1) {
+		content := fmt.Sprint(step.Create)
+		if step.Patch != nil {
+			content += fmt.Sprint(step.Patch.Merge)
+		}
+		for _, found := range timeOf.FindAllStringSubmatch(content, -1) {
 			if t, err := time.Parse(time.RFC3339, found[1]); err == nil && t.Before(at) {
 				at = t
 			}
