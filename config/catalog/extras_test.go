@@ -206,7 +206,8 @@ func TestEgressGatewayWithoutAddresses(t *testing.T) {
 		HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("no egress IP prefix is assigned"))))
 }
 
-// TestNodePools: who makes a NodePool answers for it. The Karpenter of AKS is the provider's, with pools of either.
+// TestNodePools: who makes a NodePool answers for it; of those of AKS the owner has the limits. The Karpenter of AKS is the
+// provider's, with pools of either.
 func TestNodePools(t *testing.T) {
 	mappings := load(t, catalog.AKSExtras).Mappings
 	pool := func(name, release, ready string) client.Object {
@@ -222,7 +223,7 @@ func TestNodePools(t *testing.T) {
 	}{
 		"of AKS alone":              {[]client.Object{pool("default", karpenter, "True")}, "hosted", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
 		"of both":                   {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
-		"one of AKS fails":          {[]client.Object{pool("default", karpenter, "False"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByProvider},
+		"one of AKS fails":          {[]client.Object{pool("default", karpenter, "False"), pool("gpu", "", "True")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByShared},
 		"one of the owner fails":    {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
 		"by a release of one's own": {[]client.Object{pool("default", karpenter, "True"), pool("gpu", "pools", "False")}, "hosted,own-pools", metav1.ConditionFalse, v1alpha1.OperatedByCustomer},
 		"none of AKS":               {[]client.Object{pool("gpu", "", "True")}, "hosted-own-pools,own-pools", metav1.ConditionTrue, v1alpha1.OperatedByProvider},
