@@ -247,9 +247,10 @@ func (t *ObjectTally) faults(told groups[objectClass], r Result) []v1alpha1.Faul
 const kindAPIService = "APIService"
 
 // worksWhile is the status of conditions by which objects say that they work. Other types mean something else in each kind.
-var worksWhile = map[string]string{
-	"Ready": "True", "Available": "True", "Accepted": "True", "Programmed": "True", "Established": "True",
-	"Degraded": "False", "Stalled": "False",
+var worksWhile = map[string]metav1.ConditionStatus{
+	"Ready": metav1.ConditionTrue, "Available": metav1.ConditionTrue, "Accepted": metav1.ConditionTrue,
+	"Programmed": metav1.ConditionTrue, "Established": metav1.ConditionTrue,
+	"Degraded": metav1.ConditionFalse, "Stalled": metav1.ConditionFalse,
 }
 
 // sinceOf is since when an object has said that it does not work; zero for one that does not say so.
@@ -260,7 +261,7 @@ func sinceOf(u *unstructured.Unstructured) metav1.Time {
 		condition, _ := c.(map[string]any)
 		kind, _ := condition["type"].(string)
 		status, _ := condition["status"].(string)
-		if works, known := worksWhile[kind]; !known || status == works || status == string(metav1.ConditionUnknown) {
+		if works, known := worksWhile[kind]; !known || status == string(works) || status == string(metav1.ConditionUnknown) {
 			continue
 		}
 		text, _ := condition["lastTransitionTime"].(string)
