@@ -81,30 +81,47 @@ func (s *Simulator) Apply(ctx context.Context, config *rest.Config) error {
 	if err := s.Connect(config); err != nil {
 		return err
 	}
-	// Namespaces and definitions come first, as all else lives in them. Webhooks come last, as they would
-	// be called for all else.
-	phases := make([][]*unstructured.Unstructured, 3)
+	phases := make([][]*unstructured.Unstructured, phaseWebhooks+1)
 	for _, o := range s.shape.Objects {
-		kind, phase := o.GroupVersionKind().GroupKind(), 1
-		switch {
-		case kind == namespaceKind || kind == definitionKind:
-			phase = 0
-		case kind.Group == "admissionregistration.k8s.io":
-			phase = 2
-		}
+		phase := phaseOf(o)
 		phases[phase] = append(phases[phase], o)
 	}
 	for i, objects := range phases {
 		if err := s.applyAll(ctx, objects); err != nil {
 			return err
 		}
-		if i == 0 {
+		if i == phaseHomes {
 			if err := s.await(ctx, "namespaces and kinds to be usable", s.unusable); err != nil {
 				return err
 			}
 		}
 	}
 	return s.await(ctx, "the workloads to be rolled out", s.unready)
+}
+
+const (
+	// phaseHomes: namespaces and definitions, in which all else lives.
+	phaseHomes = iota
+	// phaseAddresses: Services with an address of their own, before the API server draws it for another one.
+	phaseAddresses
+	phaseOthers
+	// phaseWebhooks: they would be called for all else.
+	phaseWebhooks
+)
+
+// phaseOf says when an object is applied.
+func phaseOf(o *unstructured.Unstructured) int {
+	switch kind := o.GroupVersionKind().GroupKind(); {
+	case kind == namespaceKind || kind == definitionKind:
+		return phaseHomes
+	case kind.Group == "admissionregistration.k8s.io":
+		return phaseWebhooks
+	case kind.Group == "" && kind.Kind == "Service":
+		if address, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP"); address != "" {
+			return phaseAddresses
+		}
+	}
+	return phaseOthers
 }
 
 func (s *Simulator) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
