@@ -83,8 +83,9 @@ func TestServicesBehindRegistrations(t *testing.T) {
 	NewWithT(t).Expect(seen).To(BeNumerically(">", 20), "shapes have Services behind webhooks and APIs")
 }
 
-// TestLoadBalancersThatAreGone: nobody reaches the pods behind a load balancer that was deleted.
-func TestLoadBalancersThatAreGone(t *testing.T) {
+// eachLoadBalancer breaks the Services of type LoadBalancer of all shapes, one at a time.
+func eachLoadBalancer(t *testing.T, breaks func(g Gomega, w *world.World, service world.Ref)) {
+	t.Helper()
 	seen := 0
 	for _, name := range shapes.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -96,15 +97,7 @@ func TestLoadBalancersThatAreGone(t *testing.T) {
 					continue
 				}
 				seen++
-				service := world.Ref{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
-				g.Expect(w.Delete(service)).To(Succeed())
-				verdicts, err := w.Run(20*time.Minute, 5*time.Minute)
-				g.Expect(err).NotTo(HaveOccurred())
-				var conditions []string
-				for _, m := range verdicts.Mappings {
-					conditions = append(conditions, shapes.ConditionOf(m.Status.Conditions, v1alpha1.ConditionHealthy))
-				}
-				g.Expect(conditions).To(ContainElement("False/"+v1alpha1.ReasonNoService), "the component is unhealthy whose Service is gone: %s", service)
+				breaks(g, w, world.Ref{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()})
 				w.Restore(whole)
 			}
 		})
@@ -112,28 +105,27 @@ func TestLoadBalancersThatAreGone(t *testing.T) {
 	NewWithT(t).Expect(seen).To(BeNumerically(">", 3), "shapes have load balancers")
 }
 
+// TestLoadBalancersThatAreGone: nobody reaches the pods behind a load balancer that was deleted.
+func TestLoadBalancersThatAreGone(t *testing.T) {
+	eachLoadBalancer(t, func(g Gomega, w *world.World, service world.Ref) {
+		g.Expect(w.Delete(service)).To(Succeed())
+		verdicts, err := w.Run(20*time.Minute, 5*time.Minute)
+		g.Expect(err).NotTo(HaveOccurred())
+		var conditions []string
+		for _, m := range verdicts.Mappings {
+			conditions = append(conditions, shapes.ConditionOf(m.Status.Conditions, v1alpha1.ConditionHealthy))
+		}
+		g.Expect(conditions).To(ContainElement("False/"+v1alpha1.ReasonNoService), "the component is unhealthy whose Service is gone: %s", service)
+	})
+}
+
 // TestLoadBalancersWithoutAddress: a Service of type LoadBalancer that a shape has belongs to a component, which is
 // unhealthy while the Service has no address.
 func TestLoadBalancersWithoutAddress(t *testing.T) {
-	seen := 0
-	for _, name := range shapes.Names() {
-		t.Run(name, func(t *testing.T) {
-			g := NewWithT(t)
-			shape, w, _ := recovered(g, name)
-			whole := w.Save()
-			for _, o := range shape.Objects {
-				if balanced, _, _ := unstructured.NestedString(o.Object, "spec", "type"); o.GetKind() != "Service" || balanced != "LoadBalancer" {
-					continue
-				}
-				seen++
-				service := world.Ref{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
-				g.Expect(w.Patch(service, map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": nil}}})).To(Succeed())
-				g.Expect(blamed(g, w, service, "False")).NotTo(BeEmpty(), "a component whose load balancer has no address is unhealthy, and says so: %s", service)
-				w.Restore(whole)
-			}
-		})
-	}
-	NewWithT(t).Expect(seen).To(BeNumerically(">", 3), "shapes have load balancers")
+	eachLoadBalancer(t, func(g Gomega, w *world.World, service world.Ref) {
+		g.Expect(w.Patch(service, map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": nil}}})).To(Succeed())
+		g.Expect(blamed(g, w, service, "False")).NotTo(BeEmpty(), "a component whose load balancer has no address is unhealthy, and says so: %s", service)
+	})
 }
 
 // blamed lists the components whose Healthy begins like that when every grace period is over, and that name the Service.
