@@ -110,15 +110,14 @@ type CheckApplyConfiguration struct {
 	// Present: at least one configuration with a webhook matches.
 	//
 	// Healthy: the API server can call each webhook: its Service exists, has the port and
-	// a ready endpoint, and its caBundle is not empty. With failurePolicy Fail, one that
-	// can't be called is unhealthy, because all requests that it intercepts are rejected.
-	// With Ignore, requests pass without it, so it is healthy with the reason
-	// WithinTolerance; but if the check selects it by the fields above and its Service is
-	// missing or has no endpoint, a part of its component is missing, and it is
-	// unhealthy. If the check selects all webhooks, by none of these fields, one whose
-	// pods exist but are not ready is within tolerance, too, unless it intercepts what the
-	// cluster itself needs: pods, nodes, leases and the like. A webhook with a URL is
-	// counted, but not assessed.
+	// a ready endpoint, and its caBundle is not empty. One that can't be called counts
+	// by what it intercepts, while its failurePolicy is Fail: always, if that is what the
+	// cluster needs, such as pods, nodes, leases and namespaces, or if the check selects
+	// it by the fields above; for other kinds of Kubernetes, only when nothing runs
+	// behind it; for kinds of its own program, never. With Ignore, requests pass without
+	// it: it counts only if the check selects it, it intercepts kinds of Kubernetes, and
+	// nothing runs behind it. What does not count is healthy, with the reason
+	// WithinTolerance. A webhook with a URL is counted, but not assessed.
 	Webhook *WebhookCheckApplyConfiguration `json:"webhook,omitempty"`
 }
 
