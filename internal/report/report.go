@@ -77,14 +77,17 @@ func (r *Report) component(name string) (component, bool) {
 // newComponent gives a mapping its state. Nothing is missing where nothing is required.
 func (r *Report) newComponent(m *v1alpha1.ComponentMapping) component {
 	c := component{ComponentMapping: m, state: catalog.StateOf(m)}
-	for i := range r.Architecture.Status.Causes {
-		cause := &r.Architecture.Status.Causes[i]
-		if c.state.Bad() && cause.Severity == v1alpha1.SeverityMajor && slices.Contains(cause.Components, m.Name) {
-			c.affected = earlier(c.affected, cause.Since.Time)
-		}
-	}
 	if c.state == catalog.Missing && r.judged() && !r.claimed() {
 		c.state = catalog.Absent
+	}
+	if !c.state.Bad() {
+		return c
+	}
+	for i := range r.Architecture.Status.Causes {
+		cause := &r.Architecture.Status.Causes[i]
+		if cause.Severity == v1alpha1.SeverityMajor && slices.Contains(cause.Components, m.Name) {
+			c.affected = earlier(c.affected, cause.Since.Time)
+		}
 	}
 	return c
 }
