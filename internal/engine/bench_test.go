@@ -90,6 +90,8 @@ type changingObjects struct {
 
 func (o changingObjects) List() []client.Object { return o.sources.Answer(o.need).Objects }
 
+func (o changingObjects) Names() []types.NamespacedName { return trim.Sorted(o.List()).Names() }
+
 func (o changingObjects) Get(name types.NamespacedName) client.Object {
 	o.sources.mu.Lock()
 	defer o.sources.mu.Unlock()

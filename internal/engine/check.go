@@ -107,7 +107,32 @@ func (e *Engine) demandLocked(demands []facts.Demand) {
 
 func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time) check.Evaluation {
 	countEvaluation(evaluator)
-	return evaluator.Evaluate(facts.Facts{Now: now, Answers: e.answers(needs), Once: e.options.Once})
+	own := sets.New(evaluator.Needs()...)
+	answers := e.answers(needs.Difference(own))
+	for need := range needs.Intersection(own) {
+		answers[need] = e.concerning(evaluator, need)
+	}
+	return evaluator.Evaluate(facts.Facts{Now: now, Answers: answers, Once: e.options.Once})
+}
+
+// concerning is what is known of a need of an evaluator, with those objects that it is about: a store may hold many others.
+func (e *Engine) concerning(evaluator *check.Evaluator, need facts.Need) facts.Answer {
+	if need == facts.Nodes {
+		return e.answer(need)
+	}
+	answer, objects := e.sources.View(need)
+	if answer.State != facts.Known {
+		return answer
+	}
+	for _, name := range objects.Names() {
+		if !evaluator.Concerns(name.Name) {
+			continue
+		}
+		if o := objects.Get(name); o != nil {
+			answer.Objects = append(answer.Objects, o)
+		}
+	}
+	return answer
 }
 
 // answers are what is known of needs.
@@ -196,9 +221,9 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 // names are the keys of the objects that the check may name; no others are held.
 func (w *objectWorker) names() []string {
 	var keys []string
-	for _, o := range w.objects.List() {
-		if w.evaluator.Concerns(o.GetName()) {
-			keys = append(keys, check.ObjectKey(o.GetNamespace(), o.GetName()))
+	for _, name := range w.objects.Names() {
+		if w.evaluator.Concerns(name.Name) {
+			keys = append(keys, check.ObjectKey(name.Namespace, name.Name))
 		}
 	}
 	return keys

@@ -243,6 +243,13 @@ func (s storeOf) List() []client.Object {
 	return s.objects()
 }
 
+func (s storeOf) Names() []types.NamespacedName {
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	s.cluster.listed[s.need]++
+	return s.objects().Names()
+}
+
 func (s storeOf) Get(name types.NamespacedName) client.Object {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()

@@ -269,8 +269,8 @@ func (n *nodesLane) update(ctx context.Context, state facts.Answer, changed chan
 	case !known || !n.filled || changed.all.Has(facts.Nodes):
 		var names []string
 		if known {
-			for _, o := range n.objects.List() {
-				names = append(names, o.GetName())
+			for _, name := range n.objects.Names() {
+				names = append(names, name.Name)
 			}
 		}
 		moved = refill(ctx, n.table, names, now, touch)

@@ -167,8 +167,11 @@ type PodRevision struct {
 
 // Objects are the objects of an answer, as they are at the time of asking. They are read-only.
 type Objects interface {
-	// List returns all of them, sorted by namespace and name.
+	// List returns all of them, sorted by namespace and name. A store of thousands makes each of them anew: where some will do,
+	// their Names and Get cost less.
 	List() []client.Object
+	// Names returns those of all of them, sorted by namespace and name.
+	Names() []types.NamespacedName
 	// Get returns one of them; nil when it is not there.
 	Get(name types.NamespacedName) client.Object
 }

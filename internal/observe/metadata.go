@@ -94,7 +94,7 @@ func (s *source) watchMetadata(ctx context.Context, retry *wait.Backoff, m *meta
 	o.SetGroupVersionKind(s.need.Kind)
 	store := &informerStore{}
 	changed := func() {
-		store.invalidate()
+		store.moved()
 		signal(m.changed)
 	}
 	handler := toolscache.ResourceEventHandlerFuncs{

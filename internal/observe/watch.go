@@ -185,7 +185,9 @@ func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHand
 		store.count += more
 		s.sources.metrics.countObjects(s.need.Kind, more)
 		s.sources.metrics.countEvent(s.need.Kind, true)
-		store.invalidate()
+		if more != 0 {
+			store.moved()
+		}
 		if name, err := toolscache.DeletionHandlingObjectToName(object); err == nil {
 			s.objectChanged(store, types.NamespacedName{Namespace: name.Namespace, Name: name.Name})
 		}
@@ -196,8 +198,6 @@ func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHand
 		UpdateFunc: func(before, after any) {
 			if trim.Same(before, after) {
 				s.sources.metrics.countEvent(s.need.Kind, false)
-				// The store holds newer heartbeats now, for whoever looks for another reason.
-				store.invalidate()
 				return
 			}
 			changed(after, 0)
@@ -231,47 +231,57 @@ func (w *watchedErrors) last() error {
 	return w.err
 }
 
-// informerStore is the objects of an informer; the sorted list is kept until something changes.
+// informerStore is the objects of an informer. Their sorted names are kept until one comes or goes.
 type informerStore struct {
 	informer toolscache.SharedIndexInformer
 	// count is how many objects there are; only the event handler changes it.
 	count int
 
-	mu     sync.Mutex
-	sorted []client.Object
+	mu    sync.Mutex
+	names []types.NamespacedName
 }
 
-func (i *informerStore) invalidate() {
+// moved says that an object has come or gone.
+func (i *informerStore) moved() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.sorted = nil
+	i.names = nil
+}
+
+// Names implements facts.Objects.
+func (i *informerStore) Names() []types.NamespacedName {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.names == nil {
+		keys := i.informer.GetStore().ListKeys()
+		i.names = make([]types.NamespacedName, 0, len(keys))
+		for _, key := range keys {
+			if name, err := toolscache.ParseObjectName(key); err == nil {
+				i.names = append(i.names, types.NamespacedName(name))
+			}
+		}
+		trim.SortNames(i.names)
+	}
+	return i.names
 }
 
 // List implements facts.Objects.
 func (i *informerStore) List() []client.Object {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.sorted != nil {
-		return i.sorted
-	}
-	items := i.informer.GetStore().List()
-	objects := make([]client.Object, 0, len(items))
-	for _, item := range items {
-		if o, ok := item.(client.Object); ok {
+	names := i.Names()
+	objects := make([]client.Object, 0, len(names))
+	for _, name := range names {
+		if o := i.Get(name); o != nil {
 			objects = append(objects, o)
 		}
 	}
-	trim.Sort(objects)
-	i.sorted = objects
 	return objects
 }
 
 // Get implements facts.Objects.
 func (i *informerStore) Get(name types.NamespacedName) client.Object {
-	item, exists, err := i.informer.GetStore().GetByKey(toolscache.ObjectName{Namespace: name.Namespace, Name: name.Name}.String())
+	item, exists, err := i.informer.GetStore().GetByKey(toolscache.ObjectName(name).String())
 	if err != nil || !exists {
 		return nil
 	}
-	o, _ := item.(client.Object)
-	return o
+	return trim.Unpacked(item)
 }

@@ -234,6 +234,9 @@ func intern(s string) string { return unique.Make(s).Value() }
 // Same reports whether an update changes nothing that a check reads, such as a new resourceVersion or heartbeat.
 func Same(before, after any) bool {
 	switch b := before.(type) {
+	case Packed:
+		a, ok := after.(Packed)
+		return ok && b.Same(a)
 	case *corev1.Node:
 		a, ok := after.(*corev1.Node)
 		return ok && sameNode(b, a)
@@ -337,6 +340,9 @@ func Find(objects []client.Object, name types.NamespacedName) client.Object {
 	return objects[i]
 }
 
+// SortNames sorts names of objects as Sort does objects.
+func SortNames(names []types.NamespacedName) { slices.SortFunc(names, compare) }
+
 func compare(a, b types.NamespacedName) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
@@ -346,6 +352,15 @@ type Sorted []client.Object
 
 // List returns all of them. Nobody changes it.
 func (s Sorted) List() []client.Object { return s }
+
+// Names returns the names of all of them.
+func (s Sorted) Names() []types.NamespacedName {
+	names := make([]types.NamespacedName, len(s))
+	for i, o := range s {
+		names[i] = client.ObjectKeyFromObject(o)
+	}
+	return names
+}
 
 // Get returns the object of a name; nil when it is not there.
 func (s Sorted) Get(name types.NamespacedName) client.Object { return Find(s, name) }
