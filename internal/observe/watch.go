@@ -80,7 +80,7 @@ var errLost = errors.New("the watch is no longer possible")
 func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	store := &informerStore{}
 	err := s.inform(ctx, retry, informed{
-		object: trim.New(s.need.Kind), transform: trim.Func(s.need.Kind), store: store, handler: s.eventHandler(store),
+		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind), store: store, handler: s.eventHandler(store),
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
 			s.awaitSync(ctx, store, registration, watched)
 		},

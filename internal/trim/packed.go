@@ -4,7 +4,12 @@
 package trim
 
 import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -16,6 +21,33 @@ type Packed interface {
 	Unpack() client.Object
 	// Same reports whether a check reads the same of another packed object.
 	Same(other Packed) bool
+}
+
+// Pack returns the transform of an informer for the kind, which packs what Func leaves.
+func Pack(kind schema.GroupVersionKind) toolscache.TransformFunc {
+	trim := Func(kind)
+	return func(in any) (any, error) {
+		if node, ok := in.(*corev1.Node); ok {
+			return packNode(node), nil
+		}
+		return trim(in)
+	}
+}
+
+// packedName is what a store tells objects by. Informers drop an update that leaves the resource version as it was.
+type packedName struct {
+	namespace, name, resourceVersion string
+}
+
+func nameOf(o client.Object) packedName {
+	return packedName{strings.Clone(o.GetNamespace()), strings.Clone(o.GetName()), strings.Clone(o.GetResourceVersion())}
+}
+
+// GetObjectMeta implements Packed.
+func (n packedName) GetObjectMeta() metav1.Object { return new(n.objectMeta()) }
+
+func (n packedName) objectMeta() metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: n.namespace, Name: n.name, ResourceVersion: n.resourceVersion}
 }
 
 // Unpacked returns the object that a store keeps, packed or not; nil for anything else.

@@ -6,7 +6,6 @@ package trim
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 	"unique"
@@ -58,51 +57,6 @@ func Func(kind schema.GroupVersionKind) toolscache.TransformFunc {
 		}
 		return o, nil
 	}
-}
-
-// Node keeps labels, taints, conditions and versions, and shares the strings that all nodes have.
-func Node(n *corev1.Node) *corev1.Node {
-	out := &corev1.Node{TypeMeta: n.TypeMeta}
-	out.Name, out.UID, out.ResourceVersion, out.CreationTimestamp = n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp
-	out.DeletionTimestamp = n.DeletionTimestamp
-	out.Labels = make(map[string]string, len(n.Labels))
-	for k, v := range n.Labels {
-		out.Labels[intern(k)] = intern(v)
-	}
-	out.Spec.ProviderID, out.Spec.PodCIDR, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.PodCIDR, n.Spec.Unschedulable
-	for _, t := range n.Spec.Taints {
-		out.Spec.Taints = append(out.Spec.Taints, corev1.Taint{Key: intern(t.Key), Value: intern(t.Value), Effect: t.Effect})
-	}
-	out.Status.Conditions = make([]corev1.NodeCondition, 0, len(n.Status.Conditions))
-	for _, c := range n.Status.Conditions {
-		out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{
-			Type: corev1.NodeConditionType(intern(string(c.Type))), Status: corev1.ConditionStatus(intern(string(c.Status))),
-			Reason: intern(c.Reason), Message: faultMessage(c), LastHeartbeatTime: c.LastHeartbeatTime,
-			LastTransitionTime: c.LastTransitionTime,
-		})
-	}
-	info := n.Status.NodeInfo
-	out.Status.NodeInfo = corev1.NodeSystemInfo{
-		KubeletVersion: intern(info.KubeletVersion), ContainerRuntimeVersion: intern(info.ContainerRuntimeVersion),
-		OSImage: intern(info.OSImage), OperatingSystem: intern(info.OperatingSystem),
-	}
-	return out
-}
-
-// MaxConditionMessage is the most of the message of a condition, or of an event, that is kept, in bytes.
-const MaxConditionMessage = 1024
-
-// faultMessage keeps the message of a condition that reports a fault: Ready that is not True, any other that is
-// not False. The others are the same on all nodes and say nothing.
-func faultMessage(c corev1.NodeCondition) string {
-	expected := corev1.ConditionFalse
-	if c.Type == corev1.NodeReady {
-		expected = corev1.ConditionTrue
-	}
-	if c.Status == expected {
-		return ""
-	}
-	return intern(msg.Truncate(c.Message, MaxConditionMessage))
 }
 
 // trimReplicaSet keeps the owner, the counts of pods, and names and images of the containers.
@@ -237,9 +191,6 @@ func Same(before, after any) bool {
 	case Packed:
 		a, ok := after.(Packed)
 		return ok && b.Same(a)
-	case *corev1.Node:
-		a, ok := after.(*corev1.Node)
-		return ok && sameNode(b, a)
 	case *unstructured.Unstructured:
 		a, ok := after.(*unstructured.Unstructured)
 		return ok && sameUnstructured(b, a)
@@ -254,16 +205,6 @@ func Same(before, after any) bool {
 		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
 	}
 	return false
-}
-
-func sameNode(a, b *corev1.Node) bool {
-	return (a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) && a.Spec.ProviderID == b.Spec.ProviderID &&
-		a.Spec.PodCIDR == b.Spec.PodCIDR && a.Spec.Unschedulable == b.Spec.Unschedulable &&
-		maps.Equal(a.Labels, b.Labels) && slices.Equal(a.Spec.Taints, b.Spec.Taints) &&
-		a.Status.NodeInfo == b.Status.NodeInfo &&
-		slices.EqualFunc(a.Status.Conditions, b.Status.Conditions, func(x, y corev1.NodeCondition) bool {
-			return x.Type == y.Type && x.Status == y.Status && x.Reason == y.Reason && x.Message == y.Message
-		})
 }
 
 func sameUnstructured(a, b *unstructured.Unstructured) bool {

@@ -63,24 +63,72 @@ func TestNodesKeepThatTheyAreDeleted(t *testing.T) {
 	g := NewWithT(t)
 	deleted := Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: new(metav1.Now())}})
 	g.Expect(nodestate.IsLeaving(deleted, time.Now())).To(BeTrue())
-	g.Expect(Same(Node(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}), deleted)).To(BeFalse())
+	g.Expect(packNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}).Same(packNode(deleted))).To(BeFalse())
 }
 
+// Of an update of a node only that is news which a check reads.
 func TestSameNode(t *testing.T) {
 	g := NewWithT(t)
-	bad := func(message string) *corev1.Node {
-		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: message, LastHeartbeatTime: metav1.Now()})
+	same := func(change func(*corev1.Node)) bool {
+		before := aksNode(t, 10)
+		after := before.DeepCopy()
+		change(after)
+		return Same(packNode(before), packNode(after))
 	}
-	g.Expect(Same(bad("a"), bad("a"))).To(BeTrue(), "a heartbeat is no change")
-	g.Expect(Same(bad("a"), bad("b"))).To(BeFalse(), "the message of a fault is one")
-	good := func(message string) *corev1.Node {
-		return trimmedNode(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Message: message})
+	ready := func(n *corev1.Node) *corev1.NodeCondition { return nodestate.Condition(n, string(corev1.NodeReady)) }
+	for name, change := range map[string]func(*corev1.Node){
+		"a heartbeat":               func(n *corev1.Node) { ready(n).LastHeartbeatTime = metav1.Now() },
+		"a version":                 func(n *corev1.Node) { n.ResourceVersion = "2" },
+		"an image":                  func(n *corev1.Node) { n.Status.Images = []corev1.ContainerImage{{SizeBytes: 1}} },
+		"an annotation":             func(n *corev1.Node) { n.Annotations = map[string]string{"a": "b"} },
+		"words of what is well":     func(n *corev1.Node) { n.Status.Conditions[0].Message = "other words" },
+		"the machine's boot number": func(n *corev1.Node) { n.Status.NodeInfo.BootID = "2" },
+	} {
+		g.Expect(same(change)).To(BeTrue(), name)
 	}
-	g.Expect(Same(good("a"), good("b"))).To(BeTrue(), "nobody reads the message of what is well")
+	for name, change := range map[string]func(*corev1.Node){
+		"a message of a fault": func(n *corev1.Node) { ready(n).Message = "other words" },
+		"a status":             func(n *corev1.Node) { ready(n).Status = corev1.ConditionFalse },
+		"a reason":             func(n *corev1.Node) { n.Status.Conditions[0].Reason = "Other" },
+		"another condition":    func(n *corev1.Node) { n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: "GPUMissing"}) },
+		"a label":              func(n *corev1.Node) { n.Labels["kubernetes.azure.com/mode"] = "system" },
+		"the host name":        func(n *corev1.Node) { n.Labels[corev1.LabelHostname] = "other" },
+		"a taint":              func(n *corev1.Node) { n.Spec.Taints = nil },
+		"cordoned":             func(n *corev1.Node) { n.Spec.Unschedulable = true },
+		"its machine":          func(n *corev1.Node) { n.Spec.ProviderID += "0" },
+		"its provider":         func(n *corev1.Node) { n.Spec.ProviderID = "aws:///0" },
+		"its pods' addresses":  func(n *corev1.Node) { n.Spec.PodCIDR = "10.244.0.0/24" },
+		"its kubelet":          func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.0" },
+	} {
+		g.Expect(same(change)).To(BeFalse(), name)
+	}
+}
+
+// What is packed comes out as it went in, whatever labels and provider IDs look like.
+func TestNodesUnpack(t *testing.T) {
+	g := NewWithT(t)
+	n := aksNode(t, 10)
+	n.Namespace, n.ResourceVersion, n.CreationTimestamp = "", "7", metav1.NewTime(time.Unix(1_780_000_000, 0))
+	n.Labels["value"], n.Labels["empty"] = n.Name+"."+n.Name, ""
+	n.Spec.PodCIDR, n.Spec.Unschedulable = "10.244.0.0/24", true
+	n.Status.Conditions[3].LastTransitionTime = metav1.NewTime(time.Unix(1_790_000_000, 0))
+	g.Expect(packNode(n).GetObjectMeta().GetName()).To(Equal(n.Name))
+	g.Expect(packNode(n).GetObjectMeta().GetResourceVersion()).To(Equal("7"), "informers tell updates apart by it")
+	want := n.DeepCopy()
+	for i := range want.Status.Conditions[:14] {
+		want.Status.Conditions[i].Message = ""
+	}
+	g.Expect(Unpacked(packNode(n))).To(BeComparableTo(want))
+	for _, id := range []string{"", "aks", "azure:///a/", "/", "a//b"} {
+		n.Spec.ProviderID = id
+		g.Expect(Node(n).Spec.ProviderID).To(Equal(id))
+	}
+	g.Expect(Node(&corev1.Node{}).Labels).To(BeEmpty())
+	g.Expect(Node(n)).To(BeComparableTo(Node(Node(n))), "what is trimmed stays as it is")
 }
 
 // aksNode returns a node as AKS has it, decoded anew, so that it shares nothing with others.
-func aksNode(b *testing.B, i int) *corev1.Node {
+func aksNode(b testing.TB, i int) *corev1.Node {
 	b.Helper()
 	name := fmt.Sprintf("aks-user-25795745-vmss%06d", i)
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
@@ -115,7 +163,7 @@ func aksNode(b *testing.B, i int) *corev1.Node {
 // BenchmarkNodesHeld reports how much memory each of 5,000 nodes takes, a tenth of which are down.
 func BenchmarkNodesHeld(b *testing.B) {
 	const count = 5000
-	transform := Func(facts.Nodes.Kind)
+	transform := Pack(facts.Nodes.Kind)
 	var before, after runtime.MemStats
 	for b.Loop() {
 		held := make([]any, 0, count)
