@@ -13,14 +13,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	applyv1alpha1 "github.com/archmap/archmap/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/facts"
 )
@@ -52,28 +51,18 @@ type statusWriter struct {
 func (w *statusWriter) writeMapping(
 	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	var fields applyv1alpha1.ComponentMappingStatusApplyConfiguration
-	change, err := compare(m.Status, status, withoutCounters, &fields)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
+	change := compare(m.Status, status, withoutCounters)
 	change.before, change.after = m.Status.Conditions, status.Conditions
-	apply := applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields)
-	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
+	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, status, change, wait)
 }
 
 // writeArchitecture applies an architecture's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeArchitecture(
 	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	var fields applyv1alpha1.ClusterArchitectureStatusApplyConfiguration
-	change, err := compare(a.Status, status, withoutArchitectureCounters, &fields)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
+	change := compare(a.Status, status, withoutArchitectureCounters)
 	change.before, change.after = a.Status.Conditions, status.Conditions
-	apply := applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields)
-	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, apply, change, wait)
+	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, status, change, wait)
 }
 
 // change is what becomes of a status.
@@ -83,18 +72,17 @@ type change struct {
 	before, after  []metav1.Condition
 }
 
-// compare finds out what changes, and fills in the fields to apply.
-func compare[S any](before, after S, withoutCounters func(S) *S, fields any) (change, error) {
-	return change{
-		none:     equality.Semantic.DeepEqual(before, after),
-		counters: equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after)),
-	}, convert(after, fields)
+// compare finds out what changes.
+func compare[S any](before, after S, withoutCounters func(S) *S) change {
+	if equality.Semantic.DeepEqual(before, after) {
+		return change{none: true}
+	}
+	return change{counters: equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after))}
 }
 
-// write applies a status that changed. The UID in it keeps it from making up an object that was deleted
-// meanwhile.
+// write applies a status that changed.
 func (w *statusWriter) write(
-	ctx context.Context, key engine.Key, object client.Object, apply runtime.ApplyConfiguration, c change, wait time.Duration,
+	ctx context.Context, key engine.Key, object client.Object, status any, c change, wait time.Duration,
 ) (ctrl.Result, error) {
 	if c.none {
 		return ctrl.Result{RequeueAfter: wait}, nil
@@ -102,7 +90,7 @@ func (w *statusWriter) write(
 	if left := w.counterDelay(key); c.counters && left > 0 {
 		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
-	if err := w.client.Status().Apply(ctx, apply, FieldOwner, client.ForceOwnership); err != nil {
+	if err := w.client.Status().Apply(ctx, newStatusApply(key, object, status), FieldOwner, client.ForceOwnership); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
 	w.note(key)
@@ -180,14 +168,36 @@ func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1a
 	return s
 }
 
-// convert goes through JSON: an apply configuration has the fields of its type.
-func convert(from, to any) error {
-	raw, err := json.Marshal(from)
-	if err != nil {
-		return fmt.Errorf("encode the status: %w", err)
+// statusApply applies a status as it is: a generated apply configuration would have to be made of it by way of JSON.
+type statusApply struct {
+	applymetav1.TypeMetaApplyConfiguration    `json:",inline"`
+	*applymetav1.ObjectMetaApplyConfiguration `json:"metadata"`
+
+	Status any `json:"status"`
+}
+
+// newStatusApply names the object with its UID, which keeps the apply from making one up that was deleted meanwhile.
+func newStatusApply(key engine.Key, object client.Object, status any) *statusApply {
+	a := &statusApply{ObjectMetaApplyConfiguration: applymetav1.ObjectMeta().WithName(key.Name).WithUID(object.GetUID()), Status: status}
+	a.WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(key.Kind)
+	return a
+}
+
+// IsApplyConfiguration implements runtime.ApplyConfiguration.
+func (*statusApply) IsApplyConfiguration() {}
+
+// GetKind and the others tell the client what is applied.
+func (a *statusApply) GetKind() *string       { return a.Kind }
+func (a *statusApply) GetAPIVersion() *string { return a.APIVersion }
+func (a *statusApply) GetName() *string       { return a.Name }
+func (a *statusApply) GetNamespace() *string  { return nil }
+
+// UnmarshalJSON reads of the answer what the client asks for, the resource version.
+func (a *statusApply) UnmarshalJSON(answer []byte) error {
+	var applied struct {
+		Metadata applymetav1.ObjectMetaApplyConfiguration `json:"metadata"`
 	}
-	if err := json.Unmarshal(raw, to); err != nil {
-		return fmt.Errorf("decode the status: %w", err)
-	}
-	return nil
+	err := json.Unmarshal(answer, &applied)
+	a.ObjectMetaApplyConfiguration = &applied.Metadata
+	return err
 }
