@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -37,14 +38,19 @@ func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
 // counterInterval is the least time between two writes that change nothing but counters.
 const counterInterval = 5 * time.Second
 
+// firstReads is how long nothing is written of an object whose facts are being read for the first time: most are by then,
+// and one write says what they show.
+const firstReads = 3 * time.Second
+
 // statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
 	client      client.Client
 	transitions *transitionRecorder
 	clock       clock.Clock
 
-	mu      sync.Mutex
-	written map[engine.Key]time.Time
+	mu sync.Mutex
+	// written is when a status was written last, and observing since when there is nothing to write but that facts are being read.
+	written, observing map[engine.Key]time.Time
 }
 
 // writeMapping applies a mapping's status if it changed; wait is when to reconcile again.
@@ -63,6 +69,11 @@ func (w *statusWriter) writeArchitecture(
 	change := compare(a.Status, status, withoutArchitectureCounters)
 	change.before, change.after = a.Status.Conditions, status.Conditions
 	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, status, change, wait)
+}
+
+func newStatusWriter(c client.Client, transitions *transitionRecorder, by clock.Clock) *statusWriter {
+	return &statusWriter{client: c, transitions: transitions, clock: by,
+		written: map[engine.Key]time.Time{}, observing: map[engine.Key]time.Time{}}
 }
 
 // change is what becomes of a status.
@@ -84,6 +95,9 @@ func compare[S any](before, after S, withoutCounters func(S) *S) change {
 func (w *statusWriter) write(
 	ctx context.Context, key engine.Key, object client.Object, status any, c change, wait time.Duration,
 ) (ctrl.Result, error) {
+	if left := w.observingDelay(key, c); left > 0 {
+		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
+	}
 	if c.none {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
@@ -102,10 +116,24 @@ func (w *statusWriter) write(
 func (w *statusWriter) note(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.written == nil {
-		w.written = map[engine.Key]time.Time{}
-	}
 	w.written[key] = w.clock.Now()
+}
+
+// observingDelay returns how long to wait before it may be written that facts are being read.
+func (w *statusWriter) observingDelay(key engine.Key, c change) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ready := meta.FindStatusCondition(c.after, v1alpha1.ConditionReady)
+	if c.none || ready == nil || ready.Reason != v1alpha1.ReasonObserving {
+		delete(w.observing, key)
+		return 0
+	}
+	since, ok := w.observing[key]
+	if !ok {
+		since = w.clock.Now()
+		w.observing[key] = since
+	}
+	return firstReads - w.clock.Since(since)
 }
 
 // counterDelay returns how long to wait before mere counters may be written again.
@@ -123,6 +151,7 @@ func (w *statusWriter) forget(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.written, key)
+	delete(w.observing, key)
 	w.transitions.forget(key)
 }
 
