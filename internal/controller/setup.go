@@ -67,7 +67,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		}
 	}
 	writer := &statusWriter{
-		client: c, clock: options.Observe.Clock,
+		client: c, engine: evaluator, clock: options.Observe.Clock,
 		transitions: &transitionRecorder{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock},
 	}
 	mappings := &MappingReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}

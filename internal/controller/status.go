@@ -41,6 +41,7 @@ const counterInterval = 5 * time.Second
 // statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
 	client      client.Client
+	engine      *engine.Engine
 	transitions *transitionRecorder
 	clock       clock.Clock
 
@@ -97,17 +98,29 @@ func (w *statusWriter) write(
 	ctx context.Context, key engine.Key, object client.Object, apply runtime.ApplyConfiguration, c change, wait time.Duration,
 ) (ctrl.Result, error) {
 	if c.none {
+		w.done(key, statusUnchanged)
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if left := w.counterDelay(key); c.counters && left > 0 {
+		w.done(key, statusThrottled)
 		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
 	if err := w.client.Status().Apply(ctx, apply, FieldOwner, client.ForceOwnership); err != nil {
+		w.done(key, statusFailed)
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
+	w.done(key, statusWritten)
 	w.note(key)
 	w.transitions.record(key, object, c.before, c.after)
 	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// done tells what became of a status. One that failed is written again, and is behind until then.
+func (w *statusWriter) done(key engine.Key, result string) {
+	statusesMetric.WithLabelValues(key.Kind, result).Inc()
+	if result != statusFailed {
+		w.engine.Done(key, result == statusWritten)
+	}
 }
 
 // note keeps the time of a write.
