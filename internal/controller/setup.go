@@ -67,7 +67,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		}
 	}
 	transitions := &transitionRecorder{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock}
-	writer := newStatusWriter(c, transitions, options.Observe.Clock)
+	writer := newStatusWriter(c, evaluator, transitions, options.Observe.Clock)
 	mappings := &MappingReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}
 	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
 		return fmt.Errorf("controller of ComponentMappings: %w", err)

@@ -45,6 +45,7 @@ const firstReads = 3 * time.Second
 // statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
 	client      client.Client
+	engine      *engine.Engine
 	transitions *transitionRecorder
 	clock       clock.Clock
 
@@ -71,8 +72,8 @@ func (w *statusWriter) writeArchitecture(
 	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, status, change, wait)
 }
 
-func newStatusWriter(c client.Client, transitions *transitionRecorder, by clock.Clock) *statusWriter {
-	return &statusWriter{client: c, transitions: transitions, clock: by,
+func newStatusWriter(c client.Client, e *engine.Engine, transitions *transitionRecorder, by clock.Clock) *statusWriter {
+	return &statusWriter{client: c, engine: e, transitions: transitions, clock: by,
 		written: map[engine.Key]time.Time{}, observing: map[engine.Key]time.Time{}}
 }
 
@@ -96,20 +97,33 @@ func (w *statusWriter) write(
 	ctx context.Context, key engine.Key, object client.Object, status any, c change, wait time.Duration,
 ) (ctrl.Result, error) {
 	if left := w.observingDelay(key, c); left > 0 {
+		w.done(key, statusThrottled)
 		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
 	if c.none {
+		w.done(key, statusUnchanged)
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if left := w.counterDelay(key); c.counters && left > 0 {
+		w.done(key, statusThrottled)
 		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
 	if err := w.client.Status().Apply(ctx, newStatusApply(key, object, status), FieldOwner, client.ForceOwnership); err != nil {
+		w.done(key, statusFailed)
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
+	w.done(key, statusWritten)
 	w.note(key)
 	w.transitions.record(key, object, c.before, c.after)
 	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// done tells what became of a status. One that failed is written again, and is behind until then.
+func (w *statusWriter) done(key engine.Key, result string) {
+	statusesMetric.WithLabelValues(key.Kind, result).Inc()
+	if result != statusFailed {
+		w.engine.Done(key, result == statusWritten)
+	}
 }
 
 // note keeps the time of a write.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/engine"
+	"github.com/archmap/archmap/internal/snapshot"
 )
 
 // notebook notes what a statusWriter applies, as JSON.
@@ -40,7 +41,7 @@ func newNotebook(t *testing.T) *notebook {
 		n.applied = append(n.applied, string(raw))
 		return err
 	}}).Build()
-	n.statusWriter = newStatusWriter(c, &l.transitionRecorder, l.clock)
+	n.statusWriter = newStatusWriter(c, engine.Still(snapshot.NewRecord(), false), &l.transitionRecorder, l.clock)
 	return n
 }
 

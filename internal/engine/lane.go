@@ -37,6 +37,8 @@ type lane struct {
 	cancel context.CancelFunc
 	// due is when to evaluate although nothing has changed; zero is never.
 	due time.Time
+	// since is when the first of the changes that are being evaluated was told; zero when nothing has changed but the time.
+	since time.Time
 }
 
 // worker evaluates what has changed. Its state belongs to the goroutine of its lane.
@@ -56,9 +58,12 @@ type changes struct {
 	// all says of which needs everything may have changed; objects are the names of single ones.
 	all     sets.Set[facts.Need]
 	objects map[facts.Need]sets.Set[types.NamespacedName]
+	// since is when the first of them was told; zero when there are none.
+	since time.Time
 }
 
-func (c *changes) add(need facts.Need, object types.NamespacedName) {
+func (c *changes) add(need facts.Need, object types.NamespacedName, told time.Time) {
+	c.since = earliest(c.since, told)
 	if object == (types.NamespacedName{}) {
 		if c.all == nil {
 			c.all = sets.New[facts.Need]()
@@ -138,7 +143,8 @@ func (e *Engine) take(l *lane) (changed changes, ok bool) {
 		return changed, false
 	}
 	changed = l.changes
-	l.changes, l.dirty, l.due, l.workedAt = changes{}, false, time.Time{}, e.options.Clock.Now()
+	l.changes, l.dirty, l.due = changes{}, false, time.Time{}
+	l.since, l.workedAt = changed.since, e.options.Clock.Now()
 	e.beginWorkLocked(l)
 	return changed, true
 }
@@ -216,8 +222,10 @@ func setLocked[R any](e *Engine, c *cell[R], value R) {
 	}
 	c.value, c.known = value, true
 	for key := range c.subscribers {
-		if s := e.subscribers[key]; !s.changed {
+		s := e.subscribers[key]
+		if !s.changed {
 			s.changed, s.changedAt = true, e.options.Clock.Now()
 		}
+		s.behind = s.behind.with(behind{c.about, c.lane.since})
 	}
 }
