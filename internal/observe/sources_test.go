@@ -35,6 +35,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 // observer has Sources of which the test says what they observe, and remembers whom they tell of what.
@@ -348,6 +349,15 @@ func beating(name string, status corev1.ConditionStatus, heartbeat int) *corev1.
 		{Type: corev1.NodeReady, Status: status, LastHeartbeatTime: metav1.NewTime(serverTime.Add(time.Duration(heartbeat) * time.Second))}}}}
 }
 
+// packed is a node as an informer delivers it.
+func packed(o client.Object) any {
+	p, err := trim.Pack(nodesNeed.Kind)(o)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
 // Of what is watched it is told which object has changed; heartbeats are told to nobody, and seen by who looks.
 func TestWatchedObjects(t *testing.T) {
 	inBubble(t, Options{}, nil, nil, func(o *observer) {
@@ -369,7 +379,7 @@ func TestWatchedObjects(t *testing.T) {
 
 		change := func(before, after client.Object) {
 			o.g.Expect(store.informer.GetIndexer().Update(after)).To(Succeed())
-			handler.OnUpdate(before, after)
+			handler.OnUpdate(packed(before), packed(after))
 		}
 		later := beating("b", corev1.ConditionTrue, 10)
 		change(b, later)
