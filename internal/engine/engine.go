@@ -49,9 +49,9 @@ type Key struct {
 type Options struct {
 	// Clock measures time. Default: the real one.
 	Clock clock.WithTicker
-	// NodeDebounce is how long changes of nodes are collected before they are evaluated, as they come in bursts.
-	// Default: 200 ms; negative is not at all.
-	NodeDebounce time.Duration
+	// Pace is the least time between two evaluations of the same for changes of single objects, as those come in bursts: the first
+	// shows at once, the others together. Default: 200 ms; negative is none.
+	Pace time.Duration
 	// Once is that of the facts.
 	Once bool
 }
@@ -60,8 +60,8 @@ func (o *Options) setDefaults() {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	if o.NodeDebounce == 0 {
-		o.NodeDebounce = 200 * time.Millisecond
+	if o.Pace == 0 {
+		o.Pace = 200 * time.Millisecond
 	}
 }
 

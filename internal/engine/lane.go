@@ -20,8 +20,8 @@ import (
 // evaluate. All fields are guarded by the engine's lock.
 type lane struct {
 	worker worker
-	// debounce is how long changes are collected before they are evaluated.
-	debounce time.Duration
+	// workedAt is when it was evaluated last; zero is never.
+	workedAt time.Time
 
 	// concerns says whether the lane reads the object of that name; nil: any.
 	concerns func(name string) bool
@@ -86,7 +86,7 @@ func (e *Engine) touchLocked(l *lane) {
 	if l.gone || e.ctx == nil {
 		return
 	}
-	if l.debounce <= 0 {
+	if e.pauseLocked(l) <= 0 {
 		e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done
 	}
 	if !l.running {
@@ -103,7 +103,7 @@ func (e *Engine) touchLocked(l *lane) {
 
 // run evaluates until nothing is left.
 func (e *Engine) run(ctx context.Context, l *lane) {
-	for e.debounce(ctx, l) {
+	for e.pause(ctx, l) {
 		changed, ok := e.take(l)
 		if !ok {
 			return
@@ -118,15 +118,20 @@ func (e *Engine) run(ctx context.Context, l *lane) {
 	l.running = false
 }
 
-// debounce waits while changes gather, and reports whether the context is still alive.
-func (e *Engine) debounce(ctx context.Context, l *lane) bool {
+// pause waits while changes gather, and reports whether the context is still alive.
+func (e *Engine) pause(ctx context.Context, l *lane) bool {
 	e.mu.Lock()
-	pause := l.debounce
-	if !l.dirty || l.changes.all.Len() > 0 {
-		pause = 0 // what was just read as a whole comes in no burst
-	}
+	pause := e.pauseLocked(l)
 	e.mu.Unlock()
 	return sleep(ctx, e.options.Clock, pause)
+}
+
+// pauseLocked is how long changes of a lane are to be collected. What was just read as a whole comes in no burst.
+func (e *Engine) pauseLocked(l *lane) time.Duration {
+	if e.options.Pace < 0 || l.workedAt.IsZero() || !l.dirty || l.changes.all.Len() > 0 {
+		return 0
+	}
+	return e.options.Pace - e.options.Clock.Since(l.workedAt)
 }
 
 // take is what there is to evaluate; ok is false when there is nothing.
@@ -138,7 +143,8 @@ func (e *Engine) take(l *lane) (changed changes, ok bool) {
 		return changed, false
 	}
 	changed = l.changes
-	l.changes, l.dirty, l.due, l.since = changes{}, false, time.Time{}, changed.since
+	l.changes, l.dirty, l.due = changes{}, false, time.Time{}
+	l.since, l.workedAt = changed.since, e.options.Clock.Now()
 	e.beginWorkLocked(l)
 	return changed, true
 }

@@ -66,7 +66,6 @@ func newNodesLane(e *Engine) *nodesLane {
 		engine: e, checks: map[string]*nodeCount{}, views: map[string]*nodeCount{}, names: sets.New[string](), counts: map[int]*nodeCount{},
 	}
 	n.lane = newLane(n)
-	n.debounce = e.options.NodeDebounce
 	e.lanes.Insert(n.lane)
 	n.table = tally.NewTable(func(name string) (*corev1.Node, bool) {
 		node, ok := n.objects.Get(objectName(name)).(*corev1.Node)
