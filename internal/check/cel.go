@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/msg"
 )
 
@@ -42,6 +43,8 @@ func (e *ExpressionError) Unwrap() error { return e.Err }
 // program is a compiled expression.
 type program struct {
 	run cel.Program
+	// mask has the fields of the variable object that it reads.
+	mask facts.Mask
 }
 
 // The fields that have expressions in several check types.
@@ -129,7 +132,7 @@ func compile(e expression) (*program, *ExpressionError) {
 	if err != nil {
 		return nil, fault(0, 0, "cannot run %q: %w", e.text, err)
 	}
-	return &program{run: run}, nil
+	return &program{run: run, mask: maskOf(ast.NativeRep().Expr())}, nil
 }
 
 // compileErrors puts the messages of the compiler, without its drawings, in one line.

@@ -46,6 +46,8 @@ type Evaluator struct {
 	selector  labels.Selector
 	// programs are the compiled expressions, by the name of their field in the member of the type.
 	programs map[string]*program
+	// mask has the fields that it reads of the objects of its need, where it reads some alone.
+	mask string
 }
 
 // Compile makes the checks of a mapping ready to run: the shared ones first, then those of each variant, in
@@ -99,8 +101,13 @@ func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
 	if e.selector, err = e.checkType.parseSelector(&spec); err != nil {
 		return nil, err
 	}
-	e.programs, err = e.checkType.compileExpressions(&spec)
-	return e, err
+	if e.programs, err = e.checkType.compileExpressions(&spec); err != nil {
+		return nil, err
+	}
+	if e.checkType.mask != nil {
+		e.mask = e.checkType.mask(e).String()
+	}
+	return e, nil
 }
 
 // Name is the check's name in status.checks: check, or variant/check.

@@ -32,7 +32,7 @@ var configMaps = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 
 func objectNeeds(e *Evaluator) []facts.Need {
 	o := e.Spec.Object
-	need := facts.Need{Kind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: string(o.Namespace)}
+	need := facts.Need{Kind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: string(o.Namespace), Mask: e.mask}
 	if !e.selector.Empty() {
 		need.Selector = e.selector.String()
 	}
@@ -43,6 +43,36 @@ func objectNeeds(e *Evaluator) []facts.Need {
 		need.Name = string(o.Name)
 	}
 	return []facts.Need{need}
+}
+
+// objectMask has what the expressions read, and what is read besides: all that the functions of this file and of events.go
+// ask of an object, but for its namespace and name, which are always there.
+func objectMask(e *Evaluator) facts.Mask {
+	own, o := facts.Mask{}, e.Spec.Object
+	requirements, _ := e.selector.Requirements()
+	for _, r := range requirements {
+		own.Add("metadata", "labels", r.Key())
+	}
+	if len(o.Events.Reasons) > 0 {
+		own.Add("metadata", "uid")
+	}
+	if e.programs[fieldHealthy] != nil { // it may be at fault
+		for _, field := range []string{"type", "status", "lastTransitionTime"} {
+			own.Add("status", "conditions", facts.Every, field)
+		}
+		switch o.Kind {
+		case sliceKind.Kind:
+			own.Add("metadata", "labels", discoveryv1.LabelServiceName)
+		case kindAPIService:
+			own.Add("spec", "service", "name")
+			own.Add("spec", "service", "namespace")
+		}
+	}
+	mask := own
+	for _, p := range e.programs {
+		mask = mask.Union(p.mask)
+	}
+	return mask
 }
 
 func objectSubject(e *Evaluator) string {

@@ -306,22 +306,22 @@ func TestObjectNeeds(t *testing.T) {
 		want  facts.Need
 	}{
 		"all of a kind are watched, whatever the name": {
-			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: a}", facts.Need{Kind: crd},
+			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: a}", facts.Need{Kind: crd, Mask: "{}"},
 		},
 		"those with labels": {
-			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, selector: {matchLabels: {b: c, a: b}}}", facts.Need{Kind: crd, Selector: "a=b,b=c"},
+			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, selector: {matchLabels: {b: c, a: b}}}", facts.Need{Kind: crd, Selector: "a=b,b=c", Mask: `{"metadata":{"labels":{"a":null,"b":null}}}`},
 		},
 		"a ConfigMap is watched by name": {
 			"object: {apiVersion: v1, kind: ConfigMap, namespace: kube-system, name: coredns}",
-			facts.Need{Kind: configMap, Namespace: "kube-system", Name: "coredns"},
+			facts.Need{Kind: configMap, Namespace: "kube-system", Name: "coredns", Mask: "{}"},
 		},
 		"what is polled is read by name": {
 			"object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: a, observe: Poll}",
-			facts.Need{Kind: crd, Name: "a", Interval: 30 * time.Second},
+			facts.Need{Kind: crd, Name: "a", Mask: "{}", Interval: 30 * time.Second},
 		},
 		"at its interval": {
 			"intervalSeconds: 60, object: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, observe: Poll}",
-			facts.Need{Kind: crd, Interval: time.Minute},
+			facts.Need{Kind: crd, Mask: "{}", Interval: time.Minute},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

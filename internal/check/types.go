@@ -33,6 +33,8 @@ type checkType struct {
 	explaining func(*Evaluator) []facts.Need
 	// selector is the label selector.
 	selector func(*v1alpha1.Check) *metav1.LabelSelector
+	// mask has the fields that are read of the objects of the one need; nil: all.
+	mask func(*Evaluator) facts.Mask
 	// expressions lists the CEL expressions.
 	expressions func(*v1alpha1.Check) []expression
 	// reads says which objects the expressions see.
@@ -69,7 +71,7 @@ var checkTypes = map[v1alpha1.CheckType]checkType{
 		member: "object", isSet: func(c *v1alpha1.Check) bool { return c.Object != nil },
 		needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin, sought: soughtObject,
 		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns,
-		explaining: objectExplaining, countsObjects: true,
+		explaining: objectExplaining, mask: objectMask, countsObjects: true,
 	},
 	v1alpha1.CheckAccessReview: {
 		member: "accessReview", isSet: func(c *v1alpha1.Check) bool { return c.AccessReview != nil },

@@ -119,22 +119,26 @@ func TestDelayOfAChangeMeanwhile(t *testing.T) {
 
 // What is collected before it is evaluated, and what is read before it is told, is part of the delay.
 func TestDelayOfWhatTakesTime(t *testing.T) {
-	inBubble(t, Options{}, func(o *operator) {
+	inBubble(t, Options{Pace: 200 * time.Millisecond}, func(o *operator) {
 		o.show(deployments, deployment("web", 4))
 		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
 		o.start()
 		o.subscribe("nodes", nodesCheck("Ready"))
 		o.subscribe("web", deploymentCheck("web"))
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings", "nodes", "web")
 		o.engine.Done(keyOf("nodes"), true)
 		o.engine.Done(keyOf("web"), true)
 
 		o.put(facts.Nodes, node("n", corev1.ConditionFalse))
-		o.debounce()
 		o.expectNotified("the node is not ready", "nodes")
 		o.g.Expect(o.delays(o.written("nodes", 50*time.Millisecond))).To(
-			Equal(map[v1alpha1.CheckType]measured{v1alpha1.CheckNodes: {1, 250 * time.Millisecond}}))
+			Equal(map[v1alpha1.CheckType]measured{v1alpha1.CheckNodes: {1, 50 * time.Millisecond}}))
+		o.put(facts.Nodes, node("n", corev1.ConditionUnknown))
+		o.pass(150 * time.Millisecond)
+		o.expectNotified("it is unreachable", "nodes")
+		o.g.Expect(o.delays(o.written("nodes", 50*time.Millisecond))).To(
+			Equal(map[v1alpha1.CheckType]measured{v1alpha1.CheckNodes: {1, 200 * time.Millisecond}}))
 
 		o.put(deployments, deployment("web", 0))
 		o.expectNotified("its pods are being read", "web")

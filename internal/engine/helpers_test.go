@@ -128,15 +128,22 @@ func without(objects []client.Object, name string) []client.Object {
 // tell notifies of an object by its name, or of all when it is empty.
 func (c *cluster) tell(need facts.Need, name string) {
 	c.mu.Lock()
-	changed, wanted := c.changed, c.wanted.Has(need)
+	changed, wanted := c.changed, c.likeLocked(need)
 	c.mu.Unlock()
 	object := types.NamespacedName{Namespace: need.Namespace, Name: name}
 	if name == "" {
 		object = types.NamespacedName{}
 	}
-	if changed != nil && wanted {
-		changed(need, object)
+	if changed != nil {
+		for _, need := range wanted {
+			changed(need, object)
+		}
 	}
+}
+
+// likeLocked are the needs that are wanted and are the same but for their masks.
+func (c *cluster) likeLocked(need facts.Need) []facts.Need {
+	return slices.DeleteFunc(c.wanted.UnsortedList(), func(n facts.Need) bool { return n.Whole() != need.Whole() })
 }
 
 // hold keeps evaluations that have just read a need, until free lets them go on.
@@ -174,7 +181,7 @@ func (c *cluster) Want(need facts.Need) {
 		panic("wanted twice: " + need.Kind.Kind + need.Path)
 	}
 	c.wanted.Insert(need)
-	c.begun[need]++
+	c.begun[need.Whole()]++
 }
 
 func (c *cluster) Drop(need facts.Need) {
@@ -194,8 +201,8 @@ func (c *cluster) Demand(demand facts.Demand) {
 
 func (c *cluster) Answer(need facts.Need) facts.Answer {
 	c.mu.Lock()
-	c.listed[need]++
-	answer, gate := c.answerLocked(need), c.gates[need]
+	c.listed[need.Whole()]++
+	answer, gate := c.answerLocked(need), c.gates[need.Whole()]
 	c.mu.Unlock()
 	if gate != nil {
 		<-gate
@@ -204,20 +211,20 @@ func (c *cluster) Answer(need facts.Need) facts.Answer {
 }
 
 func (c *cluster) answerLocked(need facts.Need) facts.Answer {
-	if !c.wanted.Has(need) {
+	if len(c.likeLocked(need)) == 0 {
 		return facts.Answer{}
 	}
-	return c.answers[need]
+	return c.answers[need.Whole()]
 }
 
 func (c *cluster) View(need facts.Need) (facts.Answer, facts.Objects) {
 	c.mu.Lock()
-	answer, gate := c.answerLocked(need), c.gates[need]
+	answer, gate := c.answerLocked(need), c.gates[need.Whole()]
 	c.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
-	store := storeOf{c, need, answer.Objects}
+	store := storeOf{c, need.Whole(), answer.Objects}
 	answer.Objects = nil
 	return answer, store
 }

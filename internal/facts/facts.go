@@ -53,15 +53,28 @@ type Need struct {
 	// Review to ask.
 	Review Review
 
+	// Mask has the fields of objects that are read, in the form of Mask.String; empty for all of them. Whoever meets the need
+	// may show more.
+	Mask string
+
 	// Interval between two reads; 0 means that the objects are watched. What is read OnDemand is not polled: Interval is
 	// the least time between two reads.
 	Interval time.Duration
 }
 
+// ReadsObjects says whether objects are needed, and not a path or an access review.
+func (n Need) ReadsObjects() bool { return n.Kind != (schema.GroupVersionKind{}) }
+
+// Whole is the need without its mask.
+func (n Need) Whole() Need {
+	n.Mask = ""
+	return n
+}
+
 // WatchesMetadata says whether the metadata of polled objects is watched besides, so that one that comes or goes is seen at
 // once. Leases are polled since their metadata changes with every renewal.
 func (n Need) WatchesMetadata() bool {
-	return n.Interval > 0 && n.Kind != (schema.GroupVersionKind{}) && !n.OnDemand() && n.Kind != leaseKind
+	return n.Interval > 0 && n.ReadsObjects() && !n.OnDemand() && n.Kind != leaseKind
 }
 
 var leaseKind = coordinationv1.SchemeGroupVersion.WithKind("Lease")

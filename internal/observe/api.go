@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -163,11 +164,21 @@ func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error)
 	case err != nil:
 		return nil, err
 	}
-	trimmed, err := trim.Func(need.Kind)(o)
+	trimmed, err := trimmed(need, o)
 	if err != nil {
 		return nil, err
 	}
-	return []client.Object{trimmed.(client.Object)}, nil
+	return []client.Object{trimmed}, nil
+}
+
+// trimmed is what is needed of an object; nil for what is none.
+func trimmed(need facts.Need, in any) (client.Object, error) {
+	out, err := trim.Func(need.Kind)(in)
+	if u, untyped := out.(*unstructured.Unstructured); untyped && need.Mask != "" {
+		return trim.Masked(u, facts.ParseMask(need.Mask)), err
+	}
+	o, _ := out.(client.Object)
+	return o, err
 }
 
 func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Answer, error) {
@@ -187,9 +198,9 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Ans
 		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods, now) {
 			return nil
 		}
-		trimmed, err := trim.Func(need.Kind)(o)
-		if object, ok := trimmed.(client.Object); ok {
-			answer.Objects = append(answer.Objects, object)
+		trimmed, err := trimmed(need, o)
+		if trimmed != nil {
+			answer.Objects = append(answer.Objects, trimmed)
 		}
 		return err
 	})

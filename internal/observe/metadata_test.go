@@ -72,9 +72,11 @@ func TestPolledObjectsComeAndGo(t *testing.T) {
 		o.pass(changeDebounce)
 		o.expectTold("it has gone", "ConfigMap")
 		o.g.Expect(o.sources.Answer(configsNeed).Objects).To(BeEmpty())
+		reads := p.reads
 		m.set(nil)
 		o.pass(changeDebounce)
-		o.expectTold("the watch has ended, perhaps with the kind", "ConfigMap")
+		o.g.Expect(p.reads).To(Equal(reads+1), "the watch has ended, perhaps with the kind")
+		o.expectTold("it has not")
 	})
 }
 
@@ -90,9 +92,11 @@ func TestPolledObjectsChange(t *testing.T) {
 		}
 		another := config(2)
 		another.UID = "another"
+		reads := p.reads
 		show(m, another)
 		o.pass(changeDebounce)
-		o.expectTold("another one of that name", "ConfigMap")
+		o.g.Expect(p.reads).To(Equal(reads+1), "another one of that name")
+		o.expectTold("which was not read yet: an equal answer is no news")
 	})
 }
 
@@ -131,8 +135,10 @@ func TestPolledWithoutTheRightToWatch(t *testing.T) {
 		o.sources.Want(configsNeed)
 		o.expectTold("it is read", "ConfigMap")
 		o.g.Expect(asked).To(Equal(1))
+		reads := p.reads
 		o.pass(configsNeed.Interval * 6 / 5)
-		o.expectTold("it is read again", "ConfigMap")
+		o.g.Expect(p.reads).To(Equal(reads+1), "it is read again")
+		o.expectTold("it is the same")
 		o.g.Expect(stateOf(o.sources, configsNeed).State).To(Equal(facts.Known))
 		o.g.Expect(asked).To(Equal(2), "once an interval")
 	})

@@ -15,8 +15,11 @@ import (
 type metrics struct {
 	sources *prometheus.GaugeVec
 	objects *prometheus.GaugeVec
+	whole   *prometheus.GaugeVec
 	events  *prometheus.CounterVec
 }
+
+var byKind = []string{"group", "kind"}
 
 var (
 	sourcesMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -26,7 +29,11 @@ var (
 	objectsMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "archmap_observer_objects",
 		Help: "Number of watched objects held in memory, by kind.",
-	}, []string{"group", "kind"})
+	}, byKind)
+	wholeMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "archmap_observer_whole_objects",
+		Help: "Number of those objects of which all is held, as a check reads all or its expression doesn't tell what it reads, by kind.",
+	}, byKind)
 	eventsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_events_total",
 		Help: "Number of events on watched objects, by kind and by whether they changed anything that a check reads.",
@@ -34,11 +41,11 @@ var (
 )
 
 func init() {
-	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, eventsMetric)
+	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, eventsMetric)
 }
 
 func newMetrics() *metrics {
-	return &metrics{sources: sourcesMetric, objects: objectsMetric, events: eventsMetric}
+	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, events: eventsMetric}
 }
 
 func (m *metrics) countSources(need facts.Need, more int) {
@@ -52,8 +59,11 @@ func (m *metrics) countSources(need facts.Need, more int) {
 	m.sources.WithLabelValues(mode).Add(float64(more))
 }
 
-func (m *metrics) countObjects(kind schema.GroupVersionKind, more int) {
+func (m *metrics) countObjects(kind schema.GroupVersionKind, whole bool, more int) {
 	m.objects.WithLabelValues(kind.Group, kind.Kind).Add(float64(more))
+	if whole {
+		m.whole.WithLabelValues(kind.Group, kind.Kind).Add(float64(more))
+	}
 }
 
 func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {

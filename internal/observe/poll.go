@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 // poll reads the need every interval until the context ends, and as soon as the metadata of its objects has changed. When
@@ -49,7 +50,10 @@ func (s *source) awaitPoll(ctx context.Context, m *metadata, next turns) bool {
 	}
 	timer := clock.NewTimer(wait.Jitter(interval, jitter))
 	defer timer.Stop()
-	changed := next.after(state)
+	changed, widened := next.after(state), s.widened
+	if state != facts.Known { // nothing is held of which more could be
+		widened = nil
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -58,6 +62,10 @@ func (s *source) awaitPoll(ctx context.Context, m *metadata, next turns) bool {
 			return true
 		case <-changed:
 			return true
+		case <-widened:
+			if s.wantsMore() {
+				return s.debounceWider(ctx)
+			}
 		case <-m.changed:
 			if !s.sleep(ctx, changeDebounce) {
 				return false
@@ -72,7 +80,7 @@ func (s *source) awaitPoll(ctx context.Context, m *metadata, next turns) bool {
 
 // refill reads once and replaces the answer, and says whether anything was learned.
 func (s *source) refill(ctx context.Context, began time.Time) bool {
-	answer, err := s.read(ctx)
+	answer, objects, err := s.readPacked(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -81,16 +89,32 @@ func (s *source) refill(ctx context.Context, began time.Time) bool {
 		s.giveUpWaiting(began, err)
 		return false
 	}
+	if objects != nil {
+		s.hold(answer, objects)
+		return true
+	}
 	s.keepRenewals(&answer)
 	s.set(answer)
 	return true
 }
 
+// readPacked reads what is wanted of the objects. Untyped ones are packed, and not part of the answer.
+func (s *source) readPacked(ctx context.Context) (facts.Answer, trim.PackedList, error) {
+	mask := s.beginReading()
+	answer, err := s.read(ctx, mask)
+	if err != nil || answer.State != facts.Known || !s.need.ReadsObjects() || !trim.Untyped(s.need.Kind) {
+		return answer, nil, err
+	}
+	objects, err := trim.PackList(s.need.Kind, mask, answer.Objects)
+	answer.Objects = nil
+	return answer, objects, err
+}
+
 // read looks once. An error means that nothing was learned.
-func (s *source) read(ctx context.Context) (facts.Answer, error) {
+func (s *source) read(ctx context.Context, mask facts.Mask) (facts.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.need.Interval)
 	defer cancel()
-	if s.need.Path == "" && s.need.Review == (facts.Review{}) {
+	if s.need.ReadsObjects() {
 		verb := "list"
 		if s.need.Name != "" {
 			verb = "get"
@@ -99,7 +123,9 @@ func (s *source) read(ctx context.Context) (facts.Answer, error) {
 			return ptr.Deref(problem, facts.Answer{}), err
 		}
 	}
-	answer, err := s.sources.api.ask(ctx, s.need)
+	need := s.need
+	need.Mask = mask.String()
+	answer, err := s.sources.api.ask(ctx, need)
 	answer.ReadAt = s.sources.options.Clock.Now()
 	return answer, err
 }

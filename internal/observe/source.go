@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,16 +22,25 @@ import (
 // source meets one need.
 type source struct {
 	sources *Sources
-	need    facts.Need
+	// need is without a mask: needs that only their masks tell apart share a source.
+	need facts.Need
 	// demanded has room for one signal that refresh has changed.
 	demanded chan struct{}
+	// widened has room for one signal that mask has changed.
+	widened chan struct{}
 
 	mu sync.Mutex
 	// cancel is nil until the source runs; ended says that it does no more.
 	cancel  context.CancelFunc
 	ended   bool
 	changed func(need facts.Need, object types.NamespacedName)
-	answer  facts.Answer
+	// wanted are the needs that it meets, by their masks; a slice is never changed.
+	wanted []wanted
+	// mask has the fields that any of them has wanted, reading those that are being read, and held those of the answer. Who
+	// wants more than is held gets missing.
+	mask, reading, held facts.Mask
+	missing             facts.Answer
+	answer              facts.Answer
 	// refresh is when to read again what is read on demand; revisions counts how often that was for another
 	// revision than before, as what turns back to what it was may have other pods now.
 	refresh   facts.Refresh
@@ -40,7 +50,12 @@ type source struct {
 }
 
 func newSource(sources *Sources, need facts.Need) *source {
-	return &source{sources: sources, need: need, demanded: make(chan struct{}, 1)}
+	s := &source{sources: sources, need: need.Whole(), demanded: make(chan struct{}, 1), widened: make(chan struct{}, 1), mask: facts.Mask{}}
+	if need.WatchesMetadata() { // which is compared with what was read
+		s.mask.Add("metadata", "uid")
+		s.mask.Add("metadata", "generation")
+	}
+	return s
 }
 
 // run keeps the answer current until the context ends.
@@ -58,7 +73,7 @@ func (s *source) run(ctx context.Context) {
 func (s *source) start(cancel context.CancelFunc, changed func(facts.Need, types.NamespacedName)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancel, s.changed, s.answer = cancel, changed, facts.Answer{}
+	s.cancel, s.changed, s.answer, s.reading = cancel, changed, facts.Answer{}, s.mask
 }
 
 func (s *source) started() bool {
@@ -80,10 +95,10 @@ func (s *source) end() bool {
 }
 
 // refuse says why the source is not started.
-func (s *source) refuse(why string) {
+func (s *source) refuse(why string, changed func(facts.Need, types.NamespacedName)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answer = facts.Answer{State: facts.Failed, Message: why}
+	s.answer, s.changed = facts.Answer{State: facts.Failed, Message: why}, changed
 }
 
 // signal leaves a sign for whoever looks next, unless there is one already.
@@ -97,7 +112,7 @@ func signal(c chan struct{}) {
 // set replaces the answer.
 func (s *source) set(answer facts.Answer) {
 	s.update(func() bool {
-		s.answer, s.objects = answer, nil
+		s.answer, s.objects, s.held, s.missing = answer, nil, s.reading, facts.Answer{}
 		return true
 	})
 }
@@ -105,23 +120,37 @@ func (s *source) set(answer facts.Answer) {
 // follow makes the answer Known, with whatever the store holds at the time of asking.
 func (s *source) follow(store facts.Objects) {
 	s.update(func() bool {
-		s.answer, s.objects = facts.Answer{State: facts.Known}, store
+		s.answer, s.objects, s.held, s.missing = facts.Answer{State: facts.Known}, store, s.reading, facts.Answer{}
 		return true
 	})
 }
 
+// hold makes an answer Known that was read in one go. One that says the same as before is no news.
+func (s *source) hold(answer facts.Answer, objects trim.PackedList) {
+	s.update(func() bool {
+		before, polled := s.objects.(trim.PackedList)
+		same := polled && s.answer.State == facts.Known && s.held.Covers(s.reading) && before.Same(objects)
+		s.answer, s.objects, s.held, s.missing = answer, objects, s.reading, facts.Answer{}
+		return !same
+	})
+}
+
 // giveUpWaiting says that a first read fails, when it has been tried for SyncTimeout. An answer that there is
-// already stands: it was true when it was read.
+// already stands: it was true when it was read. Who wants more of the objects is told.
 func (s *source) giveUpWaiting(began time.Time, err error) {
 	if s.sources.options.Clock.Since(began) < s.sources.options.SyncTimeout {
 		return
 	}
+	failed := facts.Answer{State: facts.Failed, Message: fmt.Sprintf("still reading after %s: %s", s.sources.options.SyncTimeout, err)}
 	s.update(func() bool {
-		if s.answer.State != facts.Pending && s.answer.State != facts.Deferred {
+		switch {
+		case s.answer.State == facts.Pending || s.answer.State == facts.Deferred:
+			s.answer = failed
+		case s.missesLocked(s.mask) && s.missing.State == facts.Pending:
+			s.missing = failed
+		default:
 			return false
 		}
-		s.answer = facts.Answer{State: facts.Failed, Message: fmt.Sprintf(
-			"still reading after %s: %s", s.sources.options.SyncTimeout, err)}
 		return true
 	})
 }
@@ -131,13 +160,26 @@ func (s *source) update(change func() bool) {
 	s.mu.Lock()
 	refused := s.answer.State == facts.NotPermitted
 	changed := !s.ended && change()
-	notify, granted := s.changed, refused && s.answer.State == facts.Known
+	granted := refused && s.answer.State == facts.Known
 	s.mu.Unlock()
 	if granted {
 		s.sources.granted.tell()
 	}
-	if changed && notify != nil {
-		notify(s.need, types.NamespacedName{})
+	if changed {
+		s.tell(types.NamespacedName{})
+	}
+}
+
+// tell tells all whose needs it meets.
+func (s *source) tell(object types.NamespacedName) {
+	s.mu.Lock()
+	notify, all := s.changed, s.wanted
+	s.mu.Unlock()
+	if notify == nil {
+		return
+	}
+	for _, w := range all {
+		notify(w.need, object)
 	}
 }
 
@@ -145,10 +187,9 @@ func (s *source) update(change func() bool) {
 func (s *source) objectChanged(store facts.Objects, object types.NamespacedName) {
 	s.mu.Lock()
 	followed := !s.ended && s.objects == store
-	notify := s.changed
 	s.mu.Unlock()
-	if followed && notify != nil {
-		notify(s.need, object)
+	if followed {
+		s.tell(object)
 	}
 }
 
@@ -158,10 +199,21 @@ func (s *source) backoff() *wait.Backoff {
 	return &wait.Backoff{Duration: min(time.Second, limit), Factor: 2, Steps: math.MaxInt32, Cap: limit}
 }
 
-// view returns the answer without its objects, and what holds them.
-func (s *source) view() (facts.Answer, facts.Objects) {
+// view returns the answer to a need without its objects, and what holds them.
+func (s *source) view(need facts.Need) (facts.Answer, facts.Objects) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.wanted, func(w wanted) bool { return w.need == need })
+	switch {
+	case i < 0:
+		return facts.Answer{}, trim.Sorted(nil)
+	case s.missesLocked(s.wanted[i].mask):
+		return s.missing, trim.Sorted(nil)
+	}
+	return s.viewLocked()
+}
+
+func (s *source) viewLocked() (facts.Answer, facts.Objects) {
 	answer, store := s.answer, s.objects
 	if store == nil {
 		store = trim.Sorted(answer.Objects)
@@ -170,13 +222,12 @@ func (s *source) view() (facts.Answer, facts.Objects) {
 	return answer, store
 }
 
+// current is the answer, whatever it holds of the objects.
 func (s *source) current() facts.Answer {
 	s.mu.Lock()
-	answer, store := s.answer, s.objects
+	answer, store := s.viewLocked()
 	s.mu.Unlock()
-	if store != nil {
-		answer.Objects = store.List()
-	}
+	answer.Objects = store.List()
 	return answer
 }
 

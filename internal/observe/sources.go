@@ -134,34 +134,40 @@ func (s *Sources) begin(ctx context.Context) {
 	s.mu.Lock()
 	s.ctx = ctx
 	s.running.Go(func() { s.kinds.follow(ctx, s.options.Clock, s.api) })
-	var refused []facts.Need
-	for need, source := range s.sources {
+	var refused []*source
+	for _, source := range s.sources {
 		if !s.startLocked(source) {
-			refused = append(refused, need)
+			refused = append(refused, source)
 		}
 	}
-	changed := s.changed
 	s.mu.Unlock()
-	for _, need := range refused {
-		changed(need, types.NamespacedName{})
+	for _, source := range refused {
+		source.tell(types.NamespacedName{})
 	}
 }
 
-// Want begins to meet a need, until it is dropped.
+// Want begins to meet a need, until it is dropped. Needs that only their masks tell apart are met by one watch or poll.
 func (s *Sources) Want(need facts.Need) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sources[need] == nil && !s.overLocked() {
-		s.sources[need] = newSource(s, need)
-		s.startLocked(s.sources[need])
+	if source := s.sources[need.Whole()]; source != nil {
+		source.want(need)
+		return
 	}
+	if s.overLocked() {
+		return
+	}
+	source := newSource(s, need)
+	source.want(need)
+	s.sources[source.need] = source
+	s.startLocked(source)
 }
 
-// Drop ends meeting a need, and gives its room to one that waits for it.
+// Drop ends meeting a need. Where that was the last that its source met, it gives its room to one that waits for it.
 func (s *Sources) Drop(need facts.Need) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if source := s.sources[need]; source != nil {
+	if source := s.sources[need.Whole()]; source != nil && source.drop(need) == 0 {
 		s.endLocked(source)
 	}
 }
@@ -176,7 +182,9 @@ func (s *Sources) Demand(demand facts.Demand) {
 // Answer is what is known of a need; Pending when it is not wanted.
 func (s *Sources) Answer(need facts.Need) facts.Answer {
 	if source := s.source(need); source != nil {
-		return source.current()
+		answer, objects := source.view(need)
+		answer.Objects = objects.List()
+		return answer
 	}
 	return facts.Answer{}
 }
@@ -185,7 +193,7 @@ func (s *Sources) Answer(need facts.Need) facts.Answer {
 // when the answer becomes another meanwhile.
 func (s *Sources) View(need facts.Need) (facts.Answer, facts.Objects) {
 	if source := s.source(need); source != nil {
-		return source.view()
+		return source.view(need)
 	}
 	return facts.Answer{}, trim.Sorted(nil)
 }
@@ -193,7 +201,7 @@ func (s *Sources) View(need facts.Need) (facts.Answer, facts.Objects) {
 func (s *Sources) source(need facts.Need) *source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sources[need]
+	return s.sources[need.Whole()]
 }
 
 func (s *Sources) overLocked() bool { return s.ctx != nil && s.ctx.Err() != nil }
@@ -205,7 +213,7 @@ func (s *Sources) startLocked(source *source) (room bool) {
 	}
 	if !source.need.OnDemand() && s.startedLocked() >= s.options.MaxSources {
 		source.refuse(fmt.Sprintf(
-			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", s.options.MaxSources))
+			"the limit of %d watches and polls is reached; name fewer kinds and namespaces in the mappings", s.options.MaxSources), s.changed)
 		return false
 	}
 	ctx, cancel := context.WithCancel(s.ctx)

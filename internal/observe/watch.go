@@ -38,6 +38,9 @@ func (s *source) watch(ctx context.Context) {
 		}
 		delay := s.sources.options.RetryInterval
 		switch {
+		case errors.Is(err, errWidened):
+			began = s.sources.options.Clock.Now()
+			continue
 		case problem != nil:
 			s.set(*problem)
 			retry = s.backoff()
@@ -76,16 +79,26 @@ func (s *source) awaitKind(ctx context.Context, d time.Duration, problem *facts.
 // errLost ends a cache whose kind or whose permission is gone.
 var errLost = errors.New("the watch is no longer possible")
 
-// runCache follows objects until the context ends, or until that is no longer possible.
+// runCache follows objects until the context ends, until that is no longer possible, or until more of them is wanted.
 func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
-	store := &informerStore{}
+	mask := s.beginReading()
+	ctx, cancel := context.WithCancelCause(ctx)
+	var awaiting sync.WaitGroup
+	awaiting.Go(func() {
+		if s.awaitWider(ctx) {
+			cancel(errWidened)
+		}
+	})
+	defer awaiting.Wait()
+	defer cancel(nil)
+	store := &informerStore{whole: mask == nil && trim.Untyped(s.need.Kind)}
 	err := s.inform(ctx, retry, informed{
-		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind), store: store, handler: s.eventHandler(store),
+		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), store: store, handler: s.eventHandler(store),
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
 			s.awaitSync(ctx, store, registration, watched)
 		},
 	})
-	s.sources.metrics.countObjects(s.need.Kind, -store.count)
+	s.sources.metrics.countObjects(s.need.Kind, store.whole, -store.count)
 	return err
 }
 
@@ -183,7 +196,7 @@ func (s *source) fieldSelector() fields.Selector {
 func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHandler {
 	changed := func(object any, more int) {
 		store.count += more
-		s.sources.metrics.countObjects(s.need.Kind, more)
+		s.sources.metrics.countObjects(s.need.Kind, store.whole, more)
 		s.sources.metrics.countEvent(s.need.Kind, true)
 		if more != 0 {
 			store.moved()
@@ -234,6 +247,8 @@ func (w *watchedErrors) last() error {
 // informerStore is the objects of an informer. Their sorted names are kept until one comes or goes.
 type informerStore struct {
 	informer toolscache.SharedIndexInformer
+	// whole says that all is kept of the objects, and not what some check reads.
+	whole bool
 	// count is how many objects there are; only the event handler changes it.
 	count int
 

@@ -161,8 +161,9 @@ func (s *Snapshot) Facts(needs []facts.Need) facts.Facts {
 	return given
 }
 
-// Answer answers a need. It is safe for concurrent use.
+// Answer answers a need, with whole objects. It is safe for concurrent use.
 func (s *Snapshot) Answer(need facts.Need) facts.Answer {
+	need = need.Whole()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byKind == nil {
@@ -471,11 +472,12 @@ func ClusterScoped(kind schema.GroupVersionKind) facts.Answer {
 	return facts.Answer{State: facts.Failed, Message: kind.Kind + " is cluster-scoped; leave the namespace out of the check"}
 }
 
-// Distinct returns the needs without duplicates and without their intervals.
+// Distinct returns the needs without duplicates and without their intervals and masks.
 func Distinct(needs []facts.Need) []facts.Need {
 	var out []facts.Need
 	seen := map[facts.Need]bool{}
 	for _, need := range needs {
+		need = need.Whole()
 		need.Interval = 0
 		if !seen[need] {
 			seen[need] = true

@@ -8,9 +8,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // Packed is an object as a store keeps it: a fraction of the size of one that is read. Informers find its name by
@@ -23,14 +26,25 @@ type Packed interface {
 	Same(other Packed) bool
 }
 
-// Pack returns the transform of an informer for the kind, which packs what Func leaves.
-func Pack(kind schema.GroupVersionKind) toolscache.TransformFunc {
+// Pack returns the transform of an informer for the kind, which packs what Func leaves: of untyped objects what is in the
+// mask, in JSON, and of typed ones all, as protobuf.
+func Pack(kind schema.GroupVersionKind, mask facts.Mask) toolscache.TransformFunc {
 	trim := Func(kind)
 	return func(in any) (any, error) {
 		if node, ok := in.(*corev1.Node); ok {
 			return packNode(node), nil
 		}
-		return trim(in)
+		trimmed, err := trim(in)
+		if err != nil {
+			return nil, err
+		}
+		switch o := trimmed.(type) {
+		case *unstructured.Unstructured:
+			return packUntyped(&kind, o, mask)
+		case message:
+			return packTyped(&kind, o)
+		}
+		return trimmed, nil
 	}
 }
 
@@ -40,7 +54,7 @@ type packedName struct {
 }
 
 func nameOf(o client.Object) packedName {
-	return packedName{strings.Clone(o.GetNamespace()), strings.Clone(o.GetName()), strings.Clone(o.GetResourceVersion())}
+	return packedName{intern(o.GetNamespace()), strings.Clone(o.GetName()), strings.Clone(o.GetResourceVersion())}
 }
 
 // GetObjectMeta implements Packed.

@@ -6,7 +6,6 @@ package trim
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 	"unique"
 
@@ -185,42 +184,12 @@ func trimWebhooks(u *unstructured.Unstructured) {
 
 func intern(s string) string { return unique.Make(s).Value() }
 
-// Same reports whether an update changes nothing that a check reads, such as a new resourceVersion or heartbeat.
+// Same reports whether an update changes nothing that a check reads, such as a new resourceVersion or heartbeat. Both are as
+// a store keeps them.
 func Same(before, after any) bool {
-	switch b := before.(type) {
-	case Packed:
-		a, ok := after.(Packed)
-		return ok && b.Same(a)
-	case *unstructured.Unstructured:
-		a, ok := after.(*unstructured.Unstructured)
-		return ok && sameUnstructured(b, a)
-	case *appsv1.Deployment:
-		a, ok := after.(*appsv1.Deployment)
-		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
-	case *appsv1.DaemonSet:
-		a, ok := after.(*appsv1.DaemonSet)
-		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
-	case *appsv1.StatefulSet:
-		a, ok := after.(*appsv1.StatefulSet)
-		return ok && a.Generation == b.Generation && reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Status, b.Status)
-	}
-	return false
-}
-
-func sameUnstructured(a, b *unstructured.Unstructured) bool {
-	if len(a.Object) != len(b.Object) {
-		return false
-	}
-	for key, value := range a.Object {
-		if key == "metadata" {
-			continue
-		}
-		if !reflect.DeepEqual(value, b.Object[key]) {
-			return false
-		}
-	}
-	return reflect.DeepEqual(a.GetLabels(), b.GetLabels()) && reflect.DeepEqual(a.GetAnnotations(), b.GetAnnotations()) &&
-		a.GetGeneration() == b.GetGeneration() && a.GetUID() == b.GetUID()
+	b, packed := before.(Packed)
+	a, packedToo := after.(Packed)
+	return packed && packedToo && b.Same(a)
 }
 
 // New returns an empty object of the kind: typed where checks read typed objects.
@@ -272,13 +241,15 @@ func Sort(objects []client.Object) {
 
 // Find returns the object with the name from sorted objects; nil when there is none.
 func Find(objects []client.Object, name types.NamespacedName) client.Object {
-	i, found := slices.BinarySearchFunc(objects, name, func(o client.Object, name types.NamespacedName) int {
-		return compare(client.ObjectKeyFromObject(o), name)
-	})
+	i, found := find(objects, name, func(o client.Object) types.NamespacedName { return client.ObjectKeyFromObject(o) })
 	if !found {
 		return nil
 	}
 	return objects[i]
+}
+
+func find[O any](sorted []O, name types.NamespacedName, nameOf func(O) types.NamespacedName) (int, bool) {
+	return slices.BinarySearchFunc(sorted, name, func(o O, name types.NamespacedName) int { return compare(nameOf(o), name) })
 }
 
 // SortNames sorts names of objects as Sort does objects.

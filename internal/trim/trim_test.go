@@ -163,7 +163,7 @@ func aksNode(b testing.TB, i int) *corev1.Node {
 // BenchmarkNodesHeld reports how much memory each of 5,000 nodes takes, a tenth of which are down.
 func BenchmarkNodesHeld(b *testing.B) {
 	const count = 5000
-	transform := Pack(facts.Nodes.Kind)
+	transform := Pack(facts.Nodes.Kind, nil)
 	var before, after runtime.MemStats
 	for b.Loop() {
 		held := make([]any, 0, count)
