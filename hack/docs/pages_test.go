@@ -117,3 +117,26 @@ func TestEveryPackageIsInTheTable(t *testing.T) {
 		}
 	}
 }
+
+// What the operator tells of itself is documented, and nothing else is.
+func TestEveryMetricIsInTheTable(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "internal", "*", "*.go"))
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	var defined, documented []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		for _, match := range metricName.FindAllStringSubmatch(string(text), -1) {
+			defined = append(defined, match[1])
+		}
+	}
+	for _, match := range metricRow.FindAllStringSubmatch(read(t, "docs/operations.md"), -1) {
+		documented = append(documented, match[1])
+	}
+	NewWithT(t).Expect(documented).To(ConsistOf(defined), "docs/operations.md has a row for every metric")
+}
+
+var (
+	metricName = regexp.MustCompile(`Name:\s+"(archmap_\w+)"`)
+	metricRow  = regexp.MustCompile("(?m)^\\| `(archmap_\\w+)` \\|")
+)

@@ -19,7 +19,7 @@ const (
 var statusesMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "archmap_controller_statuses_total",
 	Help: "Number of statuses derived, by kind and by what became of them: written, unchanged, throttled (only counters changed, or " +
-		"first reads are under way: it is written later), or failed to be written.",
+		"first reads are in progress: it is written later), or failed to be written.",
 }, []string{"kind", "result"})
 
 func init() { ctrlmetrics.Registry.MustRegister(statusesMetric) }

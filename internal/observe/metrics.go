@@ -16,6 +16,7 @@ type metrics struct {
 	sources *prometheus.GaugeVec
 	objects *prometheus.GaugeVec
 	whole   *prometheus.GaugeVec
+	bytes   *prometheus.GaugeVec
 	events  *prometheus.CounterVec
 }
 
@@ -34,6 +35,10 @@ var (
 		Name: "archmap_observer_whole_objects",
 		Help: "Number of those objects of which all is held, as a check reads all or its expression doesn't tell what it reads, by kind.",
 	}, byKind)
+	bytesMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "archmap_observer_objects_bytes",
+		Help: "Memory that the watched objects take, estimated, without what they share, by kind.",
+	}, byKind)
 	eventsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_events_total",
 		Help: "Number of events on watched objects, by kind and by whether they changed anything that a check reads.",
@@ -41,11 +46,11 @@ var (
 )
 
 func init() {
-	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, eventsMetric)
+	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric)
 }
 
 func newMetrics() *metrics {
-	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, events: eventsMetric}
+	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric}
 }
 
 func (m *metrics) countSources(need facts.Need, more int) {
@@ -64,6 +69,10 @@ func (m *metrics) countObjects(kind schema.GroupVersionKind, whole bool, more in
 	if whole {
 		m.whole.WithLabelValues(kind.Group, kind.Kind).Add(float64(more))
 	}
+}
+
+func (m *metrics) countBytes(kind schema.GroupVersionKind, more int) {
+	m.bytes.WithLabelValues(kind.Group, kind.Kind).Add(float64(more))
 }
 
 func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {

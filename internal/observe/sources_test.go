@@ -399,6 +399,8 @@ func TestWatchedObjects(t *testing.T) {
 		o.expectTold("it can no longer be seen", "Node")
 		handler.OnAdd(packed(a), false)
 		o.expectTold("nobody follows this store any more")
+		o.g.Expect(store.count).To(Equal(1))
+		o.g.Expect(store.bytes).To(Equal(trim.Size(packed(broken))), "one came, turned and stays; another went and came")
 		o.g.Expect(objectsOf(o.sources, nodesNeed).Get(types.NamespacedName{Name: "b"})).To(BeNil())
 	})
 }

@@ -99,6 +99,7 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 		},
 	})
 	s.sources.metrics.countObjects(s.need.Kind, store.whole, -store.count)
+	s.sources.metrics.countBytes(s.need.Kind, -store.bytes)
 	return err
 }
 
@@ -205,10 +206,25 @@ func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHand
 			s.objectChanged(store, types.NamespacedName{Namespace: name.Namespace, Name: name.Name})
 		}
 	}
+	resized := func(more int) {
+		store.bytes += more
+		s.sources.metrics.countBytes(s.need.Kind, more)
+	}
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { changed(object, 1) },
-		DeleteFunc: func(object any) { changed(object, -1) },
+		AddFunc: func(object any) {
+			resized(trim.Size(object))
+			changed(object, 1)
+		},
+		DeleteFunc: func(object any) {
+			gone := object
+			if unseen, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				gone = unseen.Obj
+			}
+			resized(-trim.Size(gone))
+			changed(object, -1)
+		},
 		UpdateFunc: func(before, after any) {
+			resized(trim.Size(after) - trim.Size(before))
 			if trim.Same(before, after) {
 				s.sources.metrics.countEvent(s.need.Kind, false)
 				return
@@ -249,8 +265,8 @@ type informerStore struct {
 	informer toolscache.SharedIndexInformer
 	// whole says that all is kept of the objects, and not what some check reads.
 	whole bool
-	// count is how many objects there are; only the event handler changes it.
-	count int
+	// count is how many objects there are, and bytes what they take by trim.Size; only the event handler changes them.
+	count, bytes int
 
 	mu    sync.Mutex
 	names []types.NamespacedName

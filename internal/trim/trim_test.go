@@ -90,15 +90,17 @@ func TestSameNode(t *testing.T) {
 		"a message of a fault": func(n *corev1.Node) { ready(n).Message = "other words" },
 		"a status":             func(n *corev1.Node) { ready(n).Status = corev1.ConditionFalse },
 		"a reason":             func(n *corev1.Node) { n.Status.Conditions[0].Reason = "Other" },
-		"another condition":    func(n *corev1.Node) { n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: "GPUMissing"}) },
-		"a label":              func(n *corev1.Node) { n.Labels["kubernetes.azure.com/mode"] = "system" },
-		"the host name":        func(n *corev1.Node) { n.Labels[corev1.LabelHostname] = "other" },
-		"a taint":              func(n *corev1.Node) { n.Spec.Taints = nil },
-		"cordoned":             func(n *corev1.Node) { n.Spec.Unschedulable = true },
-		"its machine":          func(n *corev1.Node) { n.Spec.ProviderID += "0" },
-		"its provider":         func(n *corev1.Node) { n.Spec.ProviderID = "aws:///0" },
-		"its pods' addresses":  func(n *corev1.Node) { n.Spec.PodCIDR = "10.244.0.0/24" },
-		"its kubelet":          func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.0" },
+		"another condition": func(n *corev1.Node) {
+			n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: "GPUMissing"})
+		},
+		"a label":             func(n *corev1.Node) { n.Labels["kubernetes.azure.com/mode"] = "system" },
+		"the host name":       func(n *corev1.Node) { n.Labels[corev1.LabelHostname] = "other" },
+		"a taint":             func(n *corev1.Node) { n.Spec.Taints = nil },
+		"cordoned":            func(n *corev1.Node) { n.Spec.Unschedulable = true },
+		"its machine":         func(n *corev1.Node) { n.Spec.ProviderID += "0" },
+		"its provider":        func(n *corev1.Node) { n.Spec.ProviderID = "aws:///0" },
+		"its pods' addresses": func(n *corev1.Node) { n.Spec.PodCIDR = "10.244.0.0/24" },
+		"its kubelet":         func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.0" },
 	} {
 		g.Expect(same(change)).To(BeFalse(), name)
 	}
