@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/trim"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -71,10 +72,14 @@ func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	needs = snapshot.Distinct(needs)
 	for _, need := range needs {
 		group.Go(func() error {
-			answer := r.read(ctx, need)
+			answer, packed := pack(need, r.read(ctx, need))
 			mu.Lock()
 			defer mu.Unlock()
-			dump.Record(need, answer)
+			if packed == nil {
+				dump.Record(need, answer)
+			} else {
+				dump.Hold(need, answer, packed)
+			}
 			if r.Progress != nil {
 				r.Progress(len(dump.Reads), len(needs))
 			}
@@ -84,6 +89,19 @@ func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	err := group.Wait()
 	dump.Time = r.clock.Now()
 	return dump, err
+}
+
+// pack packs the objects of an answer of which a big cluster has thousands; nil where there are none.
+func pack(need facts.Need, answer facts.Answer) (facts.Answer, facts.Objects) {
+	if len(answer.Objects) == 0 || need.OnDemand() {
+		return answer, nil
+	}
+	packed, err := trim.PackList(need.Kind, nil, answer.Objects)
+	if err != nil {
+		return answer, nil // as it was read
+	}
+	answer.Objects = nil
+	return answer, packed
 }
 
 // read turns every outcome into an answer.
