@@ -109,6 +109,8 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("no cluster configured: %w; set --kubeconfig or KUBECONFIG", err)
 	}
+	// Of each watch a decompressor would be kept, and of each heartbeat the decompressed text.
+	config.DisableCompression = true
 	mgr, err := newManager(rest.AddUserAgent(config, "archmap/"+version), o)
 	if err != nil {
 		return fmt.Errorf("creating the manager: %w", err)

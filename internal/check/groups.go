@@ -111,8 +111,14 @@ func (g groups[V]) objects(kind string) []v1alpha1.ObservedObject {
 // keySeparator sorts before everything that a name may hold, so that keys are in the order of namespace and name.
 const keySeparator = "\x00"
 
-// ObjectKey is the name of an object in a table of objects of any kind.
-func ObjectKey(namespace, name string) string { return namespace + keySeparator + name }
+// ObjectKey is the name of an object in a table of objects of any kind. That of a cluster-scoped one is its own, which takes
+// no memory of its own.
+func ObjectKey(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + keySeparator + name
+}
 
 // ObjectName is the object of a key.
 func ObjectName(key string) types.NamespacedName {

@@ -66,10 +66,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
-	writer := &statusWriter{
-		client: c, clock: options.Observe.Clock,
-		transitions: &transitionRecorder{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock},
-	}
+	transitions := &transitionRecorder{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock}
+	writer := newStatusWriter(c, evaluator, transitions, options.Observe.Clock)
 	mappings := &MappingReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}
 	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
 		return fmt.Errorf("controller of ComponentMappings: %w", err)

@@ -12,15 +12,15 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	applyv1alpha1 "github.com/archmap/archmap/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/archmap/archmap/internal/engine"
 	"github.com/archmap/archmap/internal/facts"
 )
@@ -38,42 +38,43 @@ func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
 // counterInterval is the least time between two writes that change nothing but counters.
 const counterInterval = 5 * time.Second
 
+// firstReads is how long nothing is written of an object whose facts are being read for the first time: most are by then,
+// and one write says what they show.
+const firstReads = 3 * time.Second
+
 // statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
 	client      client.Client
+	engine      *engine.Engine
 	transitions *transitionRecorder
 	clock       clock.Clock
 
-	mu      sync.Mutex
-	written map[engine.Key]time.Time
+	mu sync.Mutex
+	// written is when a status was written last, and observing since when there is nothing to write but that facts are being read.
+	written, observing map[engine.Key]time.Time
 }
 
 // writeMapping applies a mapping's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeMapping(
 	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	var fields applyv1alpha1.ComponentMappingStatusApplyConfiguration
-	change, err := compare(m.Status, status, withoutCounters, &fields)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
+	change := compare(m.Status, status, withoutCounters)
 	change.before, change.after = m.Status.Conditions, status.Conditions
-	apply := applyv1alpha1.ComponentMapping(m.Name).WithUID(m.UID).WithStatus(&fields)
-	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, apply, change, wait)
+	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, status, change, wait)
 }
 
 // writeArchitecture applies an architecture's status if it changed; wait is when to reconcile again.
 func (w *statusWriter) writeArchitecture(
 	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	var fields applyv1alpha1.ClusterArchitectureStatusApplyConfiguration
-	change, err := compare(a.Status, status, withoutArchitectureCounters, &fields)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
+	change := compare(a.Status, status, withoutArchitectureCounters)
 	change.before, change.after = a.Status.Conditions, status.Conditions
-	apply := applyv1alpha1.ClusterArchitecture(a.Name).WithUID(a.UID).WithStatus(&fields)
-	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, apply, change, wait)
+	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, status, change, wait)
+}
+
+func newStatusWriter(c client.Client, e *engine.Engine, transitions *transitionRecorder, by clock.Clock) *statusWriter {
+	return &statusWriter{client: c, engine: e, transitions: transitions, clock: by,
+		written: map[engine.Key]time.Time{}, observing: map[engine.Key]time.Time{}}
 }
 
 // change is what becomes of a status.
@@ -83,41 +84,70 @@ type change struct {
 	before, after  []metav1.Condition
 }
 
-// compare finds out what changes, and fills in the fields to apply.
-func compare[S any](before, after S, withoutCounters func(S) *S, fields any) (change, error) {
-	return change{
-		none:     equality.Semantic.DeepEqual(before, after),
-		counters: equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after)),
-	}, convert(after, fields)
+// compare finds out what changes.
+func compare[S any](before, after S, withoutCounters func(S) *S) change {
+	if equality.Semantic.DeepEqual(before, after) {
+		return change{none: true}
+	}
+	return change{counters: equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after))}
 }
 
-// write applies a status that changed. The UID in it keeps it from making up an object that was deleted
-// meanwhile.
+// write applies a status that changed.
 func (w *statusWriter) write(
-	ctx context.Context, key engine.Key, object client.Object, apply runtime.ApplyConfiguration, c change, wait time.Duration,
+	ctx context.Context, key engine.Key, object client.Object, status any, c change, wait time.Duration,
 ) (ctrl.Result, error) {
+	if left := w.observingDelay(key, c); left > 0 {
+		w.done(key, statusThrottled)
+		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
+	}
 	if c.none {
+		w.done(key, statusUnchanged)
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if left := w.counterDelay(key); c.counters && left > 0 {
+		w.done(key, statusThrottled)
 		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
-	if err := w.client.Status().Apply(ctx, apply, FieldOwner, client.ForceOwnership); err != nil {
+	if err := w.client.Status().Apply(ctx, newStatusApply(key, object, status), FieldOwner, client.ForceOwnership); err != nil {
+		w.done(key, statusFailed)
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
+	w.done(key, statusWritten)
 	w.note(key)
 	w.transitions.record(key, object, c.before, c.after)
 	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// done tells what became of a status. One that failed is written again, and is behind until then.
+func (w *statusWriter) done(key engine.Key, result string) {
+	statusesMetric.WithLabelValues(key.Kind, result).Inc()
+	if result != statusFailed {
+		w.engine.Done(key, result == statusWritten)
+	}
 }
 
 // note keeps the time of a write.
 func (w *statusWriter) note(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.written == nil {
-		w.written = map[engine.Key]time.Time{}
-	}
 	w.written[key] = w.clock.Now()
+}
+
+// observingDelay returns how long to wait before it may be written that facts are being read.
+func (w *statusWriter) observingDelay(key engine.Key, c change) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ready := meta.FindStatusCondition(c.after, v1alpha1.ConditionReady)
+	if c.none || ready == nil || ready.Reason != v1alpha1.ReasonObserving {
+		delete(w.observing, key)
+		return 0
+	}
+	since, ok := w.observing[key]
+	if !ok {
+		since = w.clock.Now()
+		w.observing[key] = since
+	}
+	return firstReads - w.clock.Since(since)
 }
 
 // counterDelay returns how long to wait before mere counters may be written again.
@@ -135,6 +165,7 @@ func (w *statusWriter) forget(key engine.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.written, key)
+	delete(w.observing, key)
 	w.transitions.forget(key)
 }
 
@@ -180,14 +211,36 @@ func withoutArchitectureCounters(status v1alpha1.ClusterArchitectureStatus) *v1a
 	return s
 }
 
-// convert goes through JSON: an apply configuration has the fields of its type.
-func convert(from, to any) error {
-	raw, err := json.Marshal(from)
-	if err != nil {
-		return fmt.Errorf("encode the status: %w", err)
+// statusApply applies a status as it is: a generated apply configuration would have to be made of it by way of JSON.
+type statusApply struct {
+	applymetav1.TypeMetaApplyConfiguration    `json:",inline"`
+	*applymetav1.ObjectMetaApplyConfiguration `json:"metadata"`
+
+	Status any `json:"status"`
+}
+
+// newStatusApply names the object with its UID, which keeps the apply from making one up that was deleted meanwhile.
+func newStatusApply(key engine.Key, object client.Object, status any) *statusApply {
+	a := &statusApply{ObjectMetaApplyConfiguration: applymetav1.ObjectMeta().WithName(key.Name).WithUID(object.GetUID()), Status: status}
+	a.WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(key.Kind)
+	return a
+}
+
+// IsApplyConfiguration implements runtime.ApplyConfiguration.
+func (*statusApply) IsApplyConfiguration() {}
+
+// GetKind and the others tell the client what is applied.
+func (a *statusApply) GetKind() *string       { return a.Kind }
+func (a *statusApply) GetAPIVersion() *string { return a.APIVersion }
+func (a *statusApply) GetName() *string       { return a.Name }
+func (a *statusApply) GetNamespace() *string  { return nil }
+
+// UnmarshalJSON reads of the answer what the client asks for, the resource version.
+func (a *statusApply) UnmarshalJSON(answer []byte) error {
+	var applied struct {
+		Metadata applymetav1.ObjectMetaApplyConfiguration `json:"metadata"`
 	}
-	if err := json.Unmarshal(raw, to); err != nil {
-		return fmt.Errorf("decode the status: %w", err)
-	}
-	return nil
+	err := json.Unmarshal(answer, &applied)
+	a.ObjectMetaApplyConfiguration = &applied.Metadata
+	return err
 }

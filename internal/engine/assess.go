@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -104,6 +105,8 @@ func (e *Engine) AssessArchitecture(
 	members := slices.DeleteFunc(slices.Clone(mappings), func(m v1alpha1.ComponentMapping) bool {
 		return !compiled.Components.Matches(labels.Set(m.Labels))
 	})
+	// A cache lists them in another order each time.
+	slices.SortFunc(members, func(a, b v1alpha1.ComponentMapping) int { return cmp.Compare(a.Name, b.Name) })
 	view, ok := e.View(key, compiled.scope, e.unmappedScope(key, compiled, a, members))
 	if !ok {
 		return status, 0, false

@@ -5,7 +5,9 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"testing/synctest"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/assess"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
 )
@@ -61,4 +64,25 @@ func TestStill(t *testing.T) {
 	g.Expect(findings[1].Message).To(Equal("1/1 nodes unhealthy: n (Ready is False: Kubelet)"))
 	g.Expect(findings[2].Healthy).To(Equal(v1alpha1.VerdictTrue), "it is the time of the snapshot")
 	g.Expect(facts.NeedsOf(e.Demands())).To(ConsistOf(facts.Nodes, podsOf("web")))
+}
+
+// A cache lists objects in any order. What is made of the mappings of an architecture is made once for them all the same.
+func TestArchitectureIsCompiledOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOperator(t, Options{})
+		t.Cleanup(o.abort)
+		key, a := Key{Kind: "ClusterArchitecture"}, &v1alpha1.ClusterArchitecture{
+			Spec: v1alpha1.ClusterArchitectureSpec{Unmapped: v1alpha1.UnmappedPolicy{Namespaces: []v1alpha1.NamespaceName{"kube-system"}}}}
+		compiled := CompileArchitecture(&a.Spec)
+		mappings := []v1alpha1.ComponentMapping{{ObjectMeta: metav1.ObjectMeta{Name: "b"}}, {ObjectMeta: metav1.ObjectMeta{Name: "a"}}}
+		scope := func() *assess.UnmappedScope {
+			_, _, _ = o.engine.AssessArchitecture(key, compiled, a, mappings, noon)
+			return o.engine.scopes[key].scope
+		}
+		first := scope()
+		slices.Reverse(mappings)
+		o.g.Expect(scope()).To(BeIdenticalTo(first), "in another order")
+		mappings[0].Generation++
+		o.g.Expect(scope()).NotTo(BeIdenticalTo(first), "another generation")
+	})
 }

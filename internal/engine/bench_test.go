@@ -155,7 +155,7 @@ func newBench(b *testing.B, nodes int, more ...v1alpha1.ComponentMapping) *bench
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.notified = append(e.notified, key)
-	}, engine.Options{NodeDebounce: -1})
+	}, engine.Options{Pace: -1})
 	mappings := append(rows.Mappings, more...)
 	for i := range mappings {
 		m := &mappings[i]
@@ -315,7 +315,7 @@ func BenchmarkBesideCostlyExpression(b *testing.B) {
 	change := e.dnsChange(b)
 	ctx, cancel := context.WithCancel(context.Background())
 	arrived := make(chan engine.Key, 1000)
-	live := engine.New(e.sources, func(key engine.Key) { arrived <- key }, engine.Options{NodeDebounce: -1})
+	live := engine.New(e.sources, func(key engine.Key) { arrived <- key }, engine.Options{Pace: -1})
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = live.Start(ctx) }()
 	defer func() { cancel(); <-stopped }()

@@ -49,9 +49,9 @@ type Key struct {
 type Options struct {
 	// Clock measures time. Default: the real one.
 	Clock clock.WithTicker
-	// NodeDebounce is how long changes of nodes are collected before they are evaluated, as they come in bursts.
-	// Default: 200 ms; negative is not at all.
-	NodeDebounce time.Duration
+	// Pace is the least time between two evaluations of the same for changes of single objects, as those come in bursts: the first
+	// shows at once, the others together. Default: 200 ms; negative is none.
+	Pace time.Duration
 	// Once is that of the facts.
 	Once bool
 }
@@ -60,8 +60,8 @@ func (o *Options) setDefaults() {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	if o.NodeDebounce == 0 {
-		o.NodeDebounce = 200 * time.Millisecond
+	if o.Pace == 0 {
+		o.Pace = 200 * time.Millisecond
 	}
 }
 
@@ -101,10 +101,15 @@ type subscriber struct {
 	changed   bool
 	changedAt time.Time
 	busy      int
+
+	// behind are the changes that it has not assessed, and assessed those of which it has not said what became of its status.
+	behind, assessed delays
 }
 
 // cell is a result that all share who want it.
 type cell[R any] struct {
+	// about is what metrics call it: the type of its check, or what it shows.
+	about       string
 	lane        *lane
 	value       R
 	known       bool // evaluated once
@@ -164,12 +169,17 @@ func (e *Engine) Findings(key Key, checks []*check.Check) (findings []check.Find
 		e.subscribeLocked(key, checks)
 	}
 	findings = make([]check.Finding, len(checks))
+	pending := false
 	for i, c := range checks {
 		cell := e.results[c.Key()]
 		if !cell.known {
 			return nil, false
 		}
 		findings[i] = check.Finding{Check: c, Result: cell.value}
+		pending = pending || cell.value.Pending() || cell.value.VersionsPending
+	}
+	if !pending {
+		e.subscribers[key].assessLocked()
 	}
 	return findings, true
 }
@@ -187,6 +197,9 @@ func (e *Engine) View(key Key, scope *assess.Scope, unmapped *assess.UnmappedSco
 	if unmapped != nil {
 		listed := e.unmapped[unmapped.Key()]
 		view.Unmapped, ok = new(listed.value), ok && listed.known
+	}
+	if ok && !view.Pending && (unmapped == nil || !view.Unmapped.Pending) {
+		e.subscribers[key].assessLocked()
 	}
 	return view, ok
 }
@@ -214,10 +227,11 @@ func (e *Engine) Demands() []facts.Demand {
 
 // Changed tells that the answer to a need has changed: of which object, or without a name of any or all.
 func (e *Engine) Changed(need facts.Need, object types.NamespacedName) {
+	told := e.options.Clock.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if need == facts.Nodes { // others see them once they are counted
-		e.nodes.changes.add(need, object)
+		e.nodes.changes.add(need, object, told)
 		e.touchLocked(e.nodes.lane)
 		return
 	}
@@ -225,7 +239,7 @@ func (e *Engine) Changed(need facts.Need, object types.NamespacedName) {
 		if object.Name != "" && l.concerns != nil && !l.concerns(object.Name) {
 			continue
 		}
-		l.changes.add(need, object)
+		l.changes.add(need, object, told)
 		e.touchLocked(l)
 	}
 }
@@ -325,7 +339,7 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 	if evaluator.CountsNodes() {
 		return e.nodes.addCheckLocked(evaluator)
 	}
-	r := &cell[check.Result]{subscribers: sets.New[Key]()}
+	r := &cell[check.Result]{about: string(evaluator.Spec.Type), subscribers: sets.New[Key]()}
 	var w worker
 	if evaluator.CountsObjects() {
 		w = newObjectWorker(e, evaluator, r)
@@ -341,7 +355,7 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 
 // newUnmappedLocked makes the cell of a scope, in a lane of its own.
 func (e *Engine) newUnmappedLocked(scope *assess.UnmappedScope) *cell[assess.UnmappedView] {
-	u := &cell[assess.UnmappedView]{subscribers: sets.New[Key]()}
+	u := &cell[assess.UnmappedView]{about: aboutUnmapped, subscribers: sets.New[Key]()}
 	u.lane = newLane(newUnmappedWorker(e, scope, u))
 	e.unmapped[scope.Key()] = u
 	e.addLaneLocked(u.lane, scope.Needs())

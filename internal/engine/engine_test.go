@@ -112,14 +112,14 @@ func TestFurtherNeeds(t *testing.T) {
 		o.g.Expect(o.engine.Demands()).To(BeEmpty())
 
 		o.put(deployments, deployment("web", 0))
-		o.debounce()
+		o.settle()
 		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod"}))
 		o.g.Expect(facts.NeedsOf(o.engine.Demands())).To(ConsistOf(facts.Nodes, podsOf("web")))
 		last := o.demands[len(o.demands)-1]
 		o.g.Expect(last.Need).To(Equal(podsOf("web")))
 		o.g.Expect(last.Refresh.Revision).NotTo(BeZero(), "for which it is read")
 		o.put(deployments, deployment("api", 0))
-		o.debounce()
+		o.settle()
 		o.g.Expect(o.wants()).To(Equal([]string{"Deployment", "Node", "Pod", "Pod"}))
 
 		o.put(deployments, deployment("web", 4))
@@ -133,7 +133,7 @@ func TestFurtherNeeds(t *testing.T) {
 
 // What is read to explain a finding changes it.
 func TestFindingsAreExplained(t *testing.T) {
-	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+	inBubble(t, Options{}, func(o *operator) {
 		o.show(deployments, deployment("web", 0))
 		o.start()
 		o.subscribe("web", deploymentCheck("web"))
@@ -157,19 +157,19 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
 		o.start()
 		o.subscribe("a", fresh)
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings", "a")
 		o.pass(59 * time.Second)
 		o.expectNotified("the heartbeat is young enough")
 		o.pass(2 * time.Second)
-		o.debounce()
+		o.settle()
 		o.expectNotified("it stopped", "a")
 		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
 		beating := node("n", corev1.ConditionTrue)
 		beating.Status.Conditions[0].LastHeartbeatTime = metav1.NewTime(noon.Add(time.Minute))
 		o.putSilently(facts.Nodes, beating)
 		o.pass(31 * time.Second)
-		o.debounce()
+		o.settle()
 		o.expectNotified("it goes on, which nobody tells", "a")
 		o.g.Expect(o.results("a")[0].Healthy).To(Equal(v1alpha1.VerdictTrue))
 	})
@@ -193,7 +193,7 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		o.show(podsOf("cns"), podOn("n", "cns"))
 		o.start()
 		o.subscribe("a", daemonSetCheck("cns"))
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings, before and after nodes are seen", "a", "a")
 		o.g.Expect(o.results("a")[0].Reason).To(Equal(v1alpha1.ReasonProgressing))
 		o.pass(9 * time.Minute)
@@ -232,7 +232,7 @@ func TestChecksAreEdited(t *testing.T) {
 
 // Whoever changes its checks waits for each lane once, however it is touched meanwhile.
 func TestChecksOfNodesAreEdited(t *testing.T) {
-	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+	inBubble(t, Options{}, func(o *operator) {
 		o.show(deployments, deployment("a", 4))
 		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
 		o.start()
@@ -263,10 +263,11 @@ func TestNobodyIsNotifiedOfAPart(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {
 		o.show(deployments, deployment("a", 4))
 		o.show(facts.Nodes, node("n", corev1.ConditionTrue))
+		free := o.hold(facts.Nodes)
 		o.start()
 		o.subscribe("m", nodesCheck("Ready"), deploymentCheck("a"))
 		o.expectNotified("the nodes are not counted yet")
-		o.debounce()
+		free()
 		o.expectNotified("they are", "m")
 	})
 }
@@ -321,7 +322,7 @@ func TestSlowChecksSilenceNobody(t *testing.T) {
 // A source that fails while an evaluation is under way does not make absent what was there.
 func TestEvaluationsSeeOneAnswer(t *testing.T) {
 	for need, check := range map[facts.Need]string{widgets: objectCheck("Widget", "object.well"), facts.Nodes: nodesCheck("Ready")} {
-		inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+		inBubble(t, Options{}, func(o *operator) {
 			o.show(widgets, thing("Widget", "x", true))
 			o.show(facts.Nodes, nodesNamed(3)...)
 			o.start()
@@ -340,7 +341,7 @@ func TestEvaluationsSeeOneAnswer(t *testing.T) {
 
 // Two who explain by the same pods do not have them read again and again.
 func TestDemandsOfOneNeedAreMerged(t *testing.T) {
-	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+	inBubble(t, Options{}, func(o *operator) {
 		a, b := deployment("a", 0), deployment("b", 0)
 		a.UID, b.UID = "1", "2"
 		b.Spec.Selector = a.Spec.Selector
@@ -389,7 +390,7 @@ func TestOtherObjectsAreNotHeld(t *testing.T) {
 		all = append(all, thing("Widget", fmt.Sprintf("w%04d", i), true))
 	}
 	c.show(widgets, all...)
-	e := New(c, func(Key) {}, Options{NodeDebounce: -1})
+	e := New(c, func(Key) {}, Options{Pace: -1})
 	for i := range checks {
 		e.Findings(keyOf(fmt.Sprint(i)), compileChecks(t, fmt.Sprintf(
 			`{name: c, type: Object, object: {apiVersion: example.com/v1, kind: Widget, namespace: a, name: w%04d}}`, i)))
@@ -430,7 +431,7 @@ func TestForget(t *testing.T) {
 	nothing := func(o *operator) {
 		o.g.Expect(o.wants()).To(BeEmpty())
 		o.g.Expect(o.evaluations(func() {
-			o.debounce()
+			o.settle()
 			o.engine.Changed(facts.Nodes, objectName("n"))
 			o.engine.Changed(deployments, objectName("web"))
 			o.pass(time.Hour)
@@ -445,7 +446,7 @@ func TestForget(t *testing.T) {
 			fill(o)
 			o.start()
 			o.subscribe("m", everything...)
-			o.debounce()
+			o.settle()
 			o.expectNotified("the first findings", "m")
 			o.forget("m")
 			o.forget("m")
@@ -463,7 +464,7 @@ func TestForget(t *testing.T) {
 		})
 	})
 	t.Run("while it is evaluated", func(t *testing.T) {
-		inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+		inBubble(t, Options{}, func(o *operator) {
 			fill(o)
 			freeDeployments := o.hold(deployments)
 			freeWidgets := o.hold(widgets)
@@ -486,7 +487,7 @@ func TestForget(t *testing.T) {
 			fill(o)
 			o.start()
 			o.subscribe("m", everything...)
-			o.debounce()
+			o.settle()
 			o.expectNotified("the first findings", "m")
 			o.stop()
 			o.g.Expect(<-o.stopped).To(Succeed())
@@ -507,7 +508,7 @@ func TestEnd(t *testing.T) {
 		o.start()
 		o.subscribe("m", objectCheck("Widget", "object.well"))
 		o.subscribe("n", nodesCheck("Ready"), deploymentCheck("a"))
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings", "m", "n")
 		o.put(facts.Nodes, node("n", corev1.ConditionFalse)) // its lane sleeps
 		free := o.hold(widgets)
@@ -551,7 +552,7 @@ func TestBeforeTheStart(t *testing.T) {
 // An engine on what does not change evaluates when it is told to, and until nothing is left.
 func TestSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOperator(t, Options{NodeDebounce: -1})
+		o := newOperator(t, Options{})
 		o.show(deployments, deployment("web", 0))
 		o.show(facts.Nodes, node("n", corev1.ConditionFalse))
 		o.show(podsOf("web"), podOn("n", "web"))
@@ -574,12 +575,12 @@ func TestSettle(t *testing.T) {
 
 // What a check names tells which objects it reads: the others are not its concern.
 func TestOtherObjectsAreNotEvaluated(t *testing.T) {
-	inBubble(t, Options{NodeDebounce: -1}, func(o *operator) {
+	inBubble(t, Options{}, func(o *operator) {
 		o.show(deployments, deployment("web", 2), deployment("api", 2))
 		o.subscribe("web", "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [web]}}")
 		o.subscribe("all", "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, namePrefix: a}}")
 		o.start()
-		o.debounce()
+		o.settle()
 		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("web", 1)) })).To(Equal(counts{v1alpha1.CheckWorkload: 1}))
 		o.g.Expect(o.evaluations(func() { o.put(deployments, deployment("other", 1)) })).To(BeEmpty())
 	})

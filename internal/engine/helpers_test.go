@@ -301,6 +301,9 @@ func newOperator(t *testing.T, options Options) *operator {
 	o := &operator{cluster: newCluster(), t: t, g: NewWithT(t), clock: clocktesting.NewFakeClock(noon),
 		stopped: make(chan error, 1), checks: map[Key][]*check.Check{}, told: map[string][]check.Result{}}
 	options.Clock = o.clock
+	if options.Pace == 0 { // only its own test waits for it
+		options.Pace = -1
+	}
 	o.engine = New(o.cluster, o.notify, options)
 	return o
 }
@@ -430,8 +433,11 @@ func (o *operator) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// debounce lets changes of nodes be counted.
-func (o *operator) debounce() { o.pass(200 * time.Millisecond) }
+// settle lets a burst of changes be evaluated.
+func (o *operator) settle() {
+	o.pass(200 * time.Millisecond) // those of nodes
+	o.pass(200 * time.Millisecond) // those who look at nodes
+}
 
 // evaluations runs something, and returns how often checks were evaluated until nothing moved any more, by type.
 func (o *operator) evaluations(of func()) map[v1alpha1.CheckType]int {

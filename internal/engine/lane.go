@@ -20,8 +20,8 @@ import (
 // evaluate. All fields are guarded by the engine's lock.
 type lane struct {
 	worker worker
-	// debounce is how long changes are collected before they are evaluated.
-	debounce time.Duration
+	// workedAt is when it was evaluated last; zero is never.
+	workedAt time.Time
 
 	// concerns says whether the lane reads the object of that name; nil: any.
 	concerns func(name string) bool
@@ -37,6 +37,8 @@ type lane struct {
 	cancel context.CancelFunc
 	// due is when to evaluate although nothing has changed; zero is never.
 	due time.Time
+	// since is when the first of the changes that are being evaluated was told; zero when nothing has changed but the time.
+	since time.Time
 }
 
 // worker evaluates what has changed. Its state belongs to the goroutine of its lane.
@@ -56,9 +58,12 @@ type changes struct {
 	// all says of which needs everything may have changed; objects are the names of single ones.
 	all     sets.Set[facts.Need]
 	objects map[facts.Need]sets.Set[types.NamespacedName]
+	// since is when the first of them was told; zero when there are none.
+	since time.Time
 }
 
-func (c *changes) add(need facts.Need, object types.NamespacedName) {
+func (c *changes) add(need facts.Need, object types.NamespacedName, told time.Time) {
+	c.since = earliest(c.since, told)
 	if object == (types.NamespacedName{}) {
 		if c.all == nil {
 			c.all = sets.New[facts.Need]()
@@ -81,7 +86,7 @@ func (e *Engine) touchLocked(l *lane) {
 	if l.gone || e.ctx == nil {
 		return
 	}
-	if l.debounce <= 0 {
+	if e.pauseLocked(l) <= 0 {
 		e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done
 	}
 	if !l.running {
@@ -98,7 +103,7 @@ func (e *Engine) touchLocked(l *lane) {
 
 // run evaluates until nothing is left.
 func (e *Engine) run(ctx context.Context, l *lane) {
-	for e.debounce(ctx, l) {
+	for e.pause(ctx, l) {
 		changed, ok := e.take(l)
 		if !ok {
 			return
@@ -113,15 +118,20 @@ func (e *Engine) run(ctx context.Context, l *lane) {
 	l.running = false
 }
 
-// debounce waits while changes gather, and reports whether the context is still alive.
-func (e *Engine) debounce(ctx context.Context, l *lane) bool {
+// pause waits while changes gather, and reports whether the context is still alive.
+func (e *Engine) pause(ctx context.Context, l *lane) bool {
 	e.mu.Lock()
-	pause := l.debounce
-	if !l.dirty || l.changes.all.Len() > 0 {
-		pause = 0 // what was just read as a whole comes in no burst
-	}
+	pause := e.pauseLocked(l)
 	e.mu.Unlock()
 	return sleep(ctx, e.options.Clock, pause)
+}
+
+// pauseLocked is how long changes of a lane are to be collected. What was just read as a whole comes in no burst.
+func (e *Engine) pauseLocked(l *lane) time.Duration {
+	if e.options.Pace < 0 || l.workedAt.IsZero() || !l.dirty || l.changes.all.Len() > 0 {
+		return 0
+	}
+	return e.options.Pace - e.options.Clock.Since(l.workedAt)
 }
 
 // take is what there is to evaluate; ok is false when there is nothing.
@@ -134,6 +144,7 @@ func (e *Engine) take(l *lane) (changed changes, ok bool) {
 	}
 	changed = l.changes
 	l.changes, l.dirty, l.due = changes{}, false, time.Time{}
+	l.since, l.workedAt = changed.since, e.options.Clock.Now()
 	e.beginWorkLocked(l)
 	return changed, true
 }
@@ -211,8 +222,10 @@ func setLocked[R any](e *Engine, c *cell[R], value R) {
 	}
 	c.value, c.known = value, true
 	for key := range c.subscribers {
-		if s := e.subscribers[key]; !s.changed {
+		s := e.subscribers[key]
+		if !s.changed {
 			s.changed, s.changedAt = true, e.options.Clock.Now()
 		}
+		s.behind = s.behind.with(behind{c.about, c.lane.since})
 	}
 }

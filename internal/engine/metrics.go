@@ -10,12 +10,21 @@ import (
 	"github.com/archmap/archmap/internal/check"
 )
 
-var evaluationsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: "archmap_engine_evaluations_total",
-	Help: "Number of evaluations of distinct checks, by check type.",
-}, []string{"type"})
+var (
+	evaluationsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "archmap_engine_evaluations_total",
+		Help: "Number of evaluations of distinct checks, by check type.",
+	}, []string{"type"})
+	delayMetric = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "archmap_engine_status_delay_seconds",
+		Help: "Time from the arrival of a change, by a watch or a read, until the status that shows it was written, by the type of the check " +
+			"whose result changed.",
+		// From the best that an API server does, about 10 ms, to what is read on demand or written again after a failure.
+		Buckets: []float64{.005, .01, .02, .05, .1, .2, .3, .5, 1, 2, 5, 10, 30, 60},
+	}, []string{"type"})
+)
 
-func init() { ctrlmetrics.Registry.MustRegister(evaluationsMetric) }
+func init() { ctrlmetrics.Registry.MustRegister(evaluationsMetric, delayMetric) }
 
 func countEvaluation(e *check.Evaluator) {
 	evaluationsMetric.WithLabelValues(string(e.Spec.Type)).Inc()

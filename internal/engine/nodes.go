@@ -66,7 +66,6 @@ func newNodesLane(e *Engine) *nodesLane {
 		engine: e, checks: map[string]*nodeCount{}, views: map[string]*nodeCount{}, names: sets.New[string](), counts: map[int]*nodeCount{},
 	}
 	n.lane = newLane(n)
-	n.debounce = e.options.NodeDebounce
 	e.lanes.Insert(n.lane)
 	n.table = tally.NewTable(func(name string) (*corev1.Node, bool) {
 		node, ok := n.objects.Get(objectName(name)).(*corev1.Node)
@@ -76,7 +75,7 @@ func newNodesLane(e *Engine) *nodesLane {
 }
 
 func (n *nodesLane) addCheckLocked(evaluator *check.Evaluator) *cell[check.Result] {
-	c := &cell[check.Result]{lane: n.lane, subscribers: sets.New[Key]()}
+	c := &cell[check.Result]{about: string(evaluator.Spec.Type), lane: n.lane, subscribers: sets.New[Key]()}
 	n.engine.results[evaluator.Key()] = c
 	var counted *check.NodeTally
 	count := &nodeCount{
@@ -106,7 +105,7 @@ func (n *nodesLane) removeCheckLocked(evaluator *check.Evaluator) {
 }
 
 func (n *nodesLane) addViewLocked(scope *assess.Scope) *cell[assess.ClusterView] {
-	c := &cell[assess.ClusterView]{lane: n.lane, subscribers: sets.New[Key]()}
+	c := &cell[assess.ClusterView]{about: aboutCluster, lane: n.lane, subscribers: sets.New[Key]()}
 	n.engine.views[scope.Key()] = c
 	var counted *assess.ClusterTally
 	count := &nodeCount{
@@ -311,6 +310,7 @@ func (n *nodesLane) publishNodes(state facts.Answer, moved []string) func() {
 		n.state, n.suspects, n.alike = state, suspects, alike
 		for l := range n.engine.readers[facts.Nodes] {
 			if l != n.lane {
+				l.changes.since = earliest(l.changes.since, n.since)
 				n.engine.touchLocked(l)
 			}
 		}

@@ -30,13 +30,13 @@ func TestCostOfANode(t *testing.T) {
 				o.subscribe(names[i], nodesCheck("Ready"), `{name: `+names[i]+`, expect: Optional, type: Nodes, nodes: {}}`)
 			}
 			o.start()
-			o.debounce()
+			o.settle()
 			o.expectNotified("the first findings", names...)
 			o.g.Expect(o.listed[facts.Nodes]).To(Equal(1))
 			looks = o.looked[facts.Nodes]
 			o.g.Expect(o.evaluations(func() {
 				o.put(facts.Nodes, node("n3", corev1.ConditionFalse))
-				o.debounce()
+				o.settle()
 			})).To(Equal(counts{v1alpha1.CheckNodes: 2}), "of two distinct checks")
 			o.expectNotified("it is not ready", names...)
 			o.g.Expect(o.results("mapping-0")[0].Message).To(Equal(fmt.Sprintf("1/%d nodes unhealthy: n3 (Ready is False: Kubelet)", nodes)))
@@ -58,27 +58,29 @@ func TestCostOfAHeartbeat(t *testing.T) {
 		o.show(facts.Nodes, nodesNamed(3)...)
 		o.subscribe("m", nodesCheck("Ready"))
 		o.start()
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings", "m")
 		beating := node("n1", corev1.ConditionTrue)
 		beating.Status.Conditions[0].LastHeartbeatTime = metav1.NewTime(noon.Add(time.Minute))
 		o.put(facts.Nodes, beating)
-		o.debounce()
+		o.settle()
 		o.expectNotified("nothing has changed")
 	})
 }
 
-// Nodes change in bursts; a burst is evaluated once.
-func TestNodesSettle(t *testing.T) {
-	inBubble(t, Options{NodeDebounce: time.Second}, func(o *operator) {
+// Objects change in bursts: the first shows at once, the others together.
+func TestBursts(t *testing.T) {
+	inBubble(t, Options{Pace: time.Second}, func(o *operator) {
 		o.show(facts.Nodes, nodesNamed(6)...)
 		o.subscribe("m", nodesCheck("Ready"))
 		o.start()
-		o.pass(time.Second)
 		o.expectNotified("the first findings", "m")
+		o.pass(time.Second)
+		o.put(facts.Nodes, node("n0", corev1.ConditionFalse))
+		o.expectNotified("the first of a burst", "m")
 		o.g.Expect(o.evaluations(func() {
 			for i := range 3 {
-				o.put(facts.Nodes, node(fmt.Sprint("n", i), corev1.ConditionFalse))
+				o.put(facts.Nodes, node(fmt.Sprint("n", i), corev1.ConditionUnknown))
 				o.pass(300 * time.Millisecond)
 			}
 			o.expectNotified("not yet")
@@ -97,14 +99,14 @@ func TestNodesComeAndGo(t *testing.T) {
 		o.show(facts.Nodes, nodesNamed(2)...)
 		o.subscribe("m", `{name: c, type: Nodes, nodes: {selector: {matchLabels: {gpu: "true"}}}}`)
 		o.start()
-		o.debounce()
+		o.settle()
 		message := func() string { return o.results("m")[0].Message }
 		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 2 nodes"))
 		o.put(facts.Nodes, node("another", corev1.ConditionTrue))
-		o.debounce()
+		o.settle()
 		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 3 nodes"))
 		o.remove(facts.Nodes, "another")
-		o.debounce()
+		o.settle()
 		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 2 nodes"))
 		o.answer(facts.Nodes, facts.Answer{State: facts.Failed, Message: "etcd is away"})
 		synctest.Wait()
@@ -124,11 +126,11 @@ func TestNodeCountsComeAndGo(t *testing.T) {
 		o.show(facts.Nodes, nodesNamed(2)...)
 		o.start()
 		o.subscribe("a", nodesCheck("Ready"))
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings", "a")
 		o.g.Expect(o.evaluations(func() {
 			o.subscribe("b", nodesCheck("DiskPressure"))
-			o.debounce()
+			o.settle()
 		})).To(Equal(counts{v1alpha1.CheckNodes: 1}), "the others are counted already")
 		o.expectNotified("the first findings", "b")
 		o.forget("a")
@@ -136,11 +138,11 @@ func TestNodeCountsComeAndGo(t *testing.T) {
 		o.subscribe("c", nodesCheck("MemoryPressure"))
 		o.forget("c")
 		o.subscribe("d", nodesCheck("PIDPressure"))
-		o.debounce()
+		o.settle()
 		o.expectNotified("the first findings", "d")
 		o.g.Expect(o.evaluations(func() {
 			o.put(facts.Nodes, node("n1", corev1.ConditionFalse))
-			o.debounce()
+			o.settle()
 		})).To(Equal(counts{v1alpha1.CheckNodes: 2}), "of those that are left")
 		o.g.Expect(o.engine.nodes.counts).To(And(HaveLen(2), HaveKey(2), HaveKey(3)), "slots are used again")
 		o.g.Expect(o.begun[facts.Nodes]).To(Equal(1), "they are observed without a break")
@@ -150,42 +152,56 @@ func TestNodeCountsComeAndGo(t *testing.T) {
 // Who explains a workload sees nodes when the checks of nodes do, and not before.
 func TestWorkloadsSeeNodesAsTheyAreCounted(t *testing.T) {
 	const notReady, gone = "on nodes that are not ready", "on nodes that no longer exist"
-	inBubble(t, Options{}, func(o *operator) {
+	inBubble(t, Options{Pace: 300 * time.Millisecond}, func(o *operator) {
 		o.show(deployments, deployment("web", 0))
 		o.show(facts.Nodes, nodesNamed(3)...)
 		o.show(podsOf("web"), podOn("n1", "web"))
 		o.subscribe("web", deploymentCheck("web"))
 		o.start()
-		o.debounce()
+		// meanwhile has something happen while a burst of nodes is not counted yet.
+		meanwhile := func(something func()) {
+			o.pass(time.Second) // what is looked at again by time is
+			o.pass(400 * time.Millisecond)
+			o.put(facts.Nodes, node("n2", corev1.ConditionTrue))
+			something()
+		}
 		message := func() string {
 			synctest.Wait()
 			return o.results("web")[0].Message
 		}
 		o.g.Expect(message()).NotTo(ContainSubstring("nodes"))
 
-		o.put(facts.Nodes, node("n1", corev1.ConditionFalse))
-		o.put(deployments, deployment("web", 1))
-		o.g.Expect(message()).To(ContainSubstring("1/4 available"))
-		o.g.Expect(message()).NotTo(ContainSubstring("nodes"), "it is not counted yet")
-		o.debounce()
+		meanwhile(func() {
+			o.put(facts.Nodes, node("n1", corev1.ConditionFalse))
+			o.put(deployments, deployment("web", 1))
+			o.g.Expect(message()).To(ContainSubstring("1/4 available"))
+			o.g.Expect(message()).NotTo(ContainSubstring("nodes"), "it is not counted yet")
+		})
+		o.pass(time.Second)
 		o.g.Expect(message()).To(ContainSubstring(notReady))
-		o.put(facts.Nodes, node("n1", corev1.ConditionTrue))
-		o.put(deployments, deployment("web", 0))
-		o.g.Expect(message()).To(ContainSubstring(notReady), "it is still counted as not ready")
-		o.debounce()
+		meanwhile(func() {
+			o.put(facts.Nodes, node("n1", corev1.ConditionTrue))
+			o.put(deployments, deployment("web", 0))
+			o.g.Expect(message()).To(ContainSubstring(notReady), "it is still counted as not ready")
+		})
+		o.pass(time.Second)
 		o.g.Expect(message()).NotTo(ContainSubstring("nodes"))
 
-		o.remove(facts.Nodes, "n1")
-		o.put(deployments, deployment("web", 1))
-		o.g.Expect(message()).NotTo(ContainSubstring("nodes"), "it is still counted")
-		o.debounce()
+		meanwhile(func() {
+			o.remove(facts.Nodes, "n1")
+			o.put(deployments, deployment("web", 1))
+			o.g.Expect(message()).NotTo(ContainSubstring("nodes"), "it is still counted")
+		})
+		o.pass(time.Second)
 		o.g.Expect(message()).To(ContainSubstring(gone), "although it was well")
+		o.pass(time.Second)
 		o.put(facts.Nodes, node("n1", corev1.ConditionTrue))
-		o.debounce()
+		o.pass(time.Second)
 		o.g.Expect(message()).NotTo(ContainSubstring("nodes"), "it is back")
 		o.show(facts.Nodes, nodesNamed(1)...)
 		o.g.Expect(message()).To(ContainSubstring(gone))
 		o.answer(facts.Nodes, facts.Answer{State: facts.NotPermitted})
+		o.pass(time.Second)
 		o.g.Expect(message()).NotTo(ContainSubstring(gone), "nothing is known of nodes")
 	})
 }
@@ -198,17 +214,17 @@ func TestNodesAreReadAgain(t *testing.T) {
 		o.show(podsOf("web"), podOn("n1", "web"))
 		o.subscribe("web", deploymentCheck("web"))
 		o.start()
-		o.debounce()
+		o.settle()
 		for round := range 3 {
 			o.put(deployments, deployment("web", 4))
 			synctest.Wait()
 			o.g.Expect(o.wants()).To(Equal([]string{"Deployment"}))
 			if round > 0 {
-				o.debounce() // or it is wanted again before anybody has seen that it was not
+				o.settle() // or it is wanted again before anybody has seen that it was not
 			}
 			o.show(facts.Nodes, nodesNamed(2-round%2)...)
 			o.put(deployments, deployment("web", 0))
-			o.debounce()
+			o.settle()
 			o.g.Expect(o.results("web")[0].Explaining).To(BeFalse(), "round %d", round)
 			explained := ContainSubstring("no longer exist")
 			if round%2 == 0 {
@@ -263,7 +279,7 @@ func TestViews(t *testing.T) {
 		o.g.Expect(subscribe("b", "pool")).To(BeFalse())
 		o.g.Expect(o.engine.views).To(HaveLen(1))
 		o.start()
-		o.debounce()
+		o.settle()
 		expectNotified("the first view", "a", "b")
 		o.g.Expect(viewed["a"].Nodes).To(Equal(2))
 		o.g.Expect(viewed["a"].KubernetesVersion).To(Equal("v1.33.1"))
@@ -274,12 +290,12 @@ func TestViews(t *testing.T) {
 		expectNotified("it is another", "a", "b")
 		o.g.Expect(viewed["b"].KubernetesVersion).To(Equal("v1.34.0"))
 		o.put(facts.Nodes, node("n1", corev1.ConditionFalse))
-		o.debounce()
+		o.settle()
 		expectNotified("a node is down", "a", "b")
 		o.g.Expect(viewed["b"].Down.Count).To(Equal(1))
 
 		o.g.Expect(subscribe("a", "other")).To(BeFalse(), "it shows something else now")
-		o.debounce()
+		o.settle()
 		expectNotified("its first view", "a")
 		o.engine.Forget(Key{Kind: "ClusterArchitecture", Name: "b"})
 		o.g.Expect(o.engine.views).To(HaveLen(1))
@@ -287,7 +303,7 @@ func TestViews(t *testing.T) {
 		o.subscribe("m", nodesCheck("Ready"))
 		o.engine.Forget(Key{Kind: "ClusterArchitecture", Name: "a"})
 		o.g.Expect(o.wants()).To(Equal([]string{"Node"}), "nobody shows the version")
-		o.debounce()
+		o.settle()
 		expectNotified("it has gone")
 		o.end()
 	})

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -88,8 +89,8 @@ func (s *story) fill(need facts.Need) {
 
 // expectFresh holds what the engine has come to to what one comes to that is made anew.
 func (s *story) expectFresh(when string) {
-	s.debounce()
-	fresh := newOperator(s.t, Options{NodeDebounce: -1})
+	s.settle()
+	fresh := newOperator(s.t, Options{})
 	fresh.answers = maps.Clone(s.answers)
 	for mapping, checks := range s.asks {
 		fresh.subscribe(mapping, checks...)
@@ -112,7 +113,7 @@ func TestEngineEqualsAFreshOne(t *testing.T) {
 	for seed := range uint64(100) {
 		options := Options{}
 		if seed%2 == 0 {
-			options.NodeDebounce = -1
+			options.Pace = 200 * time.Millisecond
 		}
 		inBubble(t, options, func(o *operator) {
 			o.editedMeanwhile = true

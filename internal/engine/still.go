@@ -18,7 +18,7 @@ import (
 // Still makes an engine on a snapshot, at the time of the snapshot. It is not started: EvaluateAll evaluates. once is that of the
 // facts.
 func Still(s *snapshot.Snapshot, once bool) *Engine {
-	return New(stillSources{s}, func(Key) {}, Options{Clock: stillClock{now: s.Time}, NodeDebounce: -1, Once: once})
+	return New(stillSources{s}, func(Key) {}, Options{Clock: stillClock{now: s.Time}, Pace: -1, Once: once})
 }
 
 // EvaluateAll evaluates what has been asked, what has changed and what is due, until nothing is left to evaluate or the

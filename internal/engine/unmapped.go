@@ -99,7 +99,7 @@ type compiledScope struct {
 }
 
 // unmappedScope makes the scope of an architecture and its mappings, once for their generations: of many mappings it takes
-// long.
+// long. The members are sorted by name.
 func (e *Engine) unmappedScope(
 	key Key, compiled *Architecture, a *v1alpha1.ClusterArchitecture, members []v1alpha1.ComponentMapping,
 ) *assess.UnmappedScope {

@@ -62,7 +62,7 @@ func TestUnmapped(t *testing.T) {
 		_, ok := o.engine.View(key, scope, unmapped)
 		o.g.Expect(ok).To(BeFalse())
 		o.start()
-		o.debounce()
+		o.settle()
 		expect("the first view", 1, "new Healthy")
 
 		o.put(deployments, deployment("known", 1))

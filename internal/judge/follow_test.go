@@ -43,7 +43,7 @@ func follow(t *testing.T, architecture *v1alpha1.ClusterArchitecture, mappings [
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.changed.Insert(key)
-	}, engine.Options{Clock: f.clock, NodeDebounce: -1})
+	}, engine.Options{Clock: f.clock, Pace: -1})
 	f.follower = judge.Compile(architecture, mappings).Follow(f.engine, f.clock)
 	f.follower.Judge(nil) // to subscribe
 	return f

@@ -7,11 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // metrics of an observer. Labels are kinds that mappings name, never names of objects.
 type metrics struct {
-	sources prometheus.Gauge
+	sources *prometheus.GaugeVec
 	objects *prometheus.GaugeVec
 	whole   *prometheus.GaugeVec
 	events  *prometheus.CounterVec
@@ -20,10 +22,10 @@ type metrics struct {
 var byKind = []string{"group", "kind"}
 
 var (
-	sourcesMetric = prometheus.NewGauge(prometheus.GaugeOpts{
+	sourcesMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "archmap_observer_sources",
-		Help: "Number of running watches and pollers.",
-	})
+		Help: "Number of sources that run, by how they read: watch, poll, or on demand.",
+	}, []string{"mode"})
 	objectsMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "archmap_observer_objects",
 		Help: "Number of watched objects held in memory, by kind.",
@@ -44,6 +46,17 @@ func init() {
 
 func newMetrics() *metrics {
 	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, events: eventsMetric}
+}
+
+func (m *metrics) countSources(need facts.Need, more int) {
+	mode := "watch"
+	switch {
+	case need.OnDemand():
+		mode = "demand"
+	case need.Interval > 0:
+		mode = "poll"
+	}
+	m.sources.WithLabelValues(mode).Add(float64(more))
 }
 
 func (m *metrics) countObjects(kind schema.GroupVersionKind, whole bool, more int) {

@@ -218,7 +218,7 @@ func (s *Sources) startLocked(source *source) (room bool) {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	source.start(cancel, s.changed)
-	s.metrics.sources.Inc()
+	s.metrics.countSources(source.need, 1)
 	s.running.Go(func() { s.observe(ctx, source) })
 	return true
 }
@@ -229,7 +229,7 @@ func (s *Sources) endLocked(source *source) {
 	if !source.end() {
 		return
 	}
-	s.metrics.sources.Dec()
+	s.metrics.countSources(source.need, -1)
 	for _, waiting := range s.sources {
 		if !waiting.started() {
 			s.startLocked(waiting)

@@ -41,7 +41,7 @@ func newOperator(g Gomega, w *world.World) *operator {
 	current, err := w.Snapshot()
 	g.Expect(err).NotTo(HaveOccurred())
 	o := &operator{g: g, world: w, sources: world.NewSources(current), clock: clocktesting.NewFakeClock(w.Now()), changed: sets.New[engine.Key]()}
-	o.engine = engine.New(o.sources, o.notify, engine.Options{Clock: o.clock, NodeDebounce: -1})
+	o.engine = engine.New(o.sources, o.notify, engine.Options{Clock: o.clock, Pace: -1})
 	o.follower = judge.Compile(&rows.Architectures[0], rows.Mappings).Follow(o.engine, o.clock)
 	o.follower.Judge(nil) // to subscribe
 	return o

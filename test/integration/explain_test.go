@@ -43,7 +43,7 @@ func fast(ahead time.Duration) func(*controller.Options) {
 	return func(o *controller.Options) {
 		o.Observe.Clock = fastClock{start: time.Now(), ahead: ahead}
 		o.Observe.SyncTimeout, o.Observe.RetryInterval = haste*o.Observe.SyncTimeout, haste*o.Observe.RetryInterval
-		o.Engine.NodeDebounce *= haste
+		o.Engine.Pace *= haste
 	}
 }
 

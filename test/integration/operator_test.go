@@ -51,7 +51,7 @@ func startOperator(as *rest.Config, through *network, tune ...func(*controller.O
 	Expect(err).NotTo(HaveOccurred())
 	options := controller.Options{
 		Observe: observe.Options{RetryInterval: 300 * time.Millisecond, SyncTimeout: time.Minute},
-		Engine:  engine.Options{NodeDebounce: 50 * time.Millisecond},
+		Engine:  engine.Options{Pace: 50 * time.Millisecond},
 	}
 	for _, change := range tune {
 		change(&options)

@@ -32,6 +32,7 @@ const floorCommand = "floor"
 // Objects of the floor.
 const (
 	floorRow          = "floor-row"
+	floorDNSRow       = "floor-coredns"
 	floorNodeRow      = "floor-node"
 	floorArchitecture = "floor"
 )
@@ -81,9 +82,13 @@ func newFloor(kubeconfig string) (*floor, error) {
 	return f, err
 }
 
-// follow shows a Deployment and a node in rows, and the first of the rows in an architecture.
+// follow shows Deployments and a node in rows, and the first of the rows in an architecture.
 func (f *floor) follow(ctx context.Context, node string) error {
 	row, err := f.template(ctx, mappings, ownRow)
+	if err != nil {
+		return err
+	}
+	dnsRow, err := f.template(ctx, mappings, coreDNS)
 	if err != nil {
 		return err
 	}
@@ -108,6 +113,11 @@ func (f *floor) follow(ctx context.Context, node string) error {
 	group.Go(func() error {
 		return each(ctx, deployments, floorDeployment, func(d *appsv1.Deployment) error {
 			return f.applyRow(ctx, row, floorRow, isAvailable(d))
+		})
+	})
+	group.Go(func() error {
+		return each(ctx, deployments, floorDNS, func(d *appsv1.Deployment) error {
+			return f.applyRow(ctx, dnsRow, floorDNSRow, isAvailable(d))
 		})
 	})
 	group.Go(func() error {
