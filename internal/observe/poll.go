@@ -31,6 +31,9 @@ func (s *source) poll(ctx context.Context) {
 	}
 	for {
 		next := s.sources.turns()
+		if s.wantsMore() { // it is a first read for some
+			began = s.sources.options.Clock.Now()
+		}
 		s.refill(ctx, began)
 		if !s.awaitPoll(ctx, metadata, next) {
 			return

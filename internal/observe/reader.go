@@ -66,6 +66,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 // Read reads what is needed. What cannot be read is part of what it returns; an error is that of the context.
 func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
 	dump := snapshot.NewRecord()
+	dump.Trimmed = true
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelReads)
@@ -113,6 +114,9 @@ func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 	answer, err := r.api.ask(ctx, need)
 	switch {
 	case err == nil:
+		for _, o := range answer.Objects { // typed ones of a list don't say so
+			o.GetObjectKind().SetGroupVersionKind(need.Kind)
+		}
 		return answer
 	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
 		verb := "list"

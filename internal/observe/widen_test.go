@@ -197,9 +197,25 @@ func TestPollsReadWhatIsWanted(t *testing.T) {
 		o.expectTold("it is read again", "ConfigMap", "ConfigMap")
 		o.g.Expect(held(b)).To(Equal(map[string]any{"a": "1", "b": "1"}))
 
+		c := masked(configsNeed, maskData)
+		p.fail(errors.New("the network is down"))
+		o.sources.Want(c)
+		o.pass(widenDebounce)
+		o.expectTold("it may be readable soon")
+		o.g.Expect(stateOf(o.sources, c).State).To(Equal(facts.Pending))
+		o.pass(configsNeed.Interval * 6 / 5)
+		o.expectTold("it is not", "ConfigMap", "ConfigMap", "ConfigMap")
+		o.g.Expect([]facts.State{stateOf(o.sources, a).State, stateOf(o.sources, b).State, stateOf(o.sources, c).State}).To(Equal(
+			[]facts.State{facts.Known, facts.Known, facts.Failed}))
+		p.fail(nil)
+		o.sources.Drop(c)
+		o.pass(configsNeed.Interval * 6 / 5)
+		o.expectTold("there is more now", "ConfigMap", "ConfigMap")
+		o.g.Expect(held(a)).To(Equal(map[string]any{"a": "1", "b": "1", "c": "c"}))
+
 		reads := p.reads
 		changed := config("1", "1")
-		changed.Data["c"] = "d"
+		changed.Labels = map[string]string{"c": "d"}
 		o.g.Expect(p.Update(context.Background(), changed)).To(Succeed())
 		o.pass(configsNeed.Interval * 6 / 5)
 		o.g.Expect(p.reads).To(BeNumerically(">", reads))

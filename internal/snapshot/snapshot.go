@@ -54,6 +54,8 @@ type Snapshot struct {
 	// Objects of any kind, typed or not, in the versions in which the API server serves them. Of several with
 	// the same kind, namespace and name the last counts.
 	Objects []client.Object
+	// Trimmed says that the objects are as a live read has them, so that answers need no copies.
+	Trimmed bool
 	// Reads are what was asked of the cluster, where that was recorded.
 	Reads []Read
 	// Responses to GETs, by path and query.
@@ -103,6 +105,7 @@ func (s *Snapshot) Add(other *Snapshot) {
 	for need, objects := range other.held {
 		s.hold(need, objects)
 	}
+	s.Trimmed = s.Trimmed && other.Trimmed
 	if s.Responses == nil {
 		s.Responses, s.Reviews = map[string]facts.Response{}, map[facts.Review]ReviewAnswer{}
 	}
@@ -147,7 +150,7 @@ func covers(all, part facts.Need) bool {
 func (s *Snapshot) Read(ctx context.Context, needs []facts.Need) (*Snapshot, error) {
 	needs = Distinct(needs)
 	part := NewRecord()
-	part.Time = s.Time
+	part.Time, part.Trimmed = s.Time, true
 	answers := s.Facts(needs).Answers
 	for _, need := range needs {
 		part.Record(need, answers[need])
@@ -336,8 +339,10 @@ func (s *Snapshot) matching(need facts.Need, at time.Time) facts.Answer {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
 		}
-		if o, err = asRead(need.Kind, o); err != nil {
-			return facts.Answer{State: facts.Failed, Message: err.Error()}
+		if !s.Trimmed {
+			if o, err = asRead(need.Kind, o); err != nil {
+				return facts.Answer{State: facts.Failed, Message: err.Error()}
+			}
 		}
 		if !workload.Sift(o, answer.ReadyPods, s.Time) {
 			continue

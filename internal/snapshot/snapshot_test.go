@@ -342,3 +342,19 @@ func TestHeldObjects(t *testing.T) {
 	s.Add(held(widget("c", "z")))
 	g.Expect(s.Answer(all).Objects).To(Equal([]client.Object{widget("c", "z")}), "read later")
 }
+
+// What was read live, or is a part of a snapshot, is answered as it is; anything else is trimmed in a copy.
+func TestTrimmedObjectsAreNotCopied(t *testing.T) {
+	g := NewWithT(t)
+	need := facts.Need{Kind: kind("apps/v1", "Deployment")}
+	whole := &Snapshot{Time: snapshotTime, Coverage: Complete, Objects: untyped(t, dnsDeployment)}
+	answered := whole.Answer(need).Objects[0]
+	g.Expect(whole.Objects[0].GetAnnotations()).To(HaveLen(1), "it is left as it was")
+	part, err := whole.Read(t.Context(), []facts.Need{need})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(part.Answer(need).Objects[0]).To(BeIdenticalTo(answered))
+	more := &Snapshot{Objects: untyped(t, metricsDeployment), Reads: []Read{{Need: need, State: facts.Known}}}
+	part.Add(more)
+	g.Expect(part.Answer(need).Objects).To(HaveLen(2))
+	g.Expect(part.Answer(need).Objects).To(HaveEach(BeAssignableToTypeOf(&appsv1.Deployment{})), "those that were added are not trimmed")
+}
