@@ -223,13 +223,17 @@ const (
 	watches                = "observer_sources watch"
 	polls                  = "observer_sources poll"
 	kept                   = "observer_objects "
+	keptBytes              = "observer_objects_bytes "
 )
 
-// lasting leaves out what goes on all the time: requests but for writes of statuses, and evaluations of what is polled.
+// often begins what goes on all the time: requests but for writes of statuses.
+var often = []string{"read ", "create ", "watch ", "observer_reads_total "}
+
+// lasting leaves out what goes on all the time: that, and evaluations of what is polled.
 func (n numbers) lasting() numbers {
 	out := maps.Clone(n)
 	maps.DeleteFunc(out, func(what string, _ int) bool {
-		return strings.HasPrefix(what, "read ") || strings.HasPrefix(what, "create ") || strings.HasPrefix(what, "watch ") ||
+		return slices.ContainsFunc(often, func(prefix string) bool { return strings.HasPrefix(what, prefix) }) ||
 			strings.HasPrefix(what, evaluations) && what != workloadEvaluations && what != nodeEvaluations
 	})
 	return out
@@ -302,9 +306,12 @@ func TestCounts(t *testing.T) {
 	if took < 6*time.Second { // each may say after three seconds that facts are being read, as it does on a slower machine
 		b.g.Expect(interims).To(BeNumerically("<=", 5), "rows that were written before all was read")
 	}
-	for _, kind := range []string{kept + " Node", kept + "storage.k8s.io CSINode", kept + "acn.azure.com NodeNetworkConfig"} {
-		b.g.Expect(o.counts()[kind]).To(Equal(nodes), kind)
+	bytes, now := 0, o.counts()
+	for _, kind := range []string{" Node", "storage.k8s.io CSINode", "acn.azure.com NodeNetworkConfig"} {
+		b.g.Expect(now[kept+kind]).To(Equal(nodes), kind)
+		bytes += now[keptBytes+kind]
 	}
+	b.g.Expect(bytes/nodes).To(BeNumerically("<", 1536), "what is kept of a node and of what there is for each")
 
 	written := func(n numbers) bool { return n[writtenMappings] > 0 && n[writtenArchitectures] > 0 }
 	o.spend("heartbeats", func() {
