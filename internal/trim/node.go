@@ -4,7 +4,6 @@
 package trim
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -142,15 +141,20 @@ const (
 
 // joinLabels writes labels in the order of their keys.
 func joinLabels(labels map[string]string, node string) string {
-	var joined strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
+	keys, size := make([]string, 0, len(labels)), 0
+	for key, value := range labels {
+		keys, size = append(keys, key), size+len(key)+len(value)+len(labelIs+labelEnd)
+	}
+	slices.Sort(keys)
+	joined := make([]byte, 0, size)
+	for _, key := range keys {
 		value := labels[key]
 		if node != "" {
 			value = strings.ReplaceAll(value, node, ofNode)
 		}
-		joined.WriteString(key + labelIs + value + labelEnd)
+		joined = append(append(append(append(joined, key...), labelIs...), value...), labelEnd...)
 	}
-	return joined.String()
+	return string(joined)
 }
 
 func splitLabels(joined, node string) map[string]string {

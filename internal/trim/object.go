@@ -52,8 +52,10 @@ type packedObject struct {
 	packedName
 
 	kind *schema.GroupVersionKind
-	// content is the object without what identifies it: JSON of an untyped one, protobuf of a typed one.
-	content string
+	// content is the object without what identifies it: JSON of an untyped one, protobuf of a typed one. Where it is long it
+	// is deflated.
+	content  string
+	deflated bool
 }
 
 // message is a typed object.
@@ -78,7 +80,7 @@ func packUntyped(kind *schema.GroupVersionKind, u *unstructured.Unstructured, ma
 		}
 	}
 	content, err := json.Marshal(object) // sorts keys
-	packed.content = string(content)
+	packed.keep(content)
 	return packed, err
 }
 
@@ -88,14 +90,14 @@ func packTyped(kind *schema.GroupVersionKind, o message) (any, error) {
 	o.SetName("")
 	o.SetResourceVersion("")
 	content, err := o.Marshal()
-	packed.content = string(content)
+	packed.keep(content)
 	return packed, err
 }
 
 // Same implements Packed.
 func (p *packedObject) Same(other Packed) bool {
 	o, ok := other.(*packedObject)
-	return ok && p.content == o.content
+	return ok && p.deflated == o.deflated && p.content == o.content
 }
 
 // Unpack implements Packed. What was packed can be unpacked; of anything else it would be an object without fields.
@@ -103,13 +105,13 @@ func (p *packedObject) Unpack() client.Object {
 	o := New(*p.kind)
 	switch o := o.(type) {
 	case *unstructured.Unstructured:
-		_ = kjson.UnmarshalCaseSensitivePreserveInts([]byte(p.content), &o.Object)
+		_ = kjson.UnmarshalCaseSensitivePreserveInts(p.kept(), &o.Object)
 		if o.Object == nil {
 			o.Object = map[string]any{}
 		}
 		identify(o.Object, *p.kind, p.packedName)
 	case message:
-		_ = o.Unmarshal([]byte(p.content))
+		_ = o.Unmarshal(p.kept())
 		o.SetNamespace(p.namespace)
 		o.SetName(p.name)
 		o.SetResourceVersion(p.resourceVersion)

@@ -374,7 +374,31 @@ func (d *bed) await(ctx context.Context, what string, holds wait.ConditionWithCo
 // shipped is what the manifest says of the manager.
 type shipped struct {
 	args        []string
+	env         []corev1.EnvVar
 	memoryLimit int64
+}
+
+// goMemoryLimit is what the Go runtime takes for its limit of memory.
+const goMemoryLimit = "GOMEMLIMIT"
+
+// limited is the manager with another limit, of which the runtime knows as large a part.
+func (s *shipped) limited(bytes int64) *shipped {
+	out := &shipped{args: s.args, env: slices.Clone(s.env), memoryLimit: bytes}
+	for i := range out.env {
+		if out.env[i].Name == goMemoryLimit {
+			out.env[i].Value = fmt.Sprint(bytes / 10 * 9)
+		}
+	}
+	return out
+}
+
+// environment is that of the process.
+func (s *shipped) environment() []string {
+	var env []string
+	for _, e := range s.env {
+		env = append(env, e.Name+"="+e.Value)
+	}
+	return env
 }
 
 // readShipped reads config/manager.
@@ -396,7 +420,7 @@ func readShipped(file string) (*shipped, error) {
 		if limit.IsZero() {
 			return nil, fmt.Errorf("%s: the manager has no memory limit", file)
 		}
-		return &shipped{args: c.Args, memoryLimit: limit.Value()}, nil
+		return &shipped{args: c.Args, env: c.Env, memoryLimit: limit.Value()}, nil
 	}
 	return nil, fmt.Errorf("%s: there is no Deployment", file)
 }

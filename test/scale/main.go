@@ -226,7 +226,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	if !b.limit.IsZero() {
-		b.manager.memoryLimit = b.limit.Value()
+		b.manager = b.manager.limited(b.limit.Value())
 	}
 	if err := os.MkdirAll(b.out, 0o750); err != nil {
 		return err

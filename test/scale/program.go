@@ -53,7 +53,7 @@ func (d *bed) startManager() (*program, error) {
 	args := append(slices.Clone(d.manager.args),
 		"--kubeconfig", d.managerKubeconfig, "--leader-election-namespace", managerNamespace, "--health-probe-bind-address", "0",
 		"--metrics-bind-address", metrics, "--metrics-secure=false", "--pprof-bind-address", pprof)
-	p, err := d.startProgram("manager", d.binary("manager"), []string{fmt.Sprintf("GOMEMLIMIT=%d", d.manager.memoryLimit)}, args...)
+	p, err := d.startProgram("manager", d.binary("manager"), d.manager.environment(), args...)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (r *Report) table(out io.Writer) error {
 func (r *Report) markdown(out io.Writer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Scale of %s\n\n", r.Commit)
-	fmt.Fprintf(&text, "%s, %.0f minutes, on %d CPUs, %s, %s; load average %s before and %s after. GOMEMLIMIT of the manager: %s.\n\n",
+	fmt.Fprintf(&text, "%s, %.0f minutes, on %d CPUs, %s, %s; load average %s before and %s after. Memory limit of the manager: %s.\n\n",
 		r.Began.UTC().Format("2006-01-02 15:04 MST"), r.Seconds/60, r.Machine.CPUs, r.Machine.Memory, r.Machine.Go,
 		r.Machine.LoadBefore, r.Machine.LoadAfter, r.MemoryLimit)
 	fmt.Fprintf(&text, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))

@@ -4,9 +4,13 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 func TestSummarize(t *testing.T) {
@@ -137,7 +141,7 @@ func TestMarkdown(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# Scale of 0123456789ab\n",
-		"2026-11-27 09:00 UTC, 20 minutes, on 2 CPUs, 24 GB, go1.26; load average 0.10 before and 1.90 after. GOMEMLIMIT of the manager: 128 MiB.\n",
+		"2026-11-27 09:00 UTC, 20 minutes, on 2 CPUs, 24 GB, go1.26; load average 0.10 before and 1.90 after. Memory limit of the manager: 128 MiB.\n",
 		"| Row coredns | 5,000 | 300 | 12.1 ms | 22 | 26.8 | 10.8 / 27.7 ms, watch and apply | 1.12 x / 0.97 x | 1.10 x / 1.50 x | no |\n",
 		"| Writes of heartbeats (1) | 5,000 | 1 | 0 |",
 		"| Manager, stripped (1) |",
@@ -182,6 +186,20 @@ func TestReadShipped(t *testing.T) {
 	}
 	if s.memoryLimit < 1<<20 {
 		t.Errorf("the limit is in bytes: %d", s.memoryLimit)
+	}
+	// The runtime knows nine tenths of the limit, whichever it is.
+	for _, of := range []*shipped{s, s.limited(2 * s.memoryLimit)} {
+		i := slices.IndexFunc(of.env, func(e corev1.EnvVar) bool { return e.Name == goMemoryLimit })
+		if i < 0 {
+			t.Fatalf("%v has no %s", of.env, goMemoryLimit)
+		}
+		limit, err := resource.ParseQuantity(strings.TrimSuffix(of.env[i].Value, "B"))
+		if part := float64(limit.Value()) / float64(of.memoryLimit); err != nil || part < 0.89 || part > 0.91 {
+			t.Errorf("%s is %.2f of %d: %v", of.env[i].Value, part, of.memoryLimit, err)
+		}
+		if !slices.Contains(of.environment(), goMemoryLimit+"="+of.env[i].Value) {
+			t.Errorf("the process gets no %s: %v", goMemoryLimit, of.environment())
+		}
 	}
 	if !strings.Contains(strings.Join(s.args, " "), "--leader-elect") {
 		t.Errorf("the arguments are those of the manifest: %v", s.args)
