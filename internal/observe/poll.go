@@ -89,13 +89,15 @@ func (s *source) refill(ctx context.Context, began time.Time) bool {
 		return false
 	case err != nil:
 		s.sources.log(s.need).V(1).Info("Couldn't read; will retry", "error", err.Error())
+		s.sources.metrics.countRead(s.need, resultFailed)
 		s.giveUpWaiting(began, err)
 		return false
 	}
 	if objects != nil {
-		s.hold(answer, objects)
+		s.sources.metrics.countRead(s.need, resultOf(s.hold(answer, objects)))
 		return true
 	}
+	s.sources.metrics.countRead(s.need, resultChanged) // it is not compared
 	s.keepRenewals(&answer)
 	s.set(answer)
 	return true

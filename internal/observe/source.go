@@ -125,14 +125,16 @@ func (s *source) follow(store facts.Objects) {
 	})
 }
 
-// hold makes an answer Known that was read in one go. One that says the same as before is no news.
-func (s *source) hold(answer facts.Answer, objects trim.PackedList) {
+// hold makes an answer Known that was read in one go. One that says the same as before is no news, which it reports.
+func (s *source) hold(answer facts.Answer, objects trim.PackedList) (news bool) {
 	s.update(func() bool {
 		before, polled := s.objects.(trim.PackedList)
 		same := polled && s.answer.State == facts.Known && s.held.Covers(s.reading) && before.Same(objects)
 		s.answer, s.objects, s.held, s.missing = answer, objects, s.reading, facts.Answer{}
-		return !same
+		news = !same
+		return news
 	})
+	return news
 }
 
 // giveUpWaiting says that a first read fails, when it has been tried for SyncTimeout. An answer that there is
