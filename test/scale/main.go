@@ -90,6 +90,7 @@ var allParts = []part{
 	{"memory", everySize, (*bed).memory},
 	{"cold", everySize, (*bed).cold},
 	{"quiet", biggest, (*bed).quiet},
+	{"storm", biggest, (*bed).storm},
 	{"check", everySize, (*bed).check},
 	{"many", smallest, (*bed).many},
 	{"objects", smallest, (*bed).objects},
