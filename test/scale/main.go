@@ -35,6 +35,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == floorCommand {
 		exit(ctx, runFloor(ctx, os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == pageCommand {
+		exit(ctx, writePage("docs"))
+	}
 	b, err := parse(os.Args[1:])
 	if err != nil {
 		exit(ctx, err)
