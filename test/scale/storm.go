@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -62,13 +63,14 @@ func (d *bed) storm(ctx context.Context) (err error) {
 	if err := errors.Join(d.rolloutStorm(ctx, board, manager, before), d.nodeStorm(ctx, board, manager, before)); err != nil {
 		return err
 	}
-	peak, err := manager.memory("VmHWM")
-	if err != nil {
+	peak, peakErr := manager.memory("VmHWM")
+	made, madeErr := manager.composition(ctx)
+	if err := errors.Join(peakErr, madeErr); err != nil {
 		return err
 	}
 	d.add(Row{
 		Name: stormPeakRow, Unit: mebibytes, Stats: figure(peak), Goal: atMost(float64(d.manager.memoryLimit) / mebi),
-		Note: "From when the manager has settled until the end of the storm; what a start takes is in the part memory.",
+		Note: made + " That is after the storms; what a start takes is in the part memory.",
 	})
 	after, err := d.leader(ctx)
 	if err != nil {
@@ -107,12 +109,16 @@ func (p *program) forgetPeak() error {
 // rolloutStorm moves the counters of several DaemonSets, each as fast as in a rollout of its own.
 func (d *bed) rolloutStorm(ctx context.Context, board *board, manager *program, before picture) error {
 	set := len(rollingDaemonSets)
+	profiled := make(chan error, 1)
+	go func() { // of some of it, which costs next to nothing
+		profiled <- manager.profileCPU(ctx, int(calm.Seconds()), filepath.Join(d.out, fmt.Sprintf("cpu-storm-%d.pb.gz", len(d.nodes))))
+	}()
 	moves, err := d.costOf(board, manager, func() (int, error) {
 		return d.pace(ctx, float64(set*counterMoves), storm, func(ctx context.Context, i int) error {
 			return d.roll(ctx, rollingDaemonSets[i%set], i/set%len(d.nodes), 1)
 		})
 	})
-	if err != nil {
+	if err := errors.Join(err, <-profiled); err != nil {
 		return err
 	}
 	for _, name := range rollingDaemonSets {
