@@ -66,8 +66,9 @@ generate: $(CONTROLLER_GEN) ## Generate the DeepCopy methods and the apply confi
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: docs
-docs: ## Generate the documentation that shows what archmap reports: clusters, faults, rollouts, examples.
+docs: ## Generate the documentation that shows what archmap reports: clusters, faults, rollouts, examples, performance.
 	go run ./hack/docs
+	go run ./test/scale page
 
 .PHONY: fmt
 fmt: ## Format the code.
@@ -148,6 +149,11 @@ bench-scale: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 
 	go build -o $(BIN)/bench-scale ./test/scale
 	$(BIN)/bench-scale $(if $(PART),-part $(PART)) $(if $(NODES),-nodes $(NODES)) $(if $(SAMPLES),-samples $(SAMPLES)) \
 		$(if $(LIMIT),-limit $(LIMIT))
+
+.PHONY: performance
+performance: ## Show the last run of bench-scale in docs/performance.md.
+	install -m 644 $(BIN)/scale/report.json docs/performance.json
+	go run ./test/scale page
 
 ##@ Build
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-generated=(api config/crd/bases config/rbac/role.yaml docs/clusters.md docs/extras.md docs/faults.md docs/rollouts.md docs/size.md docs/write-a-mapping.md
+generated=(api config/crd/bases config/rbac/role.yaml docs/clusters.md docs/extras.md docs/faults.md docs/images docs/performance.md docs/rollouts.md docs/size.md docs/write-a-mapping.md
 	docs/examples)
 failed=0
 complain() {

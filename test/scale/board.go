@@ -49,8 +49,8 @@ type board struct {
 	done sync.WaitGroup
 
 	mu sync.Mutex
-	// healthy is the last verdict of each place.
-	healthy map[place]string
+	// shown is the last that each place said.
+	shown picture
 	// generations are the last ones that archmap's mappings have a status of.
 	generations map[string]int64
 	// ready is when a mapping, or the architecture, of archmap was ready first.
@@ -77,7 +77,7 @@ func (d *bed) newBoard(ctx context.Context) (*board, error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	b := &board{
-		stop: stop, healthy: map[place]string{}, generations: map[string]int64{}, ready: map[place]time.Time{},
+		stop: stop, shown: picture{says: map[place]saying{}}, generations: map[string]int64{}, ready: map[place]time.Time{},
 		writes: map[place]int{}, changed: make(chan struct{}), waiting: map[place]waiter{},
 	}
 	var synced []cache.InformerSynced
@@ -123,7 +123,7 @@ func (b *board) note(floor bool, resource string, o any, update bool) {
 		b.writes[this]++
 		b.last = at
 	}
-	if conditionStatus(u, v1alpha1.ConditionReady) == truth(true) && b.ready[this].IsZero() {
+	if condition(u, v1alpha1.ConditionReady).status == truth(true) && b.ready[this].IsZero() {
 		b.ready[this] = at
 	}
 	if this.whole {
@@ -131,11 +131,16 @@ func (b *board) note(floor bool, resource string, o any, update bool) {
 		for _, c := range components {
 			component := c.(map[string]any)
 			name, _ := component["name"].(string)
-			health, _ := component["healthy"].(string)
-			b.show(place{floor: floor, whole: true, name: name}, health, at)
+			var said saying
+			said.status, _ = component["healthy"].(string)
+			said.reason, _ = component["reason"].(string)
+			b.show(place{floor: floor, whole: true, name: name}, said, at)
+		}
+		if !floor {
+			b.shown.ready = readyNodes(u)
 		}
 	} else {
-		b.show(this, conditionStatus(u, v1alpha1.ConditionHealthy), at)
+		b.show(this, condition(u, v1alpha1.ConditionHealthy), at)
 		if !floor {
 			b.generations[this.name], _, _ = unstructured.NestedInt64(u.Object, statusField, "observedGeneration")
 		}
@@ -144,30 +149,42 @@ func (b *board) note(floor bool, resource string, o any, update bool) {
 	b.changed = make(chan struct{})
 }
 
-func (b *board) show(where place, healthy string, at time.Time) {
-	b.healthy[where] = healthy
-	if w, ok := b.waiting[where]; ok && w.healthy == healthy {
+func (b *board) show(where place, said saying, at time.Time) {
+	b.shown.says[where] = said
+	if w, ok := b.waiting[where]; ok && w.healthy == said.status {
 		delete(b.waiting, where)
 		w.at <- at
 	}
 }
 
-func conditionStatus(u *unstructured.Unstructured, conditionType string) string {
+// readyNodes is how many nodes of all pools are ready.
+func readyNodes(architecture *unstructured.Unstructured) int64 {
+	var total int64
+	pools, _, _ := unstructured.NestedSlice(architecture.Object, statusField, "nodePools")
+	for _, p := range pools {
+		ready, _, _ := unstructured.NestedInt64(p.(map[string]any), "ready")
+		total += ready
+	}
+	return total
+}
+
+// condition of an object, with empty fields if there is none.
+func condition(u *unstructured.Unstructured, conditionType string) (found saying) {
 	conditions, _, _ := unstructured.NestedSlice(u.Object, statusField, "conditions")
 	for _, c := range conditions {
 		if condition := c.(map[string]any); condition[typeField] == conditionType {
-			status, _ := condition[statusField].(string)
-			return status
+			found.status, _ = condition[statusField].(string)
+			found.reason, _ = condition["reason"].(string)
 		}
 	}
-	return ""
+	return found
 }
 
 // expect asks to be told when a place shows a verdict that it does not show yet.
 func (b *board) expect(where place, healthy string) (<-chan time.Time, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.healthy[where] == healthy {
+	if b.shown.says[where].status == healthy {
 		return nil, fmt.Errorf("%s is %s already", where, healthy)
 	}
 	w := waiter{healthy: healthy, at: make(chan time.Time, 1)}

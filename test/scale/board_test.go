@@ -20,7 +20,7 @@ import (
 
 func emptyBoard() *board {
 	return &board{
-		healthy: map[place]string{}, generations: map[string]int64{}, ready: map[place]time.Time{}, writes: map[place]int{},
+		shown: picture{says: map[place]saying{}}, generations: map[string]int64{}, ready: map[place]time.Time{}, writes: map[place]int{},
 		changed: make(chan struct{}), waiting: map[place]waiter{},
 	}
 }
@@ -151,6 +151,11 @@ func TestProc(t *testing.T) {
 	}
 	if got := field(file, "VmRSS:"); got != "2048 kB" {
 		t.Errorf("got %q", got)
+	}
+	for kilobytes, want := range map[string]string{"24684096 kB": "24 GiB", "": ""} {
+		if got := inGiB(kilobytes); got != want {
+			t.Errorf("%q: got %q, want %q", kilobytes, got, want)
+		}
 	}
 	if got := field(file, "VmHWM:"); got != "" {
 		t.Errorf("what is not there is empty: %q", got)

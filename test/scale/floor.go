@@ -209,7 +209,7 @@ func (f *floor) applyRow(ctx context.Context, template *unstructured.Unstructure
 
 // applyWhole shows a row in the status of an architecture, in place of archmap's own row.
 func (f *floor) applyWhole(ctx context.Context, template, row *unstructured.Unstructured) error {
-	healthy := conditionStatus(row, v1alpha1.ConditionHealthy)
+	healthy := condition(row, v1alpha1.ConditionHealthy).status
 	if healthy == "" {
 		return nil // it has no verdict yet
 	}

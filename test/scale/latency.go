@@ -110,7 +110,7 @@ func (d *bed) quietLatency(ctx context.Context, board *board) error {
 	nodeGoal := Goal{P50: 1.25, Plus: 50}
 	for _, r := range []Row{
 		{Name: "Row, own namespace", Stats: summarizeTimes(own.rows), Floor: &rows, Goal: limit},
-		{Name: "Row coredns", Stats: summarizeTimes(dns.rows), Floor: &dnsRows, Goal: dnsLimit},
+		{Name: dnsRow, Stats: summarizeTimes(dns.rows), Floor: &dnsRows, Goal: dnsLimit},
 		{Name: "Node turn to its row", Stats: summarizeTimes(node.rows), Floor: &nodeRows, Goal: nodeGoal},
 		{Name: "ClusterArchitecture", Stats: summarizeTimes(own.wholes), Floor: &wholes, Goal: times(1.15, 1.5)},
 	} {
@@ -314,8 +314,11 @@ func (d *bed) startFloor(ctx context.Context, board *board) (*program, error) {
 		return nil, err
 	}
 	err = board.until(ctx, p, "the floor's rows", func() bool {
-		for _, where := range []place{{floor: true, name: floorRow}, {floor: true, name: floorDNSRow}, {floor: true, name: floorNodeRow}, {floor: true, whole: true, name: floorRow}} {
-			if board.healthy[where] == "" {
+		for _, where := range []place{
+			{floor: true, name: floorRow}, {floor: true, name: floorDNSRow}, {floor: true, name: floorNodeRow},
+			{floor: true, whole: true, name: floorRow},
+		} {
+			if board.shown.says[where].status == "" {
 				return false
 			}
 		}

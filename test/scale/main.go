@@ -35,6 +35,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == floorCommand {
 		exit(ctx, runFloor(ctx, os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == pageCommand {
+		exit(ctx, writePage("docs"))
+	}
 	b, err := parse(os.Args[1:])
 	if err != nil {
 		exit(ctx, err)
@@ -90,6 +93,7 @@ var allParts = []part{
 	{"memory", everySize, (*bed).memory},
 	{"cold", everySize, (*bed).cold},
 	{"quiet", biggest, (*bed).quiet},
+	{"storm", biggest, (*bed).storm},
 	{"check", everySize, (*bed).check},
 	{"many", smallest, (*bed).many},
 	{"objects", smallest, (*bed).objects},

@@ -184,7 +184,7 @@ func (d *bed) manyFloor(ctx context.Context, board *board, n int) (took time.Dur
 	}
 	next := 0
 	err = board.untilWithin(ctx, manyPatience, floor, fmt.Sprintf("the floor's %d rows", n), func() bool {
-		for next < n && board.healthy[place{floor: true, name: manyName(next)}] != "" {
+		for next < n && board.shown.says[place{floor: true, name: manyName(next)}].status != "" {
 			next++
 		}
 		return next == n
@@ -208,7 +208,7 @@ func (d *bed) deleteFloor(ctx context.Context, board *board, n int) error {
 	board.mu.Lock()
 	defer board.mu.Unlock()
 	for i := range n {
-		delete(board.healthy, place{floor: true, name: manyName(i)})
+		delete(board.shown.says, place{floor: true, name: manyName(i)})
 	}
 	return err
 }

@@ -37,6 +37,7 @@ const (
 	writeEvery   = 5 * time.Second
 	// movingDaemonSet is one that a row looks at.
 	movingDaemonSet = "cloud-node-manager"
+	cpuSeconds      = "s of CPU"
 )
 
 // cost is what the manager has spent, and written.
@@ -141,13 +142,13 @@ func (d *bed) profileBeats(ctx context.Context, manager *program) error {
 func (d *bed) counters(ctx context.Context, board *board, manager *program, idlePerSecond float64) error {
 	moves, err := d.costOf(board, manager, func() (int, error) {
 		return d.pace(ctx, counterMoves, storm, func(ctx context.Context, i int) error {
-			return d.roll(ctx, i%len(d.nodes), 1)
+			return d.roll(ctx, movingDaemonSet, i%len(d.nodes), 1)
 		})
 	})
 	if err != nil {
 		return err
 	}
-	if err := d.roll(ctx, len(d.nodes), 0); err != nil {
+	if err := d.roll(ctx, movingDaemonSet, len(d.nodes), 0); err != nil {
 		return err
 	}
 	writes, what := written(moves)
@@ -157,14 +158,14 @@ func (d *bed) counters(ctx context.Context, board *board, manager *program, idle
 		Goal: atMost(1 + storm.Seconds()/writeEvery.Seconds()),
 	})
 	d.add(Row{
-		Name: "DaemonSet whose counters move", Unit: "s of CPU", Stats: figure(max(0, moves.cpu-idlePerSecond*storm.Seconds())),
+		Name: "DaemonSet whose counters move", Unit: cpuSeconds, Stats: figure(max(0, moves.cpu-idlePerSecond*storm.Seconds())),
 		Goal: atMost(1),
 	})
 	return nil
 }
 
 // roll sets the counters of a DaemonSet of which so many pods are updated, and some are on their way.
-func (d *bed) roll(ctx context.Context, updated, unavailable int) error {
+func (d *bed) roll(ctx context.Context, name string, updated, unavailable int) error {
 	nodes := len(d.nodes)
 	patch, err := json.Marshal(map[string]any{statusField: map[string]any{
 		"currentNumberScheduled": nodes, "desiredNumberScheduled": nodes, "updatedNumberScheduled": updated,
@@ -173,7 +174,7 @@ func (d *bed) roll(ctx context.Context, updated, unavailable int) error {
 	if err != nil {
 		return err
 	}
-	o := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: movingDaemonSet}}
+	o := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name}}
 	return d.client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch))
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,8 +43,18 @@ type Machine struct {
 
 func thisMachine() Machine {
 	return Machine{
-		CPUs: runtime.NumCPU(), Memory: field("/proc/meminfo", "MemTotal:"), Go: runtime.Version(), LoadBefore: load(),
+		CPUs: runtime.NumCPU(), Memory: inGiB(field("/proc/meminfo", "MemTotal:")), Go: runtime.Version(), LoadBefore: load(),
 	}
+}
+
+// inGiB is a line of /proc/meminfo in a unit for people.
+func inGiB(kilobytes string) string {
+	text, _, _ := strings.Cut(kilobytes, " ")
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return kilobytes
+	}
+	return fmt.Sprintf("%.0f GiB", n/mebi)
 }
 
 // load is the load average over the last minute.
@@ -111,11 +122,20 @@ func (r *Report) table(out io.Writer) error {
 
 // markdown writes the report for people who were not there.
 func (r *Report) markdown(out io.Writer) error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "# Scale of %s\n\n", r.Commit)
-	fmt.Fprintf(&text, "%s, %.0f minutes, on %d CPUs, %s, %s; load average %s before and %s after. Memory limit of the manager: %s.\n\n",
+	_, err := fmt.Fprintf(out, "# Scale of %s\n\n%s\n\n%s", r.Commit, r.summary(), r.rows())
+	return err
+}
+
+// summary says when and on what was measured.
+func (r *Report) summary() string {
+	return fmt.Sprintf("%s, %.0f minutes, on %d CPUs, %s, %s; load average %s before and %s after. Memory limit of the manager: %s.",
 		r.Began.UTC().Format("2006-01-02 15:04 MST"), r.Seconds/60, r.Machine.CPUs, r.Machine.Memory, r.Machine.Go,
 		r.Machine.LoadBefore, r.Machine.LoadAfter, r.MemoryLimit)
+}
+
+// rows are the table, with the notes below it.
+func (r *Report) rows() string {
+	var text strings.Builder
 	fmt.Fprintf(&text, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	var notes []string
 	for i := range r.Rows {
@@ -134,8 +154,7 @@ func (r *Report) markdown(out io.Writer) error {
 	for i, note := range notes {
 		fmt.Fprintf(&text, "%d. %s\n", i+1, note)
 	}
-	_, err := io.WriteString(out, text.String())
-	return err
+	return text.String()
 }
 
 // save writes the report into a folder, as Markdown and as JSON.
