@@ -192,7 +192,7 @@ func (s *UnmappedScope) View(found []workload.Workload, given facts.Facts) (view
 		recheckAfter = facts.Earliest(recheckAfter, facts.Earliest(d.RecheckAfter, d.ExcusedFor))
 	}
 	slices.SortStableFunc(view.Workloads, func(a, b v1alpha1.UnmappedWorkload) int { return rank(a) - rank(b) })
-	view.Workloads = view.Workloads[:min(len(view.Workloads), maxUnmapped)]
+	view.Workloads = slices.Clone(view.Workloads[:min(len(view.Workloads), maxUnmapped)]) // the others are not held
 	return view, further, recheckAfter
 }
 

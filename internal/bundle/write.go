@@ -45,7 +45,7 @@ const directory = "archmap-bundle"
 
 // Write writes a bundle: what was read from a cluster, redacted. The same snapshot gives the same bytes.
 func Write(w io.Writer, d *snapshot.Snapshot, about About) (*Manifest, error) {
-	objects, err := contents(d.Objects)
+	objects, err := contents(d.AllObjects())
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -25,7 +26,14 @@ type ArchitectureReconciler struct {
 	engine *engine.Engine
 	writer *statusWriter
 	clock  clock.Clock
+
+	// next is when an architecture may be summed up again; one worker alone reads and writes it.
+	next map[string]time.Time
 }
+
+// restShare is how many times as long as it took to sum up an architecture it is left alone then: each change of a mapping asks
+// for it, and of thousands of mappings it takes long.
+const restShare = 4
 
 func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
 	return ctrl.NewControllerManagedBy(mgr).
@@ -58,11 +66,16 @@ func (r *ArchitectureReconciler) all(ctx context.Context, _ client.Object) []rec
 // Reconcile updates the status of a ClusterArchitecture from its mappings and the cluster.
 func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	key := engine.Key{Kind: architectureKind, Name: req.Name}
+	began := r.clock.Now()
+	if wait := r.next[req.Name].Sub(began); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
 	var arch v1alpha1.ClusterArchitecture
 	if err := r.reader.Get(ctx, req.NamespacedName, &arch); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.engine.Forget(key)
 			r.writer.forget(key)
+			delete(r.next, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -73,6 +86,8 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
 	}
 	status, wait, ok := r.engine.AssessArchitecture(key, compiled, &arch, mappings.Items, r.clock.Now())
+	took := r.clock.Since(began)
+	r.next[req.Name] = began.Add((1 + restShare) * took)
 	if !ok {
 		return ctrl.Result{}, nil // it is being evaluated, and comes again then
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -72,7 +73,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
 		return fmt.Errorf("controller of ComponentMappings: %w", err)
 	}
-	architectures := &ArchitectureReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}
+	architectures := &ArchitectureReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock,
+		next: map[string]time.Time{}}
 	if err := architectures.setup(mgr, triggers[architectureKind]); err != nil {
 		return fmt.Errorf("controller of ClusterArchitectures: %w", err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
-	"github.com/archmap/archmap/internal/trim"
 )
 
 // Still makes an engine on a snapshot, at the time of the snapshot. It is not started: EvaluateAll evaluates. once is that of the
@@ -43,10 +42,7 @@ func (stillSources) Demand(facts.Demand)                           {}
 func (s stillSources) Answer(need facts.Need) facts.Answer { return s.snapshot.Answer(need) }
 
 func (s stillSources) View(need facts.Need) (facts.Answer, facts.Objects) {
-	answer := s.snapshot.Answer(need)
-	objects := trim.Sorted(answer.Objects)
-	answer.Objects = nil
-	return answer, objects
+	return s.snapshot.View(need)
 }
 
 // stillClock is a clock that stands.

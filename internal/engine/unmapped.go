@@ -29,12 +29,17 @@ type unmappedWorker struct {
 	view   *cell[assess.UnmappedView]
 
 	// found are the workloads that no mapping covers, by the need that shows them; nil for one that is not known. Those
-	// that a mapping covers, nearly all, are not kept.
-	found map[facts.Need]map[types.NamespacedName]workload.Workload
+	// that a mapping covers, nearly all, are not kept. Of the others the first are held, which spares looking them up; nil
+	// stands for one that is not.
+	found map[facts.Need]map[types.NamespacedName]*workload.Workload
+	held  int
 }
 
+// maxHeld is how many workloads that no mapping covers are held.
+const maxHeld = 64
+
 func newUnmappedWorker(e *Engine, scope *assess.UnmappedScope, view *cell[assess.UnmappedView]) *unmappedWorker {
-	return &unmappedWorker{engine: e, scope: scope, view: view, found: map[facts.Need]map[types.NamespacedName]workload.Workload{}}
+	return &unmappedWorker{engine: e, scope: scope, view: view, found: map[facts.Need]map[types.NamespacedName]*workload.Workload{}}
 }
 
 func (w *unmappedWorker) work(_ context.Context, now time.Time, changed changes) (func(), time.Time) {
@@ -45,8 +50,13 @@ func (w *unmappedWorker) work(_ context.Context, now time.Time, changed changes)
 		var objects facts.Objects
 		answers[need], objects = w.engine.sources.View(need)
 		w.update(need, answers[need].State == facts.Known, objects, changed)
-		for _, one := range w.found[need] {
-			found = append(found, one)
+		for name, one := range w.found[need] {
+			if one == nil {
+				one = w.unmapped(objects.Get(name))
+			}
+			if one != nil {
+				found = append(found, *one)
+			}
 		}
 	}
 	always := sets.New(needs...)
@@ -66,13 +76,18 @@ func (w *unmappedWorker) work(_ context.Context, now time.Time, changed changes)
 
 // update brings what a need shows up to what has changed.
 func (w *unmappedWorker) update(need facts.Need, known bool, objects facts.Objects, changed changes) {
+	if !known || w.found[need] == nil || changed.all.Has(need) {
+		for name := range w.found[need] {
+			w.forget(need, name)
+		}
+		w.found[need] = nil
+	}
 	switch {
 	case !known:
-		delete(w.found, need)
-	case w.found[need] == nil || changed.all.Has(need):
-		w.found[need] = map[types.NamespacedName]workload.Workload{}
-		for _, o := range objects.List() {
-			w.look(need, client.ObjectKeyFromObject(o), o)
+	case w.found[need] == nil:
+		w.found[need] = map[types.NamespacedName]*workload.Workload{}
+		for _, name := range objects.Names() {
+			w.look(need, name, objects.Get(name))
 		}
 	default:
 		for name := range changed.objects[need] {
@@ -83,13 +98,34 @@ func (w *unmappedWorker) update(need facts.Need, known bool, objects facts.Objec
 
 // look notes one object; nil is one that is gone.
 func (w *unmappedWorker) look(need facts.Need, name types.NamespacedName, o client.Object) {
+	w.forget(need, name)
+	one := w.unmapped(o)
+	switch {
+	case one == nil:
+	case w.held < maxHeld:
+		w.found[need][name] = one
+		w.held++
+	default:
+		w.found[need][name] = nil
+	}
+}
+
+func (w *unmappedWorker) forget(need facts.Need, name types.NamespacedName) {
+	if w.found[need][name] != nil {
+		w.held--
+	}
 	delete(w.found[need], name)
+}
+
+// unmapped is the workload of an object that no mapping covers; nil of any other, and of none.
+func (w *unmappedWorker) unmapped(o client.Object) *workload.Workload {
 	if o == nil {
-		return
+		return nil
 	}
 	if one, unmapped := w.scope.Unmapped(o); unmapped {
-		w.found[need][name] = one
+		return &one
 	}
+	return nil
 }
 
 // compiledScope is the scope of workloads that no mapping covers, made of specs.

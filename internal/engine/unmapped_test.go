@@ -4,10 +4,12 @@
 package engine
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	. "github.com/onsi/gomega"
 
@@ -89,6 +91,35 @@ func TestUnmapped(t *testing.T) {
 		expect("nobody may look", 1)
 		o.show(deployments, deployment("known", 4), deployment("new", 4))
 		expect("somebody may again", 1, "new Healthy")
+
+		many := make([]client.Object, 0, 2*maxHeld)
+		for i := range cap(many) {
+			many = append(many, deployment(fmt.Sprintf("many-%03d", i), 4))
+		}
+		o.show(deployments, many...)
+		counted := func(why string, times, total, unhealthy int) {
+			t.Helper()
+			synctest.Wait()
+			view, _ := o.engine.View(key, scope, unmapped)
+			o.g.Expect([]int{notified, view.Unmapped.Total, view.Unmapped.Unhealthy}).To(Equal([]int{times, total, unhealthy}), why)
+			notified = 0
+		}
+		counted("more than are held", 1, 2*maxHeld, 0)
+		last := fmt.Sprintf("many-%03d", 2*maxHeld-1)
+		o.put(deployments, deployment(last, 0))
+		synctest.Wait()
+		o.show(podsOf(last))
+		counted("one that is not held", 2, 2*maxHeld, 1)
+		for _, gone := range many[:maxHeld+1] {
+			o.remove(deployments, gone.GetName())
+		}
+		o.put(deployments, deployment(last, 4))
+		o.put(deployments, deployment("new", 4))
+		synctest.Wait()
+		notified = 1
+		counted("there is room again", 1, maxHeld, 0)
+		o.show(deployments, deployment("known", 4), deployment("new", 4))
+		expect("as before", 1, "new Healthy")
 
 		unmapped = covering("known", "new")
 		_, ok = o.engine.View(key, scope, unmapped)

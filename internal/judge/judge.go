@@ -185,7 +185,8 @@ const maxNodesListed = 100
 // affordsPods reports whether the pods of healthy workloads may be read: from a dump in any case.
 func affordsPods(reader Reader, read *snapshot.Snapshot) bool {
 	_, dumped := reader.(*snapshot.Snapshot)
-	return dumped || len(read.Answer(facts.Nodes).Objects) <= maxNodesListed
+	_, nodes := read.View(facts.Nodes)
+	return dumped || len(nodes.Names()) <= maxNodesListed
 }
 
 // forgo drops what could not be read and is not missed, so that nobody hears of it.

@@ -59,6 +59,8 @@ type api struct {
 	config *rest.Config
 	http   *http.Client
 	reader client.Reader
+	// mapper knows which kinds are served; nil knows none.
+	mapper meta.RESTMapper
 	kube   kubernetes.Interface
 	// rights say with whose rights it asks.
 	rights Rights
@@ -71,7 +73,7 @@ func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper
 		return nil, err
 	}
 	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
-	return &api{config: config, http: httpClient, reader: reader, kube: kube, rights: rights, now: now}, err
+	return &api{config: config, http: httpClient, reader: reader, mapper: mapper, kube: kube, rights: rights, now: now}, err
 }
 
 // ask reads what is needed. An error means that nothing was learned.
@@ -159,8 +161,8 @@ func (a *api) fetch(ctx context.Context, need facts.Need) (facts.Answer, error) 
 func (a *api) get(ctx context.Context, need facts.Need) ([]client.Object, error) {
 	o := trim.New(need.Kind)
 	switch err := a.reader.Get(ctx, client.ObjectKey{Namespace: need.Namespace, Name: need.Name}, o); {
-	case apierrors.IsNotFound(err):
-		return nil, nil
+	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+		return nil, nil // and the kind is served
 	case err != nil:
 		return nil, err
 	}
@@ -192,7 +194,7 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Ans
 		}
 		return list, err
 	})
-	lister.PageSize = limit
+	lister.PageSize, lister.PageBufferSize = limit, 0 // a page of nodes takes 10 MB
 	options := metav1.ListOptions{LabelSelector: need.Selector, FieldSelector: need.Fields}
 	err := lister.EachListItem(ctx, options, func(o runtime.Object) error {
 		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods, now) {
@@ -224,10 +226,9 @@ func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*fac
 		return new(snapshot.NotServed(need.Kind)), nil
 	case err != nil:
 		return nil, err
-	case !resource.Namespaced && need.Namespace != "":
-		return new(snapshot.ClusterScoped(need.Kind)), nil
-	case resource.Name == "secrets" && need.Kind.Group == "":
-		return new(snapshot.RefuseSecrets()), nil
+	}
+	if problem := refused(need, resource.Name, resource.Namespaced); problem != nil {
+		return problem, nil
 	}
 	for _, verb := range verbs {
 		if !slices.Contains(resource.Verbs, verb) {

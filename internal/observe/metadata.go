@@ -67,12 +67,13 @@ func sameVersion(a, b client.Object) bool {
 // followMetadata watches the metadata of what is polled until the context ends. Polling does not depend on it: where it
 // may not be watched, or cannot be, everything is seen an interval later.
 func (s *source) followMetadata(ctx context.Context, m *metadata) {
-	retry := s.backoff()
+	retry, outlook := s.backoff(), outlook{need: s.need, verbs: []string{"list", "watch"}}
 	for ctx.Err() == nil {
 		next := s.sources.turns()
-		problem, err := s.sources.api.probe(ctx, s.need, "list", "watch")
+		problem, err := outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
 			err = s.watchMetadata(ctx, retry, m)
+			outlook.learn(err)
 		}
 		delay := retry.Step()
 		switch {

@@ -18,6 +18,7 @@ type metrics struct {
 	whole   *prometheus.GaugeVec
 	bytes   *prometheus.GaugeVec
 	events  *prometheus.CounterVec
+	reads   *prometheus.CounterVec
 }
 
 var byKind = []string{"group", "kind"}
@@ -43,25 +44,34 @@ var (
 		Name: "archmap_observer_events_total",
 		Help: "Number of events on watched objects, by kind and by whether they changed anything that a check reads.",
 	}, []string{"group", "kind", "result"})
+	readsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "archmap_observer_reads_total",
+		Help: "Number of reads of what is not watched, by how it is read (poll, or on demand) and by whether they changed anything that a " +
+			"check reads, or failed.",
+	}, []string{"mode", "result"})
 )
 
 func init() {
-	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric)
+	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric, readsMetric)
 }
 
 func newMetrics() *metrics {
-	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric}
+	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric, reads: readsMetric}
+}
+
+// modeOf is how a need is met.
+func modeOf(need facts.Need) string {
+	switch {
+	case need.OnDemand():
+		return "demand"
+	case need.Interval > 0:
+		return "poll"
+	}
+	return "watch"
 }
 
 func (m *metrics) countSources(need facts.Need, more int) {
-	mode := "watch"
-	switch {
-	case need.OnDemand():
-		mode = "demand"
-	case need.Interval > 0:
-		mode = "poll"
-	}
-	m.sources.WithLabelValues(mode).Add(float64(more))
+	m.sources.WithLabelValues(modeOf(need)).Add(float64(more))
 }
 
 func (m *metrics) countObjects(kind schema.GroupVersionKind, whole bool, more int) {
@@ -75,10 +85,24 @@ func (m *metrics) countBytes(kind schema.GroupVersionKind, more int) {
 	m.bytes.WithLabelValues(kind.Group, kind.Kind).Add(float64(more))
 }
 
-func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {
-	result := "dropped"
+// What comes of an event or a read.
+const (
+	resultChanged = "changed"
+	resultDropped = "dropped"
+	resultFailed  = "failed"
+)
+
+func resultOf(changed bool) string {
 	if changed {
-		result = "changed"
+		return resultChanged
 	}
-	m.events.WithLabelValues(kind.Group, kind.Kind, result).Inc()
+	return resultDropped
+}
+
+func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {
+	m.events.WithLabelValues(kind.Group, kind.Kind, resultOf(changed)).Inc()
+}
+
+func (m *metrics) countRead(need facts.Need, result string) {
+	m.reads.WithLabelValues(modeOf(need), result).Inc()
 }

@@ -31,6 +31,9 @@ func (s *source) poll(ctx context.Context) {
 	}
 	for {
 		next := s.sources.turns()
+		if s.wantsMore() { // it is a first read for some
+			began = s.sources.options.Clock.Now()
+		}
 		s.refill(ctx, began)
 		if !s.awaitPoll(ctx, metadata, next) {
 			return
@@ -86,13 +89,15 @@ func (s *source) refill(ctx context.Context, began time.Time) bool {
 		return false
 	case err != nil:
 		s.sources.log(s.need).V(1).Info("Couldn't read; will retry", "error", err.Error())
+		s.sources.metrics.countRead(s.need, resultFailed)
 		s.giveUpWaiting(began, err)
 		return false
 	}
 	if objects != nil {
-		s.hold(answer, objects)
+		s.sources.metrics.countRead(s.need, resultOf(s.hold(answer, objects)))
 		return true
 	}
+	s.sources.metrics.countRead(s.need, resultChanged) // it is not compared
 	s.keepRenewals(&answer)
 	s.set(answer)
 	return true
@@ -114,20 +119,21 @@ func (s *source) readPacked(ctx context.Context) (facts.Answer, trim.PackedList,
 func (s *source) read(ctx context.Context, mask facts.Mask) (facts.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.need.Interval)
 	defer cancel()
-	if s.need.ReadsObjects() {
-		verb := "list"
-		if s.need.Name != "" {
-			verb = "get"
-		}
-		if problem, err := s.sources.api.probe(ctx, s.need, verb); err != nil || problem != nil {
-			return ptr.Deref(problem, facts.Answer{}), err
-		}
-	}
 	need := s.need
 	need.Mask = mask.String()
-	answer, err := s.sources.api.ask(ctx, need)
-	answer.ReadAt = s.sources.options.Clock.Now()
-	return answer, err
+	for {
+		if s.need.ReadsObjects() {
+			if problem, err := s.outlook.obstacle(ctx, s.sources.api); err != nil || problem != nil {
+				return ptr.Deref(problem, facts.Answer{}), err
+			}
+		}
+		answer, err := s.sources.api.ask(ctx, need)
+		if s.need.ReadsObjects() && s.outlook.learn(err) {
+			continue
+		}
+		answer.ReadAt = s.sources.options.Clock.Now()
+		return answer, err
+	}
 }
 
 // keepRenewals notes since when each lease has had its renewTime, by the clock of this process.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/archmap/archmap/internal/snapshot"
+	"github.com/archmap/archmap/internal/trim"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,16 +66,21 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 // Read reads what is needed. What cannot be read is part of what it returns; an error is that of the context.
 func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapshot, error) {
 	dump := snapshot.NewRecord()
+	dump.Trimmed = true
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelReads)
 	needs = snapshot.Distinct(needs)
 	for _, need := range needs {
 		group.Go(func() error {
-			answer := r.read(ctx, need)
+			answer, packed := pack(need, r.read(ctx, need))
 			mu.Lock()
 			defer mu.Unlock()
-			dump.Record(need, answer)
+			if packed == nil {
+				dump.Record(need, answer)
+			} else {
+				dump.Hold(need, answer, packed)
+			}
 			if r.Progress != nil {
 				r.Progress(len(dump.Reads), len(needs))
 			}
@@ -86,6 +92,19 @@ func (r *Reader) Read(ctx context.Context, needs []facts.Need) (*snapshot.Snapsh
 	return dump, err
 }
 
+// pack packs the objects of an answer of which a big cluster has thousands; nil where there are none.
+func pack(need facts.Need, answer facts.Answer) (facts.Answer, facts.Objects) {
+	if len(answer.Objects) == 0 || need.OnDemand() {
+		return answer, nil
+	}
+	packed, err := trim.PackList(need.Kind, nil, answer.Objects)
+	if err != nil {
+		return answer, nil // as it was read
+	}
+	answer.Objects = nil
+	return answer, packed
+}
+
 // read turns every outcome into an answer.
 func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 	resource, problem := r.resource(need)
@@ -95,6 +114,9 @@ func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 	answer, err := r.api.ask(ctx, need)
 	switch {
 	case err == nil:
+		for _, o := range answer.Objects { // typed ones of a list don't say so
+			o.GetObjectKind().SetGroupVersionKind(need.Kind)
+		}
 		return answer
 	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
 		verb := "list"

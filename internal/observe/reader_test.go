@@ -285,7 +285,7 @@ func TestReaderReadsPages(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(dump.Reads[0].State).To(Equal(facts.Known), dump.Reads[0].Message)
 			var names []string
-			for _, o := range dump.Objects {
+			for _, o := range dump.AllObjects() {
 				names = append(names, o.GetName())
 				g.Expect(o.GetAnnotations()).To(BeEmpty(), "trimmed on arrival")
 			}
@@ -351,8 +351,8 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	})
 	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{configMapNeed, pods})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(dump.Objects).To(HaveLen(2), "a pod that is well explains nothing")
-	for _, o := range dump.Objects {
+	g.Expect(dump.AllObjects()).To(HaveLen(2), "a pod that is well explains nothing")
+	for _, o := range dump.AllObjects() {
 		g.Expect(o.GetManagedFields()).To(BeEmpty())
 		g.Expect(o.GetAnnotations()).NotTo(HaveKey(corev1.LastAppliedConfigAnnotation))
 	}

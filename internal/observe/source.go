@@ -24,6 +24,8 @@ type source struct {
 	sources *Sources
 	// need is without a mask: needs that only their masks tell apart share a source.
 	need facts.Need
+	// outlook belongs to the goroutine of run.
+	outlook outlook
 	// demanded has room for one signal that refresh has changed.
 	demanded chan struct{}
 	// widened has room for one signal that mask has changed.
@@ -50,7 +52,7 @@ type source struct {
 }
 
 func newSource(sources *Sources, need facts.Need) *source {
-	s := &source{sources: sources, need: need.Whole(), demanded: make(chan struct{}, 1), widened: make(chan struct{}, 1), mask: facts.Mask{}}
+	s := &source{sources: sources, need: need.Whole(), outlook: newOutlook(need.Whole()), demanded: make(chan struct{}, 1), widened: make(chan struct{}, 1), mask: facts.Mask{}}
 	if need.WatchesMetadata() { // which is compared with what was read
 		s.mask.Add("metadata", "uid")
 		s.mask.Add("metadata", "generation")
@@ -125,14 +127,16 @@ func (s *source) follow(store facts.Objects) {
 	})
 }
 
-// hold makes an answer Known that was read in one go. One that says the same as before is no news.
-func (s *source) hold(answer facts.Answer, objects trim.PackedList) {
+// hold makes an answer Known that was read in one go. One that says the same as before is no news, which it reports.
+func (s *source) hold(answer facts.Answer, objects trim.PackedList) (news bool) {
 	s.update(func() bool {
 		before, polled := s.objects.(trim.PackedList)
 		same := polled && s.answer.State == facts.Known && s.held.Covers(s.reading) && before.Same(objects)
 		s.answer, s.objects, s.held, s.missing = answer, objects, s.reading, facts.Answer{}
-		return !same
+		news = !same
+		return news
 	})
+	return news
 }
 
 // giveUpWaiting says that a first read fails, when it has been tried for SyncTimeout. An answer that there is
@@ -220,6 +224,12 @@ func (s *source) viewLocked() (facts.Answer, facts.Objects) {
 	}
 	answer.Objects = nil
 	return answer, store
+}
+
+func (s *source) state() facts.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer.State
 }
 
 // current is the answer, whatever it holds of the objects.

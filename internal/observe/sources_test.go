@@ -509,9 +509,10 @@ func TestPolledAnswers(t *testing.T) {
 			{Namespace: "a", Name: "x"}: {Since: now, Moved: true}, {Namespace: "a", Name: "y"}: first}))
 
 		p.fail(errors.New("the network is down"))
-		reads := p.reads
+		reads, counted := p.reads, o.reads()
 		o.pass(time.Hour)
 		o.g.Expect(p.reads).To(BeNumerically(">", reads))
+		o.g.Expect(o.reads().since(counted)).To(Equal(readCounts{"poll failed": p.reads - reads}))
 		o.expectTold("what was read stands")
 		o.g.Expect(o.sources.Answer(leases)).To(Equal(answer))
 		reads = p.reads

@@ -32,9 +32,12 @@ func (s *source) watch(ctx context.Context) {
 	began := s.sources.options.Clock.Now()
 	for ctx.Err() == nil {
 		next := s.sources.turns()
-		problem, err := s.sources.api.probe(ctx, s.need, "list", "watch")
+		problem, err := s.outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
 			err = s.runCache(ctx, retry)
+			if s.outlook.learn(err) && s.state() == facts.Pending {
+				continue // nothing has been seen yet: what is in the way is the answer
+			}
 		}
 		delay := s.sources.options.RetryInterval
 		switch {
@@ -246,7 +249,7 @@ func (w *watchedErrors) handle(_ context.Context, _ *toolscache.Reflector, err e
 	w.mu.Lock()
 	w.err = err
 	w.mu.Unlock()
-	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+	if isRefusal(err) || apierrors.IsNotFound(err) {
 		w.lost()
 	}
 }

@@ -36,6 +36,9 @@ type widgetServer struct {
 	changes chan string
 	// watches are those that are open, and most is how many were at a time.
 	watches, most, lists atomic.Int32
+	// refused says that nothing may be read; reviews counts questions about rights.
+	refused atomic.Bool
+	reviews atomic.Int32
 }
 
 func newWidgetServer(t *testing.T) *widgetServer {
@@ -43,7 +46,10 @@ func newWidgetServer(t *testing.T) *widgetServer {
 	w.server = newServer(t, map[string]http.HandlerFunc{
 		"/apis/example.com/v1": answer(`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"example.com/v1",
 			"resources":[{"name":"widgets","kind":"Widget","namespaced":true,"verbs":["list","watch"]}]}`),
-		selfReview:  answer(`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`),
+		selfReview: func(out http.ResponseWriter, r *http.Request) {
+			w.reviews.Add(1)
+			answer(fmt.Sprintf(`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":%t}}`, !w.refused.Load()))(out, r)
+		},
 		widgetsPath: w.serve,
 	})
 	return w
@@ -52,6 +58,8 @@ func newWidgetServer(t *testing.T) *widgetServer {
 func (w *widgetServer) serve(out http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	switch {
+	case w.refused.Load():
+		fail(out, apierrors.NewForbidden(schema.GroupResource{Group: "example.com", Resource: "widgets"}, "", nil))
 	case query.Get("sendInitialEvents") != "":
 		fail(out, apierrors.NewInvalid(schema.GroupKind{}, "", nil))
 	case query.Get("watch") == "":
@@ -90,15 +98,74 @@ func (w *widgetServer) change(field, value string) {
 	w.changes <- w.widget()
 }
 
+func (w *widgetServer) sources(g Gomega, options Options) *Sources {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(widgetsNeed.Kind, meta.RESTScopeNamespace)
+	mapper.AddSpecific(secretsNeed.Kind, schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, schema.GroupVersionResource{}, meta.RESTScopeNamespace)
+	sources, err := NewSources(&rest.Config{Host: w.URL, QPS: -1}, w.Client(), mapper, options)
+	g.Expect(err).NotTo(HaveOccurred())
+	return sources
+}
+
+var secretsNeed = facts.Need{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, Namespace: "a"}
+
+// startSources starts sources until the test ends.
+func startSources(t *testing.T, sources *Sources) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- sources.Start(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		NewWithT(t).Expect(<-stopped).To(Succeed())
+	})
+}
+
+// What is in the way of a read is asked only when the read fails, and until one succeeds.
+func TestObstaclesAreAskedForWhenReadsFail(t *testing.T) {
+	polled := widgetsNeed
+	polled.Interval = 100 * time.Millisecond
+	for name, need := range map[string]facts.Need{"watched": widgetsNeed, "polled": polled} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			server := newWidgetServer(t)
+			server.refused.Store(true)
+			sources := server.sources(g, Options{RetryInterval: 50 * time.Millisecond})
+			startSources(t, sources)
+			state := func() facts.Answer { return stateOf(sources, need) }
+			sources.Want(need)
+			g.Eventually(state).Should(And(HaveField("State", facts.NotPermitted), HaveField("Message", ContainSubstring(`resources: ["widgets"]`))))
+			g.Expect(server.reviews.Load()).NotTo(BeZero())
+			server.refused.Store(false)
+			g.Eventually(state).WithTimeout(5 * time.Second).Should(HaveField("State", facts.Known))
+
+			other := server.sources(g, Options{})
+			startSources(t, other)
+			before := server.reviews.Load()
+			other.Want(need)
+			g.Eventually(func() facts.State { return stateOf(other, need).State }).Should(Equal(facts.Known))
+			g.Expect(server.reviews.Load()-before).To(BeNumerically("<=", 1), "the metadata of what is polled by the first may have been asked for")
+		})
+	}
+}
+
+// Secrets are refused without asking anybody.
+func TestSecretsAreNotAskedFor(t *testing.T) {
+	g := NewWithT(t)
+	server := newWidgetServer(t)
+	sources := server.sources(g, Options{})
+	startSources(t, sources)
+	sources.Want(secretsNeed)
+	g.Eventually(func() string { return stateOf(sources, secretsNeed).Message }).Should(Equal("archmap never reads Secrets"))
+	g.Expect(server.reviews.Load()).To(BeZero())
+}
+
 // An informer holds what is wanted, tells of nothing else, and is replaced when more is wanted, which those who want less
 // don't notice.
 func TestInformersHoldWhatIsWanted(t *testing.T) {
 	g := NewWithT(t)
 	server := newWidgetServer(t)
-	mapper := meta.NewDefaultRESTMapper(nil)
-	mapper.Add(widgetsNeed.Kind, meta.RESTScopeNamespace)
-	sources, err := NewSources(&rest.Config{Host: server.URL, QPS: -1}, server.Client(), mapper, Options{})
-	g.Expect(err).NotTo(HaveOccurred())
+	sources := server.sources(g, Options{})
 	var told atomic.Int32
 	a, b := masked(widgetsNeed, maskA), masked(widgetsNeed, maskB)
 	sources.Notify(func(need facts.Need, _ types.NamespacedName) {
@@ -106,13 +173,7 @@ func TestInformersHoldWhatIsWanted(t *testing.T) {
 			told.Add(1)
 		}
 	})
-	ctx, stop := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- sources.Start(ctx) }()
-	defer func() {
-		stop()
-		g.Expect(<-stopped).To(Succeed())
-	}()
+	startSources(t, sources)
 	data := func(need facts.Need) any {
 		if o := objectsOf(sources, need).Get(types.NamespacedName{Namespace: "a", Name: "w"}); o != nil {
 			return asMap(o)["data"]

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -197,18 +198,64 @@ func TestPollsReadWhatIsWanted(t *testing.T) {
 		o.expectTold("it is read again", "ConfigMap", "ConfigMap")
 		o.g.Expect(held(b)).To(Equal(map[string]any{"a": "1", "b": "1"}))
 
-		reads := p.reads
+		c := masked(configsNeed, maskData)
+		p.fail(errors.New("the network is down"))
+		o.sources.Want(c)
+		o.pass(widenDebounce)
+		o.expectTold("it may be readable soon")
+		o.g.Expect(stateOf(o.sources, c).State).To(Equal(facts.Pending))
+		o.pass(configsNeed.Interval * 6 / 5)
+		o.expectTold("it is not", "ConfigMap", "ConfigMap", "ConfigMap")
+		o.g.Expect([]facts.State{stateOf(o.sources, a).State, stateOf(o.sources, b).State, stateOf(o.sources, c).State}).To(Equal(
+			[]facts.State{facts.Known, facts.Known, facts.Failed}))
+		p.fail(nil)
+		o.sources.Drop(c)
+		o.pass(configsNeed.Interval * 6 / 5)
+		o.expectTold("there is more now", "ConfigMap", "ConfigMap")
+		o.g.Expect(held(a)).To(Equal(map[string]any{"a": "1", "b": "1", "c": "c"}))
+
+		reads, counted := p.reads, o.reads()
 		changed := config("1", "1")
-		changed.Data["c"] = "d"
+		changed.Labels = map[string]string{"c": "d"}
 		o.g.Expect(p.Update(context.Background(), changed)).To(Succeed())
 		o.pass(configsNeed.Interval * 6 / 5)
 		o.g.Expect(p.reads).To(BeNumerically(">", reads))
 		o.expectTold("nobody reads what has changed")
+		o.g.Expect(o.reads().since(counted)).To(Equal(readCounts{"poll dropped": p.reads - reads}))
+		counted = o.reads()
 		o.g.Expect(p.Update(context.Background(), config("1", "2"))).To(Succeed())
 		o.pass(configsNeed.Interval * 6 / 5)
 		o.expectTold("all who share it", "ConfigMap", "ConfigMap")
 		o.g.Expect(held(a)).To(HaveKeyWithValue("b", "2"))
+		o.g.Expect(o.reads().since(counted)).To(HaveKeyWithValue("poll changed", 1))
 	})
+}
+
+// readCounts are how many reads there were, by mode and result.
+type readCounts map[string]int
+
+func (o *observer) reads() readCounts {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(readsMetric)
+	families, err := registry.Gather()
+	o.g.Expect(err).NotTo(HaveOccurred())
+	counts := readCounts{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			counts[m.GetLabel()[0].GetValue()+" "+m.GetLabel()[1].GetValue()] = int(m.GetCounter().GetValue())
+		}
+	}
+	return counts
+}
+
+func (c readCounts) since(before readCounts) readCounts {
+	more := readCounts{}
+	for what, n := range c {
+		if n > before[what] {
+			more[what] = n - before[what]
+		}
+	}
+	return more
 }
 
 func asMap(o client.Object) map[string]any { return o.(*unstructured.Unstructured).Object }

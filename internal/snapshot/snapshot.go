@@ -54,6 +54,8 @@ type Snapshot struct {
 	// Objects of any kind, typed or not, in the versions in which the API server serves them. Of several with
 	// the same kind, namespace and name the last counts.
 	Objects []client.Object
+	// Trimmed says that the objects are as a live read has them, so that answers need no copies.
+	Trimmed bool
 	// Reads are what was asked of the cluster, where that was recorded.
 	Reads []Read
 	// Responses to GETs, by path and query.
@@ -62,6 +64,9 @@ type Snapshot struct {
 	Reviews map[facts.Review]ReviewAnswer
 	// ReadyPods counts pods that were read and are ready, so that they need not be among the objects, and are not.
 	ReadyPods map[facts.PodRevision]int
+
+	// held are the objects of needs that were read from a cluster, beside Objects. They are packed, as there may be thousands.
+	held map[facts.Need]facts.Objects
 
 	mu      sync.Mutex
 	byKind  map[schema.GroupVersionKind][]client.Object
@@ -97,6 +102,10 @@ func (s *Snapshot) Add(other *Snapshot) {
 		s.Time = other.Time
 	}
 	s.Objects, s.Reads = append(s.Objects, other.Objects...), append(s.Reads, other.Reads...)
+	for need, objects := range other.held {
+		s.hold(need, objects)
+	}
+	s.Trimmed = s.Trimmed && other.Trimmed
 	if s.Responses == nil {
 		s.Responses, s.Reviews = map[string]facts.Response{}, map[facts.Review]ReviewAnswer{}
 	}
@@ -141,7 +150,7 @@ func covers(all, part facts.Need) bool {
 func (s *Snapshot) Read(ctx context.Context, needs []facts.Need) (*Snapshot, error) {
 	needs = Distinct(needs)
 	part := NewRecord()
-	part.Time = s.Time
+	part.Time, part.Trimmed = s.Time, true
 	answers := s.Facts(needs).Answers
 	for _, need := range needs {
 		part.Record(need, answers[need])
@@ -163,11 +172,46 @@ func (s *Snapshot) Facts(needs []facts.Need) facts.Facts {
 
 // Answer answers a need, with whole objects. It is safe for concurrent use.
 func (s *Snapshot) Answer(need facts.Need) facts.Answer {
+	answer, objects := s.View(need)
+	answer.Objects = objects.List()
+	return answer
+}
+
+// View answers a need without its objects, and returns what holds them. It is safe for concurrent use.
+func (s *Snapshot) View(need facts.Need) (facts.Answer, facts.Objects) {
+	if objects, ok := s.held[asRecorded(need)]; ok {
+		return facts.Answer{State: facts.Known, ReadAt: s.Time}, objects
+	}
+	answer := s.find(need.Whole())
+	objects := trim.Sorted(answer.Objects)
+	answer.Objects = nil
+	return answer, objects
+}
+
+// asRecorded is a need without what says how it is met.
+func asRecorded(need facts.Need) facts.Need {
 	need = need.Whole()
+	need.Interval = 0
+	return need
+}
+
+// AllObjects returns the objects of all kinds.
+func (s *Snapshot) AllObjects() []client.Object {
+	all := slices.Clone(s.Objects)
+	for _, r := range s.Reads {
+		if objects, ok := s.held[r.Need]; ok {
+			all = append(all, objects.List()...)
+		}
+	}
+	return all
+}
+
+// find answers a need from the objects of all kinds.
+func (s *Snapshot) find(need facts.Need) facts.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byKind == nil {
-		s.byKind = groupByKind(s.Objects)
+		s.byKind = groupByKind(s.AllObjects())
 	}
 	if s.answers == nil {
 		s.answers = map[facts.Need]facts.Answer{}
@@ -295,8 +339,10 @@ func (s *Snapshot) matching(need facts.Need, at time.Time) facts.Answer {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
 		}
-		if o, err = asRead(need.Kind, o); err != nil {
-			return facts.Answer{State: facts.Failed, Message: err.Error()}
+		if !s.Trimmed {
+			if o, err = asRead(need.Kind, o); err != nil {
+				return facts.Answer{State: facts.Failed, Message: err.Error()}
+			}
 		}
 		if !workload.Sift(o, answer.ReadyPods, s.Time) {
 			continue
@@ -477,8 +523,7 @@ func Distinct(needs []facts.Need) []facts.Need {
 	var out []facts.Need
 	seen := map[facts.Need]bool{}
 	for _, need := range needs {
-		need = need.Whole()
-		need.Interval = 0
+		need = asRecorded(need)
 		if !seen[need] {
 			seen[need] = true
 			out = append(out, need)
@@ -491,6 +536,19 @@ func Distinct(needs []facts.Need) []facts.Need {
 func NewRecord() *Snapshot {
 	return &Snapshot{Coverage: Recorded, Responses: map[string]facts.Response{}, Reviews: map[facts.Review]ReviewAnswer{},
 		ReadyPods: map[facts.PodRevision]int{}}
+}
+
+// Hold adds the answer to a need, whose objects are held apart.
+func (s *Snapshot) Hold(need facts.Need, answer facts.Answer, objects facts.Objects) {
+	s.Record(need, answer)
+	s.hold(need, objects)
+}
+
+func (s *Snapshot) hold(need facts.Need, objects facts.Objects) {
+	if s.held == nil {
+		s.held = map[facts.Need]facts.Objects{}
+	}
+	s.held[need] = objects
 }
 
 // Record adds the answer to a need.

@@ -15,10 +15,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/trim"
 )
 
 var snapshotTime = time.Date(2026, 10, 2, 14, 30, 0, 0, time.UTC)
@@ -306,4 +308,53 @@ func TestSnapshotAnswers(t *testing.T) {
 		livez:  {State: facts.Known, ReadAt: snapshotTime, Response: facts.Response{Status: 404}},
 		review: {State: facts.Known, ReadAt: snapshotTime, Reason: "no opinion"},
 	}))
+}
+
+// What is held apart answers as if it were among the objects, and so it does for who asks for less.
+func TestHeldObjects(t *testing.T) {
+	g := NewWithT(t)
+	kind := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Widget"}
+	widget := func(namespace, name string) client.Object {
+		u := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"size": int64(2)}}}
+		u.SetGroupVersionKind(kind)
+		u.SetNamespace(namespace)
+		u.SetName(name)
+		return u
+	}
+	all := facts.Need{Kind: kind}
+	held := func(objects ...client.Object) *Snapshot {
+		s := NewRecord()
+		packed, err := trim.PackList(kind, nil, objects)
+		g.Expect(err).NotTo(HaveOccurred())
+		s.Hold(all, facts.Answer{State: facts.Known}, packed)
+		return s
+	}
+	s := held(widget("a", "x"), widget("b", "y"))
+	g.Expect(s.Answer(all).Objects).To(Equal([]client.Object{widget("a", "x"), widget("b", "y")}))
+	polled := all
+	polled.Interval, polled.Mask = time.Minute, "spec"
+	_, objects := s.View(polled)
+	g.Expect(objects.Names()).To(Equal([]types.NamespacedName{{Namespace: "a", Name: "x"}, {Namespace: "b", Name: "y"}}), "however it is met")
+	g.Expect(objects.Get(types.NamespacedName{Namespace: "b", Name: "y"})).To(Equal(widget("b", "y")))
+	g.Expect(s.Answer(facts.Need{Kind: kind, Namespace: "b"}).Objects).To(Equal([]client.Object{widget("b", "y")}))
+	g.Expect(s.AllObjects()).To(HaveLen(2))
+
+	s.Add(held(widget("c", "z")))
+	g.Expect(s.Answer(all).Objects).To(Equal([]client.Object{widget("c", "z")}), "read later")
+}
+
+// What was read live, or is a part of a snapshot, is answered as it is; anything else is trimmed in a copy.
+func TestTrimmedObjectsAreNotCopied(t *testing.T) {
+	g := NewWithT(t)
+	need := facts.Need{Kind: kind("apps/v1", "Deployment")}
+	whole := &Snapshot{Time: snapshotTime, Coverage: Complete, Objects: untyped(t, dnsDeployment)}
+	answered := whole.Answer(need).Objects[0]
+	g.Expect(whole.Objects[0].GetAnnotations()).To(HaveLen(1), "it is left as it was")
+	part, err := whole.Read(t.Context(), []facts.Need{need})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(part.Answer(need).Objects[0]).To(BeIdenticalTo(answered))
+	more := &Snapshot{Objects: untyped(t, metricsDeployment), Reads: []Read{{Need: need, State: facts.Known}}}
+	part.Add(more)
+	g.Expect(part.Answer(need).Objects).To(HaveLen(2))
+	g.Expect(part.Answer(need).Objects).To(HaveEach(BeAssignableToTypeOf(&appsv1.Deployment{})), "those that were added are not trimmed")
 }

@@ -180,7 +180,7 @@ func (b *bed) createAll(ctx context.Context, objects []*unstructured.Unstructure
 	group.SetLimit(16)
 	for _, o := range objects {
 		group.Go(func() error {
-			if err := b.create(ctx, o); err != nil {
+			if err := b.apply(ctx, o); err != nil {
 				return fmt.Errorf("%s %s: %w", o.GetKind(), client.ObjectKeyFromObject(o), err)
 			}
 			return nil
@@ -190,7 +190,7 @@ func (b *bed) createAll(ctx context.Context, objects []*unstructured.Unstructure
 	b.objects += len(objects)
 }
 
-func (b *bed) create(ctx context.Context, o *unstructured.Unstructured) error {
+func (b *bed) apply(ctx context.Context, o *unstructured.Unstructured) error {
 	const owner = client.FieldOwner("counts")
 	status := o.DeepCopy()
 	if err := b.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), owner, client.ForceOwnership); err != nil {

@@ -223,13 +223,17 @@ const (
 	watches                = "observer_sources watch"
 	polls                  = "observer_sources poll"
 	kept                   = "observer_objects "
+	keptBytes              = "observer_objects_bytes "
 )
 
-// lasting leaves out what goes on all the time: requests but for writes of statuses, and evaluations of what is polled.
+// often begins what goes on all the time: requests but for writes of statuses.
+var often = []string{"read ", "create ", "watch ", "observer_reads_total "}
+
+// lasting leaves out what goes on all the time: that, and evaluations of what is polled.
 func (n numbers) lasting() numbers {
 	out := maps.Clone(n)
 	maps.DeleteFunc(out, func(what string, _ int) bool {
-		return strings.HasPrefix(what, "read ") || strings.HasPrefix(what, "create ") || strings.HasPrefix(what, "watch ") ||
+		return slices.ContainsFunc(often, func(prefix string) bool { return strings.HasPrefix(what, prefix) }) ||
 			strings.HasPrefix(what, evaluations) && what != workloadEvaluations && what != nodeEvaluations
 	})
 	return out
@@ -302,9 +306,12 @@ func TestCounts(t *testing.T) {
 	if took < 6*time.Second { // each may say after three seconds that facts are being read, as it does on a slower machine
 		b.g.Expect(interims).To(BeNumerically("<=", 5), "rows that were written before all was read")
 	}
-	for _, kind := range []string{kept + " Node", kept + "storage.k8s.io CSINode", kept + "acn.azure.com NodeNetworkConfig"} {
-		b.g.Expect(o.counts()[kind]).To(Equal(nodes), kind)
+	size, now := 0, o.counts()
+	for _, kind := range []string{" Node", "storage.k8s.io CSINode", "acn.azure.com NodeNetworkConfig"} {
+		b.g.Expect(now[kept+kind]).To(Equal(nodes), kind)
+		size += now[keptBytes+kind]
 	}
+	b.g.Expect(size/nodes).To(BeNumerically("<", 1536), "what is kept of a node and of what there is for each")
 
 	written := func(n numbers) bool { return n[writtenMappings] > 0 && n[writtenArchitectures] > 0 }
 	o.spend("heartbeats", func() {
@@ -328,6 +335,16 @@ func TestCounts(t *testing.T) {
 		mappingPatches: 1, architecturePatches: 1, mappingReconciles: 2, architectureReconciles: 2, workloadEvaluations: 5, nodeEvaluations: 0,
 		watches: 0, polls: 0, kept: 0,
 	})
+	// The architecture lists what no mapping covers, of the namespaces of the provider. Two checks find Deployments there by
+	// more than their names.
+	o.spend("a Deployment that no mapping names", func() { o.create(metav1.NamespaceSystem) }, func(n numbers) bool { return n[writtenArchitectures] > 0 }, limits{
+		mappingPatches: 0, architecturePatches: 2, mappingReconciles: 1, architectureReconciles: 3, workloadEvaluations: 2, nodeEvaluations: 0,
+		watches: 0, polls: 0, kept: 1,
+	})
+	o.spend("a Deployment in a namespace that no mapping names", func() { o.create(metav1.NamespaceDefault) }, func(numbers) bool { return true }, limits{
+		mappingPatches: 0, architecturePatches: 0, mappingReconciles: 1, architectureReconciles: 1, workloadEvaluations: 0, nodeEvaluations: 0,
+		"observer_events_total ": 0, kept: 0,
+	})
 	// The rows of the kubelet and of the container runtime; the architecture follows each of them and the nodes.
 	turned := limits{
 		mappingPatches: 2, architecturePatches: 3, mappingReconciles: 3, architectureReconciles: 5, workloadEvaluations: 0,
@@ -342,6 +359,19 @@ func (o *operator) scale(available int) {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: "coredns"}}
 	o.g.Expect(o.client.Status().Patch(o.t.Context(), d, client.RawPatch(types.MergePatchType,
 		fmt.Appendf(nil, `{"status":{"readyReplicas":%d,"availableReplicas":%d,"unavailableReplicas":%d}}`, available, available, 2-available)))).To(Succeed())
+}
+
+// create makes a Deployment of one pod, which does not exist yet.
+func (o *operator) create(namespace string) {
+	labels := map[string]string{"app": "somebody"}
+	o.g.Expect(o.client.Create(o.t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "somebody"},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "registry.example.com/somebody:v1"}}}},
+		},
+	})).To(Succeed())
 }
 
 // turn writes the condition Ready of a node, as its kubelet does, or whoever misses it; so many seconds after the start by its
