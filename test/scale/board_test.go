@@ -119,6 +119,9 @@ func TestProgramMeasured(t *testing.T) {
 	if rss, err := p.memory("VmRSS"); err != nil || rss <= 0 || rss > 100 {
 		t.Errorf("a shell has some memory, in MiB: %v, %v", rss, err)
 	}
+	if text, err := p.droppable(100); err != nil || !strings.Contains(text, "MiB of it are pages of the binary") {
+		t.Errorf("some of it is the binary: %q, %v", text, err)
+	}
 	if _, err := p.memory("VmNone"); err == nil {
 		t.Error("a line that is not there is an error")
 	}

@@ -64,13 +64,14 @@ func (d *bed) storm(ctx context.Context) (err error) {
 		return err
 	}
 	peak, peakErr := manager.memory("VmHWM")
+	droppable, droppableErr := manager.droppable(peak)
 	made, madeErr := manager.composition(ctx)
-	if err := errors.Join(peakErr, madeErr); err != nil {
+	if err := errors.Join(peakErr, droppableErr, madeErr); err != nil {
 		return err
 	}
 	d.add(Row{
 		Name: stormPeakRow, Unit: mebibytes, Stats: figure(peak), Goal: atMost(float64(d.manager.memoryLimit) / mebi),
-		Note: made + " That is after the storms; what a start takes is in the part memory.",
+		Note: droppable + " What a start takes is in the part memory. After the storms: " + made,
 	})
 	after, err := d.leader(ctx)
 	if err != nil {
