@@ -31,9 +31,12 @@ type ArchitectureReconciler struct {
 	next map[string]time.Time
 }
 
-// restShare is how many times as long as it took to sum up an architecture it is left alone then: each change of a mapping asks
-// for it, and of thousands of mappings it takes long.
-const restShare = 4
+// restShare is how many times as long as it took to sum up an architecture it is left alone then, and maxRest the most: each
+// change of a mapping asks for it, and of thousands of mappings it takes long.
+const (
+	restShare = 4
+	maxRest   = 200 * time.Millisecond
+)
 
 func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
 	return ctrl.NewControllerManagedBy(mgr).
@@ -86,8 +89,8 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
 	}
 	status, wait, ok := r.engine.AssessArchitecture(key, compiled, &arch, mappings.Items, r.clock.Now())
-	took := r.clock.Since(began)
-	r.next[req.Name] = began.Add((1 + restShare) * took)
+	ended := r.clock.Now()
+	r.next[req.Name] = ended.Add(min(restShare*ended.Sub(began), maxRest))
 	if !ok {
 		return ctrl.Result{}, nil // it is being evaluated, and comes again then
 	}
