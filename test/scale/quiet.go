@@ -151,11 +151,11 @@ func (d *bed) counters(ctx context.Context, board *board, manager *program, idle
 	if err := d.roll(ctx, movingDaemonSet, len(d.nodes), 0); err != nil {
 		return err
 	}
-	writes, what := written(moves)
-	note := fmt.Sprintf("%d changes in %s; written: %s", moves.times, storm, what)
+	_, what := written(moves)
+	most := slices.Max(append(slices.Collect(maps.Values(moves.writes)), 0))
 	d.add(Row{
-		Name: "DaemonSet whose counters move, writes", Stats: figure(float64(writes)), Note: note,
-		Goal: atMost(1 + storm.Seconds()/writeEvery.Seconds()),
+		Name: "DaemonSet whose counters move, writes of a status", Stats: figure(float64(most)), Goal: atMost(1 + storm.Seconds()/writeEvery.Seconds()),
+		Note: fmt.Sprintf("%d changes in %s; written, each where it shows: %s.", moves.times, storm, what),
 	})
 	d.add(Row{
 		Name: "DaemonSet whose counters move", Unit: cpuSeconds, Stats: figure(max(0, moves.cpu-idlePerSecond*storm.Seconds())),
