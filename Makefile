@@ -7,7 +7,7 @@ IMG ?= controller:latest
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 KUBECTL ?= kubectl
 CONTAINER_TOOL ?= docker
-# What `make test` and `make bench` run.
+# What `make test` and `make bench-go` run.
 PKG ?= ./...
 # What needs neither an API server nor other programs, and what has goroutines.
 PURE := ./api/... ./config/... ./hack/docs ./internal/assess ./internal/catalog ./internal/check ./internal/facts ./internal/msg \
@@ -140,18 +140,18 @@ screenshots: ## Update the screenshots in the documentation.
 test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole control plane with simulated nodes.
 	$(GOTESTSUM) --format standard-quiet -- -timeout 30m -count 1 -tags e2e ./test/e2e/...
 
-.PHONY: bench
-bench: $(CONTROL_PLANE) ## Run the benchmarks of functions (PKG=./internal/... for some).
+.PHONY: bench-go
+bench-go: $(CONTROL_PLANE) ## Run the benchmarks of functions (PKG=./internal/... for some).
 	go test -run '^$$' -bench . -benchmem $(PKG)
 
-.PHONY: bench-scale
-bench-scale: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes (PART=latency NODES=6,1000 SAMPLES=300 LIMIT=256Mi).
+.PHONY: bench
+bench: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes (PART=latency NODES=6,1000 SAMPLES=300 LIMIT=256Mi).
 	go build -o $(BIN)/bench-scale ./test/scale
 	$(BIN)/bench-scale $(if $(PART),-part $(PART)) $(if $(NODES),-nodes $(NODES)) $(if $(SAMPLES),-samples $(SAMPLES)) \
 		$(if $(LIMIT),-limit $(LIMIT))
 
 .PHONY: performance
-performance: ## Show the last run of bench-scale in docs/performance.md.
+performance: ## Show the last run of the bench in docs/performance.md.
 	install -m 644 $(BIN)/scale/report.json docs/performance.json
 	go run ./test/scale page
 

@@ -251,7 +251,7 @@ func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*fac
 // cannot says that the kind does not know the verb, and what to do.
 func cannot(verb string, need facts.Need) string {
 	text := fmt.Sprintf("the API server cannot %s %s of %s", verb, need.Kind.Kind, need.Kind.GroupVersion())
-	if verb == "watch" {
+	if verb == verbWatch {
 		return text + "; set observe: Poll in the check"
 	}
 	return text

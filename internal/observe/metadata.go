@@ -67,7 +67,7 @@ func sameVersion(a, b client.Object) bool {
 // followMetadata watches the metadata of what is polled until the context ends. Polling does not depend on it: where it
 // may not be watched, or cannot be, everything is seen an interval later.
 func (s *source) followMetadata(ctx context.Context, m *metadata) {
-	retry, outlook := s.backoff(), outlook{need: s.need, verbs: []string{"list", "watch"}}
+	retry, outlook := s.backoff(), outlook{need: s.need, verbs: []string{verbList, verbWatch}}
 	for ctx.Err() == nil {
 		next := s.sources.turns()
 		problem, err := outlook.obstacle(ctx, s.sources.api)

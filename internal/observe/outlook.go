@@ -22,15 +22,22 @@ type outlook struct {
 	doubtful bool
 }
 
+// Verbs of reads.
+const (
+	verbGet   = "get"
+	verbList  = "list"
+	verbWatch = "watch"
+)
+
 // newOutlook is for what a source reads. The metadata of what is polled is watched besides.
 func newOutlook(need facts.Need) outlook {
 	switch {
 	case need.Interval == 0:
-		return outlook{need: need, verbs: []string{"list", "watch"}}
+		return outlook{need: need, verbs: []string{verbList, verbWatch}}
 	case need.Name != "":
-		return outlook{need: need, verbs: []string{"get"}}
+		return outlook{need: need, verbs: []string{verbGet}}
 	}
-	return outlook{need: need, verbs: []string{"list"}}
+	return outlook{need: need, verbs: []string{verbList}}
 }
 
 // obstacle is why the need cannot be met; nil when nothing is known to be in the way. An error means that it could not be

@@ -119,9 +119,9 @@ func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 		}
 		return answer
 	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-		verb := "list"
+		verb := verbList
 		if need.Name != "" {
-			verb = "get"
+			verb = verbGet
 		}
 		return facts.Answer{State: facts.NotPermitted, Message: r.api.missingRule(need, resource, verb)}
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):

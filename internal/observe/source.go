@@ -52,7 +52,8 @@ type source struct {
 }
 
 func newSource(sources *Sources, need facts.Need) *source {
-	s := &source{sources: sources, need: need.Whole(), outlook: newOutlook(need.Whole()), demanded: make(chan struct{}, 1), widened: make(chan struct{}, 1), mask: facts.Mask{}}
+	s := &source{sources: sources, need: need.Whole(), outlook: newOutlook(need.Whole()),
+		demanded: make(chan struct{}, 1), widened: make(chan struct{}, 1), mask: facts.Mask{}}
 	if need.WatchesMetadata() { // which is compared with what was read
 		s.mask.Add("metadata", "uid")
 		s.mask.Add("metadata", "generation")

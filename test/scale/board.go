@@ -30,6 +30,11 @@ const (
 	specField   = "spec"
 	statusField = "status"
 	typeField   = "type"
+
+	// Those of conditions.
+	reasonField  = "reason"
+	messageField = "message"
+	turnedField  = "lastTransitionTime"
 )
 
 // watchFor is how long a change may take to show.
@@ -133,7 +138,7 @@ func (b *board) note(floor bool, resource string, o any, update bool) {
 			name, _ := component["name"].(string)
 			var said saying
 			said.status, _ = component["healthy"].(string)
-			said.reason, _ = component["reason"].(string)
+			said.reason, _ = component[reasonField].(string)
 			b.show(place{floor: floor, whole: true, name: name}, said, at)
 		}
 		if !floor {
@@ -174,7 +179,7 @@ func condition(u *unstructured.Unstructured, conditionType string) (found saying
 	for _, c := range conditions {
 		if condition := c.(map[string]any); condition[typeField] == conditionType {
 			found.status, _ = condition[statusField].(string)
-			found.reason, _ = condition["reason"].(string)
+			found.reason, _ = condition[reasonField].(string)
 		}
 	}
 	return found

@@ -113,8 +113,8 @@ func setUnavailable(u *unstructured.Unstructured, since time.Time) error {
 		return err
 	}
 	return unstructured.SetNestedSlice(u.Object, []any{map[string]any{
-		typeField: "Available", statusField: truth(false), "reason": "EndpointsNotFound", "message": "no endpoints",
-		"lastTransitionTime": since.UTC().Format(time.RFC3339),
+		typeField: "Available", statusField: truth(false), reasonField: "EndpointsNotFound", messageField: "no endpoints",
+		turnedField: since.UTC().Format(time.RFC3339),
 	}}, statusField, "conditions")
 }
 

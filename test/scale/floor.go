@@ -198,7 +198,7 @@ func (f *floor) applyRow(ctx context.Context, template *unstructured.Unstructure
 	}
 	for _, c := range conditions {
 		if condition := c.(map[string]any); condition[typeField] == v1alpha1.ConditionHealthy {
-			condition[statusField], condition["lastTransitionTime"] = truth(healthy), time.Now().UTC().Format(time.RFC3339)
+			condition[statusField], condition[turnedField] = truth(healthy), time.Now().UTC().Format(time.RFC3339)
 		}
 	}
 	if err := unstructured.SetNestedSlice(u.Object, conditions, statusField, "conditions"); err != nil {

@@ -282,8 +282,8 @@ func (d *bed) turnNode(name string) func(context.Context, bool) error {
 			reason = "KubeletNotReady"
 		}
 		return d.patchConditions(ctx, name, map[string]any{
-			typeField: corev1.NodeReady, statusField: truth(healthy), "reason": reason, "message": "kubelet says so",
-			"lastTransitionTime": metav1.Now(), "lastHeartbeatTime": metav1.Now(),
+			typeField: corev1.NodeReady, statusField: truth(healthy), reasonField: reason, messageField: "kubelet says so",
+			turnedField: metav1.Now(), "lastHeartbeatTime": metav1.Now(),
 		})
 	}
 }

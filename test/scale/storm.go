@@ -211,8 +211,8 @@ func (d *bed) flip(ctx context.Context, nodes []string, do func(ctx context.Cont
 // takeDown is what the node controller does when a kubelet is heard of no more.
 func (d *bed) takeDown(ctx context.Context, node string) error {
 	return d.patchConditions(ctx, node, map[string]any{
-		typeField: corev1.NodeReady, statusField: corev1.ConditionUnknown, "reason": "NodeStatusUnknown",
-		"message": "Kubelet stopped posting node status.", "lastTransitionTime": metav1.Now(),
+		typeField: corev1.NodeReady, statusField: corev1.ConditionUnknown, reasonField: "NodeStatusUnknown",
+		messageField: "Kubelet stopped posting node status.", turnedField: metav1.Now(),
 	})
 }
 
