@@ -50,7 +50,7 @@ type Options struct {
 	// Clock measures time. Default: the real one.
 	Clock clock.WithTicker
 	// Pace is the least time between two evaluations of the same for changes of single objects, as those come in bursts: the first
-	// shows at once, the others together. Default: 200 ms; negative is none.
+	// shows at once, the others together. Default: 100 ms; negative is none.
 	Pace time.Duration
 	// Once is that of the facts.
 	Once bool
@@ -61,7 +61,7 @@ func (o *Options) setDefaults() {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Pace == 0 {
-		o.Pace = 200 * time.Millisecond
+		o.Pace = 100 * time.Millisecond
 	}
 }
 
