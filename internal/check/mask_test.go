@@ -90,11 +90,15 @@ func nested(deep int) string {
 // What a check reads of an object besides its expressions is in the mask, too.
 func TestMasksOfChecks(t *testing.T) {
 	for spec, mask := range map[string]string{
-		"{apiVersion: v1, kind: A}":                                                                 `{}`,
-		"{apiVersion: v1, kind: A, name: a, namespace: n}":                                          `{}`,
-		"{apiVersion: v1, kind: A, selector: {matchLabels: {x: y}}}":                                `{"metadata":{"labels":{"x":null}}}`,
-		"{apiVersion: v1, kind: A, selector: {matchExpressions: [{key: x, operator: Exists}]}}":     `{"metadata":{"labels":{"x":null}}}`,
-		"{apiVersion: v1, kind: A, events: {reasons: [R]}}":                                         `{"metadata":{"uid":null}}`,
+		"{apiVersion: v1, kind: A}":                                                             `{}`,
+		"{apiVersion: v1, kind: A, name: a, namespace: n}":                                      `{}`,
+		"{apiVersion: v1, kind: A, selector: {matchLabels: {x: y}}}":                            `{"metadata":{"labels":{"x":null}}}`,
+		"{apiVersion: v1, kind: A, selector: {matchExpressions: [{key: x, operator: Exists}]}}": `{"metadata":{"labels":{"x":null}}}`,
+		"{apiVersion: v1, kind: A, events: {reasons: [R]}}":                                     `{"metadata":{"uid":null},"status":{"conditions":{"*":{"lastTransitionTime":null,"status":null,"type":null}}}}`,
+		"{apiVersion: apiregistration.k8s.io/v1, kind: APIService, events: {reasons: [R]}}": `{"metadata":{"uid":null},"spec":{"service":{"name":null,"namespace":null}},` +
+			`"status":{"conditions":{"*":{"lastTransitionTime":null,"status":null,"type":null}}}}`,
+		"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, events: {reasons: [R]}}": `{"metadata":{"labels":{"kubernetes.io/service-name":null},"uid":null},` +
+			`"status":{"conditions":{"*":{"lastTransitionTime":null,"status":null,"type":null}}}}`,
 		"{apiVersion: v1, kind: A, present: object.a, version: object.b}":                           `{"a":null,"b":null}`,
 		"{apiVersion: v1, kind: A, healthy: 'true'}":                                                `{"status":{"conditions":{"*":{"lastTransitionTime":null,"status":null,"type":null}}}}`,
 		"{apiVersion: v1, kind: A, healthy: object.status, message: string(object.a)}":              `{"a":null,"status":null}`,

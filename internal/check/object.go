@@ -56,7 +56,7 @@ func objectMask(e *Evaluator) facts.Mask {
 	if len(o.Events.Reasons) > 0 {
 		own.Add("metadata", "uid")
 	}
-	if e.programs[fieldHealthy] != nil { // it may be at fault
+	if e.programs[fieldHealthy] != nil || len(o.Events.Reasons) > 0 { // it may be at fault
 		for _, field := range []string{"type", "status", "lastTransitionTime"} {
 			own.Add("status", "conditions", facts.Every, field)
 		}

@@ -94,5 +94,9 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if !ok {
 		return ctrl.Result{}, nil // it is being evaluated, and comes again then
 	}
-	return r.writer.writeArchitecture(ctx, &arch, status, wait)
+	result, err := r.writer.writeArchitecture(ctx, &arch, status, wait)
+	if err != nil {
+		delete(r.next, req.Name) // the work queue backs off, further and further
+	}
+	return result, err
 }

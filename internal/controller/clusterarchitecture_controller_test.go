@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -56,4 +57,40 @@ func TestArchitecturesRest(t *testing.T) {
 	r.writer = newStatusWriter(c, r.engine, &newListener().transitionRecorder, by)
 	reconcile()
 	g.Expect(r.next).To(BeEmpty())
+}
+
+// A status that can't be written is left to the work queue, which waits longer and longer.
+func TestArchitecturesThatCannotBeWritten(t *testing.T) {
+	g := NewWithT(t)
+	scheme := runtime.NewScheme()
+	g.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	by := clocktesting.NewFakeClock(time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC))
+	refusal := errors.New("a webhook says no")
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "aks"}}).
+		WithInterceptorFuncs(interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+				by.Step(time.Second)
+				return c.List(ctx, list, options...)
+			},
+			SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+				return refusal
+			},
+		}).Build()
+	e := engine.Still(snapshot.NewRecord(), false)
+	r := &ArchitectureReconciler{reader: c, engine: e, clock: by, next: map[string]time.Time{},
+		writer: newStatusWriter(c, e, &newListener().transitionRecorder, by)}
+	request := ctrl.Request{NamespacedName: client.ObjectKey{Name: "aks"}}
+	_, err := r.Reconcile(t.Context(), request)
+	g.Expect(err).NotTo(HaveOccurred(), "it is being evaluated")
+	e.EvaluateAll(t.Context())
+	for range 3 {
+		by.Step(time.Minute)
+		_, err = r.Reconcile(t.Context(), request)
+		if err != nil {
+			break
+		}
+	}
+	g.Expect(err).To(MatchError(refusal))
+	_, err = r.Reconcile(t.Context(), request)
+	g.Expect(err).To(MatchError(refusal), "at once, if the queue says so")
 }

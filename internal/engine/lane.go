@@ -86,9 +86,7 @@ func (e *Engine) touchLocked(l *lane) {
 	if l.gone || e.ctx == nil {
 		return
 	}
-	if e.pauseLocked(l) <= 0 {
-		e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done
-	}
+	e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done, also those that pause
 	if !l.running {
 		l.running = true
 		var ctx context.Context

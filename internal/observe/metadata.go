@@ -72,8 +72,9 @@ func (s *source) followMetadata(ctx context.Context, m *metadata) {
 		next := s.sources.turns()
 		problem, err := outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
-			err = s.watchMetadata(ctx, retry, m)
-			outlook.learn(err)
+			var read bool
+			read, err = s.watchMetadata(ctx, retry, m)
+			outlook.learn(read, err)
 		}
 		delay := retry.Step()
 		switch {
@@ -90,7 +91,7 @@ func (s *source) followMetadata(ctx context.Context, m *metadata) {
 }
 
 // watchMetadata runs an informer of metadata until the context ends, or until it can no longer be filled.
-func (s *source) watchMetadata(ctx context.Context, retry *wait.Backoff, m *metadata) error {
+func (s *source) watchMetadata(ctx context.Context, retry *wait.Backoff, m *metadata) (read bool, err error) {
 	o := &metav1.PartialObjectMetadata{}
 	o.SetGroupVersionKind(s.need.Kind)
 	store := &informerStore{}

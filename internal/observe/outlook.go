@@ -15,7 +15,7 @@ import (
 )
 
 // outlook is whether a need can be met. Nearly all can be, so that nothing is asked before the first read: only when that fails
-// in a way that another read will not mend is it asked what is in the way, before each read, until one succeeds.
+// in a way that another read will not help is it asked what is in the way, before each read, until one succeeds.
 type outlook struct {
 	need     facts.Need
 	verbs    []string
@@ -51,8 +51,9 @@ func (o *outlook) obstacle(ctx context.Context, api *api) (*facts.Answer, error)
 	return api.probe(ctx, o.need, o.verbs...)
 }
 
-// learn notes how a read ended, and says whether to ask what is in the way now.
-func (o *outlook) learn(err error) (ask bool) {
+// learn notes how a read ended, and whether something was read before; it says whether to ask what is in the way now.
+func (o *outlook) learn(read bool, err error) (ask bool) {
+	o.doubtful = o.doubtful && !read
 	lasting := errors.Is(err, errLost) || isRefusal(err) || apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
 	ask = lasting && !o.doubtful
 	o.doubtful = err != nil && (lasting || o.doubtful)
@@ -73,7 +74,10 @@ func (a *api) foresee(need facts.Need) (problem *facts.Answer, sure bool) {
 	if err != nil {
 		return nil, false
 	}
-	return refused(need, mapping.Resource.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace), true
+	if mapping.Scope.Name() != meta.RESTScopeNameNamespace && need.Namespace != "" {
+		return nil, false // unless the kind has been defined anew since it was mapped
+	}
+	return refused(need, mapping.Resource.Resource, true), true
 }
 
 // refused is why a need is not met of which all is known; nil when it may be.

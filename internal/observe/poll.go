@@ -44,7 +44,7 @@ func (s *source) poll(ctx context.Context) {
 // awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells when what
 // stood in the way may have changed since before the last read. A right that is missing is asked for as often as for a watch.
 func (s *source) awaitPoll(ctx context.Context, m *metadata, next turns) bool {
-	clock, state, interval := s.sources.options.Clock, s.current().State, s.need.Interval
+	clock, state, interval := s.sources.options.Clock, s.state(), s.need.Interval
 	switch state {
 	case facts.NotServed:
 		defer s.sources.kinds.wait()()
@@ -128,7 +128,7 @@ func (s *source) read(ctx context.Context, mask facts.Mask) (facts.Answer, error
 			}
 		}
 		answer, err := s.sources.api.ask(ctx, need)
-		if s.need.ReadsObjects() && s.outlook.learn(err) {
+		if s.need.ReadsObjects() && s.outlook.learn(err == nil, err) {
 			continue
 		}
 		answer.ReadAt = s.sources.options.Clock.Now()

@@ -34,8 +34,9 @@ func (s *source) watch(ctx context.Context) {
 		next := s.sources.turns()
 		problem, err := s.outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
-			err = s.runCache(ctx, retry)
-			if s.outlook.learn(err) && s.state() == facts.Pending {
+			var read bool
+			read, err = s.runCache(ctx, retry)
+			if s.outlook.learn(read, err) && s.state() == facts.Pending {
 				continue // nothing has been seen yet: what is in the way is the answer
 			}
 		}
@@ -82,8 +83,9 @@ func (s *source) awaitKind(ctx context.Context, d time.Duration, problem *facts.
 // errLost ends a cache whose kind or whose permission is gone.
 var errLost = errors.New("the watch is no longer possible")
 
-// runCache follows objects until the context ends, until that is no longer possible, or until more of them is wanted.
-func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
+// runCache follows objects until the context ends, until that is no longer possible, or until more of them is wanted. It says
+// whether they have been read.
+func (s *source) runCache(ctx context.Context, retry *wait.Backoff) (read bool, err error) {
 	mask := s.beginReading()
 	ctx, cancel := context.WithCancelCause(ctx)
 	var awaiting sync.WaitGroup
@@ -95,7 +97,7 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	defer awaiting.Wait()
 	defer cancel(nil)
 	store := &informerStore{whole: mask == nil && trim.Untyped(s.need.Kind)}
-	err := s.inform(ctx, retry, informed{
+	read, err = s.inform(ctx, retry, informed{
 		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), store: store, handler: s.eventHandler(store),
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
 			s.awaitSync(ctx, store, registration, watched)
@@ -103,7 +105,7 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) error {
 	})
 	s.sources.metrics.countObjects(s.need.Kind, store.whole, -store.count)
 	s.sources.metrics.countBytes(s.need.Kind, -store.bytes)
-	return err
+	return read, err
 }
 
 // informed is what an informer is run for.
@@ -120,23 +122,23 @@ type informed struct {
 
 // inform runs an informer until the context ends, or until it can no longer be filled. Once it was full, the next failure
 // is retried soon again.
-func (s *source) inform(ctx context.Context, retry *wait.Backoff, what informed) error {
+func (s *source) inform(ctx context.Context, retry *wait.Backoff, what informed) (full bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := &watchedErrors{lost: func() { cancel(errLost) }}
 
 	c, err := s.newCache(what, watched.handle)
 	if err != nil {
-		return err
+		return false, err
 	}
 	informer, err := c.GetInformer(ctx, what.object, cache.BlockUntilSynced(false))
 	if err != nil {
-		return err
+		return false, err
 	}
 	what.store.informer = informer.(toolscache.SharedIndexInformer)
 	registration, err := informer.AddEventHandler(what.handler)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var running sync.WaitGroup
 	running.Go(func() { what.running(ctx, registration, watched) })
@@ -144,10 +146,11 @@ func (s *source) inform(ctx context.Context, retry *wait.Backoff, what informed)
 	cause := context.Cause(ctx)
 	cancel(nil)
 	running.Wait()
-	if registration.HasSynced() {
+	full = registration.HasSynced()
+	if full {
 		*retry = *s.backoff()
 	}
-	return cmp.Or(cause, err)
+	return full, cmp.Or(cause, err)
 }
 
 // awaitSync publishes the store once it is complete. A first read that takes too long is said to fail, and

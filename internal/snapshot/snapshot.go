@@ -211,7 +211,7 @@ func (s *Snapshot) find(need facts.Need) facts.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byKind == nil {
-		s.byKind = groupByKind(s.AllObjects())
+		s.byKind = groupByKind(s.Objects)
 	}
 	if s.answers == nil {
 		s.answers = map[facts.Need]facts.Answer{}
@@ -222,6 +222,25 @@ func (s *Snapshot) find(need facts.Need) facts.Answer {
 		s.answers[need] = answer
 	}
 	return answer
+}
+
+// ofKind returns the objects of a kind, of which those that are held apart are unpacked.
+func (s *Snapshot) ofKind(kind schema.GroupVersionKind) []client.Object {
+	objects := s.byKind[kind]
+	seen := sets.New[client.ObjectKey]()
+	for _, r := range s.Reads {
+		held, ok := s.held[r.Need]
+		if r.Need.Kind != kind || !ok {
+			continue
+		}
+		for _, name := range held.Names() {
+			if !seen.Has(name) { // two needs may share objects
+				seen.Insert(name)
+				objects = append(slices.Clip(objects), held.Get(name))
+			}
+		}
+	}
+	return objects
 }
 
 // groupByKind leaves out objects that do not say of which kind they are, and those of which there is a later one.
@@ -335,7 +354,7 @@ func (s *Snapshot) matching(need facts.Need, at time.Time) facts.Answer {
 			}
 		}
 	}
-	for _, o := range s.byKind[need.Kind] {
+	for _, o := range s.ofKind(need.Kind) {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
 		}
@@ -379,9 +398,9 @@ var (
 
 // serves reports whether the kind is built in, defined, served by an aggregated API server, or simply there.
 func (s *Snapshot) serves(kind schema.GroupVersionKind) bool {
-	return scheme.Scheme.Recognizes(kind) || kind == DefinitionKind || kind == APIServiceKind || len(s.byKind[kind]) > 0 ||
-		slices.ContainsFunc(s.byKind[DefinitionKind], func(o client.Object) bool { return defines(o, kind) }) ||
-		slices.ContainsFunc(s.byKind[APIServiceKind], func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
+	return scheme.Scheme.Recognizes(kind) || kind == DefinitionKind || kind == APIServiceKind || len(s.ofKind(kind)) > 0 ||
+		slices.ContainsFunc(s.ofKind(DefinitionKind), func(o client.Object) bool { return defines(o, kind) }) ||
+		slices.ContainsFunc(s.ofKind(APIServiceKind), func(o client.Object) bool { return aggregates(o, kind.GroupVersion()) })
 }
 
 func defines(definition client.Object, kind schema.GroupVersionKind) bool {

@@ -358,3 +358,34 @@ func TestTrimmedObjectsAreNotCopied(t *testing.T) {
 	g.Expect(part.Answer(need).Objects).To(HaveLen(2))
 	g.Expect(part.Answer(need).Objects).To(HaveEach(BeAssignableToTypeOf(&appsv1.Deployment{})), "those that were added are not trimmed")
 }
+
+// unpacking counts how often it is asked for objects.
+type unpacking struct {
+	facts.Objects
+
+	times int
+}
+
+func (u *unpacking) Get(name types.NamespacedName) client.Object {
+	u.times++
+	return u.Objects.Get(name)
+}
+
+// What is held apart is unpacked only for who asks for that kind, and by another need than it was read for.
+func TestHeldObjectsStayPacked(t *testing.T) {
+	g := NewWithT(t)
+	widget := &unstructured.Unstructured{}
+	widget.SetGroupVersionKind(kind("example.com/v1", "Widget"))
+	widget.SetName("w")
+	all := facts.Need{Kind: kind("example.com/v1", "Widget")}
+	held := &unpacking{Objects: trim.Sorted{widget}}
+	s := NewRecord()
+	s.Hold(all, facts.Answer{State: facts.Known}, held)
+	for _, other := range []facts.Need{{Path: "/version"}, {Kind: kind("apps/v1", "Deployment")}, {Review: facts.Review{Verb: "get"}}} {
+		s.Answer(other)
+	}
+	g.Expect(held.times).To(BeZero())
+	all.Name = "w"
+	g.Expect(s.Answer(all).Objects).To(HaveLen(1))
+	g.Expect(held.times).To(Equal(1))
+}

@@ -139,7 +139,7 @@ func PackList(kind schema.GroupVersionKind, mask facts.Mask, objects []client.Ob
 
 // Same reports whether a check reads the same of both.
 func (l PackedList) Same(other PackedList) bool {
-	return slices.EqualFunc(l, other, func(a, b Packed) bool { return nameOfPacked(a) == nameOfPacked(b) && a.Same(b) })
+	return slices.EqualFunc(l, other, func(a, b Packed) bool { return a.Name() == b.Name() && a.Same(b) })
 }
 
 // List implements facts.Objects.
@@ -155,20 +155,15 @@ func (l PackedList) List() []client.Object {
 func (l PackedList) Names() []types.NamespacedName {
 	names := make([]types.NamespacedName, len(l))
 	for i, p := range l {
-		names[i] = nameOfPacked(p)
+		names[i] = p.Name()
 	}
 	return names
 }
 
 // Get implements facts.Objects.
 func (l PackedList) Get(name types.NamespacedName) client.Object {
-	if i, found := find(l, name, nameOfPacked); found {
+	if i, found := find(l, name, Packed.Name); found {
 		return l[i].Unpack()
 	}
 	return nil
-}
-
-func nameOfPacked(p Packed) types.NamespacedName {
-	meta := p.GetObjectMeta()
-	return types.NamespacedName{Namespace: meta.GetNamespace(), Name: meta.GetName()}
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,6 +21,8 @@ import (
 // GetObjectMeta.
 type Packed interface {
 	metav1.ObjectMetaAccessor
+	// Name of the object, which costs less than all that tells it apart.
+	Name() types.NamespacedName
 	// Unpack makes the object, as it was trimmed.
 	Unpack() client.Object
 	// Same reports whether a check reads the same of another packed object.
@@ -55,6 +58,11 @@ type packedName struct {
 
 func nameOf(o client.Object) packedName {
 	return packedName{intern(o.GetNamespace()), strings.Clone(o.GetName()), strings.Clone(o.GetResourceVersion())}
+}
+
+// Name implements Packed.
+func (n packedName) Name() types.NamespacedName {
+	return types.NamespacedName{Namespace: n.namespace, Name: n.name}
 }
 
 // GetObjectMeta implements Packed.
