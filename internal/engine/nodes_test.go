@@ -30,13 +30,13 @@ func TestCostOfANode(t *testing.T) {
 				o.subscribe(names[i], nodesCheck("Ready"), `{name: `+names[i]+`, expect: Optional, type: Nodes, nodes: {}}`)
 			}
 			o.start()
-			o.settle()
+			o.afterBurst()
 			o.expectNotified("the first findings", names...)
 			o.g.Expect(o.listed[facts.Nodes]).To(Equal(1))
 			looks = o.looked[facts.Nodes]
 			o.g.Expect(o.evaluations(func() {
 				o.put(facts.Nodes, node("n3", corev1.ConditionFalse))
-				o.settle()
+				o.afterBurst()
 			})).To(Equal(counts{v1alpha1.CheckNodes: 2}), "of two distinct checks")
 			o.expectNotified("it is not ready", names...)
 			o.g.Expect(o.results("mapping-0")[0].Message).To(Equal(fmt.Sprintf("1/%d nodes unhealthy: n3 (Ready is False: Kubelet)", nodes)))
@@ -58,12 +58,12 @@ func TestCostOfAHeartbeat(t *testing.T) {
 		o.show(facts.Nodes, nodesNamed(3)...)
 		o.subscribe("m", nodesCheck("Ready"))
 		o.start()
-		o.settle()
+		o.afterBurst()
 		o.expectNotified("the first findings", "m")
 		beating := node("n1", corev1.ConditionTrue)
 		beating.Status.Conditions[0].LastHeartbeatTime = metav1.NewTime(noon.Add(time.Minute))
 		o.put(facts.Nodes, beating)
-		o.settle()
+		o.afterBurst()
 		o.expectNotified("nothing has changed")
 	})
 }
@@ -99,14 +99,14 @@ func TestNodesComeAndGo(t *testing.T) {
 		o.show(facts.Nodes, nodesNamed(2)...)
 		o.subscribe("m", `{name: c, type: Nodes, nodes: {selector: {matchLabels: {gpu: "true"}}}}`)
 		o.start()
-		o.settle()
+		o.afterBurst()
 		message := func() string { return o.results("m")[0].Message }
 		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 2 nodes"))
 		o.put(facts.Nodes, node("another", corev1.ConditionTrue))
-		o.settle()
+		o.afterBurst()
 		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 3 nodes"))
 		o.remove(facts.Nodes, "another")
-		o.settle()
+		o.afterBurst()
 		o.g.Expect(message()).To(Equal("no Nodes with labels gpu=true among 2 nodes"))
 		o.answer(facts.Nodes, facts.Answer{State: facts.Failed, Message: "etcd is away"})
 		synctest.Wait()
@@ -126,11 +126,11 @@ func TestNodeCountsComeAndGo(t *testing.T) {
 		o.show(facts.Nodes, nodesNamed(2)...)
 		o.start()
 		o.subscribe("a", nodesCheck("Ready"))
-		o.settle()
+		o.afterBurst()
 		o.expectNotified("the first findings", "a")
 		o.g.Expect(o.evaluations(func() {
 			o.subscribe("b", nodesCheck("DiskPressure"))
-			o.settle()
+			o.afterBurst()
 		})).To(Equal(counts{v1alpha1.CheckNodes: 1}), "the others are counted already")
 		o.expectNotified("the first findings", "b")
 		o.forget("a")
@@ -138,11 +138,11 @@ func TestNodeCountsComeAndGo(t *testing.T) {
 		o.subscribe("c", nodesCheck("MemoryPressure"))
 		o.forget("c")
 		o.subscribe("d", nodesCheck("PIDPressure"))
-		o.settle()
+		o.afterBurst()
 		o.expectNotified("the first findings", "d")
 		o.g.Expect(o.evaluations(func() {
 			o.put(facts.Nodes, node("n1", corev1.ConditionFalse))
-			o.settle()
+			o.afterBurst()
 		})).To(Equal(counts{v1alpha1.CheckNodes: 2}), "of those that are left")
 		o.g.Expect(o.engine.nodes.counts).To(And(HaveLen(2), HaveKey(2), HaveKey(3)), "slots are used again")
 		o.g.Expect(o.begun[facts.Nodes]).To(Equal(1), "they are observed without a break")
@@ -163,6 +163,7 @@ func TestWorkloadsSeeNodesAsTheyAreCounted(t *testing.T) {
 			o.pass(time.Second) // what is looked at again by time is
 			o.pass(400 * time.Millisecond)
 			o.put(facts.Nodes, node("n2", corev1.ConditionTrue))
+			synctest.Wait() // it is counted: what comes now is more of a burst
 			something()
 		}
 		message := func() string {
@@ -214,17 +215,17 @@ func TestNodesAreReadAgain(t *testing.T) {
 		o.show(podsOf("web"), podOn("n1", "web"))
 		o.subscribe("web", deploymentCheck("web"))
 		o.start()
-		o.settle()
+		o.afterBurst()
 		for round := range 3 {
 			o.put(deployments, deployment("web", 4))
 			synctest.Wait()
 			o.g.Expect(o.wants()).To(Equal([]string{"Deployment"}))
 			if round > 0 {
-				o.settle() // or it is wanted again before anybody has seen that it was not
+				o.afterBurst() // or it is wanted again before anybody has seen that it was not
 			}
 			o.show(facts.Nodes, nodesNamed(2-round%2)...)
 			o.put(deployments, deployment("web", 0))
-			o.settle()
+			o.afterBurst()
 			o.g.Expect(o.results("web")[0].Explaining).To(BeFalse(), "round %d", round)
 			explained := ContainSubstring("no longer exist")
 			if round%2 == 0 {
@@ -279,7 +280,7 @@ func TestViews(t *testing.T) {
 		o.g.Expect(subscribe("b", "pool")).To(BeFalse())
 		o.g.Expect(o.engine.views).To(HaveLen(1))
 		o.start()
-		o.settle()
+		o.afterBurst()
 		expectNotified("the first view", "a", "b")
 		o.g.Expect(viewed["a"].Nodes).To(Equal(2))
 		o.g.Expect(viewed["a"].KubernetesVersion).To(Equal("v1.33.1"))
@@ -290,12 +291,12 @@ func TestViews(t *testing.T) {
 		expectNotified("it is another", "a", "b")
 		o.g.Expect(viewed["b"].KubernetesVersion).To(Equal("v1.34.0"))
 		o.put(facts.Nodes, node("n1", corev1.ConditionFalse))
-		o.settle()
+		o.afterBurst()
 		expectNotified("a node is down", "a", "b")
 		o.g.Expect(viewed["b"].Down.Count).To(Equal(1))
 
 		o.g.Expect(subscribe("a", "other")).To(BeFalse(), "it shows something else now")
-		o.settle()
+		o.afterBurst()
 		expectNotified("its first view", "a")
 		o.engine.Forget(Key{Kind: "ClusterArchitecture", Name: "b"})
 		o.g.Expect(o.engine.views).To(HaveLen(1))
@@ -303,7 +304,7 @@ func TestViews(t *testing.T) {
 		o.subscribe("m", nodesCheck("Ready"))
 		o.engine.Forget(Key{Kind: "ClusterArchitecture", Name: "a"})
 		o.g.Expect(o.wants()).To(Equal([]string{"Node"}), "nobody shows the version")
-		o.settle()
+		o.afterBurst()
 		expectNotified("it has gone")
 		o.end()
 	})
