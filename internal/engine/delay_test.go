@@ -125,7 +125,7 @@ func TestDelayOfWhatTakesTime(t *testing.T) {
 		o.start()
 		o.subscribe("nodes", nodesCheck("Ready"))
 		o.subscribe("web", deploymentCheck("web"))
-		o.settle()
+		o.afterBurst()
 		o.expectNotified("the first findings", "nodes", "web")
 		o.engine.Done(keyOf("nodes"), true)
 		o.engine.Done(keyOf("web"), true)

@@ -433,8 +433,8 @@ func (o *operator) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// settle lets a burst of changes be evaluated.
-func (o *operator) settle() {
+// afterBurst lets a burst of changes be evaluated.
+func (o *operator) afterBurst() {
 	o.pass(200 * time.Millisecond) // those of nodes
 	o.pass(200 * time.Millisecond) // those who look at nodes
 }

@@ -89,7 +89,7 @@ func (s *story) fill(need facts.Need) {
 
 // expectFresh holds what the engine has come to to what one comes to that is made anew.
 func (s *story) expectFresh(when string) {
-	s.settle()
+	s.afterBurst()
 	fresh := newOperator(s.t, Options{})
 	fresh.answers = maps.Clone(s.answers)
 	for mapping, checks := range s.asks {

@@ -64,7 +64,7 @@ func TestUnmapped(t *testing.T) {
 		_, ok := o.engine.View(key, scope, unmapped)
 		o.g.Expect(ok).To(BeFalse())
 		o.start()
-		o.settle()
+		o.afterBurst()
 		expect("the first view", 1, "new Healthy")
 
 		o.put(deployments, deployment("known", 1))
