@@ -55,7 +55,7 @@ type board struct {
 
 	mu sync.Mutex
 	// shown is the last that each place said.
-	shown picture
+	shown verdicts
 	// generations are the last ones that archmap's mappings have a status of.
 	generations map[string]int64
 	// ready is when a mapping, or the architecture, of archmap was ready first.
@@ -82,7 +82,7 @@ func (d *bed) newBoard(ctx context.Context) (*board, error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	b := &board{
-		stop: stop, shown: picture{says: map[place]saying{}}, generations: map[string]int64{}, ready: map[place]time.Time{},
+		stop: stop, shown: verdicts{says: map[place]saying{}}, generations: map[string]int64{}, ready: map[place]time.Time{},
 		writes: map[place]int{}, changed: make(chan struct{}), waiting: map[place]waiter{},
 	}
 	var synced []cache.InformerSynced

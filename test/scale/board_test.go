@@ -20,7 +20,7 @@ import (
 
 func emptyBoard() *board {
 	return &board{
-		shown: picture{says: map[place]saying{}}, generations: map[string]int64{}, ready: map[place]time.Time{}, writes: map[place]int{},
+		shown: verdicts{says: map[place]saying{}}, generations: map[string]int64{}, ready: map[place]time.Time{}, writes: map[place]int{},
 		changed: make(chan struct{}), waiting: map[place]waiter{},
 	}
 }

@@ -87,36 +87,18 @@ func newFleet(shape *shapes.Shape, nodes int, now time.Time) (*fleet, error) {
 		}
 		u := &unstructured.Unstructured{Object: content}
 		u.SetGroupVersionKind(kind)
-		switch kind.Kind {
-		case nodeKind: // no check reads them, and they are the most of a node
-			err = unstructured.SetNestedSlice(u.Object, images, statusField, "images")
-		case apiServiceKind:
-			err = setUnavailable(u, now.Add(-time.Hour))
-		}
-		if err != nil {
-			return nil, err
+		if kind.Kind == nodeKind {
+			// No check reads them, and they are the most of a node.
+			if err := unstructured.SetNestedSlice(u.Object, images, statusField, "images"); err != nil {
+				return nil, err
+			}
 		}
 		f.objects = append(f.objects, u)
 	}
 	return f, nil
 }
 
-const (
-	nodeKind       = "Node"
-	apiServiceKind = "APIService"
-)
-
-// setUnavailable says that nothing answers behind an aggregated API, as is so without pods, since a time: else it would turn in
-// the midst of a measurement, when it has been so for long enough.
-func setUnavailable(u *unstructured.Unstructured, since time.Time) error {
-	if service, _, err := unstructured.NestedMap(u.Object, specField, "service"); err != nil || service == nil {
-		return err
-	}
-	return unstructured.SetNestedSlice(u.Object, []any{map[string]any{
-		typeField: "Available", statusField: truth(false), reasonField: "EndpointsNotFound", messageField: "no endpoints",
-		turnedField: since.UTC().Format(time.RFC3339),
-	}}, statusField, "conditions")
-}
+const nodeKind = "Node"
 
 // someImages are those that a node has pulled, by digest and by tag.
 func someImages() []any {

@@ -59,7 +59,7 @@ func (d *bed) storm(ctx context.Context) (err error) {
 	if err := manager.forgetPeak(); err != nil {
 		return err
 	}
-	before := board.picture()
+	before := board.verdicts()
 	if err := errors.Join(d.rolloutStorm(ctx, board, manager, before), d.nodeStorm(ctx, board, manager, before)); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (p *program) forgetPeak() error {
 }
 
 // rolloutStorm moves the counters of several DaemonSets, each as fast as in a rollout of its own.
-func (d *bed) rolloutStorm(ctx context.Context, board *board, manager *program, before picture) error {
+func (d *bed) rolloutStorm(ctx context.Context, board *board, manager *program, before verdicts) error {
 	set := len(rollingDaemonSets)
 	profiled := make(chan error, 1)
 	go func() { // of some of it, which costs next to nothing
@@ -149,7 +149,7 @@ func (d *bed) rolloutStorm(ctx context.Context, board *board, manager *program, 
 }
 
 // nodeStorm takes nodes down, waits until that shows, and brings them back.
-func (d *bed) nodeStorm(ctx context.Context, board *board, manager *program, before picture) error {
+func (d *bed) nodeStorm(ctx context.Context, board *board, manager *program, before verdicts) error {
 	var nodes []string
 	for i, name := range d.nodes {
 		if inStorm(i) {
@@ -216,9 +216,9 @@ func (d *bed) takeDown(ctx context.Context, node string) error {
 	})
 }
 
-// picture is all that archmap says: verdict and reason of each row, there and in the architecture, and how many nodes are
+// verdicts are all that archmap says: verdict and reason of each row, there and in the architecture, and how many nodes are
 // ready.
-type picture struct {
+type verdicts struct {
 	says  map[place]saying
 	ready int64
 }
@@ -226,9 +226,9 @@ type picture struct {
 // saying is a condition: whether a component is healthy, and why. Any reason will do where none is set.
 type saying struct{ status, reason string }
 
-// without is the picture when so many nodes are down: the nodes are unhealthy, and nothing else is.
-func (p picture) without(nodes int) picture {
-	down := picture{says: maps.Clone(p.says), ready: p.ready - int64(nodes)}
+// without is what there is when so many nodes are down: the nodes are unhealthy, and nothing else is.
+func (p verdicts) without(nodes int) verdicts {
+	down := verdicts{says: maps.Clone(p.says), ready: p.ready - int64(nodes)}
 	for where, s := range down.says {
 		s.reason = ""
 		if where.name == kubeletRow || where.name == ownNodeRow {
@@ -239,9 +239,9 @@ func (p picture) without(nodes int) picture {
 	return down
 }
 
-// differing says what is not as in the picture that is expected. APIs that nothing serves here become unavailable by
-// themselves, some minutes after the API server has started.
-func (p picture) differing(expected picture) []string {
+// differing says what is not as expected. Nothing serves some APIs here: their rows turn when the grace period after a start is
+// over.
+func (p verdicts) differing(expected verdicts) []string {
 	var found []string
 	for where, want := range expected.says {
 		if p.says[where].reason == unserved {
@@ -259,21 +259,21 @@ func (p picture) differing(expected picture) []string {
 }
 
 // ours is what archmap says, without the floor.
-func (p picture) ours() picture {
+func (p verdicts) ours() verdicts {
 	says := maps.Clone(p.says)
 	maps.DeleteFunc(says, func(where place, _ saying) bool { return where.floor })
-	return picture{says: says, ready: p.ready}
+	return verdicts{says: says, ready: p.ready}
 }
 
-// picture of what archmap says now.
-func (b *board) picture() picture {
+// verdicts are what archmap says now.
+func (b *board) verdicts() verdicts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.shown.ours()
 }
 
 // shows waits until the board is as expected, and returns how long that took; when it takes too long, also what differs.
-func (b *board) shows(ctx context.Context, manager *program, expected picture) (took time.Duration, differing []string, err error) {
+func (b *board) shows(ctx context.Context, manager *program, expected verdicts) (took time.Duration, differing []string, err error) {
 	began := time.Now()
 	err = b.untilWithin(ctx, watchFor, manager, "the truth", func() bool {
 		differing = b.shown.differing(expected)

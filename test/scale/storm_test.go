@@ -51,16 +51,16 @@ func withPools(o *unstructured.Unstructured, ready ...int64) *unstructured.Unstr
 	return o
 }
 
-// A picture has what archmap says, in rows and in the architecture, and nothing of the floor.
+// Verdicts are what archmap says, in rows and in the architecture, and nothing of the floor.
 func TestPicture(t *testing.T) {
 	b := stormBoard(3, 4)
-	before := b.picture()
+	before := b.verdicts()
 	if len(before.says) != 5 || before.ready != 7 {
 		t.Errorf("there are 3 rows, 2 of them in the architecture, and 7 nodes: %v", before)
 	}
 	down := before.without(5)
 	if got := before.differing(before); len(got) != 0 {
-		t.Errorf("a picture is as itself: %v", got)
+		t.Errorf("verdicts are as themselves: %v", got)
 	}
 	if got, want := before.differing(down), []string{
 		"7 nodes are ready", "archmap's row kubelet in the architecture: True ", "archmap's row kubelet: True ", "archmap's row scale-node: True ",
@@ -71,26 +71,26 @@ func TestPicture(t *testing.T) {
 	b.note(false, mappings, unhealthy, true)
 	b.note(false, mappings, object(ownNodeRow, []string{"Healthy=False"}), true)
 	b.note(false, architectures, withPools(object(architecture, nil, coreDNS+"=True", kubeletRow+"=False"), 2), true)
-	if got := b.picture().differing(down); len(got) != 0 {
+	if got := b.verdicts().differing(down); len(got) != 0 {
 		t.Errorf("all that is expected shows: %v", got)
 	}
-	if got := b.picture().differing(before); len(got) != 4 {
+	if got := b.verdicts().differing(before); len(got) != 4 {
 		t.Errorf("nothing is as before yet: %v", got)
 	}
 	if before.ready != 7 || before.says[place{name: kubeletRow}].status != truth(true) {
-		t.Errorf("a picture stays as it was taken: %v", before)
+		t.Errorf("verdicts stay as they were: %v", before)
 	}
 }
 
 // A row that is healthy for another reason is not as before.
 func TestPictureHasReasons(t *testing.T) {
 	where := place{name: coreDNS}
-	before := picture{says: map[place]saying{where: {"True", "AllChecksPass"}}}
-	rolling := picture{says: map[place]saying{where: {"True", "Progressing"}}}
+	before := verdicts{says: map[place]saying{where: {"True", "AllChecksPass"}}}
+	rolling := verdicts{says: map[place]saying{where: {"True", "Progressing"}}}
 	if got := rolling.differing(before); len(got) != 1 || got[0] != "archmap's row coredns: True Progressing" {
 		t.Errorf("got %v", got)
 	}
-	alone := picture{says: map[place]saying{where: {"False", unserved}}}
+	alone := verdicts{says: map[place]saying{where: {"False", unserved}}}
 	if got := alone.differing(before); len(got) != 0 {
 		t.Errorf("an API that nothing serves is not due to a storm: %v", got)
 	}
@@ -107,10 +107,10 @@ func TestShows(t *testing.T) {
 	}
 	p := &program{Process: process, name: "sleeper"}
 	b := stormBoard(1)
-	if _, differing, err := b.shows(t.Context(), p, b.picture()); err != nil || len(differing) != 0 {
+	if _, differing, err := b.shows(t.Context(), p, b.verdicts()); err != nil || len(differing) != 0 {
 		t.Errorf("it shows already: %v, %v", differing, err)
 	}
-	before := b.picture()
+	before := b.verdicts()
 	b.note(false, mappings, object(coreDNS, []string{"Healthy=False"}), true)
 	go b.note(false, mappings, object(coreDNS, []string{"Healthy=True"}), true)
 	if took, differing, err := b.shows(t.Context(), p, before); err != nil || len(differing) != 0 || took > watchFor {
