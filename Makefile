@@ -9,6 +9,9 @@ KUBECTL ?= kubectl
 CONTAINER_TOOL ?= docker
 # What `make test` and `make bench-go` run.
 PKG ?= ./...
+# What has benchmarks that take seconds.
+BENCHED := ./internal/assess ./internal/check ./internal/engine ./internal/judge ./internal/tally ./internal/trim \
+	./internal/workload
 # What needs neither an API server nor other programs, and what has goroutines.
 PURE := ./api/... ./config/... ./hack/docs ./internal/assess ./internal/catalog ./internal/check ./internal/facts ./internal/msg \
 	./internal/nodestate ./internal/tally ./internal/trim ./internal/workload ./internal/engine ./internal/snapshot
@@ -143,6 +146,11 @@ test-e2e: $(GOTESTSUM) $(CONTROL_PLANE) build ## Run the operator on a whole con
 .PHONY: bench-go
 bench-go: $(CONTROL_PLANE) ## Run the benchmarks of functions (PKG=./internal/... for some).
 	go test -run '^$$' -bench . -benchmem $(PKG)
+
+# Nobody looks at what they measure here: one that fails would be found when it is needed.
+.PHONY: test-bench
+test-bench: ## Run each benchmark of functions once.
+	go test -run '^$$' -bench . -benchtime 1x $(BENCHED)
 
 .PHONY: bench
 bench: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes (PART=latency NODES=6,1000 SAMPLES=300 LIMIT=256Mi).

@@ -23,74 +23,79 @@ import (
 	"github.com/archmap/archmap/internal/snapshot"
 )
 
+// architectures reconciles one ClusterArchitecture, with a client that is intercepted.
+type architectures struct {
+	*ArchitectureReconciler
+
+	t     *testing.T
+	clock *clocktesting.FakeClock
+	// took is how long a list takes, and lists how many there were.
+	took  time.Duration
+	lists int
+}
+
+func newArchitectures(t *testing.T, took time.Duration, apply error) (*architectures, client.Client) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	NewWithT(t).Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	l := newListener()
+	a := &architectures{t: t, clock: l.clock, took: took}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "aks"}}).
+		WithInterceptorFuncs(interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+				a.lists++
+				a.clock.Step(a.took) // so many there are
+				return c.List(ctx, list, options...)
+			},
+			SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+				return apply
+			},
+		}).Build()
+	e := engine.Still(snapshot.NewRecord(), false)
+	a.ArchitectureReconciler = &ArchitectureReconciler{reader: c, engine: e, clock: a.clock, next: map[string]time.Time{},
+		writer: newStatusWriter(c, e, &l.transitionRecorder, a.clock)}
+	return a, c
+}
+
+func (a *architectures) reconcile() (again time.Duration, err error) {
+	result, err := a.Reconcile(a.t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Name: "aks"}})
+	return result.RequeueAfter, err
+}
+
 // However many mappings change, summing them up leaves time for other work.
 func TestArchitecturesRest(t *testing.T) {
 	g := NewWithT(t)
-	scheme := runtime.NewScheme()
-	g.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
-	by := clocktesting.NewFakeClock(time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC))
-	lists, took := 0, 40*time.Millisecond
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "aks"}}).
-		WithInterceptorFuncs(interceptor.Funcs{List: func(
-			ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption,
-		) error {
-			lists++
-			by.Step(took) // so many there are
-			return c.List(ctx, list, options...)
-		}}).Build()
-	r := &ArchitectureReconciler{reader: c, engine: engine.Still(snapshot.NewRecord(), false), clock: by, next: map[string]time.Time{}}
-	reconcile := func() time.Duration {
-		result, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Name: "aks"}})
-		g.Expect(err).NotTo(HaveOccurred())
-		return result.RequeueAfter
+	a, c := newArchitectures(t, 40*time.Millisecond, nil)
+	expect := func(lists int, again time.Duration, why string) {
+		t.Helper()
+		after, err := a.reconcile()
+		g.Expect(err).NotTo(HaveOccurred(), why)
+		g.Expect(after).To(Equal(again), why)
+		g.Expect(a.lists).To(Equal(lists), why)
 	}
-	reconcile()
-	g.Expect(reconcile()).To(Equal(160*time.Millisecond), "it comes again when it may")
-	g.Expect(lists).To(Equal(1))
-	by.Step(160 * time.Millisecond)
-	took = time.Second
-	reconcile()
-	g.Expect(lists).To(Equal(2))
-	g.Expect(reconcile()).To(Equal(maxRest))
+	expect(1, 0, "it is being evaluated")
+	expect(1, 160*time.Millisecond, "it comes again when it may")
+	a.clock.Step(160 * time.Millisecond)
+	a.took = time.Second
+	expect(2, 0, "it may")
+	expect(2, maxRest, "it took long")
 	g.Expect(c.Delete(t.Context(), &v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "aks"}})).To(Succeed())
-	by.Step(time.Minute)
-	r.writer = newStatusWriter(c, r.engine, &newListener().transitionRecorder, by)
-	reconcile()
-	g.Expect(r.next).To(BeEmpty())
+	a.clock.Step(time.Minute)
+	expect(2, 0, "it is gone")
+	g.Expect(a.next).To(BeEmpty())
 }
 
 // A status that can't be written is left to the work queue, which waits longer and longer.
 func TestArchitecturesThatCannotBeWritten(t *testing.T) {
 	g := NewWithT(t)
-	scheme := runtime.NewScheme()
-	g.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
-	by := clocktesting.NewFakeClock(time.Date(2026, time.March, 1, 8, 0, 0, 0, time.UTC))
 	refusal := errors.New("a webhook says no")
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "aks"}}).
-		WithInterceptorFuncs(interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-				by.Step(time.Second)
-				return c.List(ctx, list, options...)
-			},
-			SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
-				return refusal
-			},
-		}).Build()
-	e := engine.Still(snapshot.NewRecord(), false)
-	r := &ArchitectureReconciler{reader: c, engine: e, clock: by, next: map[string]time.Time{},
-		writer: newStatusWriter(c, e, &newListener().transitionRecorder, by)}
-	request := ctrl.Request{NamespacedName: client.ObjectKey{Name: "aks"}}
-	_, err := r.Reconcile(t.Context(), request)
+	a, _ := newArchitectures(t, time.Second, refusal)
+	_, err := a.reconcile()
 	g.Expect(err).NotTo(HaveOccurred(), "it is being evaluated")
-	e.EvaluateAll(t.Context())
-	for range 3 {
-		by.Step(time.Minute)
-		_, err = r.Reconcile(t.Context(), request)
-		if err != nil {
-			break
-		}
+	a.engine.EvaluateAll(t.Context())
+	a.clock.Step(maxRest)
+	for range 2 {
+		_, err = a.reconcile()
+		g.Expect(err).To(MatchError(refusal), "at once, if the queue says so")
 	}
-	g.Expect(err).To(MatchError(refusal))
-	_, err = r.Reconcile(t.Context(), request)
-	g.Expect(err).To(MatchError(refusal), "at once, if the queue says so")
 }
