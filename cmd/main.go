@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -148,10 +149,23 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 		LeaderElection:          o.leaderElect,
 		LeaderElectionID:        leaderElectionID,
 		LeaderElectionNamespace: o.leaderElectionNamespace,
+		LeaderElectionConfig:    leaseConfig(config),
 		// Safe because the process ends as soon as the manager has stopped.
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &shutdown,
 	})
+}
+
+// leaseConfig is that of the client that renews the lease: with a rate limit and connections of its own, so that however much
+// else is read and written, the lease is not lost for it.
+func leaseConfig(config *rest.Config) *rest.Config {
+	own := rest.CopyConfig(config)
+	own.RateLimiter, own.QPS, own.Burst = nil, 5, 10
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	if own.Dial == nil {
+		own.Dial = dialer.DialContext // connections are shared among configs with the same one
+	}
+	return own
 }
 
 func (o *options) metrics() metricsserver.Options {

@@ -606,14 +606,16 @@ type LeaseCheck struct {
 
 // EndpointCheck is the member of a Check for paths of the API server.
 type EndpointCheck struct {
-	// path of the API server with an optional query: /readyz?verbose,
-	// /readyz/etcd, /version. The API's own objects are not read this way: use
-	// another check type.
+	// path of the API server by which it tells of itself: /healthz, /livez, /readyz,
+	// one of their checks such as /readyz/etcd, /version, /openid/v1/jwks or a document
+	// in /.well-known. The first three may have a query: verbose, exclude=NAME, or
+	// both. No other path is read: use another check type for objects. The operator keeps the body of a response, of at most 64 KiB,
+	// only if an expression reads it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9._-]+)+([?][A-Za-z0-9=&._-]*)?$') && !self.contains('/..') && !self.contains('/./')",message="must be a plain path with an optional query, such as /readyz?verbose"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^/(api|apis|logs|debug|metrics|configz|flagz|statusz)([/?]|$)')",message="must not be below /api, /apis, /logs, /debug, /metrics, /configz, /flagz or /statusz: read objects with a Workload, Nodes, Lease or Object check"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/((healthz|livez|readyz)(/[A-Za-z0-9][A-Za-z0-9._-]*)*|version|[.]well-known/[A-Za-z0-9][A-Za-z0-9._-]*|openid/v1/jwks)([?].*)?$')",message="must be /healthz, /livez, /readyz or one of their checks, such as /readyz/etcd, or /version, /openid/v1/jwks or a document in /.well-known"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('?') || self.matches('^/(healthz|livez|readyz)[?](verbose|exclude=[A-Za-z0-9._/-]+)(&(verbose|exclude=[A-Za-z0-9._/-]+))*$')",message="may have a query only after /healthz, /livez and /readyz: verbose, exclude=NAME, or both"
 	Path string `json:"path,omitempty"`
 
 	// present is a CEL expression: does this response show the component? Default:

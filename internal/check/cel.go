@@ -45,6 +45,8 @@ type program struct {
 	run cel.Program
 	// mask has the fields of the variable object that it reads.
 	mask facts.Mask
+	// readsBody says whether it reads the body of a response, as it is or decoded.
+	readsBody bool
 }
 
 // The fields that have expressions in several check types.
@@ -132,7 +134,8 @@ func compile(e expression) (*program, *ExpressionError) {
 	if err != nil {
 		return nil, fault(0, 0, "cannot run %q: %w", e.text, err)
 	}
-	return &program{run: run, mask: maskOf(ast.NativeRep().Expr())}, nil
+	root := ast.NativeRep().Expr()
+	return &program{run: run, mask: maskOf(root), readsBody: names(root, variableBody, variableJSON)}, nil
 }
 
 // compileErrors puts the messages of the compiler, without its drawings, in one line.

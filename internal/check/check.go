@@ -46,7 +46,7 @@ type Evaluator struct {
 	selector  labels.Selector
 	// programs are the compiled expressions, by the name of their field in the member of the type.
 	programs map[string]*program
-	// mask has the fields that it reads of the objects of its need, where it reads some alone.
+	// mask has the fields that it reads of the objects, or of the response, of its need, where it reads some alone.
 	mask string
 }
 
@@ -69,7 +69,38 @@ func Compile(spec *v1alpha1.ComponentMappingSpec) ([]*Check, error) {
 	for _, v := range spec.Variants {
 		add(v.Name, v.Checks)
 	}
+	if err := checkSources(checks); err != nil {
+		errs = append(errs, err)
+	}
 	return checks, errors.Join(errs...)
+}
+
+// What the checks of a mapping may need, so that it takes more than a few mappings to leave nothing to the others. No mapping
+// of the shipped catalog needs more than 44 watches and polls, or more than 3 polls.
+const (
+	maxSources = 64
+	maxPolls   = 16
+)
+
+// checkSources counts what checks need in any case.
+func checkSources(checks []*Check) error {
+	needs, polls := map[facts.Need]bool{}, 0
+	for _, need := range Needs(checks) {
+		need = need.Whole()
+		if !needs[need] && need.Interval > 0 {
+			polls++
+		}
+		needs[need] = true
+	}
+	switch {
+	case polls > maxPolls:
+		return fmt.Errorf("the checks read %d paths, leases, access reviews and polled kinds again and again, and those of a mapping may read %d: "+
+			"name fewer, use the same intervalSeconds for the same, or divide the mapping", polls, maxPolls)
+	case len(needs) > maxSources:
+		return fmt.Errorf("the checks need %d watches and polls, and those of a mapping may need %d: name fewer kinds and namespaces, or divide the mapping",
+			len(needs), maxSources)
+	}
+	return nil
 }
 
 // New makes one check ready to run; variant is empty for a shared check.
@@ -92,6 +123,11 @@ func newEvaluator(spec v1alpha1.Check) (*Evaluator, error) {
 	}
 	if !e.checkType.isSet(&spec) {
 		return nil, fmt.Errorf("a check of type %s needs the field %s", spec.Type, e.checkType.member)
+	}
+	if e.checkType.problem != nil {
+		if err := e.checkType.problem(&spec); err != nil {
+			return nil, err
+		}
 	}
 	key, err := json.Marshal(spec)
 	if err != nil {

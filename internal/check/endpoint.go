@@ -17,7 +17,24 @@ import (
 )
 
 func endpointNeeds(e *Evaluator) []facts.Need {
-	return []facts.Need{{Path: e.Spec.Endpoint.Path, Interval: e.interval()}}
+	return []facts.Need{{Path: e.Spec.Endpoint.Path, Interval: e.interval(), Mask: e.mask}}
+}
+
+// endpointMask has the status alone where no expression reads the body.
+func endpointMask(e *Evaluator) facts.Mask {
+	for _, p := range e.programs {
+		if p.readsBody {
+			return nil
+		}
+	}
+	return facts.StatusMask
+}
+
+func endpointProblem(spec *v1alpha1.Check) error {
+	if err := facts.CheckPath(spec.Endpoint.Path); err != nil {
+		return fmt.Errorf("endpoint.path: %w", err)
+	}
+	return nil
 }
 
 func endpointSubject(e *Evaluator) string { return "GET " + e.Spec.Endpoint.Path }
@@ -28,7 +45,14 @@ func endpointWithin(a, b *v1alpha1.Check) bool {
 }
 
 var endpointEnv = newEnv(
-	cel.Variable("status", cel.IntType), cel.Variable("body", cel.StringType), cel.Variable("json", cel.DynType))
+	cel.Variable(variableStatus, cel.IntType), cel.Variable(variableBody, cel.StringType), cel.Variable(variableJSON, cel.DynType))
+
+// The variables of the expressions.
+const (
+	variableStatus = "status"
+	variableBody   = "body"
+	variableJSON   = "json"
+)
 
 func endpointExpressions(spec *v1alpha1.Check) []expression {
 	e := spec.Endpoint
@@ -114,11 +138,32 @@ func endpointFault(e *Evaluator, response facts.Response, r Result) v1alpha1.Fau
 	return f
 }
 
+// failedMark begins the lines of an answer of /readyz and its like that tell what fails.
+const failedMark = "[-]"
+
+// WithoutBody is what is left of a response whose body no expression reads: its status, and of a failure the lines that tell
+// what fails, as many as fit into a message several times.
+func WithoutBody(response facts.Response) facts.Response {
+	var kept strings.Builder
+	if response.Status != http.StatusOK {
+		for line := range strings.Lines(response.Body) {
+			if strings.HasPrefix(line, failedMark) && kept.Len()+len(line) <= maxFailedLines {
+				kept.WriteString(line)
+			}
+		}
+	}
+	response.Body = kept.String()
+	return response
+}
+
+// maxFailedLines is how much is kept of what fails, in bytes: twice as much as when all checks of an API server do.
+const maxFailedLines = 8 << 10
+
 // failedNames are the names of what fails behind a path.
 func failedNames(body string) []string {
 	var names []string
 	for line := range strings.Lines(body) {
-		if text, ok := strings.CutPrefix(line, "[-]"); ok {
+		if text, ok := strings.CutPrefix(line, failedMark); ok {
 			if name, _, found := strings.Cut(text, " "); found {
 				names = append(names, name)
 			}
@@ -131,7 +176,7 @@ func failedNames(body string) []string {
 func failedSubchecks(body string) string {
 	var failed []string
 	for line := range strings.Lines(body) {
-		if text, ok := strings.CutPrefix(line, "[-]"); ok {
+		if text, ok := strings.CutPrefix(line, failedMark); ok {
 			failed = append(failed, strings.TrimSpace(text))
 		}
 	}
@@ -143,5 +188,5 @@ func endpointVars(response facts.Response) map[string]any {
 	if err := json.Unmarshal([]byte(response.Body), &decoded); err != nil {
 		decoded = nil
 	}
-	return map[string]any{"status": response.Status, "body": response.Body, "json": decoded}
+	return map[string]any{variableStatus: response.Status, variableBody: response.Body, variableJSON: decoded}
 }

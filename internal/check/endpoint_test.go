@@ -4,12 +4,15 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -133,7 +136,79 @@ func TestEndpointVersion(t *testing.T) {
 	}
 }
 
+// TestEndpointNeeds: who reads no body needs none.
 func TestEndpointNeeds(t *testing.T) {
-	c := newCheck("{type: Endpoint, intervalSeconds: 10, endpoint: {path: '/readyz?verbose'}}")
-	NewWithT(t).Expect(c.Needs()).To(ConsistOf(facts.Need{Path: "/readyz?verbose", Interval: 10 * time.Second}))
+	status := facts.StatusMask.String()
+	for expression, mask := range map[string]string{
+		"": status, "healthy: status == 200": status, `present: "'body' != 'json'"`: status, "healthy: '[status].exists(s, s == 200)'": status,
+		"healthy: body == 'ok'": "", "present: has(json.a)": "", "version: json.gitVersion": "", "healthy: 'status == 200 && .body != string()'": "-",
+		"healthy: '.body.size() > 2'": "", "healthy: '[1].exists(body, body == 1) && json == null'": "", `healthy: '{"a": body}.a == ""'`: "",
+		"healthy: status == 200, version: string(json)": "",
+	} {
+		t.Run(expression, func(t *testing.T) {
+			g := NewWithT(t)
+			var spec v1alpha1.Check
+			g.Expect(yaml.Unmarshal([]byte("{type: Endpoint, intervalSeconds: 10, endpoint: {path: '/readyz?verbose', "+expression+"}}"), &spec)).To(Succeed())
+			c, err := New("", spec)
+			if mask == "-" {
+				g.Expect(err).To(HaveOccurred())
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(c.Needs()).To(ConsistOf(facts.Need{Path: "/readyz?verbose", Interval: 10 * time.Second, Mask: mask}))
+			g.Expect(c.Needs()[0].ReadsBody()).To(Equal(mask == ""))
+		})
+	}
+}
+
+// TestWithoutBody: where no expression reads the body, the result is the same without it.
+func TestWithoutBody(t *testing.T) {
+	g := NewWithT(t)
+	c := newCheck("{type: Endpoint, endpoint: {path: '/readyz?verbose', healthy: status == 200}}")
+	for _, response := range []facts.Response{
+		{Status: 200, Body: readyzOK}, {Status: 500, Body: etcdFailed}, {Status: 503, Body: "upstream connect error"}, {Status: 404, Body: "404 page not found"},
+		{Status: 500, Body: strings.Repeat("x", 1<<20)}, {Status: 200, Body: strings.Repeat("[-]a failed\n", 1<<10)}, {Status: 500, Body: "[-]a"},
+	} {
+		small := WithoutBody(response)
+		g.Expect(len(small.Body)).To(BeNumerically("<=", len(etcdFailed)))
+		g.Expect(c.Evaluate(answered(c, facts.Answer{State: facts.Known, Response: small}))).To(Equal(
+			c.Evaluate(answered(c, facts.Answer{State: facts.Known, Response: response}))))
+	}
+	g.Expect(len(WithoutBody(facts.Response{Status: 500, Body: strings.Repeat("[-]a failed\n", 1<<16)}).Body)).To(BeNumerically("<=", maxFailedLines))
+}
+
+// TestPathsAreCompiled: a mapping that the API server accepted once, or never saw, is held to the same paths.
+func TestPathsAreCompiled(t *testing.T) {
+	g := NewWithT(t)
+	_, err := New("", v1alpha1.Check{Name: "a", Type: v1alpha1.CheckEndpoint, Endpoint: &v1alpha1.EndpointCheck{Path: "/openapi/v2?m=1"}})
+	g.Expect(err).To(MatchError(HavePrefix("check a: endpoint.path: must be /healthz, /livez, /readyz or one of their checks")))
+}
+
+// TestSourcesOfAMapping: a mapping needs so many watches and polls, however many checks it has.
+func TestSourcesOfAMapping(t *testing.T) {
+	g := NewWithT(t)
+	spec := &v1alpha1.ComponentMappingSpec{}
+	add := func(path string) {
+		spec.Checks = append(spec.Checks, v1alpha1.Check{Name: "a", Type: v1alpha1.CheckEndpoint, Endpoint: &v1alpha1.EndpointCheck{Path: path}})
+	}
+	for i := range maxPolls {
+		add(fmt.Sprintf("/readyz?exclude=%d", i))
+		add(fmt.Sprintf("/readyz?exclude=%d", i)) // the same once more
+	}
+	spec.Checks[0].Endpoint.Healthy = "body == 'ok'" // which reads more of the same
+	_, err := Compile(spec)
+	g.Expect(err).NotTo(HaveOccurred())
+	spec.Checks[0].IntervalSeconds = 5
+	_, err = Compile(spec)
+	g.Expect(err).To(MatchError("the checks read 17 paths, leases, access reviews and polled kinds again and again, and those of a mapping may read 16: " +
+		"name fewer, use the same intervalSeconds for the same, or divide the mapping"))
+
+	spec.Checks = nil
+	for i := range maxSources + 1 {
+		spec.Checks = append(spec.Checks, v1alpha1.Check{Name: "a", Type: v1alpha1.CheckObject, Object: &v1alpha1.ObjectCheck{
+			APIVersion: "v1", Kind: "Service", Namespace: v1alpha1.NamespaceName(fmt.Sprintf("n%d", i))}})
+	}
+	_, err = Compile(spec)
+	g.Expect(err).To(MatchError(
+		"the checks need 65 watches and polls, and those of a mapping may need 64: name fewer kinds and namespaces, or divide the mapping"))
 }

@@ -24,6 +24,14 @@ func maskOf(expression ast.Expr) facts.Mask {
 	return t.object.mask()
 }
 
+// names says whether an expression has one of the names in it, whatever hides it there.
+func names(expression ast.Expr, names ...string) (found bool) {
+	ast.PostOrderVisit(expression, ast.NewExprVisitor(func(e ast.Expr) {
+		found = found || e.Kind() == ast.IdentKind && slices.Contains(names, strings.TrimPrefix(e.AsIdent(), "."))
+	}))
+	return found
+}
+
 // maxTraced is how many parts of an expression are traced, those of loops several times; of one that has more, all is read.
 const maxTraced = 20_000
 

@@ -31,9 +31,11 @@ type checkType struct {
 	concerns func(*Evaluator, string) bool
 	// explaining lists what Evaluation.Further may ask for, as wide as that can get.
 	explaining func(*Evaluator) []facts.Need
+	// problem says what is wrong with the fields of the type, where the API server may not have said so.
+	problem func(*v1alpha1.Check) error
 	// selector is the label selector.
 	selector func(*v1alpha1.Check) *metav1.LabelSelector
-	// mask has the fields that are read of the objects of the one need; nil: all.
+	// mask has the fields that are read of the objects, or of the response, of the one need; nil: all.
 	mask func(*Evaluator) facts.Mask
 	// expressions lists the CEL expressions.
 	expressions func(*v1alpha1.Check) []expression
@@ -65,7 +67,7 @@ var checkTypes = map[v1alpha1.CheckType]checkType{
 	v1alpha1.CheckEndpoint: {
 		member: "endpoint", isSet: func(c *v1alpha1.Check) bool { return c.Endpoint != nil },
 		needs: endpointNeeds, evaluate: evaluateEndpoint, subject: endpointSubject, within: endpointWithin, sought: soughtPath,
-		expressions: endpointExpressions,
+		expressions: endpointExpressions, mask: endpointMask, problem: endpointProblem,
 	},
 	v1alpha1.CheckObject: {
 		member: "object", isSet: func(c *v1alpha1.Check) bool { return c.Object != nil },

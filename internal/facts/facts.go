@@ -53,8 +53,8 @@ type Need struct {
 	// Review to ask.
 	Review Review
 
-	// Mask has the fields of objects that are read, in the form of Mask.String; empty for all of them. Whoever meets the need
-	// may show more.
+	// Mask has the fields of objects, or of a Response, that are read, in the form of Mask.String; empty for all of them. Whoever
+	// meets the need may show more.
 	Mask string
 
 	// Interval between two reads; 0 means that the objects are watched. What is read OnDemand is not polled: Interval is

@@ -24,18 +24,15 @@ import (
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/snapshot"
 	"github.com/archmap/archmap/internal/trim"
 	"github.com/archmap/archmap/internal/workload"
 )
 
-const (
-	// pageSize is the number of objects that one request asks for.
-	pageSize = 500
-	// maxBody is how much of an answer is read, in bytes.
-	maxBody = 1 << 20
-)
+// pageSize is the number of objects that one request asks for.
+const pageSize = 500
 
 // Rights say with whose rights a cluster is read.
 type Rights int
@@ -80,7 +77,7 @@ func newAPI(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper
 func (a *api) ask(ctx context.Context, need facts.Need) (facts.Answer, error) {
 	switch {
 	case need.Path != "":
-		return a.readPath(ctx, need.Path)
+		return a.readPath(ctx, need)
 	case need.Review != (facts.Review{}):
 		return a.readReview(ctx, need.Review)
 	}
@@ -90,29 +87,42 @@ func (a *api) ask(ctx context.Context, need facts.Need) (facts.Answer, error) {
 	return answer, err
 }
 
-func (a *api) readPath(ctx context.Context, path string) (facts.Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.config.Host, "/")+path, nil)
+// readPath reads what the API server tells of itself. It follows no redirect: that would lead to other paths, or elsewhere.
+func (a *api) readPath(ctx context.Context, need facts.Need) (facts.Answer, error) {
+	if err := facts.CheckPath(need.Path); err != nil {
+		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("path %q is not read: it %s", need.Path, err)}, nil
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.config.Host, "/")+need.Path, nil)
 	if err != nil {
 		return facts.Answer{}, err
 	}
-	response, err := a.http.Do(request)
+	direct := *a.http
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := direct.Do(request)
 	if err != nil {
 		return facts.Answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized {
-		path, _, _ = strings.Cut(path, "?")
+	switch response.StatusCode {
+	case http.StatusForbidden, http.StatusUnauthorized:
+		path, _, _ := strings.Cut(need.Path, "?")
 		return facts.Answer{State: facts.NotPermitted, Message: fmt.Sprintf(
 			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.rights.who(), path)}, nil
-	}
-	if response.StatusCode == http.StatusTooManyRequests {
+	case http.StatusTooManyRequests:
 		return facts.Answer{}, errors.New("the API server is rate-limiting requests (429)")
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	body, err := io.ReadAll(io.LimitReader(response.Body, facts.MaxBody+1))
 	if err != nil {
 		return facts.Answer{}, err
 	}
-	return facts.Answer{State: facts.Known, Response: facts.Response{Status: response.StatusCode, Body: string(body)}}, nil
+	answer := facts.Answer{State: facts.Known, Response: facts.Response{Status: response.StatusCode, Body: string(body)}}
+	switch {
+	case !need.ReadsBody():
+		answer.Response = check.WithoutBody(answer.Response)
+	case len(body) > facts.MaxBody:
+		return facts.Answer{State: facts.Failed, Message: fmt.Sprintf("the response to GET %s is larger than %d KiB", need.Path, facts.MaxBody>>10)}, nil
+	}
+	return answer, nil
 }
 
 // probeUser is a user without any rights: no cluster knows it.

@@ -29,7 +29,7 @@ func (s *source) poll(ctx context.Context) {
 	if s.need.WatchesMetadata() {
 		following.Go(func() { s.sources.followMetadata(ctx, s, metadata) })
 	}
-	for {
+	for s.awaitRead(ctx) {
 		next := s.sources.turns()
 		if s.wantsMore() { // it is a first read for some
 			began = s.sources.options.Clock.Now()
@@ -39,6 +39,13 @@ func (s *source) poll(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// awaitRead waits until one more read of what is polled is due, and reports whether the context is still alive. Whoever comes
+// first reads first, so that many sources that are read often delay the others by a round.
+func (s *source) awaitRead(ctx context.Context) bool {
+	now := s.sources.options.Clock.Now()
+	return s.sleep(ctx, s.sources.polls.ReserveN(now, 1).DelayFrom(now))
 }
 
 // awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells when what

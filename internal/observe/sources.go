@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -21,6 +22,13 @@ import (
 
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/trim"
+)
+
+// What is polled is read pollsPerSecond times a second together, after a burst of pollBurst at the start. The AKS catalog
+// needs one or two; when all sources are polls and want to be read at every moment, each is still read every 26 seconds.
+const (
+	pollsPerSecond = 10
+	pollBurst      = 64
 )
 
 // Options of Sources. The zero value of each field means its default.
@@ -69,6 +77,8 @@ type Sources struct {
 	followMetadata func(context.Context, *source, *metadata)
 	// kinds tells the sources whose kinds are not served when to look again.
 	kinds *kinds
+	// polls limits the reads of all that is polled together.
+	polls *rate.Limiter
 	// granted tells the sources that lack a right when another one has got its own.
 	granted *turn
 
@@ -101,6 +111,7 @@ func newSources(api *api, options Options, observe func(*source, context.Context
 		followMetadata: func(ctx context.Context, s *source, m *metadata) { s.followMetadata(ctx, m) },
 		kinds:          newKinds(),
 		granted:        newTurn(),
+		polls:          rate.NewLimiter(pollsPerSecond, pollBurst),
 		changed:        func(facts.Need, types.NamespacedName) {},
 		sources:        map[facts.Need]*source{},
 		demandReads:    map[facts.Need]time.Time{},

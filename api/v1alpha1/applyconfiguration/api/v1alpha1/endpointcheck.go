@@ -14,9 +14,11 @@ import (
 //
 // EndpointCheck is the member of a Check for paths of the API server.
 type EndpointCheckApplyConfiguration struct {
-	// path of the API server with an optional query: /readyz?verbose,
-	// /readyz/etcd, /version. The API's own objects are not read this way: use
-	// another check type.
+	// path of the API server by which it tells of itself: /healthz, /livez, /readyz,
+	// one of their checks such as /readyz/etcd, /version, /openid/v1/jwks or a document
+	// in /.well-known. The first three may have a query: verbose, exclude=NAME, or
+	// both. No other path is read: use another check type for objects. The operator keeps the body of a response, of at most 64 KiB,
+	// only if an expression reads it.
 	Path *string `json:"path,omitempty"`
 	// present is a CEL expression: does this response show the component? Default:
 	// any response does.
