@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/lint"
 	"github.com/archmap/archmap/internal/manifest"
 	"github.com/archmap/archmap/internal/source"
@@ -29,6 +30,7 @@ type linting struct {
 	strict  bool
 	disable []string
 	against string
+	limits  dump.Limits
 	output  format
 }
 
@@ -71,6 +73,7 @@ func newLintCommand(e *env) *cobra.Command {
 	flags.StringSliceVar(&o.disable, "disable", nil, "Rules to disable: "+strings.Join(lint.RuleNames(), ", "))
 	_ = command.RegisterFlagCompletionFunc("disable", cobra.FixedCompletions(lint.RuleNames(), cobra.ShellCompDirectiveNoFileComp))
 	flags.StringVar(&o.against, "against", "", "Also try the checks on this dump of a cluster: a file, a directory, or a tar archive")
+	addLimitFlags(flags, &o.limits)
 	o.output.addFlag(command, formatLines, formatJSON, formatSARIF)
 	return command
 }
@@ -138,7 +141,7 @@ func (e *env) lintDump(ctx context.Context, o *linting, set *manifest.Set) (*lin
 	for _, m := range set.Mappings {
 		definitions.Mappings = append(definitions.Mappings, *m.Value)
 	}
-	from := &source.Dump{Path: o.against, In: e.In, Definitions: definitions, Progress: e.progress}
+	from := &source.Dump{Path: o.against, In: e.In, Limits: o.limits, Definitions: definitions, Progress: e.progress}
 	read, info, err := from.Read(ctx, lint.Needs(set), true)
 	if err != nil {
 		return nil, err

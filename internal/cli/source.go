@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 
+	"github.com/archmap/archmap/internal/dump"
 	"github.com/archmap/archmap/internal/report"
 	"github.com/archmap/archmap/internal/source"
 )
@@ -44,6 +45,7 @@ type sourceFlags struct {
 	// onlyFiles leaves the built-in catalog out.
 	onlyFiles bool
 	at        string
+	limits    dump.Limits
 
 	// definitions once they were read: standard input (-) can be used only once.
 	definitions *source.Definitions
@@ -61,6 +63,16 @@ func (s *sourceFlags) addDumpFlags(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&s.from, "from", "", "Read a dump instead of the cluster: a file, a directory, a tar archive, or - for standard input")
 	flags.StringVar(&s.at, "at", "", "Time when the dump was taken, if the dump does not say (RFC 3339)")
+	addLimitFlags(flags, &s.limits)
+}
+
+// addLimitFlags adds the flags that raise the limits of what is read of a dump.
+func addLimitFlags(flags *pflag.FlagSet, limits *dump.Limits) {
+	defaults := dump.Limits{}.WithDefaults()
+	flags.Uint32Var(&limits.Files, dump.FlagFiles, defaults.Files, "Most files to read from a dump")
+	flags.Uint32Var(&limits.Objects, dump.FlagObjects, defaults.Objects, "Most objects to read from a dump")
+	flags.Uint32Var(&limits.Unpacked, dump.FlagUnpacked, defaults.Unpacked, "Most data to unpack from a dump, in MiB")
+	flags.Uint32Var(&limits.Memory, dump.FlagMemory, defaults.Memory, "Most memory for the objects of a dump, in MiB")
 }
 
 // addAllFlags lets the reader also choose the verdicts that an operator keeps.
@@ -169,7 +181,7 @@ func (s *sourceFlags) source() (source.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &source.Dump{Path: s.from, In: s.env.In, At: at, Definitions: s.definitions, Progress: s.env.progress}, nil
+		return &source.Dump{Path: s.from, In: s.env.In, At: at, Limits: s.limits, Definitions: s.definitions, Progress: s.env.progress}, nil
 	}
 	config, err := s.env.clusterConfig()
 	switch {

@@ -132,7 +132,7 @@ func older(a, b client.Object) bool {
 
 // snapshotAt makes a snapshot of what was collected.
 func (c *collection) snapshotAt(at time.Time) (*snapshot.Snapshot, error) {
-	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Time: at, ReadyPods: c.ready.counts()}
+	d := &snapshot.Snapshot{Objects: c.objects, Reads: c.reads, Trimmed: true, Time: at, ReadyPods: c.ready.counts()}
 	if c.differing > 0 {
 		c.warn("%d objects are held more than once, in different states, such as %s; the newest state counts", c.differing, c.example)
 	}

@@ -29,6 +29,7 @@ type file struct {
 	name   string
 	place  place
 	filter *filter
+	usage  *usage
 
 	source  Source
 	objects int
@@ -69,9 +70,9 @@ func (f *file) note(of *scan.List, kind schema.GroupVersionKind, namespace strin
 	}
 }
 
-func newFile(name string, p place, w *filter) *file {
+func newFile(name string, p place, w *filter, u *usage) *file {
 	return &file{
-		name: name, place: p, source: p.source, filter: w, covered: sets.New[facts.Need](), unread: map[string]int{}, ready: newReadyPods(),
+		name: name, place: p, source: p.source, filter: w, usage: u, covered: sets.New[facts.Need](), unread: map[string]int{}, ready: newReadyPods(),
 		namespaces: map[*scan.List]map[schema.GroupVersionKind]*spread{},
 	}
 }
@@ -99,6 +100,9 @@ func (f *file) Object(it *scan.Item, of *scan.List) error {
 		return f.addManifest(it)
 	}
 	f.objects++
+	if err := f.usage.addObject(); err != nil {
+		return err
+	}
 	return f.addObject(it, of)
 }
 
@@ -182,7 +186,11 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 		return nil
 	}
 	if kind == facts.PodKind {
-		if done, err := f.ready.sift(it); done || err != nil {
+		done, size, err := f.ready.sift(it)
+		if err == nil {
+			err = f.usage.addDecoded(size)
+		}
+		if done || err != nil {
 			return err
 		}
 	}
@@ -191,8 +199,15 @@ func (f *file) addObject(it *scan.Item, of *scan.List) error {
 			return err
 		}
 	}
-	o, err := objectOf(it, kind)
+	text, err := textOf(it, kind)
 	if err != nil {
+		return err
+	}
+	o, err := snapshot.Decode(kind, text)
+	if err != nil {
+		return it.Unreadable(err)
+	}
+	if err := f.usage.addDecoded(decodedSize(o)); err != nil {
 		return err
 	}
 	f.kept = append(f.kept, o)
@@ -211,6 +226,9 @@ func (f *file) addDefinition(it *scan.Item) error {
 	definition := &apiextensionsv1.CustomResourceDefinition{}
 	if err := json.Unmarshal(text, definition); err != nil {
 		return it.Unreadable(err)
+	}
+	if err := f.usage.addDecoded(decodedSize(definition)); err != nil {
+		return err
 	}
 	f.definitions = append(f.definitions, definition)
 	return nil
@@ -231,21 +249,13 @@ var bulk = map[schema.GroupVersionKind][]string{
 	},
 }
 
-// objectOf returns the object as it is read from a cluster, in the version in which it is read.
-func objectOf(it *scan.Item, kind schema.GroupVersionKind) (client.Object, error) {
+// textOf returns the part of an object that is decoded, as JSON.
+func textOf(it *scan.Item, kind schema.GroupVersionKind) ([]byte, error) {
 	small := it.Pruned(func(path string) bool { return path != "metadata.managedFields" && !slices.Contains(bulk[kind], path) })
 	if kind == snapshot.DefinitionKind {
 		small = small.WithoutSchemas()
 	}
-	text, err := small.JSON()
-	if err != nil {
-		return nil, err
-	}
-	o, err := snapshot.Decode(kind, text)
-	if err != nil {
-		return nil, it.Unreadable(err)
-	}
-	return o, nil
+	return small.JSON()
 }
 
 // isNamespaced says of built-in kinds that are read whether their objects are in namespaces.

@@ -16,32 +16,25 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/archmap/archmap/internal/bundle"
 	"github.com/archmap/archmap/internal/dump/scan"
 )
 
-// maxUnpacked is how much is read out of archives, in bytes.
-var maxUnpacked int64 = 4 << 30
-
-const (
-	// maxFiles is the most files that are read.
-	maxFiles = 200_000
-	// maxPackings is how often something may be packed again.
-	maxPackings = 4
-)
+// maxPackings is how often something may be packed again.
+const maxPackings = 4
 
 // loader goes through the files of a dump.
 type loader struct {
 	o    Options
 	dump *collection
 	// root is the directory in which files are, by its full path: its name may show what is in it.
-	root    string
-	fileNo  int
-	read    int64
-	all     int64
-	unpacks int64
+	root  string
+	read  int64
+	all   int64
+	usage *usage
 	// written is when the dump was, as far as its file tells.
 	written time.Time
 }
@@ -76,13 +69,14 @@ func (l *loader) directory(root string) error {
 
 // oneOf reads one of many files: what is wrong with it does not hurt the others.
 func (l *loader) oneOf(name string, read func() error) error {
-	if l.fileNo++; l.fileNo > maxFiles {
-		return fmt.Errorf("there are more than %d files", maxFiles)
+	if err := l.usage.addFile(); err != nil {
+		return err
 	}
 	err := read()
 	var p *scan.Problem
+	var over *limitError
 	switch {
-	case err == nil, errors.Is(err, errTooBig):
+	case err == nil, errors.As(err, &over):
 		return err
 	case errors.As(err, &p):
 		l.dump.skip(name, p.Error(), !p.Foreign)
@@ -102,9 +96,17 @@ func (l *loader) path(file, name string) error {
 	return l.content(name, &counter{r: f, loader: l}, 0)
 }
 
+// readers are for the next file: an archive may have a hundred thousand small ones.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, scan.BlockSize) }}
+
 // content reads what may be packed.
 func (l *loader) content(name string, r io.Reader, depth int) error {
-	in := bufio.NewReaderSize(r, scan.BlockSize)
+	in := readers.Get().(*bufio.Reader)
+	in.Reset(r)
+	defer func() {
+		in.Reset(nil)
+		readers.Put(in)
+	}()
 	head, err := in.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -120,7 +122,7 @@ func (l *loader) content(name string, r io.Reader, depth int) error {
 		if err != nil {
 			return err
 		}
-		return l.content(strings.TrimSuffix(name, ".gz"), &limit{r: unpacked, loader: l}, depth+1)
+		return l.content(strings.TrimSuffix(name, ".gz"), &limit{r: unpacked, usage: l.usage}, depth+1)
 	case packed == tarred:
 		return l.archive(name, in, depth)
 	}
@@ -131,13 +133,14 @@ func (l *loader) content(name string, r io.Reader, depth int) error {
 func (l *loader) archive(name string, r io.Reader, depth int) error {
 	t := tar.NewReader(r)
 	last := "the beginning"
+	var over *limitError
 	for {
 		h, err := t.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, tar.ErrInsecurePath):
-		case errors.Is(err, errTooBig):
+		case errors.As(err, &over):
 			return err
 		case err != nil:
 			return fmt.Errorf("%s: after %s: %w", name, last, cutOff(err))
@@ -174,7 +177,7 @@ func whySkipped(h *tar.Header) string {
 
 // text reads a file that is not packed.
 func (l *loader) text(name string, in *bufio.Reader) error {
-	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.filter)
+	f := newFile(name, placeOf(path.Join(l.root, name)), l.dump.filter, l.usage)
 	found, err := scan.Scan(in, f)
 	if err != nil {
 		return err
@@ -225,18 +228,16 @@ func cutOff(err error) error {
 	return err
 }
 
-var errTooBig = errors.New("unpacks to more than any dump of objects")
-
 // limit stops unpacking when the result is too large.
 type limit struct {
-	r      io.Reader
-	loader *loader
+	r     io.Reader
+	usage *usage
 }
 
 func (l *limit) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
-	if l.loader.unpacks += int64(n); l.loader.unpacks > maxUnpacked {
-		return n, fmt.Errorf("%w: stopped after %d MiB", errTooBig, maxUnpacked>>20)
+	if over := l.usage.addUnpacked(n); over != nil {
+		return n, over
 	}
 	return n, err
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// Progress, when set, is called with the bytes read and their total, which is 0 when it is not known.
 	Progress func(read, all int64)
 
+	// Limits of what is read.
+	Limits Limits
+
 	// Schemas has the definitions of kinds returned whole, with their schemas.
 	Schemas bool
 
@@ -71,7 +74,7 @@ const stdin = "-"
 // archives, compressed or not. It writes nothing to disk. An error says what is wrong with a single file and where; of
 // several files, invalid ones are skipped with a warning.
 func Load(path string, in io.Reader, o Options) (*snapshot.Snapshot, *Info, error) {
-	l := &loader{o: o, dump: newCollection(o)}
+	l := &loader{o: o, dump: newCollection(o), usage: &usage{limits: o.Limits.WithDefaults()}}
 	name, err := l.load(path, in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, cutOff(err))

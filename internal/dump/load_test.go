@@ -614,20 +614,3 @@ func TestLoadArchive(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(left).To(BeEmpty())
 }
-
-// A bomb is stopped.
-func TestLoadBomb(t *testing.T) {
-	g := NewWithT(t)
-	dump.SetMaxUnpacked(t, 20<<20)
-	zeros := archive(member{tar.Header{Name: "zeros.yaml"}, strings.Repeat("\x00", 30<<20)})
-	for _, bomb := range []string{zipped(zeros), zipped(zipped(zeros)), zipped(archive(member{tar.Header{Name: "a.tgz"}, zipped(zeros)}))} {
-		g.Expect(len(bomb)).To(BeNumerically("<", 1<<20))
-		_, _, err := loadText(bomb)
-		g.Expect(err).To(MatchError(ContainSubstring("unpacks to more than any dump of objects: stopped after 20 MiB")))
-
-		dir := t.TempDir()
-		write(g, dir, map[string]string{"bomb.tgz": bomb, "good.yaml": two})
-		_, _, err = dump.Load(dir, nil, dump.Options{})
-		g.Expect(err).To(MatchError(ContainSubstring("unpacks to more")), "nobody wants to wait for the next")
-	}
-}

@@ -39,8 +39,8 @@ func (r readyPods) add(other readyPods) {
 var podSeed = maphash.MakeSeed()
 
 // sift reports whether the item is a pod that needs no explanation, and notes one that is ready. When the dump was made is not known
-// yet, so that one that ever kept restarting is kept.
-func (r readyPods) sift(it *scan.Item) (done bool, err error) {
+// yet, so that one that ever kept restarting is kept. size is what is kept of it.
+func (r readyPods) sift(it *scan.Item) (done bool, size int, err error) {
 	text, err := it.Pruned(func(path string) bool {
 		switch path {
 		case "metadata", "metadata.labels", "metadata.ownerReferences", "metadata.deletionTimestamp",
@@ -51,7 +51,7 @@ func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 		return false
 	}).JSON()
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	var small struct {
 		Metadata metav1.ObjectMeta `json:"metadata"`
@@ -61,18 +61,20 @@ func (r readyPods) sift(it *scan.Item) (done bool, err error) {
 		Status corev1.PodStatus `json:"status"`
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &small); err != nil {
-		return false, it.Misread(err)
+		return false, 0, it.Misread(err)
 	}
 	pod := &corev1.Pod{ObjectMeta: small.Metadata, Status: small.Status}
 	pod.Namespace = it.Namespace
 	if !workload.PodReadyOrFinished(pod) || workload.KeepsRestarting(pod, time.Time{}) {
-		return false, nil
+		return false, 0, nil
 	}
 	if of, ok := workload.RevisionOf(pod); ok {
+		before := len(r.places)
 		r.revisions[maphash.String(podSeed, it.Namespace+"/"+it.Name)] = unique.Make(of)
 		workload.CountReady(r.places, of, small.Spec.NodeName)
+		size = readyPodSize + revisionSize*(len(r.places)-before)
 	}
-	return true, nil
+	return true, size, nil
 }
 
 // counts returns how many pods there are of each revision.

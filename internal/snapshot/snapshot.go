@@ -358,7 +358,7 @@ func (s *Snapshot) matching(need facts.Need, at time.Time) facts.Answer {
 		if !inPlace(need, o) || !selector.Matches(labels.Set(o.GetLabels())) || (need.Name != "" && o.GetName() != need.Name) {
 			continue
 		}
-		if !s.Trimmed {
+		if !s.Trimmed || need.Kind == DefinitionKind { // of which the snapshot holds the versions
 			if o, err = asRead(need.Kind, o); err != nil {
 				return facts.Answer{State: facts.Failed, Message: err.Error()}
 			}

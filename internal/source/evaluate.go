@@ -74,7 +74,9 @@ type Dump struct {
 	Path string
 	In   io.Reader
 	// At is when the dump was made, for a dump that does not record it; zero when it is not known.
-	At          time.Time
+	At time.Time
+	// Limits of what is read.
+	Limits      dump.Limits
 	Definitions *Definitions
 	Progress    Progress
 }
@@ -102,7 +104,7 @@ func (d *Dump) Read(ctx context.Context, needs []facts.Need, schemas bool) (*sna
 func (d *Dump) read(ctx context.Context, options dump.Options) (*snapshot.Snapshot, *dump.Info, error) {
 	update, end := d.Progress.begin("Reading the dump, MiB")
 	defer end()
-	options.At, options.Mappings = d.At, d.Definitions.Mappings
+	options.At, options.Mappings, options.Limits = d.At, d.Definitions.Mappings, d.Limits
 	options.Progress = func(read, all int64) { update(int(read>>20), int(all>>20)) }
 	type result struct {
 		read *snapshot.Snapshot

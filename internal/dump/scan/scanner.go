@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 const (
@@ -49,8 +50,19 @@ type scanner struct {
 	line int
 }
 
+// blocks are for the next text: an archive may have a hundred thousand small ones.
+var blocks = sync.Pool{New: func() any { return new(make([]byte, 0, BlockSize)) }}
+
 func newScanner(r io.Reader) *scanner {
-	return &scanner{r: r, line: 1, buf: make([]byte, 0, BlockSize)}
+	return &scanner{r: r, line: 1, buf: (*blocks.Get().(*[]byte))[:0]}
+}
+
+// end gives back what newScanner took, unless it had to grow.
+func (s *scanner) end() {
+	if buf := s.buf; cap(buf) == BlockSize {
+		blocks.Put(&buf)
+	}
+	s.buf = nil
 }
 
 func (s *scanner) problemf(line int, format string, args ...any) *Problem {

@@ -64,6 +64,7 @@ func Scan(r *bufio.Reader, sink Sink) (*Summary, error) {
 		return nil, unreadable
 	}
 	s, to := newScanner(text), &assembler{sink: sink}
+	defer s.end()
 	for {
 		c, ok := s.skipSpaceLines()
 		if !ok {
