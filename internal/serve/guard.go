@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -49,8 +50,19 @@ func hostOf(hostport string) string {
 	return strings.Trim(hostport, "[]")
 }
 
-// foreign reports whether a page of another origin makes the browser ask. To follow a link to the page is fine.
+// foreign reports whether a page of another origin makes the browser ask. To follow a link to the page is fine, in a window of
+// its own. Browsers that do not tell by Sec-Fetch-Site may tell by Origin.
 func foreign(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return site != "" && site != "same-origin" && site != "none" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
+	if origin := r.Header.Get("Origin"); origin != "" {
+		from, err := url.Parse(origin)
+		if err != nil || !strings.EqualFold(from.Host, r.Host) {
+			return true
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	destination := r.Header.Get("Sec-Fetch-Dest")
+	return r.URL.Path != pagePath || r.Header.Get("Sec-Fetch-Mode") != "navigate" || (destination != "" && destination != "document")
 }

@@ -27,8 +27,6 @@ const (
 	retry = 2 * time.Second
 	// farewell is how long those who are being served have when the server ends.
 	farewell = time.Second
-	// maxReaders is how many pages are open at once.
-	maxReaders = 100
 )
 
 // Server serves the newest report.
@@ -40,7 +38,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	newest  *edition
-	readers int
+	readers readers
 }
 
 // edition is a report ready to be sent. superseded is closed when there is a newer one.
@@ -54,7 +52,10 @@ func New(name string, stale func() string) *Server {
 	return &Server{Name: name, Stale: stale, newest: &edition{superseded: make(chan struct{})}}
 }
 
-const eventsPath = "/events"
+const (
+	pagePath   = "/"
+	eventsPath = "/events"
+)
 
 // Publish replaces the report.
 func (s *Server) Publish(r *report.Report) error {
@@ -113,11 +114,8 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 // serveEvents sends the newest report, and newer ones as the reader keeps up: a slow reader
 // misses some, and delays no other.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	if !s.enter() {
-		http.Error(w, "Too many open pages.", http.StatusServiceUnavailable)
-		return
-	}
-	defer s.leave()
+	reader := s.enter(hostOf(r.RemoteAddr))
+	defer s.leave(reader)
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	stream := stream{w: w, control: http.NewResponseController(w)}
 	if stream.send(fmt.Appendf(nil, "retry: %d\n\n", retry.Milliseconds())) != nil || r.Method == http.MethodHead {
@@ -140,26 +138,24 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
+		case <-reader.replaced:
+			return
 		case <-e.superseded:
 		case <-ticker.C:
 		}
 	}
 }
 
-func (s *Server) enter() bool {
+func (s *Server) enter(host string) *reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readers >= maxReaders {
-		return false
-	}
-	s.readers++
-	return true
+	return s.readers.enter(host)
 }
 
-func (s *Server) leave() {
+func (s *Server) leave(r *reader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.readers--
+	s.readers.leave(r)
 }
 
 // Serve serves until the context ends, and returns when all requests have ended.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	. "github.com/onsi/gomega"
@@ -23,6 +24,9 @@ import (
 )
 
 func current() string { return "" }
+
+// soon is longer than anything takes, on any machine and with the race detector.
+const soon = "1m"
 
 // reportOf returns the report of a component.
 func reportOf(component string) *report.Report {
@@ -95,6 +99,17 @@ func TestGuard(t *testing.T) {
 		"to ask what it may":            {http.MethodOptions, "/", nil, http.StatusMethodNotAllowed},
 		"what there is not":             {http.MethodGet, "/etc/passwd", nil, http.StatusNotFound},
 		"a link elsewhere":              {http.MethodGet, "/", header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), http.StatusOK},
+		"a link, in a window":           {http.MethodGet, "/", header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"), http.StatusOK},
+		"a frame elsewhere":             {http.MethodGet, "/", header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"), http.StatusForbidden},
+		"a link to the events":          {http.MethodGet, "/events", header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), http.StatusForbidden},
+		"a link of a neighbor":          {http.MethodGet, "/events", header("Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate"), http.StatusForbidden},
+		"a link to what there is not":   {http.MethodGet, "/other", header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), http.StatusForbidden},
+		"the events, typed":             {http.MethodHead, "/events", header("Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"), http.StatusOK},
+		"the page itself":               {http.MethodHead, "/events", header("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors"), http.StatusOK},
+		"an old browser elsewhere":      {http.MethodGet, "/events", header("Origin", "https://evil.example"), http.StatusForbidden},
+		"a file that listens":           {http.MethodGet, "/events", header("Origin", "null"), http.StatusForbidden},
+		"another port":                  {http.MethodGet, "/", func(r *http.Request) { r.Host = "localhost:8001"; r.Header.Set("Origin", "http://localhost:9000") }, http.StatusForbidden},
+		"its own origin":                {http.MethodGet, "/", func(r *http.Request) { r.Host = "localhost:8001"; r.Header.Set("Origin", "http://localhost:8001") }, http.StatusOK},
 		"a script elsewhere":            {http.MethodGet, "/", header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), http.StatusForbidden},
 		"a page elsewhere that listens": {http.MethodGet, "/events", header("Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors"), http.StatusForbidden},
 	} {
@@ -116,26 +131,30 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestEarlyPage: who comes before there is anything to see, waits.
+func TestEarlyPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve.New("", current)
+		g := NewWithT(t)
+		early, served := httptest.NewRecorder(), false
+		go func() {
+			s.Handler().ServeHTTP(early, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/", nil))
+			served = true
+		}()
+		synctest.Wait()
+		g.Expect(served).To(BeFalse())
+		published(t, s, "Okapi")
+		synctest.Wait()
+		g.Expect(served).To(BeTrue())
+		g.Expect(early.Body.String()).To(And(ContainSubstring("Okapi"), ContainSubstring(`data-events="/events"`)))
+	})
+}
+
 // TestPage: the page is the newest, with the policy that it has as a file, and must not be framed.
 func TestPage(t *testing.T) {
 	g := NewWithT(t)
 	s := serve.New("", current)
 	server := start(t, s)
-	got := make(chan string, 1)
-	go func() { // who comes before there is anything to see, waits
-		response, err := http.Get(server.URL)
-		if err != nil {
-			got <- err.Error()
-			return
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, _ := io.ReadAll(response.Body)
-		got <- string(body)
-	}()
-	g.Consistently(got, "200ms").ShouldNot(Receive())
-	published(t, s, "Okapi")
-	g.Eventually(got, "5s").Should(Receive(And(ContainSubstring("Okapi"), ContainSubstring(`data-events="/events"`))))
-
 	published(t, s, "Zebra")
 	response := request(t, http.MethodGet, server.URL, nil)
 	body, err := io.ReadAll(response.Body)
@@ -188,19 +207,19 @@ func TestEvents(t *testing.T) {
 	s := serve.New("", func() string { return stale.Load().(string) })
 	server := start(t, s)
 	early := events(t, server)
-	g.Eventually(early, "5s").Should(Receive(beat("")))
+	g.Eventually(early, soon).Should(Receive(beat("")))
 	published(t, s, "first\r\nline")
-	g.Eventually(early, "5s").Should(Receive(main("first")))
-	g.Eventually(early, "5s").Should(Receive(beat("")))
+	g.Eventually(early, soon).Should(Receive(main("first")))
+	g.Eventually(early, soon).Should(Receive(beat("")))
 
 	late := events(t, server)
-	g.Eventually(late, "5s").Should(Receive(main("first")))
-	g.Eventually(late, "5s").Should(Receive(beat("")))
+	g.Eventually(late, soon).Should(Receive(main("first")))
+	g.Eventually(late, soon).Should(Receive(beat("")))
 	stale.Store("nobody answers")
 	published(t, s, "second")
 	for _, stream := range []<-chan event{early, late} {
-		g.Eventually(stream, "5s").Should(Receive(main("second")))
-		g.Eventually(stream, "5s").Should(Receive(beat("nobody answers")))
+		g.Eventually(stream, soon).Should(Receive(main("second")))
+		g.Eventually(stream, soon).Should(Receive(beat("nobody answers")))
 	}
 }
 
@@ -217,13 +236,13 @@ func TestSlowReader(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 
 	quick := events(t, server)
-	g.Eventually(quick, "5s").Should(Receive(main("first")))
+	g.Eventually(quick, soon).Should(Receive(main("first")))
 	big := strings.Repeat("big ", 1<<15)
 	for range 20 {
 		published(t, s, big)
 	}
 	published(t, s, "last")
-	g.Eventually(quick, "5s").Should(Receive(main("last")))
+	g.Eventually(quick, soon).Should(Receive(main("last")))
 }
 
 // TestEnd: the server ends within a second or so, although pages are open.
@@ -237,22 +256,31 @@ func TestEnd(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, listener) }()
 	stream := events(t, &httptest.Server{URL: "http://" + listener.Addr().String()})
-	g.Eventually(stream, "5s").Should(Receive(main("first")))
+	g.Eventually(stream, soon).Should(Receive(main("first")))
 	cancel()
-	g.Eventually(ended, "2s").Should(Receive(BeNil()))
-	g.Eventually(stream, "2s").Should(BeClosed())
+	g.Eventually(ended, soon).Should(Receive(BeNil()))
+	g.Eventually(stream, soon).Should(BeClosed())
 }
 
-// TestReaders: there is an end to how many pages are open, and room again when one is closed.
+// TestReaders: there is an end to how many pages are open. Who opens all of them, and never reads, keeps nobody out.
 func TestReaders(t *testing.T) {
 	g := NewWithT(t)
 	s := serve.New("", current)
+	published(t, s, "first")
 	server := start(t, s)
-	var open []*http.Response
+	var silent []net.Conn
 	for range 100 {
-		open = append(open, request(t, http.MethodGet, server.URL+"/events", nil))
+		connection, err := net.Dial("tcp", server.Listener.Addr().String())
+		g.Expect(err).NotTo(HaveOccurred())
+		t.Cleanup(func() { _ = connection.Close() })
+		_, err = io.WriteString(connection, "GET /events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		g.Expect(err).NotTo(HaveOccurred())
+		_, err = io.ReadFull(connection, make([]byte, len("HTTP/1.1 200")))
+		g.Expect(err).NotTo(HaveOccurred(), "it is in")
+		silent = append(silent, connection)
 	}
-	g.Expect(request(t, http.MethodGet, server.URL+"/events", nil).StatusCode).To(Equal(http.StatusServiceUnavailable))
-	g.Expect(open[0].Body.Close()).To(Succeed())
-	g.Eventually(func() int { return request(t, http.MethodHead, server.URL+"/events", nil).StatusCode }, "5s").Should(Equal(http.StatusOK))
+	g.Eventually(events(t, server), soon).Should(Receive(main("first")))
+	_, err := io.Copy(io.Discard, silent[0])
+	g.Expect(err).NotTo(HaveOccurred(), "the first has ended")
+	g.Expect(request(t, http.MethodGet, server.URL, nil).StatusCode).To(Equal(http.StatusOK))
 }

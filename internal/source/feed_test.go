@@ -136,17 +136,17 @@ func TestOperatorFollows(t *testing.T) {
 	go func() {
 		ended <- f.follow(ctx, shelf{}, changed, func(r *report.Report) { published <- r.Mappings[0].Status.Version })
 	}()
-	g.Eventually(published, "5s").Should(Receive(Equal("v1")))
+	g.Eventually(published, "1m").Should(Receive(Equal("v1")))
 	g.Expect(f.Stale()).To(BeEmpty())
 	next.Store(&outcome{version: "v2", stale: "the operator died"})
 	signal(changed)
-	g.Eventually(published, "5s").Should(Receive(Equal("v2")))
+	g.Eventually(published, "1m").Should(Receive(Equal("v2")))
 	g.Expect(f.Stale()).To(Equal("the operator died"))
 	next.Store(&outcome{err: context.DeadlineExceeded})
 	signal(changed)
-	g.Eventually(f.Stale, "5s").Should(Equal("Showing the last known state: context deadline exceeded"))
+	g.Eventually(f.Stale, "1m").Should(Equal("Showing the last known state: context deadline exceeded"))
 	cancel()
-	g.Eventually(ended, "5s").Should(Receive(BeNil()))
+	g.Eventually(ended, "1m").Should(Receive(BeNil()))
 	g.Expect(published).To(BeEmpty())
 
 	t.Run("nothing to begin with", func(t *testing.T) {
