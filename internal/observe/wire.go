@@ -65,7 +65,7 @@ func (a *answerTrimmer) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		a.rest = bytes.NewReader(trim.Wire(answer))
+		a.rest = bytes.NewReader(trim.Wire(make([]byte, 0, len(answer)/2), answer))
 	}
 	return a.rest.Read(p)
 }
@@ -74,9 +74,10 @@ func (a *answerTrimmer) Close() error { return a.body.Close() }
 
 // eventTrimmer is the body of a watch: events, each behind its length.
 type eventTrimmer struct {
-	body  io.ReadCloser
-	frame bytes.Buffer
-	rest  []byte
+	body io.ReadCloser
+	// event was read last, trimmed is what is left of it behind its length, and rest what has not been read of that.
+	event         bytes.Buffer
+	trimmed, rest []byte
 }
 
 func (e *eventTrimmer) Read(p []byte) (int, error) {
@@ -96,15 +97,16 @@ func (e *eventTrimmer) next() error {
 	if _, err := io.ReadFull(e.body, length[:]); err != nil {
 		return err
 	}
-	e.frame.Reset()
-	if _, err := io.CopyN(&e.frame, e.body, int64(binary.BigEndian.Uint32(length[:]))); err != nil {
+	e.event.Reset()
+	if _, err := io.CopyN(&e.event, e.body, int64(binary.BigEndian.Uint32(length[:]))); err != nil {
 		if errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		}
 		return err
 	}
-	event := trim.WireEvent(e.frame.Bytes())
-	e.rest = append(binary.BigEndian.AppendUint32(make([]byte, 0, len(length)+len(event)), uint32(len(event))), event...)
+	e.trimmed = trim.WireEvent(append(e.trimmed[:0], length[:]...), e.event.Bytes())
+	binary.BigEndian.PutUint32(e.trimmed, uint32(len(e.trimmed)-len(length)))
+	e.rest = e.trimmed
 	return nil
 }
 

@@ -63,47 +63,51 @@ const (
 	eventObject, rawOfEvent = 2, 1
 )
 
-// Wire drops from an object in protobuf, or from a list, what Func drops of it later, so that it need not be decoded: most
-// of a node are its images. What is none, or of a kind of which all is kept, it returns as it is.
-func Wire(object []byte) []byte {
+// Wire appends an object in protobuf, or a list, without what Func drops of it later, so that it need not be decoded: most of
+// a node are its images. What is none, or of a kind of which all is kept, is appended as it is.
+func Wire(out, object []byte) []byte {
 	kind, ok := kindOnWire(object)
 	fields := unreadOf[kind]
 	if fields == nil {
 		fields = unreadOfLists[kind]
 	}
 	if !ok || fields == nil {
-		return object
+		return append(out, object...)
 	}
-	out := append(make([]byte, 0, len(object)/2), protobufPrefix...)
-	out, ok = unread{unknownRaw: fields}.drop(out, object[len(protobufPrefix):])
-	if !ok {
-		return object
+	begin := len(out)
+	if trimmed, ok := (unread{unknownRaw: fields}).drop(append(out, protobufPrefix...), object[len(protobufPrefix):]); ok {
+		return trimmed
 	}
-	return out
+	return append(out[:begin], object...)
 }
 
-// WireEvent does so with the object of an event of a watch.
-func WireEvent(event []byte) []byte {
-	out := make([]byte, 0, len(event)/2)
+// WireEvent appends an event of a watch with its object as Wire has it.
+func WireEvent(out, event []byte) []byte {
+	begin := len(out)
 	for rest := event; len(rest) > 0; {
 		number, value, size := nextField(rest)
-		if size < 0 {
-			return event
-		}
-		if number == eventObject {
-			raw, object, length := nextField(value)
-			if raw != rawOfEvent || length != len(value) {
-				return event
-			}
-			object = Wire(object)
-			value = protowire.AppendBytes(protowire.AppendTag(nil, rawOfEvent, protowire.BytesType), object)
-			out = protowire.AppendBytes(protowire.AppendTag(out, number, protowire.BytesType), value)
-		} else {
+		raw, object, length := nextField(value)
+		switch {
+		case size < 0, number == eventObject && (raw != rawOfEvent || length != len(value)):
+			return append(out[:begin], event...)
+		case number == eventObject:
+			out = appendMessage(out, eventObject, func(out []byte) []byte {
+				return appendMessage(out, rawOfEvent, func(out []byte) []byte { return Wire(out, object) })
+			})
+		default:
 			out = append(out, rest[:size]...)
 		}
 		rest = rest[size:]
 	}
 	return out
+}
+
+// appendMessage appends a field with what content appends.
+func appendMessage(out []byte, number protowire.Number, content func(out []byte) []byte) []byte {
+	out = protowire.AppendTag(out, number, protowire.BytesType)
+	begin := len(out)
+	out = content(out)
+	return slices.Insert(out, begin, protowire.AppendVarint(make([]byte, 0, 10), uint64(len(out)-begin))...)
 }
 
 // kindOnWire is of which kind an object in protobuf says that it is.
@@ -125,25 +129,24 @@ func kindOnWire(object []byte) (schema.GroupVersionKind, bool) {
 
 // drop appends a message without the fields; ok is false where it is none.
 func (u unread) drop(out, message []byte) (_ []byte, ok bool) {
-	for len(message) > 0 {
+	ok = true
+	for len(message) > 0 && ok {
 		number, value, size := nextField(message)
 		if size < 0 {
-			return nil, false
+			return out, false
 		}
 		switch fields, known := u[number]; {
 		case !known || value == nil && fields != nil:
 			out = append(out, message[:size]...)
 		case fields != nil:
-			out = protowire.AppendTag(out, number, protowire.BytesType)
-			begin := len(out)
-			if out, ok = fields.drop(out, value); !ok {
-				return nil, false
-			}
-			out = slices.Insert(out, begin, protowire.AppendVarint(nil, uint64(len(out)-begin))...)
+			out = appendMessage(out, number, func(out []byte) []byte {
+				out, ok = fields.drop(out, value)
+				return out
+			})
 		}
 		message = message[size:]
 	}
-	return out, true
+	return out, ok
 }
 
 // nextField is the first field of a message, what is in it where that is bytes, and how many bytes it takes; fewer than 0

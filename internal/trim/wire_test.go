@@ -77,7 +77,7 @@ func TestTheWireDropsNothingThatIsKept(t *testing.T) {
 				whole.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubelet"}})
 				whole.GetObjectKind().SetGroupVersionKind(kind)
 				text := encoded(t, whole)
-				wired := Wire(text)
+				wired := Wire(nil, text)
 				g.Expect(len(wired)).To(BeNumerically("<", len(text)), "add the kind to unreadOf")
 
 				less := New(kind)
@@ -102,13 +102,13 @@ func TestTheWireTrimsListsAndEvents(t *testing.T) {
 		random.Fill(o)
 		o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubelet"}})
 		o.GetObjectKind().SetGroupVersionKind(kind)
-		trimmed := Wire(encoded(t, o))
+		trimmed := Wire(nil, encoded(t, o))
 
 		event := &metav1.WatchEvent{Type: "MODIFIED", Object: runtime.RawExtension{Raw: encoded(t, o)}}
 		text, err := event.Marshal()
 		g.Expect(err).NotTo(HaveOccurred())
 		var got metav1.WatchEvent
-		g.Expect(got.Unmarshal(WireEvent(text))).To(Succeed())
+		g.Expect(got.Unmarshal(WireEvent(nil, text))).To(Succeed())
 		g.Expect(got.Type).To(Equal("MODIFIED"))
 		g.Expect(got.Object.Raw).To(Equal(trimmed))
 
@@ -118,7 +118,7 @@ func TestTheWireTrimsListsAndEvents(t *testing.T) {
 		g.Expect(meta.SetList(list, []runtime.Object{o, o})).To(Succeed())
 		list.GetObjectKind().SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		less := NewList(kind)
-		decoded(t, Wire(encoded(t, list)), less)
+		decoded(t, Wire(nil, encoded(t, list)), less)
 		g.Expect(less.GetResourceVersion()).To(Equal("7"))
 		g.Expect(less.GetContinue()).To(Equal("next"))
 		want := New(kind)
@@ -147,7 +147,7 @@ func FuzzWire(f *testing.F) {
 	f.Add([]byte(`{"kind":"Node"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, cut := range []int{0, len(text) / 2, len(text)} {
-			for _, trimmed := range [][]byte{Wire(text[:cut]), WireEvent(text[:cut])} {
+			for _, trimmed := range [][]byte{Wire(nil, text[:cut]), WireEvent(nil, text[:cut])} {
 				if len(trimmed) > cut+16 {
 					t.Errorf("%d bytes were made of %d", len(trimmed), cut)
 				}
@@ -178,9 +178,9 @@ func bigNode() *corev1.Node {
 func BenchmarkNodeOnWire(b *testing.B) {
 	kind := facts.Nodes.Kind
 	text := encoded(b, bigNode())
-	b.Logf("%d bytes, trimmed %d", len(text), len(Wire(text)))
+	b.Logf("%d bytes, trimmed %d", len(text), len(Wire(nil, text)))
 	pack := Pack(kind, nil)
-	for name, wire := range map[string]func([]byte) []byte{"whole": func(text []byte) []byte { return text }, "trimmed": Wire} {
+	for name, wire := range map[string]func([]byte) []byte{"whole": func(text []byte) []byte { return text }, "trimmed": func(text []byte) []byte { return Wire(nil, text) }} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
