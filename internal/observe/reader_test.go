@@ -331,7 +331,7 @@ func TestReaderReadsEachThingOnce(t *testing.T) {
 	r.Progress = func(done, all int) { progress = append(progress, fmt.Sprint(done, "/", all)) }
 	dump, err := r.Read(t.Context(), []facts.Need{nodesNeed, often, nodesNeed, readyNeed})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(s.asked).To(ConsistOf(nodesPath+"?limit=500&timeout=15s", "/readyz?verbose"))
+	g.Expect(s.asked).To(ConsistOf(nodesPath+"?limit=200&timeout=15s", "/readyz?verbose"))
 	g.Expect(progress).To(Equal([]string{"1/2", "2/2"}))
 	g.Expect(dump.Unread([]facts.Need{often, readyNeed})).To(BeEmpty())
 	g.Expect(dump.Unread([]facts.Need{deploymentsNeed, nodesNeed})).To(Equal([]facts.Need{deploymentsNeed}))
@@ -361,7 +361,7 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	g.Expect(given.Answers[pods].Objects).To(ConsistOf(And(HaveField("Name", "broken"), HaveField("Spec", corev1.PodSpec{NodeName: "n"}))))
 	g.Expect(given.Answers[pods].ReadyPods).To(Equal(map[facts.PodRevision]int{{Namespace: "kube-system", Kind: "DaemonSet", Name: "dns", Hash: "a"}: 1}),
 		"but that it runs, and of which revision it is")
-	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=500&timeout=15s"))
+	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=200&timeout=15s"))
 }
 
 // Of events one page is read, those that the API server selects.
@@ -374,7 +374,7 @@ func TestReaderReadsOnePageOfEvents(t *testing.T) {
 	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{need})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(s.asked).To(ConsistOf("/api/v1/namespaces/kube-system/events?" +
-		"fieldSelector=involvedObject.kind%3DDaemonSet%2CinvolvedObject.name%3Dcns%2Ctype%3DWarning&limit=500&timeout=15s"))
+		"fieldSelector=involvedObject.kind%3DDaemonSet%2CinvolvedObject.name%3Dcns%2Ctype%3DWarning&limit=200&timeout=15s"))
 	g.Expect(dump.Answer(need).Objects).To(HaveExactElements(&corev1.Event{
 		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
 		ObjectMeta:     metav1.ObjectMeta{Namespace: "kube-system", Name: "e"},
