@@ -280,7 +280,7 @@ func TestReaderReadsPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newServer(t, map[string]http.HandlerFunc{deploymentsPath: pages(1100, test.hook())})
+			s := newServer(t, map[string]http.HandlerFunc{deploymentsPath: pages(500, test.hook())})
 			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{deploymentsNeed})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(dump.Reads[0].State).To(Equal(facts.Known), dump.Reads[0].Message)
@@ -289,8 +289,8 @@ func TestReaderReadsPages(t *testing.T) {
 				names = append(names, o.GetName())
 				g.Expect(o.GetAnnotations()).To(BeEmpty(), "trimmed on arrival")
 			}
-			g.Expect(names).To(HaveLen(1100))
-			g.Expect(slices.Compact(slices.Sorted(slices.Values(names)))).To(HaveLen(1100), "each once")
+			g.Expect(names).To(HaveLen(500))
+			g.Expect(slices.Compact(slices.Sorted(slices.Values(names)))).To(HaveLen(500), "each once")
 			g.Expect(s.asked).To(HaveLen(test.asks))
 		})
 	}
@@ -374,7 +374,7 @@ func TestReaderReadsOnePageOfEvents(t *testing.T) {
 	dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{need})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(s.asked).To(ConsistOf("/api/v1/namespaces/kube-system/events?" +
-		"fieldSelector=involvedObject.kind%3DDaemonSet%2CinvolvedObject.name%3Dcns%2Ctype%3DWarning&limit=200&timeout=15s"))
+		"fieldSelector=involvedObject.kind%3DDaemonSet%2CinvolvedObject.name%3Dcns%2Ctype%3DWarning&limit=500&timeout=15s"))
 	g.Expect(dump.Answer(need).Objects).To(HaveExactElements(&corev1.Event{
 		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
 		ObjectMeta:     metav1.ObjectMeta{Namespace: "kube-system", Name: "e"},
