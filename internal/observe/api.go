@@ -32,7 +32,7 @@ import (
 )
 
 // pageSize is the number of objects that one request asks for.
-const pageSize = 500
+const pageSize = 200
 
 // Rights say with whose rights a cluster is read.
 type Rights int
