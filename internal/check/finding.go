@@ -79,6 +79,9 @@ type Evaluation struct {
 
 	// RecheckAfter is when the result may be another although nothing that is observed changes; 0 is never.
 	RecheckAfter time.Duration
+
+	// Cost is what its expressions have cost.
+	Cost uint64
 }
 
 // Pending says that nothing may be concluded from the result yet.

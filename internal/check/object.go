@@ -135,9 +135,13 @@ func evaluateObject(e *Evaluator, given facts.Facts) Evaluation {
 // evaluateFields goes by the fields of the objects, and by what was reported of some.
 func evaluateFields(e *Evaluator, given facts.Facts, reported map[types.NamespacedName]facts.Event) Evaluation {
 	key := func(o client.Object) string { return ObjectKey(o.GetNamespace(), o.GetName()) }
-	return countAll(given.Answers[objectNeeds(e)[0]], given.Now, key, func(table *tally.Table[client.Object], now time.Time) *ObjectTally {
-		return e.countObjects(table, now, reported)
+	var counted *ObjectTally
+	evaluation := countAll(given.Answers[objectNeeds(e)[0]], given.Now, key, func(table *tally.Table[client.Object], now time.Time) *ObjectTally {
+		counted = e.countObjects(table, now, reported)
+		return counted
 	})
+	evaluation.Cost = counted.spent
+	return evaluation
 }
 
 // ObjectTally counts the objects of a table, which are named by ObjectKey, for a check of objects.
@@ -148,6 +152,8 @@ type ObjectTally struct {
 	table     *tally.Table[client.Object]
 	// reported are the failures that events report of objects.
 	reported map[types.NamespacedName]facts.Event
+	// spent is what expressions have cost so far.
+	spent uint64
 }
 
 // objectMark is what an object counts as. Where neither is set, object.present does not hold.
@@ -345,7 +351,7 @@ func (t *ObjectTally) countObject(o client.Object, now time.Time) (mark objectMa
 
 // classify goes by the fields of an object, and where they show no fault by what was reported of it.
 func (t *ObjectTally) classify(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
-	mark, detail, timed = t.evaluator.classifyObject(o, now)
+	mark, detail, timed = t.evaluator.classifyObject(o, now, &t.spent)
 	event, reported := t.reported[client.ObjectKeyFromObject(o)]
 	if reported && event.UID == o.GetUID() && mark.present && (mark.healthy == v1alpha1.VerdictTrue || mark.healthy == v1alpha1.VerdictNotAssessed) {
 		mark.healthy, mark.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonFailureReported
@@ -365,38 +371,39 @@ func (e *Evaluator) selectsObject(o client.Object) bool {
 }
 
 // classifyObject says what an object counts as, what a message tells of it, and whether any expression has asked for the
-// time.
-func (e *Evaluator) classifyObject(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
-	vars := map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
+// time. The cost of its expressions is added to spent.
+func (e *Evaluator) classifyObject(o client.Object, now time.Time, spent *uint64) (mark objectMark, detail string, timed bool) {
+	in := &inputs{variables: map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
 		timed = true
 		return now
-	}}
-	present, err := e.presentObject(vars)
+	}}}
+	present, err := e.presentObject(in)
 	switch {
 	case err != nil:
 		mark.failed, detail = true, fmt.Sprintf("%s: present: %s", e.objectName(o), err)
 	case present:
-		mark.objectClass, detail = e.healthOf(o, vars)
-		mark.version = e.objectVersion(vars)
+		mark.objectClass, detail = e.healthOf(o, in)
+		mark.version = e.objectVersion(in)
 	}
+	*spent += in.cost
 	return mark, detail, timed
 }
 
-func (e *Evaluator) presentObject(vars map[string]any) (bool, error) {
+func (e *Evaluator) presentObject(in *inputs) (bool, error) {
 	p := e.programs[fieldPresent]
 	if p == nil {
 		return true, nil
 	}
-	return p.evalBool(vars)
+	return p.evalBool(in)
 }
 
-func (e *Evaluator) healthOf(o client.Object, vars map[string]any) (c objectClass, detail string) {
+func (e *Evaluator) healthOf(o client.Object, in *inputs) (c objectClass, detail string) {
 	c = objectClass{present: true, healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
 	p := e.programs[fieldHealthy]
 	if p == nil {
 		return c, e.objectName(o) + " exists"
 	}
-	healthy, err := p.evalBool(vars)
+	healthy, err := p.evalBool(in)
 	switch {
 	case err != nil:
 		c.healthy, c.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError
@@ -407,19 +414,19 @@ func (e *Evaluator) healthOf(o client.Object, vars map[string]any) (c objectClas
 	}
 	c.healthy, c.reason = v1alpha1.VerdictFalse, cmp.Or(e.Spec.Object.Reason, v1alpha1.ReasonExpressionFalse)
 	if p := e.programs[fieldMessage]; p != nil { // what the author wants said of it
-		if text, err := p.evalString(vars); err == nil && text != "" {
+		if text, err := p.evalString(in); err == nil && text != "" {
 			return c, e.objectName(o) + ": " + text
 		}
 	}
 	return c, e.objectName(o) + " is unhealthy"
 }
 
-func (e *Evaluator) objectVersion(vars map[string]any) string {
+func (e *Evaluator) objectVersion(in *inputs) string {
 	p := e.programs[fieldVersion]
 	if p == nil {
 		return ""
 	}
-	version, err := p.evalString(vars)
+	version, err := p.evalString(in)
 	if err != nil {
 		return "" // an object without the field has no version to report
 	}
