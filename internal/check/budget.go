@@ -34,6 +34,16 @@ const (
 // errTooExpensive is what an expression fails with that has used up its budget.
 var errTooExpensive = fmt.Errorf("costs more than the %d units that an evaluation may: look at fewer or shorter values", maxCost)
 
+// cheap is what the expressions of a check may cost for an object and count nowhere, however many objects there are;
+// maxExpense is how much more they may cost for all objects together.
+const (
+	cheap      = 1000
+	maxExpense = 10 * maxCost
+)
+
+var errTooManyExpensive = fmt.Errorf("for all objects together, the expressions cost more than the %d units that they may: "+
+	"look at fewer objects, or at fewer or shorter values", maxExpense)
+
 // budget has each function of an environment cost what it reads and makes. Kubernetes' own costs go by types, of which
 // nothing is known here, as all fields of an object are dynamic; and they are charged when a function has returned, which
 // is too late for one that makes much of little. What the arguments say of the cost is charged before.
@@ -120,7 +130,12 @@ func (b *budget) CallCost(function, overload string, args []ref.Val, result ref.
 	if others := b.others.CallCost(function, overload, args, result); others != nil {
 		cost = max(cost, *others)
 	}
-	if !isScalar(result) || function != operators.Add {
+	switch function {
+	case operators.Add, "cel.@mapInsert": // steps of a loop that collects its result; but lists that double must end
+		if sizeOf(result) > maxCost {
+			cost = maxCost + 1
+		}
+	default:
 		cost += weigh(maxCost, result)
 	}
 	return &cost
@@ -188,15 +203,14 @@ func costBefore(function string, args []ref.Val) uint64 {
 
 // costOfMaking is the cost of functions that can make much of little.
 func costOfMaking(function string, args []ref.Val) (cost uint64, ok bool) {
-	text, _ := args[0].Value().(string)
+	text := textOf(args[0])
 	all := weigh(maxCost, args...)
 	switch {
 	case function == "lists.range":
-		n, isInt := args[0].Value().(int64)
+		n, isInt := args[0].(types.Int)
 		return uint64(max(n, 0)), isInt
 	case function == "replace" && len(args) >= 3:
-		by, _ := args[2].Value().(string)
-		return all + product(uint64(count(text, args[1])), 1+uint64(len(by))/bytesPerUnit), true
+		return all + product(uint64(count(text, args[1])), 1+textUnits(args[2])), true
 	case function == "split" && len(args) >= 2:
 		return all + uint64(count(text, args[1])), true
 	case function == "join" && len(args) == 2:
@@ -287,6 +301,13 @@ func weighOne(limit uint64, v ref.Val) uint64 {
 	return sum
 }
 
+// textOf is the text that a value is. The Go value must not be asked for before it is known what it is, as that of a list
+// is made first.
+func textOf(v ref.Val) string {
+	text, _ := v.(types.String)
+	return string(text)
+}
+
 // textUnits is what reading text costs; values that are no text cost nothing.
 func textUnits(values ...ref.Val) (units uint64) {
 	for _, v := range values {
@@ -321,7 +342,7 @@ func sizeOf(v ref.Val) uint64 {
 
 // count is how often a text has a part; it has the empty one around each character.
 func count(text string, part ref.Val) int {
-	p, _ := part.Value().(string)
+	p := textOf(part)
 	if p == "" {
 		return 1 + utf8.RuneCountInString(text)
 	}

@@ -56,6 +56,8 @@ func TestExpensiveExpressions(t *testing.T) {
 		"bytes double":                       "[bytes(object.a)]" + strings.Repeat(".map(s, s + s)", 40) + ".size() > 1",
 		"lists double, joined":               "[object.list]" + strings.Repeat(".map(s, s + s)", 40) + ".all(s, s.join(object.a) == '')",
 		"lists double, looped":               "[object.list]" + strings.Repeat(".map(s, s + s)", 40) + ".all(s, s.all(x, x != ''))",
+		"lists double, as a text":            "[object.list]" + strings.Repeat(".map(s, s + s)", 40) + ".all(s, dyn(s).matches('a'))",
+		"lists double, as a result":          "dyn([object.list]" + strings.Repeat(".map(s, s + s)", 40) + "[0])",
 		"nested lists, compared":             "[object.list]" + strings.Repeat(".map(s, [s, s])", 40) + ".all(s, s == s)",
 		"nested lists, sought":               "[object.list]" + strings.Repeat(".map(s, [s, s])", 40) + ".all(s, s in [s])",
 		"nested lists, flattened":            "[object.list]" + strings.Repeat(".map(s, [s, s])", 30) + ".flatten(99).size() > 1",

@@ -86,10 +86,11 @@ func newEnv(variables ...cel.EnvOption) *environment {
 // autoscaler.
 var parseYAML = cel.Function("parseYAML", cel.Overload("parseYAML_string", []*cel.Type{cel.StringType}, cel.DynType,
 	cel.UnaryBinding(func(arg ref.Val) ref.Val {
-		text, ok := arg.Value().(string)
+		value, ok := arg.(types.String)
 		if !ok {
 			return types.MaybeNoSuchOverloadErr(arg)
 		}
+		text := string(value)
 		if repeats(text) {
 			return types.NewErr("parseYAML: aliases are not supported")
 		}
@@ -184,16 +185,19 @@ type inputs struct {
 	cost      uint64
 }
 
+// expense is what they have cost beyond what is cheap.
+func (in *inputs) expense() uint64 { return in.cost - min(in.cost, cheap) }
+
 func (p *program) evalBool(in *inputs) (bool, error) {
 	out, err := p.eval(in)
 	if err != nil {
 		return false, err
 	}
-	b, ok := out.Value().(bool)
+	b, ok := out.(types.Bool)
 	if !ok {
 		return false, fmt.Errorf("must return bool, not %s", out.Type().TypeName())
 	}
-	return b, nil
+	return bool(b), nil
 }
 
 func (p *program) evalString(in *inputs) (string, error) {
@@ -201,11 +205,11 @@ func (p *program) evalString(in *inputs) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, ok := out.Value().(string)
+	s, ok := out.(types.String)
 	if !ok {
 		return "", fmt.Errorf("must return string, not %s", out.Type().TypeName())
 	}
-	return s, nil
+	return string(s), nil
 }
 
 func (p *program) eval(in *inputs) (ref.Val, error) {

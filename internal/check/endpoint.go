@@ -43,7 +43,7 @@ func evaluateEndpoint(e *Evaluator, given facts.Facts) Evaluation {
 	response := given.Answers[endpointNeeds(e)[0]].Response
 	in := &inputs{variables: endpointVars(response)}
 	result := endpointResult(e, response, in)
-	return Evaluation{Result: result, Cost: in.cost}
+	return Evaluation{Result: result, Expense: in.expense()}
 }
 
 func endpointResult(e *Evaluator, response facts.Response, in *inputs) Result {

@@ -20,8 +20,9 @@ import (
 // evaluate. All fields are guarded by the engine's lock.
 type lane struct {
 	worker worker
-	// workedAt is when it was evaluated last; zero is never.
+	// workedAt is when it was evaluated last; zero is never. backOff is the least time from then on until it is evaluated again.
 	workedAt time.Time
+	backOff  time.Duration
 
 	// concerns says whether the lane reads the object of that name; nil: any.
 	concerns func(name string) bool
@@ -126,10 +127,14 @@ func (e *Engine) pause(ctx context.Context, l *lane) bool {
 
 // pauseLocked is how long changes of a lane are to be collected. What was just read as a whole comes in no burst.
 func (e *Engine) pauseLocked(l *lane) time.Duration {
-	if e.options.Pace < 0 || l.workedAt.IsZero() || !l.dirty || l.changes.all.Len() > 0 {
+	if e.options.Pace < 0 || l.workedAt.IsZero() || !l.dirty {
 		return 0
 	}
-	return e.options.Pace - e.options.Clock.Since(l.workedAt)
+	pause := l.backOff
+	if l.changes.all.Len() == 0 {
+		pause = max(pause, e.options.Pace)
+	}
+	return pause - e.options.Clock.Since(l.workedAt)
 }
 
 // take is what there is to evaluate; ok is false when there is nothing.
