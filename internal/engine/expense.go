@@ -34,7 +34,7 @@ const (
 	// maxCheap is what a lane may spend and is cheap all the same.
 	maxCheap = 10_000
 	// perUnit has a lane work for some percent of the time at most.
-	perUnit    = 20 * time.Microsecond
+	perUnit    = 10 * time.Microsecond
 	maxBackOff = 5 * time.Minute
 )
 
