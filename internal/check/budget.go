@@ -131,6 +131,7 @@ func (b *budget) CallCost(function, overload string, args []ref.Val, result ref.
 		cost = max(cost, *others)
 	}
 	switch function {
+	case "parseYAML": // its values are charged by their text
 	case operators.Add, "cel.@mapInsert": // steps of a loop that collects its result; but lists that double must end
 		if sizeOf(result) > maxCost {
 			cost = maxCost + 1
@@ -144,7 +145,7 @@ func (b *budget) CallCost(function, overload string, args []ref.Val, result ref.
 // atOnce are functions that take the same time whatever they are given: they look at no text and at no elements.
 var atOnce = sets.New(
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional, operators.NotStrictlyFalse,
-	operators.OldNotStrictlyFalse, operators.Negate, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo,
+	"__not_strictly_false__", operators.Negate, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo,
 	operators.Index, operators.OptIndex, operators.OptSelect, "dyn", "type", "first", "last",
 	"optional.of", "optional.none", "optional.ofNonZeroValue", "optional.unwrap", "unwrapOpt", "hasValue", "value", "or", "orValue",
 	// What is parsed has accessors.
@@ -231,7 +232,7 @@ func costOfMaking(function string, args []ref.Val) (cost uint64, ok bool) {
 
 // costOfYAML is one for each byte, as reading it takes as long as a step, and more for each value.
 func costOfYAML(text string) uint64 {
-	const perValue = 10
+	const perValue = 5
 	cost := 1 + len(text)
 	for _, begin := range []string{"\n", ",", "[", "{", "?"} {
 		cost += perValue * strings.Count(text, begin)
@@ -249,12 +250,31 @@ func costOfEqual(a, b ref.Val) uint64 {
 	return weigh(maxCost, a, b)
 }
 
-// costOfPattern is the cost of holding a text to a regular expression, which has a part for each few bytes.
+// costOfPattern is the cost of holding a text to a regular expression.
 func costOfPattern(args []ref.Val) uint64 {
 	if len(args) < 2 {
 		return 1
 	}
-	return product(1+textUnits(args[0]), 1+textUnits(args[1])*bytesPerUnit/4)
+	return product(1+textUnits(args[0]), sizeOfPattern(textOf(args[1])))
+}
+
+// sizeOfPattern is about how many states a regular expression has: one for each few bytes, as many as a character is to be
+// repeated, and all of it as often as a group is.
+func sizeOfPattern(pattern string) uint64 {
+	const often = 10
+	size, times := uint64(1+len(pattern)/4), uint64(1)
+	for i, c := range pattern {
+		if c != '{' || i == 0 {
+			continue
+		}
+		repeat, _, _ := strings.Cut(pattern[i:], "}")
+		if n := longestNumber(repeat); pattern[i-1] == ')' {
+			times = product(times, max(n, 1))
+		} else if n > often {
+			size += n
+		}
+	}
+	return product(size, times)
 }
 
 // weigh is the size of values with all that is in them, counted no further than beyond the limit. A value that contains
@@ -402,6 +422,6 @@ func variablePattern(expression ast.NavigableExpr) ast.Expr {
 
 // tooExpensive says whether an evaluation has used up its budget.
 func tooExpensive(err error) bool {
-	var cancelled interpreter.EvalCancelledError
-	return errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded
+	var ended interpreter.EvalCancelledError
+	return errors.As(err, &ended) && ended.Cause == interpreter.CostLimitExceeded
 }

@@ -80,6 +80,8 @@ func TestExpensiveExpressions(t *testing.T) {
 		"long texts, equal":                  "lists.range(100000).all(a, object.long == object.long)",
 		"long texts added":                   "lists.range(100000).all(a, object.long + object.long != '')",
 		"a pattern on a long text":           "lists.range(100000).all(a, object.long.matches('(a|b|c)*z') || true)",
+		"a pattern of many repeats":          "lists.range(100000).all(a, object.long.matches('a{1000}b{1000}c{1000}z') || true)",
+		"a pattern of nested repeats":        "lists.range(100000).all(a, object.long.matches('(((a|b|c|d|e|f| ){10}){10}){10}z') || true)",
 		"findAll":                            "lists.range(100000).all(a, object.long.findAll('').size() > 0)",
 		"split":                              "lists.range(100000).all(a, object.long.split('').size() > 0)",
 		"charAt":                             "lists.range(100000).all(a, object.long.charAt(1) == 'b')",
