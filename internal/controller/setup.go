@@ -37,7 +37,7 @@ type Options struct {
 	// Observe sets up the sources, and Engine the engine.
 	Observe observe.Options
 	Engine  engine.Options
-	// MaxConcurrentReconciles of ComponentMappings. Default: 4.
+	// MaxConcurrentReconciles of ComponentMappings. Default: 16.
 	MaxConcurrentReconciles int
 }
 
@@ -50,7 +50,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		options.Engine.Clock = options.Observe.Clock
 	}
 	if options.MaxConcurrentReconciles == 0 {
-		options.MaxConcurrentReconciles = 4
+		options.MaxConcurrentReconciles = 16
 	}
 	c, err := newClient(mgr)
 	if err != nil {

@@ -50,7 +50,8 @@ type Options struct {
 	// Clock measures time. Default: the real one.
 	Clock clock.WithTicker
 	// Pace is the least time between two evaluations of the same for changes of single objects, as those come in bursts: the first
-	// shows at once, the others together. Default: 100 ms; negative is none.
+	// shows at once, the others together. It doubles while several come in each, up to five times this. Default: 100 ms; negative
+	// is none.
 	Pace time.Duration
 	// Once is that of the facts.
 	Once bool

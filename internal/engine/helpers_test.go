@@ -435,8 +435,9 @@ func (o *operator) pass(d time.Duration) {
 
 // afterBurst lets a burst of changes be evaluated.
 func (o *operator) afterBurst() {
-	o.pass(200 * time.Millisecond) // those of nodes
-	o.pass(200 * time.Millisecond) // those who look at nodes
+	pause := max(o.engine.options.Pace*slowest, 200*time.Millisecond)
+	o.pass(pause) // those of nodes
+	o.pass(pause) // those who look at nodes
 }
 
 // evaluations runs something, and returns how often checks were evaluated until nothing moved any more, by type.

@@ -20,9 +20,10 @@ import (
 // evaluate. All fields are guarded by the engine's lock.
 type lane struct {
 	worker worker
-	// workedAt is when it was evaluated last; zero is never. backOff is the least time from then on until it is evaluated again.
-	workedAt time.Time
-	backOff  time.Duration
+	// workedAt is when it was evaluated last; zero is never. pace is how long after that changes are collected, and backOff how
+	// long it is not evaluated at all.
+	workedAt      time.Time
+	pace, backOff time.Duration
 
 	// concerns says whether the lane reads the object of that name; nil: any.
 	concerns func(name string) bool
@@ -50,6 +51,9 @@ type worker interface {
 	work(ctx context.Context, now time.Time, changed changes) (publishLocked func(), due time.Time)
 }
 
+// slowest is how many times Pace the pause is at most.
+const slowest = 5
+
 func newLane(w worker) *lane {
 	return &lane{worker: w, subscribers: sets.New[Key](), needs: sets.New[facts.Need]()}
 }
@@ -59,12 +63,14 @@ type changes struct {
 	// all says of which needs everything may have changed; objects are the names of single ones.
 	all     sets.Set[facts.Need]
 	objects map[facts.Need]sets.Set[types.NamespacedName]
-	// since is when the first of them was told; zero when there are none.
+	// since is when the first of them was told; zero when there are none. times is how often one was told.
 	since time.Time
+	times int
 }
 
 func (c *changes) add(need facts.Need, object types.NamespacedName, told time.Time) {
 	c.since = earliest(c.since, told)
+	c.times++
 	if object == (types.NamespacedName{}) {
 		if c.all == nil {
 			c.all = sets.New[facts.Need]()
@@ -132,9 +138,17 @@ func (e *Engine) pauseLocked(l *lane) time.Duration {
 	}
 	pause := l.backOff
 	if l.changes.all.Len() == 0 {
-		pause = max(pause, e.options.Pace)
+		pause = max(pause, l.pace)
 	}
 	return pause - e.options.Clock.Since(l.workedAt)
+}
+
+// paceOf is how long changes are to be collected after those that are evaluated now: the longer, the faster they come.
+func (e *Engine) paceOf(l *lane, changed changes) time.Duration {
+	if changed.times > 1 {
+		return min(2*l.pace, slowest*e.options.Pace)
+	}
+	return e.options.Pace
 }
 
 // take is what there is to evaluate; ok is false when there is nothing.
@@ -147,7 +161,7 @@ func (e *Engine) take(l *lane) (changed changes, ok bool) {
 	}
 	changed = l.changes
 	l.changes, l.dirty, l.due = changes{}, false, time.Time{}
-	l.since, l.workedAt = changed.since, e.options.Clock.Now()
+	l.since, l.workedAt, l.pace = changed.since, e.options.Clock.Now(), e.paceOf(l, changed)
 	e.beginWorkLocked(l)
 	return changed, true
 }

@@ -93,6 +93,31 @@ func TestBursts(t *testing.T) {
 	})
 }
 
+// While many changes come, they are evaluated less often; the first after that shows at once again.
+func TestLongBursts(t *testing.T) {
+	inBubble(t, Options{Pace: 100 * time.Millisecond}, func(o *operator) {
+		o.show(facts.Nodes, nodesNamed(6)...)
+		o.subscribe("m", nodesCheck("Ready"))
+		o.start()
+		o.pass(time.Second)
+		// changes has a node turn so often, so long after one another.
+		changes := func(n int, every time.Duration) counts {
+			return o.evaluations(func() {
+				for i := range n {
+					o.put(facts.Nodes, node("n0", []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionTrue}[i%2]))
+					o.pass(every)
+				}
+			})
+		}
+		o.g.Expect(changes(100, 30*time.Millisecond)).To(Equal(counts{v1alpha1.CheckNodes: 8}), "at 0, 0.1, 0.3, 0.7, 1.2 … 2.7 s")
+		o.afterBurst()
+		o.pass(time.Second)
+		o.g.Expect(changes(1, time.Millisecond)).To(Equal(counts{v1alpha1.CheckNodes: 1}), "nothing has happened before")
+		o.pass(time.Second)
+		o.g.Expect(changes(30, 110*time.Millisecond)).To(Equal(counts{v1alpha1.CheckNodes: 30}), "each comes alone")
+	})
+}
+
 // Nodes that come and go are told where none counts, and so is that they cannot be seen.
 func TestNodesComeAndGo(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {

@@ -32,7 +32,7 @@ import (
 
 const (
 	// pageSize is the number of objects that one request asks for.
-	pageSize = 500
+	pageSize = 200
 	// maxBody is how much of an answer is read, in bytes.
 	maxBody = 1 << 20
 )

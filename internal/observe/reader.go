@@ -52,6 +52,7 @@ func NewReader(config *rest.Config, newMapper func(*rest.Config, *http.Client) (
 	if err != nil {
 		return nil, fmt.Errorf("client of the cluster: %w", err)
 	}
+	httpClient = trimming(httpClient)
 	mapper, err := newMapper(config, httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("list the kinds that the cluster %s serves: %w", config.Host, err)

@@ -280,7 +280,7 @@ func TestReaderReadsPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newServer(t, map[string]http.HandlerFunc{deploymentsPath: pages(1100, test.hook())})
+			s := newServer(t, map[string]http.HandlerFunc{deploymentsPath: pages(500, test.hook())})
 			dump, err := readerOf(t, s, 0).Read(t.Context(), []facts.Need{deploymentsNeed})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(dump.Reads[0].State).To(Equal(facts.Known), dump.Reads[0].Message)
@@ -289,8 +289,8 @@ func TestReaderReadsPages(t *testing.T) {
 				names = append(names, o.GetName())
 				g.Expect(o.GetAnnotations()).To(BeEmpty(), "trimmed on arrival")
 			}
-			g.Expect(names).To(HaveLen(1100))
-			g.Expect(slices.Compact(slices.Sorted(slices.Values(names)))).To(HaveLen(1100), "each once")
+			g.Expect(names).To(HaveLen(500))
+			g.Expect(slices.Compact(slices.Sorted(slices.Values(names)))).To(HaveLen(500), "each once")
 			g.Expect(s.asked).To(HaveLen(test.asks))
 		})
 	}
@@ -331,7 +331,7 @@ func TestReaderReadsEachThingOnce(t *testing.T) {
 	r.Progress = func(done, all int) { progress = append(progress, fmt.Sprint(done, "/", all)) }
 	dump, err := r.Read(t.Context(), []facts.Need{nodesNeed, often, nodesNeed, readyNeed})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(s.asked).To(ConsistOf(nodesPath+"?limit=500&timeout=15s", "/readyz?verbose"))
+	g.Expect(s.asked).To(ConsistOf(nodesPath+"?limit=200&timeout=15s", "/readyz?verbose"))
 	g.Expect(progress).To(Equal([]string{"1/2", "2/2"}))
 	g.Expect(dump.Unread([]facts.Need{often, readyNeed})).To(BeEmpty())
 	g.Expect(dump.Unread([]facts.Need{deploymentsNeed, nodesNeed})).To(Equal([]facts.Need{deploymentsNeed}))
@@ -361,7 +361,7 @@ func TestReaderKeepsWhatIsAskedFor(t *testing.T) {
 	g.Expect(given.Answers[pods].Objects).To(ConsistOf(And(HaveField("Name", "broken"), HaveField("Spec", corev1.PodSpec{NodeName: "n"}))))
 	g.Expect(given.Answers[pods].ReadyPods).To(Equal(map[facts.PodRevision]int{{Namespace: "kube-system", Kind: "DaemonSet", Name: "dns", Hash: "a"}: 1}),
 		"but that it runs, and of which revision it is")
-	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=500&timeout=15s"))
+	g.Expect(s.asked).To(ConsistOf(configMapPath+"?timeout=15s", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns&limit=200&timeout=15s"))
 }
 
 // Of events one page is read, those that the API server selects.

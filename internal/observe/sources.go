@@ -85,6 +85,7 @@ type Sources struct {
 // NewSources makes the sources of the cluster behind config. Nothing is read before Start.
 func NewSources(config *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, options Options) (*Sources, error) {
 	options.setDefaults()
+	httpClient = trimming(httpClient)
 	api, err := newAPI(config, httpClient, mapper, options.Rights, options.Clock.Now)
 	if err != nil {
 		return nil, fmt.Errorf("client of the observer: %w", err)

@@ -69,7 +69,7 @@ var _ = Describe("An explanation", func() {
 			"1 cannot pull image registry.example/why:v9 for container main: ImagePullBackOff (well)",
 			"1 on nodes that are unreachable (down)"))
 		Expect(net.requests(podLists)).To(Equal(1))
-		Expect(net.requests(podLists + "?labelSelector=app%3Dwhy&limit=500")).To(Equal(1))
+		Expect(net.requests(podLists + "?labelSelector=app%3Dwhy&limit=200")).To(Equal(1))
 
 		By("not listing again at once for a workload that flaps")
 		setAvailable(d, 5)

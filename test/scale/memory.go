@@ -18,7 +18,7 @@ import (
 const (
 	// unnamedObjects are in namespaces that nobody names, unnamedDeployments in one that checks watch.
 	unnamedObjects     = 40_000
-	unnamedDeployments = 2_000
+	unnamedDeployments = 10_000
 	mebi               = 1 << 20
 	mebibytes          = "MiB"
 )
