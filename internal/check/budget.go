@@ -150,7 +150,6 @@ var atOnce = sets.New(
 	"optional.of", "optional.none", "optional.ofNonZeroValue", "optional.unwrap", "unwrapOpt", "hasValue", "value", "or", "orValue",
 	// What is parsed has accessors.
 	"asInteger", "asApproximateFloat", "isInteger", "sign", "compareTo", "isGreaterThan", "isLessThan", "add", "sub", "major", "minor", "patch",
-	"getScheme", "getHost", "getHostname", "getPort", "getEscapedPath", "getQuery",
 	"family", "isUnspecified", "isLoopback", "isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast", "masked", "prefixLength",
 	"format.named", "format.byte", "format.date", "format.datetime", "format.dns1035Label", "format.dns1035LabelPrefix",
 	"format.dns1123Label", "format.dns1123LabelPrefix", "format.dns1123Subdomain", "format.dns1123SubdomainPrefix", "format.labelValue",
@@ -167,6 +166,14 @@ var chargedAfter = sets.New(operators.Add, operators.Less, operators.LessEquals,
 // parsers read texts that are short, and put them into an error where they are not what they should be.
 var parsers = sets.New("ip", "isIP", "ip.isCanonical", "cidr", "isCIDR", "containsIP", "containsCIDR", "url", "isURL", "quantity", "isQuantity",
 	"semver", "isSemver", "duration", "timestamp", "int", "uint", "double", "bool", "validate")
+
+// accessed are parsers whose values have functions that look at all of them and cost nothing; so these are short.
+var accessed = sets.New("url", "isURL", "quantity", "isQuantity", "semver", "isSemver")
+
+const maxAccessed = 1000
+
+// ofURL are functions that make a text of a URL.
+var ofURL = sets.New("getScheme", "getHost", "getHostname", "getPort", "getEscapedPath")
 
 // costBefore is what the arguments of a call say that it costs at least. Of functions that are not named here, those of a
 // later Kubernetes too, it is the size of all that they are given.
@@ -218,12 +225,20 @@ func costOfMaking(function string, args []ref.Val) (cost uint64, ok bool) {
 		return all + product(sizeOf(args[0]), textUnits(args[1])), true
 	case function == "format":
 		return product(all, uint64(1+strings.Count(text, "%"))) + longestNumber(text), true
+	case accessed.Has(function) && len(text) > maxAccessed:
+		return maxCost + 1, true
 	case function == "quantity" || function == "isQuantity": // an exponent is as many digits
-		return all + uint64(len(text)) + longestNumber(text[max(strings.LastIndexAny(text, "eE"), 0):]), true
+		_, digits, _ := strings.Cut(strings.ToLower(text), "e")
+		exponent := longestNumber(digits)
+		return all + uint64(len(text)) + product(exponent, exponent), true
 	case parsers.Has(function):
 		return all + bytesPerUnit*textUnits(args...), true
 	case function == "parseYAML":
 		return costOfYAML(text), true
+	case function == "getQuery": // parses the URL
+		return 1000, true
+	case ofURL.Has(function):
+		return 100, true
 	case strings.HasPrefix(function, "get") && len(args) == 2: // looks the time zone up in a file
 		return all + 1000, true
 	}
