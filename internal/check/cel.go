@@ -214,12 +214,12 @@ func (p *program) evalString(in *inputs) (string, error) {
 
 func (p *program) eval(in *inputs) (ref.Val, error) {
 	out, details, err := p.run.Eval(in.variables)
-	switch {
-	case tooExpensive(err):
+	if tooExpensive(err) {
 		in.cost += maxCost
 		return nil, errTooExpensive
-	case details.ActualCost() != nil:
-		in.cost += *details.ActualCost()
+	}
+	if cost := details.ActualCost(); cost != nil {
+		in.cost += *cost
 	}
 	if err != nil {
 		return nil, errors.New(msg.FirstLine(err.Error()))
