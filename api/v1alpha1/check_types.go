@@ -937,8 +937,10 @@ type WebhookMark struct {
 // +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9][-a-z0-9.]*$')",message="must be the beginning of an object's name: lower case letters, digits, '-' and '.', such as istiod-asm-"
 type NamePrefix string
 
-// Expression is a CEL expression, compiled once per generation and run under a
-// cost limit.
+// Expression is a CEL expression, compiled once per generation. Each evaluation
+// may cost 1,000,000 units: a unit is a step, an element of a list or a map, or
+// 10 bytes of text, read or made. The patterns of matches, find and findAll must
+// be literals.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=1024
 type Expression string

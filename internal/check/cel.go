@@ -6,13 +6,15 @@ package check
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/interpreter"
-	"k8s.io/apiserver/pkg/cel/environment"
+	yamlv3 "go.yaml.in/yaml/v3"
+	celenvironment "k8s.io/apiserver/pkg/cel/environment"
 	"sigs.k8s.io/yaml"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -24,7 +26,7 @@ import (
 type expression struct {
 	field   string // of the type's member
 	text    v1alpha1.Expression
-	env     *cel.Env
+	env     *environment
 	boolean bool // else it yields a string
 }
 
@@ -56,32 +58,43 @@ const (
 	fieldVersion = "version"
 )
 
-// newEnv makes an environment for the expressions of a check type: that of Kubernetes' own CEL, its cost limit included,
-// with the variables of the type.
-func newEnv(variables ...cel.EnvOption) *cel.Env {
-	version := environment.DefaultCompatibilityVersion()
-	set, err := environment.MustBaseEnvSet(version).Extend(environment.VersionedOptions{
+// environment is what expressions of a check type may use, and what that costs.
+type environment struct {
+	*cel.Env
+
+	budget []cel.ProgramOption
+}
+
+// newEnv makes an environment for the expressions of a check type: that of Kubernetes' own CEL with the variables of the
+// type, and a budget.
+func newEnv(variables ...cel.EnvOption) *environment {
+	version := celenvironment.DefaultCompatibilityVersion()
+	set, err := celenvironment.MustBaseEnvSet(version).Extend(celenvironment.VersionedOptions{
 		IntroducedVersion: version,
 		EnvOptions:        append(variables, parseYAML),
-		ProgramOptions: []cel.ProgramOption{
-			cel.CostTrackerOptions(interpreter.OverloadCostTracker(parseYAMLOverload, costOfParseYAML)),
-		},
 	})
 	if err != nil {
 		panic(err) // the options above are constant
 	}
-	return set.StoredExpressionsEnv()
+	env := set.StoredExpressionsEnv()
+	budget, err := withBudget(env)
+	if err != nil {
+		panic(err)
+	}
+	return &environment{env, budget}
 }
-
-const parseYAMLOverload = "parseYAML_string"
 
 // parseYAML is the CEL function parseYAML(string) for text in a field, such as the status of the cluster
 // autoscaler.
-var parseYAML = cel.Function("parseYAML", cel.Overload(parseYAMLOverload, []*cel.Type{cel.StringType}, cel.DynType,
+var parseYAML = cel.Function("parseYAML", cel.Overload("parseYAML_string", []*cel.Type{cel.StringType}, cel.DynType,
 	cel.UnaryBinding(func(arg ref.Val) ref.Val {
-		text, ok := arg.Value().(string)
+		value, ok := arg.(types.String)
 		if !ok {
 			return types.MaybeNoSuchOverloadErr(arg)
+		}
+		text := string(value)
+		if repeats(text) {
+			return types.NewErr("parseYAML: aliases are not supported")
 		}
 		var decoded any
 		if err := yaml.Unmarshal([]byte(text), &decoded); err != nil {
@@ -90,10 +103,17 @@ var parseYAML = cel.Function("parseYAML", cel.Overload(parseYAMLOverload, []*cel
 		return types.DefaultTypeAdapter.NativeToValue(decoded)
 	})))
 
-// costOfParseYAML is one for each byte: reading a byte of YAML takes as long as a step of an expression.
-func costOfParseYAML(args []ref.Val, _ ref.Val) *uint64 {
-	text, _ := args[0].Value().(string)
-	return new(uint64(len(text)))
+// repeats says whether a YAML text has aliases, by which a short one can become a huge value.
+func repeats(text string) bool {
+	if !strings.Contains(text, "&") || !strings.Contains(text, "*") {
+		return false
+	}
+	var document yamlv3.Node
+	return yamlv3.Unmarshal([]byte(text), &document) == nil && hasAlias(&document)
+}
+
+func hasAlias(n *yamlv3.Node) bool {
+	return n.Kind == yamlv3.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
 }
 
 // compileExpressions compiles the expressions that are set, by their field.
@@ -122,19 +142,27 @@ func compile(e expression) (*program, *ExpressionError) {
 	fault := func(line, column int, format string, args ...any) *ExpressionError {
 		return &ExpressionError{Field: e.field, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
 	}
-	ast, issues := e.env.Compile(string(e.text))
+	if err := refuse(string(e.text)); err != nil {
+		return nil, fault(0, 0, "%q %w", e.text, err)
+	}
+	compiled, issues := e.env.Compile(string(e.text))
 	if issues.Err() != nil {
 		at := issues.Errors()[0].Location
 		return nil, fault(at.Line(), at.Column()+1, "%q does not compile: %s", e.text, compileErrors(issues))
 	}
-	if want := outputType(e.boolean); !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.DynType) {
-		return nil, fault(0, 0, "%q must return %s, not %s", e.text, want, ast.OutputType())
+	if want := outputType(e.boolean); !compiled.OutputType().IsExactType(want) && !compiled.OutputType().IsExactType(cel.DynType) {
+		return nil, fault(0, 0, "%q must return %s, not %s", e.text, want, compiled.OutputType())
 	}
-	run, err := e.env.Program(ast)
+	if pattern := variablePattern(ast.NavigateAST(compiled.NativeRep())); pattern != nil {
+		at := compiled.NativeRep().SourceInfo().GetStartLocation(pattern.ID())
+		return nil, fault(at.Line(), at.Column()+1, "%q computes a regular expression (column %d): write it as text in quotes, "+
+			"or use contains, startsWith or endsWith", e.text, at.Column()+1)
+	}
+	run, err := e.env.Program(compiled, e.env.budget...)
 	if err != nil {
 		return nil, fault(0, 0, "cannot run %q: %w", e.text, err)
 	}
-	root := ast.NativeRep().Expr()
+	root := compiled.NativeRep().Expr()
 	return &program{run: run, mask: maskOf(root), readsBody: names(root, variableBody, variableJSON)}, nil
 }
 
@@ -154,26 +182,50 @@ func outputType(boolean bool) *cel.Type {
 	return cel.StringType
 }
 
-func (p *program) evalBool(vars map[string]any) (bool, error) {
-	out, _, err := p.run.Eval(vars)
+// inputs are the variables of expressions, and what their evaluations have cost.
+type inputs struct {
+	variables map[string]any
+	cost      uint64
+}
+
+// expense is what they have cost beyond what is cheap.
+func (in *inputs) expense() uint64 { return in.cost - min(in.cost, cheap) }
+
+func (p *program) evalBool(in *inputs) (bool, error) {
+	out, err := p.eval(in)
 	if err != nil {
-		return false, errors.New(msg.FirstLine(err.Error()))
+		return false, err
 	}
-	b, ok := out.Value().(bool)
+	b, ok := out.(types.Bool)
 	if !ok {
 		return false, fmt.Errorf("must return bool, not %s", out.Type().TypeName())
 	}
-	return b, nil
+	return bool(b), nil
 }
 
-func (p *program) evalString(vars map[string]any) (string, error) {
-	out, _, err := p.run.Eval(vars)
+func (p *program) evalString(in *inputs) (string, error) {
+	out, err := p.eval(in)
 	if err != nil {
-		return "", errors.New(msg.FirstLine(err.Error()))
+		return "", err
 	}
-	s, ok := out.Value().(string)
+	s, ok := out.(types.String)
 	if !ok {
 		return "", fmt.Errorf("must return string, not %s", out.Type().TypeName())
 	}
-	return s, nil
+	return string(s), nil
+}
+
+func (p *program) eval(in *inputs) (ref.Val, error) {
+	out, details, err := p.run.Eval(in.variables)
+	if tooExpensive(err) {
+		in.cost += maxCost
+		return nil, errTooExpensive
+	}
+	if cost := details.ActualCost(); cost != nil {
+		in.cost += *cost
+	}
+	if err != nil {
+		return nil, errors.New(msg.FirstLine(err.Error()))
+	}
+	return out, nil
 }

@@ -53,6 +53,20 @@ func TestExpressionsThatDoNotCompile(t *testing.T) {
 			ofObject + "version: 'object.?spec.?version'}}",
 			`check hosted/c: object.version: "object.?spec.?version" must return string, not optional_type(dyn)`,
 		},
+		"a pattern that is computed": {
+			ofObject + "healthy: object.a.matches('^' + object.b)}}",
+			`check hosted/c: object.healthy: "object.a.matches('^' + object.b)" computes a regular expression (column 22): write it as text in quotes, ` +
+				`or use contains, startsWith or endsWith`,
+		},
+		"a pattern that is a variable": {
+			ofObject + "version: '[object.a].map(p, object.b.find(p))[0]'}}",
+			`check hosted/c: object.version: "[object.a].map(p, object.b.find(p))[0]" computes a regular expression (column 33): write it as text in quotes, ` +
+				`or use contains, startsWith or endsWith`,
+		},
+		"what would take too long to compile": {
+			ofObject + "healthy: 'object.?a" + strings.Repeat(".optMap(a, a)", 40) + ".hasValue()'}}",
+			`check hosted/c: object.healthy: "object.?a` + strings.Repeat(".optMap(a, a)", 40) + `.hasValue()" has more than 4 optMap or optFlatMap: use .?field and orValue`,
+		},
 		"several fields": {
 			ofObject + "present: a, version: b}}",
 			`check hosted/c: object.present: "a" does not compile: undeclared reference to 'a' (in container '') (column 1)` + "\n" +
@@ -105,11 +119,15 @@ func TestExpressionCost(t *testing.T) {
 	for name, test := range map[string]struct{ healthy, want string }{
 		"a loop in a loop": {
 			"object.data.list.split(' ').all(a, object.data.list.split(' ').all(b, a == b))",
-			"operation cancelled: actual cost limit exceeded",
+			"costs more than the 1000000 units that an evaluation may: look at fewer or shorter values",
 		},
 		"parseYAML in a loop": {
 			"object.data.list.split(' ').all(a, parseYAML(object.data.yaml).size() > 0)",
-			"operation cancelled: actual cost limit exceeded",
+			"costs more than the 1000000 units that an evaluation may: look at fewer or shorter values",
+		},
+		"parseYAML of aliases": {
+			`parseYAML("a: &a [b]\nc: *a").size() > 0`,
+			"parseYAML: aliases are not supported",
 		},
 		"parseYAML of no string": {
 			"parseYAML(object.data) == null",

@@ -188,6 +188,9 @@ func (e *Evaluator) Concerns(name string) bool {
 	return e.checkType.concerns == nil || e.checkType.concerns(e, name)
 }
 
+// HasExpressions says whether the evaluator runs what a user has written.
+func (e *Evaluator) HasExpressions() bool { return len(e.programs) > 0 }
+
 // Evaluate says what comes of what was seen.
 func (e *Evaluator) Evaluate(given facts.Facts) Evaluation {
 	for _, need := range e.Needs() {

@@ -64,18 +64,19 @@ func endpointExpressions(spec *v1alpha1.Check) []expression {
 }
 
 func evaluateEndpoint(e *Evaluator, given facts.Facts) Evaluation {
-	return Evaluation{Result: endpointResult(e, given)}
+	response := given.Answers[endpointNeeds(e)[0]].Response
+	in := &inputs{variables: endpointVars(response)}
+	result := endpointResult(e, response, in)
+	return Evaluation{Result: result, Expense: in.expense()}
 }
 
-func endpointResult(e *Evaluator, given facts.Facts) Result {
-	response := given.Answers[endpointNeeds(e)[0]].Response
+func endpointResult(e *Evaluator, response facts.Response, in *inputs) Result {
 	subject := endpointSubject(e)
 	if response.Status == http.StatusNotFound {
 		return absent(v1alpha1.ReasonNotFound, subject+" returned 404")
 	}
-	vars := endpointVars(response)
 	if p := e.programs[fieldPresent]; p != nil {
-		present, err := p.evalBool(vars)
+		present, err := p.evalBool(in)
 		if err != nil {
 			return unknown(v1alpha1.ReasonExpressionError, subject+": present: "+err.Error())
 		}
@@ -83,12 +84,12 @@ func endpointResult(e *Evaluator, given facts.Facts) Result {
 			return absent(v1alpha1.ReasonNotFound, subject+" responded, but not as this component does")
 		}
 	}
-	r := endpointHealth(e, response, vars)
+	r := endpointHealth(e, response, in)
 	if r.Healthy == v1alpha1.VerdictFalse {
 		r.Faults = []v1alpha1.Fault{endpointFault(e, response, r)}
 	}
 	if p := e.programs[fieldVersion]; p != nil {
-		if v, err := p.evalString(vars); err == nil {
+		if v, err := p.evalString(in); err == nil {
 			r.Versions = CountVersions(map[string]int{v: 1})
 		}
 	}
@@ -96,12 +97,12 @@ func endpointResult(e *Evaluator, given facts.Facts) Result {
 }
 
 // endpointHealth is the result of an answer that shows the component.
-func endpointHealth(e *Evaluator, response facts.Response, vars map[string]any) Result {
+func endpointHealth(e *Evaluator, response facts.Response, in *inputs) Result {
 	subject := endpointSubject(e)
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: v1alpha1.VerdictTrue, Reason: v1alpha1.ReasonHealthy,
 		Message: fmt.Sprintf("%s returned %d", subject, response.Status)}
 	if p := e.programs[fieldHealthy]; p != nil {
-		healthy, err := p.evalBool(vars)
+		healthy, err := p.evalBool(in)
 		switch {
 		case err != nil:
 			r.Healthy, r.Reason, r.Message = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError, subject+": healthy: "+err.Error()

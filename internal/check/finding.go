@@ -79,6 +79,9 @@ type Evaluation struct {
 
 	// RecheckAfter is when the result may be another although nothing that is observed changes; 0 is never.
 	RecheckAfter time.Duration
+
+	// Expense is what its expressions have cost, of each object what is beyond the cost of cheap ones.
+	Expense uint64
 }
 
 // Pending says that nothing may be concluded from the result yet.

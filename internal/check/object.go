@@ -135,9 +135,13 @@ func evaluateObject(e *Evaluator, given facts.Facts) Evaluation {
 // evaluateFields goes by the fields of the objects, and by what was reported of some.
 func evaluateFields(e *Evaluator, given facts.Facts, reported map[types.NamespacedName]facts.Event) Evaluation {
 	key := func(o client.Object) string { return ObjectKey(o.GetNamespace(), o.GetName()) }
-	return countAll(given.Answers[objectNeeds(e)[0]], given.Now, key, func(table *tally.Table[client.Object], now time.Time) *ObjectTally {
-		return e.countObjects(table, now, reported)
+	var counted *ObjectTally
+	evaluation := countAll(given.Answers[objectNeeds(e)[0]], given.Now, key, func(table *tally.Table[client.Object], now time.Time) *ObjectTally {
+		counted = e.countObjects(table, now, reported)
+		return counted
 	})
+	evaluation.Expense = counted.expense
+	return evaluation
 }
 
 // ObjectTally counts the objects of a table, which are named by ObjectKey, for a check of objects.
@@ -148,6 +152,11 @@ type ObjectTally struct {
 	table     *tally.Table[client.Object]
 	// reported are the failures that events report of objects.
 	reported map[types.NamespacedName]facts.Event
+	// expense is what expressions have cost so far beyond what is cheap.
+	expense uint64
+	// costly has the objects for which expressions are not cheap, with their expense, and ofCostly is the sum.
+	costly   map[string]uint64
+	ofCostly uint64
 }
 
 // objectMark is what an object counts as. Where neither is set, object.present does not hold.
@@ -171,7 +180,7 @@ func (e *Evaluator) CountObjects(table *tally.Table[client.Object], now time.Tim
 }
 
 func (e *Evaluator) countObjects(table *tally.Table[client.Object], now time.Time, reported map[types.NamespacedName]facts.Event) *ObjectTally {
-	t := &ObjectTally{evaluator: e, table: table, reported: reported}
+	t := &ObjectTally{evaluator: e, table: table, reported: reported, costly: map[string]uint64{}}
 	t.Tally = tally.Add(table, t.countObject, now)
 	return t
 }
@@ -183,6 +192,8 @@ func (t *ObjectTally) Result(now time.Time) Result {
 	told := all.where(func(c objectClass) bool { return c.present })
 	var r Result
 	switch {
+	case t.Exceeded():
+		r = unknown(v1alpha1.ReasonExpressionError, objectSubject(e)+": "+errTooManyExpensive.Error())
 	case len(failed) > 0:
 		r = unknown(v1alpha1.ReasonExpressionError, t.shorten(failed, 1, now))
 	case len(told) > 0:
@@ -326,26 +337,55 @@ func (t *ObjectTally) shorten(told groups[objectClass], most int, now time.Time)
 	return msg.ShortenOf(details, told.count(), "; ")
 }
 
+// Expense is what expressions have cost so far, of each object what is beyond the cost of cheap ones.
+func (t *ObjectTally) Expense() uint64 { return t.expense }
+
+// Exceeded says whether the expressions of the check cost more than they may for all objects together. Then the others are
+// not evaluated any more, and nothing is known: not before all are evaluated again, after Restart.
+func (t *ObjectTally) Exceeded() bool { return t.ofCostly > maxExpense }
+
+// Restart forgets what the objects have cost.
+func (t *ObjectTally) Restart() {
+	clear(t.costly)
+	t.ofCostly = 0
+}
+
+// Drop forgets what an object that is gone has cost.
+func (t *ObjectTally) Drop(key string) {
+	t.ofCostly -= t.costly[key]
+	delete(t.costly, key)
+}
+
 // distant is so far away that whatever time turns has turned, and at another hour of the day.
 const distant = 100*365*24*time.Hour + 12*time.Hour
 
 // countObject says what an object counts as, and when to ask again where time alone will turn that.
 func (t *ObjectTally) countObject(o client.Object, now time.Time) (mark objectMark, counted bool, until time.Time) {
+	key := ObjectKey(o.GetNamespace(), o.GetName())
+	t.Drop(key)
 	if !t.evaluator.selectsObject(o) {
 		return mark, false, until
 	}
+	if t.Exceeded() {
+		return objectMark{objectClass: objectClass{failed: true}}, true, until
+	}
+	before := t.expense
 	mark, detail, timed := t.classify(o, now)
 	if timed {
 		if later, laterDetail, _ := t.classify(o, now.Add(distant)); later != mark || laterDetail != detail {
 			until = now.Add(timedRecheck)
 		}
 	}
+	if expense := t.expense - before; expense > 0 {
+		t.costly[key] = expense
+		t.ofCostly += expense
+	}
 	return mark, true, until
 }
 
 // classify goes by the fields of an object, and where they show no fault by what was reported of it.
 func (t *ObjectTally) classify(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
-	mark, detail, timed = t.evaluator.classifyObject(o, now)
+	mark, detail, timed = t.evaluator.classifyObject(o, now, &t.expense)
 	event, reported := t.reported[client.ObjectKeyFromObject(o)]
 	if reported && event.UID == o.GetUID() && mark.present && (mark.healthy == v1alpha1.VerdictTrue || mark.healthy == v1alpha1.VerdictNotAssessed) {
 		mark.healthy, mark.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonFailureReported
@@ -365,38 +405,39 @@ func (e *Evaluator) selectsObject(o client.Object) bool {
 }
 
 // classifyObject says what an object counts as, what a message tells of it, and whether any expression has asked for the
-// time.
-func (e *Evaluator) classifyObject(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
-	vars := map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
+// time. What its expressions cost is added to expense.
+func (e *Evaluator) classifyObject(o client.Object, now time.Time, expense *uint64) (mark objectMark, detail string, timed bool) {
+	in := &inputs{variables: map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
 		timed = true
 		return now
-	}}
-	present, err := e.presentObject(vars)
+	}}}
+	present, err := e.presentObject(in)
 	switch {
 	case err != nil:
 		mark.failed, detail = true, fmt.Sprintf("%s: present: %s", e.objectName(o), err)
 	case present:
-		mark.objectClass, detail = e.healthOf(o, vars)
-		mark.version = e.objectVersion(vars)
+		mark.objectClass, detail = e.healthOf(o, in)
+		mark.version = e.objectVersion(in)
 	}
+	*expense += in.expense()
 	return mark, detail, timed
 }
 
-func (e *Evaluator) presentObject(vars map[string]any) (bool, error) {
+func (e *Evaluator) presentObject(in *inputs) (bool, error) {
 	p := e.programs[fieldPresent]
 	if p == nil {
 		return true, nil
 	}
-	return p.evalBool(vars)
+	return p.evalBool(in)
 }
 
-func (e *Evaluator) healthOf(o client.Object, vars map[string]any) (c objectClass, detail string) {
+func (e *Evaluator) healthOf(o client.Object, in *inputs) (c objectClass, detail string) {
 	c = objectClass{present: true, healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
 	p := e.programs[fieldHealthy]
 	if p == nil {
 		return c, e.objectName(o) + " exists"
 	}
-	healthy, err := p.evalBool(vars)
+	healthy, err := p.evalBool(in)
 	switch {
 	case err != nil:
 		c.healthy, c.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError
@@ -407,19 +448,19 @@ func (e *Evaluator) healthOf(o client.Object, vars map[string]any) (c objectClas
 	}
 	c.healthy, c.reason = v1alpha1.VerdictFalse, cmp.Or(e.Spec.Object.Reason, v1alpha1.ReasonExpressionFalse)
 	if p := e.programs[fieldMessage]; p != nil { // what the author wants said of it
-		if text, err := p.evalString(vars); err == nil && text != "" {
+		if text, err := p.evalString(in); err == nil && text != "" {
 			return c, e.objectName(o) + ": " + text
 		}
 	}
 	return c, e.objectName(o) + " is unhealthy"
 }
 
-func (e *Evaluator) objectVersion(vars map[string]any) string {
+func (e *Evaluator) objectVersion(in *inputs) string {
 	p := e.programs[fieldVersion]
 	if p == nil {
 		return ""
 	}
-	version, err := p.evalString(vars)
+	version, err := p.evalString(in)
 	if err != nil {
 		return "" // an object without the field has no version to report
 	}

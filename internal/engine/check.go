@@ -22,18 +22,34 @@ type checkWorker struct {
 	engine    *Engine
 	evaluator *check.Evaluator
 	result    *cell[check.Result]
+	expense   expense
 }
 
-func (w *checkWorker) work(_ context.Context, now time.Time, _ changes) (func(), time.Time) {
+func (w *checkWorker) work(ctx context.Context, now time.Time, _ changes) (func(), time.Time) {
 	var evaluation check.Evaluation
 	publishDemandsLocked := w.engine.explore(w.result.lane, w.evaluator.Needs(), func(shown sets.Set[facts.Need]) []facts.Demand {
-		evaluation = w.engine.evaluate(w.evaluator, shown, now)
+		evaluation = w.evaluate(ctx, shown, now)
 		return evaluation.Further
 	})
+	backOff := w.expense.backOff()
 	return func() {
+		w.result.lane.backOff = backOff
 		publishDemandsLocked()
 		setLocked(w.engine, w.result, keepVersions(w.result, evaluation.Result))
 	}, dueAfter(now, evaluation.RecheckAfter)
+}
+
+func (w *checkWorker) evaluate(ctx context.Context, shown sets.Set[facts.Need], now time.Time) (evaluation check.Evaluation) {
+	evaluate := func() uint64 {
+		evaluation = w.engine.evaluate(w.evaluator, shown, now)
+		return evaluation.Expense
+	}
+	if !w.evaluator.HasExpressions() {
+		evaluate()
+		return evaluation
+	}
+	w.expense.run(ctx, evaluate)
+	return evaluation
 }
 
 // maxPasses is how often an evaluation is shown more: first the nodes, then the pods on them, then what else it wants.
@@ -178,10 +194,11 @@ type objectWorker struct {
 	table   *tally.Table[client.Object]
 	tally   *check.ObjectTally
 	filled  bool
+	expense expense
 }
 
 func newObjectWorker(e *Engine, evaluator *check.Evaluator, result *cell[check.Result]) *objectWorker {
-	w := &objectWorker{engine: e, evaluator: evaluator, result: result, need: evaluator.Needs()[0]}
+	w := &objectWorker{engine: e, evaluator: evaluator, result: result, need: evaluator.Needs()[0], expense: expense{slots: e.slots}}
 	w.table = tally.NewTable(func(key string) (client.Object, bool) {
 		o := w.objects.Get(check.ObjectName(key))
 		return o, o != nil
@@ -195,27 +212,56 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 	if w.tally == nil {
 		w.tally = w.evaluator.CountObjects(w.table, now)
 	}
+	if w.tally.Exceeded() {
+		w.tally.Restart()
+		w.filled = false
+	}
 	result, unseen := w.evaluator.Unseen(answer)
-	ignore := func(int) {}
+	update := func(name string) bool { return w.update(ctx, name, now) }
 	switch {
 	case unseen:
-		refill(ctx, w.table, nil, now, ignore)
+		refill(ctx, w.table, nil, update)
 	case !w.filled || changed.all.Has(w.need):
-		refill(ctx, w.table, w.names(), now, ignore)
+		refill(ctx, w.table, w.names(), update)
 	default:
 		for name := range changed.objects[w.need] {
 			if ctx.Err() == nil {
-				w.table.Update(check.ObjectKey(name.Namespace, name.Name), now, ignore)
+				update(check.ObjectKey(name.Namespace, name.Name))
 			}
 		}
 	}
 	w.filled = !unseen
-	w.table.Due(now, ignore)
-	if !unseen {
-		result = w.tally.Result(now)
-	}
+	w.expense.run(ctx, func() uint64 {
+		return w.expenseOf(func() {
+			w.table.Due(now, func(int) {})
+			if !unseen {
+				result = w.tally.Result(now)
+			}
+		})
+	})
 	countEvaluation(w.evaluator)
-	return func() { setLocked(w.engine, w.result, result) }, w.table.NextDue()
+	backOff := w.expense.backOff()
+	return func() {
+		w.result.lane.backOff = backOff
+		setLocked(w.engine, w.result, result)
+	}, w.table.NextDue()
+}
+
+// update classifies an object anew.
+func (w *objectWorker) update(ctx context.Context, name string, now time.Time) (moved bool) {
+	w.expense.run(ctx, func() uint64 {
+		return w.expenseOf(func() { moved = w.table.Update(name, now, func(int) {}) })
+	})
+	if !w.table.Has(name) {
+		w.tally.Drop(name)
+	}
+	return moved
+}
+
+func (w *objectWorker) expenseOf(evaluate func()) uint64 {
+	before := w.tally.Expense()
+	evaluate()
+	return w.tally.Expense() - before
 }
 
 // names are the keys of the objects that the check may name; no others are held.
@@ -231,7 +277,7 @@ func (w *objectWorker) names() []string {
 
 // refill classifies all objects anew and forgets those that there are no more, unless the context ends. It returns the names
 // of those that have come or gone.
-func refill[O any](ctx context.Context, table *tally.Table[O], names []string, now time.Time, touched func(int)) (moved []string) {
+func refill[O any](ctx context.Context, table *tally.Table[O], names []string, update func(name string) bool) (moved []string) {
 	there := sets.New(names...)
 	// In the order of names groups grow at their end, in the reverse order they shrink there.
 	gone := sets.List(sets.New(table.Names()...).Difference(there))
@@ -240,7 +286,7 @@ func refill[O any](ctx context.Context, table *tally.Table[O], names []string, n
 		if ctx.Err() != nil {
 			break
 		}
-		if table.Update(name, now, touched) {
+		if update(name) {
 			moved = append(moved, name)
 		}
 	}

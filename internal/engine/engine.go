@@ -88,6 +88,7 @@ type Engine struct {
 	waiting sets.Set[Key]
 	// rescheduled has room for one signal that a lane is due sooner than any was.
 	rescheduled chan struct{}
+	slots       slots
 }
 
 // subscriber is somebody who wants findings.
@@ -126,6 +127,7 @@ func New(sources Sources, notify func(Key), options Options) *Engine {
 		results: map[string]*cell[check.Result]{}, views: map[string]*cell[assess.ClusterView]{},
 		unmapped: map[string]*cell[assess.UnmappedView]{}, scopes: map[Key]compiledScope{},
 		lanes: sets.New[*lane](), readers: map[facts.Need]sets.Set[*lane]{}, waiting: sets.New[Key](), rescheduled: make(chan struct{}, 1),
+		slots: newSlots(),
 	}
 	e.nodes = newNodesLane(e)
 	sources.Notify(e.Changed)
@@ -345,7 +347,7 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 	if evaluator.CountsObjects() {
 		w = newObjectWorker(e, evaluator, r)
 	} else {
-		w = &checkWorker{engine: e, evaluator: evaluator, result: r}
+		w = &checkWorker{engine: e, evaluator: evaluator, result: r, expense: expense{slots: e.slots}}
 	}
 	r.lane = newLane(w)
 	r.lane.concerns = evaluator.Concerns

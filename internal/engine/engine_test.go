@@ -416,7 +416,7 @@ func TestEvaluationsEndEarly(t *testing.T) {
 		}
 		return struct{}{}, true, time.Time{}
 	}, time.Time{})
-	refill(ctx, table, []string{"a", "b", "c", "d", "e"}, time.Time{}, func(int) {})
+	refill(ctx, table, []string{"a", "b", "c", "d", "e"}, func(name string) bool { return table.Update(name, time.Time{}, func(int) {}) })
 	NewWithT(t).Expect(evaluated).To(Equal(3))
 }
 

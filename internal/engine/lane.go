@@ -20,9 +20,10 @@ import (
 // evaluate. All fields are guarded by the engine's lock.
 type lane struct {
 	worker worker
-	// workedAt is when it was evaluated last; zero is never. pace is how long after that changes are collected.
-	workedAt time.Time
-	pace     time.Duration
+	// workedAt is when it was evaluated last; zero is never. pace is how long after that changes are collected, and backOff how
+	// long it is not evaluated at all.
+	workedAt      time.Time
+	pace, backOff time.Duration
 
 	// concerns says whether the lane reads the object of that name; nil: any.
 	concerns func(name string) bool
@@ -132,10 +133,14 @@ func (e *Engine) pause(ctx context.Context, l *lane) bool {
 
 // pauseLocked is how long changes of a lane are to be collected. What was just read as a whole comes in no burst.
 func (e *Engine) pauseLocked(l *lane) time.Duration {
-	if e.options.Pace < 0 || l.workedAt.IsZero() || !l.dirty || l.changes.all.Len() > 0 {
+	if e.options.Pace < 0 || l.workedAt.IsZero() || !l.dirty {
 		return 0
 	}
-	return l.pace - e.options.Clock.Since(l.workedAt)
+	pause := l.backOff
+	if l.changes.all.Len() == 0 {
+		pause = max(pause, l.pace)
+	}
+	return pause - e.options.Clock.Since(l.workedAt)
 }
 
 // paceOf is how long changes are to be collected after those that are evaluated now: the longer, the faster they come.

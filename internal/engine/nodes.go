@@ -272,7 +272,7 @@ func (n *nodesLane) update(ctx context.Context, state facts.Answer, changed chan
 				names = append(names, name.Name)
 			}
 		}
-		moved = refill(ctx, n.table, names, now, touch)
+		moved = refill(ctx, n.table, names, func(name string) bool { return n.table.Update(name, now, touch) })
 		n.filled = known
 	default:
 		for name := range changed.objects[facts.Nodes] {
