@@ -25,9 +25,11 @@ import (
 )
 
 // maxCost is what one evaluation of an expression may cost: that of Kubernetes. A unit is a step, an element of a list or a
-// map, or bytesPerUnit of text, whether it is read or made.
+// map, or bytesPerUnit of text, whether it is read or made. MaxCheap is what all expressions may cost that a cheap evaluator
+// evaluates for an object, or for an answer.
 const (
 	maxCost      = celconfig.PerCallLimit
+	MaxCheap     = maxCost / 10
 	bytesPerUnit = 10
 )
 
@@ -48,29 +50,120 @@ var errTooManyExpensive = fmt.Errorf("for all objects together, the expressions 
 // nothing is known here, as all fields of an object are dynamic; and they are charged when a function has returned, which
 // is too late for one that makes much of little. What the arguments say of the cost is charged before.
 type budget struct {
-	bindings map[string]*functions.Overload
-	others   library.CostEstimator
+	functions interpreter.Dispatcher
+	others    library.CostEstimator
 }
 
-// withBudget are the options of programs of an environment.
-func withBudget(env *cel.Env) ([]cel.ProgramOption, error) {
-	b := &budget{bindings: map[string]*functions.Overload{}}
-	var own []interpreter.CostTrackerOption
-	for name, function := range env.Functions() {
+// planner makes programs as cel.Env does, which holds all functions and their costs once more for each program, and has one
+// limit for all evaluations of it.
+type planner struct {
+	interpreter.Interpreter
+
+	options []interpreter.PlannerOption
+}
+
+func newPlanner(env *cel.Env) (*planner, error) {
+	b := &budget{functions: interpreter.NewDispatcher()}
+	for _, function := range env.Functions() {
 		bindings, err := function.Bindings()
 		if err != nil {
 			return nil, err
 		}
-		for _, binding := range bindings {
-			b.bindings[binding.Operator] = binding
-		}
-		for _, overload := range function.OverloadDecls() {
-			own = append(own, interpreter.OverloadCostTracker(overload.ID(), func(args []ref.Val, result ref.Val) *uint64 {
-				return b.CallCost(name, overload.ID(), args, result)
-			}))
+		if err := b.functions.Add(bindings...); err != nil {
+			return nil, err
 		}
 	}
-	return []cel.ProgramOption{cel.CostTracking(b), cel.CostTrackerOptions(own...), cel.CustomDecoratorV2(b.bound)}, nil
+	costs, err := interpreter.NewCostTracker(b, interpreter.PresenceTestHasCost(false))
+	if err != nil {
+		return nil, err
+	}
+	adapter, provider := env.CELTypeAdapter(), env.CELTypeProvider()
+	attributes := interpreter.NewAttributeFactory(env.Container, adapter, provider)
+	return &planner{interpreter.NewInterpreter(b.functions, env.Container, provider, adapter, attributes), []interpreter.PlannerOption{
+		interpreter.CustomDecoratorV2(withAlternative),
+		interpreter.CustomDecoratorV2(b.bound),
+		interpreter.Optimize(),
+		interpreter.CompileRegexConstants(library.FindRegexOptimization, library.FindAllRegexOptimization, interpreter.MatchesRegexOptimization),
+		interpreter.CostObserver(interpreter.CostTrackerFactory(costs.Clone)),
+	}}, nil
+}
+
+func (p *planner) plan(compiled *ast.AST) (*interpreter.ObservableInterpretable, error) {
+	plan, err := p.NewInterpretable(compiled, p.options...)
+	if err != nil {
+		return nil, err
+	}
+	return plan.(*interpreter.ObservableInterpretable), nil // as its cost is observed
+}
+
+// withAlternative has or and orValue of optionals look at what is given besides only where it is needed.
+func withAlternative(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
+	call, ok := i.(interpreter.InterpretableCall)
+	if !ok || len(call.Args()) != 2 || call.Function() != "or" && call.Function() != "orValue" {
+		return i, nil
+	}
+	return &alternative{InterpretableV2: call, optional: call.Args()[0], other: call.Args()[1], wantsValue: call.Function() == "orValue"}, nil
+}
+
+// alternative is a call of or, or of orValue, which wants the value itself.
+type alternative struct {
+	interpreter.InterpretableV2
+
+	optional, other interpreter.InterpretableV2
+	wantsValue      bool
+}
+
+func (a *alternative) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	found := a.optional.Exec(frame)
+	optional, ok := found.(*types.Optional)
+	switch {
+	case types.IsUnknownOrError(found):
+		return found
+	case !ok:
+		return types.NoSuchOverloadErr()
+	case !optional.HasValue():
+		return a.other.Exec(frame)
+	case a.wantsValue:
+		return optional.GetValue()
+	}
+	return found
+}
+
+func (a *alternative) Eval(variables interpreter.Activation) ref.Val {
+	return a.Exec(interpreter.AsFrame(variables))
+}
+
+// variableLimit is what an evaluation may cost; no expression can name it.
+const variableLimit = "@limit"
+
+// runPlan evaluates a plan within a limit.
+func runPlan(plan *interpreter.ObservableInterpretable, variables map[string]any, limit uint64) (out ref.Val, cost uint64, err error) {
+	variables[variableLimit] = limit
+	frame, err := interpreter.NewExecutionFrame(variables)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer frame.Close()
+	costs := &interpreter.CostTracker{}
+	defer func() {
+		cost = costs.ActualCost()
+		switch ended := recover().(type) {
+		case nil:
+		case interpreter.EvalCancelledError:
+			cost, err = limit, ended
+		default:
+			err = fmt.Errorf("internal error: %v", ended)
+		}
+	}()
+	out = plan.ObserveExec(frame, func(state any) {
+		if tracker, ok := state.(*interpreter.CostTracker); ok {
+			costs, tracker.Limit = tracker, &limit
+		}
+	})
+	if failure, failed := out.(*types.Err); failed {
+		err = failure
+	}
+	return out, 0, err
 }
 
 // bound has a call fail, before it runs, whose arguments say that it costs too much.
@@ -79,16 +172,39 @@ func (b *budget) bound(i interpreter.InterpretableV2) (interpreter.Interpretable
 	if !ok || atOnce.Has(call.Function()) || chargedAfter.Has(call.Function()) {
 		return i, nil
 	}
-	name, run := call.Function(), b.implementation(call)
-	if run == nil {
-		return nil, fmt.Errorf("%s has no budget", name)
+	implementation := b.implementation(call)
+	if implementation == nil {
+		return nil, fmt.Errorf("%s has no budget", call.Function())
 	}
-	return interpreter.NewCall(call.ID(), name, call.OverloadID(), call.Args(), func(args ...ref.Val) ref.Val {
-		if costBefore(name, args) > maxCost {
-			panic(interpreter.EvalCancelledError{Cause: interpreter.CostLimitExceeded, Message: errTooExpensive.Error()})
+	return &boundCall{call, implementation}, nil
+}
+
+type boundCall struct {
+	interpreter.InterpretableCall
+
+	run functions.FunctionOp
+}
+
+func (c *boundCall) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	args := make([]ref.Val, len(c.Args()))
+	for i, arg := range c.Args() {
+		if args[i] = arg.Exec(frame); types.IsUnknownOrError(args[i]) {
+			return args[i]
 		}
-		return run(args...)
-	}), nil
+	}
+	limit, _ := frame.ResolveName(variableLimit)
+	most, evaluating := limit.(uint64)
+	if !evaluating { // constants are converted when the program is made
+		most = maxCost
+	}
+	if costBefore(c.Function(), args) > most {
+		panic(interpreter.EvalCancelledError{Cause: interpreter.CostLimitExceeded, Message: errTooExpensive.Error()})
+	}
+	return types.LabelErrNode(c.ID(), c.run(args...))
+}
+
+func (c *boundCall) Eval(variables interpreter.Activation) ref.Val {
+	return c.Exec(interpreter.AsFrame(variables))
 }
 
 // implementation is what a call runs, as the planner finds it.
@@ -99,11 +215,11 @@ func (b *budget) implementation(call interpreter.InterpretableCall) functions.Fu
 	case operators.NotEquals:
 		return func(args ...ref.Val) ref.Val { return types.Bool(types.Equal(args[0], args[1]) != types.True) }
 	}
-	binding := b.bindings[call.OverloadID()]
-	if binding == nil {
-		binding = b.bindings[call.Function()]
+	binding, found := b.functions.FindOverload(call.OverloadID())
+	if !found {
+		binding, found = b.functions.FindOverload(call.Function())
 	}
-	if binding == nil {
+	if !found {
 		return nil
 	}
 	return func(args ...ref.Val) ref.Val {

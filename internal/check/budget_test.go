@@ -11,29 +11,42 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/decls"
+	"github.com/google/cel-go/common/types"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/facts"
 )
 
 // maxAllocated is what an evaluation may allocate at most, in bytes, and most of it is garbage at once.
 const maxAllocated = 100 << 20
 
+// maxCheapAllocated is what a cheap one may.
+const maxCheapAllocated = 20 << 20
+
 // run compiles an expression for objects, and evaluates it for one. It returns what that has cost and allocated.
 func run(text string, object map[string]any) (cost, allocated uint64, err error) {
+	in := &inputs{variables: map[string]any{variableObject: object, variableNow: noon}}
+	allocated, err = runWith(in, text)
+	return in.cost, allocated, err
+}
+
+func runWith(in *inputs, text string) (allocated uint64, err error) {
 	p, fault := compile(expression{field: "healthy", text: v1alpha1.Expression(text), env: objectEnv, boolean: true})
 	if fault != nil {
-		return 0, 0, fault
+		return 0, fault
 	}
-	in := &inputs{variables: map[string]any{variableObject: object, variableNow: noon}}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err = p.evalBool(in)
 	runtime.ReadMemStats(&after)
-	return in.cost, after.TotalAlloc - before.TotalAlloc, err
+	return after.TotalAlloc - before.TotalAlloc, err
 }
 
 // longText makes a text of 60,000 characters of little.
@@ -107,8 +120,96 @@ func TestExpensiveExpressions(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(err).To(HaveOccurred())
 			g.Expect(allocated).To(BeNumerically("<", maxAllocated))
+
+			in := &inputs{variables: map[string]any{variableObject: object, variableNow: noon}, cheap: true}
+			allocated, err = runWith(in, text)
+			t.Logf("%s: cheap, cost %d, %d MiB, %v", name, in.cost, allocated>>20, err)
+			g.Expect(err).To(HaveOccurred())
+			g.Expect(in.unfinished).To(Equal(err.Error() == errTooExpensive.Error()), "it is known to be no result")
+			g.Expect(in.cost).To(BeNumerically("<=", 2*MaxCheap))
+			g.Expect(allocated).To(BeNumerically("<", maxCheapAllocated))
 		})
 	}
+}
+
+// All expressions for an object share what a cheap evaluator may spend: who is within that has the same results as with the
+// full budget, and who exceeds it has none.
+func TestCheapEvaluators(t *testing.T) {
+	const each = "lists.range(20000).size() > 0"
+	for name, test := range map[string]struct {
+		present, healthy string
+		finished         bool
+	}{
+		"both are cheap":         {each, each, true},
+		"one is not":             {"lists.range(90000).size() > 0", "true", false},
+		"one is not, the second": {"true", "lists.range(90000).size() > 0", false},
+		"together they are not":  {each, "[1, 2].all(i, " + each + ")", false},
+		"it fails":               {"true", "object.missing", true},
+		"when time has passed":   {"now < timestamp('2100-01-01T00:00:00Z') || lists.range(90000).size() > 0", "true", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			c := newCheck(fmt.Sprintf("{type: Object, object: {apiVersion: example.com/v1, kind: Widget, present: %q, healthy: %q}}", test.present, test.healthy))
+			given := seeing(c, object("{apiVersion: example.com/v1, kind: Widget, metadata: {name: a}}"))
+			full, tried := c.Evaluate(given), c.Cheap().Evaluate(given)
+			g.Expect(full.Unfinished).To(BeFalse())
+			g.Expect(tried.Unfinished).To(Equal(!test.finished))
+			if test.finished {
+				g.Expect(tried).To(Equal(full))
+			}
+		})
+	}
+}
+
+// Responses have the same limit, and so have objects of which events are read, whose expressions are evaluated twice.
+func TestCheapEvaluatorsOfOtherTypes(t *testing.T) {
+	g := NewWithT(t)
+	c := newCheck("{type: Endpoint, endpoint: {path: /version, healthy: 'lists.range(90000).size() > 0'}}")
+	given := answered(c, facts.Answer{State: facts.Known, Response: facts.Response{Status: 200}})
+	g.Expect(c.Cheap().Evaluate(given).Unfinished).To(BeTrue())
+	g.Expect(c.Evaluate(given).Healthy).To(Equal(v1alpha1.VerdictTrue))
+
+	c = newCheck("{type: Object, object: {apiVersion: karpenter.sh/v1, kind: NodePool, healthy: 'lists.range(10000).size() > 0', events: {reasons: [NoTypes]}}}")
+	given = seeing(c, nodePools(true)...)
+	once := c.Evaluate(given)
+	given.Answers[facts.EventsOf("NodePool", "default", "")] = facts.Answer{State: facts.Known,
+		Objects: []client.Object{warning("NodePool", "a", "NoTypes", 59, time.Hour, time.Minute)}}
+	twice := c.Evaluate(given)
+	g.Expect(twice.Reason).To(Equal(v1alpha1.ReasonFailureReported))
+	g.Expect(twice.Expense).To(Equal(2 * once.Expense))
+	g.Expect(c.Cheap().Evaluate(given)).To(Equal(twice))
+	c = newCheck("{type: Object, object: {apiVersion: karpenter.sh/v1, kind: NodePool, healthy: 'lists.range(90000).size() > 0', events: {reasons: [NoTypes]}}}")
+	g.Expect(c.Cheap().Evaluate(given).Unfinished).To(BeTrue())
+}
+
+// A compiled expression holds its steps, and nothing of what all share.
+func TestBytesOfAnExpression(t *testing.T) {
+	const many = 200
+	var programs [many]*program
+	compileAll := func(from, to int) {
+		for i := from; i < to; i++ {
+			text := fmt.Sprintf("object.status.?conditions.orValue([]).exists(c, c.type == 'Ready%d' && c.status == 'True')", i)
+			p, fault := compile(expression{field: "healthy", text: v1alpha1.Expression(text), env: objectEnv, boolean: true})
+			if fault != nil {
+				t.Fatal(fault)
+			}
+			programs[i] = p
+		}
+	}
+	live := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	compileAll(0, 10)
+	before := live()
+	compileAll(10, many)
+	bytes := (live() - before) / (many - 10)
+	runtime.KeepAlive(programs)
+	t.Logf("%d bytes for an expression", bytes)
+	NewWithT(t).Expect(bytes).To(BeNumerically("<", 8<<10))
 }
 
 // Every function of the environment has a cost, also one that a later Kubernetes brings.
@@ -216,6 +317,46 @@ func TestNoFunctionExceedsTheBudget(t *testing.T) {
 		}
 	}
 	NewWithT(t).Expect(ran).To(BeNumerically(">", 150), "calls that were evaluated")
+}
+
+// Programs come to the same as those of cel.Env, whichever options the libraries of the environment have for those.
+func TestProgramsAreThoseOfTheEnvironment(t *testing.T) {
+	g := NewWithT(t)
+	object := map[string]any{"a": "a", "long": "abcdefgh abc", "yaml": "- {name: a, minSize: 2}", "texts": []any{"b", "a"},
+		"nested": []any{[]any{"a", map[string]any{"b": int64(1)}}}, "list": []any{"a", "b"}, "map": map[string]any{"a": int64(1), "b": 1.5}}
+	texts := []string{"object.?a.orValue(object.missing) == 'a'", "object.?missing.orValue(object.missing) == 'a'", "object.?missing.or(object.?a).hasValue()",
+		"object.?a.or(object.missing).value() == 'a'", "dyn('a').orValue(1) == 1", "object.?missing.?b.orValue('c') in ['b', 'c']", "has(object.a) && !has(object.b)",
+		"object.a.matches('^a+$')", "object.long.find('[c-e]+') == 'cde'", "object.long.findAll('abc').size() == 2", "object.list.map(l, l + l) == ['aa', 'bb']",
+		"object.map.exists(k, object.map[k] == 1)", "duration('1h') < duration('2h') && timestamp('2026-01-01T00:00:00Z') < now", "now.getHours() == 12",
+		"object.a in {'a': 1}", "object.list.exists(l, l.nothing == 'x')", "false && object.missing || true", "object.map.all(k, v, v < 2)", "1 < 1.5 && 2u > 1"}
+	texts = append(texts, calls(rand.New(rand.NewPCG(3, 4)).IntN)...)
+	compared := 0
+	for _, text := range texts {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "lists.range(500)", "lists.range(2)"), "lists.range(20000)", "lists.range(3)")
+		compiled, issues := objectEnv.Compile(text)
+		if issues.Err() != nil || variablePattern(ast.NavigateAST(compiled.NativeRep())) != nil {
+			continue
+		}
+		theirs, err := objectEnv.Program(compiled)
+		plan, failure := objectEnv.planner.plan(compiled.NativeRep())
+		g.Expect(failure == nil).To(Equal(err == nil), "%s: %v, %v", text, failure, err)
+		if err != nil {
+			continue
+		}
+		want, _, wantErr := theirs.Eval(map[string]any{variableObject: object, variableNow: noon})
+		got, _, gotErr := runPlan(plan, map[string]any{variableObject: object, variableNow: noon}, maxCost)
+		if tooExpensive(gotErr) {
+			continue
+		}
+		if wantErr != nil {
+			g.Expect(gotErr).To(MatchError(wantErr.Error()), text)
+			continue
+		}
+		compared++
+		g.Expect(gotErr).NotTo(HaveOccurred(), text)
+		g.Expect(got.Equal(want)).To(Equal(types.True), text)
+	}
+	g.Expect(compared).To(BeNumerically(">", 100))
 }
 
 // FuzzFunctions calls a function with other arguments.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/interpreter"
 	yamlv3 "go.yaml.in/yaml/v3"
 	celenvironment "k8s.io/apiserver/pkg/cel/environment"
 	"sigs.k8s.io/yaml"
@@ -44,7 +45,7 @@ func (e *ExpressionError) Unwrap() error { return e.Err }
 
 // program is a compiled expression.
 type program struct {
-	run cel.Program
+	plan *interpreter.ObservableInterpretable
 	// mask has the fields of the variable object that it reads.
 	mask facts.Mask
 	// readsBody says whether it reads the body of a response, as it is or decoded.
@@ -58,30 +59,39 @@ const (
 	fieldVersion = "version"
 )
 
-// environment is what expressions of a check type may use, and what that costs.
+// environment is what expressions of a check type may use.
 type environment struct {
 	*cel.Env
 
-	budget []cel.ProgramOption
+	planner *planner
 }
 
-// newEnv makes an environment for the expressions of a check type: that of Kubernetes' own CEL with the variables of the
-// type, and a budget.
-func newEnv(variables ...cel.EnvOption) *environment {
+// base is what all environments share: Kubernetes' own CEL, and a budget.
+var base = newBase()
+
+func newBase() *environment {
 	version := celenvironment.DefaultCompatibilityVersion()
 	set, err := celenvironment.MustBaseEnvSet(version).Extend(celenvironment.VersionedOptions{
 		IntroducedVersion: version,
-		EnvOptions:        append(variables, parseYAML),
+		EnvOptions:        []cel.EnvOption{parseYAML},
 	})
 	if err != nil {
 		panic(err) // the options above are constant
 	}
-	env := set.StoredExpressionsEnv()
-	budget, err := withBudget(env)
+	planner, err := newPlanner(set.StoredExpressionsEnv())
 	if err != nil {
 		panic(err)
 	}
-	return &environment{env, budget}
+	return &environment{set.StoredExpressionsEnv(), planner}
+}
+
+// newEnv makes an environment for the expressions of a check type, with the variables of the type.
+func newEnv(variables ...cel.EnvOption) *environment {
+	env, err := base.Extend(variables...)
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return &environment{env, base.planner}
 }
 
 // parseYAML is the CEL function parseYAML(string) for text in a field, such as the status of the cluster
@@ -158,12 +168,12 @@ func compile(e expression) (*program, *ExpressionError) {
 		return nil, fault(at.Line(), at.Column()+1, "%q computes a regular expression (column %d): write it as text in quotes, "+
 			"or use contains, startsWith or endsWith", e.text, at.Column()+1)
 	}
-	run, err := e.env.Program(compiled, e.env.budget...)
+	plan, err := e.env.planner.plan(compiled.NativeRep())
 	if err != nil {
 		return nil, fault(0, 0, "cannot run %q: %w", e.text, err)
 	}
 	root := compiled.NativeRep().Expr()
-	return &program{run: run, mask: maskOf(root), readsBody: names(root, variableBody, variableJSON)}, nil
+	return &program{plan: plan, mask: maskOf(root), readsBody: names(root, variableBody, variableJSON)}, nil
 }
 
 // compileErrors puts the messages of the compiler, without its drawings, in one line.
@@ -185,11 +195,26 @@ func outputType(boolean bool) *cel.Type {
 // inputs are the variables of expressions, and what their evaluations have cost.
 type inputs struct {
 	variables map[string]any
-	cost      uint64
+	// cheap: together they may cost MaxCheap. unfinished: that was not enough, so what they come to means nothing.
+	cheap, unfinished bool
+	cost              uint64
+}
+
+// newInputs makes inputs for one object, or for one answer.
+func (e *Evaluator) newInputs(variables map[string]any) *inputs {
+	return &inputs{variables: variables, cheap: e.cheap}
 }
 
 // expense is what they have cost beyond what is cheap.
 func (in *inputs) expense() uint64 { return in.cost - min(in.cost, cheap) }
+
+// limit is what the next evaluation may cost.
+func (in *inputs) limit() uint64 {
+	if in.cheap {
+		return MaxCheap - min(in.cost, MaxCheap)
+	}
+	return maxCost
+}
 
 func (p *program) evalBool(in *inputs) (bool, error) {
 	out, err := p.eval(in)
@@ -216,15 +241,13 @@ func (p *program) evalString(in *inputs) (string, error) {
 }
 
 func (p *program) eval(in *inputs) (ref.Val, error) {
-	out, details, err := p.run.Eval(in.variables)
-	if tooExpensive(err) {
-		in.cost += maxCost
+	out, cost, err := runPlan(p.plan, in.variables, in.limit())
+	in.cost += cost
+	switch {
+	case tooExpensive(err):
+		in.unfinished = in.cheap
 		return nil, errTooExpensive
-	}
-	if cost := details.ActualCost(); cost != nil {
-		in.cost += *cost
-	}
-	if err != nil {
+	case err != nil:
 		return nil, errors.New(msg.FirstLine(err.Error()))
 	}
 	return out, nil

@@ -46,6 +46,8 @@ type Evaluator struct {
 	selector  labels.Selector
 	// programs are the compiled expressions, by the name of their field in the member of the type.
 	programs map[string]*program
+	// cheap: its expressions may cost MaxCheap for an object, or for an answer.
+	cheap bool
 	// mask has the fields that it reads of the objects, or of the response, of its need, where it reads some alone.
 	mask string
 }
@@ -190,6 +192,14 @@ func (e *Evaluator) Concerns(name string) bool {
 
 // HasExpressions says whether the evaluator runs what a user has written.
 func (e *Evaluator) HasExpressions() bool { return len(e.programs) > 0 }
+
+// Cheap is the evaluator with expressions that may cost MaxCheap at most for an object, or for an answer. Where they cost more
+// it comes to nothing, and says so: Evaluation.Unfinished, ObjectTally.Finish.
+func (e *Evaluator) Cheap() *Evaluator {
+	c := *e
+	c.cheap = true
+	return &c
+}
 
 // Evaluate says what comes of what was seen.
 func (e *Evaluator) Evaluate(given facts.Facts) Evaluation {

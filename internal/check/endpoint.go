@@ -65,9 +65,9 @@ func endpointExpressions(spec *v1alpha1.Check) []expression {
 
 func evaluateEndpoint(e *Evaluator, given facts.Facts) Evaluation {
 	response := given.Answers[endpointNeeds(e)[0]].Response
-	in := &inputs{variables: endpointVars(response)}
+	in := e.newInputs(endpointVars(response))
 	result := endpointResult(e, response, in)
-	return Evaluation{Result: result, Expense: in.expense()}
+	return Evaluation{Result: result, Expense: in.expense(), Unfinished: in.unfinished}
 }
 
 func endpointResult(e *Evaluator, response facts.Response, in *inputs) Result {

@@ -52,6 +52,7 @@ func evaluateEvents(e *Evaluator, given facts.Facts, byFields Evaluation) Evalua
 		out.Result = unknown(v1alpha1.ReasonNotYetObserved, "the events about "+objectSubject(e)+" are being read")
 	case len(reported) > 0 && (view.spec.Meanwhile.Kind == "" || meanwhile != ""):
 		out = evaluateFields(e, given, reported)
+		out.Expense += byFields.Expense
 		out.Message += meanwhile
 	default:
 		out.Message += view.unread

@@ -82,6 +82,9 @@ type Evaluation struct {
 
 	// Expense is what its expressions have cost, of each object what is beyond the cost of cheap ones.
 	Expense uint64
+
+	// Unfinished says that they cost more than the evaluator may spend, as it is a cheap one: the result means nothing.
+	Unfinished bool
 }
 
 // Pending says that nothing may be concluded from the result yet.

@@ -126,7 +126,7 @@ func objectReads(spec *v1alpha1.Check) Reading {
 
 func evaluateObject(e *Evaluator, given facts.Facts) Evaluation {
 	byFields := evaluateFields(e, given, nil)
-	if len(e.Spec.Object.Events.Reasons) == 0 || byFields.Present != v1alpha1.VerdictTrue || byFields.Healthy == v1alpha1.VerdictFalse {
+	if len(e.Spec.Object.Events.Reasons) == 0 || byFields.Unfinished || byFields.Present != v1alpha1.VerdictTrue || byFields.Healthy == v1alpha1.VerdictFalse {
 		return byFields
 	}
 	return evaluateEvents(e, given, byFields)
@@ -140,7 +140,7 @@ func evaluateFields(e *Evaluator, given facts.Facts, reported map[types.Namespac
 		counted = e.countObjects(table, now, reported)
 		return counted
 	})
-	evaluation.Expense = counted.expense
+	evaluation.Expense, evaluation.Unfinished = counted.expense, len(counted.unfinished) > 0
 	return evaluation
 }
 
@@ -157,6 +157,10 @@ type ObjectTally struct {
 	// costly has the objects for which expressions are not cheap, with their expense, and ofCostly is the sum.
 	costly   map[string]uint64
 	ofCostly uint64
+	// said has what expressions and events say of objects that are not healthy.
+	said map[string]string
+	// unfinished are the objects for which expressions cost more than the evaluator may spend.
+	unfinished []string
 }
 
 // objectMark is what an object counts as. Where neither is set, object.present does not hold.
@@ -180,13 +184,13 @@ func (e *Evaluator) CountObjects(table *tally.Table[client.Object], now time.Tim
 }
 
 func (e *Evaluator) countObjects(table *tally.Table[client.Object], now time.Time, reported map[types.NamespacedName]facts.Event) *ObjectTally {
-	t := &ObjectTally{evaluator: e, table: table, reported: reported, costly: map[string]uint64{}}
+	t := &ObjectTally{evaluator: e, table: table, reported: reported, costly: map[string]uint64{}, said: map[string]string{}}
 	t.Tally = tally.Add(table, t.countObject, now)
 	return t
 }
 
 // Result is the result for the objects as they are counted.
-func (t *ObjectTally) Result(now time.Time) Result {
+func (t *ObjectTally) Result(time.Time) Result {
 	e, all := t.evaluator, newGroups(t.Tally, func(m objectMark) objectClass { return m.objectClass }, rankOfObject)
 	failed := all.where(func(c objectClass) bool { return c.failed })
 	told := all.where(func(c objectClass) bool { return c.present })
@@ -195,9 +199,9 @@ func (t *ObjectTally) Result(now time.Time) Result {
 	case t.Exceeded():
 		r = unknown(v1alpha1.ReasonExpressionError, objectSubject(e)+": "+errTooManyExpensive.Error())
 	case len(failed) > 0:
-		r = unknown(v1alpha1.ReasonExpressionError, t.shorten(failed, 1, now))
+		r = unknown(v1alpha1.ReasonExpressionError, t.shorten(failed, 1))
 	case len(told) > 0:
-		r = t.summarize(told, now)
+		r = t.summarize(told)
 	case len(all) > 0:
 		r = absent(v1alpha1.ReasonNotFound, notShown(e, all.count()))
 	default:
@@ -226,7 +230,7 @@ func namesObjects(spec *v1alpha1.Check) bool {
 func rankOfObject(c objectClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }
 
 // summarize is the worst verdict, and what the first three objects with it show.
-func (t *ObjectTally) summarize(told groups[objectClass], now time.Time) Result {
+func (t *ObjectTally) summarize(told groups[objectClass]) Result {
 	worst := told[0].as
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: told.count(),
 		Objects: told.objects(t.evaluator.Spec.Object.Kind)}
@@ -238,7 +242,7 @@ func (t *ObjectTally) summarize(told groups[objectClass], now time.Time) Result 
 	alike := told.where(func(c objectClass) bool {
 		return c.healthy == worst.healthy && (c.reason == worst.reason || c.healthy == v1alpha1.VerdictFalse)
 	})
-	r.Message = t.shorten(alike, msg.MaxNames, now)
+	r.Message = t.shorten(alike, msg.MaxNames)
 	unhealthy := told.where(func(c objectClass) bool { return c.healthy == v1alpha1.VerdictFalse }).count()
 	if unhealthy > 0 && unhealthy <= catalog.Tolerated(t.evaluator.Spec.Object.Tolerance, told.count()) {
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
@@ -323,18 +327,33 @@ func resourceOf(spec *v1alpha1.ObjectCheck) string {
 }
 
 // shorten tells of the first objects; of more than one, also how many more there are.
-func (t *ObjectTally) shorten(told groups[objectClass], most int, now time.Time) string {
+func (t *ObjectTally) shorten(told groups[objectClass], most int) string {
 	var details []string
-	for _, key := range told.first(most) {
-		if o, ok := t.table.Get(key); ok {
-			_, detail, _ := t.classify(o, now)
-			details = append(details, detail)
+	for i := range told {
+		for _, key := range told[i].firstOf(most - len(details)) {
+			details = append(details, t.detailOf(key, told[i].as))
 		}
 	}
 	if most == 1 {
 		return strings.Join(details, "")
 	}
 	return msg.ShortenOf(details, told.count(), "; ")
+}
+
+// detailOf is what a message tells of an object.
+func (t *ObjectTally) detailOf(key string, c objectClass) string {
+	name := ObjectName(key)
+	object := msg.Object(t.evaluator.Spec.Object.Kind, name.Namespace, name.Name)
+	if said := t.said[key]; said != "" {
+		return object + ": " + said
+	}
+	switch c.healthy {
+	case v1alpha1.VerdictNotAssessed:
+		return object + " exists"
+	case v1alpha1.VerdictTrue:
+		return object + " is healthy"
+	}
+	return object + " is unhealthy"
 }
 
 // Expense is what expressions have cost so far, of each object what is beyond the cost of cheap ones.
@@ -350,11 +369,23 @@ func (t *ObjectTally) Restart() {
 	t.ofCostly = 0
 }
 
-// Drop forgets what an object that is gone has cost.
+// Drop forgets what an object that is gone has cost, and what was said of it.
 func (t *ObjectTally) Drop(key string) {
 	t.ofCostly -= t.costly[key]
 	delete(t.costly, key)
+	delete(t.said, key)
 }
+
+// Finish has the tally count with an evaluator that may spend more, and returns the keys of the objects that the one before
+// could not count: they are to be updated.
+func (t *ObjectTally) Finish(e *Evaluator) (keys []string) {
+	keys, t.unfinished = t.unfinished, nil
+	t.evaluator = e
+	return keys
+}
+
+// Unfinished says whether there are objects that could not be counted, as a cheap evaluator may not spend that much.
+func (t *ObjectTally) Unfinished() bool { return len(t.unfinished) > 0 }
 
 // distant is so far away that whatever time turns has turned, and at another hour of the day.
 const distant = 100*365*24*time.Hour + 12*time.Hour
@@ -369,29 +400,51 @@ func (t *ObjectTally) countObject(o client.Object, now time.Time) (mark objectMa
 	if t.Exceeded() {
 		return objectMark{objectClass: objectClass{failed: true}}, true, until
 	}
-	before := t.expense
-	mark, detail, timed := t.classify(o, now)
-	if timed {
-		if later, laterDetail, _ := t.classify(o, now.Add(distant)); later != mark || laterDetail != detail {
+	found := t.classify(o, now)
+	if found.timed && !found.unfinished {
+		later := t.classify(o, now.Add(distant))
+		if later.mark != found.mark || later.said != found.said {
 			until = now.Add(timedRecheck)
 		}
+		found.expense += later.expense
+		found.unfinished = found.unfinished || later.unfinished
 	}
-	if expense := t.expense - before; expense > 0 {
-		t.costly[key] = expense
-		t.ofCostly += expense
+	t.expense += found.expense
+	if found.unfinished {
+		t.unfinished = append(t.unfinished, key)
+		return objectMark{objectClass: objectClass{failed: true}}, true, time.Time{}
 	}
-	return mark, true, until
+	if found.expense > 0 {
+		t.costly[key] = found.expense
+		t.ofCostly += found.expense
+	}
+	if found.said != "" {
+		t.said[key] = msg.Truncate(found.said, msg.MaxCheckMessage) // of which it is a part
+	}
+	return found.mark, true, until
+}
+
+// classified is what an object counts as.
+type classified struct {
+	mark objectMark
+	// said is what a message tells of it beyond that.
+	said string
+	// timed: an expression has asked for the time. unfinished: they cost more than the evaluator may spend.
+	timed, unfinished bool
+	// expense is what they have cost.
+	expense uint64
 }
 
 // classify goes by the fields of an object, and where they show no fault by what was reported of it.
-func (t *ObjectTally) classify(o client.Object, now time.Time) (mark objectMark, detail string, timed bool) {
-	mark, detail, timed = t.evaluator.classifyObject(o, now, &t.expense)
+func (t *ObjectTally) classify(o client.Object, now time.Time) classified {
+	c := t.evaluator.classifyObject(o, now)
 	event, reported := t.reported[client.ObjectKeyFromObject(o)]
-	if reported && event.UID == o.GetUID() && mark.present && (mark.healthy == v1alpha1.VerdictTrue || mark.healthy == v1alpha1.VerdictNotAssessed) {
-		mark.healthy, mark.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonFailureReported
-		detail = fmt.Sprintf("%s: %s reported %s: %s", t.evaluator.objectName(o), event.Reason, event.Often(), msg.FirstLine(event.Message))
+	if reported && event.UID == o.GetUID() && c.mark.present &&
+		(c.mark.healthy == v1alpha1.VerdictTrue || c.mark.healthy == v1alpha1.VerdictNotAssessed) {
+		c.mark.healthy, c.mark.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonFailureReported
+		c.said = fmt.Sprintf("%s reported %s: %s", event.Reason, event.Often(), msg.FirstLine(event.Message))
 	}
-	return mark, detail, timed
+	return c
 }
 
 // objectConcerns says whether the name is the one that the check names, if it does.
@@ -404,23 +457,22 @@ func (e *Evaluator) selectsObject(o client.Object) bool {
 	return readable && objectConcerns(e, o.GetName()) && e.matchesLabels(o)
 }
 
-// classifyObject says what an object counts as, what a message tells of it, and whether any expression has asked for the
-// time. What its expressions cost is added to expense.
-func (e *Evaluator) classifyObject(o client.Object, now time.Time, expense *uint64) (mark objectMark, detail string, timed bool) {
-	in := &inputs{variables: map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
-		timed = true
+// classifyObject goes by the fields of an object.
+func (e *Evaluator) classifyObject(o client.Object, now time.Time) (c classified) {
+	in := e.newInputs(map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
+		c.timed = true
 		return now
-	}}}
+	}})
 	present, err := e.presentObject(in)
 	switch {
 	case err != nil:
-		mark.failed, detail = true, fmt.Sprintf("%s: present: %s", e.objectName(o), err)
+		c.mark.failed, c.said = true, fmt.Sprintf("present: %s", err)
 	case present:
-		mark.objectClass, detail = e.healthOf(o, in)
-		mark.version = e.objectVersion(in)
+		c.mark.objectClass, c.said = e.healthOf(in)
+		c.mark.version = e.objectVersion(in)
 	}
-	*expense += in.expense()
-	return mark, detail, timed
+	c.expense, c.unfinished = in.expense(), in.unfinished
+	return c
 }
 
 func (e *Evaluator) presentObject(in *inputs) (bool, error) {
@@ -431,28 +483,28 @@ func (e *Evaluator) presentObject(in *inputs) (bool, error) {
 	return p.evalBool(in)
 }
 
-func (e *Evaluator) healthOf(o client.Object, in *inputs) (c objectClass, detail string) {
+func (e *Evaluator) healthOf(in *inputs) (c objectClass, said string) {
 	c = objectClass{present: true, healthy: v1alpha1.VerdictNotAssessed, reason: v1alpha1.ReasonObserved}
 	p := e.programs[fieldHealthy]
 	if p == nil {
-		return c, e.objectName(o) + " exists"
+		return c, ""
 	}
 	healthy, err := p.evalBool(in)
 	switch {
 	case err != nil:
 		c.healthy, c.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonExpressionError
-		return c, fmt.Sprintf("%s: healthy: %s", e.objectName(o), err)
+		return c, fmt.Sprintf("healthy: %s", err)
 	case healthy:
 		c.healthy, c.reason = v1alpha1.VerdictTrue, v1alpha1.ReasonHealthy
-		return c, e.objectName(o) + " is healthy"
+		return c, ""
 	}
 	c.healthy, c.reason = v1alpha1.VerdictFalse, cmp.Or(e.Spec.Object.Reason, v1alpha1.ReasonExpressionFalse)
 	if p := e.programs[fieldMessage]; p != nil { // what the author wants said of it
-		if text, err := p.evalString(in); err == nil && text != "" {
-			return c, e.objectName(o) + ": " + text
+		if text, err := p.evalString(in); err == nil {
+			return c, text
 		}
 	}
-	return c, e.objectName(o) + " is unhealthy"
+	return c, ""
 }
 
 func (e *Evaluator) objectVersion(in *inputs) string {

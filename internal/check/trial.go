@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
-	"github.com/archmap/archmap/internal/msg"
 )
 
 // ObjectExpressions are the expressions of a check that see the objects of ReadingOf, by their field of the check, such as
@@ -38,6 +37,8 @@ type Trial struct {
 	// Tried counts the objects on which it was evaluated, Failed those on which that failed, Empty those for which it yields
 	// an empty string.
 	Tried, Failed, Empty int
+	// Cost is the most that it has cost for an object, in units.
+	Cost uint64
 	// Example is the first failure.
 	Example error
 }
@@ -73,12 +74,14 @@ func (e *Evaluator) try(trials []*Trial, o client.Object, vars map[string]any) {
 			continue
 		}
 		t.Tried++
-		out, _, err := p.run.Eval(vars)
+		in := &inputs{variables: vars}
+		out, err := p.eval(in)
+		t.Cost = max(t.Cost, in.cost)
 		switch {
 		case err != nil:
 			t.Failed++
 			if t.Example == nil {
-				t.Example = fmt.Errorf("%s: %s", e.objectName(o), msg.FirstLine(err.Error()))
+				t.Example = fmt.Errorf("%s: %w", e.objectName(o), err)
 			}
 		case out.Value() == "":
 			t.Empty++

@@ -40,15 +40,22 @@ func (w *checkWorker) work(ctx context.Context, now time.Time, _ changes) (func(
 }
 
 func (w *checkWorker) evaluate(ctx context.Context, shown sets.Set[facts.Need], now time.Time) (evaluation check.Evaluation) {
-	evaluate := func() uint64 {
-		evaluation = w.engine.evaluate(w.evaluator, shown, now)
-		return evaluation.Expense
-	}
 	if !w.evaluator.HasExpressions() {
-		evaluate()
-		return evaluation
+		return w.engine.evaluate(w.evaluator, shown, now)
 	}
-	w.expense.run(ctx, evaluate)
+	evaluate := func(evaluator *check.Evaluator) {
+		w.expense.run(ctx, func() uint64 {
+			evaluation = w.engine.evaluate(evaluator, shown, now)
+			return evaluation.Expense
+		})
+	}
+	if !w.expense.expensive {
+		if evaluate(w.evaluator.Cheap()); !evaluation.Unfinished {
+			return evaluation
+		}
+		w.expense.becomeExpensive()
+	}
+	evaluate(w.evaluator)
 	return evaluation
 }
 
@@ -190,7 +197,7 @@ type objectWorker struct {
 	result    *cell[check.Result]
 
 	need    facts.Need
-	objects facts.Objects // of the view that is being evaluated
+	objects facts.Objects // of the view that is being evaluated; nil when nothing can be seen
 	table   *tally.Table[client.Object]
 	tally   *check.ObjectTally
 	filled  bool
@@ -198,8 +205,12 @@ type objectWorker struct {
 }
 
 func newObjectWorker(e *Engine, evaluator *check.Evaluator, result *cell[check.Result]) *objectWorker {
-	w := &objectWorker{engine: e, evaluator: evaluator, result: result, need: evaluator.Needs()[0], expense: expense{slots: e.slots}}
+	w := &objectWorker{engine: e, evaluator: evaluator, result: result, need: evaluator.Needs()[0],
+		expense: expense{engine: e, evaluator: evaluator, result: result}}
 	w.table = tally.NewTable(func(key string) (client.Object, bool) {
+		if w.objects == nil {
+			return nil, false
+		}
 		o := w.objects.Get(check.ObjectName(key))
 		return o, o != nil
 	})
@@ -210,7 +221,7 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 	answer, objects := w.engine.sources.View(w.need)
 	w.objects = objects
 	if w.tally == nil {
-		w.tally = w.evaluator.CountObjects(w.table, now)
+		w.tally = w.evaluator.Cheap().CountObjects(w.table, now)
 	}
 	if w.tally.Exceeded() {
 		w.tally.Restart()
@@ -220,7 +231,8 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 	update := func(name string) bool { return w.update(ctx, name, now) }
 	switch {
 	case unseen:
-		refill(ctx, w.table, nil, update)
+		w.objects = nil
+		refill(ctx, w.table, nil, func(name string) bool { return w.forget(name, now) })
 	case !w.filled || changed.all.Has(w.need):
 		refill(ctx, w.table, w.names(), update)
 	default:
@@ -231,14 +243,12 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 		}
 	}
 	w.filled = !unseen
-	w.expense.run(ctx, func() uint64 {
-		return w.expenseOf(func() {
-			w.table.Due(now, func(int) {})
-			if !unseen {
-				result = w.tally.Result(now)
-			}
-		})
-	})
+	if due := w.table.NextDue(); !due.IsZero() && !due.After(now) {
+		w.count(ctx, now, func() { w.table.Due(now, func(int) {}) })
+	}
+	if !unseen {
+		result = w.tally.Result(now)
+	}
 	countEvaluation(w.evaluator)
 	backOff := w.expense.backOff()
 	return func() {
@@ -249,13 +259,32 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 
 // update classifies an object anew.
 func (w *objectWorker) update(ctx context.Context, name string, now time.Time) (moved bool) {
-	w.expense.run(ctx, func() uint64 {
-		return w.expenseOf(func() { moved = w.table.Update(name, now, func(int) {}) })
-	})
+	w.count(ctx, now, func() { moved = w.table.Update(name, now, func(int) {}) })
 	if !w.table.Has(name) {
 		w.tally.Drop(name)
 	}
 	return moved
+}
+
+// forget is the update of an object that is gone, which waits for nobody.
+func (w *objectWorker) forget(name string, now time.Time) (moved bool) {
+	moved = w.table.Update(name, now, func(int) {})
+	w.tally.Drop(name)
+	return moved
+}
+
+// count classifies objects, and again those for which expressions cost more than cheap ones may.
+func (w *objectWorker) count(ctx context.Context, now time.Time, classify func()) {
+	w.expense.run(ctx, func() uint64 { return w.expenseOf(classify) })
+	if !w.tally.Unfinished() {
+		return
+	}
+	w.expense.becomeExpensive()
+	for _, key := range w.tally.Finish(w.evaluator) {
+		w.expense.run(ctx, func() uint64 {
+			return w.expenseOf(func() { w.table.Update(key, now, func(int) {}) })
+		})
+	}
 }
 
 func (w *objectWorker) expenseOf(evaluate func()) uint64 {

@@ -347,7 +347,7 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 	if evaluator.CountsObjects() {
 		w = newObjectWorker(e, evaluator, r)
 	} else {
-		w = &checkWorker{engine: e, evaluator: evaluator, result: r, expense: expense{slots: e.slots}}
+		w = &checkWorker{engine: e, evaluator: evaluator, result: r, expense: expense{engine: e, evaluator: evaluator, result: r}}
 	}
 	r.lane = newLane(w)
 	r.lane.concerns = evaluator.Concerns

@@ -6,68 +6,97 @@ package engine
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/archmap/archmap/internal/check"
 )
 
-// slots are what evaluations of expressions wait for, unless it is known that they are cheap: those are never held up by
-// others. What is expensive takes no more than one core, and no more memory than one evaluation does; nor do those that have
-// not run yet take more than there are cores, as when the operator starts.
+// slots are what evaluations of expressions wait for, so that all together take no more memory than a few do. Of cheap ones
+// as many run at once as there are cores; what is expensive takes no more than one core, and cheap ones don't wait for it.
 type slots struct {
-	untried, expensive chan struct{}
+	cheap     chan struct{}
+	expensive *turns
 }
 
 func newSlots() slots {
-	return slots{untried: make(chan struct{}, runtime.GOMAXPROCS(0)), expensive: make(chan struct{}, 1)}
-}
-
-// expense is what is known of the cost of the expressions of a lane. It belongs to the lane's goroutine.
-type expense struct {
-	slots slots
-	// tried: it has worked. expensive: it was then.
-	tried, expensive bool
-	// spent is the expense of this work so far.
-	spent uint64
+	return slots{cheap: make(chan struct{}, runtime.GOMAXPROCS(0)), expensive: newTurns()}
 }
 
 // Costs are in units, of which a million take some tenths of a second.
 const (
-	// maxCheap is what a lane may spend and is cheap all the same.
-	maxCheap = 10_000
-	// perUnit has a lane work for some percent of the time at most.
-	perUnit    = 10 * time.Microsecond
-	maxBackOff = 5 * time.Minute
+	// perUnit has a lane work for less than a percent of the time.
+	perUnit    = 50 * time.Microsecond
+	maxBackOff = time.Minute
 )
 
-// run evaluates for one object, or for one answer, once there is a slot, unless the context ends before.
-func (x *expense) run(ctx context.Context, evaluate func() (expense uint64)) {
-	if slot := x.slot(); slot != nil {
-		select {
-		case <-ctx.Done():
-			return
-		case slot <- struct{}{}:
-			defer func() { <-slot }()
-		}
-	}
-	x.spent += evaluate()
+// expense is what is known of the cost of the expressions of a lane. It belongs to the lane's goroutine.
+type expense struct {
+	engine    *Engine
+	evaluator *check.Evaluator
+	result    *cell[check.Result]
+	// expensive: an evaluation has cost more than a cheap one may. From then on they wait for each other, for as long as the
+	// lane lives.
+	expensive bool
+	// spent is the expense of this work so far.
+	spent uint64
 }
 
-// slot is what the next evaluation waits for; nil is nothing.
-func (x *expense) slot() chan struct{} {
-	switch {
-	case x.expensive, x.spent > maxCheap:
-		return x.slots.expensive
-	case !x.tried:
-		return x.slots.untried
+// run evaluates for one object, or for one answer, once there is a slot, unless the context ends before. What is not
+// expensive waits like what is, once it has cost as much.
+func (x *expense) run(ctx context.Context, evaluate func() (expense uint64)) {
+	release := x.await(ctx)
+	if release == nil {
+		return
 	}
-	return nil
+	defer release()
+	spent := evaluate()
+	x.spent += spent
+	expenseMetric.WithLabelValues(x.result.about).Add(float64(spent))
+}
+
+// await returns what gives the slot back; nil when the context has ended.
+func (x *expense) await(ctx context.Context) (release func()) {
+	slots := &x.engine.slots
+	if !x.expensive && x.spent <= check.MaxCheap {
+		select {
+		case <-ctx.Done():
+			return nil
+		case slots.cheap <- struct{}{}:
+			return func() { <-slots.cheap }
+		}
+	}
+	began := x.engine.options.Clock.Now()
+	if !slots.expensive.take(ctx, x.subscribers()) {
+		return nil
+	}
+	waitsMetric.WithLabelValues(x.result.about).Add(x.engine.options.Clock.Since(began).Seconds())
+	return slots.expensive.release
+}
+
+// becomeExpensive is called when an evaluation is not finished, as it costs more than a cheap one may.
+func (x *expense) becomeExpensive() {
+	x.expensive = true
+	var names []string
+	for _, key := range x.subscribers() {
+		names = append(names, key.Name)
+	}
+	slices.Sort(names)
+	log.Log.WithName("engine").Info("Expressions of a check are expensive; will evaluate it less often, and one after the other",
+		"check", x.evaluator.Subject(), "type", x.result.about, "mappings", names, "units", x.spent)
+}
+
+func (x *expense) subscribers() []Key {
+	x.engine.mu.Lock()
+	defer x.engine.mu.Unlock()
+	return x.result.lane.subscribers.UnsortedList()
 }
 
 // backOff ends a work, and is the least time until the next one.
 func (x *expense) backOff() time.Duration {
 	spent := x.spent
-	x.tried, x.expensive, x.spent = true, spent > maxCheap, 0
-	if !x.expensive {
-		return 0
-	}
+	x.spent = 0
 	return min(time.Duration(spent)*perUnit, maxBackOff)
 }

@@ -4,78 +4,162 @@
 package engine
 
 import (
+	"context"
 	"fmt"
-	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/archmap/archmap/api/v1alpha1"
+	"github.com/archmap/archmap/internal/check"
+	"github.com/archmap/archmap/internal/facts"
 )
 
-// Expressions that are within the limit of one evaluation, but not cheap.
+// Expressions that are within the limit of one evaluation, but not cheap. The second is where the object is not well.
 const (
-	expensive     = "lists.range(40000).size() > 0 && object.well"
-	veryExpensive = "lists.range(400000).size() > 0 && object.well"
+	expensive          = "lists.range(400000).size() > 0 && object.well"
+	expensiveSometimes = "object.well || lists.range(400000).size() < 0"
 )
 
-// Ten mappings whose expressions are expensive take one core and the memory of one. Who is cheap does not wait for them, nor
-// do new ones for those.
+// busy has another one evaluate what is expensive, until free is called.
+func (o *operator) busy() (free func()) {
+	o.t.Helper()
+	o.g.Expect(o.engine.slots.expensive.take(context.Background(), []Key{keyOf("another")})).To(BeTrue())
+	return o.engine.slots.expensive.release
+}
+
+// Ten mappings whose expressions are expensive take one core and the memory of one, also when the operator starts, or when
+// they have been cheap so far. Who is cheap does not wait for them, nor do new ones.
 func TestExpensiveExpressionsShareASlot(t *testing.T) {
-	inBubble(t, Options{}, func(o *operator) {
-		o.show(widgets, thing("Widget", "x", true))
-		o.show(gadgets, thing("Gadget", "x", true))
-		var ten []string
-		for i := range 10 {
-			ten = append(ten, fmt.Sprintf("expensive-%d", i))
-			o.subscribe(ten[i], objectCheck("Widget", fmt.Sprintf("%s || %d < 0", expensive, i)))
-		}
-		o.subscribe("cheap", objectCheck("Gadget", "object.well"))
-		o.start()
-		o.expectNotified("the first findings", slices.Concat(ten, []string{"cheap"})...)
+	for name, test := range map[string]struct {
+		expression string
+		shown      bool // before the operator starts
+	}{
+		"always, at a start":              {expensive, false},
+		"always, at a start without wait": {expensive, true},
+		"when an object changes":          {expensiveSometimes, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Options{}, func(o *operator) {
+				var ten []string
+				for i := range 10 {
+					ten = append(ten, fmt.Sprintf("expensive-%d", i))
+					o.subscribe(ten[i], objectCheck("Widget", fmt.Sprintf("%s || %d < 0", test.expression, i)))
+				}
+				o.subscribe("cheap", objectCheck("Gadget", "object.well"))
+				if test.shown {
+					o.show(widgets, thing("Widget", "x", true))
+					o.show(gadgets, thing("Gadget", "x", true))
+				}
+				o.start()
+				synctest.Wait()
+				o.mu.Lock()
+				o.notified = nil
+				o.mu.Unlock()
 
-		o.engine.slots.expensive <- struct{}{} // another one evaluates
-		o.put(widgets, thing("Widget", "x", false))
-		o.put(gadgets, thing("Gadget", "x", false))
-		o.expectNotified("only who is cheap", "cheap")
-		o.subscribe("new", objectCheck("Gadget", "!object.well"))
-		o.expectNotified("who is new is not held up by them", "new")
-		<-o.engine.slots.expensive
-		o.expectNotified("one after the other", ten...)
-	})
+				free := o.busy()
+				o.show(widgets, thing("Widget", "x", false))
+				o.show(gadgets, thing("Gadget", "x", false))
+				o.expectNotified("only who is cheap", "cheap")
+				o.subscribe("new", objectCheck("Gadget", "!object.well"))
+				o.expectNotified("who is new is not held up by them", "new")
+				free()
+				o.expectNotified("one after the other", ten...)
+				for _, name := range ten {
+					o.g.Expect(o.results(name)[0].Healthy).To(Equal(v1alpha1.VerdictFalse), name)
+				}
+			})
+		})
+	}
 }
 
-// When the operator starts, no more evaluations run at once than there are cores; nobody who is known to be cheap waits for
-// those that are not known.
-func TestUntriedExpressionsShareSlots(t *testing.T) {
+// The slot is free again when nobody is left who waits.
+func TestExpensiveExpressionsOfWhoIsGone(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {
 		o.show(widgets, thing("Widget", "x", true))
-		o.show(gadgets, thing("Gadget", "x", true))
-		o.subscribe("cheap", objectCheck("Gadget", "object.well"))
+		free := o.busy()
 		o.start()
-		o.expectNotified("the first findings", "cheap")
-
-		for range cap(o.engine.slots.untried) {
-			o.engine.slots.untried <- struct{}{}
-		}
-		o.subscribe("new", objectCheck("Widget", "object.well"))
-		o.subscribe("gone", objectCheck("Widget", "!object.well"))
-		o.put(gadgets, thing("Gadget", "x", false))
-		o.expectNotified("only who is cheap", "cheap")
+		o.subscribe("gone", objectCheck("Widget", expensive))
+		o.subscribe("stays", objectCheck("Widget", expensive+" || false"))
+		o.expectNotified("nobody")
 		o.forget("gone")
-		<-o.engine.slots.untried
-		o.expectNotified("when there is a slot", "new")
+		free()
+		o.expectNotified("who is left", "stays")
+		o.g.Expect(o.engine.slots.expensive.taken).To(BeFalse())
 	})
 }
 
-// Whose expressions are expensive evaluates them some percent of the time. What else the mapping looks at is told.
+// Each object is evaluated once more when the first is found expensive, and once from then on.
+func TestExpensiveObjectsAreEvaluatedOnce(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		var many []client.Object
+		for i := range 5 {
+			many = append(many, thing("Widget", fmt.Sprint("w", i), i < 2))
+		}
+		o.show(widgets, many...)
+		o.start()
+		all := o.units(func() { o.subscribe("m", objectCheck("Widget", expensiveSometimes)) })
+		o.expectNotified("the first findings", "m")
+		o.g.Expect(o.results("m")[0].ObjectCount).To(Equal(5))
+		each := o.units(func() { o.put(widgets, thing("Widget", "w0", false)) })
+		o.expectNotified("another one", "m")
+		o.g.Expect(each).To(BeNumerically(">", check.MaxCheap))
+		o.g.Expect(all).To(BeNumerically("~", 3*each+check.MaxCheap, 2000))
+	})
+}
+
+// units are what expressions cost while something runs, and what comes of it.
+func (o *operator) units(of func()) int {
+	o.t.Helper()
+	synctest.Wait()
+	before := o.counted(expenseMetric)[v1alpha1.CheckObject]
+	of()
+	synctest.Wait()
+	return o.counted(expenseMetric)[v1alpha1.CheckObject] - before
+}
+
+// A subscriber with many expensive checks does not keep others from their turn.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, turns, served := NewWithT(t), newTurns(), []string{}
+		g.Expect(turns.take(t.Context(), []Key{keyOf("many")})).To(BeTrue())
+		wait := func(as string, names ...string) {
+			var keys []Key
+			for _, name := range names {
+				keys = append(keys, keyOf(name))
+			}
+			go func() {
+				if turns.take(t.Context(), keys) {
+					served = append(served, as)
+					turns.release()
+				}
+			}()
+			synctest.Wait()
+		}
+		for range 4 {
+			wait("many", "many")
+		}
+		wait("few", "few")
+		wait("many, shared", "many", "third")
+		wait("few", "few")
+		turns.release()
+		synctest.Wait()
+		g.Expect(served).To(Equal([]string{"few", "many, shared", "few", "many", "many", "many", "many"}))
+		g.Expect(turns.taken).To(BeFalse())
+		g.Expect(turns.served).To(BeEmpty())
+	})
+}
+
+// Whose expressions are expensive evaluates them less than a percent of the time. What else the mapping looks at is told
+// meanwhile.
 func TestExpensiveExpressionsBackOff(t *testing.T) {
 	inBubble(t, Options{Pace: 100 * time.Millisecond}, func(o *operator) {
 		o.show(deployments, deployment("a", 4))
 		o.show(widgets, thing("Widget", "x", true))
-		o.subscribe("m", objectCheck("Widget", veryExpensive), deploymentCheck("a"))
+		o.subscribe("m", objectCheck("Widget", expensive), deploymentCheck("a"))
 		o.start()
 		o.expectNotified("the first findings", "m")
 		o.put(widgets, thing("Widget", "x", false))
@@ -83,7 +167,6 @@ func TestExpensiveExpressionsBackOff(t *testing.T) {
 		scaled.Spec.Replicas, scaled.Status.Replicas, scaled.Status.UpdatedReplicas = new(int32(5)), 5, 5
 		o.put(deployments, scaled)
 		o.pass(200 * time.Millisecond) // the pace
-		o.pass(patience)
 		o.expectNotified("the other check", "m")
 		o.g.Expect(o.results("m")[0].Healthy).To(Equal(v1alpha1.VerdictTrue))
 		o.g.Expect(o.evaluations(func() {
@@ -92,9 +175,10 @@ func TestExpensiveExpressionsBackOff(t *testing.T) {
 				o.pass(time.Second)
 			}
 		})).To(BeEmpty())
-		o.pass(time.Minute)
-		o.expectNotified("after a while", "m")
-		o.g.Expect(o.results("m")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+		o.answer(widgets, facts.Answer{State: facts.NotPermitted})
+		o.pass(maxBackOff)
+		o.expectNotified("after a minute at most", "m")
+		o.g.Expect(o.results("m")[0].Reason).To(Equal(v1alpha1.ReasonNotPermitted))
 	})
 }
 
@@ -106,7 +190,7 @@ func TestExpensiveForAllObjectsTogether(t *testing.T) {
 			many = append(many, thing("Widget", fmt.Sprint("w", i), true))
 		}
 		o.show(widgets, many...)
-		o.subscribe("m", objectCheck("Widget", veryExpensive))
+		o.subscribe("m", objectCheck("Widget", expensive))
 		o.start()
 		o.expectNotified("the first findings", "m")
 		result := o.results("m")[0]

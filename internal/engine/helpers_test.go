@@ -456,9 +456,12 @@ func (o *operator) evaluations(of func()) map[v1alpha1.CheckType]int {
 	return after
 }
 
-func (o *operator) evaluated() map[v1alpha1.CheckType]int {
+func (o *operator) evaluated() map[v1alpha1.CheckType]int { return o.counted(evaluationsMetric) }
+
+// counted is what a counter has come to, by type.
+func (o *operator) counted(metric prometheus.Collector) map[v1alpha1.CheckType]int {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(evaluationsMetric)
+	registry.MustRegister(metric)
 	families, err := registry.Gather()
 	o.g.Expect(err).NotTo(HaveOccurred())
 	counts := map[v1alpha1.CheckType]int{}

@@ -93,7 +93,9 @@ func (e *Engine) touchLocked(l *lane) {
 	if l.gone || e.ctx == nil {
 		return
 	}
-	e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done, also those that pause
+	if !e.backsOffLocked(l) {
+		e.beginWorkLocked(l) // all lanes that a change touches are at work before the first is done, also those that pause
+	}
 	if !l.running {
 		l.running = true
 		var ctx context.Context
@@ -141,6 +143,11 @@ func (e *Engine) pauseLocked(l *lane) time.Duration {
 		pause = max(pause, l.pace)
 	}
 	return pause - e.options.Clock.Since(l.workedAt)
+}
+
+// backsOffLocked says whether a lane is not evaluated for a while, which its subscribers don't wait for.
+func (e *Engine) backsOffLocked(l *lane) bool {
+	return e.options.Pace >= 0 && e.options.Clock.Since(l.workedAt) < l.backOff
 }
 
 // paceOf is how long changes are to be collected after those that are evaluated now: the longer, the faster they come.

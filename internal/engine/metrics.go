@@ -15,6 +15,14 @@ var (
 		Name: "archmap_engine_evaluations_total",
 		Help: "Number of evaluations of distinct checks, by check type.",
 	}, []string{"type"})
+	expenseMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "archmap_engine_expression_units_total",
+		Help: "Units that expressions of checks have cost, of each object what is beyond 1,000, by check type.",
+	}, []string{"type"})
+	waitsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "archmap_engine_expression_wait_seconds_total",
+		Help: "Time for which evaluations of expensive expressions have waited for others, by check type.",
+	}, []string{"type"})
 	delayMetric = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "archmap_engine_status_delay_seconds",
 		Help: "Time from the arrival of a change, by a watch or a read, until the status that shows it was written, by the type of the check " +
@@ -24,7 +32,9 @@ var (
 	}, []string{"type"})
 )
 
-func init() { ctrlmetrics.Registry.MustRegister(evaluationsMetric, delayMetric) }
+func init() {
+	ctrlmetrics.Registry.MustRegister(evaluationsMetric, expenseMetric, waitsMetric, delayMetric)
+}
 
 func countEvaluation(e *check.Evaluator) {
 	evaluationsMetric.WithLabelValues(string(e.Spec.Type)).Inc()
