@@ -16,7 +16,8 @@ import (
 	"github.com/archmap/archmap/internal/trim"
 )
 
-// The catalog's expressions are cheap for all objects of the shapes, so that they never wait for others.
+// The catalog's expressions are cheap for all objects of the shapes, so that they never wait for others. What a check costs for
+// each of many objects, as there are one or more for each node, counts nowhere.
 func TestExpressionsAreCheap(t *testing.T) {
 	g, shown := NewWithT(t), objectsOfShapes(t)
 	var biggest uint64
@@ -25,13 +26,17 @@ func TestExpressionsAreCheap(t *testing.T) {
 		for _, o := range shown[need.Kind] {
 			evaluation := evaluated(t, c, o, trim.Func(need.Kind))
 			biggest = max(biggest, evaluation.Expense)
-			g.Expect(evaluation.Expense).To(BeNumerically("<", 10_000), "%s/%s of %s", mapping, c.Name(), o.GetName())
+			most := uint64(0)
+			if c.Spec.Object.Name != "" {
+				most = check.MaxCheap / 50
+			}
+			g.Expect(evaluation.Expense).To(BeNumerically("<=", most), "%s/%s of %s", mapping, c.Name(), o.GetName())
 		}
 	})
 	t.Logf("the biggest expense is %d", biggest)
 }
 
-// The status of an autoscaler with half as many node pools again as AKS allows is within the budget.
+// The status of an autoscaler with half as many node pools again as AKS allows is cheap.
 func TestBigAutoscalerStatus(t *testing.T) {
 	g, found := NewWithT(t), 0
 	text := strings.Replace(autoscalerYAML, "14:29:22", "11:59:22", 1) + "nodeGroups:\n"
@@ -71,9 +76,13 @@ func TestBigAutoscalerStatus(t *testing.T) {
 	eachObjectCheck(t, func(mapping string, c *check.Check) {
 		if c.Concerns(o.GetName()) && c.Needs()[0].Kind == o.GroupVersionKind() && c.Spec.Object.Healthy != "" {
 			found++
-			evaluation := evaluated(t, c, o, trim.Func(o.GroupVersionKind()))
+			cheap := *c
+			cheap.Evaluator = c.Cheap()
+			evaluation := evaluated(t, &cheap, o, trim.Func(o.GroupVersionKind()))
 			t.Logf("%s/%s: %d bytes, expense %d", mapping, c.Name(), len(text), evaluation.Expense)
 			g.Expect(evaluation.Healthy).To(Equal(v1alpha1.VerdictTrue), evaluation.Message)
+			g.Expect(evaluation.Unfinished).To(BeFalse())
+			g.Expect(evaluation.Expense).To(BeNumerically("<", 120_000))
 		}
 	})
 	g.Expect(found).To(BeNumerically(">", 0))
