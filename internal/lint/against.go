@@ -116,6 +116,10 @@ func (l *linter) tell(t trial, rule string, s Severity, field, message, fix stri
 // whether there were any.
 func (l *linter) expressions(t trial) (told bool) {
 	for _, tried := range t.compiled.Try(t.given.Answers[t.compiled.Needs()[0]].Objects, t.given.Now) {
+		if tried.Cost > check.MaxCheap {
+			l.tell(t, ruleEvaluation, Note, "."+tried.Field, fmt.Sprintf("costs %d units for one of the objects in the dump, and is expensive beyond %d: "+
+				"its changes show later", tried.Cost, check.MaxCheap), "look at fewer or shorter values")
+		}
 		isVersion := strings.HasSuffix(tried.Field, ".version")
 		switch {
 		case isVersion && tried.Failed+tried.Empty == tried.Tried:

@@ -82,7 +82,7 @@ var Rules = []Rule{
 		"Only with --against. A workload that is found without the container that the check names has neither image nor version.", Warning},
 	{ruleEvaluation, "Expressions can be evaluated",
 		"Only with --against. An expression that fails on an object, as on one without a field that it reads, leaves the check " +
-			"Unknown: ExpressionError.", Warning},
+			"Unknown: ExpressionError. One that is expensive is evaluated less often.", Warning},
 }
 
 // RuleNames lists the names of all rules.
