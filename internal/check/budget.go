@@ -99,10 +99,14 @@ func (p *planner) plan(compiled *ast.AST) (*interpreter.ObservableInterpretable,
 // withAlternative has or and orValue of optionals look at what is given besides only where it is needed.
 func withAlternative(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 	call, ok := i.(interpreter.InterpretableCall)
-	if !ok || len(call.Args()) != 2 || call.Function() != "or" && call.Function() != "orValue" {
+	if !ok || len(call.Args()) != 2 {
 		return i, nil
 	}
-	return &alternative{InterpretableV2: call, optional: call.Args()[0], other: call.Args()[1], wantsValue: call.Function() == "orValue"}, nil
+	wantsValue := call.Function() == "orValue"
+	if !wantsValue && call.Function() != "or" {
+		return i, nil
+	}
+	return &alternative{InterpretableV2: call, optional: call.Args()[0], other: call.Args()[1], wantsValue: wantsValue}, nil
 }
 
 // alternative is a call of or, or of orValue, which wants the value itself.

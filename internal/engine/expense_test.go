@@ -92,6 +92,29 @@ func TestExpensiveExpressionsOfWhoIsGone(t *testing.T) {
 	})
 }
 
+// What is read of a path is tried in the same way; a metric has how long it waited.
+func TestExpensiveExpressionsOfResponses(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		o.subscribe("m", `{name: c, type: Endpoint, endpoint: {path: /version, healthy: "body != 'a' || lists.range(400000).size() < 0"}}`)
+		need := o.checks[keyOf("m")][0].Needs()[0]
+		respond := func(body string) {
+			o.answer(need, facts.Answer{State: facts.Known, Response: facts.Response{Status: 200, Body: body}})
+		}
+		respond("b")
+		o.start()
+		o.expectNotified("the first findings", "m")
+
+		free, before := o.busy(), o.counted(waitsMetric)[v1alpha1.CheckEndpoint]
+		respond("a")
+		o.expectNotified("nobody")
+		o.pass(3 * time.Second)
+		free()
+		o.expectNotified("when its turn has come", "m")
+		o.g.Expect(o.results("m")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+		o.g.Expect(o.counted(waitsMetric)[v1alpha1.CheckEndpoint] - before).To(Equal(3))
+	})
+}
+
 // Each object is evaluated once more when the first is found expensive, and once from then on.
 func TestExpensiveObjectsAreEvaluatedOnce(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {
