@@ -141,7 +141,7 @@ func (s *memories) succeeded(key engine.Key, object client.Object, version strin
 	switch {
 	case c.repair:
 		m.repaired(now)
-	case !c.counters:
+	case !c.counters && key.Kind == mappingKind: // an architecture follows them, and rests
 		m.pace.turned(now)
 	}
 	m.trusted = nil

@@ -9,16 +9,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A status turns as often as its cause does: at first at once, then 4 times a second, so that a loop, in which one that reads
-// the status changes what the status shows, does not run as fast as it can. A thousand turns are more than the tests of a
-// cluster need, and days of a component that keeps crashing; what goes on after that is written as often as mere counters.
+// The status of a mapping turns as often as its cause does: at first at once, then 5 times a second, so that a loop, in which one
+// that reads the status changes what the status shows, does not run as fast as it can. A thousand turns are days of a component
+// that keeps crashing; what goes on after that is written as often as mere counters.
 const (
-	turnsAtOnce    = 30
-	turnsASecond   = 4
+	turnsAtOnce    = 50
+	turnsASecond   = 5
 	turnsInReserve = 1000
 )
 
-// pace limits how often a status turns. The zero value lets all turns pass that it allows.
+// pace limits how often the status of a mapping turns. The zero value lets all turns pass that it allows.
 type pace struct {
 	quick, steady *rate.Limiter
 }

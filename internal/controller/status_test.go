@@ -392,3 +392,18 @@ func TestFlappingIsTold(t *testing.T) {
 	_, _ = n.write(t, m, notWell)
 	g.Expect(n.told()).To(ConsistOf(HavePrefix("Warning Flapping the status of dns changes all the time")))
 }
+
+// An architecture sums up mappings, each of which has its pace: it shows each of their turns.
+func TestArchitecturesHaveNoPace(t *testing.T) {
+	g, n := NewWithT(t), newNotebook(t)
+	a := &v1alpha1.ClusterArchitecture{ObjectMeta: metav1.ObjectMeta{Name: "aks", UID: "1"}}
+	for i := range 2 * turnsAtOnce {
+		status := v1alpha1.ClusterArchitectureStatus{Conditions: conditions([]string{notWell, well}[i%2])}
+		result, err := n.writeArchitecture(t.Context(), a, a.Status, status, 0)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(result.RequeueAfter).To(BeZero())
+		a.Status, a.ResourceVersion = status, n.resourceVersion()
+		n.told()
+	}
+	g.Expect(n.applied).To(HaveLen(2 * turnsAtOnce))
+}
