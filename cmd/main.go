@@ -17,12 +17,15 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
 
 	architecturev1alpha1 "github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/controller"
@@ -34,6 +37,8 @@ const (
 	// gracefulShutdown is shorter than the pod's terminationGracePeriodSeconds, so that the lease is
 	// given back before the pod is killed.
 	gracefulShutdown = 8 * time.Second
+	// renewDeadline is how long the manager tries to renew its lease, by its default: each request gives up in half of it.
+	renewDeadline = 10 * time.Second
 )
 
 var (
@@ -112,12 +117,12 @@ func run(ctx context.Context, o *options) error {
 	}
 	// Of each watch a decompressor would be kept, and of each heartbeat the decompressed text.
 	config.DisableCompression = true
-	mgr, err := newManager(rest.AddUserAgent(config, "archmap/"+version), o)
+	mgr, lease, err := newManager(rest.AddUserAgent(config, "archmap/"+version), o)
 	if err != nil {
 		return fmt.Errorf("creating the manager: %w", err)
 	}
 
-	if err := controller.Setup(mgr, controller.Options{}); err != nil {
+	if err := controller.Setup(mgr, controller.Options{Lease: lease}); err != nil {
 		return fmt.Errorf("setting up the controllers: %w", err)
 	}
 	// +kubebuilder:scaffold:builder
@@ -133,9 +138,10 @@ func run(ctx context.Context, o *options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
+// newManager returns the manager, and the lease of its leader election; nil if there is none.
+func newManager(config *rest.Config, o *options) (ctrl.Manager, *controller.Lease, error) {
 	shutdown := gracefulShutdown
-	return ctrl.NewManager(config, ctrl.Options{
+	managerOptions := ctrl.Options{
 		Scheme: scheme,
 		// This cache holds the operator's own kinds, which the controllers ask for. A read of anything
 		// else would quietly start to watch it in the whole cluster, so it fails instead.
@@ -143,18 +149,44 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 			ReaderFailOnMissingInformer: true,
 			DefaultTransform:            cache.TransformStripManagedFields(),
 		},
-		Metrics:                 o.metrics(),
-		HealthProbeBindAddress:  o.probeAddr,
-		PprofBindAddress:        o.pprofAddr,
-		LeaderElection:          o.leaderElect,
-		LeaderElectionID:        leaderElectionID,
-		LeaderElectionNamespace: o.leaderElectionNamespace,
-		LeaderElectionConfig:    leaseConfig(config),
+		Metrics:                o.metrics(),
+		HealthProbeBindAddress: o.probeAddr,
+		PprofBindAddress:       o.pprofAddr,
+		LeaderElection:         o.leaderElect,
+		LeaderElectionID:       leaderElectionID, // names it in messages; the lock has it, too
 		// Safe because the process ends as soon as the manager has stopped.
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &shutdown,
+	}
+	if !o.leaderElect {
+		mgr, err := ctrl.NewManager(config, managerOptions)
+		return mgr, nil, err
+	}
+	events := &electionEvents{}
+	lock, err := leaderelection.NewResourceLock(leaseConfig(config), events, leaderelection.Options{
+		LeaderElection: true, LeaderElectionID: leaderElectionID, LeaderElectionNamespace: o.leaderElectionNamespace, RenewDeadline: renewDeadline,
 	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("leader election: %w", err)
+	}
+	lease := controller.NewLease(lock)
+	managerOptions.LeaderElectionResourceLockInterface = lease
+	mgr, err := ctrl.NewManager(config, managerOptions)
+	if err != nil {
+		return nil, nil, err
+	}
+	events.EventRecorder = mgr.GetEventRecorderFor(lock.Identity()) //nolint:staticcheck // the election knows no other
+	return mgr, lease, nil
 }
+
+// electionEvents records the events of the election by the manager, which is made after the lock that needs it.
+type electionEvents struct {
+	recorder.Provider
+	record.EventRecorder
+}
+
+// GetEventRecorderFor returns the recorder for the lock.
+func (e *electionEvents) GetEventRecorderFor(string) record.EventRecorder { return e }
 
 // leaseConfig is that of the client that renews the lease: with a rate limit and connections of its own, so that however much
 // else is read and written, the lease is not lost for it.

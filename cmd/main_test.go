@@ -30,3 +30,18 @@ func TestLeaseConfig(t *testing.T) {
 	g.Expect(again).To(BeIdenticalTo(others), "which is how connections are shared")
 	g.Expect(transport).NotTo(BeIdenticalTo(others))
 }
+
+// TestLease: a manager that takes part in an election has a lease, which the controllers ask before they write.
+func TestLease(t *testing.T) {
+	g := NewWithT(t)
+	config := &rest.Config{Host: "https://127.0.0.1:1"}
+	o := &options{probeAddr: "0", metricsAddr: "0", pprofAddr: "0", leaderElectionNamespace: "archmap-system"}
+	_, lease, err := newManager(config, o)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(lease).To(BeNil())
+
+	o.leaderElect = true
+	_, lease, err = newManager(config, o)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(lease.Describe()).To(Equal("archmap-system/manager.archmap.dev"))
+}

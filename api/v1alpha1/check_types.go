@@ -651,11 +651,12 @@ const (
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('apps/') && self.kind in ['Deployment', 'DaemonSet', 'StatefulSet', 'ReplicaSet', 'ControllerRevision'])",message="must not be a workload, or a revision of one: use a check of type Workload",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion == 'v1' && self.kind == 'Node')",message="must not be Node: use a check of type Nodes",fieldPath=".kind"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion.startsWith('coordination.k8s.io/') && self.kind == 'Lease')",message="must not be Lease: use a check of type Lease",fieldPath=".kind"
+// +kubebuilder:validation:XValidation:rule="!self.apiVersion.startsWith('architecture.archmap.dev/')",message="must not be of the group architecture.archmap.dev: a status that depends on statuses may never come to rest",fieldPath=".apiVersion"
 // +kubebuilder:validation:XValidation:rule="!(has(self.name) && has(self.selector))",message="name and selector may not both be set",fieldPath=".selector"
 // +kubebuilder:validation:XValidation:rule="!(self.apiVersion == 'v1' && self.kind == 'ConfigMap') || (has(self.name) && has(self.namespace))",message="a ConfigMap must be given by namespace and name: archmap reads no others"
 type ObjectCheck struct {
 	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1
-	// for the core group.
+	// for the core group. archmap's own group is rejected.
 	// +required
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=253

@@ -209,3 +209,13 @@ const (
 	// ReasonReasonDiffers: it contains none of them.
 	ReasonReasonDiffers = "ReasonDiffers"
 )
+
+// Reasons of events about the writing of a status.
+const (
+	// ReasonStatusRepaired: somebody else has changed a status, and archmap has written it again.
+	ReasonStatusRepaired = "StatusRepaired"
+	// ReasonStatusContested: somebody else keeps changing it; archmap waits longer each time before it writes it again.
+	ReasonStatusContested = "StatusContested"
+	// ReasonFlapping: it changes all the time, and archmap writes only a part of the changes.
+	ReasonFlapping = "Flapping"
+)

@@ -30,6 +30,15 @@ const timedRecheck = facts.DefaultInterval
 // configMaps are granted and read one by one, by name.
 var configMaps = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 
+// objectProblem rejects archmap's own kinds: a mapping that is healthy while it is unhealthy would be written forever.
+func objectProblem(spec *v1alpha1.Check) error {
+	if schema.FromAPIVersionAndKind(spec.Object.APIVersion, spec.Object.Kind).Group == v1alpha1.GroupVersion.Group {
+		return fmt.Errorf("object.apiVersion: must not be of the group %s: a status that depends on statuses may never come to rest",
+			v1alpha1.GroupVersion.Group)
+	}
+	return nil
+}
+
 func objectNeeds(e *Evaluator) []facts.Need {
 	o := e.Spec.Object
 	need := facts.Need{Kind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: string(o.Namespace), Mask: e.mask}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -327,5 +328,16 @@ func TestObjectNeeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(newCheck("{type: Object, " + test.check + "}").Needs()).To(ConsistOf(test.want))
 		})
+	}
+}
+
+// TestOwnKinds: a status that depends on statuses may never come to rest.
+func TestOwnKinds(t *testing.T) {
+	for _, kind := range []string{"ComponentMapping", "ClusterArchitecture"} {
+		for _, version := range []string{v1alpha1.GroupVersion.String(), v1alpha1.GroupVersion.Group + "/v9"} {
+			_, err := New("", v1alpha1.Check{
+				Name: "a", Type: v1alpha1.CheckObject, Object: &v1alpha1.ObjectCheck{APIVersion: version, Kind: kind}})
+			NewWithT(t).Expect(err).To(MatchError(ContainSubstring("check a: object.apiVersion: must not be of the group architecture.archmap.dev")))
+		}
 	}
 }

@@ -73,7 +73,7 @@ var checkTypes = map[v1alpha1.CheckType]checkType{
 		member: "object", isSet: func(c *v1alpha1.Check) bool { return c.Object != nil },
 		needs: objectNeeds, evaluate: evaluateObject, subject: objectSubject, within: objectWithin, sought: soughtObject,
 		selector: objectSelector, expressions: objectExpressions, reads: objectReads, concerns: objectConcerns,
-		explaining: objectExplaining, mask: objectMask, countsObjects: true,
+		explaining: objectExplaining, mask: objectMask, countsObjects: true, problem: objectProblem,
 	},
 	v1alpha1.CheckAccessReview: {
 		member: "accessReview", isSet: func(c *v1alpha1.Check) bool { return c.AccessReview != nil },

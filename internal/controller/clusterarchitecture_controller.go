@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/archmap/archmap/api/v1alpha1"
@@ -41,9 +40,9 @@ const (
 func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("clusterarchitecture").
-		For(&v1alpha1.ClusterArchitecture{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ClusterArchitecture{}, builder.WithPredicates(r.writer.changes(architectureKind))).
 		// Any of them may have gained or lost the mapping, by its labels: they are few.
-		Watches(&v1alpha1.ComponentMapping{}, handler.EnqueueRequestsFromMapFunc(r.all)).
+		Watches(&v1alpha1.ComponentMapping{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(r.writer.notes(mappingKind))).
 		WatchesRawSource(t.source()).
 		Complete(r)
 }
@@ -82,19 +81,21 @@ func (r *ArchitectureReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	arch.Status.Conditions = withoutForeign(arch.Status.Conditions)
+	there := arch.Status
+	r.writer.restoreArchitecture(key, &arch)
 	compiled := engine.CompileArchitecture(&arch.Spec)
 	var mappings v1alpha1.ComponentMappingList
 	if err := r.reader.List(ctx, &mappings, client.MatchingLabelsSelector{Selector: compiled.Components}); err != nil {
 		return ctrl.Result{}, fmt.Errorf("list the ComponentMappings of %s: %w", arch.Name, err)
 	}
+	r.writer.restoreMappings(mappings.Items)
 	status, wait, ok := r.engine.AssessArchitecture(key, compiled, &arch, mappings.Items, r.clock.Now())
 	ended := r.clock.Now()
 	r.next[req.Name] = ended.Add(min(restShare*ended.Sub(began), maxRest))
 	if !ok {
 		return ctrl.Result{}, nil // it is being evaluated, and comes again then
 	}
-	result, err := r.writer.writeArchitecture(ctx, &arch, status, wait)
+	result, err := r.writer.writeArchitecture(ctx, &arch, there, status, wait)
 	if err != nil {
 		delete(r.next, req.Name) // the work queue backs off, further and further
 	}

@@ -53,7 +53,7 @@ func newArchitectures(t *testing.T, took time.Duration, apply error) (*architect
 		}).Build()
 	e := engine.Still(snapshot.NewRecord(), false)
 	a.ArchitectureReconciler = &ArchitectureReconciler{reader: c, engine: e, clock: a.clock, next: map[string]time.Time{},
-		writer: newStatusWriter(c, e, &l.transitionRecorder, a.clock)}
+		writer: newStatusWriter(c, e, &l.transitionRecorder, a.clock, &fence{clock: a.clock})}
 	return a, c
 }
 

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/engine"
@@ -32,7 +31,7 @@ type MappingReconciler struct {
 func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("componentmapping").
-		For(&v1alpha1.ComponentMapping{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ComponentMapping{}, builder.WithPredicates(r.writer.changes(mappingKind))).
 		WatchesRawSource(t.source()).
 		WithOptions(ctrlcontroller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
@@ -55,12 +54,13 @@ func (r *MappingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	m.Status.Conditions = withoutForeign(m.Status.Conditions)
+	there := m.Status
+	r.writer.restoreMapping(key, &m)
 	status, wait, ok := r.engine.Assess(key, r.compiled.of(&m), &m, r.clock.Now())
 	if !ok {
 		return ctrl.Result{}, nil // it is being evaluated, and comes again then
 	}
-	return r.writer.writeMapping(ctx, &m, status, wait)
+	return r.writer.writeMapping(ctx, &m, there, status, wait)
 }
 
 // compiledMappings keeps each mapping ready to be evaluated, for one generation.

@@ -86,9 +86,26 @@ func (t *transitionRecorder) record(key engine.Key, object client.Object, before
 		if now.Status == metav1.ConditionFalse && now.Type != v1alpha1.ConditionAsDocumented {
 			kind = corev1.EventTypeWarning
 		}
-		// Events of the same action and reason are counted as one.
-		t.recorder.Eventf(object, nil, kind, now.Reason, "Evaluate"+now.Type, "%s", msg.Truncate(note, maxNote))
+		t.send(key, object, kind, now.Reason, "Evaluate"+now.Type, note)
 	}
+}
+
+// report records something about the writing of a status, at most once a minute for each reason; it returns whether it did.
+func (t *transitionRecorder) report(key engine.Key, object client.Object, reason, note string) bool {
+	if t.recordedLately(recordedReason{key, reason}) {
+		return false
+	}
+	t.send(key, object, corev1.EventTypeWarning, reason, "WriteStatus", note)
+	return true
+}
+
+// send records an event. Those of the same object, action and reason are a series, if the reference to the object is the same:
+// it does not name the version, which each write changes.
+func (t *transitionRecorder) send(key engine.Key, object client.Object, kind, reason, action, note string) {
+	regarding := &corev1.ObjectReference{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: key.Kind, Name: key.Name, UID: object.GetUID(),
+	}
+	t.recorder.Eventf(regarding, nil, kind, reason, action, "%s", msg.Truncate(note, maxNote))
 }
 
 // transitionNote describes the transition of a condition: from, to, why; empty when there is nothing to say. A

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 
@@ -147,4 +149,28 @@ func TestNotesFit(t *testing.T) {
 	recorded := newListener().events(conditions("Healthy True AllChecksPass: x"), conditions("Healthy False CrashLooping: "+strings.Repeat("ü", 512)))
 	g.Expect(recorded).To(HaveLen(1))
 	g.Expect(len(strings.TrimPrefix(recorded[0], "Warning CrashLooping "))).To(And(BeNumerically("<=", 1024), BeNumerically(">", 1000)))
+}
+
+// references notes what events are about.
+type references struct {
+	events.EventRecorder
+	noted []runtime.Object
+}
+
+func (r *references) Eventf(regarding, _ runtime.Object, _, _, _, _ string, _ ...any) {
+	r.noted = append(r.noted, regarding)
+}
+
+// Events are a series only if they are about the same reference: it has no version, which each write changes.
+func TestReferences(t *testing.T) {
+	g := NewWithT(t)
+	r := &references{}
+	l := newListener()
+	l.transitionRecorder.recorder = r
+	for _, version := range []string{"1", "2"} {
+		m := &v1alpha1.ComponentMapping{ObjectMeta: metav1.ObjectMeta{Name: "dns", UID: "1", ResourceVersion: version, Generation: 3}}
+		l.record(engine.Key{Kind: mappingKind, Name: "dns"}, m, conditions(well), conditions(notWell))
+	}
+	want := &corev1.ObjectReference{APIVersion: "architecture.archmap.dev/v1alpha1", Kind: "ComponentMapping", Name: "dns", UID: "1"}
+	g.Expect(r.noted).To(HaveExactElements(want, want))
 }

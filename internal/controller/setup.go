@@ -39,6 +39,8 @@ type Options struct {
 	Engine  engine.Options
 	// MaxConcurrentReconciles of ComponentMappings. Default: 16.
 	MaxConcurrentReconciles int
+	// Lease is the lock of the manager's leader election: nothing is written unless it is held. Default: there is no election.
+	Lease *Lease
 }
 
 // Setup adds the observer and both controllers to the manager.
@@ -62,13 +64,15 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	evaluator := engine.New(sources, func(key engine.Key) { triggers[key.Kind].enqueue(key.Name) }, options.Engine)
-	for _, runnable := range []manager.Runnable{sources, evaluator} {
+	// By the real clock, whatever that of the facts is: it is about this process.
+	fence := &fence{clock: clock.RealClock{}, lease: options.Lease}
+	for _, runnable := range []manager.Runnable{sources, evaluator, fence} {
 		if err := mgr.Add(runnable); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
 	transitions := &transitionRecorder{recorder: mgr.GetEventRecorder("archmap"), clock: options.Observe.Clock}
-	writer := newStatusWriter(c, evaluator, transitions, options.Observe.Clock)
+	writer := newStatusWriter(c, evaluator, transitions, options.Observe.Clock, fence)
 	mappings := &MappingReconciler{reader: c, engine: evaluator, writer: writer, clock: options.Observe.Clock}
 	if err := mappings.setup(mgr, triggers[mappingKind], options.MaxConcurrentReconciles); err != nil {
 		return fmt.Errorf("controller of ComponentMappings: %w", err)

@@ -7,16 +7,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
-	"sync"
+	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,17 +34,27 @@ var ownConditions = sets.New(
 	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionAsDocumented,
 	v1alpha1.ConditionPresent, v1alpha1.ConditionPlatformDetected, v1alpha1.ConditionComplete, v1alpha1.ConditionVersionsSupported)
 
-// withoutForeign leaves out what others have written: applying it would take it over from them.
+// withoutForeign returns the conditions without what others have written: applying it would take it over from them.
 func withoutForeign(conditions []metav1.Condition) []metav1.Condition {
-	return slices.DeleteFunc(conditions, func(c metav1.Condition) bool { return !ownConditions.Has(c.Type) })
+	foreign := func(c metav1.Condition) bool { return !ownConditions.Has(c.Type) }
+	if !slices.ContainsFunc(conditions, foreign) {
+		return conditions
+	}
+	return slices.DeleteFunc(slices.Clone(conditions), foreign)
 }
 
-// counterInterval is the least time between two writes that change nothing but counters.
-const counterInterval = 5 * time.Second
-
-// firstReads is how long nothing is written of an object whose facts are being read for the first time: most are by then,
-// and one write says what they show.
-const firstReads = 3 * time.Second
+const (
+	// counterInterval is the least time between two writes that change nothing but counters.
+	counterInterval = 5 * time.Second
+	// firstReads is how long nothing is written of an object whose facts are being read for the first time: most are by then,
+	// and one write says what they show.
+	firstReads = 3 * time.Second
+	// conflictInterval is how soon to try again when the object has moved: the cache has it by then.
+	conflictInterval = 200 * time.Millisecond
+	// maxConflicts is how many conflicts in a row there are with whoever changes the object all the time, until the status is
+	// written whatever the version of the object.
+	maxConflicts = 5
+)
 
 // statusWriter applies statuses, only when they changed, and records transitions as events.
 type statusWriter struct {
@@ -48,124 +62,260 @@ type statusWriter struct {
 	engine      *engine.Engine
 	transitions *transitionRecorder
 	clock       clock.Clock
+	fence       *fence
 
-	mu sync.Mutex
-	// written is when a status was written last, and observing since when there is nothing to write but that facts are being read.
-	written, observing map[engine.Key]time.Time
+	memories
 }
 
-// writeMapping applies a mapping's status if it changed; wait is when to reconcile again.
+// writeMapping applies a mapping's status if it is not there; wait is when to reconcile again. The mapping has the status that
+// archmap wrote last.
 func (w *statusWriter) writeMapping(
-	ctx context.Context, m *v1alpha1.ComponentMapping, status v1alpha1.ComponentMappingStatus, wait time.Duration,
+	ctx context.Context, m *v1alpha1.ComponentMapping, there, status v1alpha1.ComponentMappingStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	change := compare(m.Status, status, withoutCounters)
-	change.before, change.after = m.Status.Conditions, status.Conditions
-	return w.write(ctx, engine.Key{Kind: mappingKind, Name: m.Name}, m, status, change, wait)
+	key := engine.Key{Kind: mappingKind, Name: m.Name}
+	own := there
+	own.Conditions = withoutForeign(there.Conditions)
+	c := compare(own, m.Status, status, w.trustedOf(key, m.UID) != nil, withoutCounters)
+	c.there, c.before, c.after = there, m.Status.Conditions, status.Conditions
+	written := *m
+	written.Status = status
+	return w.write(ctx, key, &written, c, wait)
 }
 
-// writeArchitecture applies an architecture's status if it changed; wait is when to reconcile again.
+// writeArchitecture applies an architecture's status if it is not there; wait is when to reconcile again. The architecture has
+// the status that archmap wrote last.
 func (w *statusWriter) writeArchitecture(
-	ctx context.Context, a *v1alpha1.ClusterArchitecture, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
+	ctx context.Context, a *v1alpha1.ClusterArchitecture, there, status v1alpha1.ClusterArchitectureStatus, wait time.Duration,
 ) (ctrl.Result, error) {
-	change := compare(a.Status, status, withoutArchitectureCounters)
-	change.before, change.after = a.Status.Conditions, status.Conditions
-	return w.write(ctx, engine.Key{Kind: architectureKind, Name: a.Name}, a, status, change, wait)
+	key := engine.Key{Kind: architectureKind, Name: a.Name}
+	own := there
+	own.Conditions = withoutForeign(there.Conditions)
+	c := compare(own, a.Status, status, w.trustedOf(key, a.UID) != nil, withoutArchitectureCounters)
+	c.there, c.before, c.after = there, a.Status.Conditions, status.Conditions
+	written := *a
+	written.Status = status
+	return w.write(ctx, key, &written, c, wait)
 }
 
-func newStatusWriter(c client.Client, e *engine.Engine, transitions *transitionRecorder, by clock.Clock) *statusWriter {
-	return &statusWriter{client: c, engine: e, transitions: transitions, clock: by,
-		written: map[engine.Key]time.Time{}, observing: map[engine.Key]time.Time{}}
+func newStatusWriter(c client.Client, e *engine.Engine, transitions *transitionRecorder, by clock.Clock, f *fence) *statusWriter {
+	return &statusWriter{client: c, engine: e, transitions: transitions, clock: by, fence: f}
 }
 
 // change is what becomes of a status.
 type change struct {
-	// none: it stays as it is; counters: nothing but counters changes.
-	none, counters bool
-	before, after  []metav1.Condition
+	// none: it stays as it is; counters: nothing but counters changes; repair: nothing but what somebody else has changed.
+	none, counters, repair bool
+	// there is the status that is there, also what others have written.
+	there any
+	// before are the conditions that archmap has written last, and after those to be written.
+	before, after []metav1.Condition
 }
 
-// compare finds out what changes.
-func compare[S any](before, after S, withoutCounters func(S) *S) change {
-	if equality.Semantic.DeepEqual(before, after) {
+// compare finds out what changes: from what is there, and from what archmap wrote last, where that differs.
+func compare[S any](there, before, after S, forged bool, withoutCounters func(S) *S) change {
+	if equality.Semantic.DeepEqual(there, after) {
 		return change{none: true}
 	}
-	return change{counters: equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after))}
+	same := equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after))
+	return change{counters: same && !forged, repair: same && forged}
 }
 
-// write applies a status that changed.
-func (w *statusWriter) write(
-	ctx context.Context, key engine.Key, object client.Object, status any, c change, wait time.Duration,
-) (ctrl.Result, error) {
-	if left := w.observingDelay(key, c); left > 0 {
-		w.done(key, statusThrottled)
+// write applies a status that changed; the object has it.
+func (w *statusWriter) write(ctx context.Context, key engine.Key, object client.Object, c change, wait time.Duration) (ctrl.Result, error) {
+	if result, left := w.holdBack(ctx, key, object, c); result != "" {
+		w.done(key, result)
 		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
 	}
-	if c.none {
-		w.done(key, statusUnchanged)
-		return ctrl.Result{RequeueAfter: wait}, nil
+	w.begin(key)
+	version, err := w.apply(ctx, key, object)
+	if err == nil && version != "" && version == object.GetResourceVersion() { // it changed nothing, and what is there differs
+		version, err = w.replace(ctx, key, object, c.there)
 	}
-	if left := w.counterDelay(key); c.counters && left > 0 {
-		w.done(key, statusThrottled)
-		return ctrl.Result{RequeueAfter: facts.Earliest(wait, left)}, nil
-	}
-	if err := w.client.Status().Apply(ctx, newStatusApply(key, object, status), FieldOwner, client.ForceOwnership); err != nil {
+	switch {
+	case apierrors.IsConflict(err):
+		w.failed(key, true)
+		w.done(key, statusConflict)
+		return ctrl.Result{RequeueAfter: conflictInterval}, nil
+	case err != nil:
+		w.failed(key, false)
 		w.done(key, statusFailed)
 		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("apply the status of %s %s: %w", key.Kind, key.Name, err))
 	}
-	w.done(key, statusWritten)
-	w.note(key)
+	changed := w.succeeded(key, object, version, c, w.clock.Now())
 	w.transitions.record(key, object, c.before, c.after)
+	if !c.repair {
+		w.done(key, statusWritten)
+	} else {
+		w.done(key, statusRepaired)
+		w.report(ctx, key, object, v1alpha1.ReasonStatusRepaired, "somebody else changed the status of "+key.Name+"; it was written again")
+	}
+	if changed || c.repair { // what others have added may still be there
+		wait = facts.Earliest(wait, conflictInterval)
+	}
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// done tells what became of a status. One that failed is written again, and is behind until then.
+// apply applies the status of the object while the lease is held; it returns the version of the object then.
+func (w *statusWriter) apply(ctx context.Context, key engine.Key, object client.Object) (version string, err error) {
+	ctx, cancel := w.fence.within(ctx)
+	defer cancel()
+	status := newStatusApply(key, object, ownStatus(object))
+	if w.persists(key) {
+		status.ResourceVersion = nil
+	}
+	err = w.client.Status().Apply(ctx, status, FieldOwner, client.ForceOwnership)
+	return ptr.Deref(status.ResourceVersion, ""), err
+}
+
+// replace removes what others have added to the status that is there, and applies that of the object: an apply takes over what
+// it contains, but removes only what archmap has applied before.
+func (w *statusWriter) replace(ctx context.Context, key engine.Key, object client.Object, there any) (version string, err error) {
+	patch, err := withoutForged(object.GetResourceVersion(), there, ownStatus(object))
+	if patch == nil || err != nil {
+		return object.GetResourceVersion(), err
+	}
+	w.intend(key, object)
+	patched, _ := object.DeepCopyObject().(client.Object)
+	if err := w.client.Status().Patch(ctx, patched, client.RawPatch(types.JSONPatchType, patch), FieldOwner); err != nil {
+		return "", err
+	}
+	object.SetResourceVersion(patched.GetResourceVersion())
+	return w.apply(ctx, key, object)
+}
+
+// holdBack finds out whether a status is not to be written now: why, and how long.
+func (w *statusWriter) holdBack(ctx context.Context, key engine.Key, object client.Object, c change) (result string, left time.Duration) {
+	now := w.clock.Now()
+	w.mu.Lock()
+	result, left = w.ofLocked(key).holdBack(c, versionOf(object.GetResourceVersion()), now)
+	w.mu.Unlock()
+	if result == "" {
+		if left = w.fence.hold(); left > 0 {
+			return statusFenced, left
+		}
+	}
+	switch result {
+	case statusContested:
+		w.report(ctx, key, object, v1alpha1.ReasonStatusContested, fmt.Sprintf(
+			"somebody else keeps changing the status of %s: until archmap writes it again, in %s, it does not show what archmap found",
+			key.Name, left.Round(time.Second)))
+	case statusLimited:
+		w.report(ctx, key, object, v1alpha1.ReasonFlapping, fmt.Sprintf(
+			"the status of %s changes all the time: it shows only a part of the changes, and the last one within %s", key.Name, counterInterval))
+	}
+	return result, left
+}
+
+// holdBack is what the memory of a status says of it, for that version of the object.
+func (m *memory) holdBack(c change, version uint64, now time.Time) (result string, left time.Duration) {
+	if left = m.observingDelay(c, now); left > 0 {
+		return statusThrottled, left
+	}
+	switch {
+	case c.none:
+		if version >= m.forged { // whoever has changed it has put it right
+			m.trusted = nil
+		}
+		return statusUnchanged, 0
+	case c.counters && !m.written.IsZero():
+		result, left = statusThrottled, counterInterval-now.Sub(m.written)
+	case c.repair:
+		result, left = statusContested, m.repairAfter.Sub(now)
+	case !c.counters:
+		result, left = statusLimited, m.pace.delay(now)
+	}
+	if left <= 0 {
+		return "", 0
+	}
+	return result, left
+}
+
+// observingDelay returns how long to wait before it may be written that facts are being read.
+func (m *memory) observingDelay(c change, now time.Time) time.Duration {
+	ready := meta.FindStatusCondition(c.after, v1alpha1.ConditionReady)
+	if c.none || ready == nil || ready.Reason != v1alpha1.ReasonObserving {
+		m.observing = time.Time{}
+		return 0
+	}
+	if m.observing.IsZero() {
+		m.observing = now
+	}
+	return firstReads - now.Sub(m.observing)
+}
+
+// persists reports whether a status is to be written whatever the version of the object is.
+func (w *statusWriter) persists(key engine.Key) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ofLocked(key).conflicts >= maxConflicts
+}
+
+// report records something about the writing of a status as an event, and logs it.
+func (w *statusWriter) report(ctx context.Context, key engine.Key, object client.Object, reason, note string) {
+	if w.transitions.report(key, object, reason, note) {
+		ctrl.LoggerFrom(ctx).Info("The status is not written as usual", "reason", reason, "note", note)
+	}
+}
+
+// done tells what became of a status. One that was not written is behind until it is.
 func (w *statusWriter) done(key engine.Key, result string) {
 	statusesMetric.WithLabelValues(key.Kind, result).Inc()
-	if result != statusFailed {
+	switch result {
+	case statusFailed, statusConflict, statusFenced:
+	default:
 		w.engine.Done(key, result == statusWritten)
 	}
 }
 
-// note keeps the time of a write.
-func (w *statusWriter) note(key engine.Key) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.written[key] = w.clock.Now()
+// withoutForged is a JSON patch that removes from a status, of an object of that version, each field that differs, and the
+// conditions of archmap's types that do; nil when none does.
+func withoutForged(version string, there, status any) ([]byte, error) {
+	is, err := fieldsOf(there)
+	if err != nil {
+		return nil, err
+	}
+	should, err := fieldsOf(status)
+	if err != nil {
+		return nil, err
+	}
+	operations := []map[string]any{{"op": "test", "path": "/metadata/resourceVersion", "value": version}}
+	remove := func(path string) {
+		operations = append(operations, map[string]any{"op": "remove", "path": "/status/" + path})
+	}
+	for field, value := range is {
+		if field != conditionsField && !reflect.DeepEqual(value, should[field]) {
+			remove(field)
+		}
+	}
+	conditions, _ := is[conditionsField].([]any)
+	right, _ := should[conditionsField].([]any)
+	for i, c := range slices.Backward(conditions) { // those before keep their places
+		fields, _ := c.(map[string]any)
+		kind, _ := fields["type"].(string)
+		if ownConditions.Has(kind) && !slices.ContainsFunc(right, func(other any) bool { return reflect.DeepEqual(c, other) }) {
+			remove(conditionsField + "/" + strconv.Itoa(i))
+		}
+	}
+	if len(operations) == 1 {
+		return nil, nil
+	}
+	return json.Marshal(operations)
 }
 
-// observingDelay returns how long to wait before it may be written that facts are being read.
-func (w *statusWriter) observingDelay(key engine.Key, c change) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	ready := meta.FindStatusCondition(c.after, v1alpha1.ConditionReady)
-	if c.none || ready == nil || ready.Reason != v1alpha1.ReasonObserving {
-		delete(w.observing, key)
-		return 0
+// fieldsOf returns a status as it is in JSON.
+func fieldsOf(status any) (fields map[string]any, err error) {
+	raw, err := json.Marshal(status)
+	if err != nil {
+		return nil, err
 	}
-	since, ok := w.observing[key]
-	if !ok {
-		since = w.clock.Now()
-		w.observing[key] = since
-	}
-	return firstReads - w.clock.Since(since)
+	err = json.Unmarshal(raw, &fields)
+	return fields, err
 }
 
-// counterDelay returns how long to wait before mere counters may be written again.
-func (w *statusWriter) counterDelay(key engine.Key) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	last, ok := w.written[key]
-	if !ok {
-		return 0
-	}
-	return counterInterval - w.clock.Since(last)
-}
+const conditionsField = "conditions"
 
 func (w *statusWriter) forget(key engine.Key) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.written, key)
-	delete(w.observing, key)
+	w.remove(key)
 	w.transitions.forget(key)
 }
 
@@ -219,9 +369,13 @@ type statusApply struct {
 	Status any `json:"status"`
 }
 
-// newStatusApply names the object with its UID, which keeps the apply from making one up that was deleted meanwhile.
+// newStatusApply names the object with its UID, which keeps the apply from making one up that was deleted meanwhile, and with its
+// version, which lets the apply fail when somebody else has changed the object: what was read of it is out of date.
 func newStatusApply(key engine.Key, object client.Object, status any) *statusApply {
 	a := &statusApply{ObjectMetaApplyConfiguration: applymetav1.ObjectMeta().WithName(key.Name).WithUID(object.GetUID()), Status: status}
+	if version := object.GetResourceVersion(); version != "" {
+		a.WithResourceVersion(version)
+	}
 	a.WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(key.Kind)
 	return a
 }

@@ -16,7 +16,7 @@ import (
 // ObjectCheck is the member of a Check for objects of any other kind.
 type ObjectCheckApplyConfiguration struct {
 	// apiVersion is group/version of the kind, such as storage.k8s.io/v1, or v1
-	// for the core group.
+	// for the core group. archmap's own group is rejected.
 	APIVersion *string `json:"apiVersion,omitempty"`
 	// kind of the objects, such as CSIDriver.
 	Kind *string `json:"kind,omitempty"`
