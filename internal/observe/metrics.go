@@ -19,6 +19,7 @@ type metrics struct {
 	bytes   *prometheus.GaugeVec
 	events  *prometheus.CounterVec
 	reads   *prometheus.CounterVec
+	watches *prometheus.CounterVec
 }
 
 var byKind = []string{"group", "kind"}
@@ -49,14 +50,22 @@ var (
 		Help: "Number of reads of what is not watched, by how it is read (poll, or on demand) and by whether they changed anything that a " +
 			"check reads, or failed.",
 	}, []string{"mode", "result"})
+	watchesMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "archmap_observer_watch_requests_total",
+		Help: "Number of requests that open a watch, by kind and by whether they were sent at once or delayed, as watches of that kind end " +
+			"too often.",
+	}, []string{"group", "kind", "result"})
 )
 
 func init() {
-	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric, readsMetric)
+	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric, readsMetric, watchesMetric)
 }
 
 func newMetrics() *metrics {
-	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric, reads: readsMetric}
+	return &metrics{
+		sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric, reads: readsMetric,
+		watches: watchesMetric,
+	}
 }
 
 // modeOf is how a need is met.
@@ -105,4 +114,18 @@ func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {
 
 func (m *metrics) countRead(need facts.Need, result string) {
 	m.reads.WithLabelValues(modeOf(need), result).Inc()
+}
+
+// What becomes of a request that opens a watch.
+const (
+	resultSent    = "sent"
+	resultDelayed = "delayed"
+)
+
+func (m *metrics) countWatch(kind schema.GroupVersionKind, delayed bool) {
+	result := resultSent
+	if delayed {
+		result = resultDelayed
+	}
+	m.watches.WithLabelValues(kind.Group, kind.Kind, result).Inc()
 }
