@@ -63,14 +63,15 @@ type changes struct {
 	// all says of which needs everything may have changed; objects are the names of single ones.
 	all     sets.Set[facts.Need]
 	objects map[facts.Need]sets.Set[types.NamespacedName]
-	// since is when the first of them was told; zero when there are none. times is how often one was told.
+	// since is when the first of them was told; zero when there are none. times is how often one was told of
+	// a need, and most the highest of these: an object that two of them show is told twice.
 	since time.Time
-	times int
+	times map[facts.Need]int
+	most  int
 }
 
 func (c *changes) add(need facts.Need, object types.NamespacedName, told time.Time) {
 	c.since = earliest(c.since, told)
-	c.times++
 	if object == (types.NamespacedName{}) {
 		if c.all == nil {
 			c.all = sets.New[facts.Need]()
@@ -79,12 +80,14 @@ func (c *changes) add(need facts.Need, object types.NamespacedName, told time.Ti
 		return
 	}
 	if c.objects == nil {
-		c.objects = map[facts.Need]sets.Set[types.NamespacedName]{}
+		c.objects, c.times = map[facts.Need]sets.Set[types.NamespacedName]{}, map[facts.Need]int{}
 	}
 	if c.objects[need] == nil {
 		c.objects[need] = sets.New[types.NamespacedName]()
 	}
 	c.objects[need].Insert(object)
+	c.times[need]++
+	c.most = max(c.most, c.times[need])
 }
 
 // touchLocked has a lane evaluate.
@@ -145,8 +148,8 @@ func (e *Engine) pauseLocked(l *lane) time.Duration {
 
 // paceOf is how long changes are to be collected after those that are evaluated now: the longer, the faster they come.
 func (e *Engine) paceOf(l *lane, changed changes) time.Duration {
-	if changed.times > 1 {
-		return min(2*l.pace, slowest*e.options.Pace)
+	if changed.most > 1 {
+		return min(max(2*l.pace, e.options.Pace), slowest*e.options.Pace)
 	}
 	return e.options.Pace
 }

@@ -217,7 +217,7 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Ans
 		}
 		return list, err
 	})
-	lister.PageSize, lister.PageBufferSize = limit, 0 // a page of nodes takes 10 MB
+	lister.PageSize, lister.PageBufferSize = limit, 1 // the next one comes while this one is trimmed
 	options := metav1.ListOptions{LabelSelector: need.Selector, FieldSelector: need.Fields}
 	err := lister.EachListItem(ctx, options, func(o runtime.Object) error {
 		if object, ok := o.(client.Object); ok && !workload.Sift(object, answer.ReadyPods, now) {

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -106,8 +107,10 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) (read bool, 
 	defer awaiting.Wait()
 	defer cancel(nil)
 	store := &informerStore{whole: mask == nil && trim.Untyped(s.need.Kind)}
+	shrunk := s.need
+	shrunk.Mask = mask.String()
 	read, err = s.inform(ctx, retry, informed{
-		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), store: store, handler: s.eventHandler(store),
+		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), shrunk: &shrunk, store: store, handler: s.eventHandler(store),
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
 			s.awaitSync(ctx, store, registration, watched)
 		},
@@ -122,6 +125,8 @@ type informed struct {
 	// object is an empty one of the kind.
 	object    client.Object
 	transform toolscache.TransformFunc
+	// shrunk is the need of which no more is kept of a page than what it asks for; nil keeps pages as they are.
+	shrunk *facts.Need
 	// store gets the informer before the handler gets events.
 	store   *informerStore
 	handler toolscache.ResourceEventHandler
@@ -193,6 +198,14 @@ func (s *source) newCache(what informed, onError toolscache.WatchErrorHandlerWit
 		HTTPClient: s.budgeted(s.sources.http), Mapper: s.sources.mapper, Scheme: scheme.Scheme,
 		ByObject:                 map[client.Object]cache.ByObject{what.object: by},
 		DefaultWatchErrorHandler: onError,
+		NewInformer: func(
+			watcher toolscache.ListerWatcher, of runtime.Object, resync time.Duration, indexers toolscache.Indexers,
+		) toolscache.SharedIndexInformer {
+			if what.shrunk != nil {
+				watcher = paged(watcher, *what.shrunk)
+			}
+			return toolscache.NewSharedIndexInformer(watcher, of, resync, indexers)
+		},
 	})
 }
 

@@ -114,11 +114,14 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 // serveEvents sends the newest report, and newer ones as the reader keeps up: a slow reader
 // misses some, and delays no other.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	if r.Method == http.MethodHead {
+		return // it keeps nobody out
+	}
 	reader := s.enter(hostOf(r.RemoteAddr))
 	defer s.leave(reader)
-	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	stream := stream{w: w, control: http.NewResponseController(w)}
-	if stream.send(fmt.Appendf(nil, "retry: %d\n\n", retry.Milliseconds())) != nil || r.Method == http.MethodHead {
+	if stream.send(fmt.Appendf(nil, "retry: %d\n\n", retry.Milliseconds())) != nil {
 		return
 	}
 	ticker := time.NewTicker(beat)

@@ -20,9 +20,12 @@ import (
 // deflateFrom is how many bytes of content are worth it.
 const deflateFrom = 256
 
+// daemonSets are not: there are few, and on many nodes the counters of one that rolls out change dozens of times a second.
+var daemonSets = appsv1.SchemeGroupVersion.WithKind("DaemonSet")
+
 // keep keeps content: the same for the same.
 func (p *packedObject) keep(content []byte) {
-	if p.deflated = len(content) >= deflateFrom; p.deflated {
+	if p.deflated = len(content) >= deflateFrom && *p.kind != daemonSets; p.deflated {
 		p.content = deflate(content)
 		return
 	}

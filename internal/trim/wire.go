@@ -22,7 +22,7 @@ type unread map[protowire.Number]unread
 
 // The numbers of fields, as k8s.io/api has them: they never change.
 var (
-	// Of an object: the managed fields.
+	// Of an object: the managed fields. By an annotation a watch tells that what was there at its begin is complete.
 	unreadOfMeta = unread{17: nil}
 	// Of the status of a node: capacity, allocatable, addresses, images, volumes in use and attached, configuration, runtime
 	// handlers, features.

@@ -134,6 +134,16 @@ func TestTheWireTrimsListsAndEvents(t *testing.T) {
 	}
 }
 
+// By an annotation of a node that is none a watch tells that all nodes have been sent.
+func TestTheWireKeepsBookmarks(t *testing.T) {
+	g := NewWithT(t)
+	bookmark := &corev1.Node{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "7", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}}}
+	bookmark.GetObjectKind().SetGroupVersionKind(facts.Nodes.Kind)
+	text, err := (&metav1.WatchEvent{Type: "BOOKMARK", Object: runtime.RawExtension{Raw: encoded(t, bookmark)}}).Marshal()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(WireEvent(nil, text)).To(Equal(text))
+}
+
 // What is cut, or no protobuf, goes through as it is: the decoder says what is wrong.
 func FuzzWire(f *testing.F) {
 	node := encoded(f, bigNode())

@@ -373,9 +373,10 @@ func (d *bed) await(ctx context.Context, what string, holds wait.ConditionWithCo
 
 // shipped is what the manifest says of the manager.
 type shipped struct {
-	args        []string
-	env         []corev1.EnvVar
-	memoryLimit int64
+	args []string
+	env  []corev1.EnvVar
+	// In bytes.
+	memoryRequest, memoryLimit int64
 }
 
 // goMemoryLimit is what the Go runtime takes for its limit of memory.
@@ -420,7 +421,7 @@ func readShipped(file string) (*shipped, error) {
 		if limit.IsZero() {
 			return nil, fmt.Errorf("%s: the manager has no memory limit", file)
 		}
-		return &shipped{args: c.Args, env: c.Env, memoryLimit: limit.Value()}, nil
+		return &shipped{args: c.Args, env: c.Env, memoryRequest: c.Resources.Requests.Memory().Value(), memoryLimit: limit.Value()}, nil
 	}
 	return nil, fmt.Errorf("%s: there is no Deployment", file)
 }

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,6 +58,9 @@ type board struct {
 	mu sync.Mutex
 	// shown is the last that each place said.
 	shown verdicts
+	// may are the verdicts that may be said, if not all are, and wrong are the others that were said all the same.
+	may   []verdicts
+	wrong map[string]bool
 	// generations are the last ones that archmap's mappings have a status of.
 	generations map[string]int64
 	// ready is when a mapping, or the architecture, of archmap was ready first.
@@ -156,10 +161,38 @@ func (b *board) note(floor bool, resource string, o any, update bool) {
 
 func (b *board) show(where place, said saying, at time.Time) {
 	b.shown.says[where] = said
+	if !b.maySay(where, said) {
+		b.wrong[fmt.Sprintf("%s: %s %s", where, said.status, said.reason)] = true
+	}
 	if w, ok := b.waiting[where]; ok && w.healthy == said.status {
 		delete(b.waiting, where)
 		w.at <- at
 	}
+}
+
+// maySay says whether a place may say so: whether it is healthy, for whatever reason.
+func (b *board) maySay(where place, said saying) bool {
+	if len(b.may) == 0 || said.reason == unserved {
+		return true
+	}
+	return slices.ContainsFunc(b.may, func(v verdicts) bool {
+		want, known := v.says[where]
+		return !known || want.status == said.status
+	})
+}
+
+// expectOnly has other verdicts be noted as wrong from now on.
+func (b *board) expectOnly(may ...verdicts) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.may, b.wrong = may, map[string]bool{}
+}
+
+// wrongVerdicts are those that were said since expectOnly, with where.
+func (b *board) wrongVerdicts() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.wrong))
 }
 
 // readyNodes is how many nodes of all pools are ready.

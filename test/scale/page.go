@@ -176,15 +176,28 @@ const room = 1.25
 func (r *Report) advice() string {
 	var text strings.Builder
 	text.WriteString("| nodes | RSS | peak of RSS | live heap | requests.memory | limits.memory | GOMEMLIMIT |\n|---|---|---|---|---|---|---|\n")
+	for _, s := range r.sizes() {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | %dMi | %dMi | %dMiB |\n", grouped(int64(s.nodes)), withUnit(s.rss, mebibytes), withUnit(s.peak, mebibytes),
+			withUnit(s.heap, mebibytes), s.request, s.limit, s.limit*9/10)
+	}
+	return text.String()
+}
+
+// size is what the manager takes in a cluster of so many nodes, and is to be given, in MiB.
+type size struct {
+	nodes, rss, peak, heap float64
+	request, limit         int
+}
+
+func (r *Report) sizes() (sizes []size) {
 	measured := func(name string) []point { return r.points(name, func(row *Row) *Stats { return &row.Stats }, p50) }
 	peaks, heaps := append(measured(peakRow), measured(stormPeakRow)...), measured(heapRow)
 	for _, rss := range measured(rssRow) {
-		peak := highest(peaks, rss.x)
-		limit := roundedUp(peak*room, 32)
-		fmt.Fprintf(&text, "| %s | %s | %s | %s | %dMi | %dMi | %dMiB |\n", grouped(int64(rss.x)), withUnit(rss.y, mebibytes), withUnit(peak, mebibytes),
-			withUnit(highest(heaps, rss.x), mebibytes), roundedUp(rss.y, 16), limit, limit*9/10)
+		s := size{nodes: rss.x, rss: rss.y, peak: highest(peaks, rss.x), heap: highest(heaps, rss.x), request: roundedUp(rss.y, 16)}
+		s.limit = roundedUp(s.peak*room, 32)
+		sizes = append(sizes, s)
 	}
-	return text.String()
+	return sizes
 }
 
 // highest of the points at x.

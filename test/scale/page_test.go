@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -149,5 +150,26 @@ func TestAdvice(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%swant %s", got, want)
 		}
+	}
+}
+
+// What is shipped is enough for the biggest cluster that was measured.
+func TestTheManifestFollowsTheAdvice(t *testing.T) {
+	shipped, err := readShipped("../../config/manager/manager.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/" + keptReport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report Report
+	if err := json.Unmarshal(text, &report); err != nil {
+		t.Fatal(err)
+	}
+	sizes := report.sizes()
+	biggest := sizes[len(sizes)-1]
+	if request, limit := shipped.memoryRequest/mebi, shipped.memoryLimit/mebi; request < int64(biggest.request) || limit < int64(biggest.limit) {
+		t.Errorf("the manager has %dMi and at most %dMi; %.0f nodes need %dMi and %dMi", request, limit, biggest.nodes, biggest.request, biggest.limit)
 	}
 }

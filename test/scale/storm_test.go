@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -79,6 +80,26 @@ func TestPicture(t *testing.T) {
 	}
 	if before.ready != 7 || before.says[place{name: kubeletRow}].status != truth(true) {
 		t.Errorf("verdicts stay as they were: %v", before)
+	}
+}
+
+// A verdict that is wrong for a moment is noted, also when all is well in the end.
+func TestWrongVerdicts(t *testing.T) {
+	b := stormBoard(2)
+	before := b.verdicts()
+	b.expectOnly(before, before.without(2))
+	b.note(false, mappings, object(kubeletRow, []string{"Healthy=False"}), true)
+	b.note(false, mappings, object(kubeletRow, []string{"Healthy=True"}), true)
+	if wrong := b.wrongVerdicts(); len(wrong) != 0 {
+		t.Errorf("nodes are down and come back: %v", wrong)
+	}
+	b.note(false, mappings, object(coreDNS, []string{"Healthy=False"}), true)
+	b.note(false, mappings, object(coreDNS, []string{"Healthy=True"}), true)
+	if wrong := b.wrongVerdicts(); len(wrong) != 1 || !strings.HasPrefix(wrong[0], "archmap's row coredns: False") {
+		t.Errorf("coredns has nothing to do with them: %v", wrong)
+	}
+	if differing := b.verdicts().differing(before); len(differing) != 0 {
+		t.Errorf("all is as before: %v", differing)
 	}
 }
 
