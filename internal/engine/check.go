@@ -31,19 +31,19 @@ type checkWorker struct {
 func (w *checkWorker) work(ctx context.Context, now time.Time, _ changes) (func(), time.Time) {
 	var evaluation check.Evaluation
 	var publishDemandsLocked func()
-	failed := w.failed
+	failed, fails := w.failed, false
 	for again := true; again; {
 		publishDemandsLocked = w.engine.explore(w.result.lane, w.evaluator.Needs(), func(shown sets.Set[facts.Need]) []facts.Demand {
 			evaluation = w.evaluate(ctx, shown, now, failed)
+			waiting := evaluation.Pending() || evaluation.Explaining // then its status stays as it was
+			fails = evaluation.Healthy == v1alpha1.VerdictFalse || failed && waiting
+			again, failed = failed && !fails, failed && fails // what has recovered is judged as if it had never failed
 			return evaluation.Further
 		})
-		waiting := evaluation.Pending() || evaluation.Explaining // then its status stays as it was
-		fails := evaluation.Healthy == v1alpha1.VerdictFalse || failed && waiting
-		again, failed = failed && !fails, fails // what has recovered is judged as if it had never failed
 	}
 	backOff := w.expense.backOff()
 	return func() {
-		w.failed = failed
+		w.failed = fails
 		w.result.lane.backOff = backOff
 		publishDemandsLocked()
 		setLocked(w.engine, w.result, keepVersions(w.result, evaluation.Result))
