@@ -7,6 +7,7 @@ package assess
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -100,16 +101,16 @@ func ready() metav1.Condition {
 
 // readyOf is True also while a check waits for time to pass, and says so: a sync need not wait for it.
 func readyOf(findings []check.Finding) metav1.Condition {
-	awaiting := ""
+	var awaiting []string
 	for i := range findings {
 		if f := &findings[i]; f.Awaiting {
-			awaiting += fmt.Sprintf("; check %s: %s", f.Check.Name(), f.Message)
+			awaiting = append(awaiting, fmt.Sprintf("; check %s: %s", f.Check.Name(), f.Message))
 		}
 	}
-	if awaiting == "" {
+	if len(awaiting) == 0 {
 		return ready()
 	}
-	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAwaitingRenewal, "the other verdicts are current"+awaiting)
+	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAwaitingRenewal, "the other verdicts are current"+strings.Join(awaiting, ""))
 }
 
 // headline returns the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy

@@ -478,9 +478,7 @@ func deploymentCheck(names string) string {
 	return "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [" + names + "]}}"
 }
 
-func daemonSetCheck(name string) string {
-	return "{name: c, type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [" + name + "]}}"
-}
+const daemonSetCheck = "{name: c, type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [cns]}}"
 
 // nodesCheck counts nodes that have a condition.
 func nodesCheck(conditionType string) string {

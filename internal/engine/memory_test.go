@@ -40,7 +40,7 @@ func TestWhatFailedIsRememberedByItsStatus(t *testing.T) {
 		of.t.Helper()
 		o := newOperator(of.t, Options{})
 		o.answers = of.answers
-		compiled := &Mapping{checks: compileChecks(o.t, daemonSetCheck("cns"))}
+		compiled := &Mapping{checks: compileChecks(o.t, daemonSetCheck)}
 		o.checks[keyOf("cns")] = compiled.checks
 		_, _, ok := o.engine.Assess(keyOf("cns"), compiled, m, o.clock.Now())
 		o.g.Expect(ok).To(BeFalse())
@@ -64,7 +64,7 @@ func TestWhatFailedIsRememberedByItsStatus(t *testing.T) {
 	inBubble(t, Options{}, func(o *operator) {
 		grow := growing(o)
 		o.start()
-		o.subscribe("cns", daemonSetCheck("cns"))
+		o.subscribe("cns", daemonSetCheck)
 		o.pass(time.Second)
 		o.g.Expect(o.results("cns")[0].Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 		grow()

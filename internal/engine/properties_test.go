@@ -33,7 +33,7 @@ type story struct {
 var storyChecks = []string{
 	deploymentCheck("web"), deploymentCheck("api, web"), nodesCheck("Ready"), nodesCheck("DiskPressure"),
 	`{name: c, type: Nodes, nodes: {selector: {matchLabels: {gpu: "true"}}}}`,
-	objectCheck("Widget", "object.well"), objectCheck("Gadget", "object.well"), daemonSetCheck("cns"),
+	objectCheck("Widget", "object.well"), objectCheck("Gadget", "object.well"), daemonSetCheck,
 }
 
 func (s *story) step() {

@@ -4,6 +4,8 @@
 package observe
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -22,7 +24,10 @@ type metrics struct {
 	watches *prometheus.CounterVec
 }
 
-var byKind = []string{"group", "kind"}
+var (
+	byKind          = []string{"group", "kind"}
+	byKindAndResult = append(slices.Clone(byKind), "result")
+)
 
 var (
 	sourcesMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -44,7 +49,7 @@ var (
 	eventsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_events_total",
 		Help: "Number of events on watched objects, by kind and by whether they changed anything that a check reads.",
-	}, []string{"group", "kind", "result"})
+	}, byKindAndResult)
 	readsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_reads_total",
 		Help: "Number of reads of what is not watched, by how it is read (poll, or on demand) and by whether they changed anything that a " +
@@ -54,7 +59,7 @@ var (
 		Name: "archmap_observer_watch_requests_total",
 		Help: "Number of requests that open a watch, by kind and by whether they were sent at once or delayed, as watches of that kind end " +
 			"too often.",
-	}, []string{"group", "kind", "result"})
+	}, byKindAndResult)
 )
 
 func init() {
