@@ -717,7 +717,7 @@ type ObjectCheck struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be one word in CamelCase, such as CSRPending"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['AllChecksPass', 'GenerationNotObserved', 'HealthNotObservable', 'Idle', 'InvalidSpec', 'NodeFault', 'NodesDown', 'NotFound', 'NotInDump', 'NotObservable', 'NotPermitted', 'NotPresent', 'NotYetObserved', 'ObservationFailed', 'PartMissing', 'Partial', 'Progressing', 'RolloutFailing', 'ScaledToZero', 'WebhookCallFailed', 'WebhookUnavailable', 'WithinGracePeriod', 'WithinTolerance'])",message="must not be a reason that archmap itself gives and acts on"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['AllChecksPass', 'AwaitingRenewal', 'GenerationNotObserved', 'HealthNotObservable', 'Idle', 'InvalidSpec', 'NodeFault', 'NodesDown', 'NotFound', 'NotInDump', 'NotObservable', 'NotPermitted', 'NotPresent', 'NotYetObserved', 'ObservationFailed', 'PartMissing', 'Partial', 'Progressing', 'RolloutFailing', 'ScaledToZero', 'WebhookCallFailed', 'WebhookUnavailable', 'WithinGracePeriod', 'WithinTolerance'])",message="must not be a reason that archmap itself gives and acts on"
 	Reason string `json:"reason,omitempty"`
 
 	// message is a CEL expression that returns what to say about an unhealthy

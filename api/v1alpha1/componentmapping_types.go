@@ -675,14 +675,18 @@ type CheckStatus struct {
 	Present Verdict `json:"present,omitempty"`
 
 	// healthy says whether it is healthy; NotAssessed if the check has no vote.
+	//
+	// That a DaemonSet is not healthy is remembered while nodes join, unless the spec
+	// has changed: then its pods are read, else joining nodes explain missing pods.
 	// +required
 	Healthy Verdict `json:"healthy,omitempty"`
 
 	// reason of the verdict, in one CamelCase word.
 	//
-	// It is remembered in one case: a reason from the pods, such as CrashLooping,
-	// stays with its message while the check fails and its pods are read again, for
-	// example after a restart of archmap, unless the spec has changed.
+	// It is remembered in two cases, unless the spec has changed. A reason from the
+	// pods, such as CrashLooping, stays with its message while the check fails and its
+	// pods are read again, for example after a restart of archmap. The verdict on a
+	// lease stays for a minute after archmap has begun to observe it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

@@ -11,8 +11,8 @@ const (
 	// ConditionReady says whether the object is accepted and its verdicts are current. It says nothing
 	// about the component.
 	//
-	// Possible reasons for True: Evaluated; ListsTruncated on a ClusterArchitecture
-	// whose status has no room for everything; the message says what is left out.
+	// Possible reasons for True: Evaluated; AwaitingRenewal while only the checks that the message names wait;
+	// ListsTruncated on a ClusterArchitecture whose status has no room for everything; the message says what is left out.
 	// Possible reasons for False: InvalidSpec.
 	// Possible reasons for Unknown: Observing.
 	ConditionReady = "Ready"
@@ -29,7 +29,7 @@ const (
 	// Possible reasons for False: PartMissing, else the reason of the worst check, such as CrashLooping,
 	// NodeFault or LeaseStale; ComponentsUnhealthy on a ClusterArchitecture.
 	// Possible reasons for Unknown: NotPresent, HealthNotObservable, GenerationNotObserved, NotPermitted,
-	// NotYetObserved, ObservationFailed, NotInDump, NotObservable, InvalidSpec; ComponentsUnknown,
+	// NotYetObserved, AwaitingRenewal, ObservationFailed, NotInDump, NotObservable, InvalidSpec; ComponentsUnknown,
 	// PlatformNotDetected on a ClusterArchitecture.
 	ConditionHealthy = "Healthy"
 
@@ -50,7 +50,7 @@ const (
 	//
 	// Possible reasons for True: Observed, ObservedIndirectly; Partial when a part of what runs is missing.
 	// Possible reasons for False: NotFound.
-	// Possible reasons for Unknown: NotPermitted, NotYetObserved, ObservationFailed, NotInDump,
+	// Possible reasons for Unknown: NotPermitted, NotYetObserved, AwaitingRenewal, ObservationFailed, NotInDump,
 	// NotObservable, InvalidSpec.
 	ConditionPresent = "Present"
 )
@@ -133,6 +133,9 @@ const (
 	ReasonNotPermitted = "NotPermitted"
 	// ReasonNotYetObserved: the first complete read is still in progress.
 	ReasonNotYetObserved = "NotYetObserved"
+	// ReasonAwaitingRenewal: archmap has not seen a lease for long enough to tell whether it is renewed, and its renewTime is far from
+	// the time of the API server. Everything else is judged meanwhile, and the message of Ready says how long it waits.
+	ReasonAwaitingRenewal = "AwaitingRenewal"
 	// ReasonObservationFailed: the read failed; the message says how.
 	ReasonObservationFailed = "ObservationFailed"
 	// ReasonNotInDump: the dump that is judged does not hold what the check needs, and cannot tell.

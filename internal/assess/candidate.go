@@ -68,8 +68,10 @@ func (c *candidate) stand() standing {
 }
 
 // stands reports whether the finding proves the variant while nothing that it needs is missing: then it counts, too, when
-// it has stopped. Only leases that nobody holds are also what an orderly removal leaves.
-func (c *candidate) stands(f *check.Finding) bool { return f.Proves() && (!c.optional || !f.GivenUp()) }
+// it has stopped. Only leases that nobody holds are also what an orderly removal leaves, and one that is awaited may be such.
+func (c *candidate) stands(f *check.Finding) bool {
+	return f.Proves() && (!c.optional || !f.GivenUp() && !f.Awaiting)
+}
 
 // proven reports whether a finding proves the component; Unknown when one that is not known might.
 func (c *candidate) proven(proves func(*check.Finding) bool) v1alpha1.Verdict {
@@ -78,7 +80,7 @@ func (c *candidate) proven(proves func(*check.Finding) bool) v1alpha1.Verdict {
 		switch {
 		case proves(f):
 			return v1alpha1.VerdictTrue
-		case f.Present == v1alpha1.VerdictUnknown && catalog.Proves(&f.Check.Spec):
+		case f.MayProve():
 			proven = v1alpha1.VerdictUnknown
 		}
 	}
@@ -122,10 +124,9 @@ func (c *candidate) undecided() []*check.Finding {
 	var needed, other []*check.Finding
 	for _, f := range c.findings {
 		switch {
-		case f.Present != v1alpha1.VerdictUnknown:
-		case f.Check.Expect() != v1alpha1.ExpectOptional:
+		case f.Present == v1alpha1.VerdictUnknown && f.Check.Expect() != v1alpha1.ExpectOptional:
 			needed = append(needed, f)
-		case proven != v1alpha1.VerdictTrue && catalog.Proves(&f.Check.Spec):
+		case proven != v1alpha1.VerdictTrue && f.MayProve():
 			other = append(other, f)
 		}
 	}

@@ -308,9 +308,9 @@ func excused(m *v1alpha1.ComponentMapping, f *check.Finding) bool {
 		meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionHealthy)
 }
 
-// keepExplanations keeps the explanation of a check that failed before while it is being read anew: a restart
-// of the operator does not change why. CheckStatus.Reason and Message remember them.
-func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
+// keepVerdicts keeps what a restart of the operator does not change: the explanation of a check that failed before, while it is being
+// read anew, and the verdict of one whose last one stands. CheckStatus remembers them.
+func keepVerdicts(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
 	if m.Status.ObservedGeneration != m.Generation {
 		return findings
 	}
@@ -318,8 +318,11 @@ func keepExplanations(m *v1alpha1.ComponentMapping, findings []check.Finding) []
 	for i := range out {
 		f := &out[i]
 		previous := previousOf(m, f)
-		if f.Explaining && previous != nil && previous.Healthy == v1alpha1.VerdictFalse && check.Explained(previous.Reason) {
+		switch failed := previous != nil && previous.Healthy == v1alpha1.VerdictFalse; {
+		case f.Explaining && failed && check.Explained(previous.Reason),
+			f.LastStands && previous != nil && (failed || previous.Healthy == v1alpha1.VerdictTrue):
 			f.Healthy, f.Reason, f.Message, f.Faults = previous.Healthy, previous.Reason, previous.Message, previous.Faults
+			f.Stopped, f.Awaiting = f.Stopped || f.Awaiting && failed, false
 		}
 	}
 	return out

@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	apitypes "k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -61,6 +62,8 @@ type cluster struct {
 	responses map[string]facts.Response
 	// refusal is the answer to every access review.
 	refusal string
+	// firstSight says that whoever watches leases sees them for the first time.
+	firstSight bool
 }
 
 func with(objects ...object) cluster { return cluster{objects: objects} }
@@ -103,6 +106,12 @@ func (c cluster) answer(need facts.Need, now time.Time) facts.Answer {
 	for _, o := range c.objects {
 		if o.GetObjectKind().GroupVersionKind().Kind == need.Kind.Kind && o.GetNamespace() == need.Namespace {
 			a.Objects = append(a.Objects, o)
+		}
+	}
+	if c.firstSight {
+		a.Renewals = map[apitypes.NamespacedName]facts.Renewal{}
+		for _, o := range a.Objects {
+			a.Renewals[client.ObjectKeyFromObject(o)] = facts.Renewal{Since: now}
 		}
 	}
 	slices.SortFunc(a.Objects, func(x, y client.Object) int { return strings.Compare(x.GetName(), y.GetName()) })

@@ -7,6 +7,7 @@ package assess
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,14 +22,15 @@ import (
 // times and grace periods from the previous status, in m. The duration is when a grace period ends; 0 when none is
 // running.
 //
-// While anything has not been read completely, the previous verdicts stay, so that a restart makes nothing unhealthy.
+// While anything has not been read completely, the previous verdicts stay, so that a restart makes nothing unhealthy. What only
+// time tells, as whether a lease is renewed, keeps its own verdict alone, for a minute.
 func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Time) (v1alpha1.ComponentMappingStatus, time.Duration) {
 	for i := range findings {
 		if findings[i].Pending() || findings[i].VersionsPending || excused(m, &findings[i]) {
 			return observing(m, findings[i], now), 0
 		}
 	}
-	a := newAssessment(m, keepExplanations(m, findings), now)
+	a := newAssessment(m, keepVerdicts(m, findings), now)
 	status := v1alpha1.ComponentMappingStatus{
 		ObservedGeneration: m.Generation,
 		Conditions:         withoutStalled(m.Status.Conditions),
@@ -43,7 +45,7 @@ func Mapping(m *v1alpha1.ComponentMapping, findings []check.Finding, now time.Ti
 		status.Differences = a.differences(&status)
 	}
 	documented := asDocumented(present, &status)
-	for _, c := range []metav1.Condition{ready(), present, healthy, documented} {
+	for _, c := range []metav1.Condition{readyOf(findings), present, healthy, documented} {
 		a.set(&status.Conditions, c)
 	}
 	status.Message = msg.Truncate(a.headline(present, healthy, documented), msg.MaxMessage)
@@ -95,6 +97,20 @@ func observing(m *v1alpha1.ComponentMapping, pending check.Finding, now time.Tim
 
 func ready() metav1.Condition {
 	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, "the verdicts are current")
+}
+
+// readyOf is True also while a check waits for time to pass, and says so: a sync need not wait for it.
+func readyOf(findings []check.Finding) metav1.Condition {
+	var awaiting []string
+	for i := range findings {
+		if f := &findings[i]; f.Awaiting {
+			awaiting = append(awaiting, fmt.Sprintf("; check %s: %s", f.Check.Name(), f.Message))
+		}
+	}
+	if len(awaiting) == 0 {
+		return ready()
+	}
+	return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAwaitingRenewal, "the other verdicts are current"+strings.Join(awaiting, ""))
 }
 
 // headline returns the sentence that a person wants first: why it is absent or unknown, else why it is unhealthy

@@ -24,7 +24,7 @@ func TestTransitions(t *testing.T) { runMappings(t, transitionCases()) }
 
 // mappingCases returns all stories of mappings: what holds for every status is held against each of their ends.
 func mappingCases() []mappingCase {
-	return slices.Concat(presenceCases(), descriptionCases(), documentedCases(), healthCases(), graceCases(), readyCases(), transitionCases())
+	return slices.Concat(presenceCases(), descriptionCases(), documentedCases(), healthCases(), graceCases(), readyCases(), awaitingCases(), transitionCases())
 }
 
 var (

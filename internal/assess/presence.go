@@ -390,7 +390,7 @@ func (a *assessment) inUse() ([]check.VersionCount, []string) {
 func unknownReason(f *check.Finding) string {
 	switch f.Reason {
 	case v1alpha1.ReasonNotPermitted, v1alpha1.ReasonNotYetObserved, v1alpha1.ReasonNotInDump, v1alpha1.ReasonGenerationNotObserved,
-		v1alpha1.ReasonNotObservable:
+		v1alpha1.ReasonNotObservable, v1alpha1.ReasonAwaitingRenewal:
 		return f.Reason
 	}
 	return v1alpha1.ReasonObservationFailed

@@ -96,7 +96,7 @@ func flaws(m *v1alpha1.ComponentMapping) []string {
 
 	// kstatus: a status is current when Ready is True, in progress when it is Unknown, failed when it is False
 	// and Stalled is True.
-	hold((ready.Status == metav1.ConditionTrue) == (ready.Reason == v1alpha1.ReasonEvaluated), "Ready=%s %s", ready.Status, ready.Reason)
+	hold((ready.Status == metav1.ConditionTrue) == (ready.Reason == v1alpha1.ReasonEvaluated || ready.Reason == v1alpha1.ReasonAwaitingRenewal), "Ready=%s %s", ready.Status, ready.Reason)
 	hold((ready.Status == metav1.ConditionUnknown) == (ready.Reason == v1alpha1.ReasonObserving), "Ready=%s %s", ready.Status, ready.Reason)
 	hold((ready.Status == metav1.ConditionFalse) == (stalled != nil), "Ready=%s, Stalled is %v", ready.Status, stalled)
 	hold(ready.ObservedGeneration == m.Generation, "Ready is about generation %d", ready.ObservedGeneration)

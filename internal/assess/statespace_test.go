@@ -38,6 +38,7 @@ var (
 	unseen  = outcome{"may not be read", check.Result{Present: unknown, Healthy: noVote, Reason: v1alpha1.ReasonNotPermitted}}
 	failed  = outcome{"could not be read", check.Result{Present: unknown, Healthy: noVote, Reason: v1alpha1.ReasonObservationFailed}}
 	pending = outcome{"is not read yet", check.Result{Present: unknown, Healthy: noVote, Reason: v1alpha1.ReasonNotYetObserved}}
+	awaited = outcome{"is awaited", check.Result{Present: yes, Healthy: unknown, Reason: v1alpha1.ReasonAwaitingRenewal, Awaiting: true}}
 
 	idle     = outcome{"wants no pods", check.Result{Present: yes, Healthy: noVote, Reason: v1alpha1.ReasonIdle, Stopped: true}}
 	rollsOut = outcome{"rolls out", check.Result{Present: yes, Healthy: yes, Reason: v1alpha1.ReasonProgressing}}
@@ -69,11 +70,14 @@ func (s scene) any(comesTo func(sight) bool, expect ...v1alpha1.Expectation) boo
 func (c sight) there() bool   { return c.Present == yes }
 func (c sight) absent() bool  { return c.Present == no }
 func (c sight) hidden() bool  { return c.Present == unknown }
-func (c sight) running() bool { return c.there() && !c.Stopped }
+func (c sight) running() bool { return c.there() && !c.Stopped && !c.Awaiting }
+
+// might reports whether the check may yet prove the variant.
+func (c sight) might() bool { return c.hidden() || c.Awaiting }
 
 // proves reports whether the check proves the variant as long as nothing is missing.
 func (s scene) proves(c sight) bool {
-	return c.there() && (c.Reason != v1alpha1.ReasonNoHolder || !s.optional)
+	return c.there() && (c.Reason != v1alpha1.ReasonNoHolder && !c.Awaiting || !s.optional)
 }
 
 // What is expected of a variant.
@@ -97,9 +101,9 @@ var variantRules = []struct {
 		return !s.any(sight.absent, needed, lies) && !s.any(sight.hidden, needed, lies, mustHold, mustNot) && s.any(s.proves, needed, optionals)
 	},
 }, {
-	"maybe complete", "nothing that it needs is missing, and something proves it, or might: it cannot be seen",
+	"maybe complete", "nothing that it needs is missing, and something proves it, or might: it cannot be seen, or is awaited",
 	func(s scene) bool {
-		return !s.any(sight.absent, needed, lies) && (s.any(s.proves, needed, optionals) || s.any(sight.hidden, needed, optionals))
+		return !s.any(sight.absent, needed, lies) && (s.any(s.proves, needed, optionals) || s.any(sight.might, needed, optionals))
 	},
 }, {
 	"partial", "something that it needs is missing, something runs that proves it, and no `Precondition` or `Absent` is unseen",
@@ -107,9 +111,9 @@ var variantRules = []struct {
 		return s.any(sight.absent, needed, lies) && s.any(sight.running, needed, optionals) && !s.any(sight.hidden, mustHold, mustNot)
 	},
 }, {
-	"maybe partial", "something that it needs is missing, and something runs, or might, that proves it: that, or a `Precondition` or `Absent`, cannot be seen",
+	"maybe partial", "something that it needs is missing, and something runs, or might, that proves it: that, or a `Precondition` or `Absent`, cannot be seen, or is awaited",
 	func(s scene) bool {
-		return s.any(sight.absent, needed, lies) && (s.any(sight.running, needed, optionals) || s.any(sight.hidden, needed, optionals))
+		return s.any(sight.absent, needed, lies) && (s.any(sight.running, needed, optionals) || s.any(sight.might, needed, optionals))
 	},
 }, {
 	"left behind", "something of it is there: an object that proves nothing, or what has stopped",
@@ -233,6 +237,8 @@ func (c cast) voted() string {
 	switch {
 	case votes[no] != "":
 		return "False " + votes[no]
+	case votes[unknown] == v1alpha1.ReasonAwaitingRenewal:
+		return "Unknown " + v1alpha1.ReasonAwaitingRenewal
 	case votes[unknown] != "":
 		return "Unknown " + v1alpha1.ReasonObservationFailed
 	case votes[yes] == v1alpha1.ReasonProgressing:
@@ -292,6 +298,11 @@ func TestEveryCombination(t *testing.T) {
 	for _, both := range pairs([]shape{{needed, needed}, {needed, optionals}, {optionals, optionals}, {needed, mustNot}}) {
 		t.Run(fmt.Sprintf("health of %v and %v", both[0], both[1]), func(t *testing.T) {
 			tryAll(t, both, runs, rollsOut, fails, doubtful, idle, missing, failed)
+		})
+	}
+	for _, both := range pairs([]shape{{needed, optionals}, {optionals, lies}, {needed, mustHold}}) {
+		t.Run(fmt.Sprintf("leases of %v and %v", both[0], both[1]), func(t *testing.T) {
+			tryAll(t, both, runs, awaited, givenUp, missing, unseen, fails)
 		})
 	}
 	first := [2]shape{{needed, needed}, {needed, optionals}}
@@ -372,7 +383,7 @@ func agrees(got, want string) bool {
 	case want == "False" && named:
 		return got == "False "+fails.Reason
 	case want == "Unknown" && named:
-		return got == "Unknown NotPermitted" || got == "Unknown ObservationFailed"
+		return got == "Unknown NotPermitted" || got == "Unknown ObservationFailed" || got == "Unknown AwaitingRenewal"
 	}
 	return got == want
 }

@@ -62,6 +62,14 @@ type Result struct {
 
 	// Stopped says that what was found is not at work: workloads that want no pods, a lease that nobody renews.
 	Stopped bool
+
+	// Awaiting says that whether what was found is at work is not known before some time has passed: of a lease nobody knows
+	// who has not seen it for long.
+	Awaiting bool
+
+	// LastStands says that the last verdict of the check stands for now, as nothing has been seen for long enough to replace it:
+	// after a restart, most leases are renewed within the minute.
+	LastStands bool
 }
 
 // Finding is the result of one check of a mapping.
@@ -116,7 +124,12 @@ func (f *Finding) Proves() bool { return f.Evident() && catalog.Proves(&f.Check.
 // Runs says whether the finding proves the component though other parts of it are missing: a workload that wants pods,
 // nodes, a lease that is renewed, a path that answers, an authorizer that refuses. Of other objects nothing can be told,
 // so their authors do, by an evidence.
-func (f *Finding) Runs() bool { return f.Proves() && !f.Stopped }
+func (f *Finding) Runs() bool { return f.Proves() && !f.Stopped && !f.Awaiting }
+
+// MayProve says whether the finding might prove the component: what it looks for cannot be seen, or whether it is at work.
+func (f *Finding) MayProve() bool {
+	return catalog.Proves(&f.Check.Spec) && (f.Present == v1alpha1.VerdictUnknown || f.Evident() && f.Awaiting)
+}
 
 // GivenUp says whether all that was found are leases that nobody holds, as they are left by a holder that was told to
 // stop.

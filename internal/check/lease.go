@@ -5,6 +5,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -59,16 +60,21 @@ func leaseResult(e *Evaluator, given facts.Facts) Result {
 	if len(verdicts) == 0 {
 		return absent(v1alpha1.ReasonNotFound, "no "+leaseSubject(e))
 	}
-	return summarizeLeases(verdicts)
+	return summarizeLeases(verdicts, answer)
 }
 
 // summarizeLeases lets the best lease decide: leases of dead instances linger, one that is fresh is enough.
-func summarizeLeases(verdicts []objectVerdict) Result {
+func summarizeLeases(verdicts []objectVerdict, answer facts.Answer) Result {
 	worstFirst(verdicts)
 	best := verdicts[len(verdicts)-1]
 	r := summarize(verdicts)
 	r.Healthy, r.Reason, r.Message = best.healthy, best.reason, best.detail
 	r.Stopped = best.healthy == v1alpha1.VerdictFalse
+	r.Awaiting = best.healthy == v1alpha1.VerdictUnknown
+	r.LastStands = r.Awaiting && slices.ContainsFunc(verdicts, func(v objectVerdict) bool {
+		renewal := answer.Renewals[client.ObjectKeyFromObject(v.object)]
+		return v.healthy == v1alpha1.VerdictUnknown && answer.ReadAt.Sub(renewal.Since) <= minLeaseAge
+	})
 	if r.Stopped {
 		r.Faults = []v1alpha1.Fault{leaseFault(best)}
 	}
@@ -96,7 +102,7 @@ func leaseVerdict(spec *v1alpha1.LeaseCheck, lease *coordinationv1.Lease, answer
 	held := lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != ""
 	switch movement := leaseMovement(lease, answer, maxAge); {
 	case movement == v1alpha1.VerdictUnknown:
-		v.healthy, v.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonNotYetObserved
+		v.healthy, v.reason = v1alpha1.VerdictUnknown, v1alpha1.ReasonAwaitingRenewal
 		v.detail = fmt.Sprintf("%s: waiting up to %s for it to be renewed", name, maxAge)
 	case movement == v1alpha1.VerdictTrue && held:
 		v.detail = name + " is held and renewed"

@@ -47,7 +47,7 @@ func TestLeaseMovement(t *testing.T) {
 		minute  = time.Minute
 		hour    = time.Hour
 		renewed = "True/True Healthy: Lease kube-system/kube-scheduler is held and renewed"
-		waiting = "True/Unknown NotYetObserved: Lease kube-system/kube-scheduler: waiting up to 1m0s for it to be renewed"
+		waiting = "True/Unknown AwaitingRenewal: Lease kube-system/kube-scheduler: waiting up to 1m0s for it to be renewed"
 		handing = "True/True Healthy: Lease kube-system/kube-scheduler is between holders"
 	)
 	stale := func(at string) string {
@@ -183,7 +183,7 @@ func TestSeveralLeases(t *testing.T) {
 		"one frozen, one not decided yet": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", time.Hour)},
 			map[string]facts.Renewal{"a": frozen, "b": unsure},
-			"True/Unknown NotYetObserved: Lease kube-system/b: waiting up to 1m0s for it to be renewed", 2,
+			"True/Unknown AwaitingRenewal: Lease kube-system/b: waiting up to 1m0s for it to be renewed", 2,
 		},
 		"all frozen": {
 			[]client.Object{apiserver("a", "a", time.Hour), apiserver("b", "b", 2*time.Hour)},
@@ -216,11 +216,30 @@ func TestSeveralLeases(t *testing.T) {
 	}
 }
 
-// A lease of which nothing can be said yet holds the whole mapping back.
-func TestUndecidedLeaseIsPending(t *testing.T) {
-	c := newCheck(schedulerLease)
-	f := c.Evaluate(watching(c, map[string]facts.Renewal{"kube-scheduler": stood(0, false)}, heldLease("kube-scheduler", "a", time.Hour)))
-	NewWithT(t).Expect(f.Pending()).To(BeTrue())
+// A lease of which nothing can be said yet holds nothing else back; for a minute its last verdict stands.
+func TestUndecidedLeaseIsAwaited(t *testing.T) {
+	c := newCheck("{type: Lease, lease: {namespace: kube-system, name: kube-scheduler, maxAgeSeconds: 86400}}")
+	for name, test := range map[string]struct {
+		since            time.Duration
+		moved            bool
+		awaiting, stands bool
+	}{
+		"first sight":         {0, false, true, true},
+		"for a minute":        {time.Minute, false, true, true},
+		"for longer":          {61 * time.Second, false, true, false},
+		"for a day":           {24 * time.Hour, false, true, false},
+		"for more than a day": {24*time.Hour + 1, false, false, false},
+		"until it has moved":  {0, true, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			f := c.Evaluate(watching(c, map[string]facts.Renewal{"kube-scheduler": stood(test.since, test.moved)}, heldLease("kube-scheduler", "a", 48*time.Hour)))
+			g.Expect(f.Pending()).To(BeFalse())
+			g.Expect([]bool{f.Awaiting, f.LastStands}).To(Equal([]bool{test.awaiting, test.stands}))
+		})
+	}
+	once := c.Evaluate(seeing(c, heldLease("kube-scheduler", "a", 48*time.Hour)))
+	NewWithT(t).Expect(once.Awaiting).To(BeFalse(), "who looks once waits for nothing")
 }
 
 func TestLeaseNeeds(t *testing.T) {

@@ -172,8 +172,8 @@ func Diagnose(workloads []workload.Workload, given facts.Facts) []workload.Diagn
 	for i, w := range workloads {
 		var pods workload.Pods
 		if w.Unexplained() || w.MayRestart(given.Now, given.Once) {
-			pods.Once = given.Once
-			pods.Answer, pods.Asked = given.Answers[w.PodsNeed()]
+			pods.Once, pods.Failed = given.Once, given.Failed
+			pods.Answer = given.Answers[w.PodsNeed()]
 			pods.Events = given.Answers[w.EventsNeed()]
 		}
 		diagnoses[i] = workload.Diagnose(w, nodes, pods, given.Now)

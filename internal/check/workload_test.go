@@ -278,11 +278,13 @@ func TestWorkloadIsDiagnosed(t *testing.T) {
 
 	given.Answers[pods("m")] = facts.Answer{State: facts.Known, ReadAt: noon}
 	given.Answers[pods("s")] = facts.Answer{State: facts.Known, ReadAt: noon, Objects: []client.Object{crashing}}
+	g.Expect(told(c.Evaluate(given))).To(Equal("True/False WorkloadUnavailable: DaemonSet kube-system/cns-m: 1/3 available"), "who has asked for pods changes nothing")
+	given.Failed = true
 	f = c.Evaluate(given)
 	g.Expect(told(f)).To(Equal("True/False CrashLooping: DaemonSet kube-system/cns-s: 2/3 available; 1 keeps crashing: container cns (a); " +
 		"DaemonSet kube-system/cns-m: 1/3 available"))
 	g.Expect(f.Explaining).To(BeFalse())
-	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes, pods("s")}), "who was asked is looked at")
+	g.Expect(facts.NeedsOf(f.Further)).To(Equal([]facts.Need{facts.Nodes, pods("m"), facts.Nodes, pods("s")}), "who has failed is looked at")
 
 	given = seeing(c, workloads(2, 3)...)
 	given.Answers[facts.Nodes] = facts.Answer{State: facts.Known, Objects: []client.Object{old("a"), old("b"), old("c")}}

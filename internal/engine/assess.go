@@ -47,12 +47,19 @@ func (e *Engine) Assess(
 		e.Forget(key)
 		return assess.InvalidMapping(m, compiled.invalid, now), 0, true
 	}
-	findings, ok := e.Findings(key, compiled.checks)
+	findings, ok := e.findings(key, compiled.checks, func(c *check.Check) bool { return failed(m, c) })
 	if !ok {
 		return status, 0, false
 	}
 	status, wait = assess.Mapping(m, findings, now)
 	return status, wait, true
+}
+
+// failed says whether a check failed when it was decided last, as the status remembers.
+func failed(m *v1alpha1.ComponentMapping, c *check.Check) bool {
+	return m.Status.ObservedGeneration == m.Generation && slices.ContainsFunc(m.Status.Checks, func(s v1alpha1.CheckStatus) bool {
+		return s.Name == c.Name() && s.Healthy == v1alpha1.VerdictFalse
+	})
 }
 
 // Architecture is the spec of a ClusterArchitecture made ready to be evaluated, or why it cannot be.

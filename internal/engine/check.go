@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
 	"github.com/archmap/archmap/internal/tally"
@@ -23,29 +24,39 @@ type checkWorker struct {
 	evaluator *check.Evaluator
 	result    *cell[check.Result]
 	expense   expense
+	// failed says whether the check failed when it was decided last; before the first evaluation, as a status remembers.
+	failed bool
 }
 
 func (w *checkWorker) work(ctx context.Context, now time.Time, _ changes) (func(), time.Time) {
 	var evaluation check.Evaluation
-	publishDemandsLocked := w.engine.explore(w.result.lane, w.evaluator.Needs(), func(shown sets.Set[facts.Need]) []facts.Demand {
-		evaluation = w.evaluate(ctx, shown, now)
-		return evaluation.Further
-	})
+	var publishDemandsLocked func()
+	failed, fails := w.failed, false
+	for again := true; again; {
+		publishDemandsLocked = w.engine.explore(w.result.lane, w.evaluator.Needs(), func(shown sets.Set[facts.Need]) []facts.Demand {
+			evaluation = w.evaluate(ctx, shown, now, failed)
+			waiting := evaluation.Pending() || evaluation.Explaining // then its status stays as it was
+			fails = evaluation.Healthy == v1alpha1.VerdictFalse || failed && waiting
+			again, failed = failed && !fails, failed && fails // what has recovered is judged as if it had never failed
+			return evaluation.Further
+		})
+	}
 	backOff := w.expense.backOff()
 	return func() {
+		w.failed = fails
 		w.result.lane.backOff = backOff
 		publishDemandsLocked()
 		setLocked(w.engine, w.result, keepVersions(w.result, evaluation.Result))
 	}, dueAfter(now, evaluation.RecheckAfter)
 }
 
-func (w *checkWorker) evaluate(ctx context.Context, shown sets.Set[facts.Need], now time.Time) (evaluation check.Evaluation) {
+func (w *checkWorker) evaluate(ctx context.Context, shown sets.Set[facts.Need], now time.Time, failed bool) (evaluation check.Evaluation) {
 	if !w.evaluator.HasExpressions() {
-		return w.engine.evaluate(w.evaluator, shown, now)
+		return w.engine.evaluate(w.evaluator, shown, now, failed)
 	}
 	evaluate := func(evaluator *check.Evaluator) {
 		w.expense.run(ctx, func() uint64 {
-			evaluation = w.engine.evaluate(evaluator, shown, now)
+			evaluation = w.engine.evaluate(evaluator, shown, now, failed)
 			return evaluation.Expense
 		})
 	}
@@ -62,8 +73,8 @@ func (w *checkWorker) evaluate(ctx context.Context, shown sets.Set[facts.Need], 
 // maxPasses is how often an evaluation is shown more: first the nodes, then the pods on them, then what else it wants.
 const maxPasses = 4
 
-// explore evaluates for a lane, and shows what an evaluation asks for to the next one. What it returns has the lane go on
-// reading what the last one has asked for.
+// explore evaluates for a lane, and shows what an evaluation asks for to the next one, and nothing else: what was asked for once
+// must not change a result. What it returns has the lane go on reading what the last one has asked for.
 func (e *Engine) explore(
 	l *lane, needs []facts.Need, evaluate func(shown sets.Set[facts.Need]) (further []facts.Demand),
 ) (publishLocked func()) {
@@ -73,11 +84,13 @@ func (e *Engine) explore(
 	for range maxPasses {
 		further = evaluate(shown)
 		wanted = always.Union(sets.New(facts.NeedsOf(further)...))
-		if shown.IsSuperset(wanted) {
+		if shown.Equal(wanted) {
 			break
 		}
 		// What was wanted before stays until the end, as it may be wanted again.
-		e.wantMore(l, wanted)
+		if !shown.IsSuperset(wanted) {
+			e.wantMore(l, wanted)
+		}
 		shown = wanted
 	}
 	return func() {
@@ -128,14 +141,14 @@ func (e *Engine) demandLocked(demands []facts.Demand) {
 	}
 }
 
-func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time) check.Evaluation {
+func (e *Engine) evaluate(evaluator *check.Evaluator, needs sets.Set[facts.Need], now time.Time, failed bool) check.Evaluation {
 	countEvaluation(evaluator)
 	own := sets.New(evaluator.Needs()...)
 	answers := e.answers(needs.Difference(own))
 	for need := range needs.Intersection(own) {
 		answers[need] = e.concerning(evaluator, need)
 	}
-	return evaluator.Evaluate(facts.Facts{Now: now, Answers: answers, Once: e.options.Once})
+	return evaluator.Evaluate(facts.Facts{Now: now, Answers: answers, Once: e.options.Once, Failed: failed})
 }
 
 // concerning is what is known of a need of an evaluator, with those objects that it is about: a store may hold many others.

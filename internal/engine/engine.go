@@ -165,11 +165,16 @@ func (e *Engine) end() {
 // Findings subscribes to the results of checks, in place of those that the subscriber had before, and returns them as
 // they are now; ok is false while one of them has not been evaluated yet, which is notified.
 func (e *Engine) Findings(key Key, checks []*check.Check) (findings []check.Finding, ok bool) {
+	return e.findings(key, checks, func(*check.Check) bool { return false })
+}
+
+// findings are Findings; failed says which checks failed when they were decided last, as far as that is remembered.
+func (e *Engine) findings(key Key, checks []*check.Check, failed func(*check.Check) bool) (findings []check.Finding, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.subscribers[key]
 	if s == nil || !sameChecks(s.checks, checks) {
-		e.subscribeLocked(key, checks)
+		e.subscribeLocked(key, checks, failed)
 	}
 	findings = make([]check.Finding, len(checks))
 	pending := false
@@ -252,13 +257,13 @@ func sameChecks(a, b []*check.Check) bool {
 }
 
 // subscribeLocked subscribes anew: what is wanted before and after is looked at all the time.
-func (e *Engine) subscribeLocked(key Key, checks []*check.Check) {
+func (e *Engine) subscribeLocked(key Key, checks []*check.Check, failed func(*check.Check) bool) {
 	s := &subscriber{checks: checks, lanes: sets.New[*lane]()}
 	before := e.replaceLocked(key, s)
 	for _, c := range checks {
 		r := e.results[c.Key()]
 		if r == nil {
-			r = e.newResultLocked(c.Evaluator)
+			r = e.newResultLocked(c.Evaluator, failed(c))
 		}
 		attachLocked(key, s, r)
 	}
@@ -338,7 +343,7 @@ func (e *Engine) releaseLocked(key Key, before, now *subscriber) {
 }
 
 // newResultLocked makes the cell of an evaluator: in the lane of nodes, or in a lane of its own.
-func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result] {
+func (e *Engine) newResultLocked(evaluator *check.Evaluator, failed bool) *cell[check.Result] {
 	if evaluator.CountsNodes() {
 		return e.nodes.addCheckLocked(evaluator)
 	}
@@ -347,7 +352,7 @@ func (e *Engine) newResultLocked(evaluator *check.Evaluator) *cell[check.Result]
 	if evaluator.CountsObjects() {
 		w = newObjectWorker(e, evaluator, r)
 	} else {
-		w = &checkWorker{engine: e, evaluator: evaluator, result: r, expense: expense{engine: e, evaluator: evaluator, result: r}}
+		w = &checkWorker{engine: e, evaluator: evaluator, result: r, failed: failed, expense: expense{engine: e, evaluator: evaluator, result: r}}
 	}
 	r.lane = newLane(w)
 	r.lane.concerns = evaluator.Concerns

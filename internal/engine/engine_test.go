@@ -192,7 +192,7 @@ func TestFindingsAreEvaluatedWhenTheyAreDue(t *testing.T) {
 		o.show(daemonSets, newDaemonSet("cns"))
 		o.show(podsOf("cns"), podOn("n", "cns"))
 		o.start()
-		o.subscribe("a", daemonSetCheck("cns"))
+		o.subscribe("a", daemonSetCheck)
 		o.afterBurst()
 		o.expectNotified("the first findings, before and after nodes are seen", "a", "a")
 		o.g.Expect(o.results("a")[0].Reason).To(Equal(v1alpha1.ReasonProgressing))

@@ -275,6 +275,8 @@ type operator struct {
 	// editedMeanwhile says that mappings are edited while others are notified: one that is edited between the decision to
 	// notify it and the call is notified once more.
 	editedMeanwhile bool
+	// failed says which checks a status remembers to have failed.
+	failed func(*check.Check) bool
 	// stop ends the engine, and stopped receives when Start has returned.
 	stop    context.CancelFunc
 	stopped chan error
@@ -299,7 +301,7 @@ func inBubble(t *testing.T, options Options, test func(o *operator)) {
 // newOperator is one whose engine is not started.
 func newOperator(t *testing.T, options Options) *operator {
 	o := &operator{cluster: newCluster(), t: t, g: NewWithT(t), clock: clocktesting.NewFakeClock(noon),
-		stopped: make(chan error, 1), checks: map[Key][]*check.Check{}, told: map[string][]check.Result{}}
+		stopped: make(chan error, 1), failed: func(*check.Check) bool { return false }, checks: map[Key][]*check.Check{}, told: map[string][]check.Result{}}
 	options.Clock = o.clock
 	if options.Pace == 0 { // only its own test waits for it
 		options.Pace = -1
@@ -377,7 +379,7 @@ func (o *operator) subscribe(name string, specs ...string) bool {
 	o.mu.Lock()
 	o.checks[keyOf(name)] = checks
 	o.mu.Unlock()
-	_, ok := o.engine.Findings(keyOf(name), checks)
+	_, ok := o.engine.findings(keyOf(name), checks, o.failed)
 	return ok
 }
 
@@ -479,9 +481,7 @@ func deploymentCheck(names string) string {
 	return "{name: c, type: Workload, workload: {kind: Deployment, namespace: kube-system, names: [" + names + "]}}"
 }
 
-func daemonSetCheck(name string) string {
-	return "{name: c, type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [" + name + "]}}"
-}
+const daemonSetCheck = "{name: c, type: Workload, workload: {kind: DaemonSet, namespace: kube-system, names: [cns]}}"
 
 // nodesCheck counts nodes that have a condition.
 func nodesCheck(conditionType string) string {
@@ -535,11 +535,28 @@ func thing(kind, name string, well bool) *unstructured.Unstructured {
 }
 
 // newDaemonSet has a pod for one node of two.
-func newDaemonSet(name string) *appsv1.DaemonSet {
+func newDaemonSet(name string) *appsv1.DaemonSet { return daemonSet(name, 2, 1) }
+
+// daemonSet lacks so many pods of those that it wants.
+func daemonSet(name string, desired, lacks int32) *appsv1.DaemonSet {
 	return &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name},
 		Spec:       appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}},
-		Status: appsv1.DaemonSetStatus{
-			DesiredNumberScheduled: 2, CurrentNumberScheduled: 2, UpdatedNumberScheduled: 2, NumberReady: 1, NumberAvailable: 1},
+		Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: desired, CurrentNumberScheduled: desired, UpdatedNumberScheduled: desired,
+			NumberReady: desired - lacks, NumberAvailable: desired - lacks},
 	}
+}
+
+// crashingPods are of a DaemonSet, one a node.
+func crashingPods(n int) []client.Object {
+	var pods []client.Object
+	for i := range n {
+		p := podOn(fmt.Sprint("n", i), "cns")
+		p.Name = fmt.Sprint("cns-", i)
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: "cns", Controller: new(true)}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "cns", RestartCount: 7, State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}}
+		pods = append(pods, p)
+	}
+	return pods
 }

@@ -14,8 +14,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/archmap/archmap/internal/check"
 	"github.com/archmap/archmap/internal/facts"
 )
 
@@ -31,12 +33,12 @@ type story struct {
 var storyChecks = []string{
 	deploymentCheck("web"), deploymentCheck("api, web"), nodesCheck("Ready"), nodesCheck("DiskPressure"),
 	`{name: c, type: Nodes, nodes: {selector: {matchLabels: {gpu: "true"}}}}`,
-	objectCheck("Widget", "object.well"), objectCheck("Gadget", "object.well"), daemonSetCheck("cns"),
+	objectCheck("Widget", "object.well"), objectCheck("Gadget", "object.well"), daemonSetCheck,
 }
 
 func (s *story) step() {
 	name := fmt.Sprint("n", s.r.IntN(4))
-	switch s.r.IntN(12) {
+	switch s.r.IntN(17) {
 	case 0, 1, 2:
 		mapping := fmt.Sprint("m", s.r.IntN(4))
 		s.asks[mapping] = nil
@@ -63,6 +65,18 @@ func (s *story) step() {
 		s.remove(widgets, fmt.Sprint("n", s.r.IntN(4)))
 	case 11:
 		s.unseen()
+	case 12, 13:
+		s.put(daemonSets, daemonSet("cns", 3+s.r.Int32N(2), s.r.Int32N(3)))
+	case 14:
+		s.show(podsOf("cns"), crashingPods(s.r.IntN(3))...)
+	case 15:
+		n := node(name, corev1.ConditionTrue)
+		// What follows from its age does so half a minute from when anybody looks: who waits for it may be a second late.
+		n.CreationTimestamp = metav1.NewTime(s.clock.Now().Add(-30 * time.Second))
+		n.Status.Conditions[0].LastTransitionTime = n.CreationTimestamp
+		s.put(facts.Nodes, n)
+	case 16:
+		s.pass(time.Duration(1+s.r.IntN(3)) * time.Minute)
 	}
 }
 
@@ -87,11 +101,12 @@ func (s *story) fill(need facts.Need) {
 	}[need]...)
 }
 
-// expectFresh holds what the engine has come to to what one comes to that is made anew.
+// expectFresh holds what the engine has come to to what one comes to that is made anew, at that time and with the memory of statuses.
 func (s *story) expectFresh(when string) {
 	s.afterBurst()
 	fresh := newOperator(s.t, Options{})
-	fresh.answers = maps.Clone(s.answers)
+	fresh.clock.SetTime(s.clock.Now())
+	fresh.answers, fresh.failed = maps.Clone(s.answers), s.remembersFailed
 	for mapping, checks := range s.asks {
 		fresh.subscribe(mapping, checks...)
 	}
@@ -106,6 +121,15 @@ func (s *story) expectFresh(when string) {
 		s.t.Fatalf("%s: %s are observed, a fresh engine observes %s", when, got, want)
 	}
 	fresh.end()
+}
+
+// remembersFailed reports whether the check failed when it was decided last.
+func (s *story) remembersFailed(c *check.Check) bool {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	cell := s.engine.results[c.Key()]
+	w, ok := cell.lane.worker.(*checkWorker)
+	return ok && w.failed
 }
 
 // Whatever happens in whatever order, an engine comes to what one comes to that is made anew, and observes no more.

@@ -223,6 +223,9 @@ type Facts struct {
 	Answers map[Need]Answer
 	// Once says that they are read once, as by a command: what would cost too much at each change may be asked for.
 	Once bool
+	// Failed says that the check failed when it was decided last, as its status remembers. It matters where only what is too much to
+	// read at each change would show that it still does.
+	Failed bool
 }
 
 // Earliest of two waits, of which 0 is never.

@@ -51,6 +51,14 @@ func (r Rights) who() string {
 	return "archmap's service account"
 }
 
+// credentials are what the API server knows it by.
+func (r Rights) credentials() string {
+	if r == OfUser {
+		return "the credentials of " + r.who()
+	}
+	return "the token of " + r.who()
+}
+
 // api asks the API server, once each time.
 type api struct {
 	config *rest.Config
@@ -104,10 +112,12 @@ func (a *api) readPath(ctx context.Context, need facts.Need) (facts.Answer, erro
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
-	case http.StatusForbidden, http.StatusUnauthorized:
+	case http.StatusUnauthorized:
+		return facts.Answer{}, apierrors.NewUnauthorized(need.Path)
+	case http.StatusForbidden:
 		path, _, _ := strings.Cut(need.Path, "?")
-		return facts.Answer{State: facts.NotPermitted, Message: fmt.Sprintf(
-			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.rights.who(), path)}, nil
+		return facts.Answer{}, &refusal{fmt.Sprintf(
+			"grant %s a ClusterRole rule with nonResourceURLs: [%q], verbs: [get]", a.rights.who(), path)}
 	case http.StatusTooManyRequests:
 		return facts.Answer{}, errors.New("the API server is rate-limiting requests (429)")
 	}
@@ -135,8 +145,11 @@ func (a *api) readReview(ctx context.Context, r facts.Review) (facts.Answer, err
 	own, err := a.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes},
 	}, metav1.CreateOptions{})
-	if err != nil {
-		return a.denied("create selfsubjectaccessreviews.authorization.k8s.io", err)
+	switch {
+	case apierrors.IsForbidden(err):
+		return facts.Answer{}, &refusal{a.rights.who() + " may not create selfsubjectaccessreviews.authorization.k8s.io"}
+	case err != nil:
+		return facts.Answer{}, err
 	}
 	status := own.Status
 	if status.Allowed && a.rights == OfUser {
@@ -219,16 +232,16 @@ func (a *api) list(ctx context.Context, need facts.Need, limit int64) (facts.Ans
 	return answer, err
 }
 
-// denied turns a refusal into an answer; other errors stay errors.
-func (a *api) denied(what string, err error) (facts.Answer, error) {
-	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		return facts.Answer{State: facts.NotPermitted, Message: a.rights.who() + " may not " + what}, nil
+// explain says in words what the errors of others leave open.
+func (a *api) explain(err error) string {
+	if apierrors.IsUnauthorized(err) {
+		return fmt.Sprintf("the API server doesn't accept %s (401)", a.rights.credentials())
 	}
-	return facts.Answer{}, err
+	return err.Error()
 }
 
-// probe says why the need cannot be met: its kind is not served, or the verbs are not permitted. It returns
-// nil when nothing stands in the way, and an error when that cannot be told now.
+// probe says why the need cannot be met: its kind is not served, or not with these verbs. It returns nil when nothing stands in
+// the way, and an error when that cannot be told now: a refusal, when the verbs are not permitted.
 func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*facts.Answer, error) {
 	resource, err := a.resource(need)
 	switch {
@@ -252,7 +265,7 @@ func (a *api) probe(ctx context.Context, need facts.Need, verbs ...string) (*fac
 			return nil, err
 		}
 		if !review.Status.Allowed {
-			return &facts.Answer{State: facts.NotPermitted, Message: a.missingRule(need, resource.Name, verbs...)}, nil
+			return nil, &refusal{a.missingRule(need, resource.Name, verbs...)}
 		}
 	}
 	return nil, nil

@@ -52,6 +52,9 @@ func (s *source) readOnDemand(ctx context.Context) {
 	for s.awaitTurn(ctx) {
 		revisions, _ := s.demandedNow()
 		if !s.refill(ctx, began) {
+			if s.outlook.unconfirmed() {
+				s.deferAnswer()
+			}
 			continue // in turn
 		}
 		again, alive := s.awaitDemand(ctx, revisions, pause)
@@ -109,8 +112,11 @@ func (s *source) awaitDemand(ctx context.Context, read int, pause time.Duration)
 	}
 }
 
-// deferAnswer says that the first answer takes a while, so that nobody waits for it.
+// deferAnswer says that the first answer takes a while, so that nobody waits for it who can say something without.
 func (s *source) deferAnswer() {
+	if s.need.Kind != facts.PodKind && s.need.Kind != facts.EventKind {
+		return
+	}
 	s.update(func() bool {
 		if s.answer.State != facts.Pending {
 			return false
@@ -130,7 +136,7 @@ func (s *source) awaitTurn(ctx context.Context) bool {
 		rest = s.need.Interval - clock.Since(last)
 	}
 	l.mu.Unlock()
-	if rest > 0 && (s.need.Kind == facts.PodKind || s.need.Kind == facts.EventKind) {
+	if rest > 0 {
 		s.deferAnswer()
 	}
 	if !s.sleep(ctx, rest) {

@@ -67,14 +67,21 @@ func sameVersion(a, b client.Object) bool {
 // followMetadata watches the metadata of what is polled until the context ends. Polling does not depend on it: where it
 // may not be watched, or cannot be, everything is seen an interval later.
 func (s *source) followMetadata(ctx context.Context, m *metadata) {
-	retry, outlook := s.backoff(), outlook{need: s.need, verbs: []string{verbList, verbWatch}}
+	retry, outlook := s.backoff(), newOutlook(s.need, s.sources.options.RetryInterval)
+	outlook.verbs = []string{verbList, verbWatch}
 	for ctx.Err() == nil {
 		next := s.sources.turns()
 		problem, err := outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
 			var read bool
-			read, err = s.watchMetadata(ctx, retry, m)
+			opened := s.sources.options.Clock.Now()
+			if read, err = s.watchMetadata(ctx, retry, m); read {
+				outlook.watched(s.sources.options.Clock.Since(opened))
+			}
 			outlook.learn(read, err)
+		}
+		if problem == nil {
+			problem = outlook.believe(err, s.sources.options.Clock.Now())
 		}
 		delay := retry.Step()
 		switch {
@@ -83,6 +90,9 @@ func (s *source) followMetadata(ctx context.Context, m *metadata) {
 			retry = s.backoff()
 		case err != nil && ctx.Err() == nil:
 			s.sources.log(s.need).V(1).Info("Couldn't watch metadata; will keep polling", "error", err.Error())
+			if outlook.unconfirmed() {
+				delay = outlook.soon()
+			}
 		}
 		if !s.awaitKind(ctx, delay, problem, next) {
 			return

@@ -135,12 +135,14 @@ func TestPolledWithoutTheRightToWatch(t *testing.T) {
 		o.sources.Want(configsNeed)
 		o.expectTold("it is read", "ConfigMap")
 		o.g.Expect(asked).To(Equal(1))
+		o.confirm()
+		o.g.Expect(asked).To(Equal(1+refusalReads), "until that is believed")
 		reads := p.reads
 		o.pass(configsNeed.Interval * 6 / 5)
 		o.g.Expect(p.reads).To(Equal(reads+1), "it is read again")
 		o.expectTold("it is the same")
 		o.g.Expect(stateOf(o.sources, configsNeed).State).To(Equal(facts.Known))
-		o.g.Expect(asked).To(Equal(2), "once an interval")
+		o.g.Expect(asked).To(Equal(2+refusalReads), "once an interval")
 	})
 }
 

@@ -4,6 +4,8 @@
 package observe
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -19,9 +21,13 @@ type metrics struct {
 	bytes   *prometheus.GaugeVec
 	events  *prometheus.CounterVec
 	reads   *prometheus.CounterVec
+	watches *prometheus.CounterVec
 }
 
-var byKind = []string{"group", "kind"}
+var (
+	byKind          = []string{"group", "kind"}
+	byKindAndResult = append(slices.Clone(byKind), "result")
+)
 
 var (
 	sourcesMetric = prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -43,20 +49,28 @@ var (
 	eventsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_events_total",
 		Help: "Number of events on watched objects, by kind and by whether they changed anything that a check reads.",
-	}, []string{"group", "kind", "result"})
+	}, byKindAndResult)
 	readsMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "archmap_observer_reads_total",
 		Help: "Number of reads of what is not watched, by how it is read (poll, or on demand) and by whether they changed anything that a " +
 			"check reads, or failed.",
 	}, []string{"mode", "result"})
+	watchesMetric = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "archmap_observer_watch_requests_total",
+		Help: "Number of requests that open a watch, by kind and by whether they were sent at once or delayed, as watches of that kind end " +
+			"too often.",
+	}, byKindAndResult)
 )
 
 func init() {
-	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric, readsMetric)
+	ctrlmetrics.Registry.MustRegister(sourcesMetric, objectsMetric, wholeMetric, bytesMetric, eventsMetric, readsMetric, watchesMetric)
 }
 
 func newMetrics() *metrics {
-	return &metrics{sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric, reads: readsMetric}
+	return &metrics{
+		sources: sourcesMetric, objects: objectsMetric, whole: wholeMetric, bytes: bytesMetric, events: eventsMetric, reads: readsMetric,
+		watches: watchesMetric,
+	}
 }
 
 // modeOf is how a need is met.
@@ -105,4 +119,18 @@ func (m *metrics) countEvent(kind schema.GroupVersionKind, changed bool) {
 
 func (m *metrics) countRead(need facts.Need, result string) {
 	m.reads.WithLabelValues(modeOf(need), result).Inc()
+}
+
+// What becomes of a request that opens a watch.
+const (
+	resultSent    = "sent"
+	resultDelayed = "delayed"
+)
+
+func (m *metrics) countWatch(kind schema.GroupVersionKind, delayed bool) {
+	result := resultSent
+	if delayed {
+		result = resultDelayed
+	}
+	m.watches.WithLabelValues(kind.Group, kind.Kind, result).Inc()
 }

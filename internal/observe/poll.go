@@ -49,14 +49,17 @@ func (s *source) awaitRead(ctx context.Context) bool {
 }
 
 // awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells when what
-// stood in the way may have changed since before the last read. A right that is missing is asked for as often as for a watch.
+// stood in the way may have changed since before the last read. What is not known is asked for as often as for a watch.
 func (s *source) awaitPoll(ctx context.Context, m *metadata, next turns) bool {
 	clock, state, interval := s.sources.options.Clock, s.state(), s.need.Interval
 	switch state {
 	case facts.NotServed:
 		defer s.sources.kinds.wait()()
-	case facts.NotPermitted:
+	case facts.NotPermitted, facts.Pending, facts.Failed:
 		interval = min(interval, s.sources.options.RetryInterval)
+	}
+	if s.outlook.unconfirmed() {
+		interval = min(interval, s.outlook.soon())
 	}
 	timer := clock.NewTimer(wait.Jitter(interval, jitter))
 	defer timer.Stop()
@@ -122,24 +125,35 @@ func (s *source) readPacked(ctx context.Context) (facts.Answer, trim.PackedList,
 	return answer, objects, err
 }
 
-// read looks once. An error means that nothing was learned.
+// read looks once. An error means that nothing was learned. However seldom it looks, it does not wait for long: a first read that hangs
+// must fail soon.
 func (s *source) read(ctx context.Context, mask facts.Mask) (facts.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.need.Interval)
+	ctx, cancel := context.WithTimeout(ctx, min(s.need.Interval, 2*s.sources.options.SyncTimeout))
 	defer cancel()
 	need := s.need
 	need.Mask = mask.String()
+	answer, err := s.attempt(ctx, need)
+	now := s.sources.options.Clock.Now()
+	if refused := s.outlook.believe(err, now); refused != nil {
+		return *refused, nil
+	}
+	answer.ReadAt = now
+	return answer, err
+}
+
+// attempt asks for what is needed; where that fails in a way that lasts, what is in the way is the answer.
+func (s *source) attempt(ctx context.Context, need facts.Need) (facts.Answer, error) {
+	if !s.need.ReadsObjects() {
+		return s.sources.api.ask(ctx, need)
+	}
 	for {
-		if s.need.ReadsObjects() {
-			if problem, err := s.outlook.obstacle(ctx, s.sources.api); err != nil || problem != nil {
-				return ptr.Deref(problem, facts.Answer{}), err
-			}
+		if problem, err := s.outlook.obstacle(ctx, s.sources.api); err != nil || problem != nil {
+			return ptr.Deref(problem, facts.Answer{}), err
 		}
 		answer, err := s.sources.api.ask(ctx, need)
-		if s.need.ReadsObjects() && s.outlook.learn(err == nil, err) {
-			continue
+		if !s.outlook.learn(err == nil, err) {
+			return answer, err
 		}
-		answer.ReadAt = s.sources.options.Clock.Now()
-		return answer, err
 	}
 }
 

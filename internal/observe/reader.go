@@ -113,13 +113,16 @@ func (r *Reader) read(ctx context.Context, need facts.Need) facts.Answer {
 		return *problem
 	}
 	answer, err := r.api.ask(ctx, need)
+	if own, refused := errors.AsType[*refusal](err); refused { // one look cannot wait until it is confirmed
+		return facts.Answer{State: facts.NotPermitted, Message: own.message}
+	}
 	switch {
 	case err == nil:
 		for _, o := range answer.Objects { // typed ones of a list don't say so
 			o.GetObjectKind().SetGroupVersionKind(need.Kind)
 		}
 		return answer
-	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+	case apierrors.IsForbidden(err):
 		verb := verbList
 		if need.Name != "" {
 			verb = verbGet
@@ -136,7 +139,7 @@ func (r *Reader) explain(err error) string {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return fmt.Sprintf("the API server did not respond within %s", r.api.config.Timeout)
 	}
-	return err.Error()
+	return r.api.explain(err)
 }
 
 // unknown says why the mapper does not know the kind: it is not served, or the API server that should serve it is down.

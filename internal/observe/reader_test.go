@@ -72,6 +72,12 @@ func refuse(w http.ResponseWriter, r *http.Request) {
 	fail(w, apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "", fmt.Errorf("no rule allows %s", r.URL.Path)))
 }
 
+func unauthorized(w http.ResponseWriter, _ *http.Request) {
+	fail(w, apierrors.NewUnauthorized("Unauthorized"))
+}
+
+const notAccepted = "the API server doesn't accept the credentials of the user of this context (401)"
+
 // servedKinds are the kinds of the server.
 func servedKinds(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
@@ -121,12 +127,15 @@ func TestReaderTellsOutcomesApart(t *testing.T) {
 		want    facts.State
 		message string
 	}{
-		"list":            {deploymentsNeed, deploymentsPath, answer(`{"items":[{"metadata":{"name":"a","namespace":"kube-system"}}]}`), facts.Known, ""},
-		"list, refused":   {deploymentsNeed, deploymentsPath, refuse, facts.NotPermitted, `a Role in namespace kube-system or a ClusterRole with the rule apiGroups: ["apps"], resources: ["deployments"], verbs: [list]`},
-		"get, refused":    {configMapNeed, configMapPath, refuse, facts.NotPermitted, `resources: ["configmaps"], verbs: [get], resourceNames: ["a"]`},
-		"get, not there":  {configMapNeed, "", nil, facts.Known, ""},
-		"list, not there": {metricsNeed, "", nil, facts.NotServed, "does not serve NodeMetrics in metrics.k8s.io/v1beta1"},
-		"unknown kind":    {facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, "", nil, facts.NotServed, "does not serve NodePool"},
+		"list":             {deploymentsNeed, deploymentsPath, answer(`{"items":[{"metadata":{"name":"a","namespace":"kube-system"}}]}`), facts.Known, ""},
+		"list, refused":    {deploymentsNeed, deploymentsPath, refuse, facts.NotPermitted, `a Role in namespace kube-system or a ClusterRole with the rule apiGroups: ["apps"], resources: ["deployments"], verbs: [list]`},
+		"get, refused":     {configMapNeed, configMapPath, refuse, facts.NotPermitted, `resources: ["configmaps"], verbs: [get], resourceNames: ["a"]`},
+		"list, no token":   {deploymentsNeed, deploymentsPath, unauthorized, facts.Failed, notAccepted},
+		"path, no token":   {readyNeed, "/readyz", unauthorized, facts.Failed, notAccepted},
+		"review, no token": {reviewNeed, selfReview, unauthorized, facts.Failed, notAccepted},
+		"get, not there":   {configMapNeed, "", nil, facts.Known, ""},
+		"list, not there":  {metricsNeed, "", nil, facts.NotServed, "does not serve NodeMetrics in metrics.k8s.io/v1beta1"},
+		"unknown kind":     {facts.Need{Kind: kind("karpenter.sh/v1", "NodePool")}, "", nil, facts.NotServed, "does not serve NodePool"},
 		"unknown kind of an API that is down": {facts.Need{Kind: kind("custom.metrics.k8s.io/v1beta1", "MetricValue")}, "/apis/custom.metrics.k8s.io/v1beta1",
 			func(w http.ResponseWriter, _ *http.Request) {
 				fail(w, apierrors.NewServiceUnavailable("the adapter is away"))

@@ -52,7 +52,7 @@ type source struct {
 }
 
 func newSource(sources *Sources, need facts.Need) *source {
-	s := &source{sources: sources, need: need.Whole(), outlook: newOutlook(need.Whole()),
+	s := &source{sources: sources, need: need.Whole(), outlook: newOutlook(need.Whole(), sources.options.RetryInterval),
 		demanded: make(chan struct{}, 1), widened: make(chan struct{}, 1), mask: facts.Mask{}}
 	if need.WatchesMetadata() { // which is compared with what was read
 		s.mask.Add("metadata", "uid")
@@ -146,7 +146,7 @@ func (s *source) giveUpWaiting(began time.Time, err error) {
 	if s.sources.options.Clock.Since(began) < s.sources.options.SyncTimeout {
 		return
 	}
-	failed := facts.Answer{State: facts.Failed, Message: fmt.Sprintf("still reading after %s: %s", s.sources.options.SyncTimeout, err)}
+	failed := facts.Answer{State: facts.Failed, Message: fmt.Sprintf("still reading after %s: %s", s.sources.options.SyncTimeout, s.sources.api.explain(err))}
 	s.update(func() bool {
 		switch {
 		case s.answer.State == facts.Pending || s.answer.State == facts.Deferred:

@@ -36,10 +36,16 @@ func (s *source) watch(ctx context.Context) {
 		problem, err := s.outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
 			var read bool
-			read, err = s.runCache(ctx, retry)
+			opened := s.sources.options.Clock.Now()
+			if read, err = s.runCache(ctx, retry); read {
+				s.outlook.watched(s.sources.options.Clock.Since(opened))
+			}
 			if s.outlook.learn(read, err) && s.state() == facts.Pending {
 				continue // nothing has been seen yet: what is in the way is the answer
 			}
+		}
+		if problem == nil {
+			problem = s.outlook.believe(err, s.sources.options.Clock.Now())
 		}
 		delay := s.sources.options.RetryInterval
 		switch {
@@ -54,6 +60,9 @@ func (s *source) watch(ctx context.Context) {
 			s.sources.log(s.need).V(1).Info("Couldn't watch; will retry", "error", err.Error())
 			s.giveUpWaiting(began, err)
 			delay = retry.Step()
+			if s.outlook.unconfirmed() {
+				delay = s.outlook.soon()
+			}
 		}
 		if !s.awaitKind(ctx, delay, problem, next) {
 			return
@@ -81,7 +90,7 @@ func (s *source) awaitKind(ctx context.Context, d time.Duration, problem *facts.
 	return true
 }
 
-// errLost ends a cache whose kind or whose permission is gone.
+// errLost ends a cache whose kind or whose permission is gone, with the error that says so.
 var errLost = errors.New("the watch is no longer possible")
 
 // runCache follows objects until the context ends, until that is no longer possible, or until more of them is wanted. It says
@@ -125,12 +134,13 @@ type informed struct {
 	running func(context.Context, toolscache.ResourceEventHandlerRegistration, *watchedErrors)
 }
 
-// inform runs an informer until the context ends, or until it can no longer be filled. Once it was full, the next failure
-// is retried soon again.
+// inform runs an informer until the context ends, or until it can no longer be filled. Once it was full for a while, the next
+// failure is retried soon again: one that fails as soon as it is full is not.
 func (s *source) inform(ctx context.Context, retry *wait.Backoff, what informed) (full bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watched := &watchedErrors{lost: func() { cancel(errLost) }}
+	watched := &watchedErrors{lost: func(err error) { cancel(fmt.Errorf("%w: %w", errLost, err)) }}
+	began := s.sources.options.Clock.Now()
 
 	c, err := s.newCache(what, watched.handle)
 	if err != nil {
@@ -152,7 +162,7 @@ func (s *source) inform(ctx context.Context, retry *wait.Backoff, what informed)
 	cancel(nil)
 	running.Wait()
 	full = registration.HasSynced()
-	if full {
+	if full && s.sources.options.Clock.Since(began) >= s.sources.options.RetryInterval {
 		*retry = *s.backoff()
 	}
 	return full, cmp.Or(cause, err)
@@ -185,7 +195,7 @@ func (s *source) newCache(what informed, onError toolscache.WatchErrorHandlerWit
 		by.Label = selector
 	}
 	return cache.New(s.sources.config, cache.Options{
-		HTTPClient: s.sources.http, Mapper: s.sources.mapper, Scheme: scheme.Scheme,
+		HTTPClient: s.budgeted(s.sources.http), Mapper: s.sources.mapper, Scheme: scheme.Scheme,
 		ByObject:                 map[client.Object]cache.ByObject{what.object: by},
 		DefaultWatchErrorHandler: onError,
 		NewInformer: func(
@@ -255,7 +265,7 @@ func (s *source) eventHandler(store *informerStore) toolscache.ResourceEventHand
 
 // watchedErrors keeps the errors of a watch, and ends it when it cannot recover by itself.
 type watchedErrors struct {
-	lost func()
+	lost func(error)
 
 	mu  sync.Mutex
 	err error
@@ -265,8 +275,8 @@ func (w *watchedErrors) handle(_ context.Context, _ *toolscache.Reflector, err e
 	w.mu.Lock()
 	w.err = err
 	w.mu.Unlock()
-	if isRefusal(err) || apierrors.IsNotFound(err) {
-		w.lost()
+	if isLasting(err) || apierrors.IsNotFound(err) {
+		w.lost(err)
 	}
 }
 

@@ -134,7 +134,7 @@ func TestObstaclesAreAskedForWhenReadsFail(t *testing.T) {
 			startSources(t, sources)
 			state := func() facts.Answer { return stateOf(sources, need) }
 			sources.Want(need)
-			g.Eventually(state).Should(And(HaveField("State", facts.NotPermitted), HaveField("Message", ContainSubstring(`resources: ["widgets"]`))))
+			g.Eventually(state).WithTimeout(time.Minute).Should(And(HaveField("State", facts.NotPermitted), HaveField("Message", ContainSubstring(`resources: ["widgets"]`))))
 			g.Expect(server.reviews.Load()).NotTo(BeZero())
 			server.refused.Store(false)
 			g.Eventually(state).WithTimeout(time.Minute).Should(HaveField("State", facts.Known))

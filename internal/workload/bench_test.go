@@ -30,7 +30,7 @@ func BenchmarkDiagnose5000(b *testing.B) {
 	}
 	pods = append(pods, pod("cns-crashing", "aks-user-25795745-vmss000001", containerStatuses(crashing)))
 	answer := facts.Answer{State: facts.Known, Objects: nodes}
-	podsRead := Pods{Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}, Asked: true}
+	podsRead := Pods{Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}}
 	kept := NodesOf(answer, noon)
 	for _, c := range []struct {
 		name      string

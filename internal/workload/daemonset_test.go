@@ -300,9 +300,18 @@ func TestDaemonSetFailsWhileItGrows(t *testing.T) {
 	for _, need := range facts.NeedsOf(before.Further) {
 		answers[need] = s.answer(need)
 	}
-	f := diagnosed(workload, answers)
+	w, _ := Of(workload, &v1alpha1.WorkloadCheck{})
+	nodes, pods := NodesOf(answers[facts.Nodes], noon), podsOf(w, answers)
+	pods.Failed = true
+	f := Diagnose(w, nodes, pods, noon)
 	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonCrashLooping))
 	g.Expect(podsWanted(f)).NotTo(Equal(podsWanted(before)), "they are read again")
+
+	// What did not fail before is judged by its nodes, whoever has asked for its pods meanwhile.
+	pods.Failed = false
+	f = Diagnose(w, nodes, pods, noon)
+	g.Expect(f.Reason).To(Equal(v1alpha1.ReasonProgressing))
+	g.Expect(f.Further).To(Equal([]facts.Demand{{Need: facts.Nodes}}))
 }
 
 // While it is not known whether nodes join, nothing is said.

@@ -52,7 +52,7 @@ func Diagnose(w Workload, nodes Nodes, pods Pods, now time.Time) Diagnosis {
 	}
 	e := evidence{workload: w, now: now, moving: movingFor(w, nodes, now)}
 	d.RecheckAfter = e.moving.recheckAfter
-	if lack, ok := e.byNodes(pods.Asked); ok {
+	if lack, ok := e.byNodes(pods.Failed); ok {
 		e.lack = lack
 		d.Verdict = e.verdict()
 		d.Causes, d.Faults = lack.causes, faultsOf(w, nodes, d.Verdict, lack.causes)
@@ -135,9 +135,9 @@ type evidence struct {
 }
 
 // byNodes returns what a DaemonSet lacks when nodes alone account for it: nobody lists its pods just because nodes are
-// down or join. Those of unreachable nodes are surely not ready; those of new nodes are most likely not, so their pods
-// do matter when they were asked for already.
-func (e evidence) byNodes(asked bool) (l lack, ok bool) {
+// down or join. Those of unreachable nodes are surely not ready; those of new nodes are most likely not, so that pods matter
+// where some failed before any node joined.
+func (e evidence) byNodes(failed bool) (l lack, ok bool) {
 	w, m := e.workload, e.moving
 	heldUp := w.observed && int(w.outdated) <= len(m.unreachable) // a roll-out that waits for nothing but their nodes
 	if w.Kind != v1alpha1.WorkloadDaemonSet || w.rolling && !heldUp {
@@ -146,7 +146,7 @@ func (e evidence) byNodes(asked bool) (l lack, ok bool) {
 	missing := max(0, int(w.Desired-w.Available)-m.exempt)
 	onNodes := min(missing, len(m.unreachable))
 	growing := missing - onNodes
-	if growing > 0 && (asked || w.rolling || growing > m.starting) {
+	if growing > 0 && (failed || w.rolling || growing > m.starting) {
 		return l, false
 	}
 	return lack{exempt: m.exempt, draining: m.draining, growing: growing, causes: m.causes(onNodes)}, true

@@ -48,8 +48,11 @@ func diagnosed(o client.Object, answers map[facts.Need]facts.Answer) Diagnosis {
 	if !ok {
 		panic(fmt.Sprintf("%T is no workload", o))
 	}
-	pods, asked := answers[w.PodsNeed()]
-	return Diagnose(w, NodesOf(answers[facts.Nodes], noon), Pods{Answer: pods, Asked: asked, Events: answers[w.EventsNeed()]}, noon)
+	return Diagnose(w, NodesOf(answers[facts.Nodes], noon), podsOf(w, answers), noon)
+}
+
+func podsOf(w Workload, answers map[facts.Need]facts.Answer) Pods {
+	return Pods{Answer: answers[w.PodsNeed()], Events: answers[w.EventsNeed()]}
 }
 
 func (s scene) answer(need facts.Need) facts.Answer {

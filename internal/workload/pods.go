@@ -23,8 +23,8 @@ import (
 type Pods struct {
 	// Answer to the workload's PodsNeed, Events to its EventsNeed.
 	Answer, Events facts.Answer
-	// Asked is true when they were requested, though the answer may still be pending.
-	Asked bool
+	// Failed is that of the facts.
+	Failed bool
 	// Once is that of the facts.
 	Once bool
 }

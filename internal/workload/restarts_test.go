@@ -43,7 +43,7 @@ func sifted(pods ...client.Object) facts.Answer {
 // once diagnoses a workload whose pods are read once.
 func once(o client.Object, pods ...client.Object) Diagnosis {
 	w, _ := Of(o, &v1alpha1.WorkloadCheck{})
-	return Diagnose(w, Nodes{}, Pods{Answer: sifted(pods...), Asked: true, Once: true}, noon)
+	return Diagnose(w, Nodes{}, Pods{Answer: sifted(pods...), Once: true}, noon)
 }
 
 func TestRestartsOfReadyPods(t *testing.T) {

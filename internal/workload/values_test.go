@@ -87,7 +87,7 @@ func cordoned(name string) client.Object {
 
 // readPods returns pods that were asked for.
 func readPods(pods []client.Object) Pods {
-	return Pods{Asked: true, Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}, Events: facts.Answer{State: facts.NotPermitted}}
+	return Pods{Answer: facts.Answer{State: facts.Known, ReadAt: noon, Objects: pods}, Events: facts.Answer{State: facts.NotPermitted}}
 }
 
 // diagnoseNow returns the diagnosis of a situation as it is read in order.

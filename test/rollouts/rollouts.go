@@ -133,7 +133,7 @@ func (r Row) Diagnose() (workload.Diagnosis, error) {
 		return workload.Diagnosis{}, err
 	}
 	w, _ := workload.Of(o, &r.Check)
-	read := workload.Pods{Asked: true, Answer: facts.Answer{State: facts.Known, ReadAt: now, Objects: pods}, Events: facts.Answer{State: facts.NotHeld}}
+	read := workload.Pods{Answer: facts.Answer{State: facts.Known, ReadAt: now, Objects: pods}, Events: facts.Answer{State: facts.NotHeld}}
 	return workload.Diagnose(w, workload.NodesOf(facts.Answer{State: facts.Known, Objects: nodes}, now), read, now), nil
 }
 

@@ -23,12 +23,16 @@ type CheckStatusApplyConfiguration struct {
 	// present says whether it was found.
 	Present *apiv1alpha1.Verdict `json:"present,omitempty"`
 	// healthy says whether it is healthy; NotAssessed if the check has no vote.
+	//
+	// That a DaemonSet is not healthy is remembered while nodes join, unless the spec
+	// has changed: then its pods are read, else joining nodes explain missing pods.
 	Healthy *apiv1alpha1.Verdict `json:"healthy,omitempty"`
 	// reason of the verdict, in one CamelCase word.
 	//
-	// It is remembered in one case: a reason from the pods, such as CrashLooping,
-	// stays with its message while the check fails and its pods are read again, for
-	// example after a restart of archmap, unless the spec has changed.
+	// It is remembered in two cases, unless the spec has changed. A reason from the
+	// pods, such as CrashLooping, stays with its message while the check fails and its
+	// pods are read again, for example after a restart of archmap. The verdict on a
+	// lease stays for a minute after archmap has begun to observe it.
 	Reason *string `json:"reason,omitempty"`
 	// message explains the verdict. It is remembered with the reason.
 	Message *string `json:"message,omitempty"`
