@@ -5,6 +5,7 @@ package observe
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -20,12 +21,12 @@ const (
 	watchInterval = 15 * time.Second
 )
 
-// budgeted returns a client that keeps the watches of one informer within their budget.
-func (s *source) budgeted(c *http.Client) *http.Client {
+// budgeted returns a client that keeps the watches of one informer within their budget, and notes that one has been opened.
+func (s *source) budgeted(c *http.Client, watched *atomic.Bool) *http.Client {
 	budgeted := *c
 	budgeted.Transport = &watchBudget{
 		next: c.Transport, kind: s.need.Kind, clock: s.sources.options.Clock, metrics: s.sources.metrics,
-		watches: rate.NewLimiter(rate.Every(watchInterval), watchBurst),
+		watches: rate.NewLimiter(rate.Every(watchInterval), watchBurst), watched: watched,
 	}
 	return &budgeted
 }
@@ -37,6 +38,7 @@ type watchBudget struct {
 	clock   clock.WithTicker
 	metrics *metrics
 	watches *rate.Limiter
+	watched *atomic.Bool
 }
 
 func (b *watchBudget) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -49,7 +51,11 @@ func (b *watchBudget) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !sleep(request.Context(), b.clock, delay) {
 		return nil, request.Context().Err()
 	}
-	return b.next.RoundTrip(request)
+	response, err := b.next.RoundTrip(request)
+	if err == nil && response.StatusCode == http.StatusOK {
+		b.watched.Store(true)
+	}
+	return response, err
 }
 
 // WrappedRoundTripper is for client-go, which looks for the one that can cancel requests.

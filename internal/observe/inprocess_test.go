@@ -277,6 +277,13 @@ func TestRefusalsThatPass(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				a.serve(nil)
 			}
+			time.Sleep(time.Minute)
+			for range 4 { // API servers that restart one after the other
+				a.serve(fault)
+				time.Sleep(6 * time.Second)
+				a.serve(nil)
+				time.Sleep(9 * time.Second)
+			}
 			time.Sleep(10 * time.Minute)
 			a.asked()
 		})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -74,10 +75,7 @@ func (s *source) followMetadata(ctx context.Context, m *metadata) {
 		problem, err := outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
 			var read bool
-			opened := s.sources.options.Clock.Now()
-			if read, err = s.watchMetadata(ctx, retry, m); read {
-				outlook.watched(s.sources.options.Clock.Since(opened))
-			}
+			read, err = s.watchMetadata(ctx, retry, m, outlook.watched)
 			outlook.learn(read, err)
 		}
 		if problem == nil {
@@ -101,7 +99,7 @@ func (s *source) followMetadata(ctx context.Context, m *metadata) {
 }
 
 // watchMetadata runs an informer of metadata until the context ends, or until it can no longer be filled.
-func (s *source) watchMetadata(ctx context.Context, retry *wait.Backoff, m *metadata) (read bool, err error) {
+func (s *source) watchMetadata(ctx context.Context, retry *wait.Backoff, m *metadata, watched *atomic.Bool) (read bool, err error) {
 	o := &metav1.PartialObjectMetadata{}
 	o.SetGroupVersionKind(s.need.Kind)
 	store := &informerStore{}
@@ -121,7 +119,7 @@ func (s *source) watchMetadata(ctx context.Context, retry *wait.Backoff, m *meta
 		},
 	}
 	defer m.set(nil)
-	return s.inform(ctx, retry, informed{object: o, transform: trimMetadata, store: store, handler: handler,
+	return s.inform(ctx, retry, informed{object: o, transform: trimMetadata, store: store, handler: handler, watched: watched,
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, _ *watchedErrors) {
 			if toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
 				m.set(store)

@@ -6,6 +6,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,8 @@ type outlook struct {
 	patience     time.Duration
 	refusedSince time.Time
 	believed     bool
+	// watched is set when a watch has been opened: what is refused after that is refused for the first time.
+	watched *atomic.Bool
 }
 
 const (
@@ -46,7 +49,7 @@ const (
 
 // newOutlook is for what a source reads. The metadata of what is polled is watched besides.
 func newOutlook(need facts.Need, retryInterval time.Duration) outlook {
-	o := outlook{need: need, verbs: []string{verbList}, patience: min(refusalTime, retryInterval/2)}
+	o := outlook{need: need, verbs: []string{verbList}, patience: min(refusalTime, retryInterval/2), watched: &atomic.Bool{}}
 	switch {
 	case need.Interval == 0:
 		o.verbs = []string{verbList, verbWatch}
@@ -105,6 +108,9 @@ func refusalOf(err error) (message string, refused bool) {
 // and whatever succeeds, begins that time again. Until then what was known stands, and the answer is nil.
 func (o *outlook) believe(err error, now time.Time) *facts.Answer {
 	message, refused := refusalOf(err)
+	if o.watched.Swap(false) {
+		o.refusedSince = time.Time{}
+	}
 	switch {
 	case !refused:
 		o.refusedSince = time.Time{}
@@ -116,13 +122,6 @@ func (o *outlook) believe(err error, now time.Time) *facts.Answer {
 		return nil
 	}
 	return &facts.Answer{State: facts.NotPermitted, Message: message}
-}
-
-// watched notes for how long something was watched: what is refused after a while is refused for the first time.
-func (o *outlook) watched(d time.Duration) {
-	if d >= o.patience {
-		o.refusedSince = time.Time{}
-	}
 }
 
 // unconfirmed says whether the last attempt was refused, which is not believed yet.

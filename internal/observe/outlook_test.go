@@ -71,9 +71,8 @@ func TestRefusalsAfterAWatch(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "widgets"}, "", nil)
 	o := newOutlook(widgetsNeed, time.Minute)
 	g.Expect(o.believe(forbidden, serverTime)).To(BeNil())
-	o.watched(time.Second)
 	g.Expect(o.believe(forbidden, serverTime.Add(refusalTime))).NotTo(BeNil())
-	o.watched(refusalTime)
+	o.watched.Store(true)
 	g.Expect(o.believe(forbidden, serverTime.Add(2*refusalTime))).To(BeNil())
 	g.Expect(o.unconfirmed()).To(BeTrue())
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,10 +37,7 @@ func (s *source) watch(ctx context.Context) {
 		problem, err := s.outlook.obstacle(ctx, s.sources.api)
 		if err == nil && problem == nil {
 			var read bool
-			opened := s.sources.options.Clock.Now()
-			if read, err = s.runCache(ctx, retry); read {
-				s.outlook.watched(s.sources.options.Clock.Since(opened))
-			}
+			read, err = s.runCache(ctx, retry)
 			if s.outlook.learn(read, err) && s.state() == facts.Pending {
 				continue // nothing has been seen yet: what is in the way is the answer
 			}
@@ -110,7 +108,7 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) (read bool, 
 	shrunk := s.need
 	shrunk.Mask = mask.String()
 	read, err = s.inform(ctx, retry, informed{
-		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), shrunk: &shrunk, store: store, handler: s.eventHandler(store),
+		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), shrunk: &shrunk, store: store, handler: s.eventHandler(store), watched: s.outlook.watched,
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
 			s.awaitSync(ctx, store, registration, watched)
 		},
@@ -125,6 +123,8 @@ type informed struct {
 	// object is an empty one of the kind.
 	object    client.Object
 	transform toolscache.TransformFunc
+	// watched is set when a watch has been opened.
+	watched *atomic.Bool
 	// shrunk is the need of which no more is kept of a page than what it asks for; nil keeps pages as they are.
 	shrunk *facts.Need
 	// store gets the informer before the handler gets events.
@@ -195,7 +195,7 @@ func (s *source) newCache(what informed, onError toolscache.WatchErrorHandlerWit
 		by.Label = selector
 	}
 	return cache.New(s.sources.config, cache.Options{
-		HTTPClient: s.budgeted(s.sources.http), Mapper: s.sources.mapper, Scheme: scheme.Scheme,
+		HTTPClient: s.budgeted(s.sources.http, what.watched), Mapper: s.sources.mapper, Scheme: scheme.Scheme,
 		ByObject:                 map[client.Object]cache.ByObject{what.object: by},
 		DefaultWatchErrorHandler: onError,
 		NewInformer: func(
