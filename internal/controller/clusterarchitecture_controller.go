@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -44,6 +45,7 @@ func (r *ArchitectureReconciler) setup(mgr ctrl.Manager, t *trigger) error {
 		// Any of them may have gained or lost the mapping, by its labels: they are few.
 		Watches(&v1alpha1.ComponentMapping{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(r.writer.notes(mappingKind))).
 		WatchesRawSource(t.source()).
+		WithOptions(ctrlcontroller.Options{RateLimiter: newRateLimiter()}).
 		Complete(r)
 }
 

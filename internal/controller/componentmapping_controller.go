@@ -33,7 +33,7 @@ func (r *MappingReconciler) setup(mgr ctrl.Manager, t *trigger, workers int) err
 		Named("componentmapping").
 		For(&v1alpha1.ComponentMapping{}, builder.WithPredicates(r.writer.changes(mappingKind))).
 		WatchesRawSource(t.source()).
-		WithOptions(ctrlcontroller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(ctrlcontroller.Options{MaxConcurrentReconciles: workers, RateLimiter: newRateLimiter()}).
 		Complete(r)
 }
 

@@ -98,6 +98,14 @@ func newClient(mgr ctrl.Manager) (client.Client, error) {
 	return c, nil
 }
 
+// longestRetry is the longest pause after a write that has failed: when the API server takes writes again, statuses are soon true.
+const longestRetry = 15 * time.Second
+
+// newRateLimiter is that of a work queue.
+func newRateLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, longestRetry)
+}
+
 // trigger enqueues requests from outside of a controller.
 type trigger struct {
 	mu    sync.Mutex

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -177,6 +178,9 @@ func (w *statusWriter) replace(ctx context.Context, key engine.Key, object clien
 	w.intend(key, object)
 	patched, _ := object.DeepCopyObject().(client.Object)
 	if err := w.client.Status().Patch(ctx, patched, client.RawPatch(types.JSONPatchType, patch), FieldOwner); err != nil {
+		if apierrors.IsInvalid(err) { // the object has moved, so that the patch's test of its version fails
+			err = apierrors.NewConflict(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: key.Kind}, key.Name, err)
+		}
 		return "", err
 	}
 	object.SetResourceVersion(patched.GetResourceVersion())

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/engine"
@@ -40,6 +41,8 @@ type notebook struct {
 	version   uint64
 	meanwhile func()
 	unchanged bool
+	// moves says that the object moves before it is patched.
+	moves bool
 }
 
 func newNotebook(t *testing.T) *notebook {
@@ -55,6 +58,10 @@ func newNotebook(t *testing.T) *notebook {
 		SubResourcePatch: func(
 			_ context.Context, _ client.Client, _ string, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption,
 		) error {
+			if n.moves {
+				n.version++
+				return apierrors.NewInvalid(schema.GroupKind{Kind: mappingKind}, object.GetName(), nil) // as for a test of a patch that fails
+			}
 			raw, err := patch.Data(object)
 			n.patched = append(n.patched, string(raw))
 			n.version++
@@ -351,6 +358,27 @@ func TestForgedEntries(t *testing.T) {
 	patch, err = withoutForged("8", m.Status, m.Status)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(patch).To(BeNil())
+}
+
+// What others have added is removed from the object as it is then.
+func TestForgedEntriesOfWhatMoves(t *testing.T) {
+	g, n := NewWithT(t), newNotebook(t)
+	m := n.dns(well)
+	forged := n.by(m, well, "Stalled True InvalidSpec: x")
+	g.Expect(n.sees(m, forged)).To(BeTrue())
+	m.ResourceVersion = forged.ResourceVersion
+	n.unchanged, n.moves = true, true
+	_, again := n.writeOver(t, m, forged.Status.Conditions, well)
+	g.Expect(again).To(Equal(conflictInterval))
+	g.Expect(n.told()).To(BeEmpty())
+}
+
+// However often a write has failed, the next one is not long after the API server takes it again.
+func TestRetries(t *testing.T) {
+	limiter := newRateLimiter()
+	for range 50 {
+		NewWithT(t).Expect(limiter.When(reconcile.Request{})).To(BeNumerically("<=", longestRetry))
+	}
 }
 
 // A status that turns all the time is written as often as its pace allows, the last state in the end; it says so.
