@@ -72,6 +72,7 @@ func TestProbe(t *testing.T) {
 	}{
 		"it answers":                {http.StatusOK, true},
 		"it refuses":                {http.StatusForbidden, true},
+		"the token has expired":     {http.StatusUnauthorized, false},
 		"something answers for it":  {http.StatusBadGateway, false},
 		"it does not serve any one": {http.StatusServiceUnavailable, false},
 	} {

@@ -50,7 +50,8 @@ func (p *probe) run(ctx context.Context) {
 	}
 }
 
-// answers reports whether the API server answers, whatever it says; what stands before it answers with 502 and the like.
+// answers reports whether the API server answers, whatever it says, unless it doesn't know who asks; what stands before it answers
+// with 502 and the like.
 func (p *probe) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeEvery)
 	defer cancel()
@@ -64,7 +65,7 @@ func (p *probe) answers(ctx context.Context) bool {
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16))
-	return err == nil && response.StatusCode < http.StatusInternalServerError
+	return err == nil && response.StatusCode < http.StatusInternalServerError && response.StatusCode != http.StatusUnauthorized
 }
 
 // silentSince returns when the API server answered last; zero while it does.
