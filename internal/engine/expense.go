@@ -5,7 +5,6 @@ package engine
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"time"
 
@@ -15,14 +14,14 @@ import (
 )
 
 // slots are what evaluations of expressions wait for, so that all together take no more memory than a few do. Of cheap ones
-// as many run at once as there are cores; what is expensive takes no more than one core, and cheap ones don't wait for it.
+// two run at once; what is expensive takes no more than one core, and cheap ones don't wait for it.
 type slots struct {
 	cheap     chan struct{}
 	expensive *turns
 }
 
 func newSlots() slots {
-	return slots{cheap: make(chan struct{}, runtime.GOMAXPROCS(0)), expensive: newTurns()}
+	return slots{cheap: make(chan struct{}, 2), expensive: newTurns()}
 }
 
 // Costs are in units, of which a million take some tenths of a second.
