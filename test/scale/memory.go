@@ -53,12 +53,14 @@ func (d *bed) memory(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	steady := figure(rss)
 	for _, r := range []Row{
 		{
 			Name: rssRow, Stats: figure(rss), Floor: &peer, Against: "kube-state-metrics", Goal: times(1.0/3, 0),
 			Note: made + " kube-state-metrics holds nodes and workloads alone.",
 		},
 		{Name: peakRow, Stats: figure(peak), Goal: atMost(float64(d.manager.memoryLimit) / mebi), Note: droppable},
+		{Name: "Memory, peak of a start", Stats: figure(peak), Floor: &steady, Against: "RSS", Goal: times(1.3, 0)},
 		{Name: heapRow, Stats: figure(heap)},
 	} {
 		r.Unit = mebibytes
