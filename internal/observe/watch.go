@@ -108,7 +108,8 @@ func (s *source) runCache(ctx context.Context, retry *wait.Backoff) (read bool, 
 	shrunk := s.need
 	shrunk.Mask = mask.String()
 	read, err = s.inform(ctx, retry, informed{
-		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), shrunk: &shrunk, store: store, handler: s.eventHandler(store), watched: s.outlook.watched,
+		object: trim.New(s.need.Kind), transform: trim.Pack(s.need.Kind, mask), shrunk: &shrunk, store: store,
+		handler: s.eventHandler(store), watched: s.outlook.watched,
 		running: func(ctx context.Context, registration toolscache.ResourceEventHandlerRegistration, watched *watchedErrors) {
 			s.awaitSync(ctx, store, registration, watched)
 		},
