@@ -112,6 +112,12 @@ func parse(args []string) (*bench, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("there is no %q: separate parts and sizes by commas", flags.Arg(0))
+	}
+	if b.samples < 1 {
+		return nil, fmt.Errorf("%d samples show nothing: set SAMPLES to 1 or more", b.samples)
+	}
 	var err error
 	if b.parts, err = pick(*only); err != nil {
 		return nil, err

@@ -172,6 +172,7 @@ func TestParse(t *testing.T) {
 		"-nodes=many":   `NODES: "many" is not a number of nodes from 6 on`,
 		"-limit=much":   "LIMIT: ",
 		"-part=latence": `PART: there is no "latence"`,
+		"-samples=0":    "set SAMPLES to 1 or more", "size": "separate parts and sizes by commas",
 	} {
 		if _, err := parse([]string{args}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", args, err, want)
