@@ -22,6 +22,7 @@ import (
 
 	"github.com/archmap/archmap/api/v1alpha1"
 	"github.com/archmap/archmap/internal/facts"
+	"github.com/archmap/archmap/internal/tally"
 )
 
 // maxAllocated is what an evaluation may allocate at most, in bytes, and most of it is garbage at once.
@@ -182,6 +183,38 @@ func TestCheapEvaluatorsOfOtherTypes(t *testing.T) {
 	g.Expect(c.Cheap().Evaluate(given).Unfinished).To(BeTrue())
 }
 
+func liveBytes() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// Of what expressions say of unhealthy objects nothing is held: a mapping may have it say much of thousands.
+func TestBytesOfUnhealthyObjects(t *testing.T) {
+	const many = 2000
+	g := NewWithT(t)
+	c := newCheck(`{type: Object, object: {apiVersion: example.com/v1, kind: Widget, healthy: "false",
+		message: "object.metadata.name + lists.range(100).map(i, '123456789').join(',')"}}`)
+	o := object("{apiVersion: example.com/v1, kind: Widget, metadata: {name: a}}")
+	table := tally.NewTable(func(string) (client.Object, bool) { return o, true })
+	counted := c.CountObjects(table, noon)
+	names := make([]string, many)
+	for i := range names {
+		names[i] = ObjectKey("", fmt.Sprintf("w%04d", i))
+	}
+	before := liveBytes()
+	for _, name := range names {
+		o.SetName(ObjectName(name).Name)
+		table.Update(name, noon, func(int) {})
+	}
+	bytes := (liveBytes() - before) / many
+	t.Logf("%d bytes for an object", bytes)
+	g.Expect(bytes).To(BeNumerically("<", 200))
+	g.Expect(counted.Result(noon).Message).To(ContainSubstring("123456789,123456789"))
+}
+
 // A compiled expression holds its steps, and nothing of what all share.
 func TestBytesOfAnExpression(t *testing.T) {
 	const many = 200
@@ -196,17 +229,10 @@ func TestBytesOfAnExpression(t *testing.T) {
 			programs[i] = p
 		}
 	}
-	live := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	compileAll(0, 10)
-	before := live()
+	before := liveBytes()
 	compileAll(10, many)
-	bytes := (live() - before) / (many - 10)
+	bytes := (liveBytes() - before) / (many - 10)
 	runtime.KeepAlive(programs)
 	t.Logf("%d bytes for an expression", bytes)
 	NewWithT(t).Expect(bytes).To(BeNumerically("<", 8<<10))

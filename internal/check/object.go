@@ -166,8 +166,6 @@ type ObjectTally struct {
 	// costly has the objects for which expressions are not cheap, with their expense, and ofCostly is the sum.
 	costly   map[string]uint64
 	ofCostly uint64
-	// said has what expressions and events say of objects that are not healthy.
-	said map[string]string
 	// unfinished are the objects for which expressions cost more than the evaluator may spend.
 	unfinished []string
 }
@@ -193,13 +191,14 @@ func (e *Evaluator) CountObjects(table *tally.Table[client.Object], now time.Tim
 }
 
 func (e *Evaluator) countObjects(table *tally.Table[client.Object], now time.Time, reported map[types.NamespacedName]facts.Event) *ObjectTally {
-	t := &ObjectTally{evaluator: e, table: table, reported: reported, costly: map[string]uint64{}, said: map[string]string{}}
+	t := &ObjectTally{evaluator: e, table: table, reported: reported, costly: map[string]uint64{}}
 	t.Tally = tally.Add(table, t.countObject, now)
 	return t
 }
 
-// Result is the result for the objects as they are counted.
-func (t *ObjectTally) Result(time.Time) Result {
+// Result is the result for the objects as they are counted. What its message tells of the first of them is evaluated, which is
+// part of the expense.
+func (t *ObjectTally) Result(now time.Time) Result {
 	e, all := t.evaluator, newGroups(t.Tally, func(m objectMark) objectClass { return m.objectClass }, rankOfObject)
 	failed := all.where(func(c objectClass) bool { return c.failed })
 	told := all.where(func(c objectClass) bool { return c.present })
@@ -208,9 +207,9 @@ func (t *ObjectTally) Result(time.Time) Result {
 	case t.Exceeded():
 		r = unknown(v1alpha1.ReasonExpressionError, objectSubject(e)+": "+errTooManyExpensive.Error())
 	case len(failed) > 0:
-		r = unknown(v1alpha1.ReasonExpressionError, t.shorten(failed, 1))
+		r = unknown(v1alpha1.ReasonExpressionError, t.shorten(failed, 1, now))
 	case len(told) > 0:
-		r = t.summarize(told)
+		r = t.summarize(told, now)
 	case len(all) > 0:
 		r = absent(v1alpha1.ReasonNotFound, notShown(e, all.count()))
 	default:
@@ -239,7 +238,7 @@ func namesObjects(spec *v1alpha1.Check) bool {
 func rankOfObject(c objectClass) rank { return rank{healthRank[c.healthy], reasonRank(c.reason)} }
 
 // summarize is the worst verdict, and what the first three objects with it show.
-func (t *ObjectTally) summarize(told groups[objectClass]) Result {
+func (t *ObjectTally) summarize(told groups[objectClass], now time.Time) Result {
 	worst := told[0].as
 	r := Result{Present: v1alpha1.VerdictTrue, Healthy: worst.healthy, Reason: worst.reason, ObjectCount: told.count(),
 		Objects: told.objects(t.evaluator.Spec.Object.Kind)}
@@ -251,7 +250,7 @@ func (t *ObjectTally) summarize(told groups[objectClass]) Result {
 	alike := told.where(func(c objectClass) bool {
 		return c.healthy == worst.healthy && (c.reason == worst.reason || c.healthy == v1alpha1.VerdictFalse)
 	})
-	r.Message = t.shorten(alike, msg.MaxNames)
+	r.Message = t.shorten(alike, msg.MaxNames, now)
 	unhealthy := told.where(func(c objectClass) bool { return c.healthy == v1alpha1.VerdictFalse }).count()
 	if unhealthy > 0 && unhealthy <= catalog.Tolerated(t.evaluator.Spec.Object.Tolerance, told.count()) {
 		r.Healthy, r.Reason = v1alpha1.VerdictTrue, v1alpha1.ReasonWithinTolerance
@@ -336,11 +335,11 @@ func resourceOf(spec *v1alpha1.ObjectCheck) string {
 }
 
 // shorten tells of the first objects; of more than one, also how many more there are.
-func (t *ObjectTally) shorten(told groups[objectClass], most int) string {
+func (t *ObjectTally) shorten(told groups[objectClass], most int, now time.Time) string {
 	var details []string
 	for i := range told {
 		for _, key := range told[i].firstOf(most - len(details)) {
-			details = append(details, t.detailOf(key, told[i].as))
+			details = append(details, t.detailOf(key, told[i].as, now))
 		}
 	}
 	if most == 1 {
@@ -350,19 +349,43 @@ func (t *ObjectTally) shorten(told groups[objectClass], most int) string {
 }
 
 // detailOf is what a message tells of an object.
-func (t *ObjectTally) detailOf(key string, c objectClass) string {
+func (t *ObjectTally) detailOf(key string, c objectClass, now time.Time) string {
 	name := ObjectName(key)
 	object := msg.Object(t.evaluator.Spec.Object.Kind, name.Namespace, name.Name)
-	if said := t.said[key]; said != "" {
-		return object + ": " + said
-	}
 	switch c.healthy {
 	case v1alpha1.VerdictNotAssessed:
 		return object + " exists"
 	case v1alpha1.VerdictTrue:
 		return object + " is healthy"
 	}
+	if said := t.saidOf(key, c, now); said != "" {
+		return object + ": " + said
+	}
 	return object + " is unhealthy"
+}
+
+// saidOf is what expressions and events say of an object that is not healthy. It is not kept of all of them, as few are shown.
+func (t *ObjectTally) saidOf(key string, c objectClass, now time.Time) string {
+	o, ok := t.table.Get(key)
+	if !ok {
+		return ""
+	}
+	if event, reported := t.reported[client.ObjectKeyFromObject(o)]; reported && c.reason == v1alpha1.ReasonFailureReported {
+		return saidBy(event)
+	}
+	if c.healthy != v1alpha1.VerdictFalse { // an expression has failed
+		failed := t.classify(o, now)
+		t.expense += failed.expense
+		return failed.said
+	}
+	in := t.evaluator.inputsOf(o, func() any { return now })
+	said := t.evaluator.messageOf(in)
+	t.expense += in.expense()
+	return said
+}
+
+func saidBy(event facts.Event) string {
+	return fmt.Sprintf("%s reported %s: %s", event.Reason, event.Often(), msg.FirstLine(event.Message))
 }
 
 // Expense is what expressions have cost so far, of each object what is beyond the cost of cheap ones.
@@ -378,11 +401,10 @@ func (t *ObjectTally) Restart() {
 	t.ofCostly = 0
 }
 
-// Drop forgets what an object that is gone has cost, and what was said of it.
+// Drop forgets what an object that is gone has cost.
 func (t *ObjectTally) Drop(key string) {
 	t.ofCostly -= t.costly[key]
 	delete(t.costly, key)
-	delete(t.said, key)
 }
 
 // Finish has the tally count with an evaluator that may spend more, and returns the keys of the objects that the one before
@@ -427,9 +449,6 @@ func (t *ObjectTally) countObject(o client.Object, now time.Time) (mark objectMa
 		t.costly[key] = found.expense
 		t.ofCostly += found.expense
 	}
-	if found.said != "" {
-		t.said[key] = msg.Truncate(found.said, msg.MaxCheckMessage) // of which it is a part
-	}
 	return found.mark, true, until
 }
 
@@ -451,7 +470,7 @@ func (t *ObjectTally) classify(o client.Object, now time.Time) classified {
 	if reported && event.UID == o.GetUID() && c.mark.present &&
 		(c.mark.healthy == v1alpha1.VerdictTrue || c.mark.healthy == v1alpha1.VerdictNotAssessed) {
 		c.mark.healthy, c.mark.reason = v1alpha1.VerdictFalse, v1alpha1.ReasonFailureReported
-		c.said = fmt.Sprintf("%s reported %s: %s", event.Reason, event.Often(), msg.FirstLine(event.Message))
+		c.said = saidBy(event)
 	}
 	return c
 }
@@ -468,10 +487,10 @@ func (e *Evaluator) selectsObject(o client.Object) bool {
 
 // classifyObject goes by the fields of an object.
 func (e *Evaluator) classifyObject(o client.Object, now time.Time) (c classified) {
-	in := e.newInputs(map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: func() any {
+	in := e.inputsOf(o, func() any {
 		c.timed = true
 		return now
-	}})
+	})
 	present, err := e.presentObject(in)
 	switch {
 	case err != nil:
@@ -482,6 +501,10 @@ func (e *Evaluator) classifyObject(o client.Object, now time.Time) (c classified
 	}
 	c.expense, c.unfinished = in.expense(), in.unfinished
 	return c
+}
+
+func (e *Evaluator) inputsOf(o client.Object, now func() any) *inputs {
+	return e.newInputs(map[string]any{variableObject: o.(*unstructured.Unstructured).Object, variableNow: now})
 }
 
 func (e *Evaluator) presentObject(in *inputs) (bool, error) {
@@ -508,12 +531,17 @@ func (e *Evaluator) healthOf(in *inputs) (c objectClass, said string) {
 		return c, ""
 	}
 	c.healthy, c.reason = v1alpha1.VerdictFalse, cmp.Or(e.Spec.Object.Reason, v1alpha1.ReasonExpressionFalse)
-	if p := e.programs[fieldMessage]; p != nil { // what the author wants said of it
+	return c, e.messageOf(in)
+}
+
+// messageOf is what the author wants said of an unhealthy object.
+func (e *Evaluator) messageOf(in *inputs) string {
+	if p := e.programs[fieldMessage]; p != nil {
 		if text, err := p.evalString(in); err == nil {
-			return c, text
+			return text
 		}
 	}
-	return c, ""
+	return ""
 }
 
 func (e *Evaluator) objectVersion(in *inputs) string {

@@ -256,11 +256,11 @@ func (w *objectWorker) work(ctx context.Context, now time.Time, changed changes)
 		}
 	}
 	w.filled = !unseen
-	if due := w.table.NextDue(); !due.IsZero() && !due.After(now) {
-		w.count(ctx, now, func() { w.table.Due(now, func(int) {}) })
+	for due := w.table.NextDue(); !due.IsZero() && !due.After(now) && ctx.Err() == nil; due = w.table.NextDue() {
+		w.count(ctx, now, func() { w.table.DueOne(now, func(int) {}) })
 	}
 	if !unseen {
-		result = w.tally.Result(now)
+		w.expense.run(ctx, func() uint64 { return w.expenseOf(func() { result = w.tally.Result(now) }) })
 	}
 	countEvaluation(w.evaluator)
 	backOff := w.expense.backOff()

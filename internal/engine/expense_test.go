@@ -134,6 +134,31 @@ func TestExpensiveObjectsAreEvaluatedOnce(t *testing.T) {
 	})
 }
 
+// Objects that time may have turned wait for their turn one by one, like those that change.
+func TestDueObjectsWaitForTheirTurn(t *testing.T) {
+	inBubble(t, Options{}, func(o *operator) {
+		var many []client.Object
+		for i := range 5 {
+			many = append(many, thing("Widget", fmt.Sprint("w", i), true))
+		}
+		o.show(widgets, many...)
+		o.subscribe("m", objectCheck("Widget", fmt.Sprintf("lists.range(30000).size() > 0 && now < timestamp('%s')",
+			noon.Add(90*time.Second).Format(time.RFC3339))))
+		o.start()
+		o.expectNotified("the first findings", "m")
+		o.pass(time.Minute)
+		o.expectNotified("nothing has turned")
+
+		free := o.busy()
+		o.pass(time.Minute)
+		o.pass(time.Minute)
+		o.expectNotified("the first two are done, and cost as much as what is expensive")
+		free()
+		o.expectNotified("when its turn has come", "m")
+		o.g.Expect(o.results("m")[0].Healthy).To(Equal(v1alpha1.VerdictFalse))
+	})
+}
+
 // units are what expressions cost while something runs, and what comes of it.
 func (o *operator) units(of func()) int {
 	o.t.Helper()

@@ -368,9 +368,17 @@ func (t *Table[O]) keepDues(name string, dues []*due) {
 
 // Due classifies again what time may have turned.
 func (t *Table[O]) Due(now time.Time, touched func(slot int)) {
-	for len(t.due) > 0 && !t.due[0].at.After(now) {
-		t.reclassify(t.due[0].name, now, touched)
+	for t.DueOne(now, touched) {
 	}
+}
+
+// DueOne does so with one object, and reports whether there was one.
+func (t *Table[O]) DueOne(now time.Time, touched func(slot int)) bool {
+	if len(t.due) == 0 || t.due[0].at.After(now) {
+		return false
+	}
+	t.reclassify(t.due[0].name, now, touched)
+	return true
 }
 
 // reclassify has the tallies classify an object again for which it is due.
