@@ -127,6 +127,32 @@ func TestManyPaths(t *testing.T) {
 	})
 }
 
+// Whoever gives up before its turn costs nobody a turn: a mapping that is edited all the time, of which each edit polls anew, holds
+// up no other.
+func TestTurnsThatAreGivenUp(t *testing.T) {
+	inBubble(t, Options{}, nil, (*source).run, func(o *observer) {
+		o.sources.api = pathAPI(func(*http.Request) *http.Response { return respond(http.StatusOK, "ok") })
+		o.start()
+		path := func(i int) facts.Need {
+			return facts.Need{Path: fmt.Sprintf("/readyz?exclude=%d", i), Interval: time.Hour, Mask: facts.StatusMask.String()}
+		}
+		const edits = 100
+		for i := range edits {
+			for j := range pollsPerSecond { // ten times as many as there are turns
+				o.sources.Want(path(i*pollsPerSecond + j))
+			}
+			o.pass(100 * time.Millisecond)
+			for j := range pollsPerSecond {
+				o.sources.Drop(path(i*pollsPerSecond + j))
+			}
+		}
+		other := path(edits * pollsPerSecond)
+		o.sources.Want(other)
+		o.pass(time.Second)
+		o.g.Expect(o.sources.source(other).current().State).To(Equal(facts.Known))
+	})
+}
+
 // live are the bytes of the heap that are in use.
 func live() int64 {
 	var stats runtime.MemStats

@@ -44,8 +44,20 @@ func (s *source) poll(ctx context.Context) {
 // awaitRead waits until one more read of what is polled is due, and reports whether the context is still alive. Whoever comes
 // first reads first, so that many sources that are read often delay the others by a round.
 func (s *source) awaitRead(ctx context.Context) bool {
-	now := s.sources.options.Clock.Now()
-	return s.sleep(ctx, s.sources.polls.ReserveN(now, 1).DelayFrom(now))
+	select {
+	case s.sources.nextPoll <- struct{}{}:
+		defer func() { <-s.sources.nextPoll }()
+	case <-ctx.Done():
+		return false
+	}
+	clock := s.sources.options.Clock
+	now := clock.Now()
+	turn := s.sources.polls.ReserveN(now, 1)
+	if !s.sleep(ctx, turn.DelayFrom(now)) {
+		turn.CancelAt(clock.Now()) // it is the last one: whoever comes next has it
+		return false
+	}
+	return true
 }
 
 // awaitPoll waits until the need is to be read again, and reports whether the context is still alive. next tells when what

@@ -79,6 +79,8 @@ type Sources struct {
 	kinds *kinds
 	// polls limits the reads of all that is polled together.
 	polls *rate.Limiter
+	// nextPoll is held by the one whose turn is next: of those that wait behind it none has a turn yet that would be lost with it.
+	nextPoll chan struct{}
 	// granted tells the sources that lack a right when another one has got its own.
 	granted *turn
 
@@ -113,6 +115,7 @@ func newSources(api *api, options Options, observe func(*source, context.Context
 		kinds:          newKinds(),
 		granted:        newTurn(),
 		polls:          rate.NewLimiter(pollsPerSecond, pollBurst),
+		nextPoll:       make(chan struct{}, 1),
 		changed:        func(facts.Need, types.NamespacedName) {},
 		sources:        map[facts.Need]*source{},
 		demandReads:    map[facts.Need]time.Time{},
