@@ -122,6 +122,13 @@ func TestLastVerdictOfALeaseOutlivesRestart(t *testing.T) {
 		}
 	}
 	m := newAwaitingMapping(t, "")
+	m.visit(0, runs.Result, stopped.Result)
+	m.visit(time.Hour, runs.Result, stopped.Result)
+	before := m.Status.DeepCopy()
+	m.visit(time.Hour, runs.Result, awaited.Result)
+	g.Expect(the("Healthy", m.Status.Conditions)).To(Equal(the("Healthy", before.Conditions)), "what was stale is, until it is renewed")
+	g.Expect(m.visit(time.Minute, runs.Result, runs.Result)).To(HaveKeyWithValue("Healthy", "True AllChecksPass"))
+
 	m.visit(0, runs.Result, runs.Result)
 	g.Expect(m.visit(time.Hour, runs.Result, awaited.Result)).To(HaveKeyWithValue("Healthy", "Unknown AwaitingRenewal"), "it does not stand for long")
 	m.visit(0, runs.Result, runs.Result)

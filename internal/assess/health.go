@@ -309,7 +309,7 @@ func excused(m *v1alpha1.ComponentMapping, f *check.Finding) bool {
 }
 
 // keepVerdicts keeps what a restart of the operator does not change: the explanation of a check that failed before, while it is being
-// read anew, and the verdict of one whose last one stands. CheckStatus remembers them.
+// read anew, and the verdict of one whose last one stands, or which was stale before it was awaited. CheckStatus remembers them.
 func keepVerdicts(m *v1alpha1.ComponentMapping, findings []check.Finding) []check.Finding {
 	if m.Status.ObservedGeneration != m.Generation {
 		return findings
@@ -320,7 +320,8 @@ func keepVerdicts(m *v1alpha1.ComponentMapping, findings []check.Finding) []chec
 		previous := previousOf(m, f)
 		switch failed := previous != nil && previous.Healthy == v1alpha1.VerdictFalse; {
 		case f.Explaining && failed && check.Explained(previous.Reason),
-			f.LastStands && previous != nil && (failed || previous.Healthy == v1alpha1.VerdictTrue):
+			f.LastStands && previous != nil && (failed || previous.Healthy == v1alpha1.VerdictTrue),
+			f.Awaiting && failed && previous.Reason == v1alpha1.ReasonLeaseStale:
 			f.Healthy, f.Reason, f.Message, f.Faults = previous.Healthy, previous.Reason, previous.Message, previous.Faults
 			f.Stopped, f.Awaiting = f.Stopped || f.Awaiting && failed, false
 		}
