@@ -110,7 +110,7 @@ func (s *memories) changed(kind string, old, object client.Object) bool {
 		m.seen = max(m.seen, version)
 		return false
 	}
-	if m.trusted == nil {
+	if m.trusted == nil || m.trusted.GetUID() != old.GetUID() {
 		m.trusted = old
 	}
 	m.forged = version
