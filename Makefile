@@ -160,7 +160,7 @@ bench: $(CONTROL_PLANE) ## Measure the operator as a whole at up to 5,000 nodes 
 
 .PHONY: performance
 performance: ## Show the last run of the bench in docs/performance.md.
-	install -m 644 $(BIN)/scale/report.json docs/performance.json
+	go run ./test/scale keep $(BIN)/scale/report.json
 	go run ./test/scale page
 
 ##@ Build

@@ -38,6 +38,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == pageCommand {
 		exit(ctx, writePage("docs"))
 	}
+	if len(os.Args) > 2 && os.Args[1] == keepCommand {
+		exit(ctx, keepReport(os.Args[2], "docs"))
+	}
 	b, err := parse(os.Args[1:])
 	if err != nil {
 		exit(ctx, err)

@@ -15,8 +15,13 @@ import (
 	"strings"
 )
 
-// pageCommand is the argument with which the bench only shows the report that is kept in docs.
-const pageCommand = "page"
+// Arguments with which the bench measures nothing.
+const (
+	// pageCommand shows the report that is kept in docs.
+	pageCommand = "page"
+	// keepCommand keeps a report in docs.
+	keepCommand = "keep"
+)
 
 // Files of the page, below docs.
 const (
@@ -24,6 +29,31 @@ const (
 	keptPage    = "performance.md"
 	chartFolder = "images"
 )
+
+// keepReport keeps a report of all that the page shows.
+func keepReport(file, docs string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("%w: make bench writes it", err)
+	}
+	var report Report
+	if err := json.Unmarshal(text, &report); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	measured := map[string]bool{}
+	for i := range report.Rows {
+		measured[report.Rows[i].Name] = true
+	}
+	for _, name := range []string{dnsRow, rssRow, stormPeakRow, coldRow, "2,000 mappings at once"} {
+		if !measured[name] {
+			return fmt.Errorf("%s has no row %q: only a full run is kept, see make bench without PART", file, name)
+		}
+	}
+	if len(report.sizes()) < 2 {
+		return fmt.Errorf("%s is of one size: only a full run is kept, see make bench without NODES", file)
+	}
+	return os.WriteFile(filepath.Join(docs, keptReport), text, 0o644) //nolint:gosec // everybody may read it
+}
 
 // writePage brings what the page shows of the kept report up to date.
 func writePage(docs string) error {

@@ -173,3 +173,27 @@ func TestTheManifestFollowsTheAdvice(t *testing.T) {
 		t.Errorf("the manager has %dMi and at most %dMi; %.0f nodes need %dMi and %dMi", request, limit, biggest.nodes, biggest.request, biggest.limit)
 	}
 }
+
+// What is not a full run doesn't replace one.
+func TestKeepReport(t *testing.T) {
+	dir := t.TempDir()
+	kept := filepath.Join(dir, keptReport)
+	part := filepath.Join(dir, "part.json")
+	if err := os.WriteFile(part, []byte(`{"rows": [{"name": "Cold start", "nodes": 6}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := keepReport(part, dir); err == nil || !strings.Contains(err.Error(), "only a full run is kept") {
+		t.Errorf("a part is not kept: %v", err)
+	}
+	if _, err := os.Stat(kept); err == nil {
+		t.Error("nothing is written then")
+	}
+	full := "../../docs/" + keptReport
+	if err := keepReport(full, dir); err != nil {
+		t.Errorf("a full run is: %v", err)
+	}
+	want, _ := os.ReadFile(full)
+	if got, err := os.ReadFile(kept); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("as it is: %v", err)
+	}
+}
